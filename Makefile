@@ -1,0 +1,56 @@
+# Two commands are enough: `make demo` and `make test`. Both build $(VENV) when it is missing or older than its recipe.
+#   PYTHON=python3.12   the interpreter a new environment is made of
+#   VENV=PATH           an environment of your own; a PyTorch 2.6 or newer in it is left alone
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.colliculus
+
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.PHONY: demo test check bench clean
+.DELETE_ON_ERROR:
+
+demo: $(STAMP)
+	@$(BIN)/python examples/demo.py
+
+# One thread a process: the tests share the cores already, and more threads than cores are far slower than one.
+test: export OMP_NUM_THREADS ?= 1
+test: $(STAMP)
+	@$(BIN)/python -m pytest -n 2
+
+check: $(STAMP)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@$(BIN)/lint-imports
+
+bench: $(STAMP)
+	@set -e; for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python "$$program"; done
+
+clean:
+	rm -rf $(VENV) build src/*.egg-info .*_cache .hypothesis
+
+# --- the environment -------------------------------------------------------------------------------------------------
+
+# On Linux the default build of PyTorch brings gigabytes of CUDA. Without a GPU the CPU build is asked for first where pip
+# looks anyway, then on PyTorch's own index; where neither has it (macOS, offline mirrors) the default build must do.
+TORCH := $(shell sed -n 's/^torch==//p' constraints-cpu.txt)
+HAS_TORCH = $(BIN)/python -c 'from importlib.metadata import version as v; import sys; \
+	sys.exit((2, 6) > tuple(map(int, v("torch").split(".")[:2])))' 2>/dev/null
+HAS_GPU = nvidia-smi -L >/dev/null 2>&1
+GET_TORCH = $(BIN)/pip install -q --no-deps
+
+$(STAMP): pyproject.toml constraints-cpu.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Colliculus needs Python 3.11 or newer, and \
+	$(PYTHON) is " + sys.version.split()[0] + ": name another one, for example make PYTHON=python3.12")'
+	@test -x $(BIN)/pip || { echo "making $(VENV) (a few minutes, once)"; $(PYTHON) -m venv $(VENV); }
+	@$(HAS_TORCH) || $(HAS_GPU) \
+	|| $(GET_TORCH) torch==$(TORCH)+cpu 2>/dev/null \
+	|| $(GET_TORCH) torch==$(TORCH)+cpu --retries 0 --timeout 15 \
+	    --extra-index-url https://download.pytorch.org/whl/cpu 2>/dev/null \
+	|| $(GET_TORCH) -c constraints-cpu.txt torch
+	@$(BIN)/pip install -q -e '.[dev]'
+	@! $(BIN)/python -c 'import torchvision' 2>/dev/null \
+	|| { echo "torchvision got into $(VENV), where it may replace PyTorch: run $(BIN)/pip uninstall torchvision"; exit 1; }
+	@touch $@

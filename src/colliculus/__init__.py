@@ -1,0 +1,59 @@
+"""Colliculus: multimodal spiking neural networks.
+
+Public names are loaded on first use, so that `import colliculus` (and the command line's help) needs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_HOMES = {
+    "Batch": "colliculus.types",
+    "ColliculusError": "colliculus.types",
+    "DataSpec": "colliculus.types",
+    "LIF": "colliculus.neurons",
+    "LateFusion": "colliculus.methods",
+    "MultimodalSNN": "colliculus.model",
+    "NeuronSettings": "colliculus.neurons",
+    "Output": "colliculus.types",
+    "PLIF": "colliculus.neurons",
+    "SCMRL": "colliculus.methods",
+    "Unimodal": "colliculus.methods",
+    "load": "colliculus.training.run:load_model",
+}
+
+if TYPE_CHECKING:
+    from colliculus.methods import SCMRL, LateFusion, Unimodal
+    from colliculus.model import MultimodalSNN
+    from colliculus.neurons import LIF, PLIF, NeuronSettings
+    from colliculus.training.run import load_model as load
+    from colliculus.types import Batch, ColliculusError, DataSpec, Output
+
+__all__ = [
+    "LIF",
+    "PLIF",
+    "SCMRL",
+    "Batch",
+    "ColliculusError",
+    "DataSpec",
+    "LateFusion",
+    "MultimodalSNN",
+    "NeuronSettings",
+    "Output",
+    "Unimodal",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("colliculus")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'colliculus' has no attribute {name!r}")
+    home, _, original = _HOMES[name].partition(":")
+    return getattr(import_module(home), original or name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,79 @@
+"""The command line: one verb, one file.
+
+Nothing here, nor at the top of a verb's file, imports torch: `--help` answers in an instant.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from colliculus import __version__
+from colliculus.cli.console import is_main_rank
+from colliculus.types import ColliculusError, unknown_name
+
+VERBS = {
+    "train": "train a preset, on its data or on yours",
+    "evaluate": "test a trained run: clean, with noise, with a modality missing",
+    "predict": "classify files with a trained run, and see why",
+    "show": "list presets, methods and datasets, or one of them in full",
+    "inspect": "see which layers of a trained run fire, and how much",
+}
+
+USAGE = """\
+usage: colliculus VERB ...
+
+Multimodal spiking neural networks: train, compare and examine them.
+
+{verbs}
+
+`colliculus VERB --help` says more; `colliculus --version` names the version.
+To begin: colliculus train s-cmrl-synthetic --out runs/first
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; a user's mistake is told in one sentence, never by a traceback.
+
+    Args:
+        arguments: the verb and what follows it; None takes the process's own.
+
+    Returns:
+        Exit code: 0, 2 for a mistake the user can mend, 130 when interrupted, 141 when the reader of a pipe is gone.
+    """
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except ColliculusError as error:
+        return _complain(str(error), code=2)
+    except KeyboardInterrupt as interruption:
+        return _complain(str(interruption) or "interrupted", code=130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains as it closes the pipe
+        return 141
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _complain(f"{error.filename}: {error.strerror}", code=2)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    verb, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if verb in VERBS:
+        return import_module(f"colliculus.cli.{verb}").run(rest)
+    if verb == "--version":
+        print(f"colliculus {__version__}")
+    elif verb in ("", "-h", "--help"):
+        print(USAGE.format(verbs="\n".join(f"  {name:10}{does}" for name, does in VERBS.items())), end="")
+    else:
+        raise unknown_name("verb", verb, VERBS)
+    return 0 if verb else 2
+
+
+def _complain(sentence: str, code: int) -> int:
+    if is_main_rank():
+        print(f"colliculus: {'error: ' if code == 2 else ''}{sentence}", file=sys.stderr)
+    return code

@@ -1,0 +1,88 @@
+"""What the verbs print with: results on stdout, remarks on stderr, and under `torchrun` rank 0 alone speaks."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+
+def is_main_rank() -> bool:
+    """Whether this process is the one that speaks (torchrun tells each process its rank)."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def show(*parts: RenderableType) -> None:
+    """Print tables and lines on stdout, one below the other."""
+    from rich.console import Console
+
+    console = Console(quiet=not is_main_rank(), highlight=False)
+    for part in parts:
+        console.print(part)
+
+
+def show_json(value: Mapping[str, object]) -> None:
+    """Print one JSON object on stdout."""
+    if is_main_rank():
+        print(json.dumps(value, indent=2))
+
+
+def remark(sentence: str) -> None:
+    """Tell something on stderr, where it does not mix with a result."""
+    from rich.console import Console
+
+    Console(stderr=True, quiet=not is_main_rank(), highlight=False).print(
+        f"colliculus: {sentence}", style="yellow", markup=False
+    )
+
+
+def facts(title: str, rows: Mapping[str, str]) -> RenderableType:
+    """Names and values, one below the other."""
+    table = plain_table(show_header=False)
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column()
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return titled(title, table)
+
+
+def plain_table(*, show_header: bool = True) -> Table:
+    """An empty table in the one style of all verbs."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(box=box.SIMPLE_HEAD, show_header=show_header, show_edge=False, pad_edge=True)
+
+
+def titled(title: str, table: Table) -> RenderableType:
+    """A table below its title."""
+    from rich.console import Group
+    from rich.text import Text
+
+    return Group(Text(title, style="bold"), table, "")
+
+
+def percent(share: float) -> str:
+    """A share as text.
+
+    Example:
+        >>> percent(0.7325)
+        '73.2 %'
+    """
+    return f"{100 * share:.1f} %"
+
+
+def accuracy(accuracy: float, interval: tuple[float, float], correct: int, total: int) -> str:
+    """An accuracy with its 95 % interval and its counts, as text.
+
+    Example:
+        >>> accuracy(0.9, (0.6, 0.98), 9, 10)
+        '90.0 %  (95 % interval 60.0 to 98.0; 9 of 10)'
+    """
+    low, high = (100 * bound for bound in interval)
+    return f"{percent(accuracy)}  (95 % interval {low:.1f} to {high:.1f}; {correct:,} of {total:,})"

@@ -1,0 +1,70 @@
+"""Reading a command line: `tyro` over a frozen dataclass, the string under each field being its help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import tyro
+
+from colliculus.cli.console import is_main_rank
+from colliculus.types import ColliculusError
+
+OptionsT = TypeVar("OptionsT")
+SettingsT = TypeVar("SettingsT")
+
+Settings = Annotated[SettingsT, tyro.conf.arg(name="")]
+"""A field whose settings appear as --method.dim and not as --settings.method.dim."""
+
+Switch = tyro.conf.FlagCreatePairsOff[bool]
+"""An option that is there or not, without a --no- twin."""
+
+
+RunFolder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+"""The folder that `colliculus train ... --out` wrote."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoSettings:
+    """Stands for a preset's or run's settings while none is named, as in `colliculus train --help`."""
+
+
+def parse(
+    options: type[OptionsT], verb: str, arguments: list[str], default: OptionsT = tyro.MISSING_NONPROP
+) -> OptionsT:
+    """Read `arguments`; a mistake prints what was wrong and the nearest right name, and exits with code 2.
+
+    Args:
+        options: frozen dataclass of everything the verb takes.
+        verb: for the usage line.
+        arguments: what follows the verb.
+        default: values of options that are not given.
+    """
+    return tyro.cli(
+        options,
+        prog=f"colliculus {verb}",
+        args=arguments,
+        default=default,
+        console_outputs=is_main_rank(),
+    )
+
+
+def leading_name(arguments: list[str], general: type[object], verb: str, usage: str) -> str:
+    """What stands first after the verb and decides which settings there are: a preset or a run.
+
+    Where none stands there, the general help (or what is missing) is printed and the program exits.
+
+    Args:
+        arguments: what follows the verb.
+        general: the verb's options without settings.
+        verb: for the usage line.
+        usage: how the verb is called, for the sentence.
+
+    Raises:
+        ColliculusError: options stand before the name.
+    """
+    if arguments and not arguments[0].startswith("-"):
+        return arguments[0]
+    parse(general, verb, arguments)
+    raise ColliculusError(f"the name comes before the options: {usage}")

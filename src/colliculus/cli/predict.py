@@ -1,0 +1,120 @@
+"""`colliculus predict`: classify files with a trained run, and tell why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+from tyro.conf import Positional
+
+from colliculus.cli import console
+from colliculus.cli.options import RunFolder, Switch, parse
+from colliculus.types import ColliculusError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from colliculus.data.dataset import Clip, ClipReader
+    from colliculus.evaluation.explain import Explanation
+    from colliculus.model import MultimodalSNN
+    from colliculus.training.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Classify files with a trained run.
+
+    Files of one stem (clip.wav and clip.png) are one clip. One modality may be missing. Evidence is what a modality
+    gave to the class that was chosen: its share of the class's logit less its mean share over all classes, so a
+    positive number speaks for the class. The steps are the probabilities of that class had the network stopped then.
+    """
+
+    run: RunFolder
+    """folder of the run"""
+    files: Annotated[tuple[Path, ...], Positional, tyro.conf.arg(metavar="FILE|FOLDER ...")]
+    """files of one or more clips, or folders of them"""
+    device: str = "auto"
+    """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
+    json: Switch = False
+    """print one JSON object"""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A clip, why it was classified as it was, and which modalities it lacks."""
+
+    clip: str
+    explanation: Explanation
+    missing: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"clip": self.clip, **asdict(self.explanation), "missing": list(self.missing)}
+
+
+def run(arguments: list[str]) -> int:
+    """Predict and print."""
+    options = parse(Options, "predict", arguments)
+    files = list(_files(options.files))
+
+    from colliculus.runtime import choose_device
+    from colliculus.training.run import load_model, read_run
+
+    trained = read_run(options.run)
+    model = load_model(options.run).to(choose_device(options.device))
+    reader = trained.experiment.data.reader(trained.spec)
+    predictions = [_predict(name, clip, reader, model, trained) for name, clip in reader.group(files).items()]
+    if options.json:
+        console.show_json({"run": str(options.run), "predictions": [p.as_json() for p in predictions]})
+    else:
+        console.show(_table(predictions, model.modalities, model.time_steps))
+    return 0
+
+
+def _files(given: Iterable[Path]) -> Iterable[Path]:
+    """The given files, a folder being all that is not hidden in it."""
+    for path in given:
+        if not path.exists():
+            raise ColliculusError(f"{path} does not exist: name a file or a folder of files to classify")
+        if not path.is_dir():
+            yield path
+            continue
+        inside = [p for p in sorted(path.rglob("*")) if p.is_file() and not p.name.startswith(".")]
+        if not inside:
+            raise ColliculusError(f"{path} holds no file: name a folder of files to classify")
+        yield from inside
+
+
+def _predict(name: str, clip: Clip, reader: ClipReader, model: MultimodalSNN, run: Run) -> Prediction:
+    import numpy as np
+    import torch
+
+    from colliculus.data.loading import collate
+    from colliculus.evaluation.explain import explain
+
+    arrays = {m: array[None] for m, array in reader.read(clip).items() if m in model.modalities}
+    if not arrays:
+        raise ColliculusError(f"the clip {name!r} lacks what the model takes: give it {' or '.join(model.modalities)}")
+    batch = collate(arrays, np.zeros(1, dtype=np.int64), run.normalisation).to(next(model.parameters()).device)
+    with torch.no_grad():
+        (explanation,) = explain(model(batch.inputs), run.spec.names)
+    return Prediction(name, explanation, tuple(m for m in model.modalities if m not in arrays))
+
+
+def _table(predictions: list[Prediction], modalities: tuple[str, ...], time_steps: int) -> RenderableType:
+    table = console.plain_table()
+    table.add_column("clip", overflow="fold")
+    table.add_column("class", style="bold cyan")
+    table.add_column("probability", justify="right")
+    for modality in modalities:
+        table.add_column(f"{modality}\nevidence", justify="right")
+    table.add_column(f"% after step 1 to {time_steps}")
+    for p in predictions:
+        why = p.explanation
+        evidence = ["missing" if m in p.missing else f"{why.evidence[m]:+.2f}" for m in modalities]
+        steps = " ".join(f"{100 * share:.0f}" for share in why.step_probabilities)
+        table.add_row(p.clip, why.predicted, console.percent(why.probability), *evidence, steps)
+    return console.titled("Predictions", table)

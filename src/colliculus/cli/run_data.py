@@ -1,0 +1,51 @@
+"""The data of a trained run, loaded as the run saw them: what `evaluate` and `inspect` both begin with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from colliculus.cli import console
+from colliculus.types import ColliculusError, DataSpec
+
+if TYPE_CHECKING:
+    from colliculus.data.dataset import Dataset, DataSettings
+    from colliculus.training.run import Run
+
+
+def load_data(run: Run, settings: DataSettings) -> Dataset:
+    """Load data for a run's model, standardised by what the run was trained with; tell when they are other data.
+
+    Raises:
+        ColliculusError: the model cannot take these data.
+    """
+    dataset = settings.load(run.normalisation)
+    check_spec(run.spec, dataset.spec)
+    if dataset.fingerprint != run.fingerprint:
+        console.remark(
+            f"these are not the data of the training (fingerprint {dataset.fingerprint}, not {run.fingerprint})"
+        )
+    return dataset
+
+
+def check_spec(trained: DataSpec, given: DataSpec) -> None:
+    """Refuse data of other modalities, channels, sizes or classes than the model was trained on.
+
+    Raises:
+        ColliculusError: they differ; the sentence says in what.
+    """
+    kinds = {
+        "modalities": (trained.modalities, given.modalities),
+        "channels": (tuple(trained.channels.values()), tuple(given.channels.values())),
+        "sizes": (tuple(trained.sizes.values()), tuple(given.sizes.values())),
+        "classes": (trained.names, given.names),
+    }
+    for kind, (ours, theirs) in kinds.items():
+        if ours != theirs:
+            raise ColliculusError(
+                f"the run was trained on the {kind} {_listed(ours)} and these data have {_listed(theirs)}: "
+                "give data of the same kind, or train on these"
+            )
+
+
+def _listed(values: tuple[object, ...]) -> str:
+    return ", ".join(map(str, values))

@@ -1,0 +1,96 @@
+"""`colliculus show`: what there is to train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from inspect import cleandoc
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+from tyro.conf import Positional
+
+from colliculus.cli import console
+from colliculus.cli.options import parse
+from colliculus.types import unknown_name
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+TOPICS = ("presets", "methods", "datasets")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """List presets, methods and datasets, or show every setting of one preset."""
+
+    topic: Annotated[str | None, Positional, tyro.conf.arg(metavar="TOPIC")] = None
+    """presets, methods, datasets, or the name of one of them; left out, the three lists"""
+
+
+def run(arguments: list[str]) -> int:
+    """Print the asked-for lists, or one entry in full."""
+    topic = parse(Options, "show", arguments).topic
+    topics = TOPICS if topic is None else (topic,)
+    for chosen in topics:
+        console.show(*_page(chosen))
+    return 0
+
+
+def _page(topic: str) -> Iterable[RenderableType]:
+    from colliculus.data import DATASETS
+    from colliculus.methods import METHODS
+    from colliculus.presets import PRESETS
+
+    kinds = {"methods": METHODS, "datasets": DATASETS}
+    if topic == "presets":
+        return [_list(topic, {name: preset.description for name, preset in PRESETS.items()})]
+    if topic in kinds:
+        return [_list(topic, {name: _summary(kind) for name, kind in kinds[topic].items()})]
+    if topic in PRESETS:
+        return _preset(topic)
+    for table in kinds.values():
+        if topic in table:
+            return _kind(topic, table[topic])
+    raise unknown_name("topic", topic, [*TOPICS, *PRESETS, *METHODS, *DATASETS])
+
+
+def _list(title: str, rows: Mapping[str, str]) -> RenderableType:
+    return console.facts(title, rows)
+
+
+def _preset(name: str) -> Iterable[RenderableType]:
+    from colliculus.presets import PRESETS
+
+    preset = PRESETS[name]
+    experiment = preset.experiment
+    kinds = {"method": experiment.method.name, "data": experiment.data.name}
+    yield console.facts(f"{name}: {preset.description}", kinds | dict(_flags(experiment, "--")))
+    yield f"To override a setting: colliculus train {name} --train.epochs 5 --out RUN"
+    yield f"What each one means: colliculus train {name} --help"
+
+
+def _kind(name: str, kind: type[Any]) -> Iterable[RenderableType]:
+    from rich.text import Text
+
+    from colliculus.presets import PRESETS
+
+    using = [key for key, p in PRESETS.items() if name in (p.experiment.method.name, p.experiment.data.name)]
+    yield Text(f"{name}\n\n{cleandoc(kind.__doc__ or '')}\n")
+    yield f"Presets: {', '.join(using)}"
+
+
+def _summary(kind: type[Any]) -> str:
+    """First line of a class's docstring, without its full stop."""
+    return cleandoc(kind.__doc__ or "").partition("\n")[0].rstrip(".")
+
+
+def _flags(settings: Any, prefix: str) -> Iterator[tuple[str, str]]:
+    """Every setting under the name by which the command line overrides it."""
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        flag = prefix + field.name.replace("_", "-")
+        if is_dataclass(value):
+            yield from _flags(value, f"{flag}.")
+        else:
+            yield flag, " ".join(map(str, value)) if isinstance(value, tuple) else str(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]

@@ -1,0 +1,124 @@
+"""Coding: from static or sequence inputs to currents or spikes over T steps, (T, B, C, H, W)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from colliculus.layers import Resampling, resample
+from colliculus.types import ColliculusError
+
+CodingName = Literal["direct", "poisson", "latency"]
+
+
+def repeat(x: Tensor, steps: int) -> Tensor:
+    """Present a static input at every step: (B, C, H, W) -> (T, B, C, H, W), a view.
+
+    Example:
+        >>> repeat(torch.zeros(2, 1, 8, 8), 4).shape
+        torch.Size([4, 2, 1, 8, 8])
+    """
+    return x.expand(steps, *x.shape)
+
+
+def frames(x: Tensor, steps: int, mode: Resampling = "nearest") -> Tensor:
+    """Present a sequence frame by frame, resampled to T steps where it is longer or shorter: (T', *) -> (T, *)."""
+    return resample(x, steps, mode)
+
+
+def intensity(x: Tensor) -> Tensor:
+    """Each image scaled to [0, 1] over its channels and pixels (last three axes); a constant image becomes 0.
+
+    Example:
+        >>> intensity(torch.tensor([[[[-1.0, 0.0, 3.0]]]])).flatten()
+        tensor([0.0000, 0.2500, 1.0000])
+    """
+    low, high = x.amin((-3, -2, -1), keepdim=True), x.amax((-3, -2, -1), keepdim=True)
+    return (x - low) / (high - low).clamp(min=torch.finfo(x.dtype).tiny)
+
+
+def poisson(rates: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """A spike with probability `rates` in [0, 1] at every step, drawn independently: (T, *) -> (T, *)."""
+    return (torch.rand(rates.shape, generator=generator, device=rates.device) < rates).to(rates.dtype)
+
+
+def latency(x: Tensor, steps: int) -> Tensor:
+    """One spike per pixel, the brighter the earlier: at step floor((1 - x) * (T - 1)); a pixel of 0 never fires.
+
+    Args:
+        x: intensity in [0, 1], (B, C, H, W).
+        steps: T.
+
+    Example:
+        >>> latency(torch.tensor([[[[1.0, 0.5, 0.0]]]]), 3).flatten(1)
+        tensor([[1., 0., 0.],
+                [0., 1., 0.],
+                [0., 0., 0.]])
+    """
+    when = ((1 - x) * (steps - 1)).floor()
+    step = torch.arange(steps, device=x.device, dtype=x.dtype).view(-1, *[1] * x.ndim)
+    return ((when == step) & (x > 0)).to(x.dtype)
+
+
+class Direct(nn.Module):
+    """Static inputs are repeated, sequences presented frame by frame; the values go in as currents.
+
+    Args:
+        steps: T.
+        mode: how a sequence of another length is resampled.
+    """
+
+    def __init__(self, steps: int, mode: Resampling = "nearest") -> None:
+        super().__init__()
+        self.steps = steps
+        self.mode: Resampling = mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) or (T', B, C, H, W) -> (T, B, C, H, W)."""
+        return repeat(x, self.steps) if x.ndim == 4 else frames(x, self.steps, self.mode)
+
+
+class Poisson(nn.Module):
+    """Random spikes at a rate given by the intensity; drawn from a fixed seed in evaluation, so that it repeats.
+
+    Args:
+        steps: T.
+        mode: how a sequence of another length is resampled.
+    """
+
+    def __init__(self, steps: int, mode: Resampling = "nearest") -> None:
+        super().__init__()
+        self.present = Direct(steps, mode)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) or (T', B, C, H, W) -> spikes (T, B, C, H, W)."""
+        generator = None if self.training else torch.Generator(x.device).manual_seed(0)
+        return poisson(self.present(intensity(x)), generator)
+
+
+class Latency(nn.Module):
+    """Time to first spike, for static inputs: the brighter the earlier.
+
+    Args:
+        steps: T.
+
+    Raises:
+        ColliculusError: the input is a sequence.
+    """
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> spikes (T, B, C, H, W)."""
+        if x.ndim != 4:
+            raise ColliculusError("latency coding is for static inputs: use direct or poisson for a sequence")
+        return latency(intensity(x), self.steps)
+
+
+def coder(name: CodingName, steps: int, mode: Resampling = "nearest") -> nn.Module:
+    """The coder of that name for T steps."""
+    return {"direct": Direct(steps, mode), "poisson": Poisson(steps, mode), "latency": Latency(steps)}[name]

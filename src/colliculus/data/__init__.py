@@ -1,0 +1,16 @@
+"""Datasets: each a frozen dataclass of settings that loads three splits; `DATASETS` finds them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from colliculus.data.arrays import Arrays
+from colliculus.data.av_digits import AVDigits
+from colliculus.data.dataset import DataSettings
+from colliculus.data.folder import Folder
+from colliculus.data.synthetic import Synthetic
+
+DATASETS: Mapping[str, type[DataSettings]] = {
+    settings.name: settings for settings in (Synthetic, AVDigits, Arrays, Folder)
+}
+"""Settings of every dataset by its name."""

@@ -1,0 +1,175 @@
+"""Own data as NumPy arrays: any number of modalities, any names, features or sensors of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.data.array_files import ArrayReader, check_numbers, open_array
+from colliculus.data.assemble import assemble
+from colliculus.data.dataset import Dataset, Normalisation
+from colliculus.data.files import dataset_root, split_folders, visible
+from colliculus.data.loading import ArraySplit
+from colliculus.data.splits import stratified_holdout
+from colliculus.data.transforms.standardise import channel_statistics
+from colliculus.types import ColliculusError, DataSpec
+
+_CHUNK = 256  # samples looked at together, so that memory-mapped arrays never lie in memory as a whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrays:
+    """Settings of own arrays, `ROOT/{train,test}/<modality>.npy` and, if you like, `ROOT/validation/<modality>.npy`.
+
+    A modality is an array (n, C, H, W), static, or (n, T, C, H, W), a sequence, of any numeric type; modalities may
+    differ in size and number of steps. `label.npy` (n,) holds a whole number per sample; the classes are the numbers
+    found in train, in ascending order. Other 1-D arrays are metadata; `group.npy` (a speaker, a recording, ...; numbers
+    or strings) keeps its groups on one side when validation is taken from train. Arrays stay memory-mapped.
+
+    Raises:
+        ColliculusError: a setting is out of range.
+    """
+
+    name: ClassVar[str] = "arrays"
+
+    root: Path | None = None
+    """Folder with `train/`, `test/` and optionally `validation/`."""
+    validation_fraction: float = 0.1
+    """Share of train that becomes the validation part, where there is no folder `validation`."""
+    standardise: bool = True
+    """Bring every channel to mean 0 and deviation 1 of the training part."""
+    seed: int = 0
+    """Decides the validation part."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.validation_fraction < 1 or self.seed < 0:
+            raise ColliculusError("`validation_fraction` must lie between 0 and 1, and `seed` must be at least 0")
+
+    def load(self, normalisation: Normalisation | None = None) -> Dataset:
+        """Open the arrays; standardise by `normalisation`, or by the training part (if `standardise`).
+
+        Raises:
+            ColliculusError: a file or folder is missing or damaged, or files contradict one another.
+        """
+        root = dataset_root(self.root)
+        stored = {split: _open(folder, root) for split, folder in split_folders(root).items()}
+        train = stored["train"]
+        values = np.unique(train.labels)
+        for part in stored.values():
+            _check_fits(part, train, values)
+        rows = {split: np.arange(len(part.labels)) for split, part in stored.items()}
+        protocol = "given"
+        if "validation" not in stored:
+            stored["validation"] = train
+            rows["train"], rows["validation"] = stratified_holdout(
+                train.labels, fraction=self.validation_fraction, seed=self.seed, groups=train.groups
+            )
+            protocol = "given test, validation from train" + (" by group" if train.groups is not None else "")
+        if normalisation is None:
+            normalisation = channel_statistics(train.arrays if self.standardise else {}, rows["train"])
+        splits = {
+            split: ArraySplit(
+                part.arrays, np.searchsorted(values, part.labels)[rows[split]], rows[split], normalisation
+            )
+            for split, part in stored.items()
+        }
+        return assemble(_spec(train, values), splits, protocol)
+
+    def reader(self, spec: DataSpec) -> ArrayReader:
+        """The reader of arrays like these."""
+        return ArrayReader(spec)
+
+
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """One folder of arrays: modalities, labels as they were written, and groups if there are any."""
+
+    folder: Path
+    arrays: Mapping[str, NDArray[np.generic]]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.generic] | None
+
+
+def _open(folder: Path, root: Path) -> _Stored:
+    found = {path.stem: open_array(path) for path in visible(folder, root) if path.suffix == ".npy"}
+    if "label" not in found:
+        raise ColliculusError(
+            f"{folder / 'label.npy'} is missing: write there the class of each sample, a whole number"
+        )
+    labels = _whole_numbers(folder / "label.npy", found.pop("label"))
+    arrays = {name: array for name, array in found.items() if array.ndim != 1}
+    if not arrays:
+        raise ColliculusError(
+            f"{folder} holds no modality: write one or more arrays (n, C, H, W) or (n, T, C, H, W) there"
+        )
+    for name, array in arrays.items():
+        _check_modality(folder / f"{name}.npy", array)
+    for name, array in found.items():
+        if len(array) != len(labels):
+            raise ColliculusError(
+                f"{folder / f'{name}.npy'} holds {len(array)} samples and label.npy {len(labels)}: write as many"
+            )
+    return _Stored(folder, arrays, labels, found.get("group"))
+
+
+def _whole_numbers(path: Path, labels: NDArray[np.generic]) -> NDArray[np.int64]:
+    check_numbers(path, labels)
+    if labels.ndim != 1 or not len(labels):
+        raise ColliculusError(
+            f"{path} has the shape {labels.shape}: write one label per sample, (n,) with n at least 1"
+        )
+    if labels.dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.rint(labels))).all():
+        raise ColliculusError(
+            f"{path} holds labels that are not whole numbers: write the class of each sample as an integer"
+        )
+    return labels.astype(np.int64)
+
+
+def _check_modality(path: Path, array: NDArray[np.generic]) -> None:
+    check_numbers(path, array)
+    if "." in path.stem:
+        raise ColliculusError(f"{path} names a modality with a dot: rename it")
+    if array.ndim not in (4, 5) or min(array.shape) < 1:
+        raise ColliculusError(
+            f"{path} has the shape {array.shape}: write (n, C, H, W), or (n, T, C, H, W) for a sequence"
+        )
+    for start in range(0, len(array), _CHUNK) if array.dtype.kind == "f" else ():
+        if not np.isfinite(array[start : start + _CHUNK]).all():
+            raise ColliculusError(f"{path} holds values that are not finite: remove NaN and infinity")
+
+
+def _check_fits(part: _Stored, train: _Stored, values: NDArray[np.int64]) -> None:
+    """Refuse a part that is not of the same kind as train."""
+    if len(values) < 2:
+        raise ColliculusError(f"all labels in {train.folder / 'label.npy'} are {values[0]}: give at least two classes")
+    if differing := sorted(set(part.arrays) ^ set(train.arrays)):
+        raise ColliculusError(
+            f"{part.folder} holds the modalities {sorted(part.arrays)} and {train.folder} {sorted(train.arrays)}:"
+            f" write {differing[0]}.npy in both or in neither"
+        )
+    for name, array in part.arrays.items():
+        if array.shape[1:] != train.arrays[name].shape[1:]:
+            raise ColliculusError(
+                f"samples in {part.folder / f'{name}.npy'} have the shape {array.shape[1:]}, and in train"
+                f" {train.arrays[name].shape[1:]}: write both in one shape"
+            )
+    if len(unknown := np.setdiff1d(part.labels, values)):
+        raise ColliculusError(
+            f"{part.folder / 'label.npy'} holds the label {unknown[0]}, unknown to train: add such samples to train"
+        )
+
+
+def _spec(train: _Stored, values: NDArray[np.int64]) -> DataSpec:
+    shapes = {name: array.shape for name, array in train.arrays.items()}
+    return DataSpec(
+        channels={name: shape[-3] for name, shape in shapes.items()},
+        sizes={name: (shape[-2], shape[-1]) for name, shape in shapes.items()},
+        steps={name: shape[1] for name, shape in shapes.items() if len(shape) == 5},
+        num_classes=len(values),
+        class_names=tuple(str(value) for value in values),
+    )

@@ -1,0 +1,198 @@
+"""AV-Digits: written digits (MNIST) with spoken ones (Free Spoken Digit Dataset), the small real benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.data.clips import MediaReader, VisualSettings
+from colliculus.data.dataset import ClipReader, Dataset, Normalisation
+from colliculus.data.digit_files import NUM_DIGITS, SAMPLE_RATE_HZ, Pictures, Speech, read_pictures, read_speech
+from colliculus.data.fingerprint import fingerprint
+from colliculus.data.loading import ArraySplit, collate
+from colliculus.data.pairing import draw_pairs
+from colliculus.data.prepare.av_digits import default_root, prepare
+from colliculus.data.splits import stratified_holdout
+from colliculus.data.transforms.resize import resize
+from colliculus.data.transforms.spectrogram import Spectrogram
+from colliculus.data.transforms.standardise import channel_statistics
+from colliculus.types import Batch, ColliculusError, DataSpec
+
+_NUM_TEST_INDICES = 5  # standard protocol: recordings 0..4 of each digit and speaker
+
+_Parts: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]  # training, validation, test
+
+
+@dataclass(frozen=True, kw_only=True)
+class AVDigits:
+    """Settings of AV-Digits.
+
+    An utterance is paired with a picture of the same digit. Sound: log spectrogram of the whole utterance. Picture:
+    white on black, as in MNIST. In training a picture is drawn anew for each utterance and epoch, without repetition as
+    far as the pictures of the digit last; validation and test pairs are fixed by `seed`. Validation takes recordings of
+    each digit and speaker from the training part (in "speaker-out" too, so there its speakers are known ones and only
+    the test tells of a new voice), and pictures that training never shows. Test pictures are MNIST's test pictures.
+
+    Raises:
+        ColliculusError: a setting is out of range.
+
+    Example:
+        >>> AVDigits(protocol="speaker-out", fold=2).protocol_name
+        'speaker-out fold 2'
+    """
+
+    name: ClassVar[str] = "av-digits"
+
+    root: Path | None = None
+    """Folder with `recordings/` and the four MNIST files; None: a cache folder, downloaded on first use (30 MB)."""
+    protocol: Literal["standard", "speaker-out"] = "standard"
+    """The test part: recordings 0..4 of each digit and speaker (standard), or all of one speaker (speaker-out)."""
+    fold: int = 0
+    """Speaker left out by "speaker-out", counted from 0 in the order of their names."""
+    validation_fraction: float = 0.1
+    """Share of the training part (recordings and pictures) that becomes the validation part."""
+    seed: int = 0
+    """Decides the validation part and the pairs."""
+    size: int = 48
+    """Height and width of both modalities."""
+    scale: Literal["stft", "mel"] = "stft"
+    """Scale of the spectrogram: log(|STFT| + 1e-7), or log(mel power + 1e-7)."""
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.fold < 0 or self.seed < 0:
+            raise ColliculusError("`size` must be at least 1, `fold` and `seed` at least 0")
+
+    @property
+    def protocol_name(self) -> str:
+        """Protocol and fold, for the record."""
+        return self.protocol if self.protocol == "standard" else f"{self.protocol} fold {self.fold}"
+
+    @property
+    def spec(self) -> DataSpec:
+        """What `load` gives."""
+        sizes = {"audio": (self.size, self.size), "visual": (self.size, self.size)}
+        return DataSpec(channels={"audio": 1, "visual": 1}, sizes=sizes, num_classes=NUM_DIGITS)
+
+    @property
+    def spectrogram(self) -> Spectrogram:
+        """32 ms windows every 8 ms, so that the median utterance (0.42 s) has about as many windows as `size`."""
+        size = (self.size, self.size)
+        return Spectrogram(
+            sample_rate_hz=SAMPLE_RATE_HZ, n_fft=256, hop=64, scale=self.scale, num_mels=self.size, size=size
+        )
+
+    def load(self, normalisation: Normalisation | None = None) -> Dataset:
+        """Read everything into memory; standardise by `normalisation`, or by the training part.
+
+        Without a given one, the statistics are those of all training utterances and of the pictures of epoch 0.
+
+        Raises:
+            ColliculusError: the data are missing, damaged, incomplete, or cannot be downloaded.
+        """
+        if self.root is None:
+            prepare(default_root())
+        root = self.root or default_root()
+        speech, pictures = read_speech(root / "recordings"), read_pictures(root, "train")
+        rows = self._split(speech)
+        shown, hidden = stratified_holdout(pictures.digits, fraction=self.validation_fraction, seed=self.seed)
+        audio = np.stack([self.spectrogram(waveform) for waveform in speech.waveforms])
+        pools = (pictures.take(shown), pictures.take(hidden), read_pictures(root, "t10k"))
+        train, validation, test = (
+            _Pairs(audio[part], speech.digits[part], pool, self.size, self.seed)
+            for part, pool in zip(rows, pools, strict=True)
+        )
+        if normalisation is None:
+            normalisation = channel_statistics(train.values(np.arange(len(train)), epoch=0), np.arange(len(train)))
+        return Dataset(
+            spec=self.spec,
+            train=_DrawnSplit(train, normalisation),
+            validation=_fixed(validation, normalisation),
+            test=_fixed(test, normalisation),
+            normalisation=normalisation,
+            protocol=self.protocol_name,
+            fingerprint=fingerprint(self.spec, self._contents(speech, rows, pools)),
+        )
+
+    def reader(self, spec: DataSpec) -> ClipReader:
+        """Reads a recording, a picture (one digit that fills it, white on black as in MNIST), or both of one stem."""
+        return MediaReader(audio=self.spectrogram, visual=VisualSettings(size=spec.sizes["visual"], channels=1))
+
+    def _contents(self, speech: Speech, rows: _Parts, pools: Sequence[Pictures]) -> dict[str, NDArray[np.generic]]:
+        """Whatever decides the samples, for the fingerprint."""
+        settings = repr((self.spectrogram, self.protocol_name, self.seed)).encode()
+        contents: dict[str, NDArray[np.generic]] = {
+            "settings": np.frombuffer(settings, np.uint8),
+            "speech": np.concatenate(speech.waveforms),
+            "speech digits": speech.digits,
+        }
+        for part, chosen, pool in zip(("train", "validation", "test"), rows, pools, strict=True):
+            contents |= {f"{part} rows": chosen, f"{part} pictures": pool.images, f"{part} digits": pool.digits}
+        return contents
+
+    def _split(self, speech: Speech) -> _Parts:
+        """Rows of the recordings for training, validation and test."""
+        names = np.unique(speech.speakers)
+        if self.protocol == "standard":
+            tested = speech.indices < _NUM_TEST_INDICES
+        elif self.fold < len(names):
+            tested = speech.speakers == names[self.fold]
+        else:
+            raise ColliculusError(
+                f"there is no fold {self.fold}: the recordings have {len(names)} speakers, counted from 0"
+            )
+        if tested.all() or not tested.any():
+            raise ColliculusError(
+                f"protocol {self.protocol_name!r} leaves no recordings to train on or none to test on"
+            )
+        rest = np.flatnonzero(~tested)
+        strata = np.char.add(speech.digits[rest].astype(str), speech.speakers[rest])
+        kept, held = stratified_holdout(strata, fraction=self.validation_fraction, seed=self.seed)
+        return rest[kept], rest[held], np.flatnonzero(tested)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Utterances (n, 1, H, W) with their digits, and the pictures they are paired with."""
+
+    audio: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    pictures: Pictures
+    size: int
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.float32]]:
+        """Raw samples: a pure function of (seed, epoch), whichever are asked for and in which order."""
+        drawn = draw_pairs(self.labels, self.pictures.digits, seed=self.seed, epoch=epoch)[indices]
+        visual = np.rint(resize(self.pictures.images[drawn], (self.size, self.size)))  # whole levels, as a reader gives
+        return {"audio": self.audio[indices], "visual": visual}
+
+
+@dataclass(frozen=True, eq=False)
+class _DrawnSplit:
+    """The training part: pictures are drawn anew in each epoch."""
+
+    pairs: _Pairs
+    normalisation: Normalisation
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        return self.pairs.labels
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
+        return collate(self.pairs.values(indices, epoch=epoch), self.labels[indices], self.normalisation)
+
+
+def _fixed(pairs: _Pairs, normalisation: Normalisation) -> ArraySplit:
+    rows = np.arange(len(pairs))
+    return ArraySplit(pairs.values(rows, epoch=0), pairs.labels, rows, normalisation)

@@ -1,0 +1,66 @@
+"""Clips in one folder per class, with or without folders for train and test above them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from colliculus.data.clips import MediaReader
+from colliculus.data.dataset import Clip
+from colliculus.data.files import split_folders, visible
+from colliculus.types import ColliculusError
+
+
+@dataclass(frozen=True)
+class LabelledClip:
+    """A clip, its class, and the split whose folder it lies in (None where there are no such folders)."""
+
+    clip: Clip
+    class_name: str
+    split: str | None
+
+
+def find_clips(root: Path, reader: MediaReader) -> list[LabelledClip]:
+    """All clips in `ROOT/{train,test[,validation]}/<class>/` or, without those folders, in `ROOT/<class>/`.
+
+    Hidden files, and files of kinds that `reader` does not know, are passed over.
+
+    Args:
+        root: the folder of the data set.
+        reader: says which files are clips and which belong together.
+
+    Returns:
+        The clips by split, class and name.
+
+    Raises:
+        ColliculusError: train or test is missing, there are fewer than two classes, a class is empty or unknown to
+            train, a folder lies where files should, or a link leads out of `root`.
+    """
+    names = {entry.name for entry in visible(root, root) if entry.is_dir()}
+    if not names & {"train", "test"}:
+        return _clips_of_classes(root, root, reader, split=None)
+    clips = [c for s, folder in split_folders(root).items() for c in _clips_of_classes(folder, root, reader, split=s)]
+    trained = {clip.class_name for clip in clips if clip.split == "train"}
+    for clip in clips:
+        if clip.class_name not in trained:
+            raise ColliculusError(f"{root / str(clip.split) / clip.class_name} has no clips in train: put some there")
+    return clips
+
+
+def _clips_of_classes(parent: Path, root: Path, reader: MediaReader, *, split: str | None) -> list[LabelledClip]:
+    classes = [entry for entry in visible(parent, root) if entry.is_dir()]
+    if not classes or (len(classes) < 2 and split in (None, "train")):
+        raise ColliculusError(f"{parent} holds {len(classes)} class folder(s): make one for each class, at least two")
+    return [LabelledClip(clip, c.name, split) for c in classes for clip in _clips(c, root, reader)]
+
+
+def _clips(folder: Path, root: Path, reader: MediaReader) -> list[Clip]:
+    entries = visible(folder, root)
+    if nested := [entry for entry in entries if entry.is_dir()]:
+        raise ColliculusError(f"{nested[0]} is a folder inside a class: put its clips directly into {folder}")
+    clips = reader.group([entry for entry in entries if reader.knows(entry)])
+    if not clips:
+        raise ColliculusError(
+            f"{folder} holds no clip: put files into it ({', '.join(sorted(reader.suffixes))}) or remove it"
+        )
+    return list(clips.values())

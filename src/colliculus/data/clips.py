@@ -1,0 +1,174 @@
+"""One clip of sound and picture, in one file or in several of the same stem: which files it is, and its arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.data.dataset import Clip
+from colliculus.data.media import (
+    AUDIO_SUFFIXES,
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    read_audio,
+    read_frames,
+    read_image,
+    tracks,
+)
+from colliculus.data.transforms.resize import resize
+from colliculus.data.transforms.spectrogram import Spectrogram
+from colliculus.types import ColliculusError
+
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as in JPEG and Pillow
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisualSettings:
+    """How a picture, or the pictures of a video, become an input.
+
+    Raises:
+        ColliculusError: a setting is not positive, or `channels` is neither 1 nor 3.
+    """
+
+    size: tuple[int, int] = (64, 64)
+    """Height and width that pictures are stretched to."""
+    channels: Literal[1, 3] = 3
+    """3: red, green, blue; 1: their brightness."""
+    steps: int | None = None
+    """None: one picture, of a video the middle one; else a sequence of so many, evenly spaced over the clip."""
+
+    def __post_init__(self) -> None:
+        if min(*self.size, self.steps or 1) < 1 or self.steps == 0 or self.channels not in (1, 3):
+            raise ColliculusError("`size` and `steps` of the pictures must be at least 1, and `channels` 1 or 3")
+
+    def __call__(self, path: Path) -> NDArray[np.float32]:
+        """The input made of an image (which stands still, if a sequence is wanted) or of a video.
+
+        Returns:
+            (channels, H, W), or (steps, channels, H, W) when `steps` is set: whole grey levels 0..255, so that a data
+            set can keep them as bytes; not standardised.
+
+        Raises:
+            ColliculusError: as `read_image` and `read_frames`.
+        """
+        count = self.steps or 1
+        frames = read_image(path)[None] if _suffix(path) in IMAGE_SUFFIXES else read_frames(path, count)
+        pictures = np.stack([self._picture(frame) for frame in frames])
+        return pictures[0] if self.steps is None else np.repeat(pictures, count // len(pictures), axis=0)
+
+    def _picture(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(H, W, 3) -> (channels, *size)."""
+        resized = resize(frame.transpose(2, 0, 1), self.size)
+        levels = resized if self.channels == 3 else np.tensordot(_LUMA, resized, axes=1)[None]
+        return np.clip(np.rint(levels), 0, 255)
+
+
+@dataclass(frozen=True)
+class MediaReader:
+    """A `ClipReader` of sound and picture files.
+
+    Args:
+        audio: how sound becomes the modality "audio"; None: sound is not wanted.
+        visual: how pictures become the modality "visual"; None: they are not wanted.
+
+    Example:
+        >>> reader = MediaReader(audio=Spectrogram(), visual=VisualSettings())
+        >>> sorted(reader.group([Path("cat.wav"), Path("cat.png"), Path("dog.mp4")]))
+        ['cat', 'dog']
+    """
+
+    audio: Spectrogram | None
+    visual: VisualSettings | None
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """The kinds of file that can hold what is wanted."""
+        audio = AUDIO_SUFFIXES | VIDEO_SUFFIXES if self.audio else frozenset[str]()
+        visual = IMAGE_SUFFIXES | VIDEO_SUFFIXES if self.visual else frozenset[str]()
+        return audio | visual
+
+    def knows(self, path: Path) -> bool:
+        """Whether `path` is, by its suffix, of a kind that can hold what is wanted."""
+        return _suffix(path) in self.suffixes
+
+    def group(self, files: Sequence[Path]) -> dict[str, Clip]:
+        """Files of one stem are one clip, named by the stem: at most one sound and one image or video.
+
+        Where several folders hold clips of one stem, each folder's is a clip of its own and named by its path.
+
+        Raises:
+            ColliculusError: a file is of unknown kind, or a folder holds two sounds or two pictures of one stem.
+        """
+        stems: dict[str, list[Path]] = {}
+        for file in dict.fromkeys(files):
+            if not self.knows(file):
+                raise ColliculusError(
+                    f"{file} is of a kind that is not read here: give {', '.join(sorted(self.suffixes))}"
+                )
+            stems.setdefault(file.stem, []).append(file)
+        clips: dict[str, Clip] = {}
+        for stem, members in stems.items():
+            if _rivals(members) is None:
+                clips[stem] = Clip(tuple(members))
+            else:
+                clips |= _by_folder(stem, members)
+        return clips
+
+    def read(self, clip: Clip) -> dict[str, NDArray[np.float32]]:
+        """The arrays of one clip; sound comes from its sound file, or else from its video.
+
+        Returns:
+            "audio" as `Spectrogram` and "visual" as `VisualSettings` give them; what the clip lacks is left out.
+
+        Raises:
+            ColliculusError: a file is damaged, or the clip holds nothing that is wanted.
+        """
+        arrays: dict[str, NDArray[np.float32]] = {}
+        if self.audio and (sound := _source(clip.files, AUDIO_SUFFIXES, "audio")):
+            arrays["audio"] = self.audio(read_audio(sound, self.audio.sample_rate_hz))
+        if self.visual and (picture := _source(clip.files, IMAGE_SUFFIXES, "video")):
+            arrays["visual"] = self.visual(picture)
+        if not arrays:
+            wanted = " and no ".join(["sound"] * (self.audio is not None) + ["picture"] * (self.visual is not None))
+            raise ColliculusError(f"{clip.files[0]} holds no {wanted}: give a file that does")
+        return arrays
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.lower()
+
+
+def _rivals(files: Iterable[Path]) -> tuple[Path, Path] | None:
+    """Two files that would both be the sound, or both the picture, of one clip."""
+    seen: dict[bool, Path] = {}
+    for file in files:
+        is_sound = _suffix(file) in AUDIO_SUFFIXES
+        if is_sound in seen:
+            return seen[is_sound], file
+        seen[is_sound] = file
+    return None
+
+
+def _by_folder(stem: str, files: Iterable[Path]) -> dict[str, Clip]:
+    folders: dict[Path, list[Path]] = {}
+    for file in files:
+        folders.setdefault(file.parent, []).append(file)
+    for members in folders.values():
+        if rivals := _rivals(members):
+            raise ColliculusError(
+                f"{rivals[0]} and {rivals[1]} would both be part of the clip {stem!r}: keep one of them"
+            )
+    return {str(folder / stem): Clip(tuple(members)) for folder, members in folders.items()}
+
+
+def _source(files: Iterable[Path], own: frozenset[str], track: str) -> Path | None:
+    """The file of a kind made for the purpose, or else the video that carries the track."""
+    ordered = sorted(files, key=lambda file: _suffix(file) not in own)
+    return next(
+        (f for f in ordered if _suffix(f) in own or (_suffix(f) in VIDEO_SUFFIXES and track in tracks(f))), None
+    )

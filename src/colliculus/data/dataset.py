@@ -1,0 +1,111 @@
+"""What every dataset gives: three splits of standardised batches, a `DataSpec`, and a fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.types import Batch, DataSpec
+
+
+class Split(Protocol):
+    """One part of a dataset: samples that can be drawn as whole batches."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) class indices."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
+        """The samples at `indices` in that order; `epoch` decides whatever is drawn anew each epoch."""
+        ...
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation of each channel, learned on the training part: x -> (x - mean) / std.
+
+    Args:
+        mean: C numbers of each modality.
+        std: C numbers of each modality, all positive.
+    """
+
+    mean: Mapping[str, tuple[float, ...]]
+    std: Mapping[str, tuple[float, ...]]
+
+    def __call__(self, modality: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Standardise `values` (..., C, H, W); a modality that is not named here passes as float32."""
+        array = np.asarray(values, dtype=np.float32)
+        if modality not in self.mean:
+            return array
+        shape = (len(self.mean[modality]), 1, 1)
+        mean = np.asarray(self.mean[modality], dtype=np.float32).reshape(shape)
+        std = np.asarray(self.std[modality], dtype=np.float32).reshape(shape)
+        return (array - mean) / std
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A loaded dataset.
+
+    Args:
+        spec: modalities, channels, sizes, classes.
+        train, validation, test: the splits; validation is always taken from training.
+        normalisation: what the splits were standardised by; a run keeps it for prediction.
+        protocol: how the split was made ("standard", "speaker-out fold 0", ...), for the record.
+        fingerprint: digest of contents, labels and split: two runs with the same one saw the same data.
+    """
+
+    spec: DataSpec
+    train: Split
+    validation: Split
+    test: Split
+    normalisation: Normalisation
+    protocol: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Where one sample lies.
+
+    Args:
+        files: what belongs to it.
+        row: its row, where the files hold many samples; None where they hold this one alone.
+    """
+
+    files: tuple[Path, ...]
+    row: int | None = None
+
+
+class ClipReader(Protocol):
+    """From a user's own files to the raw (not standardised) arrays of one sample."""
+
+    def group(self, files: Sequence[Path]) -> dict[str, Clip]:
+        """The clips that `files` hold, by name; `ColliculusError` for a file of unknown kind."""
+        ...
+
+    def read(self, clip: Clip) -> dict[str, NDArray[np.float32]]:
+        """Raw arrays (C, H, W) or (T, C, H, W) of the modalities found in one clip; one may be missing."""
+        ...
+
+
+class DataSettings(Protocol):
+    """Settings of a dataset: a frozen dataclass that a preset holds and the command line overrides."""
+
+    name: ClassVar[str]
+
+    def load(self, normalisation: Normalisation | None = None) -> Dataset:
+        """Read or make the data; standardise by `normalisation` (a trained run's), else by the training part."""
+        ...
+
+    def reader(self, spec: DataSpec) -> ClipReader:
+        """The reader `colliculus predict` uses for files of this kind of data."""
+        ...

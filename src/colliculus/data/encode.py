@@ -1,0 +1,36 @@
+"""Sound and grey pictures to files, without loss: what the readers read back is what was written."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def write_wav(path: Path, waveform: NDArray[np.int16], *, rate_hz: int) -> None:
+    """Write 16-bit samples (n,) of one channel."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(waveform.astype("<i2").tobytes())
+
+
+def write_png(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write one picture (H, W)."""
+    Image.fromarray(picture).save(path)
+
+
+def write_gif(path: Path, frames: NDArray[np.uint8], *, rate_hz: int) -> None:
+    """Write a moving picture (F, H, W); by PyAV, because Pillow merges equal frames and so would lose steps."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("gif", rate=rate_hz)
+        stream.height, stream.width = frames.shape[1:]
+        stream.pix_fmt = "gray"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
+        container.mux(stream.encode())

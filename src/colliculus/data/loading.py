@@ -1,0 +1,144 @@
+"""From arrays to batches: which samples, in which order, on which rank. One place for every dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from colliculus.data.dataset import Normalisation, Split
+from colliculus.types import Batch, ColliculusError
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySplit:
+    """A `Split` of arrays in memory or memory-mapped: some rows of them, whole batches read at once.
+
+    Args:
+        arrays: of each modality, in declared order, (n, C, H, W) static or (n, T, C, H, W), any numeric type.
+        labels: class index of each of `rows`.
+        rows: which rows of `arrays` belong to this split, in which order.
+        normalisation: what the batches are standardised by.
+
+    Raises:
+        ColliculusError: `labels` and `rows` differ in length.
+
+    Example:
+        >>> unchanged = Normalisation(mean={}, std={})
+        >>> split = ArraySplit({"audio": np.zeros((5, 4, 1, 8, 8))}, np.array([1, 0]), np.array([4, 2]), unchanged)
+        >>> split.batch(np.array([0, 1]), epoch=0).inputs["audio"].shape
+        torch.Size([4, 2, 1, 8, 8])
+    """
+
+    arrays: Mapping[str, NDArray[np.generic]]
+    labels: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    normalisation: Normalisation
+
+    def __post_init__(self) -> None:
+        if len(self.labels) != len(self.rows):
+            raise ColliculusError(f"a split of {len(self.rows)} samples was given {len(self.labels)} labels")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:  # noqa: ARG002 - the protocol asks for it
+        """The samples at `indices`; nothing is drawn anew, so `epoch` changes nothing."""
+        rows = self.rows[indices]
+        return collate({m: a[rows] for m, a in self.arrays.items()}, self.labels[indices], self.normalisation)
+
+
+def collate(
+    values: Mapping[str, NDArray[np.generic]], labels: NDArray[np.int64], normalisation: Normalisation
+) -> Batch:
+    """Standardise raw samples and put time first.
+
+    Args:
+        values: of each modality (B, C, H, W) or (B, T, C, H, W), any numeric type.
+        labels: (B,) class indices.
+        normalisation: of each channel.
+
+    Returns:
+        A batch of contiguous float32 tensors, (B, C, H, W) or (T, B, C, H, W), and int64 labels.
+    """
+    inputs: dict[str, torch.Tensor] = {}
+    for modality, raw in values.items():
+        array = normalisation(modality, raw)
+        time_first = array if array.ndim == 4 else array.swapaxes(0, 1)
+        inputs[modality] = torch.from_numpy(np.array(time_first, order="C"))  # a copy: the caller's data stays his
+    return Batch(inputs, torch.from_numpy(np.array(labels, dtype=np.int64)))
+
+
+def num_batches(num_samples: int, *, batch_size: int, drop_incomplete: bool = False, world_size: int = 1) -> int:
+    """Batches of one epoch, the same on every rank.
+
+    An epoch is cut into as few batches of near-equal size as `batch_size` allows (at least one sample per rank in
+    each), so that none is dropped and none is tiny; with `drop_incomplete` into full batches, the rest left out.
+
+    Args:
+        num_samples: samples of the split.
+        batch_size: samples of a batch, all ranks together.
+        drop_incomplete: leave the incomplete last batch out, as published experiments do.
+        world_size: number of ranks that share each batch.
+
+    Raises:
+        ColliculusError: there would be no batch, or one without a sample for every rank.
+
+    Example:
+        >>> num_batches(130, batch_size=64), num_batches(130, batch_size=64, drop_incomplete=True)
+        (3, 2)
+    """
+    if batch_size < world_size:
+        raise ColliculusError(
+            f"`batch_size` {batch_size} is smaller than the number of processes, {world_size}: raise it"
+        )
+    if num_samples < world_size:
+        raise ColliculusError(f"a split of {num_samples} samples cannot be shared out over {world_size} process(es)")
+    if not drop_incomplete:
+        return min(-(-num_samples // batch_size), num_samples // world_size)
+    if num_samples < batch_size:
+        raise ColliculusError(
+            f"`drop_incomplete` leaves nothing of {num_samples} samples in batches of {batch_size}: lower `batch_size`"
+        )
+    return num_samples // batch_size
+
+
+def epoch_batches(
+    split: Split,
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    shuffle: bool,
+    drop_incomplete: bool = False,
+    rank: int = 0,
+    world_size: int = 1,
+    first_batch: int = 0,
+) -> Iterator[Batch]:
+    """The batches one rank sees in one epoch; over all ranks every sample comes exactly once.
+
+    Args:
+        split: the samples.
+        batch_size: samples of a batch, all ranks together.
+        seed: with `epoch`, decides the order and nothing else does.
+        epoch: number of the epoch, from 0.
+        shuffle: random order; otherwise the split's own.
+        drop_incomplete: as in `num_batches`.
+        rank: this process; it gets every `world_size`-th sample of each batch, beginning with its own number.
+        world_size: number of processes.
+        first_batch: number of the first batch to give: a resumed epoch skips the ones it has seen.
+
+    Yields:
+        Batches, as many on every rank.
+
+    Raises:
+        ColliculusError: as `num_batches`.
+    """
+    count = num_batches(len(split), batch_size=batch_size, drop_incomplete=drop_incomplete, world_size=world_size)
+    order = np.random.default_rng([seed, epoch]).permutation(len(split)) if shuffle else np.arange(len(split))
+    kept = order[: count * batch_size] if drop_incomplete else order
+    for indices in np.array_split(kept, count)[first_batch:]:
+        yield split.batch(indices[rank::world_size], epoch=epoch)

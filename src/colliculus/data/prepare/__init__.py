@@ -1,0 +1,1 @@
+"""Fetching of public data from official mirrors, one file per dataset."""

@@ -1,0 +1,258 @@
+"""A controlled audio-visual set made in seconds and offline: moving shapes with sounds, and touch on request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.data.clips import MediaReader, VisualSettings
+from colliculus.data.dataset import ClipReader, Dataset, Normalisation
+from colliculus.data.encode import write_gif, write_png, write_wav
+from colliculus.data.fingerprint import fingerprint
+from colliculus.data.loading import ArraySplit
+from colliculus.data.synthesis import SHAPES, SOUNDS, Floats, add_noise, pressure, shapes, sounds
+from colliculus.data.transforms.spectrogram import Spectrogram
+from colliculus.data.transforms.standardise import channel_statistics
+from colliculus.types import ColliculusError, DataSpec
+
+_RATE_HZ = 8000
+_STEP_SAMPLES = 1024
+_FULL_SCALE = 32768  # of 16-bit samples
+_LEAST_SNR_DB = -100
+_PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthetic:
+    """Settings of the synthetic set.
+
+    A clip shows a shape that appears, travels and vanishes, and gives a sound; both events last half the clip. Neither
+    modality tells the class alone: with R = max(2, K / 2 rounded up) kinds of shape and of sound, class k has shape
+    k // 2 and sound ((k + 1) // 2) mod R (and touch k mod R): a kind belongs to up to two classes, a shape with a sound
+    to one. With six classes a modality alone reaches 50 % at best, two together 100 %, before noise. (Two classes have
+    the same shape and differ in sound.)
+
+    Pictures are whole grey levels and sounds 16-bit samples, so clips written by `export` and read by `reader` come
+    back exactly as the set holds them. Touch, the modality "tactile", has no file format: clips from files lack it.
+
+    Raises:
+        ColliculusError: a setting is out of range.
+
+    Example:
+        >>> Synthetic(num_classes=4).spec.names
+        ('disc-tone', 'disc-rise', 'square-rise', 'square-tone')
+    """
+
+    name: ClassVar[str] = "synthetic"
+
+    num_classes: int = 6
+    """Classes, from 2 to 12."""
+    num_train: int = 960
+    """Training clips; in every part all classes are equally frequent, as far as the number allows."""
+    num_validation: int = 240
+    """Validation clips, made as the training clips are."""
+    num_test: int = 480
+    """Test clips."""
+    audio_snr_db: float = 10.0
+    """Power of a clip's sound over that of its noise, in decibels; inf: no noise."""
+    visual_snr_db: float = 10.0
+    """The same of its picture."""
+    tactile_snr_db: float = 10.0
+    """The same of its touch."""
+    audio_informative: float = 1.0
+    """Share of clips with the sound of their class; the others have a sound drawn evenly from all kinds."""
+    visual_informative: float = 1.0
+    """The same of the shapes."""
+    tactile_informative: float = 1.0
+    """The same of the touch."""
+    lag: int = 0
+    """Steps by which sound and touch follow the picture; negative: they precede it. Only 0 when nothing moves."""
+    motion: Literal["moving", "static"] = "moving"
+    """moving: sequences of `steps`; static: one picture of the shape, one spectrogram of the whole clip."""
+    tactile: bool = False
+    """Add the third modality: pressure maps."""
+    steps: int = 4
+    """T, steps of a clip, each 128 ms of sound and one picture."""
+    size: int = 32
+    """Height and width of every modality."""
+    seed: int = 0
+    """Decides all clips."""
+
+    def __post_init__(self) -> None:
+        most_classes = 2 * len(SHAPES)
+        if not 2 <= self.num_classes <= most_classes:
+            raise ColliculusError(f"`num_classes` is {self.num_classes}: choose 2 to {most_classes}")
+        if min(self.num_train, self.num_validation, self.num_test) < self.num_classes:
+            raise ColliculusError("`num_train`, `num_validation` and `num_test` must be at least `num_classes`")
+        for modality in ("audio", "visual", "tactile"):
+            if not 0 <= getattr(self, f"{modality}_informative") <= 1:
+                raise ColliculusError(f"`{modality}_informative` is a share: choose 0 to 1")
+            if not getattr(self, f"{modality}_snr_db") >= _LEAST_SNR_DB:
+                raise ColliculusError(f"`{modality}_snr_db` must be at least {_LEAST_SNR_DB} decibels")
+        if self.steps < 1 or self.size < 4 or self.seed < 0:
+            raise ColliculusError("`steps` must be at least 1, `size` at least 4 and `seed` at least 0")
+        most_lag = self.steps - self._event_steps if self._moves else 0
+        if abs(self.lag) > most_lag:
+            raise ColliculusError(
+                f"`lag` is {self.lag}: choose {-most_lag} to {most_lag} with {self.steps} steps, motion {self.motion!r}"
+            )
+
+    @property
+    def spec(self) -> DataSpec:
+        """Modalities, sizes and classes (named like "disc-tone") of what `load` gives."""
+        kinds = self.kinds(np.arange(self.num_classes))
+        return DataSpec(
+            channels=dict.fromkeys(kinds, 1),
+            sizes=dict.fromkeys(kinds, (self.size, self.size)),
+            num_classes=self.num_classes,
+            steps=dict.fromkeys(kinds, self.steps) if self._moves else {},
+            class_names=tuple(f"{SHAPES[v]}-{SOUNDS[a]}" for v, a in zip(kinds["visual"], kinds["audio"], strict=True)),
+        )
+
+    @property
+    def spectrogram(self) -> Spectrogram:
+        """Windows of 32 ms, 33 of them in a spectrogram."""
+        hop, steps = (_STEP_SAMPLES // 32, self.steps) if self._moves else (_STEP_SAMPLES // 32 * self.steps, None)
+        return Spectrogram(sample_rate_hz=_RATE_HZ, n_fft=256, hop=hop, size=(self.size, self.size), steps=steps)
+
+    @property
+    def num_kinds(self) -> int:
+        """R, the kinds in use of shape, of sound and of touch."""
+        return max(2, -(-self.num_classes // 2))
+
+    def kinds(self, labels: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+        """The kind, 0 to R - 1, that each modality shows of the classes `labels` (n,): (n,) each."""
+        kinds = {"audio": (labels + 1) // 2 % self.num_kinds, "visual": labels // 2}
+        return {**kinds, "tactile": labels % self.num_kinds} if self.tactile else kinds
+
+    def load(self, normalisation: Normalisation | None = None) -> Dataset:
+        """Make all clips; standardise by `normalisation`, or by the training part."""
+        made = [self._make(part) for part in range(len(_PARTS))]
+        if normalisation is None:
+            normalisation = channel_statistics(made[0].arrays, np.arange(self.num_train))
+        contents: dict[str, NDArray[np.generic]] = {}
+        for part, clips in zip(_PARTS, made, strict=True):
+            contents |= {f"{part} {m}": array for m, array in clips.arrays.items()} | {f"{part} labels": clips.labels}
+        train, validation, test = (clips.split(normalisation) for clips in made)
+        return Dataset(
+            spec=self.spec,
+            train=train,
+            validation=validation,
+            test=test,
+            normalisation=normalisation,
+            protocol=f"synthetic seed {self.seed}",
+            fingerprint=fingerprint(self.spec, contents),
+        )
+
+    def reader(self, spec: DataSpec) -> ClipReader:
+        """Reads clips such as `export` writes: a sound, a picture or video, or both of one stem."""
+        visual = VisualSettings(size=spec.sizes["visual"], channels=1, steps=spec.steps.get("visual"))
+        return MediaReader(audio=self.spectrogram, visual=visual)
+
+    def export(self, folder: Path, *, count: int = 6) -> list[Path]:
+        """Write the first test clips as files: the sound as .wav, the picture as .gif (or .png, when nothing moves).
+
+        Args:
+            folder: where the files go; made when absent.
+            count: number of clips, or all if there are fewer.
+
+        Returns:
+            The files, named by number and class: 000-disc-tone.wav, 000-disc-tone.gif, ...
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        clips, names = self._make(_PARTS.index("test")), self.spec.names
+        written: list[Path] = []
+        for number, (waveform, picture) in enumerate(
+            zip(clips.waveforms[:count], clips.arrays["visual"], strict=False)
+        ):
+            stem = f"{number:03d}-{names[clips.labels[number]]}"
+            written += [folder / f"{stem}.wav", folder / f"{stem}.{'gif' if self._moves else 'png'}"]
+            write_wav(written[-2], waveform, rate_hz=_RATE_HZ)
+            if self._moves:
+                write_gif(written[-1], picture[:, 0], rate_hz=_RATE_HZ // _STEP_SAMPLES)
+            else:
+                write_png(written[-1], picture[0])
+        return written
+
+    @property
+    def _moves(self) -> bool:
+        return self.motion == "moving"
+
+    @property
+    def _event_steps(self) -> int:
+        return max(1, self.steps // 2)
+
+    def _make(self, part: int) -> _Clips:
+        """All clips of a part; each modality has its own random numbers, so its knobs leave the others alone."""
+        about, hearing, sight, touch = (np.random.default_rng([self.seed, part, stream]) for stream in range(4))
+        count = (self.num_train, self.num_validation, self.num_test)[part]
+        labels = about.permutation(np.arange(count) % self.num_classes)
+        kinds = self.kinds(labels)
+        slack = self.steps - self._event_steps - abs(self.lag)
+        onset = about.integers(0, slack + 1, (count, 1)) + max(0, -self.lag)
+        heard = self._shown(kinds["audio"], self.audio_informative, hearing)
+        seen = self._shown(kinds["visual"], self.visual_informative, sight)
+        waveforms = self._sounds(heard, onset + self.lag, hearing)
+        spectrogram = self.spectrogram
+        arrays: dict[str, NDArray[np.generic]] = {
+            "audio": np.stack([spectrogram(waveform / np.float32(_FULL_SCALE)) for waveform in waveforms]),
+            "visual": _grey_levels(self._maps(shapes, seen, onset, self.visual_snr_db, sight)),
+        }
+        if self.tactile:
+            felt = self._shown(kinds["tactile"], self.tactile_informative, touch)
+            maps = self._maps(pressure, felt, onset + self.lag, self.tactile_snr_db, touch)
+            arrays["tactile"] = maps.astype(np.float32)
+        return _Clips(waveforms, arrays, labels)
+
+    def _shown(self, kinds: NDArray[np.int64], informative: float, rng: np.random.Generator) -> NDArray[np.int64]:
+        anything = rng.integers(0, self.num_kinds, len(kinds))
+        return np.where(rng.random(len(kinds)) < informative, kinds, anything)
+
+    def _active(self, onset: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(n, T): in which steps the events that begin at `onset` (n, 1) are under way."""
+        step = np.arange(self.steps)
+        return (onset <= step) & (step < onset + self._event_steps)
+
+    def _sounds(
+        self, kinds: NDArray[np.int64], onset: NDArray[np.int64], rng: np.random.Generator
+    ) -> NDArray[np.int16]:
+        """(n, samples); what noise drives beyond full scale is clipped."""
+        clean = sounds(kinds, self._active(onset), step_samples=_STEP_SAMPLES, rate_hz=_RATE_HZ, rng=rng)
+        noisy = add_noise(clean, self.audio_snr_db, rng) * _FULL_SCALE
+        return np.clip(np.rint(noisy), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+
+    def _maps(
+        self,
+        draw: Callable[..., Floats],
+        kinds: NDArray[np.int64],
+        onset: NDArray[np.int64],
+        snr_db: float,
+        rng: np.random.Generator,
+    ) -> Floats:
+        """(n, T, 1, S, S) of shapes or pressure, or (n, 1, S, S) when nothing moves."""
+        active = self._active(onset) if self._moves else np.ones((len(kinds), 1), dtype=bool)
+        clean = draw(kinds, active, num_kinds=self.num_kinds, size=self.size, rng=rng)
+        noisy = add_noise(clean, snr_db, rng)
+        return noisy[:, :, None] if self._moves else noisy
+
+
+@dataclass(frozen=True, eq=False)
+class _Clips:
+    """Sounds (n, samples), inputs of each modality and labels (n,) of one part."""
+
+    waveforms: NDArray[np.int16]
+    arrays: dict[str, NDArray[np.generic]]
+    labels: NDArray[np.int64]
+
+    def split(self, normalisation: Normalisation) -> ArraySplit:
+        return ArraySplit(self.arrays, self.labels, np.arange(len(self.labels)), normalisation)
+
+
+def _grey_levels(brightness: Floats) -> NDArray[np.uint8]:
+    """Black is 64 and white 192, which leaves room for noise on either side."""
+    return np.clip(np.rint(64 + 128 * brightness), 0, 255).astype(np.uint8)

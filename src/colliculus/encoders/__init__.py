@@ -1,0 +1,8 @@
+"""Encoders: from frames (T, B, C, H, W) to tokens (T, B, D, N)."""
+
+from __future__ import annotations
+
+from colliculus.encoders.patch_splitting import Depth, SpikingPatchSplitting
+from colliculus.encoders.spikformer import SpikformerBlock
+
+__all__ = ["Depth", "SpikformerBlock", "SpikingPatchSplitting"]

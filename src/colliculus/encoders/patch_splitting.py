@@ -1,0 +1,55 @@
+"""Spiking patch splitting: from frames to tokens."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from colliculus.layers import ConvBNSpike, NeuronFactory, stepwise
+from colliculus.neurons import LIF
+
+Depth = Literal["deep", "shallow"]
+
+
+class SpikingPatchSplitting(nn.Module):
+    """Stages of Conv3x3 - BatchNorm - LIF - MaxPool(3, stride 2), then x + LIF(BN(Conv3x3(x))): SPS.
+
+    Source: Spikformer (arXiv 2209.15425), as S-CMRL (arXiv 2502.12488) uses it.
+
+    "deep" has four stages of widths D/8, D/4, D/2, D and 16-pixel patches; "shallow" (small inputs) two of D/2, D and
+    4-pixel patches. Every pooling rounds a half up, so that N = ceil(H/16) * ceil(W/16), or /4. Spikes tie everywhere
+    in a pooling window: the gradient goes to the first maximum in row-major order.
+
+    Args:
+        channels: C.
+        size: (H, W).
+        dim: D, a multiple of 8 ("deep") or 2 ("shallow").
+        depth: "deep" or "shallow".
+        neuron: makes the neurons.
+
+    Example:
+        >>> import torch
+        >>> encoder = SpikingPatchSplitting(3, (48, 48), 32)
+        >>> encoder(torch.zeros(4, 2, 3, 48, 48)).shape, encoder.grid
+        (torch.Size([4, 2, 32, 9]), (3, 3))
+    """
+
+    def __init__(
+        self, channels: int, size: tuple[int, int], dim: int, depth: Depth = "deep", neuron: NeuronFactory = LIF
+    ) -> None:
+        super().__init__()
+        widths = [dim // 8, dim // 4, dim // 2, dim] if depth == "deep" else [dim // 2, dim]
+        self.stages = nn.ModuleList(
+            ConvBNSpike(before, after, neuron) for before, after in zip([channels, *widths[:-1]], widths, strict=True)
+        )
+        self.pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+        self.position = ConvBNSpike(dim, dim, neuron)
+        patch = 2 ** len(widths)
+        self.grid: tuple[int, int] = (-(-size[0] // patch), -(-size[1] // patch))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T, B, C, H, W) -> tokens (T, B, D, N)."""
+        for stage in self.stages:
+            x = stepwise(self.pool, stage(x))
+        return (x + self.position(x)).flatten(-2)

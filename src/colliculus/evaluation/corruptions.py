@@ -1,0 +1,65 @@
+"""What may spoil the inputs at test time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colliculus.types import ColliculusError
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """White noise on standardised inputs, of a given signal-to-noise ratio in every sample.
+
+    The standard deviation of the noise is rms(sample) * 10**(-snr_db / 20), with the rms over all values of the sample
+    and modality. The noise of a sample depends on `seed`, the modality and the sample's row in the split alone, so it
+    is the same for any batch size and any number of ranks.
+
+    Args:
+        snr_db: signal-to-noise ratio of each modality that gets noise, in decibels; the others stay clean.
+        seed: which noise is drawn, at least 0.
+
+    Example:
+        >>> inputs = {"audio": torch.ones(2, 1, 4, 4), "visual": torch.ones(2, 3, 4, 4)}
+        >>> noisy = GaussianNoise({"audio": -10.0})(inputs, np.array([7, 8]))
+        >>> noisy["visual"] is inputs["visual"], torch.equal(noisy["audio"][0], noisy["audio"][1])
+        (True, False)
+    """
+
+    snr_db: Mapping[str, float]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ColliculusError(f"the seed of the noise is {self.seed}: choose one that is at least 0")
+
+    def __call__(self, inputs: dict[str, Tensor], indices: NDArray[np.int64]) -> dict[str, Tensor]:
+        """Add noise to a batch.
+
+        Args:
+            inputs: (B, C, H, W) or (T, B, C, H, W) of each modality.
+            indices: (B,) rows of the samples in their split.
+
+        Returns:
+            The inputs, those of a noisy modality replaced by new tensors.
+        """
+        return {m: self._add(x, m, indices) if m in self.snr_db else x for m, x in inputs.items()}
+
+    def _add(self, clean: Tensor, modality: str, indices: NDArray[np.int64]) -> Tensor:
+        samples = clean.movedim(-4, 0)  # (B, ...): the batch stands before C, H, W, whether T comes first or not
+        rms = samples.flatten(1).square().mean(dim=1).sqrt().reshape(-1, *[1] * (samples.dim() - 1))
+        stream = crc32(modality.encode())
+        noise = np.stack([_standard_normal((self.seed, stream, int(i)), tuple(samples.shape[1:])) for i in indices])
+        std = rms * 10 ** (-self.snr_db[modality] / 20)
+        return (samples + std * torch.from_numpy(noise).to(clean.device)).movedim(0, -4)
+
+
+def _standard_normal(seed: tuple[int, int, int], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)

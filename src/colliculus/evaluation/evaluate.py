@@ -1,0 +1,83 @@
+"""A model's figures on one split, on any number of ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from colliculus.data.dataset import Split
+from colliculus.evaluation.metrics import Metrics, confusion_matrix
+from colliculus.model import MultimodalSNN
+from colliculus.types import Collective, ColliculusError, unknown_name
+
+Corruption = Callable[[dict[str, Tensor], NDArray[np.int64]], dict[str, Tensor]]
+"""Spoils the inputs of a batch, given the rows of its samples in their split, (B,)."""
+
+
+def evaluate(
+    model: MultimodalSNN,
+    split: Split,
+    *,
+    batch_size: int,
+    collective: Collective,
+    device: torch.device,
+    corruption: Corruption | None = None,
+    missing: tuple[str, ...] = (),
+) -> Metrics:
+    """Classify every sample of `split` exactly once; the ranks share the samples and all return the same figures.
+
+    Args:
+        model: on `device`; classifies in eval mode and is handed back in the mode it came in.
+        split: the samples.
+        batch_size: samples of one forward on each rank.
+        collective: the ranks.
+        device: where the batches go.
+        corruption: what spoils the inputs; None leaves them as they are.
+        missing: modalities to withhold from the model.
+
+    Raises:
+        ColliculusError: `missing` names an unknown modality or all of them, or the split is empty.
+    """
+    _check_missing(missing, model.modalities)
+    num_classes = model.spec.num_classes
+    counts = np.zeros((num_classes, num_classes), dtype=np.int64)
+    with _eval_mode(model), torch.no_grad():
+        for rows in _shard(len(split), batch_size, collective):
+            batch = split.batch(rows, epoch=0).to(device)
+            inputs = batch.inputs if corruption is None else corruption(batch.inputs, rows)
+            output = model({m: x for m, x in inputs.items() if m not in missing})
+            predictions = output.logits.argmax(dim=1)
+            counts += confusion_matrix(batch.labels.cpu().numpy(), predictions.cpu().numpy(), num_classes)
+    total = collective.sum(torch.from_numpy(counts).to(device))
+    return Metrics.from_confusion(total.cpu().numpy(), model.spec.names)
+
+
+def _shard(num_samples: int, batch_size: int, collective: Collective) -> Iterator[NDArray[np.int64]]:
+    """Rows of this rank, cut into batches: every row falls to exactly one rank."""
+    rows = np.arange(num_samples, dtype=np.int64)[collective.rank :: collective.world_size]
+    for start in range(0, len(rows), batch_size):
+        yield rows[start : start + batch_size]
+
+
+@contextmanager
+def _eval_mode(model: nn.Module) -> Generator[None]:
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+def _check_missing(missing: tuple[str, ...], modalities: tuple[str, ...]) -> None:
+    if unknown := [m for m in missing if m not in modalities]:
+        raise unknown_name("modality", unknown[0], modalities)
+    if set(missing) == set(modalities):
+        raise ColliculusError(
+            f"all modalities ({', '.join(modalities)}) would be missing: leave the model at least one"
+        )

@@ -1,0 +1,63 @@
+"""Why a model decided as it did: what each modality gave, and what it would have said at every time step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from colliculus.types import Output
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One sample's decision; `dataclasses.asdict` turns it into plain JSON values.
+
+    Args:
+        predicted: name of the most probable class.
+        probability: its probability.
+        probabilities: of every class, in order.
+        evidence: what each modality gave to the predicted class: its share of that class's logit less its mean share
+            over all classes (which moves no decision), averaged over time. Positive speaks for the class.
+        step_probabilities: probability of the predicted class had the model stopped after 1, 2, ... T steps.
+    """
+
+    predicted: str
+    probability: float
+    probabilities: dict[str, float]
+    evidence: dict[str, float]
+    step_probabilities: tuple[float, ...]
+
+
+def explain(output: Output, names: Sequence[str]) -> list[Explanation]:
+    """Explain the decision on each sample of a batch.
+
+    Args:
+        output: of the model, B samples.
+        names: K class names.
+
+    Example:
+        >>> steps = torch.tensor([[[0.0, 0.0]], [[4.0, 0.0]]])  # T = 2, B = 1, K = 2
+        >>> output = Output(logits=steps.mean(0), step_logits=steps, evidence={"audio": steps})
+        >>> found = explain(output, ["cat", "dog"])[0]
+        >>> found.predicted, found.evidence, [round(p, 3) for p in found.step_probabilities]
+        ('cat', {'audio': 1.0}, [0.5, 0.881])
+    """
+    num_steps = output.step_logits.shape[0]
+    taken = torch.arange(1, num_steps + 1, device=output.logits.device).reshape(-1, 1, 1)
+    stopped = (output.step_logits.cumsum(0) / taken).softmax(dim=2)  # (T, B, K)
+    shares = {m: share.mean(0) for m, share in output.evidence.items()}
+    centred = {m: share - share.mean(dim=1, keepdim=True) for m, share in shares.items()}
+    probabilities = output.logits.softmax(dim=1)
+    chosen: list[int] = output.logits.argmax(dim=1).tolist()
+    return [
+        Explanation(
+            predicted=names[k],
+            probability=probabilities[b, k].item(),
+            probabilities=dict(zip(names, probabilities[b].tolist(), strict=True)),
+            evidence={m: share[b, k].item() for m, share in centred.items()},
+            step_probabilities=tuple(stopped[:, b, k].tolist()),
+        )
+        for b, k in enumerate(chosen)
+    ]

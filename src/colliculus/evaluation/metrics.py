@@ -1,0 +1,140 @@
+"""Accuracy with its interval, macro-F1 and per-class figures: everything is read off one confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.types import ColliculusError
+
+_Z_95 = 1.959963984540054  # the standard normal lies within +-z with a probability of 95 %
+
+
+def confusion_matrix(labels: NDArray[np.int64], predictions: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
+    """Count how often each class was taken for each other.
+
+    Args:
+        labels: (n,) true classes, 0 <= label < num_classes.
+        predictions: (n,) predicted classes, in the same range.
+        num_classes: K.
+
+    Returns:
+        (K, K) counts, row = true class, column = predicted class.
+
+    Example:
+        >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+        [[1, 1], [0, 1]]
+    """
+    pairs = np.bincount(labels * num_classes + predictions, minlength=num_classes**2)
+    return pairs.reshape(num_classes, num_classes).astype(np.int64)
+
+
+def wilson_interval(correct: int, total: int) -> tuple[float, float]:
+    """Wilson's 95 % score interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212).
+
+    Args:
+        correct: successes, 0 <= correct <= total.
+        total: trials, at least 1.
+
+    Returns:
+        Lower and upper bound, within [0, 1].
+
+    Example:
+        >>> low, high = wilson_interval(545, 744)
+        >>> f"{low:.3f} {high:.3f}"
+        '0.700 0.763'
+    """
+    share, z2 = correct / total, _Z_95**2
+    centre = (share + z2 / (2 * total)) / (1 + z2 / total)
+    half = _Z_95 * sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
+    # the bounds at 0 and `total` successes are exactly 0 and 1; rounding must not leave the range or the share outside
+    return (min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share))
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """Figures of one class.
+
+    Args:
+        name: name of the class.
+        recall: share of its samples that were recognised; 0 where the class does not occur.
+        precision: share of its predictions that were right; 0 where it was never predicted.
+        f1: harmonic mean of the two, 2 * right / (occurring + predicted); 0 where it neither occurs nor is predicted.
+        total: samples of the class.
+    """
+
+    name: str
+    recall: float
+    precision: float
+    f1: float
+    total: int
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What an evaluation found; `dataclasses.asdict` turns it into plain JSON values.
+
+    Args:
+        accuracy: correct / total.
+        interval: its 95 % Wilson interval.
+        correct: samples classified rightly.
+        total: samples.
+        macro_f1: mean F1 of the classes that occur or are predicted. A class that does neither has no F1 and is left
+            out, as scikit-learn does; one that occurs and is never recognised counts as 0.
+        per_class: figures of each class, in order.
+        confusion: (K, K) counts, row = true class, column = predicted class.
+    """
+
+    accuracy: float
+    interval: tuple[float, float]
+    correct: int
+    total: int
+    macro_f1: float
+    per_class: tuple[ClassMetrics, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def from_confusion(cls, matrix: NDArray[np.int64], names: Sequence[str]) -> Metrics:
+        """Read all figures off a confusion matrix.
+
+        Args:
+            matrix: (K, K) counts as `confusion_matrix` gives them.
+            names: K class names.
+
+        Raises:
+            ColliculusError: the matrix is empty.
+
+        Example:
+            >>> metrics = Metrics.from_confusion(np.array([[3, 1], [0, 4]]), ["cat", "dog"])
+            >>> metrics.accuracy, metrics.correct, metrics.per_class[0].recall
+            (0.875, 7, 0.75)
+        """
+        total, correct = int(matrix.sum()), int(np.trace(matrix))
+        if total == 0:
+            raise ColliculusError("there is nothing to evaluate: the split holds no sample")
+        per_class = tuple(_class_metrics(matrix, k, name) for k, name in enumerate(names))
+        seen = (matrix.sum(axis=0) + matrix.sum(axis=1)) > 0
+        return cls(
+            accuracy=correct / total,
+            interval=wilson_interval(correct, total),
+            correct=correct,
+            total=total,
+            macro_f1=float(np.mean([c.f1 for c, present in zip(per_class, seen, strict=True) if present])),
+            per_class=per_class,
+            confusion=tuple(tuple(int(count) for count in row) for row in matrix),
+        )
+
+
+def _class_metrics(matrix: NDArray[np.int64], k: int, name: str) -> ClassMetrics:
+    right, occurring, predicted = int(matrix[k, k]), int(matrix[k].sum()), int(matrix[:, k].sum())
+    return ClassMetrics(
+        name=name,
+        recall=right / max(occurring, 1),
+        precision=right / max(predicted, 1),
+        f1=2 * right / max(occurring + predicted, 1),
+        total=occurring,
+    )

@@ -1,0 +1,25 @@
+"""Fusions: from the modalities' tokens (T, B, D, N) to a joint feature."""
+
+from __future__ import annotations
+
+from colliculus.fusion.concat import Concat
+from colliculus.fusion.cross_modal import (
+    REFERENCE,
+    REVIVED,
+    CrossModalArithmetic,
+    CrossModalAttention,
+    CrossModalResidual,
+    SemanticBranch,
+)
+from colliculus.fusion.sum import Sum
+
+__all__ = [
+    "REFERENCE",
+    "REVIVED",
+    "Concat",
+    "CrossModalArithmetic",
+    "CrossModalAttention",
+    "CrossModalResidual",
+    "SemanticBranch",
+    "Sum",
+]

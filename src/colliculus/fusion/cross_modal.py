@@ -1,0 +1,206 @@
+"""Cross-modal residual learning: the fusion of S-CMRL (arXiv 2502.12488)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from colliculus.fusion.concat import Concat
+from colliculus.fusion.sum import Sum
+from colliculus.layers import Axis, NeuronFactory, OverSteps, OverTokens, SpikingAttention, SpikingMLP, stepwise
+from colliculus.neurons import LIF, NeuronSettings
+from colliculus.types import Fused
+
+Branches = Literal["spatial", "temporal", "spatiotemporal"]
+Combination = Literal["product", "union"]
+Grid = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossModalArithmetic:
+    """Where the released program and ours differ inside the cross-modal path."""
+
+    scale: float
+    """Constant factor of the attention scores."""
+    normalise: bool
+    """BatchNorm before the neurons of the attention and of the semantic branch."""
+    combination: Combination
+    """How the spatial and the temporal branch meet: "product" S*M, "union" (1 + S)(1 + M) - 1."""
+    threshold: float
+    """Of the neurons inside the attention, the last one excepted."""
+    swap: bool
+    """Put steps before heads when temporal attention is merged."""
+
+
+REFERENCE = CrossModalArithmetic(scale=0.25, normalise=False, combination="product", threshold=1.0, swap=False)
+REVIVED = CrossModalArithmetic(scale=0.25, normalise=True, combination="union", threshold=0.5, swap=True)
+
+
+def nearest_tokens(target: Grid, source: Grid) -> Tensor:
+    """For every token of a `target` grid the token of the `source` grid at the same place, (N_target,).
+
+    Example:
+        >>> nearest_tokens((2, 2), (1, 2)).tolist()
+        [0, 1, 0, 1]
+    """
+    rows = torch.arange(target[0]) * source[0] // target[0]
+    columns = torch.arange(target[1]) * source[1] // target[1]
+    return (rows[:, None] * source[1] + columns).flatten()
+
+
+class CrossModalAttention(nn.Module):
+    """Cross-modal complementary spatiotemporal spiking attention (CCSSA): what x receives of y.
+
+    The spatial branch S attends over tokens, the temporal branch M over steps, each with weights of its own;
+    r[t, b, c, n] combines mean_n(S)[t, b, c] and mean_t(M)[b, c, n]. One branch alone is r.
+
+    Args:
+        dim: D.
+        heads: number of heads.
+        grids: token grids of x and y; where they differ, the temporal branch sees y's tokens at x's places.
+        branches: "spatial", "temporal" or "spatiotemporal".
+        neuron: makes the neurons.
+        arithmetic: scale, normalisation, combination, threshold and order.
+
+    Example:
+        >>> attention = CrossModalAttention(32, 4, grids=((3, 3), (3, 3)))
+        >>> attention(torch.zeros(4, 2, 32, 9), torch.zeros(4, 2, 32, 9)).shape
+        torch.Size([4, 2, 32, 9])
+    """
+
+    places: Tensor
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        *,
+        grids: tuple[Grid, Grid],
+        branches: Branches = "spatiotemporal",
+        neuron: NeuronSettings = NeuronSettings(),
+        arithmetic: CrossModalArithmetic = REVIVED,
+    ) -> None:
+        super().__init__()
+
+        def attention(axis: Axis) -> SpikingAttention:
+            return SpikingAttention(
+                dim,
+                heads,
+                axis,
+                neuron,
+                attention_neuron=replace(neuron, threshold=arithmetic.threshold),
+                scale=arithmetic.scale,
+                normalise=arithmetic.normalise,
+            )
+
+        if branches != "temporal":
+            self.spatial = attention(OverTokens())
+        if branches != "spatial":
+            self.temporal = attention(OverSteps(arithmetic.swap))
+        self.branches = branches
+        self.combination: Combination = arithmetic.combination
+        self.register_buffer("places", nearest_tokens(*grids), persistent=False)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """x (T, B, D, N) receives from y (T, B, D, N') -> r (T, B, D, N)."""
+        if self.branches == "spatial":
+            return self.spatial(x, y)
+        aligned = y if y.shape[-1] == x.shape[-1] else y[..., self.places]
+        if self.branches == "temporal":
+            return self.temporal(x, aligned)
+        spatial = self.spatial(x, y).mean(-1, keepdim=True)
+        temporal = self.temporal(x, aligned).mean(0, keepdim=True)
+        return spatial * temporal if self.combination == "product" else spatial + temporal + spatial * temporal
+
+
+class SemanticBranch(nn.Module):
+    """LIF(Linear(r)) over the channels of every token, with a BatchNorm between the two when `normalise`.
+
+    Args:
+        dim: D.
+        neuron: makes the neuron.
+        normalise: BatchNorm before the neuron.
+    """
+
+    def __init__(self, dim: int, neuron: NeuronFactory = LIF, *, normalise: bool = True) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dim, dim)
+        self.norm = nn.BatchNorm1d(dim) if normalise else nn.Identity()
+        self.neuron = neuron()
+
+    def forward(self, residual: Tensor) -> Tensor:
+        """(T, B, D, N) -> spikes (T, B, D, N)."""
+        mapped = self.linear(residual.transpose(-1, -2)).transpose(-1, -2)
+        return self.neuron(stepwise(self.norm, mapped))
+
+
+class CrossModalResidual(nn.Module):
+    """Every modality receives from every other: x' = x + alpha * r, x'' = x' + MLP(x').
+
+    With M > 2 modalities r is the mean of what the M - 1 others give, so that alpha keeps its meaning.
+
+    Args:
+        grids: token grid of each modality, in declared order.
+        dim: D.
+        heads: number of heads.
+        alpha: weight of the residual.
+        branches: of the attention.
+        alignment: pass r through a `SemanticBranch` of each modality.
+        join: joins the streams at the end.
+        neuron: makes the neurons.
+        arithmetic: `REFERENCE` or `REVIVED`.
+    """
+
+    def __init__(
+        self,
+        grids: Mapping[str, Grid],
+        *,
+        dim: int,
+        heads: int,
+        alpha: float,
+        branches: Branches,
+        alignment: bool,
+        join: Sum | Concat,
+        neuron: NeuronSettings,
+        arithmetic: CrossModalArithmetic,
+    ) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.join = join
+        self.sources = {m: tuple(other for other in grids if other != m) for m in grids}
+        self.attention = nn.ModuleDict(
+            {
+                f"{m}_from_{other}": CrossModalAttention(
+                    dim,
+                    heads,
+                    grids=(grids[m], grids[other]),
+                    branches=branches,
+                    neuron=neuron,
+                    arithmetic=arithmetic,
+                )
+                for m, others in self.sources.items()
+                for other in others
+            }
+        )
+        self.semantic = nn.ModuleDict(
+            {m: SemanticBranch(dim, neuron, normalise=arithmetic.normalise) for m in grids} if alignment else {}
+        )
+        self.mlp = nn.ModuleDict({m: SpikingMLP(dim, neuron) for m in grids})
+
+    def forward(self, tokens: dict[str, Tensor]) -> Fused:
+        """Tokens (T, B, D, N) of each modality -> `Fused` with the residuals."""
+        residual = {m: self._receive(m, tokens) for m in tokens}
+        streams = {m: self.mlp[m](x + self.alpha * residual[m]) for m, x in tokens.items()}
+        return replace(self.join(streams), residual={m: r.mean(-1) for m, r in residual.items()})
+
+    def _receive(self, modality: str, tokens: dict[str, Tensor]) -> Tensor:
+        given = [
+            self.attention[f"{modality}_from_{other}"](tokens[modality], tokens[other])
+            for other in self.sources[modality]
+        ]
+        residual = given[0] if len(given) == 1 else torch.stack(given).mean(0)
+        return self.semantic[modality](residual) if modality in self.semantic else residual

@@ -1,0 +1,22 @@
+"""Layers that carry time: projections, attention, feed-forward, resampling."""
+
+from __future__ import annotations
+
+from colliculus.layers.attention import Axis, OverSteps, OverTokens, SpikingAttention
+from colliculus.layers.conv_bn_spike import ConvBNSpike, NeuronFactory, ProjectionBNSpike
+from colliculus.layers.mlp import SpikingMLP
+from colliculus.layers.time import Resampling, resample, stepwise
+
+__all__ = [
+    "Axis",
+    "ConvBNSpike",
+    "NeuronFactory",
+    "OverSteps",
+    "OverTokens",
+    "ProjectionBNSpike",
+    "Resampling",
+    "SpikingAttention",
+    "SpikingMLP",
+    "resample",
+    "stepwise",
+]

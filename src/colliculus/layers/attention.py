@@ -1,0 +1,117 @@
+"""Spiking attention without softmax, over the tokens of a step or over the steps of a token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from colliculus.layers.conv_bn_spike import NeuronFactory, ProjectionBNSpike
+from colliculus.layers.time import stepwise
+from colliculus.neurons import LIF
+from colliculus.types import ColliculusError
+
+
+class Axis(Protocol):
+    """What attends to what: how (T, B, D, N) is cut into heads of things that attend, and put back."""
+
+    def split(self, x: Tensor, heads: int) -> Tensor:
+        """(T, B, D, N) -> (*, heads, attending, D / heads)."""
+        ...
+
+    def merge(self, o: Tensor) -> Tensor:
+        """The reverse of `split`."""
+        ...
+
+
+@dataclass(frozen=True)
+class OverTokens:
+    """The N tokens of one step attend to one another: (T, B, heads, N, d)."""
+
+    def split(self, x: Tensor, heads: int) -> Tensor:
+        """(T, B, D, N) -> (T, B, heads, N, d)."""
+        return x.unflatten(2, (heads, -1)).transpose(-1, -2)
+
+    def merge(self, o: Tensor) -> Tensor:
+        """(T, B, heads, N, d) -> (T, B, D, N)."""
+        return o.transpose(-1, -2).flatten(2, 3)
+
+
+@dataclass(frozen=True)
+class OverSteps:
+    """The T steps of one token attend to one another: (N, B, heads, T, d).
+
+    Args:
+        swap: put T before the heads when they are merged again. The released S-CMRL reads (heads, T, d) as if it were
+            (T, heads * d) without swapping, which mixes steps and channels; False does the same, for agreement.
+    """
+
+    swap: bool = True
+
+    def split(self, x: Tensor, heads: int) -> Tensor:
+        """(T, B, D, N) -> (N, B, heads, T, d)."""
+        return x.unflatten(2, (heads, -1)).permute(4, 1, 2, 0, 3)
+
+    def merge(self, o: Tensor) -> Tensor:
+        """(N, B, heads, T, d) -> (T, B, D, N)."""
+        tokens, batch, heads, steps, width = o.shape
+        merged = (o.transpose(2, 3) if self.swap else o).reshape(tokens, batch, steps, heads * width)
+        return merged.permute(2, 1, 3, 0)
+
+
+class SpikingAttention(nn.Module):
+    """x attends to y; spikes in, spikes out, no softmax (Spikformer, arXiv 2209.15425; S-CMRL, arXiv 2502.12488).
+
+    q = LIF(BN(W_q x)), k = LIF(BN(W_k y)), v = LIF(BN(W_v y)); o = scale * (q k^T) v in every head;
+    out = LIF(BN(W_p LIF(o))), or LIF(BN(W_p LIF(BN(o)))) with `normalise`.
+
+    Args:
+        dim: D, a multiple of `heads`.
+        heads: number of heads.
+        axis: over what to attend.
+        neuron: makes the neurons.
+        attention_neuron: makes the neurons of q, k, v and o; None: as `neuron`.
+        scale: constant factor of the scores.
+        normalise: BatchNorm before the attention neuron.
+
+    Raises:
+        ColliculusError: `dim` is not a multiple of `heads`.
+
+    Example:
+        >>> import torch
+        >>> x, y = torch.zeros(4, 2, 32, 9), torch.zeros(4, 2, 32, 9)
+        >>> SpikingAttention(32, 4, OverTokens())(x, y).shape
+        torch.Size([4, 2, 32, 9])
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        axis: Axis,
+        neuron: NeuronFactory = LIF,
+        *,
+        attention_neuron: NeuronFactory | None = None,
+        scale: float = 0.25,
+        normalise: bool = False,
+    ) -> None:
+        super().__init__()
+        if dim % heads:
+            raise ColliculusError(f"the width {dim} cannot be cut into {heads} heads: choose a multiple of {heads}")
+        self.heads = heads
+        self.axis = axis
+        self.scale = scale
+        inner = attention_neuron or neuron
+        self.query = ProjectionBNSpike(dim, dim, inner)
+        self.key = ProjectionBNSpike(dim, dim, inner)
+        self.value = ProjectionBNSpike(dim, dim, inner)
+        self.norm = nn.BatchNorm1d(dim) if normalise else nn.Identity()
+        self.neuron = inner()
+        self.project = ProjectionBNSpike(dim, dim, neuron)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """x (T, B, D, N) attends to y (T, B, D, N') -> (T, B, D, N)."""
+        query, key, value = (self.axis.split(s, self.heads) for s in (self.query(x), self.key(y), self.value(y)))
+        attended = self.axis.merge(query @ key.transpose(-1, -2) @ value * self.scale)
+        return self.project(self.neuron(stepwise(self.norm, attended)))

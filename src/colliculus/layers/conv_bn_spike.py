@@ -1,0 +1,55 @@
+"""The two bricks everything is built of: convolution (or projection), normalisation, neuron."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from colliculus.layers.time import stepwise
+from colliculus.neurons import LIF, SpikingNeuron
+
+NeuronFactory = Callable[[], SpikingNeuron]
+
+
+class ConvBNSpike(nn.Module):
+    """Conv3x3 (stride 1, no bias) - BatchNorm - neuron: (T, B, C, H, W) -> (T, B, D, H, W).
+
+    BatchNorm sees T*B images as its batch.
+
+    Example:
+        >>> import torch
+        >>> ConvBNSpike(3, 8)(torch.zeros(4, 2, 3, 16, 16)).shape
+        torch.Size([4, 2, 8, 16, 16])
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, neuron: NeuronFactory = LIF) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels)
+        self.neuron = neuron()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T, B, C, H, W) -> (T, B, D, H, W)."""
+        return self.neuron(stepwise(lambda frames: self.norm(self.conv(frames)), x))
+
+
+class ProjectionBNSpike(nn.Module):
+    """A linear map of every token (1x1 convolution) - BatchNorm - neuron: (T, B, D, N) -> (T, B, E, N).
+
+    Args:
+        in_dim: D.
+        out_dim: E.
+        neuron: makes the neuron.
+        bias: whether the map has one.
+    """
+
+    def __init__(self, in_dim: int, out_dim: int, neuron: NeuronFactory = LIF, *, bias: bool = False) -> None:
+        super().__init__()
+        self.linear = nn.Conv1d(in_dim, out_dim, kernel_size=1, bias=bias)
+        self.norm = nn.BatchNorm1d(out_dim)
+        self.neuron = neuron()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T, B, D, N) -> (T, B, E, N)."""
+        return self.neuron(stepwise(lambda tokens: self.norm(self.linear(tokens)), x))

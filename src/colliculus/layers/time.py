@@ -1,0 +1,45 @@
+"""Steps of time as samples of a batch, and sequences brought to another length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Resampling = Literal["nearest", "linear"]
+
+
+def stepwise(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply a layer that knows no time to every step at once: (T, B, *) -> (T, B, *), the layer sees T*B samples.
+
+    Example:
+        >>> stepwise(torch.nn.Flatten(), torch.zeros(4, 2, 3, 5)).shape
+        torch.Size([4, 2, 15])
+    """
+    return layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+def resample(x: Tensor, steps: int, mode: Resampling) -> Tensor:
+    """A sequence (T', *) brought to (steps, *) in time.
+
+    Args:
+        x: the sequence.
+        steps: wanted length.
+        mode: "nearest" repeats or skips steps (spikes stay spikes); "linear" interpolates, ends included.
+
+    Example:
+        >>> resample(torch.tensor([0.0, 1.0]), 4, "nearest")
+        tensor([0., 0., 1., 1.])
+        >>> resample(torch.tensor([0.0, 1.0]), 3, "linear")
+        tensor([0.0000, 0.5000, 1.0000])
+    """
+    length = x.shape[0]
+    if length == steps:
+        return x
+    if mode == "nearest":
+        return x[torch.arange(steps, device=x.device) * length // steps]
+    flat = x.reshape(1, length, -1).transpose(1, 2)
+    return functional.interpolate(flat, steps, mode="linear", align_corners=True)[0].T.reshape(steps, *x.shape[1:])

@@ -1,0 +1,31 @@
+"""Cross-entropy of the logits with label smoothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional
+
+from colliculus.types import Output
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """Label-smoothed cross-entropy of `output.logits`, a scalar in float32.
+
+    Args:
+        label_smoothing: share of the target spread evenly over all K classes.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.zeros(2, 4)
+        >>> CrossEntropy()(Output(logits, logits[None], {}), torch.tensor([0, 1]))  # log 4
+        tensor(1.3863)
+    """
+
+    label_smoothing: float = 0.1
+
+    def __call__(self, output: Output, labels: Tensor) -> Tensor:
+        """Scalar loss of logits (B, K) against labels (B,)."""
+        return functional.cross_entropy(output.logits.float(), labels, label_smoothing=self.label_smoothing)

@@ -1,0 +1,31 @@
+"""An objective: named terms whose sum is minimised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from colliculus.types import Output
+
+Term = Callable[[Output, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Named terms, each a function of the output and the labels (B,) to a scalar in float32.
+
+    Example:
+        >>> import torch
+        >>> from colliculus.losses import CrossEntropy
+        >>> logits = torch.zeros(2, 4)
+        >>> Objective({"task": CrossEntropy()})(Output(logits, logits[None], {}), torch.tensor([0, 1]))
+        {'task': tensor(1.3863)}
+    """
+
+    terms: Mapping[str, Term]
+
+    def __call__(self, output: Output, labels: Tensor) -> dict[str, Tensor]:
+        """Each term's value."""
+        return {name: term(output, labels) for name, term in self.terms.items()}

@@ -1,0 +1,49 @@
+"""Late fusion: the modalities meet only at the readout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from colliculus.layers import SpikingMLP
+from colliculus.methods.spiking_transformer import Join, SpikingTransformer
+from colliculus.model import MultimodalSNN
+from colliculus.types import DataSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class LateFusion(SpikingTransformer):
+    """Every modality is split into tokens and passes an MLP; their features are added or concatenated.
+
+    This is S-CMRL without exchange: the baseline called `none` with `add` or `concat` there.
+
+    Example:
+        >>> import torch
+        >>> sizes = {"audio": (32, 32), "visual": (32, 32)}
+        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes=sizes, num_classes=6)
+        >>> model = LateFusion(dim=32, fusion="concat").model(spec)
+        >>> model({"audio": torch.zeros(2, 1, 32, 32), "visual": torch.zeros(2, 3, 32, 32)}).step_logits.shape
+        torch.Size([4, 2, 6])
+    """
+
+    name: ClassVar[str] = "late-fusion"
+
+    fusion: Join = "sum"
+    """How the features are joined."""
+
+    def model(self, spec: DataSpec) -> MultimodalSNN:
+        """A fresh network for data of that shape."""
+        join, readout = self.exit(self.fusion, spec)
+        return MultimodalSNN(
+            spec,
+            coding=self.coders(spec.modalities),
+            encoders={
+                m: nn.Sequential(self.patch_splitting(spec, m), SpikingMLP(self.dim, self.neuron))
+                for m in spec.modalities
+            },
+            fusion=join,
+            head=readout,
+            time_steps=self.time_steps,
+        )

@@ -1,0 +1,68 @@
+"""What the methods built on spiking tokens share: their settings and the streams up to the tokens."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import nn
+
+from colliculus.coding import CodingName, coder
+from colliculus.encoders import Depth, SpikingPatchSplitting
+from colliculus.fusion import Concat, Sum
+from colliculus.heads import LinearReadout
+from colliculus.layers import Resampling
+from colliculus.losses import CrossEntropy, Objective
+from colliculus.model import MultimodalSNN
+from colliculus.modulation import Modulator, NoModulation
+from colliculus.neurons import NeuronSettings
+from colliculus.types import DataSpec
+
+Join = Literal["sum", "concat"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikingTransformer(ABC):
+    """Settings of a method whose modalities become spiking tokens (T, B, D, N)."""
+
+    dim: int = 256
+    """D, width of a token; a multiple of 8 (deep encoder) and of the heads."""
+    time_steps: int = 4
+    """T."""
+    encoder: Depth = "deep"
+    """Patch splitting: "deep" (16-pixel patches) or "shallow" (4-pixel patches, small inputs)."""
+    coding: CodingName = "direct"
+    """From inputs to T steps: "direct" currents, "poisson" or "latency" spikes."""
+    resampling: Resampling = "nearest"
+    """How a sequence whose length is not T is resampled in time."""
+    label_smoothing: float = 0.1
+    """Label smoothing of the cross-entropy."""
+    neuron: NeuronSettings = field(default_factory=NeuronSettings)
+
+    @abstractmethod
+    def model(self, spec: DataSpec) -> MultimodalSNN:
+        """A fresh network for data of that shape."""
+
+    def objective(self) -> Objective:
+        """Label-smoothed cross-entropy."""
+        return Objective({"task": CrossEntropy(self.label_smoothing)})
+
+    def modulator(self) -> Modulator:
+        """Gradients are left as they are."""
+        return NoModulation()
+
+    def coders(self, modalities: Iterable[str]) -> dict[str, nn.Module]:
+        """The coding of each modality."""
+        return {m: coder(self.coding, self.time_steps, self.resampling) for m in modalities}
+
+    def patch_splitting(self, spec: DataSpec, modality: str) -> SpikingPatchSplitting:
+        """The patch splitting of one modality."""
+        return SpikingPatchSplitting(spec.channels[modality], spec.sizes[modality], self.dim, self.encoder, self.neuron)
+
+    def exit(self, join: Join, spec: DataSpec) -> tuple[Sum | Concat, LinearReadout]:
+        """The join of the streams, and the readout that fits it."""
+        if join == "sum":
+            return Sum(), LinearReadout(self.dim, spec.num_classes)
+        return Concat(), LinearReadout(self.dim * len(spec.modalities), spec.num_classes)

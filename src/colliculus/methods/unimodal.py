@@ -1,0 +1,56 @@
+"""One modality alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from colliculus.encoders import SpikformerBlock
+from colliculus.fusion import Sum
+from colliculus.heads import LinearReadout
+from colliculus.methods.spiking_transformer import SpikingTransformer
+from colliculus.model import MultimodalSNN
+from colliculus.types import ColliculusError, DataSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unimodal(SpikingTransformer):
+    """A spiking transformer on one modality of the data: patch splitting, one self-attention block, readout.
+
+    Example:
+        >>> import torch
+        >>> sizes = {"audio": (32, 32), "visual": (32, 32)}
+        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes=sizes, num_classes=6)
+        >>> model = Unimodal(modality="visual", dim=32, heads=4).model(spec)
+        >>> model({"visual": torch.zeros(2, 3, 32, 32)}).logits.shape
+        torch.Size([2, 6])
+    """
+
+    name: ClassVar[str] = "unimodal"
+
+    modality: str = "audio"
+    """The modality it hears or sees; the others are ignored."""
+    heads: int = 16
+    """Attention heads."""
+
+    def model(self, spec: DataSpec) -> MultimodalSNN:
+        """A fresh network for that modality of the data.
+
+        Raises:
+            ColliculusError: the data have no such modality.
+        """
+        if self.modality not in spec.modalities:
+            raise ColliculusError(
+                f"the data have no modality {self.modality!r}: choose one of {', '.join(spec.modalities)}"
+            )
+        block = SpikformerBlock(self.dim, self.heads, self.neuron)
+        return MultimodalSNN(
+            spec,
+            coding=self.coders([self.modality]),
+            encoders={self.modality: nn.Sequential(self.patch_splitting(spec, self.modality), block)},
+            fusion=Sum(),
+            head=LinearReadout(self.dim, spec.num_classes),
+            time_steps=self.time_steps,
+        )

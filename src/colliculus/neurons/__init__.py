@@ -1,0 +1,24 @@
+"""Spiking neurons and their surrogate gradients."""
+
+from __future__ import annotations
+
+from colliculus.neurons.lif import LIF, SpikingNeuron, lif, lif_step
+from colliculus.neurons.plif import PLIF
+from colliculus.neurons.settings import NeuronSettings
+from colliculus.neurons.surrogate import SURROGATES, ATan, Rectangle, Sigmoid, Surrogate, Triangle, spike
+
+__all__ = [
+    "LIF",
+    "PLIF",
+    "SURROGATES",
+    "ATan",
+    "NeuronSettings",
+    "Rectangle",
+    "Sigmoid",
+    "SpikingNeuron",
+    "Surrogate",
+    "Triangle",
+    "lif",
+    "lif_step",
+    "spike",
+]

@@ -1,0 +1,181 @@
+"""One process or several, CPU or CUDA, fp32 or bf16: the only room that knows `torch.distributed`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.optim import Optimizer
+
+from colliculus.types import ColliculusError
+
+Precision = Literal["fp32", "bf16"]
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """Where a program runs; a `Collective` (types.py) for whoever must ask the other ranks.
+
+    Args:
+        device: where tensors live.
+        rank: number of this process, 0 for the first.
+        world_size: number of processes.
+        precision: "bf16" runs matrix products and convolutions in bfloat16; membranes and losses stay in float32.
+
+    Example:
+        >>> with Runtime.start(device="cpu") as runtime:
+        ...     runtime.rank, runtime.world_size, runtime.sum(torch.tensor(3)).item()
+        (0, 1, 3)
+    """
+
+    device: torch.device
+    rank: int = 0
+    world_size: int = 1
+    precision: Precision = "fp32"
+
+    @staticmethod
+    @contextmanager
+    def start(device: str = "auto", precision: Precision = "fp32") -> Generator[Runtime]:
+        """Join the other processes when `torchrun` started this one, choose the device, and leave in good order.
+
+        Args:
+            device: "auto" (CUDA where present, else CPU), "cpu", "cuda" (under `torchrun` each process takes the GPU of
+                its local rank) or one GPU by number, "cuda:1".
+            precision: see `Runtime`.
+
+        Raises:
+            ColliculusError: the device is unknown or not there.
+        """
+        world_size = int(os.environ.get("WORLD_SIZE", "1"))
+        chosen = choose_device(device, local_rank=int(os.environ.get("LOCAL_RANK", "0")), world_size=world_size)
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+        if chosen.type == "cuda":
+            torch.cuda.set_device(chosen)
+        if world_size == 1:
+            yield Runtime(device=chosen, precision=precision)
+            return
+        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        yield Runtime(device=chosen, rank=dist.get_rank(), world_size=world_size, precision=precision)
+        # Only after success: on a mistake the other ranks may never come to the barrier. Without it, gloo now and then
+        # aborts while the group is taken down.
+        dist.barrier()
+        dist.destroy_process_group()
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is rank 0, the one that writes and prints."""
+        return self.rank == 0
+
+    def sum(self, value: Tensor) -> Tensor:
+        """The sum of `value` over all ranks, the same on each; no gradient flows through it."""
+        total = value.detach().clone()
+        if self.world_size > 1:
+            dist.all_reduce(total)
+        return total
+
+    def barrier(self) -> None:
+        """Wait for the other ranks."""
+        if self.world_size > 1:
+            dist.barrier()
+
+    def main_first(self, action: Callable[[], ResultT]) -> ResultT:
+        """Run `action` on rank 0 and then on the others, which find done what need be done only once (a download)."""
+        if not self.is_main:
+            self.barrier()
+        result = action()
+        if self.is_main:
+            self.barrier()
+        return result
+
+    def seed(self, seed: int, epoch: int) -> None:
+        """Start torch's random numbers afresh, as a pure function of (seed, epoch, rank)."""
+        state = np.random.SeedSequence([seed, epoch, self.rank]).generate_state(1, np.uint64)
+        torch.manual_seed(int(state[0]))
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context of a forward pass; losses are computed outside it, on float32."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
+
+    def sample_weight(self, num_samples: int) -> float:
+        """What this rank's mean over `num_samples` counts in the mean over ranks, so that every sample counts alike."""
+        if self.world_size == 1:
+            return 1.0
+        total = self.sum(torch.tensor(num_samples, device=self.device)).item()
+        return num_samples * self.world_size / total
+
+    def backward(self, loss: Tensor, model: nn.Module) -> None:
+        """Compute the gradients of `model` and average them over the ranks.
+
+        A parameter that the loss reaches on no rank keeps `grad = None` on all of them. DistributedDataParallel is not
+        used: it either stops at such a parameter or, told to look for them, warns at every model without one; and the
+        buckets it rearranges after the first step change the order of summation, so that on more than two ranks a
+        resumed run would differ in the last digit.
+        """
+        loss.backward()
+        if self.world_size == 1:
+            return
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        reached = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        total = self.sum(torch.cat([reached, *(g.flatten() for g in gradients)]))
+        ranks, *sums = total.split([len(parameters), *(p.numel() for p in parameters)])
+        for parameter, count, gradient in zip(parameters, ranks.tolist(), sums, strict=True):
+            if count:
+                parameter.grad = (gradient / self.world_size).view_as(parameter)
+
+    def clip_and_step(self, model: nn.Module, optimizer: Optimizer, clip_norm: float | None = None) -> float:
+        """Scale the gradients down to a total norm of at most `clip_norm` (None: leave them) and take one step.
+
+        Returns:
+            The total 2-norm before clipping, the same on every rank.
+
+        Raises:
+            ColliculusError: the norm is not finite; no step is taken.
+        """
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        norm = get_total_norm(gradients)
+        value = norm.item()
+        if not np.isfinite(value):
+            raise ColliculusError(
+                f"training diverged (the norm of the gradients is {value}): lower the learning rate or set a clip_norm"
+            )
+        if clip_norm is not None:
+            clip_grads_with_norm_(model.parameters(), clip_norm, norm)
+        optimizer.step()
+        return value
+
+
+def choose_device(name: str, *, local_rank: int = 0, world_size: int = 1) -> torch.device:
+    """The device `name` stands for, checked to be there.
+
+    Raises:
+        ColliculusError: it is unknown, absent, or one GPU by number was asked of several processes.
+
+    Example:
+        >>> choose_device("cpu")
+        device(type='cpu')
+    """
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    kind, _, number = name.partition(":")
+    if name not in ("auto", "cuda") and not (kind == "cuda" and number.isdecimal()):
+        raise ColliculusError(f"unknown device {name!r}: choose auto, cpu, cuda or one GPU by number such as cuda:0")
+    if not torch.cuda.is_available():
+        raise ColliculusError(f"device {name!r} was asked for, but PyTorch sees no CUDA GPU here: choose auto or cpu")
+    if number and world_size > 1:
+        raise ColliculusError(
+            f"device {name!r} is one GPU and {world_size} processes were started: choose cuda or auto"
+        )
+    index, present = int(number or local_rank), torch.cuda.device_count()
+    if index >= present:
+        raise ColliculusError(f"GPU number {index} was asked for and {present} are present: start fewer processes")
+    return torch.device("cuda", index)

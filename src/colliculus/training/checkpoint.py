@@ -1,0 +1,125 @@
+"""The exact state between two epochs, and the rules of opening a run folder to train in it."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from colliculus.training.atomic import TEMPORARY, write_atomic
+from colliculus.training.document import Document, flat
+from colliculus.training.run import RUN_FILE, Run, read_document, to_document
+from colliculus.types import ColliculusError
+
+STATE_FILE = "last/state.pt"
+
+_MAY_DIFFER = ("version", "normalisation.", "experiment.train.device")
+"""Keys of run.yaml that do not make another run: the data's fingerprint speaks for the normalisation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What must be known after an epoch to go on as if nothing had happened.
+
+    Random numbers are missing on purpose: each epoch starts them afresh from (seed, epoch, rank).
+
+    Args:
+        run: `run.yaml` of the run it belongs to.
+        world_size: processes that trained it.
+        model: weights and statistics.
+        average: those of the moving average, where one is kept.
+        optimizer: AdamW's moments.
+        history: one row of `metrics.csv` for each finished epoch.
+        steps: optimiser steps taken.
+        samples: training samples seen.
+        seconds: time they took.
+    """
+
+    run: Document
+    world_size: int
+    model: dict[str, Tensor]
+    average: dict[str, Tensor] | None
+    optimizer: dict[str, Any]
+    history: list[dict[str, float]]
+    steps: int
+    samples: int
+    seconds: float
+
+
+def write_state(folder: Path, state: State) -> None:
+    """Replace the state of `folder` in one go."""
+    buffer = io.BytesIO()
+    torch.save(vars(state), buffer)
+    write_atomic(folder / STATE_FILE, buffer.getvalue())
+
+
+def read_state(folder: Path) -> State | None:
+    """The state of `folder`, None before the end of the first epoch. Only tensors and plain values are unpickled.
+
+    Raises:
+        ColliculusError: the file is damaged.
+    """
+    path = folder / STATE_FILE
+    if not path.exists():
+        return None
+    try:
+        return State(**torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, EOFError, OSError, ValueError, TypeError, KeyError, pickle.UnpicklingError) as error:
+        raise ColliculusError(f"{path} is damaged and cannot be resumed: train again with another --out") from error
+
+
+def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> State | None:
+    """Check that `run` may train in `folder` and find where it stands; nothing is written.
+
+    Args:
+        folder: an empty or absent folder, or with `resume` one that this very run was started in.
+        run: what is to be trained.
+        world_size: number of processes.
+        resume: go on where the folder stands.
+
+    Returns:
+        The state to go on from; None to start at the beginning.
+
+    Raises:
+        ColliculusError: the folder is in use and `resume` was not asked for, or it belongs to something else.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ColliculusError(f"{folder} is a file: choose a folder for --out")
+    present = (
+        [entry.name for entry in folder.iterdir() if not entry.name.endswith(TEMPORARY)] if folder.exists() else []
+    )
+    if not present:
+        return None
+    if not resume:
+        raise ColliculusError(f"{folder} is not empty: add --resume to go on with its run, or choose another --out")
+    _check_same(folder, read_document(folder), to_document(run))
+    state = read_state(folder)
+    if state is not None:
+        _check_same(folder / STATE_FILE, state.run, to_document(run))
+        _check_world_size(folder, state.world_size, world_size)
+    return state
+
+
+def _check_world_size(folder: Path, before: int, now: int) -> None:
+    if before != now:
+        raise ColliculusError(
+            f"{folder} was trained by {before} process(es) and {now} were started, which would share out batches "
+            f"differently: resume with {before}"
+        )
+
+
+def _check_same(place: Path, before: Document, now: Document) -> None:
+    old, new = flat(before), flat(now)
+    for key in old | new:
+        if key.startswith(_MAY_DIFFER) or old.get(key) == new.get(key):
+            continue
+        name = key.removeprefix("experiment.")
+        raise ColliculusError(
+            f"{place} belongs to another run, its {name} is {old.get(key)} and not {new.get(key)}: resume with the "
+            f"settings in its {RUN_FILE}, or choose another --out"
+        )

@@ -1,0 +1,147 @@
+"""A model in training: weights, moving average, optimiser, and what they have been through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from time import perf_counter
+
+import torch
+
+from colliculus.data.dataset import Split
+from colliculus.data.loading import epoch_batches
+from colliculus.evaluation.evaluate import evaluate
+from colliculus.evaluation.metrics import Metrics
+from colliculus.model import MultimodalSNN
+from colliculus.runtime import Runtime
+from colliculus.training.checkpoint import State
+from colliculus.training.optim import build_optimizer, learning_rate, set_learning_rate, update_average
+from colliculus.training.run import Run, to_document
+from colliculus.training.step import EpochSums, TrainingStep
+from colliculus.types import Batch
+
+
+class Learner:
+    """A run between its first and its last epoch.
+
+    Args:
+        run: what is trained.
+        runtime: where.
+        state: where to go on; None starts from the seed.
+    """
+
+    def __init__(self, run: Run, runtime: Runtime, state: State | None) -> None:
+        self.run, self.runtime, self.settings = run, runtime, run.experiment.train
+        method = run.experiment.method
+        torch.manual_seed(self.settings.seed)  # the same initial weights on every rank
+        self.model: MultimodalSNN = method.model(run.spec).to(runtime.device)
+        self.average = None if self.settings.ema_decay is None else deepcopy(self.model).eval()
+        self.objective = method.objective()
+        self._optimizer = build_optimizer(self.model, self.settings)
+        self.history: list[dict[str, float]] = []
+        self._steps, self.samples, self.seconds = 0, 0, 0.0
+        if state is not None:
+            self._restore(state)
+        self._step = TrainingStep(
+            model=self.model,
+            objective=self.objective,
+            modulator=method.modulator(),
+            optimizer=self._optimizer,
+            runtime=runtime,
+            clip_norm=self.settings.clip_norm,
+        )
+
+    @property
+    def judged(self) -> MultimodalSNN:
+        """The model that is validated and saved: the moving average where one is kept."""
+        return self.model if self.average is None else self.average
+
+    @property
+    def samples_per_second(self) -> float:
+        """Training samples of all ranks in a second, over all epochs so far."""
+        return self.samples / self.seconds if self.seconds else 0.0
+
+    def train_epoch(self, split: Split, epoch: int, watch: Callable[[int, EpochSums, float], None]) -> dict[str, float]:
+        """Train one epoch, counted from 0.
+
+        Args:
+            split: the training part.
+            epoch: decides order, random numbers and learning rate.
+            watch: told after every step the epoch, its sums so far and its seconds so far.
+
+        Returns:
+            The epoch's figures by column of `metrics.csv`.
+
+        Raises:
+            ColliculusError: training diverged.
+        """
+        rate = learning_rate(self.settings, epoch)
+        set_learning_rate(self._optimizer, rate)
+        self.runtime.seed(self.settings.seed, epoch)
+        self.model.train()
+        sums, start = EpochSums(), perf_counter()
+        for batch in self.batches(split, epoch):
+            sums.add(self._step(batch.to(self.runtime.device)))
+            self._update_average()
+            watch(epoch, sums, perf_counter() - start)
+        self._agree_on_buffers()
+        samples, means = sums.means(self.runtime)
+        self.samples, self.seconds = self.samples + samples, self.seconds + perf_counter() - start
+        return {"epoch": epoch + 1, "learning_rate": rate, **means}
+
+    def evaluate(self, split: Split) -> Metrics:
+        """Figures of the judged model on every sample of `split`."""
+        return evaluate(
+            self.judged,
+            split,
+            batch_size=self.settings.batch_size,
+            collective=self.runtime,
+            device=self.runtime.device,
+        )
+
+    def batches(self, split: Split, epoch: int) -> Iterator[Batch]:
+        """This rank's batches of one training epoch."""
+        return epoch_batches(
+            split,
+            batch_size=self.settings.batch_size,
+            seed=self.settings.seed,
+            epoch=epoch,
+            shuffle=True,
+            drop_incomplete=self.settings.drop_incomplete,
+            rank=self.runtime.rank,
+            world_size=self.runtime.world_size,
+        )
+
+    def state(self) -> State:
+        """Everything `Learner` needs to go on from here."""
+        return State(
+            run=to_document(self.run),
+            world_size=self.runtime.world_size,
+            model=self.model.state_dict(),
+            average=None if self.average is None else self.average.state_dict(),
+            optimizer=self._optimizer.state_dict(),
+            steps=self._steps,
+            history=self.history,
+            samples=self.samples,
+            seconds=self.seconds,
+        )
+
+    def _restore(self, state: State) -> None:
+        self.model.load_state_dict(state.model)
+        if self.average is not None and state.average is not None:
+            self.average.load_state_dict(state.average)
+        self._optimizer.load_state_dict(state.optimizer)
+        self._steps, self.history = state.steps, state.history
+        self.samples, self.seconds = state.samples, state.seconds
+
+    def _update_average(self) -> None:
+        if self.average is not None and self.settings.ema_decay is not None:
+            update_average(self.average, self.model, decay=self.settings.ema_decay, step=self._steps)
+        self._steps += 1
+
+    def _agree_on_buffers(self) -> None:
+        """Running statistics, which each rank gathered on its own samples, become the mean over the ranks."""
+        for model in (self.model, self.average):
+            for buffer in () if model is None else model.buffers():
+                if buffer.is_floating_point():
+                    buffer.copy_(self.runtime.sum(buffer) / self.runtime.world_size)

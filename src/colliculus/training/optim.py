@@ -1,0 +1,66 @@
+"""AdamW, its learning rate as a pure function of the epoch, and the moving average of the weights."""
+
+from __future__ import annotations
+
+from math import cos, pi
+
+import torch
+from torch import nn
+from torch.optim import AdamW, Optimizer
+
+from colliculus.training.config import TrainSettings
+
+
+def learning_rate(settings: TrainSettings, epoch: int) -> float:
+    """Learning rate of `epoch`, counted from 0: linear warm-up, then cosine at epoch / epochs.
+
+    The cosine does not start anew after the warm-up: it runs over all epochs and the warm-up covers its beginning, as
+    in the published experiments. A warm-up that would take more than half of the epochs is cut to half of them (rounded
+    down), so that a short run, too, spends its second half on the cosine.
+
+    Example:
+        >>> [round(learning_rate(TrainSettings(), epoch), 8) for epoch in (0, 1, 5, 50)]
+        [1e-06, 0.0001258, 0.00062121, 0.0003175]
+    """
+    warmup = min(settings.warmup_epochs, settings.epochs // 2)
+    if epoch < warmup:
+        start = settings.warmup_learning_rate
+        return start + (settings.learning_rate - start) * epoch / warmup
+    amplitude = settings.learning_rate - settings.final_learning_rate
+    return settings.final_learning_rate + amplitude * (1 + cos(pi * epoch / settings.epochs)) / 2
+
+
+def set_learning_rate(optimizer: Optimizer, value: float) -> None:
+    """Give every parameter group the learning rate `value`."""
+    for group in optimizer.param_groups:
+        group["lr"] = value
+
+
+def build_optimizer(model: nn.Module, settings: TrainSettings) -> AdamW:
+    """AdamW over two groups: tensors of two or more dimensions decay, biases and other one-dimensional ones do not."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return AdamW([group for group in groups if group["params"]], lr=learning_rate(settings, 0))
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, model: nn.Module, *, decay: float, step: int) -> None:
+    """Move the weights and statistics of `average` towards those of `model`, in place.
+
+    Args:
+        average: a copy of the model.
+        model: the model after an optimiser step.
+        decay: share that is kept. It grows as (1 + step) / (10 + step) up to this number, so that the initial weights
+            do not linger in short runs.
+        step: optimiser steps taken before this one since the start of training.
+    """
+    kept = min(decay, (1 + step) / (10 + step))
+    current = model.state_dict()
+    for name, value in average.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(current[name], 1 - kept)
+        else:
+            value.copy_(current[name])

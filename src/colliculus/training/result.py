@@ -1,0 +1,88 @@
+"""How a run ends: the best epoch is tested, once, and `result.json` says what came out."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from colliculus.data.dataset import Dataset, Split
+from colliculus.training.atomic import write_atomic
+from colliculus.training.learner import Learner
+from colliculus.training.logging import Row
+from colliculus.training.run import RESULT_FILE, package_version
+from colliculus.types import ColliculusError
+
+SELECTION = "highest validation accuracy, of equal epochs the last"
+"""The last of equal epochs has been trained longest and at the lowest learning rate."""
+
+Result = dict[str, Any]
+"""What `result.json` holds."""
+
+
+def best_epoch(history: Sequence[Row]) -> int:
+    """Number of the epoch whose model is kept, from 1, by the rule of `SELECTION`.
+
+    Example:
+        >>> best_epoch([{"validation_accuracy": 0.9}, {"validation_accuracy": 0.9}, {"validation_accuracy": 0.5}])
+        2
+    """
+    return max(range(1, len(history) + 1), key=lambda number: (history[number - 1]["validation_accuracy"], number))
+
+
+def measure_result(learner: Learner, dataset: Dataset) -> Result:
+    """Test a learner that holds the weights of its best epoch: the only look at the test part."""
+    run, runtime, settings = learner.run, learner.runtime, learner.settings
+    return {
+        "preset": run.preset,
+        "method": run.experiment.method.name,
+        "dataset": run.experiment.data.name,
+        "protocol": run.protocol,
+        "fingerprint": run.fingerprint,
+        "seed": settings.seed,
+        "epochs": settings.epochs,
+        "best_epoch": best_epoch(learner.history),
+        "selection": SELECTION,
+        "parameters": sum(p.numel() for p in learner.model.parameters()),
+        "validation": _figures(learner, dataset.validation),
+        "test": _figures(learner, dataset.test),
+        "samples_per_second": learner.samples_per_second,
+        "world_size": runtime.world_size,
+        "device": device_name(runtime.device),
+        "versions": {"colliculus": package_version(), "torch": torch.__version__, "python": platform.python_version()},
+    }
+
+
+def _figures(learner: Learner, split: Split) -> Result:
+    """Metrics as JSON gives them back, with lists for tuples, so that a result is the same fresh and read."""
+    return json.loads(json.dumps(asdict(learner.evaluate(split))))
+
+
+def device_name(device: torch.device) -> str:
+    """Name of the GPU, or cpu."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def write_result(folder: Path, result: Result) -> None:
+    """Write `result.json`; that it is there says that the run is finished."""
+    write_atomic(folder / RESULT_FILE, json.dumps(result, indent=1).encode())
+
+
+def read_result(folder: Path) -> Result | None:
+    """What a finished run found, None while it is not finished.
+
+    Raises:
+        ColliculusError: the file is damaged.
+    """
+    path = folder / RESULT_FILE
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ColliculusError(f"{path} is damaged: delete it and resume the run to write it anew") from error

@@ -1,0 +1,157 @@
+"""The folder of a run as others read it: what was run, and the trained model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from colliculus.data.dataset import Dataset, Normalisation
+from colliculus.model import MultimodalSNN
+from colliculus.training.atomic import write_atomic
+from colliculus.training.config import Experiment
+from colliculus.training.document import (
+    Document,
+    as_document,
+    experiment_from_plain,
+    experiment_to_plain,
+    from_plain,
+    to_plain,
+)
+from colliculus.training.weights import load_weights
+from colliculus.types import ColliculusError, DataSpec
+
+FORMAT = 1
+"""Number of the layout of a run folder; a later layout gets a higher one."""
+
+RUN_FILE, MODEL_FILE, RESULT_FILE = "run.yaml", "model.safetensors", "result.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Everything needed to rebuild a model and its data.
+
+    Args:
+        preset: name of the experiment that was started from.
+        experiment: the settings as they ran.
+        spec: what the model knows of its data.
+        normalisation: what its inputs were standardised by.
+        protocol: how the data were split.
+        fingerprint: digest of the data.
+    """
+
+    preset: str
+    experiment: Experiment[Any, Any]
+    spec: DataSpec
+    normalisation: Normalisation
+    protocol: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, preset: str, experiment: Experiment[Any, Any], dataset: Dataset) -> Run:
+        """The run of `experiment` on `dataset`."""
+        return cls(
+            preset=preset,
+            experiment=experiment,
+            spec=dataset.spec,
+            normalisation=dataset.normalisation,
+            protocol=dataset.protocol,
+            fingerprint=dataset.fingerprint,
+        )
+
+
+def to_document(run: Run) -> Document:
+    """What `run.yaml` holds."""
+    return {
+        "format": FORMAT,
+        "version": package_version(),
+        "preset": run.preset,
+        "experiment": experiment_to_plain(run.experiment),
+        "spec": to_plain(run.spec),
+        "normalisation": to_plain(run.normalisation),
+        "protocol": run.protocol,
+        "fingerprint": run.fingerprint,
+    }
+
+
+def write_run(folder: Path, run: Run) -> None:
+    """Write `run.yaml`."""
+    write_atomic(folder / RUN_FILE, yaml.safe_dump(to_document(run), sort_keys=False, allow_unicode=True).encode())
+
+
+def read_document(folder: Path) -> Document:
+    """`run.yaml` as plain values.
+
+    Raises:
+        ColliculusError: it is absent, damaged, or written by a later version.
+    """
+    path = folder / RUN_FILE
+    try:
+        document = as_document(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ColliculusError(
+            f"{folder} is no run folder, its {RUN_FILE} cannot be read ({error.strerror}): name a folder that "
+            "`colliculus train ... --out` wrote"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError, ColliculusError) as error:
+        raise ColliculusError(f"{path} is damaged, it holds no settings: restore it or train again") from error
+    if not isinstance(number := document.get("format"), int):
+        raise ColliculusError(f"{path} is damaged, it states no format: restore it or train again")
+    if number > FORMAT:
+        raise ColliculusError(
+            f"{path} has format {number} and colliculus {package_version()} reads formats up to {FORMAT}: upgrade it"
+        )
+    return document
+
+
+def read_run(folder: Path) -> Run:
+    """What was run in `folder`.
+
+    Raises:
+        ColliculusError: `run.yaml` is absent, damaged, written by a later version, or names something unknown.
+    """
+    document = read_document(folder)
+    try:
+        return Run(
+            preset=from_plain(document["preset"], str),
+            experiment=experiment_from_plain(document["experiment"]),
+            spec=from_plain(document["spec"], DataSpec),
+            normalisation=from_plain(document["normalisation"], Normalisation),
+            protocol=from_plain(document["protocol"], str),
+            fingerprint=from_plain(document["fingerprint"], str),
+        )
+    except KeyError as error:
+        raise ColliculusError(
+            f"{folder / RUN_FILE} is damaged, it has no {error.args[0]}: restore it or train again"
+        ) from error
+    except ColliculusError as error:
+        raise ColliculusError(f"{folder / RUN_FILE} cannot be used: {error}") from error
+
+
+def load_model(folder: Path | str) -> MultimodalSNN:
+    """The trained model of a run, on the CPU and in eval mode.
+
+    Args:
+        folder: that `colliculus train ... --out` wrote.
+
+    Raises:
+        ColliculusError: the folder holds no run, no trained model, or weights that do not fit.
+    """
+    run = read_run(Path(folder))
+    with torch.random.fork_rng(devices=[]):  # initial weights are drawn in vain: the caller's random numbers stay
+        model: MultimodalSNN = run.experiment.method.model(run.spec)
+    load_weights(model, Path(folder) / MODEL_FILE)
+    return model.eval()
+
+
+def package_version() -> str:
+    """Version of the installed package; "unknown" when it runs from its sources."""
+    try:
+        return installed_version("colliculus")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,118 @@
+"""One training step, in the order it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from colliculus.model import MultimodalSNN
+from colliculus.modulation import Modulator
+from colliculus.runtime import Runtime
+from colliculus.types import Batch, Output
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step tells.
+
+    Args:
+        sums: this rank's sums over its samples: "samples", "correct", and each term of the objective by name.
+        grad_norm: norm of the gradients before clipping, the same on every rank.
+        modulation: what the modulator reports, the same on every rank.
+    """
+
+    sums: dict[str, Tensor]
+    grad_norm: float
+    modulation: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingStep:
+    """Everything a step needs but its batch.
+
+    Args:
+        model: what learns.
+        objective: the named terms whose sum is minimised.
+        modulator: what happens between backward and step.
+        optimizer: over the model's parameters.
+        runtime: where this runs.
+        clip_norm: largest norm of the gradients, or None.
+    """
+
+    model: MultimodalSNN
+    objective: Callable[[Output, Tensor], dict[str, Tensor]]
+    modulator: Modulator
+    optimizer: Optimizer
+    runtime: Runtime
+    clip_norm: float | None
+
+    def __call__(self, batch: Batch) -> StepReport:
+        """Learn from this rank's share of a batch.
+
+        Raises:
+            ColliculusError: the gradients are not finite.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        with self.runtime.autocast():
+            output: Output = self.model(batch.inputs)
+        output = in_float32(output)
+        losses = self.objective(output, batch.labels)
+        total = torch.stack(list(losses.values())).sum()
+        self.runtime.backward(total * self.runtime.sample_weight(len(batch)), self.model)
+        modulation = self.modulator(self.model, output, batch.labels, self.runtime)
+        grad_norm = self.runtime.clip_and_step(self.model, self.optimizer, self.clip_norm)
+        return StepReport(_sums(losses, output, batch), grad_norm, modulation)
+
+
+def in_float32(output: Output) -> Output:
+    """`output` as the objective wants it, whatever the precision of the forward pass."""
+    return Output(
+        logits=output.logits.float(),
+        step_logits=output.step_logits.float(),
+        evidence={m: x.float() for m, x in output.evidence.items()},
+        residual={m: x.float() for m, x in output.residual.items()},
+    )
+
+
+def _sums(losses: dict[str, Tensor], output: Output, batch: Batch) -> dict[str, Tensor]:
+    samples = torch.tensor(float(len(batch)), device=batch.labels.device)
+    correct = (output.logits.detach().argmax(dim=1) == batch.labels).sum().float()
+    return {"samples": samples, "correct": correct, **{name: x.detach() * samples for name, x in losses.items()}}
+
+
+class EpochSums:
+    """Adds up the steps of an epoch on this rank."""
+
+    def __init__(self) -> None:
+        self._num_steps = 0
+        self._over_samples: dict[str, Tensor] = {}
+        self._over_steps: dict[str, float] = {}
+
+    def add(self, report: StepReport) -> None:
+        """Count one more step."""
+        self._num_steps += 1
+        for name, value in report.sums.items():
+            self._over_samples[name] = self._over_samples.get(name, 0) + value.double()
+        modulation = {f"modulation_{name}": value for name, value in report.modulation.items()}
+        for name, number in {"grad_norm": report.grad_norm, **modulation}.items():
+            self._over_steps[name] = self._over_steps.get(name, 0.0) + number
+
+    def totals(self) -> dict[str, float]:
+        """Sums over this rank's samples: "samples", "correct", and each term of the objective."""
+        return {name: value.item() for name, value in self._over_samples.items()}
+
+    def means(self, runtime: Runtime) -> tuple[int, dict[str, float]]:
+        """Samples of all ranks; means over them ("train_...") and over steps (all others)."""
+        values = runtime.sum(torch.stack(list(self._over_samples.values())))
+        totals = {name: value.item() for name, value in zip(self._over_samples, values, strict=True)}
+        samples, correct = totals.pop("samples"), totals.pop("correct")
+        return int(samples), {
+            "train_loss": sum(totals.values()) / samples,
+            **{f"train_{name}": total / samples for name, total in totals.items()},
+            "train_accuracy": correct / samples,
+            **{name: total / self._num_steps for name, total in self._over_steps.items()},
+        }

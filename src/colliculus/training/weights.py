@@ -1,0 +1,43 @@
+"""Trained weights as safetensors: tensors by name, and nothing that could run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import nn
+
+from colliculus.training.atomic import write_atomic
+from colliculus.types import ColliculusError
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write all parameters and statistics of `model` as safetensors."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    write_atomic(path, save(tensors, metadata={"format": "pt"}))
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Read what `save_weights` wrote into `model`.
+
+    Raises:
+        ColliculusError: the file is absent or damaged, or holds the weights of another model.
+    """
+    try:
+        found = load(path.read_bytes())
+    except OSError as error:
+        raise ColliculusError(
+            f"{path} cannot be read ({error.strerror or error}): let the training reach its first epoch's end"
+        ) from error
+    except SafetensorError as error:
+        raise ColliculusError(f"{path} is damaged, it is not safetensors: restore it or train again") from error
+    wanted = model.state_dict()
+    for name in [*wanted, *found]:
+        ours, theirs = (tuple(x[name].shape) if name in x else None for x in (wanted, found))
+        if ours != theirs:
+            raise ColliculusError(
+                f"{path} belongs to another model, its {name} has shape {theirs} where run.yaml asks for {ours}: "
+                "restore the two files of one run"
+            )
+    model.load_state_dict(found)

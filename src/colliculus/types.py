@@ -1,0 +1,186 @@
+"""The vocabulary every room shares.
+
+Shape legend (time comes first everywhere):
+
+====== =======================================================
+T      time steps
+B      samples of a batch
+C,H,W  channels, height and width of an input
+D      width of a token
+N      tokens of a modality
+K      classes
+M      modalities
+====== =======================================================
+
+A *static* input is (B, C, H, W), a *sequence* is (T, B, C, H, W). A modality is a name ("audio", "visual", any other);
+wherever modalities stand in a mapping, its order is the declared order of the `DataSpec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # this room must stay importable without torch: `colliculus --help` answers in an instant
+    import torch
+    from torch import Tensor
+
+
+class ColliculusError(ValueError):
+    """A mistake the user can mend: one sentence names the thing and the mend (exit code 2 of the command line)."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> ColliculusError:
+    """The error for a name that a table does not hold: it offers the nearest one, else all of them.
+
+    Example:
+        >>> unknown_name("preset", "s-crml", ["s-cmrl", "audio"])
+        ColliculusError("unknown preset 's-crml': did you mean 's-cmrl'?")
+        >>> unknown_name("verb", "x", ["train", "show"])
+        ColliculusError("unknown verb 'x': choose one of train, show")
+    """
+    names = list(known)
+    nearest = get_close_matches(name, names, n=1, cutoff=0.5)
+    mend = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(names)}"
+    return ColliculusError(f"unknown {kind} {name!r}: {mend}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSpec:
+    """What a model must know of its data, and nothing more.
+
+    Args:
+        channels: C of each modality; the keys declare the modalities and their order.
+        sizes: (H, W) of each modality.
+        num_classes: K.
+        steps: length of the modalities that are sequences; a modality not named here is static.
+        class_names: K names; empty means "0", "1", ...
+
+    Raises:
+        ColliculusError: the mappings disagree or a number is not positive.
+
+    Example:
+        >>> sizes = {"audio": (48, 48), "visual": (32, 32)}
+        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes=sizes, num_classes=6)
+        >>> spec.modalities
+        ('audio', 'visual')
+        >>> spec.input_shape("visual", batch=2)
+        (2, 3, 32, 32)
+    """
+
+    channels: Mapping[str, int]
+    sizes: Mapping[str, tuple[int, int]]
+    num_classes: int
+    steps: Mapping[str, int] = field(default_factory=dict[str, int])
+    class_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.channels:
+            raise ColliculusError("a DataSpec needs at least one modality in `channels`")
+        if set(self.channels) != set(self.sizes):
+            raise ColliculusError(
+                f"`channels` names {sorted(self.channels)} and `sizes` {sorted(self.sizes)}: name the same modalities"
+            )
+        if unknown := set(self.steps) - set(self.channels):
+            raise ColliculusError(f"`steps` names {sorted(unknown)}, which `channels` does not declare")
+        numbers = [*self.channels.values(), *self.steps.values(), *(n for size in self.sizes.values() for n in size)]
+        if min(numbers) < 1 or self.num_classes < 2:
+            raise ColliculusError("channels, sizes and steps must be at least 1 and `num_classes` at least 2")
+        if self.class_names and len(self.class_names) != self.num_classes:
+            raise ColliculusError(f"{len(self.class_names)} class names were given for {self.num_classes} classes")
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities in declared order."""
+        return tuple(self.channels)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """K class names, made up as "0", "1", ... where none were given."""
+        return self.class_names or tuple(str(k) for k in range(self.num_classes))
+
+    def input_shape(self, modality: str, batch: int) -> tuple[int, ...]:
+        """Shape of a batch of `modality`: (B, C, H, W) when static, (T, B, C, H, W) for a sequence."""
+        shape = (batch, self.channels[modality], *self.sizes[modality])
+        return (self.steps[modality], *shape) if modality in self.steps else shape
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs of each modality (static or sequence, see the shape legend) and labels (B,), int64.
+
+    Example:
+        >>> import torch
+        >>> len(Batch({"audio": torch.zeros(2, 1, 32, 32)}, torch.tensor([0, 1])))
+        2
+    """
+
+    inputs: dict[str, Tensor]
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return int(self.labels.shape[0])
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on `device`."""
+        inputs = {m: x.to(device, non_blocking=True) for m, x in self.inputs.items()}
+        return Batch(inputs, self.labels.to(device, non_blocking=True))
+
+
+@dataclass(frozen=True)
+class Fused:
+    """What a fusion hands to the head.
+
+    Args:
+        joint: the joint feature, (T, B, F).
+        parts: each modality's additive share of `joint`, (T, B, F): their sum is `joint`.
+        residual: the cross-modal residual each modality received, averaged over tokens, (T, B, D); empty where a
+            fusion exchanges none.
+    """
+
+    joint: Tensor
+    parts: dict[str, Tensor]
+    residual: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a model returns.
+
+    Args:
+        logits: (B, K), the mean over time of `step_logits`.
+        step_logits: (T, B, K).
+        evidence: each modality's share of `step_logits`, (T, B, K); the shares sum to `step_logits`.
+        residual: as in `Fused`.
+
+    Example:
+        >>> import torch
+        >>> step_logits = torch.zeros(4, 2, 6)
+        >>> Output(step_logits.mean(0), step_logits, {"audio": step_logits}).logits.shape
+        torch.Size([2, 6])
+    """
+
+    logits: Tensor
+    step_logits: Tensor
+    evidence: dict[str, Tensor]
+    residual: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
+
+
+class Collective(Protocol):
+    """The few things a term of the objective or a modulator may ask of the other ranks."""
+
+    @property
+    def rank(self) -> int:
+        """Number of this process, 0 for the first."""
+        ...
+
+    @property
+    def world_size(self) -> int:
+        """Number of processes."""
+        ...
+
+    def sum(self, value: Tensor) -> Tensor:
+        """The sum of `value` over all ranks, the same on each."""
+        ...

@@ -1,0 +1,105 @@
+"""Generated data, one small set of every dataset: what a preset is tried on."""
+
+from __future__ import annotations
+
+import gzip
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colliculus.data.synthetic import Synthetic
+
+SIZE = 16
+TINY_SYNTHETIC = {"num_classes": 2, "num_train": 8, "num_validation": 4, "num_test": 4, "size": SIZE, "steps": 2}
+
+
+@dataclass(frozen=True)
+class TinyData:
+    """How the command line asks for a small set, and files of clips of the same kind."""
+
+    overrides: list[str]
+    clips: list[Path]
+
+
+def write_tone(path: Path, frequency_hz: float) -> None:
+    samples = np.sin(2 * np.pi * frequency_hz * np.arange(800) / 8000)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes((16000 * samples).astype("<i2").tobytes())
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    lengths = np.array(array.shape, dtype=">i4").tobytes()
+    path.write_bytes(gzip.compress(bytes([0, 0, 8, array.ndim]) + lengths + array.tobytes()))
+
+
+def write_picture(path: Path, level: int) -> None:
+    Image.fromarray(np.full((SIZE, SIZE, 3), level, dtype=np.uint8)).save(path)
+
+
+def synthetic(root: Path) -> TinyData:
+    overrides = [part for name, value in TINY_SYNTHETIC.items() for part in (f"--data.{name}", str(value))]
+    return TinyData(overrides, Synthetic(**TINY_SYNTHETIC).export(root, count=2))
+
+
+def av_digits(root: Path) -> TinyData:
+    """Four recordings of each digit by one speaker (index 0 is the test's), three training pictures and one of test."""
+    recordings = root / "recordings"
+    recordings.mkdir(parents=True)
+    for digit in range(10):
+        for index in (0, 5, 6, 7):
+            write_tone(recordings / f"{digit}_ann_{index}.wav", 200 + 100 * digit + index)
+    for part, copies in (("train", 3), ("t10k", 1)):
+        digits = np.repeat(np.arange(10, dtype=np.uint8), copies)
+        write_idx(root / f"{part}-labels-idx1-ubyte.gz", digits)
+        pictures = np.broadcast_to(20 * digits[:, None, None], (len(digits), 28, 28))
+        write_idx(root / f"{part}-images-idx3-ubyte.gz", np.ascontiguousarray(pictures))
+    write_picture(root / "3_ann_0.png", 60)
+    clip = [recordings / "3_ann_0.wav", root / "3_ann_0.png"]
+    return TinyData(["--data.root", str(root), "--data.size", str(SIZE)], clip)
+
+
+def arrays(root: Path) -> TinyData:
+    """Two classes; sound is static, the picture a sequence of three steps."""
+    random = np.random.default_rng(0)
+    for split, count in (("train", 12), ("test", 4)):
+        folder = root / split
+        folder.mkdir(parents=True)
+        labels = np.arange(count) % 2
+        np.save(folder / "label.npy", labels)
+        np.save(folder / "audio.npy", random.normal(labels[:, None, None, None], 1, (count, 1, SIZE, SIZE)))
+        np.save(folder / "visual.npy", random.integers(0, 255, (count, 3, 2, SIZE, SIZE), dtype=np.uint8))
+    return TinyData(["--data.root", str(root)], [root / "test"])
+
+
+def folder(root: Path) -> TinyData:
+    for split, count in (("train", 6), ("test", 2)):
+        for k, name in enumerate(("high", "low")):
+            clips = root / split / name
+            clips.mkdir(parents=True)
+            for i in range(count):
+                write_tone(clips / f"{i}.wav", 300 + 900 * k + 10 * i)
+                write_picture(clips / f"{i}.png", 40 + 150 * k + i)
+    sizes = [part for m in ("audio", "visual") for part in (f"--data.{m}.size", str(SIZE), str(SIZE))]
+    return TinyData(["--data.root", str(root), *sizes], [root / "test" / "low"])
+
+
+TINY: dict[str, Callable[[Path], TinyData]] = {
+    "synthetic": synthetic,
+    "av-digits": av_digits,
+    "arrays": arrays,
+    "folder": folder,
+}
+
+
+@pytest.fixture
+def tiny_data(tmp_path: Path) -> Callable[[str], TinyData]:
+    """Make the small set of a dataset, by its name in `DATASETS`."""
+    return lambda name: TINY[name](tmp_path / "data")

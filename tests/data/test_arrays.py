@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from colliculus.data.array_files import ArrayReader, open_array
+from colliculus.data.arrays import Arrays
+from colliculus.data.dataset import Clip
+from colliculus.types import ColliculusError, DataSpec
+
+
+def save(root: Path, split: str, **arrays) -> Path:
+    folder = root / split
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", np.asarray(array))
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two classes, a static modality and a sequence of other size; 40 samples to train on and 6 to test on."""
+    rng = np.random.default_rng(0)
+    for split, n in (("train", 40), ("test", 6)):
+        save(
+            tmp_path,
+            split,
+            sound=rng.normal(3.0, 2.0, (n, 1, 5, 4)),
+            touch=rng.integers(0, 200, (n, 3, 2, 6, 7), dtype=np.uint8),
+            label=np.arange(n) % 2,
+        )
+    return tmp_path
+
+
+def test_shapes_and_classes_are_read_off_the_files(root):
+    dataset = Arrays(root=root).load()
+    assert dataset.spec == DataSpec(
+        channels={"sound": 1, "touch": 2},
+        sizes={"sound": (5, 4), "touch": (6, 7)},
+        steps={"touch": 3},
+        num_classes=2,
+        class_names=("0", "1"),
+    )
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (36, 4, 6)
+    assert np.bincount(dataset.validation.labels).tolist() == [2, 2]
+    batch = dataset.test.batch(np.array([5, 0]), epoch=0)
+    assert batch.labels.tolist() == [1, 0]
+    assert {m: tuple(x.shape) for m, x in batch.inputs.items()} == {"sound": (2, 1, 5, 4), "touch": (3, 2, 2, 6, 7)}
+
+
+def test_the_training_part_alone_is_standardised_by_its_own_statistics(root):
+    dataset = Arrays(root=root).load()
+    for values in dataset.train.batch(np.arange(36), epoch=0).inputs.values():
+        assert values.mean().item() == pytest.approx(0, abs=1e-5)
+        assert values.std(correction=0).item() == pytest.approx(1, abs=1e-2)
+    assert dataset.validation.batch(np.arange(4), epoch=0).inputs["sound"].mean().abs() > 1e-4
+
+
+def test_raw_values_stay_when_nothing_is_standardised(root):
+    dataset = Arrays(root=root, standardise=False).load()
+    expected = np.load(root / "test" / "touch.npy").swapaxes(0, 1)
+    np.testing.assert_array_equal(dataset.test.batch(np.arange(6), epoch=0).inputs["touch"].numpy(), expected)
+
+
+def test_a_given_normalisation_is_used(root):
+    normalisation = Arrays(root=root, seed=1).load().normalisation
+    assert Arrays(root=root, seed=2).load().normalisation != normalisation
+    assert Arrays(root=root, seed=2).load(normalisation).normalisation == normalisation
+
+
+def test_fingerprint_follows_contents_and_split(root):
+    first = Arrays(root=root).load().fingerprint
+    assert Arrays(root=root).load().fingerprint == first
+    assert Arrays(root=root, seed=1).load().fingerprint != first
+    touch = np.load(root / "test" / "touch.npy")
+    touch[0, 0, 0, 0, 0] += 1
+    np.save(root / "test" / "touch.npy", touch)
+    assert Arrays(root=root).load().fingerprint != first
+
+
+def test_groups_stay_together(root):
+    groups = np.array([f"speaker {i // 4}" for i in range(40)])
+    save(root, "train", group=groups, row=np.arange(40).reshape(40, 1, 1, 1))
+    save(root, "test", row=np.arange(6).reshape(6, 1, 1, 1))
+    dataset = Arrays(root=root, standardise=False, validation_fraction=0.2).load()
+    held = {groups[int(row)] for row in dataset.validation.batch(np.arange(8), epoch=0).inputs["row"].flatten()}
+    assert len(dataset.validation) == 8
+    assert len(held) == 2
+    assert dataset.protocol == "given test, validation from train by group"
+
+
+def test_a_validation_folder_is_used(root):
+    save(root, "validation", sound=np.zeros((3, 1, 5, 4)), touch=np.zeros((3, 3, 2, 6, 7)), label=[0, 1, 1])
+    dataset = Arrays(root=root).load()
+    assert (len(dataset.train), dataset.validation.labels.tolist(), dataset.protocol) == (40, [0, 1, 1], "given")
+
+
+def test_classes_are_the_labels_of_train_in_order(root):
+    save(root, "train", label=np.where(np.arange(40) % 2, -3, 70))
+    save(root, "test", label=[70.0, -3.0, 70.0, 70.0, 70.0, 70.0])
+    dataset = Arrays(root=root).load()
+    assert dataset.spec.names == ("-3", "70")
+    assert dataset.test.labels.tolist() == [1, 0, 1, 1, 1, 1]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from(["?", "i1", "u2", ">i4", "f2", "f4", ">f8"]),
+    steps=st.none() | st.integers(1, 3),
+    frame=st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4)),
+    order=st.sampled_from("CF"),
+)
+def test_every_numeric_type_and_shape_arrives_unchanged(tmp_path, kind, steps, frame, order):
+    shape = (4, *frame) if steps is None else (4, steps, *frame)
+    values = np.random.default_rng(0).integers(0, 2, shape).astype(kind, order=order)
+    for split in ("train", "test"):
+        save(tmp_path, split, sensor=values, label=[0, 1, 0, 1])
+    dataset = Arrays(root=tmp_path, standardise=False).load()
+    got = dataset.test.batch(np.arange(4), epoch=0).inputs["sensor"].numpy()
+    assert dataset.spec.input_shape("sensor", 4) == got.shape
+    np.testing.assert_array_equal(got if steps is None else got.swapaxes(0, 1), values.astype(np.float32))
+
+
+def _break(message, split="test", **arrays):
+    return pytest.param(split, arrays, message, id=message.split("|")[0])
+
+
+@pytest.mark.parametrize(
+    ("split", "arrays", "message"),
+    [
+        _break(r"sound\.npy holds 5 samples and label\.npy 6", sound=np.zeros((5, 1, 5, 4))),
+        _break(r"group\.npy holds 2 samples", group=[1, 2]),
+        _break(r"sound\.npy has the shape \(6, 20\)", sound=np.zeros((6, 20))),
+        _break(r"sound\.npy has the shape \(\)", sound=3.0),
+        _break(r"sound\.npy has the shape \(6, 0, 5, 4\)", sound=np.zeros((6, 0, 5, 4))),
+        _break(r"\(3, 5, 4\), and in train \(1, 5, 4\)", sound=np.zeros((6, 3, 5, 4))),
+        _break(r"sound\.npy holds values that are not finite", sound=np.full((6, 1, 5, 4), np.nan)),
+        _break(r"sound\.npy holds complex128 values", sound=np.zeros((6, 1, 5, 4), complex)),
+        _break(r"smell\.npy in both or in neither", smell=np.zeros((6, 1, 5, 4))),
+        _break(r"label\.npy holds labels that are not whole", label=[0, 1, np.nan, 1, 0, 0]),
+        _break(r"label\.npy holds labels that are not whole numbers", label=[0, 1, 0.5, 1, 0, 0]),
+        _break(r"label\.npy holds <U1 values", label=list("abcdef")),
+        _break(r"label\.npy has the shape \(6, 1\)", label=np.zeros((6, 1), int)),
+        _break(r"label\.npy holds the label 7, unknown to train", label=[0, 1, 7, 1, 0, 0]),
+        _break(r"all labels in .*label\.npy are 1", "train", label=np.ones(40, int)),
+        _break(r"touch\.x\.npy names a modality with a dot", **{"touch.x": np.zeros((6, 1, 5, 4))}),
+    ],
+)
+def test_contradictions_are_one_clear_sentence(root, split, arrays, message):
+    save(root, split, **arrays)
+    with pytest.raises(ColliculusError, match=message) as caught:
+        Arrays(root=root).load()
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_things_are_named(root, tmp_path_factory):
+    with pytest.raises(ColliculusError, match=r"--data\.root ROOT"):
+        Arrays().load()
+    with pytest.raises(ColliculusError, match="is no folder"):
+        Arrays(root=root / "nowhere").load()
+    (root / "val").mkdir()
+    with pytest.raises(ColliculusError, match="val is no part of a data set: name it one of train, validation, test"):
+        Arrays(root=root).load()
+    (root / "val").rmdir()
+    (root / "test" / "label.npy").unlink()
+    with pytest.raises(ColliculusError, match=r"label\.npy is missing"):
+        Arrays(root=root).load()
+    only_labels = tmp_path_factory.mktemp("only_labels")
+    save(only_labels, "train", label=[0, 1])
+    with pytest.raises(ColliculusError, match="no folder 'test'"):
+        Arrays(root=only_labels).load()
+    save(only_labels, "test", label=[0, 1])
+    with pytest.raises(ColliculusError, match="holds no modality"):
+        Arrays(root=only_labels).load()
+
+
+def test_links_that_leave_the_root_are_refused(root, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "secret.npy"
+    np.save(outside, np.zeros((6, 1, 5, 4)))
+    (root / "test" / "secret.npy").symlink_to(outside)
+    with pytest.raises(ColliculusError, match=r"secret\.npy is a link that leaves"):
+        Arrays(root=root).load()
+
+
+@pytest.mark.parametrize("wrong", [{"validation_fraction": 0.0}, {"validation_fraction": 1.0}, {"seed": -1}])
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(ColliculusError, match="`validation_fraction` must"):
+        Arrays(**wrong)
+
+
+def test_objects_archives_and_pointers_are_no_arrays(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.array([{"a": 1}]), allow_pickle=True)
+    with pytest.raises(ColliculusError, match=r"x\.npy cannot be decoded"):
+        open_array(path)
+    with path.open("wb") as file:
+        np.savez(file, a=np.zeros(3))
+    with pytest.raises(ColliculusError, match=r"x\.npy is an archive"):
+        open_array(path)
+    path.write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(ColliculusError, match="git lfs pull"):
+        open_array(path)
+
+
+def test_damaged_arrays_open_or_name_themselves(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.arange(60, dtype=np.int16).reshape(3, 4, 5))
+    content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    rng = np.random.default_rng(0)
+    outcomes = []
+    for trial in range(60):
+        changed = content[: rng.integers(1, len(content))].copy() if trial % 3 == 0 else content.copy()
+        where = rng.integers(0, len(changed), size=trial % 3)
+        changed[where] ^= (1 << rng.integers(0, 8, size=trial % 3)).astype(np.uint8)
+        path.write_bytes(changed.tobytes())
+        try:
+            open_array(path)
+            outcomes.append("array")
+        except ColliculusError as error:
+            outcomes.append(str(error))
+    errors = [outcome for outcome in outcomes if outcome != "array"]
+    assert 0 < len(errors) < len(outcomes)
+    assert all("x.npy" in error and "\n" not in error for error in errors)
+
+
+SPEC = DataSpec(
+    channels={"sound": 1, "touch": 2}, sizes={"sound": (5, 4), "touch": (6, 7)}, steps={"touch": 3}, num_classes=2
+)
+
+
+def test_the_test_folder_is_read_sample_by_sample(root):
+    reader = Arrays(root=root).reader(SPEC)
+    save(root, "test", group=np.array(list("aabbcc")))
+    clips = reader.group(sorted((root / "test").iterdir()))
+    assert list(clips) == [f"test[{i}]" for i in range(6)]
+    arrays = reader.read(clips["test[4]"])
+    for modality in ("sound", "touch"):
+        np.testing.assert_array_equal(
+            arrays[modality], np.load(root / "test" / f"{modality}.npy")[4].astype(np.float32)
+        )
+        assert arrays[modality].dtype == np.float32
+
+
+def test_single_samples_are_named_by_file_or_folder(tmp_path):
+    sound, touch = np.ones((1, 5, 4)), np.full((3, 2, 6, 7), 2)
+    save(tmp_path, "cat", sound=sound)
+    save(tmp_path, ".", **{"dog.sound": sound, "dog.touch": touch, "two.birds.touch": np.stack([touch, touch])})
+    np.savez(tmp_path / "cow.npz", sound=sound, touch=touch)
+    reader = ArrayReader(SPEC)
+    files = sorted([*tmp_path.glob("*.np*"), tmp_path / "cat" / "sound.npy"])
+    clips = reader.group(files)
+    assert set(clips) == {"cat", "dog", "two.birds[0]", "two.birds[1]", "cow"}
+    assert {name: sorted(reader.read(clip)) for name, clip in clips.items()} == {
+        "cat": ["sound"],
+        "dog": ["sound", "touch"],
+        "two.birds[0]": ["touch"],
+        "two.birds[1]": ["touch"],
+        "cow": ["sound", "touch"],
+    }
+    np.testing.assert_array_equal(reader.read(clips["cow"])["touch"], touch)
+
+
+def test_sets_of_one_name_are_named_by_their_paths(tmp_path):
+    for parent in ("a", "b"):
+        save(tmp_path / parent, "same", sound=np.zeros((1, 5, 4)))
+    clips = ArrayReader(SPEC).group([tmp_path / parent / "same" / "sound.npy" for parent in ("a", "b")])
+    assert set(clips) == {str(tmp_path / "a" / "same"), str(tmp_path / "b" / "same")}
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"sound": np.zeros((2, 5, 4))}, r"give one sample \(1, 5, 4\), or n of them"),
+        ({"touch": np.zeros((4, 2, 6, 7))}, r"give one sample \(3, 2, 6, 7\)"),
+        ({"smell": np.zeros((1, 5, 4))}, r"smell\.npy holds 'smell', and the model takes sound\.npy, touch\.npy"),
+        ({"label": np.zeros(3, int)}, r"none of the files holds what the model takes"),
+        ({"sound": np.zeros((1, 5, 4), complex)}, "complex128"),
+        ({"sound": np.zeros((4, 1, 5, 4)), "touch": np.zeros((2, 3, 2, 6, 7))}, "differ in number"),
+        ({"sound": np.zeros((4, 1, 5, 4)), "touch": np.zeros((3, 2, 6, 7))}, "differ in number"),
+    ],
+)
+def test_what_does_not_fit_the_model_is_refused(tmp_path, arrays, message):
+    folder = save(tmp_path, "mine", **arrays)
+    with pytest.raises(ColliculusError, match=message):
+        ArrayReader(SPEC).group(sorted(folder.iterdir()))
+
+
+def test_values_that_are_not_finite_and_other_kinds_of_file_are_refused(tmp_path):
+    folder = save(tmp_path, "mine", sound=np.full((1, 5, 4), np.inf))
+    with pytest.raises(ColliculusError, match="not finite"):
+        ArrayReader(SPEC).read(Clip((folder / "sound.npy",)))
+    with pytest.raises(ColliculusError, match=r"a\.wav is of a kind"):
+        ArrayReader(SPEC).group([Path("a.wav")])
+    (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(ColliculusError, match=r"x\.npz cannot be decoded"):
+        ArrayReader(SPEC).group([tmp_path / "x.npz"])

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import gzip
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colliculus.data.av_digits import AVDigits
+from colliculus.data.digit_files import NUM_DIGITS, read_pictures, read_speech
+from colliculus.data.loading import epoch_batches
+from colliculus.data.media import read_audio
+from colliculus.data.prepare.av_digits import MNIST_SHA256, RECORDINGS_SHA256, recordings_digest
+from colliculus.types import ColliculusError
+
+SPEAKERS = ("george", "jackson", "theo")
+NUM_INDICES = 8
+REAL = Path(__file__).parents[3] / "shared" / "data" / "av_digits"
+needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the real recordings and pictures are not here")
+
+
+def _write_idx(path, array):
+    header = bytes([0, 0, 8, array.ndim]) + b"".join(length.to_bytes(4, "big") for length in array.shape)
+    path.write_bytes(gzip.compress(header + array.tobytes()))
+
+
+def _write_wav(path, samples):
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, len(samples), "NONE", ""))
+        file.writeframes(np.asarray(samples, dtype="<i2").tobytes())
+
+
+def _write_root(root):
+    """Three speakers with 8 recordings of each digit; 20 training and 10 test pictures of each.
+
+    Every picture is of one grey of its own part: training from 1, test from 201. Where the digit stands in the grey,
+    the pairing can be read from the batches.
+    """
+    rng = np.random.default_rng(0)
+    (root / "recordings").mkdir(parents=True)
+    for digit in range(NUM_DIGITS):
+        for speaker in SPEAKERS:
+            for index in range(NUM_INDICES):
+                samples = rng.integers(-9000, 9000, 400 + 40 * digit)
+                _write_wav(root / "recordings" / f"{digit}_{speaker}_{index}.wav", samples)
+    for part, count, first in (("train", 20, 1), ("t10k", 5, 201)):
+        digits = np.repeat(np.arange(NUM_DIGITS, dtype=np.uint8), count)
+        greys = np.arange(len(digits), dtype=np.uint8) + first
+        _write_idx(root / f"{part}-images-idx3-ubyte.gz", np.broadcast_to(greys[:, None, None], (len(digits), 28, 28)))
+        _write_idx(root / f"{part}-labels-idx1-ubyte.gz", digits)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("digits")
+    _write_root(folder)
+    return folder
+
+
+@pytest.fixture
+def own_root(tmp_path):
+    _write_root(tmp_path)
+    return tmp_path
+
+
+def _greys(dataset, part, epoch=0):
+    """The grey of each picture of a part."""
+    split = getattr(dataset, part)
+    visual = split.batch(np.arange(len(split)), epoch=epoch).inputs["visual"].numpy()
+    mean, std = dataset.normalisation.mean["visual"][0], dataset.normalisation.std["visual"][0]
+    assert np.ptp(visual, axis=(1, 2, 3)).max() == 0
+    return np.rint(visual[:, 0, 0, 0] * std + mean).astype(int)
+
+
+def test_standard_protocol(root):
+    dataset = AVDigits(root=root, size=16).load()
+    assert dataset.protocol == "standard"
+    assert np.bincount(dataset.test.labels).tolist() == [15] * NUM_DIGITS  # 3 speakers, indices 0..4
+    assert np.bincount(dataset.validation.labels).tolist() == [3] * NUM_DIGITS  # at least one of each speaker's three
+    assert np.bincount(dataset.train.labels).tolist() == [6] * NUM_DIGITS
+    assert dataset.spec.input_shape("audio", 2) == (2, 1, 16, 16)
+
+
+@pytest.mark.parametrize("fold", range(len(SPEAKERS)))
+def test_speaker_out_tests_one_speaker_whole(root, fold):
+    dataset = AVDigits(root=root, size=8, protocol="speaker-out", fold=fold).load()
+    assert dataset.protocol == f"speaker-out fold {fold}"
+    assert len(dataset.test) == NUM_DIGITS * NUM_INDICES
+    assert len(dataset.train) + len(dataset.validation) == 2 * NUM_DIGITS * NUM_INDICES
+    speech = read_speech(root / "recordings")
+    settings = AVDigits(root=root, size=8)
+    audio = np.stack(
+        [settings.spectrogram(w) for w, s in zip(speech.waveforms, speech.speakers, strict=True) if s == SPEAKERS[fold]]
+    )
+    tested = dataset.test.batch(np.arange(len(dataset.test)), epoch=0).inputs["audio"].numpy()
+    np.testing.assert_allclose(tested, dataset.normalisation("audio", audio), atol=1e-5)
+
+
+def test_pictures_show_the_digit_and_never_leave_their_part(root):
+    dataset = AVDigits(root=root, size=8).load()
+    train = np.stack([_greys(dataset, "train", epoch) for epoch in range(30)])
+    validation, test = _greys(dataset, "validation"), _greys(dataset, "test")
+    np.testing.assert_array_equal((train - 1) // 20, np.tile(dataset.train.labels, (30, 1)))
+    np.testing.assert_array_equal((validation - 1) // 20, dataset.validation.labels)
+    np.testing.assert_array_equal((test - 201) // 5, dataset.test.labels)
+    assert not set(validation) & set(train.ravel())
+    assert len(set(train.ravel())) == NUM_DIGITS * 18  # over many epochs every training picture is shown
+    assert all(len(set(epoch)) == len(epoch) for epoch in train)  # and none twice in one
+
+
+def test_training_pairs_are_a_function_of_seed_and_epoch(root):
+    first, again, other = (AVDigits(root=root, size=8, seed=seed).load() for seed in (0, 0, 1))
+    np.testing.assert_array_equal(_greys(first, "train", 3), _greys(again, "train", 3))
+    assert (_greys(first, "train", 3) != _greys(first, "train", 4)).any()
+    assert (_greys(first, "train", 3) != _greys(other, "train", 3)).any()
+    assert (_greys(first, "test") != _greys(other, "test")).any()
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_held_out_pairs_are_fixed(root, part):
+    dataset = AVDigits(root=root, size=8).load()
+    np.testing.assert_array_equal(_greys(dataset, part, 0), _greys(dataset, part, 7))
+
+
+def test_a_sample_does_not_depend_on_its_batch(root):
+    train = AVDigits(root=root, size=8).load().train
+    whole = train.batch(np.arange(len(train)), epoch=2)
+    some = train.batch(np.array([5, 2]), epoch=2)
+    for modality, values in some.inputs.items():
+        np.testing.assert_array_equal(values, whole.inputs[modality][[5, 2]])
+    assert some.labels.tolist() == whole.labels[[5, 2]].tolist()
+
+
+def test_standardised_by_training_or_as_told(root):
+    dataset = AVDigits(root=root, size=8).load()
+    batch = next(epoch_batches(dataset.train, batch_size=100, seed=0, epoch=0, shuffle=True))
+    for values in batch.inputs.values():
+        assert values.mean().item() == pytest.approx(0, abs=1e-3)
+        assert values.std().item() == pytest.approx(1, abs=1e-2)
+    told = AVDigits(root=root, size=8, protocol="speaker-out").load(dataset.normalisation)
+    assert told.normalisation == dataset.normalisation
+
+
+def test_the_fingerprint_tells_data_apart(root):
+    settings = [{}, {"protocol": "speaker-out"}, {"seed": 1}, {"size": 9}, {"scale": "mel"}]
+    prints = [AVDigits(root=root, **{"size": 8, **some}).load().fingerprint for some in settings]
+    assert len(set(prints)) == len(prints)
+    assert AVDigits(root=root, size=8).load().fingerprint == prints[0]
+
+
+def test_the_reader_reads_what_the_set_holds(root, tmp_path):
+    settings = AVDigits(root=root, size=16)
+    dataset = settings.load()
+    Image.fromarray(np.full((28, 28), 77, np.uint8)).save(tmp_path / "clip.png")
+    (tmp_path / "clip.wav").write_bytes((root / "recordings" / "0_george_0.wav").read_bytes())
+    reader = settings.reader(dataset.spec)
+    (clip,) = reader.group(sorted(tmp_path.iterdir())).values()
+    read = reader.read(clip)
+    assert (read["visual"] == 77).all()
+    first = dataset.test.batch(np.array([0]), epoch=0).inputs["audio"].numpy()[0]
+    np.testing.assert_allclose(dataset.normalisation("audio", read["audio"]), first, atol=1e-5)
+
+
+def test_plain_and_decoded_recordings_are_equal(root):
+    waveforms = read_speech(root / "recordings").waveforms
+    path = root / "recordings" / "0_george_0.wav"
+    np.testing.assert_array_equal(waveforms[0], read_audio(path, 8000))
+
+
+def test_recordings_of_another_rate_are_resampled(own_root):
+    path = own_root / "recordings" / "0_george_0.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 1600, "NONE", ""))
+        file.writeframes(bytes(3200))
+    assert len(read_speech(own_root / "recordings").waveforms[0]) == pytest.approx(800, abs=8)
+
+
+def _remove_recordings(root):
+    for path in (root / "recordings").iterdir():
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda root: (root / "recordings").rename(root / "other"), "recordings is missing"),
+        (_remove_recordings, "no recording named like"),
+        (lambda root: (root / "recordings" / "3_theo_1.wav").write_bytes(b""), "3_theo_1.wav is empty"),
+        (
+            lambda root: (root / "recordings" / "3_theo_1.wav").write_bytes(b"RIFF" * 20),
+            "3_theo_1.wav cannot be decoded",
+        ),
+        (lambda root: (root / "t10k-images-idx3-ubyte.gz").unlink(), "t10k-images-idx3-ubyte.gz"),
+        (lambda root: (root / "t10k-images-idx3-ubyte.gz").write_bytes(b"no gzip"), "is damaged"),
+        (
+            lambda root: (root / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x08")),
+            "not an MNIST file",
+        ),
+        (lambda root: _write_idx(root / "t10k-images-idx3-ubyte.gz", np.zeros((2, 3), np.uint8)), "not an MNIST file"),
+        (lambda root: _write_idx(root / "t10k-labels-idx1-ubyte.gz", np.zeros(3, np.uint8)), "do not belong"),
+        (lambda root: _write_idx(root / "t10k-labels-idx1-ubyte.gz", np.full(50, 11, np.uint8)), "do not belong"),
+        (lambda root: _write_idx(root / "t10k-labels-idx1-ubyte.gz", np.zeros(50, np.uint8)), "class 1 "),
+    ],
+)
+def test_damaged_data_give_one_sentence(own_root, damage, message):
+    damage(own_root)
+    with pytest.raises(ColliculusError, match=message) as caught:
+        AVDigits(root=own_root, size=8).load()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_picture_file(own_root):
+    path = own_root / "train-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ColliculusError, match="is damaged"):
+        read_pictures(own_root, "train")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"protocol": "speaker-out", "fold": 3}, "no fold 3: the recordings have 3 speakers"),
+        ({"validation_fraction": 0.0}, "between 0 and 1"),
+    ],
+)
+def test_settings_that_do_not_fit_the_data(root, settings, message):
+    with pytest.raises(ColliculusError, match=message):
+        AVDigits(root=root, size=8, **settings).load()
+
+
+@pytest.mark.parametrize("wrong", [{"size": 0}, {"fold": -1}, {"seed": -1}])
+def test_settings_out_of_range(wrong):
+    with pytest.raises(ColliculusError, match="at least"):
+        AVDigits(**wrong)
+
+
+def test_a_folder_without_test_recordings(own_root):
+    for path in (own_root / "recordings").glob("*_[0-4].wav"):
+        path.unlink()
+    with pytest.raises(ColliculusError, match="none to test on"):
+        AVDigits(root=own_root, size=8).load()
+
+
+@needs_real_data
+def test_real_files_are_the_published_ones():
+    import hashlib
+
+    assert recordings_digest(REAL / "recordings") == RECORDINGS_SHA256
+    for name in ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"):
+        assert hashlib.sha256((REAL / name).read_bytes()).hexdigest() == MNIST_SHA256[name]
+
+
+@needs_real_data
+def test_real_data():
+    dataset = AVDigits(root=REAL).load()
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (2400, 300, 300)
+    assert np.bincount(dataset.test.labels).tolist() == [30] * NUM_DIGITS
+    batch = dataset.test.batch(np.arange(300), epoch=0)
+    assert batch.inputs["audio"].std().item() == pytest.approx(1, abs=0.1)
+    assert batch.inputs["visual"].std().item() == pytest.approx(1, abs=0.1)

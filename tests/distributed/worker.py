@@ -1,0 +1,119 @@
+"""What each of two ranks does; started by test_two_ranks.py as `torchrun ... worker.py first|second FOLDER`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from colliculus.data.dataset import Split
+from colliculus.data.synthetic import Synthetic
+from colliculus.methods import LateFusion
+from colliculus.model import MultimodalSNN
+from colliculus.runtime import Runtime
+from colliculus.training.config import Experiment, TrainSettings
+from colliculus.training.fit import TrainingInterrupted, fit
+from colliculus.training.learner import Learner
+from colliculus.types import Collective, DataSpec, Output
+from torch import Tensor, nn
+
+
+class CountSamples:
+    """A modulator that asks the other ranks."""
+
+    def __call__(self, model: nn.Module, output: Output, labels: Tensor, collective: Collective) -> dict[str, float]:
+        return {"samples": collective.sum(torch.tensor(len(labels))).item()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stray:
+    """Late fusion with a parameter that no loss reaches, and a modulator."""
+
+    name: ClassVar[str] = "late-fusion"
+    inner: LateFusion = LateFusion(dim=8, encoder="shallow", time_steps=2)
+
+    def model(self, spec: DataSpec) -> MultimodalSNN:
+        model = self.inner.model(spec)
+        model.register_parameter("stray", nn.Parameter(torch.ones(3)))
+        return model
+
+    def objective(self) -> Callable[[Output, Tensor], dict[str, Tensor]]:
+        return self.inner.objective()
+
+    def modulator(self) -> CountSamples:
+        return CountSamples()
+
+
+EXPERIMENT = Experiment(
+    method=Stray(),
+    # 13 samples in two batches of 7 and 6: the ranks' shares differ in size
+    data=Synthetic(num_classes=2, num_train=13, num_validation=6, num_test=5, size=8, steps=2),
+    train=TrainSettings(epochs=4, batch_size=8, learning_rate=0.01, ema_decay=0.9, device="cpu"),
+)
+
+
+def train(folder: Path, runtime: Runtime, *, resume: bool) -> None:
+    fit(EXPERIMENT, folder, preset="two-ranks", resume=resume, runtime=runtime, progress=False)
+
+
+def train_two_epochs(folder: Path, runtime: Runtime) -> None:
+    train_epoch = Learner.train_epoch
+
+    def stopped(self: Learner, split: Split, epoch: int, watch: Any) -> dict[str, float]:
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return train_epoch(self, split, epoch, watch)
+
+    Learner.train_epoch = stopped
+    try:
+        train(folder, runtime, resume=False)
+    except TrainingInterrupted:
+        Learner.train_epoch = train_epoch
+
+
+def check_gradients(runtime: Runtime) -> None:
+    """The ranks' gradients make up that of the mean over all five samples, of which rank 0 has three."""
+    inputs = torch.arange(10.0).view(5, 2)
+    torch.manual_seed(0)
+    model = nn.Linear(2, 1)
+    model.register_parameter("stray", nn.Parameter(torch.ones(3)))
+    share = inputs[runtime.rank :: 2]
+    runtime.backward(model(share).square().mean() * runtime.sample_weight(len(share)), model)
+    (alone,) = torch.autograd.grad(model(inputs).square().mean(), model.weight)
+    torch.testing.assert_close(model.weight.grad, alone)
+    assert model.stray.grad is None
+
+
+def check_collective(runtime: Runtime) -> None:
+    assert runtime.world_size == 2
+    assert runtime.sum(torch.tensor([1.0, runtime.rank])).tolist() == [2.0, 1.0]
+    order = Path(sys.argv[2]) / "order"
+
+    def sign() -> None:
+        order.write_text((order.read_text() if order.exists() else "") + str(runtime.rank))
+
+    runtime.main_first(sign)
+    runtime.barrier()
+    assert order.read_text() == "01"
+    runtime.seed(0, 0)
+    draws = runtime.sum(torch.tensor([torch.rand(()) * (-1) ** runtime.rank]))
+    assert not np.isclose(draws.item(), 0)  # each rank draws its own
+
+
+def main(part: str, folder: Path) -> None:
+    with Runtime.start(device="cpu") as runtime:
+        if part == "first":
+            check_collective(runtime)
+            check_gradients(runtime)
+            train(folder / "whole", runtime, resume=False)
+            train_two_epochs(folder / "halves", runtime)
+        else:
+            train(folder / "halves", runtime, resume=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

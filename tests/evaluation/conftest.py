@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from colliculus.data.dataset import Normalisation
+from colliculus.data.loading import ArraySplit
+from colliculus.methods import LateFusion
+from colliculus.types import DataSpec
+
+SPEC = DataSpec(
+    channels={"audio": 1, "visual": 2},
+    sizes={"audio": (8, 8), "visual": (8, 8)},
+    steps={"visual": 3},
+    num_classes=3,
+    class_names=("a", "b", "c"),
+)
+
+
+@pytest.fixture
+def model(split):
+    torch.manual_seed(0)
+    model = LateFusion(dim=8, encoder="shallow", time_steps=2).model(SPEC)
+    with torch.no_grad():  # statistics of the data and a wide readout, lest every sample fall to one class
+        model.head.linear.weight.normal_()
+        for _ in range(30):
+            model(split.batch(np.arange(len(split)), epoch=0).inputs)
+    return model
+
+
+@pytest.fixture
+def split():
+    """Eleven samples: sound static, picture a sequence."""
+    random = np.random.default_rng(0)
+    arrays = {
+        "audio": random.normal(size=(11, 1, 8, 8)).astype(np.float32) * 3,
+        "visual": random.normal(size=(11, 3, 2, 8, 8)).astype(np.float32) * 3,
+    }
+    return ArraySplit(arrays, np.arange(11) % 3, np.arange(11), Normalisation(mean={}, std={}))

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from colliculus.evaluation.corruptions import GaussianNoise
+from colliculus.evaluation.evaluate import evaluate
+from colliculus.types import ColliculusError, Output
+
+CPU = torch.device("cpu")
+
+
+@dataclass
+class Rank:
+    """One of several processes; what it hands to `sum` is kept, so that a test can play the others."""
+
+    rank: int = 0
+    world_size: int = 1
+    others: torch.Tensor | int = 0
+    given: list[torch.Tensor] = field(default_factory=list)
+
+    def sum(self, value):
+        self.given.append(value)
+        return value + self.others
+
+
+class Loudest(nn.Module):
+    """Classifies by the channel that is loudest; notes what it was given."""
+
+    def __init__(self, spec):
+        super().__init__()
+        self.spec, self.modalities, self.seen = spec, spec.modalities, []
+
+    def forward(self, inputs):
+        assert not self.training
+        assert not torch.is_grad_enabled()
+        self.seen.append(inputs)
+        logits = next(iter(inputs.values())).flatten(1)[:, :3]
+        return Output(logits=logits, step_logits=logits[None], evidence={})
+
+
+def test_the_figures_are_those_of_a_plain_loop(model, split):
+    model.eval()
+    with torch.no_grad():
+        chosen = [model(split.batch(np.array([i]), epoch=0).inputs).logits.argmax().item() for i in range(len(split))]
+    assert len(set(chosen)) > 1
+    metrics = evaluate(model, split, batch_size=4, collective=Rank(), device=CPU)
+    assert metrics.correct == sum(a == b for a, b in zip(chosen, split.labels, strict=True))
+    assert [sum(column) for column in zip(*metrics.confusion, strict=True)] == [chosen.count(k) for k in range(3)]
+    assert [c.name for c in metrics.per_class] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 16])
+@pytest.mark.parametrize("corruption", [None, GaussianNoise({"audio": 0.0, "visual": -5.0})], ids=["clean", "noisy"])
+def test_ranks_count_every_sample_once_and_agree_with_one_process(model, split, world_size, corruption):
+    alone = evaluate(model, split, batch_size=5, collective=Rank(), device=CPU, corruption=corruption)
+    ranks = [Rank(rank, world_size, others=1) for rank in range(world_size)]
+    for rank in ranks:
+        evaluate(model, split, batch_size=2, collective=rank, device=CPU, corruption=corruption)
+    together = sum(rank.given[0] for rank in ranks)
+    assert together.tolist() == [list(row) for row in alone.confusion]
+    assert together.sum() == len(split)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_classifies_in_eval_mode_and_keeps_its_own(model, split, training):
+    spy = Loudest(model.spec).train(training)
+    evaluate(spy, split, batch_size=4, collective=Rank(), device=CPU)
+    assert spy.training is training
+    assert [len(inputs["audio"]) for inputs in spy.seen] == [4, 4, 3]
+
+
+def test_a_missing_modality_is_withheld(model, split):
+    spy = Loudest(model.spec)
+    evaluate(spy, split, batch_size=20, collective=Rank(), device=CPU, missing=("visual",))
+    assert [list(inputs) for inputs in spy.seen] == [["audio"]]
+
+
+@pytest.mark.parametrize(
+    ("missing", "sentence"), [(("visul",), "mean 'visual'"), (("visual", "audio"), "at least one")]
+)
+def test_nonsense_cannot_be_missing(model, split, missing, sentence):
+    with pytest.raises(ColliculusError, match=sentence):
+        evaluate(model, split, batch_size=4, collective=Rank(), device=CPU, missing=missing)

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+
+from colliculus.evaluation.explain import explain
+from colliculus.types import Output
+
+
+def test_an_explanation_by_hand():
+    audio = torch.tensor([[[0.0, 0.0, 3.0]], [[0.0, 0.0, 3.0]]])  # T = 2, B = 1, K = 3
+    visual = torch.tensor([[[2.0, 0.0, 0.0]], [[2.0, 0.0, 0.0]]])
+    steps = audio + visual
+    found = explain(Output(steps.mean(0), steps, {"audio": audio, "visual": visual}), ["x", "y", "z"])[0]
+    odds = np.exp([2.0, 0.0, 3.0])
+    assert found.predicted == "z"
+    assert found.probability == pytest.approx(odds[2] / odds.sum())
+    assert list(found.probabilities.values()) == pytest.approx(odds / odds.sum())
+    assert found.evidence == pytest.approx({"audio": 3 - 1, "visual": 0 - 2 / 3})
+    assert found.step_probabilities == pytest.approx([odds[2] / odds.sum()] * 2)
+
+
+def test_the_last_step_says_what_the_model_says_and_each_sample_speaks_for_itself(model, split):
+    with torch.no_grad():
+        output = model.eval()(split.batch(np.arange(4), epoch=0).inputs)
+    found = explain(output, "abc")
+    for explanation, logits in zip(found, output.logits, strict=True):
+        assert explanation.step_probabilities[-1] == pytest.approx(explanation.probability, rel=1e-5)
+        assert explanation.predicted == "abc"[logits.argmax()]
+        gap = logits.max() - logits.mean()
+        assert sum(explanation.evidence.values()) == pytest.approx(gap.item(), abs=1e-4)
+    json.dumps([asdict(explanation) for explanation in found])

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from colliculus.evaluation.spike_health import LayerHealth, SpikeHealth, measure_spike_health
+from colliculus.neurons import SpikingNeuron
+
+
+@pytest.fixture
+def batch(split):
+    return split.batch(np.arange(len(split)), epoch=0)
+
+
+def layer(name="x.y.neuron", rate=0.1):
+    return LayerHealth(name=name, rate=rate, step_rates=(rate,), num_neurons=4, silent=0.0)
+
+
+def task(output, labels):
+    return {"task": torch.nn.functional.cross_entropy(output.logits, labels)}
+
+
+def test_rates_are_those_a_hook_sees(model, batch):
+    model.eval()
+    seen = {}
+    for name, module in model.named_modules():
+        if isinstance(module, SpikingNeuron):
+            module.register_forward_hook(lambda _m, _i, spikes, name=name: seen.update({name: spikes}))
+    health = measure_spike_health(model, batch.inputs)
+    seen.clear()
+    model(batch.inputs)
+    assert {layer.name for layer in health.layers} == set(seen)
+    for found in health.layers:
+        spikes = seen[found.name]
+        assert found.rate == pytest.approx(spikes.mean().item())
+        assert found.step_rates == pytest.approx([step.mean().item() for step in spikes])
+        assert found.num_neurons == spikes[0, 0].numel()
+        assert found.silent == pytest.approx((spikes.sum(dim=(0, 1)) == 0).float().mean().item())
+    assert any(found.rate > 0 for found in health.layers)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_measuring_leaves_the_model_and_the_random_numbers_as_they_were(model, batch, training):
+    model.train(training)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    random = torch.get_rng_state()
+    measure_spike_health(model, batch.inputs, batch.labels, task)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert torch.equal(torch.get_rng_state(), random)
+    assert model.training is training
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_training_mode_normalises_by_the_batch(model, batch):
+    rates = [
+        [found.rate for found in measure_spike_health(model.train(mode), batch.inputs).layers] for mode in (True, False)
+    ]
+    assert rates[0] != rates[1]
+
+
+def test_parameters_that_nothing_reaches_are_found(model, batch):
+    def visual_only(output, labels):
+        return {"task": torch.nn.functional.cross_entropy(output.evidence["visual"].mean(0), labels)}
+
+    health = measure_spike_health(model.train(), batch.inputs, batch.labels, visual_only)
+    audio = {name: p.numel() for name, p in model.named_parameters() if name.startswith("encoders.audio")}
+    assert audio.items() <= health.zero_gradient.items()
+    assert "encoders.visual.0.stages.0.conv.weight" not in health.zero_gradient
+    assert health.num_parameters == sum(p.numel() for p in model.parameters())
+    idle = sum(health.zero_gradient.values())
+    assert health.warnings()[-1].startswith(f"{idle:,} of {health.num_parameters:,} parameters")
+
+
+def test_without_an_objective_nothing_is_said_of_gradients(model, batch):
+    assert measure_spike_health(model, batch.inputs).zero_gradient is None
+
+
+def test_an_objective_without_labels_is_a_mistake(model, batch):
+    with pytest.raises(ValueError, match="labels"):
+        measure_spike_health(model, batch.inputs, objective=task)
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.3, 0.6])
+def test_a_healthy_layer_raises_no_warning(rate):
+    assert SpikeHealth(layers=(layer(rate=rate),), num_parameters=1).warnings() == []
+
+
+@pytest.mark.parametrize(("rate", "kind"), [(0.0, "are silent"), (0.009, "fire below 1%"), (0.61, "fire above 60%")])
+def test_a_sick_layer_is_named(rate, kind):
+    health = SpikeHealth(layers=(layer(), layer("a.b.c.neuron", rate)), num_parameters=1)
+    assert health.warnings() == [f"1 of 2 layers {kind}: a.b.c"]
+
+
+def test_many_sick_layers_are_summed_up():
+    health = SpikeHealth(layers=tuple(layer(f"a.b.{i}", 0.0) for i in range(7)), num_parameters=1)
+    assert health.warnings() == ["7 of 7 layers are silent: a.b.0, a.b.1, a.b.2, a.b.3 and 3 more"]
+
+
+def test_a_layer_knows_its_part():
+    assert (layer("encoders.audio.stages.0.neuron").part, layer("a.b.neuron").label) == ("encoders.audio", "a.b")

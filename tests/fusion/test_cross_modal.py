@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from colliculus.fusion import REFERENCE, REVIVED, Concat, CrossModalAttention, CrossModalResidual, SemanticBranch, Sum
+from colliculus.fusion.cross_modal import nearest_tokens
+from colliculus.neurons import NeuronSettings
+
+T, B, D = 3, 2, 16
+
+
+def tokens(seed=0, **counts):
+    generator = torch.Generator().manual_seed(seed)
+    return {m: torch.randint(0, 3, (T, B, D, n), generator=generator).float() for m, n in counts.items()}
+
+
+def residual_fusion(grids, **changes):
+    options = {
+        "dim": D,
+        "heads": 4,
+        "alpha": 1.5,
+        "branches": "spatiotemporal",
+        "alignment": True,
+        "join": Sum(),
+        "neuron": NeuronSettings(),
+        "arithmetic": REVIVED,
+    }
+    return CrossModalResidual(grids, **{**options, **changes})
+
+
+def test_nearest_tokens_by_hand() -> None:
+    assert nearest_tokens((2, 2), (2, 2)).tolist() == [0, 1, 2, 3]
+    assert nearest_tokens((1, 2), (2, 4)).tolist() == [0, 2]
+    assert nearest_tokens((3, 1), (2, 3)).tolist() == [0, 0, 3]
+
+
+@pytest.mark.parametrize("arithmetic", [REFERENCE, REVIVED], ids=["reference", "revived"])
+def test_two_branches_meet_as_the_formula_says(arithmetic) -> None:
+    torch.manual_seed(0)
+    attention = CrossModalAttention(D, 4, grids=((2, 2), (2, 2)), arithmetic=arithmetic)
+    x, y = tokens(a=4, b=4).values()
+    got = attention(x, y)
+    attention.eval()
+    s, m = attention.spatial(x, y), attention.temporal(x, y)
+    got = attention(x, y)
+    for t, b, c, n in [(0, 0, 0, 0), (1, 1, 5, 3), (2, 0, 15, 2)]:
+        over_tokens, over_steps = s[t, b, c].mean().item(), m[:, b, c, n].mean().item()
+        union = (1 + over_tokens) * (1 + over_steps) - 1
+        expected = over_tokens * over_steps if arithmetic is REFERENCE else union
+        assert got[t, b, c, n].item() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("branches", ["spatial", "temporal"])
+def test_one_branch_alone_is_the_residual(branches) -> None:
+    torch.manual_seed(0)
+    attention = CrossModalAttention(D, 4, grids=((2, 2), (2, 2)), branches=branches).eval()
+    x, y = tokens(a=4, b=4).values()
+    alone = attention.spatial if branches == "spatial" else attention.temporal
+    assert torch.equal(attention(x, y), alone(x, y))
+    assert len([*attention.children()]) == 1
+
+
+def test_modalities_may_differ_in_their_grids() -> None:
+    fusion = residual_fusion({"audio": (2, 3), "visual": (3, 3)})
+    fused = fusion(tokens(audio=6, visual=9))
+    assert fused.joint.shape == (T, B, D)
+    assert {m: r.shape for m, r in fused.residual.items()} == {"audio": (T, B, D), "visual": (T, B, D)}
+
+
+def test_every_modality_receives_from_every_other() -> None:
+    torch.manual_seed(0)
+    fusion = residual_fusion({"a": (2, 2), "b": (2, 2), "c": (2, 2)}, alignment=False).eval()
+    given = tokens(a=4, b=4, c=4)
+    assert set(fusion.attention) == {"a_from_b", "a_from_c", "b_from_a", "b_from_c", "c_from_a", "c_from_b"}
+    received = (fusion.attention["b_from_a"](given["b"], given["a"]) + fusion.attention["b_from_c"](given["b"], given["c"])) / 2
+    torch.testing.assert_close(fusion(given).residual["b"], received.mean(-1))
+
+
+def test_stream_is_tokens_plus_alpha_residual_and_mlp() -> None:
+    torch.manual_seed(0)
+    fusion = residual_fusion({"audio": (2, 2), "visual": (2, 2)}, alpha=0.7, alignment=False).eval()
+    given = tokens(audio=4, visual=4)
+    streams = {
+        m: fusion.mlp[m](given[m] + 0.7 * fusion.attention[f"{m}_from_{o}"](given[m], given[o]))
+        for m, o in (("audio", "visual"), ("visual", "audio"))
+    }
+    torch.testing.assert_close(fusion(given).joint, streams["audio"].mean(-1) + streams["visual"].mean(-1))
+
+
+@pytest.mark.parametrize("join", [Sum(), Concat()], ids=["sum", "concat"])
+def test_parts_sum_to_the_joint_feature(join) -> None:
+    fused = join(tokens(a=4, b=9, c=1))
+    assert fused.joint.shape[-1] == (D if isinstance(join, Sum) else 3 * D)
+    torch.testing.assert_close(sum(fused.parts.values()), fused.joint)
+
+
+def test_concat_parts_are_slices() -> None:
+    given = tokens(a=4, b=9)
+    fused = Concat()(given)
+    torch.testing.assert_close(fused.parts["b"][..., D:], given["b"].mean(-1))
+    assert fused.parts["b"][..., :D].abs().max() == 0
+
+
+def test_semantic_branch_maps_channels_of_every_token() -> None:
+    torch.manual_seed(0)
+    branch = SemanticBranch(D, normalise=False)
+    residual = torch.rand(T, B, D, 5) * 8
+    currents = torch.einsum("ed,tbdn->tben", branch.linear.weight, residual) + branch.linear.bias[:, None]
+    assert torch.equal(branch(residual), branch.neuron(currents))
+
+
+def silent_layers(arithmetic):
+    from colliculus.neurons import SpikingNeuron
+
+    torch.manual_seed(0)
+    fusion = residual_fusion({"audio": (3, 3), "visual": (3, 3)}, arithmetic=arithmetic)
+    rates = {}
+    for name, module in fusion.named_modules():
+        if isinstance(module, SpikingNeuron):
+            module.register_forward_hook(lambda _m, _i, out, name=name: rates.__setitem__(name, out.mean().item()))
+    sparse = {m: (torch.rand(4, 32, D, 9) < 0.04).float() for m in ("audio", "visual")}
+    fusion(sparse)
+    return {name for name, rate in rates.items() if rate < 0.01}
+
+
+def test_the_reference_starts_silent_and_ours_does_not() -> None:
+    assert any(name.startswith("semantic") for name in silent_layers(REFERENCE))
+    assert silent_layers(REVIVED) == set()
+    assert silent_layers(replace(REVIVED, normalise=False)) != set()

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from colliculus.losses import CrossEntropy, Objective, SemanticAlignment, semantic_alignment
+from colliculus.types import Output
+
+
+def output(logits, **residual):
+    return Output(logits, logits[None], {}, residual)
+
+
+def slow_alignment(a, b, labels, temperature):
+    batch, total = len(labels), 0.0
+    for i in range(batch):
+        scores = [float(a[i] @ b[j]) / temperature for j in range(batch)]
+        log_sum = math.log(sum(math.exp(s) for s in scores))
+        total += sum((scores[j] - log_sum) * float(labels[i] == labels[j]) for j in range(batch)) / batch
+    return -total / batch
+
+
+def test_alignment_equals_a_slow_loop() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.rand(7, 5, generator=generator), torch.rand(7, 5, generator=generator)
+    labels = torch.tensor([0, 1, 2, 0, 1, 0, 2])
+    got = semantic_alignment(a, b, labels, 0.3).item()
+    assert got == pytest.approx(slow_alignment(a, b, labels, 0.3), rel=1e-5)
+    assert got != pytest.approx(semantic_alignment(b, a, labels, 0.3).item(), rel=1e-3)  # one direction
+
+
+def test_alignment_of_silent_residuals_is_that_of_equal_scores() -> None:
+    labels = torch.tensor([0, 0, 1, 2])
+    silent = torch.zeros(4, 3)
+    assert semantic_alignment(silent, silent, labels, 0.07).item() == pytest.approx(math.log(4) * 6 / 16)
+
+
+def test_alignment_gradients_by_finite_differences() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.rand(4, 3, dtype=torch.float64, generator=generator, requires_grad=True) for _ in range(2))
+    labels = torch.tensor([0, 1, 0, 2])
+    assert torch.autograd.gradcheck(lambda x, y: semantic_alignment(x, y, labels, 0.5), (a, b))
+
+
+def test_alignment_averages_time_first_and_pairs_in_declared_order() -> None:
+    generator = torch.Generator().manual_seed(0)
+    residual = {m: torch.rand(3, 4, 5, generator=generator) for m in ("c", "a", "b")}
+    labels = torch.tensor([0, 1, 0, 1])
+    pairs = [
+        semantic_alignment(residual[x].mean(0), residual[y].mean(0), labels, 0.2)
+        for x, y in itertools.combinations(("c", "a", "b"), 2)
+    ]
+    got = SemanticAlignment(0.2)(output(torch.zeros(4, 2), **residual), labels)
+    torch.testing.assert_close(got, torch.stack(pairs).mean())
+
+
+def test_cross_entropy_with_label_smoothing_by_hand() -> None:
+    logits, labels = torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([0])
+    log_p = [x - math.log(math.exp(2) + 1 + math.exp(-1)) for x in (2.0, 0.0, -1.0)]
+    expected = -(0.9 * log_p[0] + 0.1 * sum(log_p) / 3)
+    assert CrossEntropy(0.1)(output(logits), labels).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_terms_are_float32_whatever_the_output() -> None:
+    narrow = torch.zeros(4, 3, dtype=torch.bfloat16)
+    residual = {"audio": torch.rand(2, 4, 5).bfloat16(), "visual": torch.rand(2, 4, 5).bfloat16()}
+    objective = Objective({"task": CrossEntropy(), "alignment": SemanticAlignment()})
+    terms = objective(output(narrow, **residual), torch.tensor([0, 1, 2, 0]))
+    assert {name: term.dtype for name, term in terms.items()} == {"task": torch.float32, "alignment": torch.float32}

@@ -1,0 +1,60 @@
+"""Every preset does all a user does with one: it trains, stops, resumes, is evaluated and predicts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colliculus.cli import main
+from colliculus.presets import PRESETS
+from colliculus.training.learner import Learner
+
+TINY_METHOD = {"dim": "16", "heads": "4", "time_steps": "2"}
+TINY_TRAIN = ["--train.epochs", "2", "--train.batch-size", "64", "--train.device", "cpu"]  # an epoch is one step
+
+
+@pytest.fixture
+def stop_after_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    train_epoch = Learner.train_epoch
+
+    def stopping(self: Learner, split: Any, epoch: int, watch: Any) -> dict[str, float]:
+        if epoch == 1:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        return train_epoch(self, split, epoch, watch)
+
+    monkeypatch.setattr(Learner, "train_epoch", stopping)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.usefixtures("stop_after_first_epoch")
+def test_preset(name: str, tiny_data: Callable[[str], Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    experiment, run = PRESETS[name].experiment, str(tmp_path / "run")
+    data = tiny_data(experiment.data.name)
+    known = {field.name for field in fields(experiment.method)}
+    method = [part for key, value in TINY_METHOD.items() if key in known for part in (f"--method.{key}", value)]
+
+    def result_of(*arguments: str) -> dict[str, Any]:
+        assert main([*arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert main(["train", name, "--out", run, *method, *data.overrides, *TINY_TRAIN]) == 130
+    assert main(["train", name, "--out", run, "--resume"]) == 0
+    capsys.readouterr()
+    trained = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert trained["epochs"] == 2
+
+    found = result_of("evaluate", run, "--device", "cpu")
+    assert found["fingerprint"] == found["trained_on"]
+    assert {key: found[key] for key in trained["test"]} == trained["test"]
+
+    predictions = result_of("predict", run, *map(str, data.clips), "--device", "cpu")["predictions"]
+    for prediction in predictions:
+        assert sum(prediction["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert prediction["probability"] == prediction["probabilities"][prediction["predicted"]]
+    assert predictions

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from colliculus import SCMRL, ColliculusError, DataSpec, LateFusion, Unimodal
+from colliculus.heads import LinearReadout
+from colliculus.types import Fused
+
+SPEC = DataSpec(
+    channels={"audio": 1, "visual": 3, "touch": 2},
+    sizes={"audio": (20, 33), "visual": (32, 32), "touch": (16, 16)},
+    num_classes=5,
+)
+METHODS = [
+    SCMRL(dim=16, heads=4),
+    SCMRL(dim=16, heads=4, reference=True, fusion="concat"),
+    SCMRL(dim=16, heads=4, encoder="shallow", cross_attention="temporal", alignment=False),
+    LateFusion(dim=16),
+    LateFusion(dim=16, fusion="concat", coding="poisson"),
+    Unimodal(modality="visual", dim=16, heads=4),
+]
+
+
+def inputs(batch=2, steps=None, spec=SPEC):
+    generator = torch.Generator().manual_seed(0)
+    ahead = () if steps is None else (steps,)
+    return {
+        m: torch.randn(*ahead, batch, spec.channels[m], *spec.sizes[m], generator=generator) for m in spec.modalities
+    }
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+@pytest.mark.parametrize("steps", [None, 4, 7])
+def test_any_number_of_modalities_static_or_sequences(method, steps) -> None:
+    model = method.model(SPEC)
+    output = model(inputs(steps=steps))
+    assert output.logits.shape == (2, 5)
+    assert output.step_logits.shape == (4, 2, 5)
+    torch.testing.assert_close(output.logits, output.step_logits.mean(0))
+    torch.testing.assert_close(sum(output.evidence.values()), output.step_logits)
+    assert tuple(output.evidence) == model.modalities
+    if isinstance(method, SCMRL):
+        assert {m: r.shape for m, r in output.residual.items()} == dict.fromkeys(SPEC.modalities, (4, 2, 16))
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+def test_objective_trains_every_parameter(method) -> None:
+    model = method.model(SPEC)
+    losses = method.objective()(model(inputs(batch=4)), torch.tensor([0, 1, 2, 0]))
+    sum(losses.values()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_a_missing_modality_counts_as_zeros() -> None:
+    model = SCMRL(dim=16, heads=4).model(SPEC).eval()
+    given = inputs()
+    silent = given | {"audio": torch.zeros_like(given["audio"])}
+    del given["audio"]
+    torch.testing.assert_close(model(given).logits, model(silent).logits)
+
+
+def test_samples_of_a_batch_do_not_meet_in_evaluation() -> None:
+    model = SCMRL(dim=16, heads=4).model(SPEC).eval()
+    together = model(inputs(batch=3)).logits
+    alone = [model({m: x[b : b + 1] for m, x in inputs(batch=3).items()}).logits for b in range(3)]
+    torch.testing.assert_close(together, torch.cat(alone))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "at least one of audio, visual, touch; given: nothing"),
+        ({"smell": torch.zeros(1, 1, 8, 8)}, "given: smell"),
+        ({"audio": torch.zeros(2, 1, 20, 32)}, r"audio has shape \(2, 1, 20, 32\); expected \(B, 1, 20, 33\)"),
+        ({"audio": torch.zeros(1, 20, 33)}, "audio has shape"),
+    ],
+)
+def test_wrong_inputs_get_one_clear_sentence(given, sentence) -> None:
+    with pytest.raises(ColliculusError, match=sentence):
+        LateFusion(dim=16).model(SPEC)(given)
+
+
+def test_methods_refuse_data_they_cannot_use() -> None:
+    one = DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=2)
+    with pytest.raises(ColliculusError, match="at least two"):
+        SCMRL(dim=16, heads=4).model(one)
+    with pytest.raises(ColliculusError, match="no modality 'visual': choose one of audio"):
+        Unimodal(modality="visual", dim=16, heads=4).model(one)
+
+
+def test_readout_shares_by_hand() -> None:
+    head = LinearReadout(2, 2)
+    with torch.no_grad():
+        head.linear.weight.copy_(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        head.linear.bias.copy_(torch.tensor([10.0, 20.0]))
+    a, b = torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[0.0, 1.0]]])
+    output = head(Fused(joint=a + b, parts={"a": a, "b": b}))
+    assert output.logits.tolist() == [[13.0, 27.0]]
+    assert output.evidence["a"].tolist() == [[[6.0, 13.0]]]
+    assert output.evidence["b"].tolist() == [[[7.0, 14.0]]]
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    sizes=st.lists(st.tuples(st.integers(5, 40), st.integers(5, 40)), min_size=2, max_size=3),
+    channels=st.integers(1, 3),
+    num_classes=st.integers(2, 4),
+)
+def test_modalities_of_any_size(sizes, channels, num_classes) -> None:
+    names = [f"m{i}" for i in range(len(sizes))]
+    spec = DataSpec(channels=dict.fromkeys(names, channels), sizes=dict(zip(names, sizes)), num_classes=num_classes)
+    assert SCMRL(dim=8, heads=2, time_steps=2).model(spec)(inputs(spec=spec)).logits.shape == (2, num_classes)
+
+
+def test_same_seed_same_network() -> None:
+    weights = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        weights.append(SCMRL(dim=16, heads=4).model(SPEC).state_dict())
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from colliculus.training.fit import TrainingInterrupted, fit
+from colliculus.training.learner import Learner
+from colliculus.types import ColliculusError
+
+
+def stop_in(monkeypatch: pytest.MonkeyPatch, epoch: int, how: Any) -> None:
+    """Call `how` when training comes to `epoch`, once."""
+    train_epoch = Learner.train_epoch
+
+    def stopped(self: Learner, split: Any, now: int, watch: Any) -> dict[str, float]:
+        if now == epoch:
+            monkeypatch.undo()
+            how()
+        return train_epoch(self, split, now, watch)
+
+    monkeypatch.setattr(Learner, "train_epoch", stopped)
+
+
+def ctrl_c() -> None:
+    raise KeyboardInterrupt
+
+
+def sigterm() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_the_folder_of_a_finished_run(train, tmp_path):
+    result = train(tmp_path / "run")
+    names = {path.relative_to(tmp_path / "run").parts[0] for path in (tmp_path / "run").rglob("*")}
+    assert names == {
+        "run.yaml", "metrics.csv", "model.safetensors", "result.json", "spike_health.json", "last", "tensorboard"
+    }  # fmt: skip
+    assert json.loads((tmp_path / "run" / "result.json").read_text()) == result
+    assert result["test"]["total"] == 5
+    assert result["validation"]["total"] == 6
+    assert result["test"]["correct"] == sum(row[k] for k, row in enumerate(result["test"]["confusion"]))
+    assert {"preset": "tiny", "method": "late-fusion", "dataset": "synthetic", "epochs": 3, "seed": 0}.items() <= (
+        result.items()
+    )
+
+
+def test_one_row_of_metrics_for_each_epoch_and_the_best_of_them_in_the_result(train, tmp_path):
+    result = train(tmp_path)
+    with (tmp_path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert list(rows[0]) == [
+        "epoch", "learning_rate", "train_loss", "train_task", "train_accuracy", "grad_norm", "validation_accuracy",
+        "validation_macro_f1",
+    ]  # fmt: skip
+    best = max(float(row["validation_accuracy"]) for row in rows)
+    assert result["validation"]["accuracy"] == best == float(rows[result["best_epoch"] - 1]["validation_accuracy"])
+
+
+def test_training_learns(train, tmp_path):
+    train(tmp_path, epochs=20, warmup_epochs=0)
+    with (tmp_path / "metrics.csv").open() as file:
+        losses = [float(row["train_loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("settings", [{}, {"ema_decay": 0.9, "clip_norm": 0.5}, {"precision": "bf16"}], ids=str)
+@pytest.mark.parametrize("how", [ctrl_c, sigterm])
+def test_a_resumed_run_equals_an_uninterrupted_one_in_every_digit(
+    tiny, runtime, train, digits, tmp_path, monkeypatch, settings, how
+):
+    settings = {"epochs": 4, **settings}
+    train(tmp_path / "whole", **settings)
+    stop_in(monkeypatch, 2, how)
+    with pytest.raises(TrainingInterrupted, match=r"holds 2 of 4 epochs, add --resume"):
+        train(tmp_path / "halves", **settings)
+    assert not (tmp_path / "halves" / "result.json").exists()
+    torch.rand(7)  # random numbers drawn in between change nothing
+    train(tmp_path / "halves", resume=True, **settings)
+    assert digits(tmp_path / "whole") == digits(tmp_path / "halves")
+
+
+def test_another_seed_is_another_run(train, digits, tmp_path):
+    train(tmp_path / "a", seed=1)
+    train(tmp_path / "b", seed=2)
+    assert digits(tmp_path / "a")["metrics"] != digits(tmp_path / "b")["metrics"]
+
+
+def test_an_interrupt_before_the_first_epoch_leaves_a_folder_that_starts_afresh(train, digits, tmp_path, monkeypatch):
+    train(tmp_path / "whole")
+    stop_in(monkeypatch, 0, ctrl_c)
+    with pytest.raises(TrainingInterrupted, match="holds 0 of 3"):
+        train(tmp_path / "run")
+    train(tmp_path / "run", resume=True)
+    assert digits(tmp_path / "whole") == digits(tmp_path / "run")
+
+
+def test_a_finished_run_is_neither_trained_again_nor_overwritten(train, tmp_path, monkeypatch):
+    result = train(tmp_path)
+    stop_in(monkeypatch, 0, pytest.fail)
+    assert train(tmp_path, resume=True) == result
+    with pytest.raises(ColliculusError, match="--resume"):
+        train(tmp_path)
+
+
+def test_divergence_is_told_in_a_sentence(train, tmp_path):
+    with pytest.raises(ColliculusError, match="diverged"):
+        train(tmp_path, learning_rate=1e30, warmup_epochs=0)
+
+
+def test_without_a_terminal_there_is_a_line_for_each_epoch(tiny, runtime, tmp_path, capsys):
+    fit(tiny(epochs=2), tmp_path, preset="tiny", resume=False, runtime=runtime)
+    printed = capsys.readouterr().out
+    assert "epoch 1/2  loss" in printed
+    assert "epoch 2/2  loss" in printed
+    assert "spike health at the start" in printed
+    assert "spike health at the end" in printed
+    fit(tiny(epochs=2), tmp_path, preset="tiny", resume=True, runtime=runtime)
+    assert "finished" in capsys.readouterr().out
+
+
+def test_whatever_a_kill_leaves_before_any_write_is_done_resumes_to_the_same_digits(
+    train, digits, tmp_path, monkeypatch
+):
+    left = tmp_path / "left"
+    replace = Path.replace
+
+    def photographed(path: Path, target: Path) -> Path:
+        """The folder as a kill at this moment leaves it: the new file half written, the old one in its place."""
+        copy = left / f"{len(list(left.iterdir())):02d}-{target.name}"
+        shutil.copytree(tmp_path / "whole", copy)
+        half = copy / path.relative_to(tmp_path / "whole")
+        half.write_bytes(half.read_bytes()[: path.stat().st_size // 2])
+        return replace(path, target)
+
+    left.mkdir()
+    monkeypatch.setattr(Path, "replace", photographed)
+    train(tmp_path / "whole", epochs=2)
+    monkeypatch.undo()
+    kinds = {folder.name[3:] for folder in left.iterdir()}
+    assert kinds == {"run.yaml", "spike_health.json", "model.safetensors", "state.pt", "metrics.csv", "result.json"}
+    for folder in sorted(left.iterdir()):
+        train(folder, epochs=2, resume=True)
+        assert digits(folder) == digits(tmp_path / "whole"), folder.name
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the killed processes are forks, which this system has not")
+def test_a_run_killed_at_random_moments_resumes_to_the_same_digits(train, digits, tmp_path):
+    train(tmp_path / "whole", epochs=12)
+    script = Path(__file__).with_name("killed.py")
+    subprocess.run([sys.executable, script, tmp_path / "killed"], check=True, timeout=100)
+    assert digits(tmp_path / "killed") == digits(tmp_path / "whole")

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+from colliculus.methods import SCMRL
+from colliculus.training.config import TrainSettings
+from colliculus.training.optim import build_optimizer, learning_rate, set_learning_rate, update_average
+from colliculus.types import DataSpec
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+# by hand from the published settings: 1e-6 + e (6.25e-4 - 1e-6) / 5, then 1e-5 + 6.15e-4 (1 + cos(pi e / 100)) / 2
+PUBLISHED = {
+    0: 1e-6,
+    1: 1.258e-4,
+    4: 5.002e-4,
+    5: 6.2121416e-4,  # cos 9 degrees = 0.98768834
+    50: 3.175e-4,
+    99: 1.01517e-5,  # cos 178.2 degrees = -0.99950656
+}
+
+
+@pytest.mark.parametrize(("epoch", "expected"), PUBLISHED.items())
+def test_learning_rate_of_the_published_setting(epoch, expected):
+    assert learning_rate(TrainSettings(), epoch) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("epochs", "warmup"), [(1, 0), (2, 1), (3, 1), (4, 2), (9, 4), (10, 5)])
+def test_the_warm_up_takes_at_most_half_of_a_short_run(epochs, warmup):
+    settings = TrainSettings(epochs=epochs)
+    rates = [learning_rate(settings, epoch) for epoch in range(epochs)]
+    assert rates.index(max(rates)) == warmup
+    assert rates[:warmup] == sorted(rates[:warmup])
+    assert rates[warmup:] == sorted(rates[warmup:], reverse=True)
+
+
+@given(epochs=st.integers(1, 300), warmup=st.integers(0, 300))
+def test_the_learning_rate_stays_between_its_bounds(epochs, warmup):
+    settings = TrainSettings(epochs=epochs, warmup_epochs=warmup)
+    rates = [learning_rate(settings, epoch) for epoch in range(epochs)]
+    assert 1e-6 <= min(rates) <= max(rates) <= 6.25e-4
+
+
+def test_biases_and_one_dimensional_parameters_do_not_decay():
+    spec = DataSpec(channels={"a": 1, "b": 1}, sizes={"a": (8, 8), "b": (8, 8)}, num_classes=2)
+    model = SCMRL(dim=8, heads=2, encoder="shallow").model(spec)
+    decay = {
+        id(p): group["weight_decay"]
+        for group in build_optimizer(model, TrainSettings(weight_decay=0.1)).param_groups
+        for p in group["params"]
+    }
+    assert len(decay) == len(list(model.parameters()))
+    for name, parameter in model.named_parameters():
+        plain = name.endswith("bias") or parameter.ndim < 2
+        assert decay[id(parameter)] == (0.0 if plain else 0.1), name
+
+
+def test_the_learning_rate_of_every_group_is_set():
+    optimizer = build_optimizer(nn.Linear(2, 2), TrainSettings())
+    set_learning_rate(optimizer, 0.5)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.5]
+
+
+def test_parameters_that_need_no_gradient_are_left_out():
+    model = nn.Linear(2, 2)
+    model.weight.requires_grad = False
+    assert [group["params"] for group in build_optimizer(model, TrainSettings()).param_groups] == [[model.bias]]
+
+
+@pytest.mark.parametrize(("step", "kept"), [(0, 0.1), (8, 0.5), (10_000, 0.9)])
+def test_the_average_moves_by_its_share_and_slowly_only_when_it_has_seen_much(step, kept):
+    model = nn.BatchNorm1d(1)
+    average = deepcopy(model)
+    nn.init.constant_(model.weight, 3.0)
+    model.running_mean.fill_(2.0)
+    model.num_batches_tracked.fill_(7)
+    update_average(average, model, decay=0.9, step=step)
+    torch.testing.assert_close(average.weight.item(), kept * 1.0 + (1 - kept) * 3.0)
+    torch.testing.assert_close(average.running_mean.item(), (1 - kept) * 2.0)
+    assert average.num_batches_tracked == 7

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from colliculus.runtime import Runtime
+from colliculus.training.step import EpochSums, StepReport, TrainingStep
+from colliculus.types import Batch, ColliculusError, Output
+from torch import nn
+
+
+class Linear(nn.Module):
+    """The smallest model: logits of flattened inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, inputs):
+        logits = self.layer(inputs["a"].flatten(1))
+        return Output(logits, logits[None], {"a": logits[None]}, {"a": logits[None]})
+
+
+def cross_entropy(output, labels):
+    return {"task": nn.functional.cross_entropy(output.logits, labels)}
+
+
+def untouched(model, output, labels, collective):
+    return {}
+
+
+def make_step(model, **parts):
+    defaults = {
+        "objective": cross_entropy,
+        "modulator": untouched,
+        "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
+        "runtime": Runtime(device=torch.device("cpu")),
+        "clip_norm": None,
+    }
+    return TrainingStep(model=model, **(defaults | parts))
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return Linear()
+
+
+@pytest.fixture
+def batch():
+    return Batch({"a": torch.randn(6, 1, 2, 2, generator=torch.manual_seed(1))}, torch.tensor([0, 1, 2, 0, 1, 2]))
+
+
+def test_a_step_descends_the_gradient_by_the_learning_rate(model, batch):
+    before = model.layer.weight.detach().clone()
+    (gradient,) = torch.autograd.grad(cross_entropy(model(batch.inputs), batch.labels)["task"], model.layer.weight)
+    make_step(model)(batch)
+    torch.testing.assert_close(model.layer.weight.detach(), before - 0.1 * gradient)
+
+
+def test_a_second_step_does_not_add_to_the_gradients_of_the_first(model, batch):
+    step = make_step(model, optimizer=torch.optim.SGD(model.parameters(), lr=1e-12))
+    assert step(batch).grad_norm == pytest.approx(step(batch).grad_norm)
+
+
+def test_the_modulator_comes_after_backward_and_before_clipping_and_step(model, batch):
+    before = model.layer.weight.detach().clone()
+
+    def tenfold(model, output, labels, collective):
+        assert torch.equal(model.layer.weight, before)
+        for parameter in model.parameters():
+            parameter.grad.mul_(10)
+        return {"factor": 10.0}
+
+    plain = make_step(Linear())
+    plain.model.load_state_dict(model.state_dict())
+    norm = plain(batch).grad_norm
+    report = make_step(model, modulator=tenfold, clip_norm=1e-3)(batch)
+    assert report.grad_norm == pytest.approx(10 * norm)
+    assert report.modulation == {"factor": 10.0}
+    moved = torch.cat([(model.layer.weight - before).flatten(), model.layer.bias.new_zeros(0)]).norm().item()
+    assert moved <= 0.1 * 1e-3 * 1.001
+
+
+def test_every_term_is_minimised_and_reported_as_a_sum_over_samples(model, batch):
+    def two_terms(output, labels):
+        return {**cross_entropy(output, labels), "size": output.logits.square().mean()}
+
+    report = make_step(model, objective=two_terms)(batch)
+    assert set(report.sums) == {"samples", "correct", "task", "size"}
+    assert report.sums["samples"] == 6
+    assert report.grad_norm != make_step(model)(batch).grad_norm
+
+
+def test_the_objective_sees_float32_under_bfloat16(model, batch):
+    seen = []
+
+    def objective(output, labels):
+        seen.extend([output.logits, output.step_logits, output.evidence["a"], output.residual["a"]])
+        assert not torch.is_autocast_enabled("cpu")
+        return cross_entropy(output, labels)
+
+    low = Runtime(device=torch.device("cpu"), precision="bf16")
+    with low.autocast():
+        assert model(batch.inputs).logits.dtype == torch.bfloat16
+    make_step(model, objective=objective, runtime=low)(batch)
+    assert [x.dtype for x in seen] == [torch.float32] * 4
+    assert model.layer.weight.grad.dtype == torch.float32
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_step(model, batch):
+    before = model.layer.weight.detach().clone()
+    batch.inputs["a"][0] = float("inf")
+    with pytest.raises(ColliculusError, match="diverged"):
+        make_step(model)(batch)
+    assert torch.equal(model.layer.weight, before)
+
+
+def test_epoch_means_weigh_samples_and_steps():
+    sums = EpochSums()
+    for samples, correct, task, norm in ((4.0, 1.0, 8.0, 1.0), (2.0, 2.0, 1.0, 3.0)):
+        values = {"samples": samples, "correct": correct, "task": task}
+        sums.add(StepReport({k: torch.tensor(v) for k, v in values.items()}, norm, {"share": norm}))
+    assert sums.totals() == {"samples": 6, "correct": 3, "task": 9}
+    samples, means = sums.means(Runtime(device=torch.device("cpu")))
+    assert samples == 6
+    assert means == {
+        "train_loss": 1.5, "train_task": 1.5, "train_accuracy": 0.5, "grad_norm": 2.0, "modulation_share": 2.0
+    }  # fmt: skip
