@@ -11,11 +11,13 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .PHONY: demo test check bench clean
 .DELETE_ON_ERROR:
 
+# One thread a process. These networks are small, and where something else wants a core too, a second thread costs far more
+# (spinning at every operation) than it ever gains.
+demo test: export OMP_NUM_THREADS ?= 1
+
 demo: $(STAMP)
 	@$(BIN)/python examples/demo.py
 
-# One thread a process: the tests share the cores already, and more threads than cores are far slower than one.
-test: export OMP_NUM_THREADS ?= 1
 test: $(STAMP)
 	@$(BIN)/python -m pytest -n 2
 

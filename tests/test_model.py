@@ -54,12 +54,17 @@ def test_objective_trains_every_parameter(method) -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_a_missing_modality_counts_as_zeros() -> None:
-    model = SCMRL(dim=16, heads=4).model(SPEC).eval()
-    given = inputs()
-    silent = given | {"audio": torch.zeros_like(given["audio"])}
-    del given["audio"]
-    torch.testing.assert_close(model(given).logits, model(silent).logits)
+@pytest.mark.parametrize("method", [SCMRL(dim=16, heads=4), LateFusion(dim=16), LateFusion(dim=16, fusion="concat")])
+def test_an_absent_modality_gives_nothing(method) -> None:
+    model = method.model(SPEC).eval()
+    alone = model({"visual": inputs()["visual"]})
+    assert [*alone.evidence] == ["visual"]
+    torch.testing.assert_close(alone.evidence["visual"], alone.step_logits)
+    if isinstance(method, SCMRL):
+        assert alone.residual["visual"].abs().max() == 0
+    else:  # nothing is exchanged: the stream of a modality does not know who else is there
+        shares = model(inputs()).evidence["visual"] - model.head.linear.bias / 3
+        torch.testing.assert_close(alone.step_logits - model.head.linear.bias, shares)
 
 
 def test_samples_of_a_batch_do_not_meet_in_evaluation() -> None:
@@ -111,7 +116,9 @@ def test_readout_shares_by_hand() -> None:
 )
 def test_modalities_of_any_size(sizes, channels, num_classes) -> None:
     names = [f"m{i}" for i in range(len(sizes))]
-    spec = DataSpec(channels=dict.fromkeys(names, channels), sizes=dict(zip(names, sizes)), num_classes=num_classes)
+    spec = DataSpec(
+        channels=dict.fromkeys(names, channels), sizes=dict(zip(names, sizes, strict=True)), num_classes=num_classes
+    )
     assert SCMRL(dim=8, heads=2, time_steps=2).model(spec)(inputs(spec=spec)).logits.shape == (2, num_classes)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from colliculus.types import ColliculusError, DataSpec, Output
@@ -17,18 +16,19 @@ class MultimodalSNN(nn.Module):
         spec: the data it is built for.
         coding: of each modality it uses, inputs -> (T, B, C, H, W); the keys, in order, are the model's modalities.
         encoders: of each modality, (T, B, C, H, W) -> tokens (T, B, D, N).
-        fusion: tokens of all modalities -> `Fused`.
+        fusion: tokens of the modalities that are there -> `Fused`.
         head: `Fused` -> `Output`.
         time_steps: T.
 
     Example:
+        >>> import torch
         >>> from colliculus import DataSpec, LateFusion
         >>> sizes = {"audio": (32, 32), "touch": (16, 16)}
         >>> spec = DataSpec(channels={"audio": 1, "touch": 2}, sizes=sizes, num_classes=3)
         >>> model = LateFusion(dim=32).model(spec)  # methods put the parts together
         >>> output = model({"audio": torch.zeros(2, 1, 32, 32)})  # touch is missing
-        >>> output.logits.shape, output.evidence["touch"].shape
-        (torch.Size([2, 3]), torch.Size([4, 2, 3]))
+        >>> output.logits.shape, [*output.evidence]
+        (torch.Size([2, 3]), ['audio'])
     """
 
     def __init__(
@@ -51,20 +51,20 @@ class MultimodalSNN(nn.Module):
         self.head = head
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Output:
-        """Static inputs (B, C, H, W) or sequences (T', B, C, H, W) by modality; one left out counts as zeros.
+        """Static inputs (B, C, H, W) or sequences (T', B, C, H, W) by modality.
 
-        Zeros are the mean of the training data when inputs are standardised.
+        A modality left out is absent: no other receives anything from it, and it adds no evidence.
 
         Raises:
             ColliculusError: no modality of the model is given, or one has another shape than the `DataSpec` says.
         """
-        inputs = self._complete(inputs)
-        spikes = {m: self.coding[m](inputs[m]) for m in self.modalities}
-        tokens = {m: self.encoders[m](spikes[m]) for m in self.modalities}
+        inputs = self._checked(inputs)
+        spikes = {m: self.coding[m](x) for m, x in inputs.items()}
+        tokens = {m: self.encoders[m](x) for m, x in spikes.items()}
         output: Output = self.head(self.fusion(tokens))
         return output
 
-    def _complete(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _checked(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         given = {m: inputs[m] for m in self.modalities if m in inputs}
         if not given:
             raise ColliculusError(
@@ -77,10 +77,4 @@ class MultimodalSNN(nn.Module):
                     f"{modality} has shape {tuple(x.shape)}; expected (B, {', '.join(map(str, expected))}), "
                     "with T in front for a sequence"
                 )
-        some = next(iter(given.values()))
-        batch = some.shape[-4]
-        return {m: given.get(m, self._zeros(m, batch, some)) for m in self.modalities}
-
-    def _zeros(self, modality: str, batch: int, like: Tensor) -> Tensor:
-        shape = self.spec.input_shape(modality, batch=batch)[-4:]
-        return torch.zeros(shape, dtype=like.dtype, device=like.device)
+        return given

@@ -26,7 +26,7 @@ class Preset:
 
 
 _SYNTHETIC = TrainSettings(epochs=10, batch_size=32, warmup_epochs=1, learning_rate=2e-3)
-_AV_DIGITS = TrainSettings(epochs=20, batch_size=64, warmup_epochs=2, learning_rate=2e-3)
+_AV_DIGITS = TrainSettings(epochs=16, batch_size=64, learning_rate=2e-3, warmup_epochs=2, warmup_learning_rate=5e-4)
 _OWN_DATA = TrainSettings(epochs=50, batch_size=64, learning_rate=1e-3)
 
 PRESETS: dict[str, Preset] = {
@@ -48,7 +48,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "s-cmrl-av-digits": Preset(
         "S-CMRL on spoken and written digits",
-        Experiment(method=SCMRL(dim=64, heads=8), data=AVDigits(), train=_AV_DIGITS),
+        Experiment(method=SCMRL(dim=64, heads=8, alpha=0.5), data=AVDigits(), train=_AV_DIGITS),
     ),
     "late-fusion-av-digits": Preset(
         "Late fusion on spoken and written digits",

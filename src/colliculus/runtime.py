@@ -63,7 +63,10 @@ class Runtime:
         if world_size == 1:
             yield Runtime(device=chosen, precision=precision)
             return
-        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        if chosen.type == "cuda":
+            dist.init_process_group("nccl", device_id=chosen)
+        else:
+            dist.init_process_group("gloo")
         yield Runtime(device=chosen, rank=dist.get_rank(), world_size=world_size, precision=precision)
         # Only after success: on a mistake the other ranks may never come to the barrier. Without it, gloo now and then
         # aborts while the group is taken down.

@@ -152,7 +152,7 @@ class Output:
     Args:
         logits: (B, K), the mean over time of `step_logits`.
         step_logits: (T, B, K).
-        evidence: each modality's share of `step_logits`, (T, B, K); the shares sum to `step_logits`.
+        evidence: the share of `step_logits` of each modality that was given, (T, B, K); the shares sum to it.
         residual: as in `Fused`.
 
     Example:

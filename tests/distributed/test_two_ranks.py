@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from colliculus.training.checkpoint import read_state
 from safetensors.torch import load_file
+
+from colliculus.training.checkpoint import read_state
 
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 

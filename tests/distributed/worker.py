@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+
 from colliculus.data.dataset import Split
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import LateFusion
@@ -19,7 +21,6 @@ from colliculus.training.config import Experiment, TrainSettings
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
 from colliculus.types import Collective, DataSpec, Output
-from torch import Tensor, nn
 
 
 class CountSamples:
@@ -29,12 +30,15 @@ class CountSamples:
         return {"samples": collective.sum(torch.tensor(len(labels))).item()}
 
 
+LATE_FUSION = LateFusion(dim=8, encoder="shallow", time_steps=2)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stray:
     """Late fusion with a parameter that no loss reaches, and a modulator."""
 
     name: ClassVar[str] = "late-fusion"
-    inner: LateFusion = LateFusion(dim=8, encoder="shallow", time_steps=2)
+    inner: LateFusion = LATE_FUSION
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         model = self.inner.model(spec)

@@ -24,7 +24,7 @@ def model(split):
     model = LateFusion(dim=8, encoder="shallow", time_steps=2).model(SPEC)
     with torch.no_grad():  # statistics of the data and a wide readout, lest every sample fall to one class
         model.head.linear.weight.normal_()
-        for _ in range(30):
+        for _ in range(10):
             model(split.batch(np.arange(len(split)), epoch=0).inputs)
     return model
 

@@ -75,7 +75,9 @@ def test_every_modality_receives_from_every_other() -> None:
     fusion = residual_fusion({"a": (2, 2), "b": (2, 2), "c": (2, 2)}, alignment=False).eval()
     given = tokens(a=4, b=4, c=4)
     assert set(fusion.attention) == {"a_from_b", "a_from_c", "b_from_a", "b_from_c", "c_from_a", "c_from_b"}
-    received = (fusion.attention["b_from_a"](given["b"], given["a"]) + fusion.attention["b_from_c"](given["b"], given["c"])) / 2
+    received = (
+        fusion.attention["b_from_a"](given["b"], given["a"]) + fusion.attention["b_from_c"](given["b"], given["c"])
+    ) / 2
     torch.testing.assert_close(fusion(given).residual["b"], received.mean(-1))
 
 
@@ -90,7 +92,7 @@ def test_stream_is_tokens_plus_alpha_residual_and_mlp() -> None:
     torch.testing.assert_close(fusion(given).joint, streams["audio"].mean(-1) + streams["visual"].mean(-1))
 
 
-@pytest.mark.parametrize("join", [Sum(), Concat()], ids=["sum", "concat"])
+@pytest.mark.parametrize("join", [Sum(), Concat("abc")], ids=["sum", "concat"])
 def test_parts_sum_to_the_joint_feature(join) -> None:
     fused = join(tokens(a=4, b=9, c=1))
     assert fused.joint.shape[-1] == (D if isinstance(join, Sum) else 3 * D)
@@ -99,9 +101,35 @@ def test_parts_sum_to_the_joint_feature(join) -> None:
 
 def test_concat_parts_are_slices() -> None:
     given = tokens(a=4, b=9)
-    fused = Concat()(given)
+    fused = Concat(["a", "b"])(given)
     torch.testing.assert_close(fused.parts["b"][..., D:], given["b"].mean(-1))
     assert fused.parts["b"][..., :D].abs().max() == 0
+
+
+def test_an_absent_modality_leaves_its_slice_empty_and_gives_no_residual() -> None:
+    given = tokens(a=4)
+    fused = Concat(["a", "b"])(given)
+    assert fused.joint.shape[-1] == 2 * D
+    assert fused.joint[..., D:].abs().max() == 0
+    torch.manual_seed(0)
+    fusion = residual_fusion({"a": (2, 2), "b": (2, 2), "c": (2, 2)}, alignment=False).eval()
+    two = tokens(a=4, b=4)
+    torch.testing.assert_close(fusion(two).residual["a"], fusion.attention["a_from_b"](two["a"], two["b"]).mean(-1))
+    torch.testing.assert_close(fusion(given).joint, fusion.mlp["a"](given["a"]).mean(-1))
+
+
+def test_dropout_leaves_out_whole_residuals_in_training_alone() -> None:
+    torch.manual_seed(0)
+    fusion = residual_fusion({"a": (2, 2), "b": (2, 2)}, arithmetic=replace(REVIVED, dropout=0.3))
+    ones = torch.ones(T, 4000, D, 4)
+    left = fusion._drop(ones)
+    kept = left[0, :, 0, 0]
+    assert set(kept.tolist()) == {0.0, 1.0}
+    assert torch.equal(left, ones * kept[:, None, None])
+    assert kept.mean().item() == pytest.approx(0.7, abs=0.03)
+    assert fusion.eval()._drop(ones) is ones
+    never = residual_fusion({"a": (2, 2), "b": (2, 2)}, arithmetic=REFERENCE)
+    assert never._drop(ones) is ones
 
 
 def test_semantic_branch_maps_channels_of_every_token() -> None:

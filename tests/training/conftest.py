@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import LateFusion
 from colliculus.runtime import Runtime

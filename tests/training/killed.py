@@ -1,6 +1,7 @@
 """A training killed by SIGKILL at random moments and resumed to its end.
 
-Started by test_fit.py as `killed.py FOLDER`, in a process of its own because it forks.
+Started by test_fit.py as `killed.py FOLDER LIKE`, with the settings of the run in LIKE, in a process of its own because
+it forks.
 """
 
 from __future__ import annotations
@@ -11,45 +12,41 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch.utils.tensorboard  # noqa: F401  imported once, not in every child
-from colliculus.data.synthetic import Synthetic
-from colliculus.methods import LateFusion
+
 from colliculus.runtime import Runtime
-from colliculus.training.config import Experiment, TrainSettings
+from colliculus.training.config import Experiment
 from colliculus.training.fit import fit
-
-EXPERIMENT = Experiment(
-    method=LateFusion(dim=8, encoder="shallow", time_steps=2),
-    data=Synthetic(num_classes=2, num_train=13, num_validation=6, num_test=5, size=8, steps=2),
-    train=TrainSettings(epochs=12, batch_size=8, learning_rate=0.01, device="cpu"),
-)
+from colliculus.training.run import read_run
 
 
-def child(folder: Path) -> int:
+def child(folder: Path, experiment: Experiment[Any, Any]) -> int:
     """A process that trains in `folder`."""
     if pid := os.fork():
         return pid
     code = 1
     try:
         with Runtime.start(device="cpu") as runtime:
-            fit(EXPERIMENT, folder, preset="tiny", resume=True, runtime=runtime, progress=False)
+            fit(experiment, folder, preset="tiny", resume=True, runtime=runtime, progress=False)
         code = 0
     finally:
         os._exit(code)
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, like: Path) -> int:
+    experiment = read_run(like).experiment
     moments = random.Random(0)  # noqa: S311
     for _ in range(5):
-        pid = child(folder)
+        pid = child(folder, experiment)
         time.sleep(moments.uniform(0, 0.8))
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status):
             return 1  # it came to an end of its own, and a bad one
-    return os.waitstatus_to_exitcode(os.waitpid(child(folder), 0)[1])
+    return os.waitstatus_to_exitcode(os.waitpid(child(folder, experiment), 0)[1])
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

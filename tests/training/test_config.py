@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import tyro
+
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import SCMRL
 from colliculus.training.config import Experiment, TrainSettings

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
 from colliculus.data.arrays import Arrays
 from colliculus.methods import METHODS, SCMRL
 from colliculus.presets import PRESETS
 from colliculus.training.config import Experiment, TrainSettings
 from colliculus.training.document import experiment_from_plain, experiment_to_plain, flat, from_plain, to_plain
 from colliculus.types import ColliculusError, DataSpec
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize("name", PRESETS)

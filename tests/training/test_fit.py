@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
 from colliculus.types import ColliculusError
@@ -157,5 +158,5 @@ def test_whatever_a_kill_leaves_before_any_write_is_done_resumes_to_the_same_dig
 def test_a_run_killed_at_random_moments_resumes_to_the_same_digits(train, digits, tmp_path):
     train(tmp_path / "whole", epochs=12)
     script = Path(__file__).with_name("killed.py")
-    subprocess.run([sys.executable, script, tmp_path / "killed"], check=True, timeout=100)
+    subprocess.run([sys.executable, script, tmp_path / "killed", tmp_path / "whole"], check=True, timeout=100)
     assert digits(tmp_path / "killed") == digits(tmp_path / "whole")

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
+
 from colliculus.runtime import Runtime
 from colliculus.training.step import EpochSums, StepReport, TrainingStep
 from colliculus.types import Batch, ColliculusError, Output
-from torch import nn
 
 
 class Linear(nn.Module):

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the verb and what follows it; None takes the process's own.
 
     Returns:
-        Exit code: 0, 2 for a mistake the user can mend, 130 when interrupted, 141 when the reader of a pipe is gone.
+        Exit code: 0, 2 for a mistake the user can mend, 130 when interrupted, 1 when the reader of a pipe is gone.
     """
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(interruption) or "interrupted", code=130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains as it closes the pipe
-        return 141
+        return 1
     except OSError as error:
         if error.filename is None:
             raise

@@ -21,7 +21,7 @@ def show(*parts: RenderableType) -> None:
     """Print tables and lines on stdout, one below the other."""
     from rich.console import Console
 
-    console = Console(quiet=not is_main_rank(), highlight=False)
+    console = Console(quiet=not is_main_rank(), highlight=False, markup=False)  # a clip may be named "[a]"
     for part in parts:
         console.print(part)
 

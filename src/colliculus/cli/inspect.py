@@ -11,6 +11,7 @@ import tyro
 from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
 from colliculus.cli.run_data import load_data
+from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -72,6 +73,8 @@ def _measure(run: Run, model: MultimodalSNN, options: Options[Any]) -> SpikeHeal
 
     from colliculus.evaluation.spike_health import measure_spike_health
 
+    if options.samples < 1:
+        raise ColliculusError(f"--samples is {options.samples}: give at least 1")
     split = load_data(run, options.data).validation
     rows = np.linspace(0, len(split) - 1, min(options.samples, len(split))).astype(np.int64)
     batch = split.batch(rows, epoch=0).to(next(model.parameters()).device)

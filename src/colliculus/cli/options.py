@@ -66,5 +66,6 @@ def leading_name(arguments: list[str], general: type[object], verb: str, usage: 
     """
     if arguments and not arguments[0].startswith("-"):
         return arguments[0]
-    parse(general, verb, arguments)
+    if not arguments or not {"-h", "--help"}.isdisjoint(arguments):
+        parse(general, verb, arguments)
     raise ColliculusError(f"the name comes before the options: {usage}")

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from colliculus.training.run import Run
 
 
+MEANING = "Below a modality: its evidence for the class. By step: probability had it stopped there."
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Classify files with a trained run.
@@ -70,12 +73,14 @@ def run(arguments: list[str]) -> int:
     if options.json:
         console.show_json({"run": str(options.run), "predictions": [p.as_json() for p in predictions]})
     else:
-        console.show(_table(predictions, model.modalities, model.time_steps))
+        console.show(_table(predictions, model.modalities), MEANING)
     return 0
 
 
-def _files(given: Iterable[Path]) -> Iterable[Path]:
+def _files(given: tuple[Path, ...]) -> Iterable[Path]:
     """The given files, a folder being all that is not hidden in it."""
+    if not given:
+        raise ColliculusError("no file was named: colliculus predict RUN FILE... | FOLDER")
     for path in given:
         if not path.exists():
             raise ColliculusError(f"{path} does not exist: name a file or a folder of files to classify")
@@ -104,14 +109,14 @@ def _predict(name: str, clip: Clip, reader: ClipReader, model: MultimodalSNN, ru
     return Prediction(name, explanation, tuple(m for m in model.modalities if m not in arrays))
 
 
-def _table(predictions: list[Prediction], modalities: tuple[str, ...], time_steps: int) -> RenderableType:
+def _table(predictions: list[Prediction], modalities: tuple[str, ...]) -> RenderableType:
     table = console.plain_table()
     table.add_column("clip", overflow="fold")
     table.add_column("class", style="bold cyan")
-    table.add_column("probability", justify="right")
+    table.add_column("prob.", justify="right")
     for modality in modalities:
-        table.add_column(f"{modality}\nevidence", justify="right")
-    table.add_column(f"% after step 1 to {time_steps}")
+        table.add_column(modality, justify="right")
+    table.add_column("% by step")
     for p in predictions:
         why = p.explanation
         evidence = ["missing" if m in p.missing else f"{why.evidence[m]:+.2f}" for m in modalities]

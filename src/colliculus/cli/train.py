@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Generic
 
 import tyro
@@ -87,8 +88,10 @@ def _table(result: Mapping[str, Any]) -> RenderableType:
 
 def _next(folder: Path) -> tuple[str, ...]:
     """Where the run lies and what can be done with it."""
+    run = quote(str(folder))
     return (
         f"The run lies in {folder}. Next:",
-        f"  colliculus evaluate {folder} --snr-db audio 0",
-        f"  colliculus inspect {folder}",
+        f"  colliculus predict {run} FILE...      classify your own files",
+        f"  colliculus evaluate {run} --help      test with noise, or with a modality missing",
+        f"  colliculus inspect {run}              see which layers fire",
     )

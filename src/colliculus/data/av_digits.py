@@ -58,7 +58,7 @@ class AVDigits:
     """Share of the training part (recordings and pictures) that becomes the validation part."""
     seed: int = 0
     """Decides the validation part and the pairs."""
-    size: int = 48
+    size: int = 32
     """Height and width of both modalities."""
     scale: Literal["stft", "mel"] = "stft"
     """Scale of the spectrogram: log(|STFT| + 1e-7), or log(mel power + 1e-7)."""

@@ -34,10 +34,14 @@ class CrossModalArithmetic:
     """Of the neurons inside the attention, the last one excepted."""
     swap: bool
     """Put steps before heads when temporal attention is merged."""
+    dropout: float
+    """Share of training samples whose residual is left out, drawn anew for each modality."""
 
 
-REFERENCE = CrossModalArithmetic(scale=0.25, normalise=False, combination="product", threshold=1.0, swap=False)
-REVIVED = CrossModalArithmetic(scale=0.25, normalise=True, combination="union", threshold=0.5, swap=True)
+REFERENCE = CrossModalArithmetic(
+    scale=0.25, normalise=False, combination="product", threshold=1.0, swap=False, dropout=0.0
+)
+REVIVED = CrossModalArithmetic(scale=0.25, normalise=True, combination="union", threshold=0.5, swap=True, dropout=0.5)
 
 
 def nearest_tokens(target: Grid, source: Grid) -> Tensor:
@@ -141,7 +145,8 @@ class SemanticBranch(nn.Module):
 class CrossModalResidual(nn.Module):
     """Every modality receives from every other: x' = x + alpha * r, x'' = x' + MLP(x').
 
-    With M > 2 modalities r is the mean of what the M - 1 others give, so that alpha keeps its meaning.
+    With M > 2 modalities r is the mean of what the others give, so that alpha keeps its meaning. Of an absent modality
+    nothing is received; r is 0 where no other modality is there.
 
     Args:
         grids: token grid of each modality, in declared order.
@@ -171,6 +176,7 @@ class CrossModalResidual(nn.Module):
         super().__init__()
         self.alpha = alpha
         self.join = join
+        self.dropout = arithmetic.dropout
         self.sources = {m: tuple(other for other in grids if other != m) for m in grids}
         self.attention = nn.ModuleDict(
             {
@@ -194,13 +200,23 @@ class CrossModalResidual(nn.Module):
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T, B, D, N) of each modality -> `Fused` with the residuals."""
         residual = {m: self._receive(m, tokens) for m in tokens}
-        streams = {m: self.mlp[m](x + self.alpha * residual[m]) for m, x in tokens.items()}
+        streams = {m: self.mlp[m](x + self.alpha * self._drop(residual[m])) for m, x in tokens.items()}
         return replace(self.join(streams), residual={m: r.mean(-1) for m, r in residual.items()})
+
+    def _drop(self, residual: Tensor) -> Tensor:
+        """Leave the residual of some samples out in training, so that every stream also learns to stand alone."""
+        if not (self.training and self.dropout):
+            return residual
+        kept = torch.rand(residual.shape[1], device=residual.device) >= self.dropout
+        return residual * kept[:, None, None]
 
     def _receive(self, modality: str, tokens: dict[str, Tensor]) -> Tensor:
         given = [
             self.attention[f"{modality}_from_{other}"](tokens[modality], tokens[other])
             for other in self.sources[modality]
+            if other in tokens
         ]
+        if not given:
+            return torch.zeros_like(tokens[modality])
         residual = given[0] if len(given) == 1 else torch.stack(given).mean(0)
         return self.semantic[modality](residual) if modality in self.semantic else residual

@@ -65,4 +65,4 @@ class SpikingTransformer(ABC):
         """The join of the streams, and the readout that fits it."""
         if join == "sum":
             return Sum(), LinearReadout(self.dim, spec.num_classes)
-        return Concat(), LinearReadout(self.dim * len(spec.modalities), spec.num_classes)
+        return Concat(spec.modalities), LinearReadout(self.dim * len(spec.modalities), spec.num_classes)

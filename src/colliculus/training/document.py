@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from typing import Any, TypeVar, cast
 
 import cattrs
@@ -40,12 +41,12 @@ def from_plain(plain: object, kind: type[SettingsT]) -> SettingsT:
         3
     """
     try:
-        return _converter().structure(plain, kind)
+        return _converter().structure(as_document(plain) if is_dataclass(kind) else plain, kind)
     except (ClassValidationError, IterableValidationError) as error:
         found = cattrs.transform_error(error, path=kind.__name__, format_exception=_describe)
         raise ColliculusError("; ".join(found)) from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise ColliculusError(f"{plain!r} cannot be read as {kind.__name__} ({_describe(error, kind)})") from error
+    except (ValueError, TypeError) as error:
+        raise ColliculusError(f"{plain!r} stands where {kind.__name__} is expected") from error
 
 
 def experiment_to_plain(experiment: Experiment[Any, Any]) -> Document:

@@ -141,6 +141,18 @@ def load_model(folder: Path | str) -> MultimodalSNN:
 
     Raises:
         ColliculusError: the folder holds no run, no trained model, or weights that do not fit.
+
+    Example:
+        >>> import tempfile
+        >>> from colliculus.presets import preset
+        >>> from colliculus.training.weights import save_weights
+        >>> experiment = preset("s-cmrl-synthetic")
+        >>> run = Run.of("s-cmrl-synthetic", experiment, experiment.data.load())
+        >>> with tempfile.TemporaryDirectory() as folder:  # stands for a run that was trained
+        ...     write_run(Path(folder), run)
+        ...     save_weights(experiment.method.model(run.spec), Path(folder) / MODEL_FILE)
+        ...     load_model(folder).spec.modalities
+        ('audio', 'visual')
     """
     run = read_run(Path(folder))
     with torch.random.fork_rng(devices=[]):  # initial weights are drawn in vain: the caller's random numbers stay

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from colliculus.cli.run_data import check_spec
+from colliculus.types import ColliculusError, DataSpec
+
+CPU = ("--device", "cpu")
+
+
+def test_the_test_figures_are_those_of_the_training(answer_json, run):
+    found = answer_json("evaluate", run, *CPU)
+    trained = json.loads(Path(run, "result.json").read_text())
+    assert {name: found[name] for name in trained["test"]} == trained["test"]
+    assert (found["split"], found["missing"], found["snr_db"]) == ("test", [], {})
+    assert found["fingerprint"] == found["trained_on"] == trained["fingerprint"]
+
+
+def test_the_tables_tell_what_was_done(answer, run):
+    out, err = answer("evaluate", run, *CPU, "--snr-db", "audio", "-10", "--missing", "visual", "--split", "validation")
+    assert "noise -10 dB on audio" in out
+    assert "missing visual" in out
+    assert "validation split" in out
+    assert "of 4)" in out
+    assert err == ""
+
+
+def test_noise_is_repeatable_and_has_a_seed(answer_json, run):
+    asked = ("evaluate", run, *CPU, "--snr-db", "audio", "0", "visual", "-10")
+    first = answer_json(*asked, "--noise-seed", "3")
+    assert first == answer_json(*asked, "--noise-seed", "3")
+    assert (first["snr_db"], first["noise_seed"]) == ({"audio": 0.0, "visual": -10.0}, 3)
+
+
+def test_other_data_are_evaluated_and_remarked_on(answer, run):
+    out, err = answer("evaluate", run, *CPU, "--data.seed", "7", "--data.num-test", "10", "--json")
+    found = json.loads(out)
+    assert found["total"] == 10
+    assert found["fingerprint"] != found["trained_on"]
+    assert "not the data of the training" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--data.num-classes", "4"], "classes"),
+        (["--data.tactile"], "modalities"),
+        (["--missing", "visul"], "did you mean 'visual'?"),
+        (["--missing", "visual", "audio"], "at least one"),
+        (["--snr-db", "adio", "0"], "did you mean 'audio'?"),
+        (["--split", "tset"], "'test'"),
+        (["--data.num-tset", "4"], "--data.num-test"),
+        (["--device", "gpu"], "cuda"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_told_in_a_sentence(answer, run, arguments, sentence):
+    assert sentence in answer("evaluate", run, *arguments, code=2)[1]
+
+
+def test_a_folder_without_a_run(answer, tmp_path):
+    assert "no run folder" in answer("evaluate", str(tmp_path), code=2)[1]
+
+
+def test_the_run_comes_first(answer, run):
+    assert "colliculus evaluate RUN" in answer("evaluate", "--json", run, code=2)[1]
+
+
+SPEC = {"channels": {"audio": 1, "visual": 3}, "sizes": {"audio": (8, 8), "visual": (8, 8)}, "num_classes": 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"channels": {"audio": 2, "visual": 3}}, "channels"),
+        ({"sizes": {"audio": (8, 8), "visual": (9, 8)}}, "sizes"),
+        ({"class_names": ("cat", "dog")}, "classes"),
+        ({"channels": {"audio": 1}, "sizes": {"audio": (8, 8)}}, "modalities"),
+    ],
+)
+def test_data_of_another_kind_are_refused(change, kind):
+    with pytest.raises(ColliculusError, match=f"trained on the {kind} "):
+        check_spec(DataSpec(**SPEC), DataSpec(**(SPEC | change)))
+
+
+def test_sequences_may_differ_in_length():
+    check_spec(DataSpec(**SPEC), DataSpec(**SPEC, steps={"visual": 5}))

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from colliculus.data.synthetic import Synthetic
+from colliculus.training.run import load_model, read_run
+
+CPU = ("--device", "cpu")
+
+
+@pytest.fixture
+def clips(run, tmp_path):
+    """The first two test clips as files."""
+    return read_run(Path(run)).experiment.data.export(tmp_path / "clips", count=2)
+
+
+def test_files_are_classified_as_the_same_samples_are(answer_json, run, clips):
+    trained = read_run(Path(run))
+    data = trained.experiment.data
+    assert isinstance(data, Synthetic)
+    with torch.no_grad():
+        batch = data.load(trained.normalisation).test.batch(np.arange(2), epoch=0)
+        logits = load_model(Path(run))(batch.inputs).logits
+    predictions = answer_json("predict", run, str(clips[0].parent), *CPU)["predictions"]
+    assert [list(p["probabilities"].values()) for p in predictions] == [
+        pytest.approx(row, abs=1e-5) for row in logits.softmax(1).tolist()
+    ]
+    for p in predictions:
+        assert p["missing"] == []
+        assert set(p["evidence"]) == {"audio", "visual"}
+        assert p["step_probabilities"][-1] == pytest.approx(p["probability"])
+        assert len(p["step_probabilities"]) == 2
+
+
+def test_one_modality_may_be_missing_and_it_is_said(answer, answer_json, run, clips):
+    sounds = [str(clip) for clip in clips if clip.suffix == ".wav"]
+    assert [p["missing"] for p in answer_json("predict", run, *sounds, *CPU)["predictions"]] == [["visual"]] * 2
+    assert answer("predict", run, *sounds, *CPU)[0].count("missing") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("nowhere.wav", "does not exist"), ("notes.txt", "notes.txt"), ("empty", "holds no file")],
+)
+def test_mistakes_are_told_in_a_sentence(answer, run, tmp_path, name, sentence):
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "empty").mkdir()
+    assert sentence in answer("predict", run, str(tmp_path / name), *CPU, code=2)[1]
+
+
+def test_files_must_be_named(answer, run):
+    assert "no file was named" in answer("predict", run, *CPU, code=2)[1]
+
+
+def test_a_clip_is_shown_by_its_name_whatever_it_is(answer, run, clips):
+    odd = clips[0].rename(clips[0].with_name("[bold]odd.wav"))
+    assert "[bold]odd" in answer("predict", run, str(odd), *CPU)[0]

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from colliculus.data import DATASETS
+from colliculus.methods import METHODS
+from colliculus.presets import PRESETS
+
+
+@pytest.mark.parametrize(("topic", "names"), [("presets", PRESETS), ("methods", METHODS), ("datasets", DATASETS)])
+def test_a_topic_lists_all_of_its_names(answer, topic, names):
+    out, _ = answer("show", topic)
+    assert out.startswith(topic)
+    assert all(f" {name} " in out for name in names)
+
+
+def test_without_a_topic_everything_is_listed(answer):
+    out, _ = answer("show")
+    assert all(f" {name} " in out for name in [*PRESETS, *METHODS, *DATASETS])
+
+
+@pytest.mark.parametrize("topic", ["presets", "methods", "datasets", *PRESETS])
+def test_it_fits_eighty_columns(topic, capsys, monkeypatch):
+    from colliculus.cli import main
+
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["show", topic]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_shown_with_the_flags_that_override_it(answer, name):
+    out, _ = answer("show", name)
+    experiment = PRESETS[name].experiment
+    assert f"--method.dim {experiment.method.dim} " in out
+    assert f"--train.epochs {experiment.train.epochs} " in out
+    assert f"colliculus train {name}" in out
+
+
+@pytest.mark.parametrize(("name", "preset"), [("scmrl", "s-cmrl-synthetic"), ("arrays", "late-fusion-arrays")])
+def test_a_method_or_dataset_is_shown_with_its_presets(answer, name, preset):
+    assert preset in answer("show", name)[0]
+
+
+@pytest.mark.parametrize(
+    ("typo", "right"),
+    [("prests", "presets"), ("s-crml-arrays", "s-cmrl-arrays"), ("scmlr", "scmrl"), ("aray", "arrays")],
+)
+def test_a_typo_names_the_right_one(answer, typo, right):
+    assert f"did you mean '{right}'?" in answer("show", typo, code=2)[1]

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from colliculus.training.learner import Learner
+
+
+def test_overrides_reach_the_run_and_the_result_is_told(answer, tiny_flags, tmp_path):
+    folder = tmp_path / "run"
+    out, _ = answer("train", "s-cmrl-synthetic", "--out", str(folder), *tiny_flags, "--method.alpha", "0.5")
+    written = yaml.safe_load((folder / "run.yaml").read_text())
+    assert written["preset"] == "s-cmrl-synthetic"
+    assert written["experiment"]["method"]["alpha"] == 0.5
+    assert written["experiment"]["method"]["dim"] == 16
+    result = json.loads((folder / "result.json").read_text())
+    assert f"{result['test']['correct']} of 6)" in out
+    assert f"{result['parameters']:,}" in out
+    assert f"The run lies in {folder}" in out
+
+
+def test_a_stopped_run_goes_on_with_its_own_settings(answer, tiny_flags, tmp_path, monkeypatch):
+    def stop(*_arguments):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    command = ["train", "s-cmrl-synthetic", "--out", str(tmp_path / "run")]
+    monkeypatch.setattr(Learner, "train_epoch", stop)
+    _, err = answer(*command, *tiny_flags, code=130)
+    assert "--resume" in err
+    assert "Result" in answer(*command, "--resume")[0]
+
+
+def test_a_resumed_run_does_not_take_other_settings(answer, run):
+    _, err = answer("train", "s-cmrl-synthetic", "--out", run, "--resume", "--method.alpha", "9", code=2)
+    assert "alpha" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "right"),
+    [
+        (["s-cmrl-sinthetic"], "did you mean 's-cmrl-synthetic'?"),
+        (["s-cmrl-synthetic", "--method.dmi", "16"], "--method.dim INT"),
+        (["s-cmrl-synthetic", "--method.encoder", "depe"], "'deep'"),
+        (["s-cmrl-synthetic", "--train.epochs", "many"], "--train.epochs"),
+        (["--train.epochs", "3", "s-cmrl-synthetic"], "colliculus train PRESET --out RUN"),
+        (["--resume", "s-cmrl-synthetic"], "colliculus train PRESET --out RUN"),
+    ],
+    ids=str,
+)
+def test_a_typo_names_the_right_one(answer, tmp_path, arguments, right):
+    _, err = answer("train", *arguments, "--out", str(tmp_path / "run"), code=2)
+    assert right in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_preset_has_a_help_of_its_own(answer):
+    out, _ = answer("train", "visual-av-digits", "--help")
+    assert "--method.modality" in out
+    assert "--data.protocol {standard,speaker-out}" in out
+    assert "--train.ema-decay" in out
+
+
+def test_a_folder_in_use_is_refused(answer, run):
+    assert "--resume" in answer("train", "s-cmrl-synthetic", "--out", run, code=2)[1]
+    assert Path(run, "result.json").exists()

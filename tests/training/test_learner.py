@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from colliculus.training.learner import Learner
+from colliculus.training.run import Run
+
+
+@pytest.fixture
+def learner(tiny, runtime):
+    def make(**settings):
+        experiment = tiny(**settings)
+        dataset = experiment.data.load()
+        return Learner(Run.of("tiny", experiment, dataset), runtime, None), dataset
+
+    return make
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def test_the_seed_decides_the_initial_weights(learner):
+    (first, _), (same, _), (other, _) = learner(seed=1), learner(seed=1), learner(seed=2)
+    assert torch.equal(weights(first.model), weights(same.model))
+    assert not torch.equal(weights(first.model), weights(other.model))
+
+
+def test_an_epoch_sees_every_sample_and_tells_of_every_step(learner):
+    trained, dataset = learner(batch_size=5)
+    told = []
+    row = trained.train_epoch(dataset.train, 0, lambda epoch, sums, seconds: told.append(sums.totals()["samples"]))
+    assert told == [5, 9, 13]
+    assert trained.samples == 13
+    assert trained.samples_per_second > 0
+    assert row["epoch"] == 1
+    assert row["learning_rate"] == 1e-6
+
+
+def test_incomplete_batches_are_dropped_on_request(learner):
+    trained, dataset = learner(batch_size=5, drop_incomplete=True)
+    trained.train_epoch(dataset.train, 0, lambda *_: None)
+    assert trained.samples == 10
+
+
+def test_with_a_moving_average_it_is_the_average_that_is_judged(learner):
+    averaged, dataset = learner(ema_decay=0.999, warmup_epochs=0)
+    initial = weights(averaged.judged)
+    averaged.train_epoch(dataset.train, 0, lambda *_: None)
+    assert averaged.judged is averaged.average
+    assert not torch.equal(weights(averaged.judged), weights(averaged.model))
+    assert not torch.equal(weights(averaged.judged), initial)
+
+
+def test_the_average_does_not_change_what_is_learned(learner):
+    (plain, dataset), (averaged, _) = learner(), learner(ema_decay=0.9)
+    for each in (plain, averaged):
+        each.train_epoch(dataset.train, 1, lambda *_: None)
+    assert plain.judged is plain.model
+    assert torch.equal(weights(plain.model), weights(averaged.model))
+
+
+def test_an_epoch_is_the_same_whatever_was_drawn_before(learner):
+    (first, dataset), (second, _) = learner(), learner()
+    first.train_epoch(dataset.train, 0, lambda *_: None)
+    torch.rand(11)
+    second.train_epoch(dataset.train, 0, lambda *_: None)
+    assert torch.equal(weights(first.model), weights(second.model))

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import csv
+import sys
+from io import StringIO
+
+import pytest
+import torch
+from rich.console import Console
+
+from colliculus.training.logging import TrainingLog, write_metrics
+from colliculus.training.step import EpochSums, StepReport
+
+ROW = {"epoch": 1, "learning_rate": 0.1, "train_loss": 0.25, "train_accuracy": 0.5, "validation_accuracy": 0.75}
+
+
+def make_log(folder, console, **changes):
+    settings = {"num_epochs": 3, "num_batches": 2, "first_epoch": 0, "recorded": False}
+    return TrainingLog(folder, console, **(settings | changes))
+
+
+def test_numbers_come_back_from_the_table_in_every_digit(tmp_path):
+    write_metrics(tmp_path, [{"epoch": 1, "train_loss": 0.1 + 0.2}, {"epoch": 2, "train_loss": 1e-300, "late": 1.5}])
+    with (tmp_path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[0]["train_loss"]) == 0.1 + 0.2
+    assert [row["late"] for row in rows] == ["", "1.5"]
+
+
+def test_on_a_terminal_a_bar_shows_accuracy_loss_and_speed(tmp_path):
+    shown = StringIO()
+    console = Console(file=shown, force_terminal=True, width=120)
+    sums = EpochSums()
+    sums.add(
+        StepReport({k: torch.tensor(v) for k, v in {"samples": 4.0, "correct": 3.0, "task": 2.0}.items()}, 1.0, {})
+    )
+    with make_log(tmp_path, console) as log:
+        log.step(1, sums, seconds=2.0)
+        log.epoch(ROW, samples_per_second=2.0)
+    assert "epoch 2/3" in shown.getvalue()
+    assert "accuracy 75.0%  loss 0.500  2 samples/s" in shown.getvalue()
+    assert "validation" not in shown.getvalue()
+
+
+def test_elsewhere_an_epoch_is_a_line(tmp_path):
+    shown = StringIO()
+    with make_log(tmp_path, Console(file=shown, width=120)) as log:
+        log.step(0, EpochSums(), seconds=1.0)
+        log.epoch(ROW, samples_per_second=1234.0)
+    assert shown.getvalue() == "epoch 1/3  loss 0.250  accuracy 50.0%  validation 75.0%  1,234 samples/s\n"
+
+
+def test_curves_are_written_where_tensorboard_is_installed(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with make_log(tmp_path, Console(quiet=True), recorded=True) as log:
+        log.epoch(ROW, samples_per_second=10.0)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert {"train/loss", "validation/accuracy", "learning/rate", "samples/per_second"} <= set(events.Tags()["scalars"])
+    assert [(point.step, point.value) for point in events.Scalars("train/loss")] == [(1, 0.25)]
+
+
+def test_without_tensorboard_nothing_is_missed(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with make_log(tmp_path, Console(quiet=True), recorded=True) as log:
+        log.epoch(ROW, samples_per_second=10.0)
+    assert not (tmp_path / "tensorboard").exists()

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from colliculus.training.result import best_epoch, read_result, write_result
+from colliculus.types import ColliculusError
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "best"), [([0.5], 1), ([0.5, 0.9, 0.8], 2), ([0.9, 0.5, 0.9, 0.1], 3), ([0.0, 0.0], 2)]
+)
+def test_the_last_of_the_most_accurate_epochs_is_kept(accuracies, best):
+    assert best_epoch([{"validation_accuracy": accuracy} for accuracy in accuracies]) == best
+
+
+def test_a_result_comes_back_and_is_absent_before(tmp_path):
+    assert read_result(tmp_path) is None
+    write_result(tmp_path, {"test": {"accuracy": 0.1}})
+    assert read_result(tmp_path) == {"test": {"accuracy": 0.1}}
+
+
+def test_a_damaged_result_is_told(tmp_path):
+    (tmp_path / "result.json").write_text("{")
+    with pytest.raises(ColliculusError, match="damaged"):
+        read_result(tmp_path)
+
+
+def test_a_result_names_everything_that_made_it(train, tmp_path):
+    result = train(tmp_path)
+    assert set(result) == {
+        "preset", "method", "dataset", "protocol", "fingerprint", "seed", "epochs", "best_epoch", "selection",
+        "parameters", "validation", "test", "samples_per_second", "world_size", "device", "versions",
+    }  # fmt: skip
+    assert result["device"] == "cpu"
+    for part in ("validation", "test"):
+        assert {"accuracy", "interval", "correct", "total", "macro_f1", "per_class", "confusion"} == set(result[part])
