@@ -51,20 +51,6 @@ CONDITIONS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Train and test everything of the AV-Digits tables."""
-
-    data_root: Path | None = None
-    """Folder of the dataset; None: the cache folder, downloaded on first use."""
-    out: Path = Path("runs/av-digits")
-    """Folder of the runs."""
-    seeds: int = 3
-    """Trainings of each preset on the standard protocol."""
-    jobs: int = os.cpu_count() or 1
-    """Trainings at once, each on one thread."""
-
-
 @dataclass(frozen=True)
 class Job:
     """One training: one `colliculus train` command."""
@@ -80,49 +66,70 @@ class Job:
         return ["train", self.preset, "--out", str(self.run), *again]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Where a study finds its data and keeps its runs, and how many there are."""
+
+    out: Path
+    """Folder of the runs."""
+    data_root: Path | None = None
+    """Folder of the dataset; None: the cache folder, downloaded on first use."""
+    seeds: int = 3
+    """Trainings of each preset or variant; the seed decides initial weights and order, not the split or the pairs."""
+    jobs: int = os.cpu_count() or 1
+    """Trainings at once, each on one thread."""
+
+    def job(self, preset: str, name: str, *overrides: str) -> Job:
+        """A training of this study."""
+        root = ("--data.root", str(self.data_root)) if self.data_root else ()
+        return Job(preset, self.out / name, (*overrides, *root))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Study):
+    """Train and test everything of the AV-Digits tables."""
+
+    out: Path = Path("runs/av-digits")
+    """Folder of the runs."""
+
+
 def jobs(settings: Settings) -> tuple[list[Job], list[Job]]:
     """The trainings of the standard and of the speaker-out protocol."""
-    root = ("--data.root", str(settings.data_root)) if settings.data_root else ()
-
-    def job(preset: str, name: str, *overrides: str) -> Job:
-        return Job(preset, settings.out / f"{preset}-{name}", (*overrides, *root))
-
     seeds, folds = range(settings.seeds), range(NUM_FOLDS)
-    standard = [job(p, f"seed{s}", "--train.seed", str(s)) for s in seeds for p in STANDARD]
-    speaker_out = [
-        job(p, f"fold{f}", "--data.protocol", "speaker-out", "--data.fold", str(f)) for f in folds for p in SPEAKER_OUT
-    ]
-    return standard, speaker_out
+    standard = [settings.job(p, f"{p}-seed{s}", "--train.seed", str(s)) for s in seeds for p in STANDARD]
+    left_out = ("--data.protocol", "speaker-out", "--data.fold")
+    return standard, [settings.job(p, f"{p}-fold{f}", *left_out, str(f)) for f in folds for p in SPEAKER_OUT]
 
 
 def train(job: Job) -> None:
-    """Run a training in a process of one thread, its output in `log.txt` beside the run."""
+    """Run a training in a process of one thread, its output in a log beside the run."""
     if (job.run / "result.json").exists():
         return
     job.run.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "colliculus", *job.command]
-    with job.run.with_suffix(".log").open("a") as log:
-        done = subprocess.run(command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
-    print(f"{'done' if done.returncode == 0 else 'FAILED'}: colliculus {' '.join(job.command)}", file=sys.stderr)
+    arguments, environment = job.command, {**os.environ, "OMP_NUM_THREADS": "1"}
+    with job.run.with_name(f"{job.run.name}.log").open("a") as log:
+        command = [sys.executable, "-m", "colliculus", *arguments]
+        done = subprocess.run(command, stdout=log, stderr=log, env=environment, check=False)
+    print(f"{'FAILED' if done.returncode else 'done'}: colliculus {' '.join(arguments)}", file=sys.stderr)
 
 
-def test(job: Job) -> dict[str, float | None]:
-    """Accuracy in percent under every condition; None where it does not concern the model. Kept beside the run."""
-    kept = job.run / "conditions.json"
+def score(job: Job, part: str) -> dict[str, float | None]:
+    """Accuracy in percent under every condition; None where it does not concern the model. Kept in the run's folder."""
+    kept = job.run / f"conditions-{part}.json"
     if not kept.exists():
-        kept.write_text(json.dumps(measure(job.run), indent=1))
+        kept.write_text(json.dumps(measure(job.run, part), indent=1))
     return json.loads(kept.read_text())
 
 
-def measure(run_folder: Path) -> dict[str, float | None]:
-    """Test a run under every condition."""
+def measure(run_folder: Path, part: str) -> dict[str, float | None]:
+    """Test a run under every condition on a part of the data."""
     from colliculus.evaluation.corruptions import GaussianNoise
     from colliculus.evaluation.evaluate import evaluate
     from colliculus.runtime import Runtime
     from colliculus.training.run import load_model, read_run
 
     run, model = read_run(run_folder), load_model(run_folder)
-    split = run.experiment.data.load(run.normalisation).test
+    split = getattr(run.experiment.data.load(run.normalisation), part)
     with Runtime.start() as runtime:
         model.to(runtime.device)
 
@@ -152,7 +159,7 @@ def spread(values: Sequence[float]) -> str:
 
 def standard_table(done: Sequence[Job]) -> Iterator[str]:
     """Mean and spread over seeds: a row for every condition, a column for every preset."""
-    found = {preset: [test(job) for job in done if job.preset == preset] for preset in STANDARD}
+    found = {preset: [score(job, "test") for job in done if job.preset == preset] for preset in STANDARD}
     yield "| test accuracy, % | " + " | ".join(STANDARD.values()) + " |"
     yield "|---|" + "---|" * len(STANDARD)
     for condition in CONDITIONS:

@@ -78,7 +78,9 @@ def test_samples_of_a_batch_do_not_meet_in_evaluation() -> None:
     ("given", "sentence"),
     [
         ({}, "at least one of audio, visual, touch; given: nothing"),
-        ({"smell": torch.zeros(1, 1, 8, 8)}, "given: smell"),
+        ({"smell": torch.zeros(1, 1, 8, 8)}, "smell"),
+        ({"visul": torch.zeros(2, 3, 32, 32)}, "visual"),
+        ({"audio": torch.zeros(2, 1, 20, 33), "visual": torch.zeros(3, 3, 32, 32)}, "number of samples"),
         ({"audio": torch.zeros(2, 1, 20, 32)}, r"audio has shape \(2, 1, 20, 32\); expected \(B, 1, 20, 33\)"),
         ({"audio": torch.zeros(1, 20, 33)}, "audio has shape"),
     ],

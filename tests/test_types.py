@@ -12,6 +12,7 @@ GOOD = {"channels": {"audio": 1}, "sizes": {"audio": (8, 8)}, "num_classes": 2}
     ("change", "sentence"),
     [
         ({"channels": {}}, "at least one modality"),
+        ({"channels": {"a.b": 1}, "sizes": {"a.b": (8, 8)}}, "without a dot"),
         ({"sizes": {"visual": (8, 8)}}, "name the same modalities"),
         ({"steps": {"visual": 4}}, "does not declare"),
         ({"num_classes": 1}, "at least 2"),

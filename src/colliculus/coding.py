@@ -39,9 +39,14 @@ def intensity(x: Tensor) -> Tensor:
     return (x - low) / (high - low).clamp(min=torch.finfo(x.dtype).tiny)
 
 
-def poisson(rates: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """A spike with probability `rates` in [0, 1] at every step, drawn independently: (T, *) -> (T, *)."""
-    return (torch.rand(rates.shape, generator=generator, device=rates.device) < rates).to(rates.dtype)
+def poisson(rates: Tensor, noise: Tensor) -> Tensor:
+    """A spike with probability `rates` in [0, 1]: where uniform `noise` in [0, 1) lies below.
+
+    Example:
+        >>> poisson(torch.tensor([0.0, 0.5, 1.0]), torch.tensor([0.0, 0.4, 0.9]))
+        tensor([0., 1., 1.])
+    """
+    return (noise < rates).to(rates.dtype)
 
 
 def latency(x: Tensor, steps: int) -> Tensor:
@@ -81,7 +86,9 @@ class Direct(nn.Module):
 
 
 class Poisson(nn.Module):
-    """Random spikes at a rate given by the intensity; drawn from a fixed seed in evaluation, so that it repeats.
+    """Random spikes at a rate given by the intensity.
+
+    In evaluation all samples meet the same noise, drawn from a fixed seed, so that a batch does not decide the spikes.
 
     Args:
         steps: T.
@@ -94,8 +101,11 @@ class Poisson(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) or (T', B, C, H, W) -> spikes (T, B, C, H, W)."""
-        generator = None if self.training else torch.Generator(x.device).manual_seed(0)
-        return poisson(self.present(intensity(x)), generator)
+        rates = self.present(intensity(x))
+        if self.training:
+            return poisson(rates, torch.rand_like(rates))
+        generator = torch.Generator(x.device).manual_seed(0)
+        return poisson(rates, torch.rand(rates[:, :1].shape, generator=generator, device=x.device))
 
 
 class Latency(nn.Module):

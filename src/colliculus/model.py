@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from colliculus.types import ColliculusError, DataSpec, Output
+from colliculus.types import ColliculusError, DataSpec, Output, unknown_name
 
 
 class MultimodalSNN(nn.Module):
@@ -18,7 +18,9 @@ class MultimodalSNN(nn.Module):
         encoders: of each modality, (T, B, C, H, W) -> tokens (T, B, D, N).
         fusion: tokens of the modalities that are there -> `Fused`.
         head: `Fused` -> `Output`.
-        time_steps: T.
+
+    Raises:
+        ColliculusError: a modality has a name that PyTorch keeps to itself ("values", "type", ...).
 
     Example:
         >>> import torch
@@ -39,12 +41,12 @@ class MultimodalSNN(nn.Module):
         encoders: Mapping[str, nn.Module],
         fusion: nn.Module,
         head: nn.Module,
-        time_steps: int,
     ) -> None:
         super().__init__()
+        if taken := [m for m in coding if hasattr(nn.ModuleDict, m)]:
+            raise ColliculusError(f"a modality cannot be called {taken[0]!r}, PyTorch uses that name: rename it")
         self.spec = spec
         self.modalities = tuple(coding)
-        self.time_steps = time_steps
         self.coding = nn.ModuleDict(coding)
         self.encoders = nn.ModuleDict(encoders)
         self.fusion = fusion
@@ -56,7 +58,8 @@ class MultimodalSNN(nn.Module):
         A modality left out is absent: no other receives anything from it, and it adds no evidence.
 
         Raises:
-            ColliculusError: no modality of the model is given, or one has another shape than the `DataSpec` says.
+            ColliculusError: no modality of the model is given, one is unknown, or one has another shape than the
+                `DataSpec` says or than the others.
         """
         inputs = self._checked(inputs)
         spikes = {m: self.coding[m](x) for m, x in inputs.items()}
@@ -65,6 +68,8 @@ class MultimodalSNN(nn.Module):
         return output
 
     def _checked(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        if unknown := [m for m in inputs if m not in self.spec.modalities]:
+            raise unknown_name("modality", unknown[0], self.spec.modalities)
         given = {m: inputs[m] for m in self.modalities if m in inputs}
         if not given:
             raise ColliculusError(
@@ -77,4 +82,7 @@ class MultimodalSNN(nn.Module):
                     f"{modality} has shape {tuple(x.shape)}; expected (B, {', '.join(map(str, expected))}), "
                     "with T in front for a sequence"
                 )
+        batches = {m: x.shape[-4] for m, x in given.items()}
+        if len({*batches.values()}) > 1:
+            raise ColliculusError(f"the modalities differ in their number of samples: {batches}")
         return given

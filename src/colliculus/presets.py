@@ -48,7 +48,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "s-cmrl-av-digits": Preset(
         "S-CMRL on spoken and written digits",
-        Experiment(method=SCMRL(dim=64, heads=8, alpha=0.5), data=AVDigits(), train=_AV_DIGITS),
+        Experiment(method=SCMRL(dim=64, heads=8, alpha=0.25), data=AVDigits(), train=_AV_DIGITS),
     ),
     "late-fusion-av-digits": Preset(
         "Late fusion on spoken and written digits",
@@ -68,7 +68,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "s-cmrl-arrays": Preset(
         "S-CMRL on your arrays: --data.root FOLDER",
-        Experiment(method=SCMRL(dim=64, heads=8), data=Arrays(), train=_OWN_DATA),
+        Experiment(method=SCMRL(dim=64, heads=8, alpha=0.25), data=Arrays(), train=_OWN_DATA),
     ),
     "late-fusion-arrays": Preset(
         "Late fusion on your arrays: --data.root FOLDER",
@@ -76,7 +76,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "s-cmrl-folder": Preset(
         "S-CMRL on your clips: --data.root FOLDER",
-        Experiment(method=SCMRL(dim=64, heads=8), data=Folder(), train=_OWN_DATA),
+        Experiment(method=SCMRL(dim=64, heads=8, alpha=0.25), data=Folder(), train=_OWN_DATA),
     ),
     "late-fusion-folder": Preset(
         "Late fusion on your clips: --data.root FOLDER",

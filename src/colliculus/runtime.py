@@ -78,6 +78,11 @@ class Runtime:
         """Whether this is rank 0, the one that writes and prints."""
         return self.rank == 0
 
+    @property
+    def device_name(self) -> str:
+        """Name of the GPU, or cpu."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+
     def sum(self, value: Tensor) -> Tensor:
         """The sum of `value` over all ranks, the same on each; no gradient flows through it."""
         total = value.detach().clone()

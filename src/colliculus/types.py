@@ -83,6 +83,8 @@ class DataSpec:
             raise ColliculusError(
                 f"`channels` names {sorted(self.channels)} and `sizes` {sorted(self.sizes)}: name the same modalities"
             )
+        if dotted := [m for m in self.channels if not m or "." in m]:
+            raise ColliculusError(f"a modality cannot be called {dotted[0]!r}: choose a name without a dot")
         if unknown := set(self.steps) - set(self.channels):
             raise ColliculusError(f"`steps` names {sorted(unknown)}, which `channels` does not declare")
         numbers = [*self.channels.values(), *self.steps.values(), *(n for size in self.sizes.values() for n in size)]

@@ -93,6 +93,12 @@ def test_groups_stay_together(root):
     assert dataset.protocol == "given test, validation from train by group"
 
 
+def test_groups_that_are_the_classes_are_refused(root):
+    save(root, "train", group=np.arange(40) % 2)
+    with pytest.raises(ColliculusError, match=r"holds all samples of a class: .*`group\.npy`"):
+        Arrays(root=root).load()
+
+
 def test_a_validation_folder_is_used(root):
     save(root, "validation", sound=np.zeros((3, 1, 5, 4)), touch=np.zeros((3, 3, 2, 6, 7)), label=[0, 1, 1])
     dataset = Arrays(root=root).load()
@@ -139,6 +145,7 @@ def _break(message, split="test", **arrays):
         _break(r"sound\.npy has the shape \(6, 0, 5, 4\)", sound=np.zeros((6, 0, 5, 4))),
         _break(r"\(3, 5, 4\), and in train \(1, 5, 4\)", sound=np.zeros((6, 3, 5, 4))),
         _break(r"sound\.npy holds values that are not finite", sound=np.full((6, 1, 5, 4), np.nan)),
+        _break(r"sound\.npy holds values that are not finite in float32", sound=np.full((6, 1, 5, 4), 1e39)),
         _break(r"sound\.npy holds complex128 values", sound=np.zeros((6, 1, 5, 4), complex)),
         _break(r"smell\.npy in both or in neither", smell=np.zeros((6, 1, 5, 4))),
         _break(r"label\.npy holds labels that are not whole", label=[0, 1, np.nan, 1, 0, 0]),
@@ -176,6 +183,12 @@ def test_missing_things_are_named(root, tmp_path_factory):
     save(only_labels, "test", label=[0, 1])
     with pytest.raises(ColliculusError, match="holds no modality"):
         Arrays(root=only_labels).load()
+
+
+def test_archives_are_refused_by_name(root):
+    np.savez(root / "train" / "smell.npz", smell=np.zeros((40, 1, 5, 4)))
+    with pytest.raises(ColliculusError, match=r"smell\.npz is an archive: .*<modality>\.npy"):
+        Arrays(root=root).load()
 
 
 def test_links_that_leave_the_root_are_refused(root, tmp_path_factory):
@@ -264,6 +277,11 @@ def test_single_samples_are_named_by_file_or_folder(tmp_path):
     np.testing.assert_array_equal(reader.read(clips["cow"])["touch"], touch)
 
 
+def test_array_files_are_known_by_their_suffix():
+    files = [Path(name) for name in ("sound.npy", "dog.npz", "Thumbs.db", "notes.txt", "npy")]
+    assert [ArrayReader(SPEC).knows(file) for file in files] == [True, True, False, False, False]
+
+
 def test_sets_of_one_name_are_named_by_their_paths(tmp_path):
     for parent in ("a", "b"):
         save(tmp_path / parent, "same", sound=np.zeros((1, 5, 4)))
@@ -289,8 +307,9 @@ def test_what_does_not_fit_the_model_is_refused(tmp_path, arrays, message):
         ArrayReader(SPEC).group(sorted(folder.iterdir()))
 
 
-def test_values_that_are_not_finite_and_other_kinds_of_file_are_refused(tmp_path):
-    folder = save(tmp_path, "mine", sound=np.full((1, 5, 4), np.inf))
+@pytest.mark.parametrize("value", [np.inf, 1e39])
+def test_values_that_are_not_finite_and_other_kinds_of_file_are_refused(tmp_path, value):
+    folder = save(tmp_path, "mine", sound=np.full((1, 5, 4), value))
     with pytest.raises(ColliculusError, match="not finite"):
         ArrayReader(SPEC).read(Clip((folder / "sound.npy",)))
     with pytest.raises(ColliculusError, match=r"a\.wav is of a kind"):

@@ -218,22 +218,18 @@ def test_a_truncated_picture_file(own_root):
         read_pictures(own_root, "train")
 
 
+def test_a_fold_that_the_data_lack(root):
+    with pytest.raises(ColliculusError, match="no fold 3: the recordings have 3 speakers"):
+        AVDigits(root=root, size=8, protocol="speaker-out", fold=3).load()
+
+
 @pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"protocol": "speaker-out", "fold": 3}, "no fold 3: the recordings have 3 speakers"),
-        ({"validation_fraction": 0.0}, "between 0 and 1"),
-    ],
+    ("setting", "value"),
+    [("size", 0), ("fold", -1), ("seed", -1), ("validation_fraction", 0.0), ("validation_fraction", 1.0)],
 )
-def test_settings_that_do_not_fit_the_data(root, settings, message):
-    with pytest.raises(ColliculusError, match=message):
-        AVDigits(root=root, size=8, **settings).load()
-
-
-@pytest.mark.parametrize("wrong", [{"size": 0}, {"fold": -1}, {"seed": -1}])
-def test_settings_out_of_range(wrong):
-    with pytest.raises(ColliculusError, match="at least"):
-        AVDigits(**wrong)
+def test_settings_out_of_range(setting, value):
+    with pytest.raises(ColliculusError, match=f"`{setting}`"):
+        AVDigits(**{setting: value})
 
 
 def test_a_folder_without_test_recordings(own_root):

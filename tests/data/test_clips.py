@@ -18,7 +18,7 @@ BOTH = MediaReader(AUDIO, VisualSettings(size=(8, 12)))
 
 
 def test_one_stem_is_one_clip():
-    files = [Path(name) for name in ("a/x.wav", "b/x.flv", "a/y.png", "a/z.MP4")]
+    files = [Path(name) for name in ("a/x.wav", "a/x.flv", "b/y.png", "a/z.MP4")]
     assert BOTH.group(files) == {
         "x": Clip((files[0], files[1])),
         "y": Clip((files[2],)),
@@ -30,6 +30,26 @@ def test_a_stem_in_several_folders_is_several_clips():
     files = [Path(name) for name in ("cat/1.wav", "dog/1.wav", "cat/1.png", "dog/1.png", "dog/1.png")]
     cat, dog = str(Path("cat/1")), str(Path("dog/1"))
     assert BOTH.group(files) == {cat: Clip((files[0], files[2])), dog: Clip((files[1], files[3]))}
+
+
+def test_a_folder_of_sounds_and_one_of_pictures_are_joined():
+    files = [Path(name) for name in ("pictures/1.jpg", "pictures/2.mp4", "sounds/1.wav", "sounds/3.wav")]
+    assert BOTH.group(files) == {"1": Clip((files[0], files[2])), "2": Clip((files[1],)), "3": Clip((files[3],))}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("cat/1.wav", "cat/2.png", "dog/1.png"),
+        ("cat/1.wav", "dog/1.png", "dog/2.wav"),
+        ("sounds/1.wav", "drawings/1.png", "photographs/1.jpg"),
+    ],
+)
+def test_a_stem_in_folders_of_another_order_is_a_clip_of_each(names):
+    files = [Path(name) for name in names]
+    clips = BOTH.group(files)
+    assert sorted(clip.files for clip in clips.values()) == sorted((file,) for file in files)
+    assert {str(file.with_suffix("")) for file in files if file.stem == "1"} == {name for name in clips if name != "2"}
 
 
 @pytest.mark.parametrize("names", [("1.wav", "1.flac"), ("1.png", "1.jpg"), ("1.mp4", "1.png")])

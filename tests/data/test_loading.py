@@ -69,10 +69,6 @@ def test_drop_incomplete_gives_full_batches_only():
     assert len({sample for batch in batches for sample in batch}) == 16
 
 
-def test_a_resumed_epoch_goes_on_where_it_stopped():
-    assert _epoch(40, first_batch=2) == _epoch(40)[2:]
-
-
 @pytest.mark.parametrize(
     ("count", "options", "message"),
     [

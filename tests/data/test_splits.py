@@ -30,12 +30,14 @@ def test_every_class_is_cut_in_proportion(labels, fraction, seed):
 @given(labels=LABELS, seed=st.integers(0, 5), num_groups=st.integers(2, 8))
 def test_no_group_is_on_both_sides(labels, seed, num_groups):
     groups = np.random.default_rng(seed).integers(0, num_groups, len(labels))
-    if len(np.unique(groups)) < 2:
+    if all(set(labels) - set(labels[groups != group]) for group in groups):  # each holds the whole of a class
+        with pytest.raises(ColliculusError, match=r"no group can be held out.*`group\.npy`"):
+            stratified_holdout(labels, fraction=0.3, seed=seed, groups=groups)
         return
     kept, held = stratified_holdout(labels, fraction=0.3, seed=seed, groups=groups)
     assert sorted([*kept, *held]) == list(range(len(labels)))
-    assert len(kept)
     assert len(held)
+    assert set(labels[kept]) == set(labels)
     assert not set(groups[kept]) & set(groups[held])
 
 
@@ -52,6 +54,16 @@ def test_a_class_of_one_group_stays_in_training():
     assert {4, 5} <= set(kept.tolist())
 
 
+def test_the_smallest_group_that_leaves_every_class_is_held_out_where_all_are_too_large():
+    labels, groups = np.array([0, 0, 0, 1, 0, 0, 2, 2, 1]), np.array(list("aaaabbccc"))
+    _, held = stratified_holdout(labels, fraction=0.1, seed=0, groups=groups)  # c holds all of class 2
+    assert held.tolist() == [4, 5]
+    _, held = stratified_holdout(labels, fraction=0.1, seed=0, groups=np.array(list("aaaabbddd")))
+    assert held.tolist() == [4, 5]
+    with pytest.raises(ColliculusError, match=r"no group can be held out.*`group\.npy`"):
+        stratified_holdout(np.arange(12) % 2, fraction=0.1, seed=0, groups=np.arange(12) % 2)
+
+
 def test_the_seed_decides():
     labels = np.repeat([0, 1], 50)
     first, again, other = (stratified_holdout(labels, fraction=0.2, seed=seed)[1].tolist() for seed in (0, 0, 1))
@@ -65,9 +77,8 @@ def test_fraction_out_of_range(fraction):
         stratified_holdout(np.array([0, 0, 1, 1]), fraction=fraction, seed=0)
 
 
-@pytest.mark.parametrize("groups", [None, np.array([7, 7])])
-def test_too_little_to_divide(groups):
-    with pytest.raises(ColliculusError, match="at least two"):
-        stratified_holdout(
-            np.array([0, 1]) if groups is None else np.array([0, 0]), fraction=0.5, seed=0, groups=groups
-        )
+def test_too_little_to_divide():
+    with pytest.raises(ColliculusError, match="two samples"):
+        stratified_holdout(np.array([0, 1]), fraction=0.5, seed=0)
+    with pytest.raises(ColliculusError, match=r"`group\.npy`"):
+        stratified_holdout(np.array([0, 0]), fraction=0.5, seed=0, groups=np.array([7, 7]))

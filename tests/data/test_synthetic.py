@@ -126,6 +126,14 @@ def test_exported_clips_are_read_back_exactly(tmp_path, motion):
             np.testing.assert_array_equal(values, dataset.test.arrays[modality][number])
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    settings = Synthetic(**SMALL)
+    for folder in ("file", "file/clips"):
+        with pytest.raises(ColliculusError, match=r"file.* cannot be written \(.+\): "):
+            settings.export(tmp_path / folder)
+
+
 def test_one_file_of_a_clip_is_enough(tmp_path):
     settings = Synthetic(**SMALL)
     sound, picture = settings.export(tmp_path, count=1)

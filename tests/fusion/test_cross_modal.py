@@ -5,11 +5,20 @@ from dataclasses import replace
 import pytest
 import torch
 
-from colliculus.fusion import REFERENCE, REVIVED, Concat, CrossModalAttention, CrossModalResidual, SemanticBranch, Sum
+from colliculus.fusion import (
+    REFERENCE,
+    Concat,
+    CrossModalArithmetic,
+    CrossModalAttention,
+    CrossModalResidual,
+    SemanticBranch,
+    Sum,
+)
 from colliculus.fusion.cross_modal import nearest_tokens
 from colliculus.neurons import NeuronSettings
 
 T, B, D = 3, 2, 16
+OURS = CrossModalArithmetic()
 
 
 def tokens(seed=0, **counts):
@@ -26,7 +35,7 @@ def residual_fusion(grids, **changes):
         "alignment": True,
         "join": Sum(),
         "neuron": NeuronSettings(),
-        "arithmetic": REVIVED,
+        "arithmetic": OURS,
     }
     return CrossModalResidual(grids, **{**options, **changes})
 
@@ -37,7 +46,7 @@ def test_nearest_tokens_by_hand() -> None:
     assert nearest_tokens((3, 1), (2, 3)).tolist() == [0, 0, 3]
 
 
-@pytest.mark.parametrize("arithmetic", [REFERENCE, REVIVED], ids=["reference", "revived"])
+@pytest.mark.parametrize("arithmetic", [REFERENCE, OURS], ids=["reference", "ours"])
 def test_two_branches_meet_as_the_formula_says(arithmetic) -> None:
     torch.manual_seed(0)
     attention = CrossModalAttention(D, 4, grids=((2, 2), (2, 2)), arithmetic=arithmetic)
@@ -120,7 +129,7 @@ def test_an_absent_modality_leaves_its_slice_empty_and_gives_no_residual() -> No
 
 def test_dropout_leaves_out_whole_residuals_in_training_alone() -> None:
     torch.manual_seed(0)
-    fusion = residual_fusion({"a": (2, 2), "b": (2, 2)}, arithmetic=replace(REVIVED, dropout=0.3))
+    fusion = residual_fusion({"a": (2, 2), "b": (2, 2)}, arithmetic=replace(OURS, dropout=0.3))
     ones = torch.ones(T, 4000, D, 4)
     left = fusion._drop(ones)
     kept = left[0, :, 0, 0]
@@ -156,5 +165,5 @@ def silent_layers(arithmetic):
 
 def test_the_reference_starts_silent_and_ours_does_not() -> None:
     assert any(name.startswith("semantic") for name in silent_layers(REFERENCE))
-    assert silent_layers(REVIVED) == set()
-    assert silent_layers(replace(REVIVED, normalise=False)) != set()
+    assert silent_layers(OURS) == set()
+    assert silent_layers(replace(OURS, normalise=False)) != set()

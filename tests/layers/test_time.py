@@ -13,9 +13,15 @@ def test_stepwise_applies_the_layer_to_each_step() -> None:
     torch.testing.assert_close(stepwise(layer, x), torch.stack([layer(step) for step in x]))
 
 
+def test_nearest_takes_the_middles() -> None:
+    assert resample(torch.arange(10.0), 1, "nearest").tolist() == [5]
+    assert resample(torch.arange(10.0), 4, "nearest").tolist() == [1, 3, 6, 8]
+    assert resample(torch.arange(2.0), 4, "nearest").tolist() == [0, 0, 1, 1]
+
+
 def test_linear_resampling_by_hand() -> None:
     x = torch.tensor([[0.0, 10.0], [4.0, 20.0]])
-    expected = torch.tensor([[0.0, 10.0], [1.0, 12.5], [2.0, 15.0], [3.0, 17.5], [4.0, 20.0]])
+    expected = torch.tensor([[0.0, 10.0], [0.4, 11.0], [2.0, 15.0], [3.6, 19.0], [4.0, 20.0]])
     torch.testing.assert_close(resample(x, 5, "linear"), expected)
 
 

@@ -57,6 +57,11 @@ def test_alignment_averages_time_first_and_pairs_in_declared_order() -> None:
     torch.testing.assert_close(got, torch.stack(pairs).mean())
 
 
+def test_nothing_to_align_costs_nothing() -> None:
+    alone = output(torch.zeros(4, 2), audio=torch.ones(3, 4, 5))
+    assert SemanticAlignment(0.07)(alone, torch.tensor([0, 1, 0, 1])).item() == 0
+
+
 def test_cross_entropy_with_label_smoothing_by_hand() -> None:
     logits, labels = torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([0])
     log_p = [x - math.log(math.exp(2) + 1 + math.exp(-1)) for x in (2.0, 0.0, -1.0)]
@@ -67,6 +72,6 @@ def test_cross_entropy_with_label_smoothing_by_hand() -> None:
 def test_terms_are_float32_whatever_the_output() -> None:
     narrow = torch.zeros(4, 3, dtype=torch.bfloat16)
     residual = {"audio": torch.rand(2, 4, 5).bfloat16(), "visual": torch.rand(2, 4, 5).bfloat16()}
-    objective = Objective({"task": CrossEntropy(), "alignment": SemanticAlignment()})
+    objective = Objective({"task": CrossEntropy(0.1), "alignment": SemanticAlignment(0.07)})
     terms = objective(output(narrow, **residual), torch.tensor([0, 1, 2, 0]))
     assert {name: term.dtype for name, term in terms.items()} == {"task": torch.float32, "alignment": torch.float32}

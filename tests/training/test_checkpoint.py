@@ -3,12 +3,14 @@ from __future__ import annotations
 import pickle
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from colliculus.data.arrays import Arrays
 from colliculus.training.checkpoint import STATE_FILE, open_folder, read_state, write_state
-from colliculus.training.run import Run
+from colliculus.training.run import Run, write_run
 from colliculus.types import ColliculusError
 
 
@@ -52,10 +54,27 @@ def test_a_folder_in_use_is_not_touched_without_resume(run, trained):
 
 def test_a_folder_of_other_files_is_not_taken_for_a_run(run, tmp_path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(ColliculusError, match="no run folder"):
+    with pytest.raises(ColliculusError, match="no run: choose another --out"):
         open_folder(tmp_path, run, world_size=1, resume=True)
     with pytest.raises(ColliculusError, match="is a file"):
         open_folder(tmp_path / "thesis.tex", run, world_size=1, resume=True)
+
+
+def test_a_run_that_never_kept_an_epoch_starts_over(run, tmp_path):
+    write_run(tmp_path, run)
+    (tmp_path / "spike_health.json").touch()
+    other = changed(run, learning_rate=0.5)
+    assert open_folder(tmp_path, other, world_size=1, resume=False) is None
+    assert open_folder(tmp_path, other, world_size=1, resume=True) is None
+
+
+def test_moved_data_are_the_same_data(run, tmp_path):
+    def at(root: str) -> Run:
+        return replace(run, experiment=replace(run.experiment, data=Arrays(root=Path(root))))
+
+    write_run(tmp_path, at("here"))
+    (tmp_path / "metrics.csv").touch()
+    assert open_folder(tmp_path, at("there"), world_size=1, resume=True) is None
 
 
 def changed(run: Run, **train: object) -> Run:

@@ -23,7 +23,7 @@ def show(*parts: RenderableType) -> None:
 
     console = Console(quiet=not is_main_rank(), highlight=False, markup=False)  # a clip may be named "[a]"
     for part in parts:
-        console.print(part)
+        console.print(part, soft_wrap=isinstance(part, str))  # a command to copy must not break
 
 
 def show_json(value: Mapping[str, object]) -> None:

@@ -61,15 +61,14 @@ class Prediction:
 def run(arguments: list[str]) -> int:
     """Predict and print."""
     options = parse(Options, "predict", arguments)
-    files = list(_files(options.files))
-
     from colliculus.runtime import choose_device
     from colliculus.training.run import load_model, read_run
 
     trained = read_run(options.run)
     model = load_model(options.run).to(choose_device(options.device))
     reader = trained.experiment.data.reader(trained.spec)
-    predictions = [_predict(name, clip, reader, model, trained) for name, clip in reader.group(files).items()]
+    clips = reader.group(list(_files(options.files, reader)))
+    predictions = [_predict(name, clip, reader, model, trained) for name, clip in clips.items()]
     if options.json:
         console.show_json({"run": str(options.run), "predictions": [p.as_json() for p in predictions]})
     else:
@@ -77,8 +76,8 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _files(given: tuple[Path, ...]) -> Iterable[Path]:
-    """The given files, a folder being all that is not hidden in it."""
+def _files(given: tuple[Path, ...], reader: ClipReader) -> Iterable[Path]:
+    """The given files; a folder stands for all in it that is not hidden and of a kind the reader knows."""
     if not given:
         raise ColliculusError("no file was named: colliculus predict RUN FILE... | FOLDER")
     for path in given:
@@ -87,9 +86,9 @@ def _files(given: tuple[Path, ...]) -> Iterable[Path]:
         if not path.is_dir():
             yield path
             continue
-        inside = [p for p in sorted(path.rglob("*")) if p.is_file() and not p.name.startswith(".")]
+        inside = [p for p in sorted(path.rglob("*")) if p.is_file() and not p.name.startswith(".") and reader.knows(p)]
         if not inside:
-            raise ColliculusError(f"{path} holds no file: name a folder of files to classify")
+            raise ColliculusError(f"{path} holds no file that can be classified: name a folder of such files")
         yield from inside
 
 

@@ -66,7 +66,8 @@ def _preset(name: str) -> Iterable[RenderableType]:
     experiment = preset.experiment
     kinds = {"method": experiment.method.name, "data": experiment.data.name}
     yield console.facts(f"{name}: {preset.description}", kinds | dict(_flags(experiment, "--")))
-    yield f"To override a setting: colliculus train {name} --train.epochs 5 --out RUN"
+    yield "To override a setting:"
+    yield f"  colliculus train {name} --train.epochs 5 --out RUN"
     yield f"What each one means: colliculus train {name} --help"
 
 

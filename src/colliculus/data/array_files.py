@@ -28,6 +28,21 @@ def open_array(path: Path) -> NDArray[np.generic]:
     return cast(NDArray[np.generic], array)
 
 
+def as_float32(path: Path, array: NDArray[np.generic]) -> NDArray[np.float32]:
+    """A copy of the values as the model gets them.
+
+    Raises:
+        ColliculusError: one of them is not finite, or too large for float32.
+    """
+    with np.errstate(over="ignore"):  # it becomes infinite
+        values = np.array(array, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise ColliculusError(
+            f"{path} holds values that are not finite in float32: remove NaN, infinity and whatever is beyond 3.4e38"
+        )
+    return values
+
+
 def check_numbers(path: Path, array: NDArray[np.generic]) -> None:
     """Refuse an array that is not made of booleans, integers or real numbers.
 
@@ -52,6 +67,10 @@ class ArrayReader:
     """
 
     spec: DataSpec
+
+    def knows(self, path: Path) -> bool:
+        """Whether `path` is an array file, by its suffix."""
+        return path.suffix in (".npy", ".npz")
 
     def group(self, files: Sequence[Path]) -> dict[str, Clip]:
         """The samples that `files` hold.
@@ -79,15 +98,13 @@ class ArrayReader:
         """The arrays of one sample, (C, H, W) or (T, C, H, W), not standardised.
 
         Raises:
-            ColliculusError: a file is damaged or holds values that are not finite.
+            ColliculusError: a file is damaged or holds values that are not finite in float32.
         """
         arrays: dict[str, NDArray[np.float32]] = {}
         for file in clip.files:
             for modality, array in _entries(file).items():
                 if modality in self.spec.channels:
-                    arrays[modality] = np.array(array if clip.row is None else array[clip.row], dtype=np.float32)
-                    if not np.isfinite(arrays[modality]).all():
-                        raise ColliculusError(f"{file} holds values that are not finite: remove NaN and infinity")
+                    arrays[modality] = as_float32(file, array if clip.row is None else array[clip.row])
         return arrays
 
     @property

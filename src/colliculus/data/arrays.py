@@ -10,16 +10,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.data.array_files import ArrayReader, check_numbers, open_array
+from colliculus.data.array_files import ArrayReader, as_float32, check_numbers, open_array
 from colliculus.data.assemble import assemble
+from colliculus.data.chunks import chunks
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.files import dataset_root, split_folders, visible
 from colliculus.data.loading import ArraySplit
 from colliculus.data.splits import stratified_holdout
 from colliculus.data.transforms.standardise import channel_statistics
 from colliculus.types import ColliculusError, DataSpec
-
-_CHUNK = 256  # samples looked at together, so that memory-mapped arrays never lie in memory as a whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +95,10 @@ class _Stored:
 
 
 def _open(folder: Path, root: Path) -> _Stored:
-    found = {path.stem: open_array(path) for path in visible(folder, root) if path.suffix == ".npy"}
+    files = visible(folder, root)
+    if archives := [path for path in files if path.suffix == ".npz"]:
+        raise ColliculusError(f"{archives[0]} is an archive: save each of its arrays as {folder / '<modality>.npy'}")
+    found = {path.stem: open_array(path) for path in files if path.suffix == ".npy"}
     if "label" not in found:
         raise ColliculusError(
             f"{folder / 'label.npy'} is missing: write there the class of each sample, a whole number"
@@ -138,9 +140,8 @@ def _check_modality(path: Path, array: NDArray[np.generic]) -> None:
         raise ColliculusError(
             f"{path} has the shape {array.shape}: write (n, C, H, W), or (n, T, C, H, W) for a sequence"
         )
-    for start in range(0, len(array), _CHUNK) if array.dtype.kind == "f" else ():
-        if not np.isfinite(array[start : start + _CHUNK]).all():
-            raise ColliculusError(f"{path} holds values that are not finite: remove NaN and infinity")
+    for chunk in chunks(array) if array.dtype.kind == "f" else ():
+        as_float32(path, chunk)
 
 
 def _check_fits(part: _Stored, train: _Stored, values: NDArray[np.int64]) -> None:

@@ -66,6 +66,8 @@ class AVDigits:
     def __post_init__(self) -> None:
         if self.size < 1 or self.fold < 0 or self.seed < 0:
             raise ColliculusError("`size` must be at least 1, `fold` and `seed` at least 0")
+        if not 0 < self.validation_fraction < 1:
+            raise ColliculusError("`validation_fraction` must lie between 0 and 1")
 
     @property
     def protocol_name(self) -> str:

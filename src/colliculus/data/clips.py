@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -97,27 +98,26 @@ class MediaReader:
         return _suffix(path) in self.suffixes
 
     def group(self, files: Sequence[Path]) -> dict[str, Clip]:
-        """Files of one stem are one clip, named by the stem: at most one sound and one image or video.
+        """Files of one stem in one folder are one clip, named by the stem: at most one sound and one image or video.
 
-        Where several folders hold clips of one stem, each folder's is a clip of its own and named by its path.
+        A sound and a picture of one stem from two folders are one clip where one of these folders gives sounds alone
+        and the other pictures alone (sounds/7.wav, pictures/7.jpg). Clips that share a stem are named by their paths.
 
         Raises:
             ColliculusError: a file is of unknown kind, or a folder holds two sounds or two pictures of one stem.
         """
-        stems: dict[str, list[Path]] = {}
+        members: dict[Path, dict[bool, Path]] = {}  # by path without suffix: the sound (True) and the picture (False)
         for file in dict.fromkeys(files):
             if not self.knows(file):
                 raise ColliculusError(
                     f"{file} is of a kind that is not read here: give {', '.join(sorted(self.suffixes))}"
                 )
-            stems.setdefault(file.stem, []).append(file)
-        clips: dict[str, Clip] = {}
-        for stem, members in stems.items():
-            if _rivals(members) is None:
-                clips[stem] = Clip(tuple(members))
-            else:
-                clips |= _by_folder(stem, members)
-        return clips
+            own = members.setdefault(file.with_suffix(""), {})
+            if (rival := own.setdefault(_suffix(file) in AUDIO_SUFFIXES, file)) != file:
+                raise ColliculusError(
+                    f"{rival} and {file} would both be part of the clip {file.stem!r}: keep one of them"
+                )
+        return _named(members)
 
     def read(self, clip: Clip) -> dict[str, NDArray[np.float32]]:
         """The arrays of one clip; sound comes from its sound file, or else from its video.
@@ -143,27 +143,20 @@ def _suffix(path: Path) -> str:
     return path.suffix.lower()
 
 
-def _rivals(files: Iterable[Path]) -> tuple[Path, Path] | None:
-    """Two files that would both be the sound, or both the picture, of one clip."""
-    seen: dict[bool, Path] = {}
-    for file in files:
-        is_sound = _suffix(file) in AUDIO_SUFFIXES
-        if is_sound in seen:
-            return seen[is_sound], file
-        seen[is_sound] = file
-    return None
-
-
-def _by_folder(stem: str, files: Iterable[Path]) -> dict[str, Clip]:
-    folders: dict[Path, list[Path]] = {}
-    for file in files:
-        folders.setdefault(file.parent, []).append(file)
-    for members in folders.values():
-        if rivals := _rivals(members):
-            raise ColliculusError(
-                f"{rivals[0]} and {rivals[1]} would both be part of the clip {stem!r}: keep one of them"
-            )
-    return {str(folder / stem): Clip(tuple(members)) for folder, members in folders.items()}
+def _named(members: Mapping[Path, Mapping[bool, Path]]) -> dict[str, Clip]:
+    """The clips that `group` tells of, from the sound and picture of each folder and stem."""
+    kinds: defaultdict[Path, set[bool]] = defaultdict(set)
+    namesakes: defaultdict[str, list[Path]] = defaultdict(list)
+    for place, files in members.items():
+        kinds[place.parent].update(files)
+        namesakes[place.name].append(place)
+    clips: dict[str, Clip] = {}
+    for stem, places in namesakes.items():
+        if len(places) == 1 or [kinds[place.parent] for place in places] in ([{True}, {False}], [{False}, {True}]):
+            clips[stem] = Clip(tuple(file for place in places for file in members[place].values()))
+        else:
+            clips |= {str(place): Clip(tuple(members[place].values())) for place in places}
+    return clips
 
 
 def _source(files: Iterable[Path], own: frozenset[str], track: str) -> Path | None:

@@ -88,6 +88,10 @@ class Clip:
 class ClipReader(Protocol):
     """From a user's own files to the raw (not standardised) arrays of one sample."""
 
+    def knows(self, path: Path) -> bool:
+        """Whether `path` is, by its suffix, of a kind that is read; others in a folder are passed over."""
+        ...
+
     def group(self, files: Sequence[Path]) -> dict[str, Clip]:
         """The clips that `files` hold, by name; `ColliculusError` for a file of unknown kind."""
         ...

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.data.chunks import chunks
 from colliculus.types import DataSpec
-
-_CHUNK = 256  # rows hashed at once, so that a memory-mapped array never lies in memory as a whole
 
 
 def fingerprint(spec: DataSpec, parts: Mapping[str, NDArray[np.generic]]) -> str:
@@ -34,6 +33,6 @@ def fingerprint(spec: DataSpec, parts: Mapping[str, NDArray[np.generic]]) -> str
     for name in sorted(parts):
         array = parts[name]
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        for start in range(0, len(array), _CHUNK):
-            digest.update(np.ascontiguousarray(array[start : start + _CHUNK]).data)
+        for chunk in chunks(array):
+            digest.update(np.ascontiguousarray(chunk).data)
     return digest.hexdigest()[:16]

@@ -29,8 +29,9 @@ class Folder:
 
     A clip is a video, or a sound file and an image or video of the same stem. Without folders `train` and `test`, a
     part of each class becomes the test; without a folder `validation`, a part of train becomes the validation part. A
-    modality that no clip of train holds is left out; a clip that lacks a modality the others hold gets its training
-    mean (zeros, once standardised), as in prediction. Everything is decoded once and kept in memory.
+    modality that no clip of train holds is left out. A clip that lacks a modality the others hold is trained and
+    evaluated with the training mean in its place (zeros, once standardised); `colliculus predict` instead leaves the
+    modality out. Everything is decoded once and kept in memory.
 
     Raises:
         ColliculusError: a setting is out of range.

@@ -116,7 +116,6 @@ def epoch_batches(
     drop_incomplete: bool = False,
     rank: int = 0,
     world_size: int = 1,
-    first_batch: int = 0,
 ) -> Iterator[Batch]:
     """The batches one rank sees in one epoch; over all ranks every sample comes exactly once.
 
@@ -129,7 +128,6 @@ def epoch_batches(
         drop_incomplete: as in `num_batches`.
         rank: this process; it gets every `world_size`-th sample of each batch, beginning with its own number.
         world_size: number of processes.
-        first_batch: number of the first batch to give: a resumed epoch skips the ones it has seen.
 
     Yields:
         Batches, as many on every rank.
@@ -140,5 +138,5 @@ def epoch_batches(
     count = num_batches(len(split), batch_size=batch_size, drop_incomplete=drop_incomplete, world_size=world_size)
     order = np.random.default_rng([seed, epoch]).permutation(len(split)) if shuffle else np.arange(len(split))
     kept = order[: count * batch_size] if drop_incomplete else order
-    for indices in np.array_split(kept, count)[first_batch:]:
+    for indices in np.array_split(kept, count):
         yield split.batch(indices[rank::world_size], epoch=epoch)

@@ -23,13 +23,13 @@ def stratified_holdout(
             sample is held out and at least one kept; a class of one sample is kept.
         seed: decides which samples are held out.
         groups: (n,) speakers, recordings, ...: each group lies wholly on one side, and the shares of the classes are
-            met as nearly as whole groups allow.
+            met as nearly as whole groups allow, at least one group being held out.
 
     Returns:
-        Rows kept and rows held out, both ascending; together they are every row once.
+        Rows kept and rows held out, both ascending; together they are every row once, and every class is kept in part.
 
     Raises:
-        ColliculusError: `fraction` is not between 0 and 1, or nothing could be held out.
+        ColliculusError: `fraction` is not between 0 and 1, or nothing can be held out without losing a class.
 
     Example:
         >>> kept, held = stratified_holdout(np.array([0, 0, 0, 0, 1, 1, 1, 1]), fraction=0.25, seed=0)
@@ -41,9 +41,13 @@ def stratified_holdout(
     rng = np.random.default_rng(seed)
     strata = np.unique(labels, return_inverse=True)[1].reshape(-1)
     held = _hold_samples(strata, fraction, rng) if groups is None else _hold_groups(strata, groups, fraction, rng)
+    if not held.any() and groups is None:
+        raise ColliculusError("nothing can be held out: at least one class must have two samples")
     if not held.any():
-        what = "samples of one class" if groups is None else "groups"
-        raise ColliculusError(f"no validation part can be held out: at least two {what} are needed")
+        raise ColliculusError(
+            "no group can be held out, for each holds all samples of a class: spread the classes over more groups in"
+            " `group.npy`, or give a folder `validation`"
+        )
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
@@ -59,7 +63,10 @@ def _hold_samples(strata: NDArray[np.int64], fraction: float, rng: np.random.Gen
 def _hold_groups(
     strata: NDArray[np.int64], groups: NDArray[np.generic], fraction: float, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Greedy: groups in random order, largest first, are held out while that brings the class counts nearer the aim."""
+    """Greedy: groups in random order, largest first, are held out while that brings the class counts nearer the aim.
+
+    Where every group is larger than the share, the smallest is the nearest to it. No class loses all its samples.
+    """
     names, group = np.unique(groups, return_inverse=True)
     group = group.reshape(-1)
     counts = np.zeros((len(names), strata.max(initial=-1) + 1))
@@ -75,6 +82,6 @@ def _hold_groups(
         if nearer and (after < total).all():
             chosen.append(int(candidate))
             taken = after
-    if not chosen and len(names) > 1:  # every group is larger than the share: the smallest is the nearest to it
-        chosen = [int(order[-1])]
+    if not chosen:
+        chosen = [candidate for candidate in order[::-1].tolist() if (counts[candidate] < total).all()][:1]
     return np.isin(group, chosen)

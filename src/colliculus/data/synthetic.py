@@ -163,21 +163,29 @@ class Synthetic:
 
         Returns:
             The files, named by number and class: 000-disc-tone.wav, 000-disc-tone.gif, ...
+
+        Raises:
+            ColliculusError: the folder or a file cannot be written.
         """
-        folder.mkdir(parents=True, exist_ok=True)
         clips, names = self._make(_PARTS.index("test")), self.spec.names
-        written: list[Path] = []
-        for number, (waveform, picture) in enumerate(
-            zip(clips.waveforms[:count], clips.arrays["visual"], strict=False)
-        ):
-            stem = f"{number:03d}-{names[clips.labels[number]]}"
-            written += [folder / f"{stem}.wav", folder / f"{stem}.{'gif' if self._moves else 'png'}"]
-            write_wav(written[-2], waveform, rate_hz=_RATE_HZ)
-            if self._moves:
-                write_gif(written[-1], picture[:, 0], rate_hz=_RATE_HZ // _STEP_SAMPLES)
-            else:
-                write_png(written[-1], picture[0])
-        return written
+        stems = [folder / f"{number:03d}-{names[k]}" for number, k in enumerate(clips.labels[:count])]
+        made = zip(stems, clips.waveforms, clips.arrays["visual"], strict=False)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return [file for clip in made for file in self._write(*clip)]
+        except OSError as error:
+            raise ColliculusError(
+                f"{folder} cannot be written ({error.strerror}): free space or choose another folder"
+            ) from error
+
+    def _write(self, stem: Path, waveform: NDArray[np.int16], picture: NDArray[np.uint8]) -> tuple[Path, Path]:
+        sound, sight = stem.with_suffix(".wav"), stem.with_suffix(".gif" if self._moves else ".png")
+        write_wav(sound, waveform, rate_hz=_RATE_HZ)
+        if self._moves:
+            write_gif(sight, picture[:, 0], rate_hz=_RATE_HZ // _STEP_SAMPLES)
+        else:
+            write_png(sight, picture[0])
+        return sound, sight
 
     @property
     def _moves(self) -> bool:

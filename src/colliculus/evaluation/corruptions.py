@@ -13,6 +13,9 @@ from torch import Tensor
 
 from colliculus.types import ColliculusError
 
+MOST_DB = 200
+"""Beyond this ratio of powers float32 sees either the signal or the noise alone."""
+
 
 @dataclass(frozen=True)
 class GaussianNoise:
@@ -26,6 +29,9 @@ class GaussianNoise:
         snr_db: signal-to-noise ratio of each modality that gets noise, in decibels; the others stay clean.
         seed: which noise is drawn, at least 0.
 
+    Raises:
+        ColliculusError: a ratio or the seed is out of range.
+
     Example:
         >>> inputs = {"audio": torch.ones(2, 1, 4, 4), "visual": torch.ones(2, 3, 4, 4)}
         >>> noisy = GaussianNoise({"audio": -10.0})(inputs, np.array([7, 8]))
@@ -37,6 +43,9 @@ class GaussianNoise:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for modality, snr_db in self.snr_db.items():
+            if not abs(snr_db) <= MOST_DB:
+                raise ColliculusError(f"the SNR of {modality} is {snr_db} dB: choose one within {MOST_DB} dB of 0")
         if self.seed < 0:
             raise ColliculusError(f"the seed of the noise is {self.seed}: choose one that is at least 0")
 

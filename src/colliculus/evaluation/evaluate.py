@@ -41,7 +41,8 @@ def evaluate(
         missing: modalities to withhold from the model.
 
     Raises:
-        ColliculusError: `missing` names an unknown modality or all of them, or the split is empty.
+        ColliculusError: `missing` names an unknown modality or all of them, the split is empty, or the model answers
+            with numbers that are not finite.
     """
     _check_missing(missing, model.modalities)
     num_classes = model.spec.num_classes
@@ -50,8 +51,13 @@ def evaluate(
         for rows in _shard(len(split), batch_size, collective):
             batch = split.batch(rows, epoch=0).to(device)
             inputs = batch.inputs if corruption is None else corruption(batch.inputs, rows)
-            output = model({m: x for m, x in inputs.items() if m not in missing})
-            predictions = output.logits.argmax(dim=1)
+            logits = model({m: x for m, x in inputs.items() if m not in missing}).logits
+            if not logits.isfinite().all():
+                raise ColliculusError(
+                    "the model answers with numbers that are not finite, its training diverged: lower the learning "
+                    "rate or set a clip_norm"
+                )
+            predictions = logits.argmax(dim=1)
             counts += confusion_matrix(batch.labels.cpu().numpy(), predictions.cpu().numpy(), num_classes)
     total = collective.sum(torch.from_numpy(counts).to(device))
     return Metrics.from_confusion(total.cpu().numpy(), model.spec.names)

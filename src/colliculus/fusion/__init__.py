@@ -5,7 +5,6 @@ from __future__ import annotations
 from colliculus.fusion.concat import Concat
 from colliculus.fusion.cross_modal import (
     REFERENCE,
-    REVIVED,
     CrossModalArithmetic,
     CrossModalAttention,
     CrossModalResidual,
@@ -15,7 +14,6 @@ from colliculus.fusion.sum import Sum
 
 __all__ = [
     "REFERENCE",
-    "REVIVED",
     "Concat",
     "CrossModalArithmetic",
     "CrossModalAttention",

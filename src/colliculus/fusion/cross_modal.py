@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Literal
 
 import torch
@@ -13,7 +14,7 @@ from colliculus.fusion.concat import Concat
 from colliculus.fusion.sum import Sum
 from colliculus.layers import Axis, NeuronFactory, OverSteps, OverTokens, SpikingAttention, SpikingMLP, stepwise
 from colliculus.neurons import LIF, NeuronSettings
-from colliculus.types import Fused
+from colliculus.types import ColliculusError, Fused
 
 Branches = Literal["spatial", "temporal", "spatiotemporal"]
 Combination = Literal["product", "union"]
@@ -22,26 +23,34 @@ Grid = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class CrossModalArithmetic:
-    """Where the released program and ours differ inside the cross-modal path."""
+    """What the cross-modal path computes, where ours (the defaults) and the released program (`REFERENCE`) differ.
 
-    scale: float
-    """Constant factor of the attention scores."""
-    normalise: bool
+    Raises:
+        ColliculusError: a setting is out of range.
+    """
+
+    scale: float = 0.25
+    """Constant factor of the attention's scores."""
+    threshold: float = 0.5
+    """Of the attention's neurons, the last one of each branch excepted."""
+    normalise: bool = True
     """BatchNorm before the neurons of the attention and of the semantic branch."""
-    combination: Combination
-    """How the spatial and the temporal branch meet: "product" S*M, "union" (1 + S)(1 + M) - 1."""
-    threshold: float
-    """Of the neurons inside the attention, the last one excepted."""
-    swap: bool
+    combination: Combination = "union"
+    """How the spatial branch S and the temporal branch M meet: "product" S M, "union" (1 + S)(1 + M) - 1."""
+    swap: bool = True
     """Put steps before heads when temporal attention is merged."""
-    dropout: float
+    dropout: float = 0.5
     """Share of training samples whose residual is left out, drawn anew for each modality."""
 
+    def __post_init__(self) -> None:
+        if not (0 < self.scale < inf and 0 < self.threshold < inf):
+            raise ColliculusError("`scale` and `threshold` of the cross-modal arithmetic must be positive")
+        if not 0 <= self.dropout < 1:
+            raise ColliculusError(f"`dropout` of the residual is {self.dropout}: choose at least 0 and below 1")
 
-REFERENCE = CrossModalArithmetic(
-    scale=0.25, normalise=False, combination="product", threshold=1.0, swap=False, dropout=0.0
-)
-REVIVED = CrossModalArithmetic(scale=0.25, normalise=True, combination="union", threshold=0.5, swap=True, dropout=0.5)
+
+REFERENCE = CrossModalArithmetic(threshold=1.0, normalise=False, combination="product", swap=False, dropout=0.0)
+"""The arithmetic of the released program."""
 
 
 def nearest_tokens(target: Grid, source: Grid) -> Tensor:
@@ -86,7 +95,7 @@ class CrossModalAttention(nn.Module):
         grids: tuple[Grid, Grid],
         branches: Branches = "spatiotemporal",
         neuron: NeuronSettings = NeuronSettings(),
-        arithmetic: CrossModalArithmetic = REVIVED,
+        arithmetic: CrossModalArithmetic = CrossModalArithmetic(),
     ) -> None:
         super().__init__()
 
@@ -157,7 +166,7 @@ class CrossModalResidual(nn.Module):
         alignment: pass r through a `SemanticBranch` of each modality.
         join: joins the streams at the end.
         neuron: makes the neurons.
-        arithmetic: `REFERENCE` or `REVIVED`.
+        arithmetic: what the path computes.
     """
 
     def __init__(

@@ -97,8 +97,8 @@ class SpikingAttention(nn.Module):
         normalise: bool = False,
     ) -> None:
         super().__init__()
-        if dim % heads:
-            raise ColliculusError(f"the width {dim} cannot be cut into {heads} heads: choose a multiple of {heads}")
+        if heads < 1 or dim % heads:
+            raise ColliculusError(f"`heads` is {heads}, and a width of {dim} cannot be cut into that many equal parts")
         self.heads = heads
         self.axis = axis
         self.scale = scale

@@ -28,18 +28,18 @@ def resample(x: Tensor, steps: int, mode: Resampling) -> Tensor:
     Args:
         x: the sequence.
         steps: wanted length.
-        mode: "nearest" repeats or skips steps (spikes stay spikes); "linear" interpolates, ends included.
+        mode: "nearest" takes the step at the middle of each new one (spikes stay spikes); "linear" interpolates there.
 
     Example:
         >>> resample(torch.tensor([0.0, 1.0]), 4, "nearest")
         tensor([0., 0., 1., 1.])
-        >>> resample(torch.tensor([0.0, 1.0]), 3, "linear")
-        tensor([0.0000, 0.5000, 1.0000])
+        >>> resample(torch.tensor([0.0, 1.0, 2.0, 3.0]), 2, "linear")
+        tensor([0.5000, 2.5000])
     """
     length = x.shape[0]
     if length == steps:
         return x
     if mode == "nearest":
-        return x[torch.arange(steps, device=x.device) * length // steps]
+        return x[(2 * torch.arange(steps, device=x.device) + 1) * length // (2 * steps)]
     flat = x.reshape(1, length, -1).transpose(1, 2)
-    return functional.interpolate(flat, steps, mode="linear", align_corners=True)[0].T.reshape(steps, *x.shape[1:])
+    return functional.interpolate(flat, steps, mode="linear")[0].T.reshape(steps, *x.shape[1:])

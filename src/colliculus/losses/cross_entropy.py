@@ -20,11 +20,11 @@ class CrossEntropy:
     Example:
         >>> import torch
         >>> logits = torch.zeros(2, 4)
-        >>> CrossEntropy()(Output(logits, logits[None], {}), torch.tensor([0, 1]))  # log 4
+        >>> CrossEntropy(0.1)(Output(logits, logits[None], {}), torch.tensor([0, 1]))  # log 4
         tensor(1.3863)
     """
 
-    label_smoothing: float = 0.1
+    label_smoothing: float
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of logits (B, K) against labels (B,)."""

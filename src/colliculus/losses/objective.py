@@ -20,7 +20,7 @@ class Objective:
         >>> import torch
         >>> from colliculus.losses import CrossEntropy
         >>> logits = torch.zeros(2, 4)
-        >>> Objective({"task": CrossEntropy()})(Output(logits, logits[None], {}), torch.tensor([0, 1]))
+        >>> Objective({"task": CrossEntropy(0.1)})(Output(logits, logits[None], {}), torch.tensor([0, 1]))
         {'task': tensor(1.3863)}
     """
 

@@ -38,16 +38,16 @@ class SemanticAlignment:
     """`semantic_alignment` of the residuals averaged over time, in float32.
 
     For M > 2 it is the mean over the pairs in declared order: of two modalities the one declared first asks, as audio
-    asks visual in the reference.
+    asks visual in the reference. Where fewer than two modalities were given there is nothing to align: 0.
 
     Args:
         temperature: 0.07 on CREMA-D.
     """
 
-    temperature: float = 0.07
+    temperature: float
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of residuals (T, B, D) against labels (B,)."""
         semantics = [residual.float().mean(0) for residual in output.residual.values()]
         terms = [semantic_alignment(a, b, labels, self.temperature) for a, b in combinations(semantics, 2)]
-        return torch.stack(terms).mean()
+        return torch.stack(terms).mean() if terms else output.logits.new_zeros((), dtype=torch.float32)

@@ -45,5 +45,4 @@ class LateFusion(SpikingTransformer):
             },
             fusion=join,
             head=readout,
-            time_steps=self.time_steps,
         )

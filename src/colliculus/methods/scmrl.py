@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import ClassVar
 
-from colliculus.fusion import REFERENCE, REVIVED, CrossModalResidual
+from colliculus.fusion import REFERENCE, CrossModalArithmetic, CrossModalResidual
 from colliculus.fusion.cross_modal import Branches
 from colliculus.losses import Objective, SemanticAlignment
 from colliculus.methods.spiking_transformer import Join, SpikingTransformer
@@ -47,8 +48,15 @@ class SCMRL(SpikingTransformer):
     """Temperature of the alignment."""
     fusion: Join = "sum"
     """How the streams are joined at the end."""
+    arithmetic: CrossModalArithmetic = CrossModalArithmetic()
+    """What the cross-modal path computes."""
     reference: bool = False
-    """The released program's arithmetic in the cross-modal path, silent start included."""
+    """The released program's arithmetic in place of `arithmetic`, silent start included."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.temperature < inf or not isfinite(self.alpha):
+            raise ColliculusError("`temperature` must be positive and `alpha` a number")
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.
@@ -69,7 +77,7 @@ class SCMRL(SpikingTransformer):
             alignment=self.alignment,
             join=join,
             neuron=self.neuron,
-            arithmetic=REFERENCE if self.reference else REVIVED,
+            arithmetic=REFERENCE if self.reference else self.arithmetic,
         )
         return MultimodalSNN(
             spec,
@@ -77,7 +85,6 @@ class SCMRL(SpikingTransformer):
             encoders=encoders,
             fusion=exchange,
             head=readout,
-            time_steps=self.time_steps,
         )
 
     def objective(self) -> Objective:

@@ -18,17 +18,21 @@ from colliculus.losses import CrossEntropy, Objective
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator, NoModulation
 from colliculus.neurons import NeuronSettings
-from colliculus.types import DataSpec
+from colliculus.types import ColliculusError, DataSpec
 
 Join = Literal["sum", "concat"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpikingTransformer(ABC):
-    """Settings of a method whose modalities become spiking tokens (T, B, D, N)."""
+    """Settings of a method whose modalities become spiking tokens (T, B, D, N).
+
+    Raises:
+        ColliculusError: a setting is out of range.
+    """
 
     dim: int = 256
-    """D, width of a token; a multiple of 8 (deep encoder) and of the heads."""
+    """D, width of a token; a multiple of 8 (2 with the shallow encoder) and of the heads."""
     time_steps: int = 4
     """T."""
     encoder: Depth = "deep"
@@ -40,6 +44,15 @@ class SpikingTransformer(ABC):
     label_smoothing: float = 0.1
     """Label smoothing of the cross-entropy."""
     neuron: NeuronSettings = field(default_factory=NeuronSettings)
+
+    def __post_init__(self) -> None:
+        multiple = 8 if self.encoder == "deep" else 2
+        if self.dim < 1 or self.dim % multiple:
+            raise ColliculusError(f"`dim` is {self.dim}: the {self.encoder} encoder needs a multiple of {multiple}")
+        if self.time_steps < 1:
+            raise ColliculusError(f"`time_steps` is {self.time_steps}: choose at least 1")
+        if not 0 <= self.label_smoothing < 1:
+            raise ColliculusError(f"`label_smoothing` is {self.label_smoothing}: choose at least 0 and below 1")
 
     @abstractmethod
     def model(self, spec: DataSpec) -> MultimodalSNN:

@@ -52,5 +52,4 @@ class Unimodal(SpikingTransformer):
             encoders={self.modality: nn.Sequential(self.patch_splitting(spec, self.modality), block)},
             fusion=Sum(),
             head=LinearReadout(self.dim, spec.num_classes),
-            time_steps=self.time_steps,
         )

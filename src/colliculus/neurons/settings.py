@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from colliculus.neurons.lif import LIF, Reset, SpikingNeuron
 from colliculus.neurons.plif import PLIF
@@ -38,9 +39,9 @@ class NeuronSettings:
     """Shape that stands in for the spike's derivative."""
 
     def __post_init__(self) -> None:
-        if not self.tau > 1:
+        if not 1 < self.tau < inf:
             raise ColliculusError(f"tau must be above 1 step, not {self.tau}")
-        if not self.threshold > 0:
+        if not 0 < self.threshold < inf:
             raise ColliculusError(f"threshold must be positive, not {self.threshold}")
 
     def __call__(self) -> SpikingNeuron:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -84,8 +84,6 @@ SURROGATES: dict[SurrogateName, type[Sigmoid | ATan | Triangle | Rectangle]] = {
 
 class _Spike(torch.autograd.Function):
     """Heaviside step forward, surrogate derivative backward."""
-
-    generate_vmap_rule: ClassVar[bool] = True
 
     @staticmethod
     def forward(x: Tensor, surrogate: Surrogate) -> Tensor:

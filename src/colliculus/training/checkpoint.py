@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ from torch import Tensor
 
 from colliculus.training.atomic import TEMPORARY, write_atomic
 from colliculus.training.document import Document, flat
-from colliculus.training.run import RUN_FILE, Run, read_document, to_document
+from colliculus.training.run import CURVES_FOLDER, HEALTH_FILE, RUN_FILE, Run, read_document, to_document
 from colliculus.types import ColliculusError
 
 STATE_FILE = "last/state.pt"
 
-_MAY_DIFFER = ("version", "normalisation.", "experiment.train.device")
-"""Keys of run.yaml that do not make another run: the data's fingerprint speaks for the normalisation."""
+STARTED = {RUN_FILE, HEALTH_FILE, CURVES_FOLDER, "last"}
+"""What a run folder may hold before its first epoch is kept."""
+
+_MAY_DIFFER = ("version", "normalisation.", "experiment.train.device", "experiment.data.root")
+"""Keys of run.yaml that do not make another run: the fingerprint speaks for the data, wherever they lie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,8 @@ def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> Sta
     """Check that `run` may train in `folder` and find where it stands; nothing is written.
 
     Args:
-        folder: an empty or absent folder, or with `resume` one that this very run was started in.
+        folder: absent, empty, or left by a run before its first epoch ended; or with `resume` one that this very run
+            was started in.
         run: what is to be trained.
         world_size: number of processes.
         resume: go on where the folder stands.
@@ -93,8 +98,10 @@ def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> Sta
     present = (
         [entry.name for entry in folder.iterdir() if not entry.name.endswith(TEMPORARY)] if folder.exists() else []
     )
-    if not present:
+    if not present or _not_begun(present, folder):
         return None
+    if RUN_FILE not in present:
+        raise ColliculusError(f"{folder} holds files that are no run: choose another --out")
     if not resume:
         raise ColliculusError(f"{folder} is not empty: add --resume to go on with its run, or choose another --out")
     _check_same(folder, read_document(folder), to_document(run))
@@ -103,6 +110,11 @@ def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> Sta
         _check_same(folder / STATE_FILE, state.run, to_document(run))
         _check_world_size(folder, state.world_size, world_size)
     return state
+
+
+def _not_begun(present: Sequence[str], folder: Path) -> bool:
+    """Whether a run was started there and did not finish an epoch: nothing is lost by starting over."""
+    return set(present) <= STARTED and not (folder / STATE_FILE).exists()
 
 
 def _check_world_size(folder: Path, before: int, now: int) -> None:

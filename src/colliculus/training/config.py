@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from colliculus.data.dataset import DataSettings
@@ -73,11 +74,13 @@ class TrainSettings:
         positive = {"epochs": self.epochs, "batch_size": self.batch_size, "learning_rate": self.learning_rate}
         optional = {"clip_norm": self.clip_norm} if self.clip_norm is not None else {}
         for name, value in (positive | optional).items():
-            if not value > 0:
+            if not 0 < value < inf:
                 raise ColliculusError(f"train.{name} is {value}: give a positive number")
         for name in ("warmup_epochs", "warmup_learning_rate", "final_learning_rate", "weight_decay", "seed"):
-            if not (value := getattr(self, name)) >= 0:
+            if not 0 <= (value := getattr(self, name)) < inf:
                 raise ColliculusError(f"train.{name} is {value}: give zero or a positive number")
+        if self.seed >= 2**63:
+            raise ColliculusError(f"train.seed is {self.seed}: give a number below 2**63")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ColliculusError(f"train.ema_decay is {self.ema_decay}: give a number between 0 and 1, such as 0.999")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import is_dataclass
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import cattrs
@@ -21,7 +22,7 @@ SettingsT = TypeVar("SettingsT")
 
 
 def to_plain(settings: object) -> Document:
-    """The fields of a settings dataclass as plain values; paths become strings and tuples lists.
+    """The fields of a settings dataclass as plain values; paths become absolute strings and tuples lists.
 
     Example:
         >>> to_plain(TrainSettings(epochs=3))["epochs"]
@@ -110,6 +111,7 @@ def _named(plain: object, table: Mapping[str, type[Any]], what: str) -> Any:
 
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, unstruct_collection_overrides={tuple: list})
+    converter.register_unstructure_hook(Path, lambda path: str(path.absolute()))  # a run is used from anywhere
     for kind in (int, float, str, bool):
         converter.register_structure_hook(kind, _exactly)
     return converter

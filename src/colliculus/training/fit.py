@@ -15,7 +15,7 @@ from rich.console import Console
 from colliculus.data.dataset import Dataset
 from colliculus.data.loading import num_batches
 from colliculus.runtime import Runtime
-from colliculus.training.checkpoint import open_folder, write_state
+from colliculus.training.checkpoint import open_folder, read_state, write_state
 from colliculus.training.config import Experiment
 from colliculus.training.health import report_end, report_start
 from colliculus.training.learner import Learner
@@ -63,8 +63,10 @@ def fit(
     run = Run.of(preset, experiment, dataset)
     state = open_folder(folder, run, world_size=runtime.world_size, resume=resume)
     if (result := read_result(folder)) is not None:
-        console.print(f"{folder} is finished: nothing is left to resume", highlight=False)
+        console.print(f"{folder} is finished: nothing is left to resume", highlight=False, markup=False)
         return result
+    if resume and state is None:
+        console.print(f"nothing to resume in {folder}: the training starts", highlight=False, markup=False)
     runtime.barrier()  # nobody writes before everybody has looked
     learner = Learner(run, runtime, state)
     with _interruptible(folder, learner):
@@ -129,8 +131,9 @@ def _interruptible(folder: Path, learner: Learner) -> Generator[None]:
         with _sigterm_as_interrupt():
             yield
     except KeyboardInterrupt as interrupt:
+        kept = read_state(folder)
         raise TrainingInterrupted(
-            f"interrupted: {folder} holds {len(learner.history)} of {learner.settings.epochs} epochs, "
+            f"interrupted: {folder} holds {len(kept.history) if kept else 0} of {learner.settings.epochs} epochs, "
             "add --resume to the same command to go on"
         ) from interrupt
 

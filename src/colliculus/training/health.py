@@ -16,8 +16,7 @@ from colliculus.data.loading import epoch_batches
 from colliculus.evaluation.spike_health import HEALTHY_RATE, SpikeHealth, measure_spike_health
 from colliculus.training.atomic import write_atomic
 from colliculus.training.learner import Learner
-
-HEALTH_FILE = "spike_health.json"
+from colliculus.training.run import HEALTH_FILE
 
 
 def report_start(folder: Path, learner: Learner, split: Split, console: Console) -> None:
@@ -55,8 +54,16 @@ def health_table(health: SpikeHealth, title: str) -> Table:
 
 def _report(folder: Path, moment: str, health: SpikeHealth, console: Console) -> None:
     path = folder / HEALTH_FILE
-    known: dict[str, object] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    write_atomic(path, json.dumps({**known, moment: asdict(health)}, indent=1).encode())
+    write_atomic(path, json.dumps({**_measured_before(path), moment: asdict(health)}, indent=1).encode())
     console.print(health_table(health, f"spike health at the {moment} of training"))
     for sentence in health.warnings():
-        console.print(f"[yellow]warning:[/yellow] {sentence}", highlight=False)
+        console.print(f"warning: {sentence}", style="yellow", highlight=False, markup=False)
+
+
+def _measured_before(path: Path) -> dict[str, object]:
+    """What the file holds already; nothing when it is damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

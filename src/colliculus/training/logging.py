@@ -13,12 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from colliculus.training.atomic import write_atomic
+from colliculus.training.run import CURVES_FOLDER, METRICS_FILE
 from colliculus.training.step import EpochSums
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
-
-METRICS_FILE, CURVES_FOLDER = "metrics.csv", "tensorboard"
 
 Row = Mapping[str, float]
 """One epoch's figures by column name."""
@@ -68,7 +67,7 @@ class TrainingLog:
         )
         done, total = first_epoch * num_batches, num_epochs * num_batches
         self._task = self._bar.add_task("", total=total, completed=done, epoch="", figures="")
-        self._curves = _summary_writer(folder / CURVES_FOLDER, first_epoch) if recorded else None
+        self._curves = _summary_writer(folder / CURVES_FOLDER, first_epoch, console) if recorded else None
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -106,10 +105,11 @@ class TrainingLog:
             self._curves.flush()
 
 
-def _summary_writer(folder: Path, first_epoch: int) -> SummaryWriter | None:
+def _summary_writer(folder: Path, first_epoch: int, console: Console) -> SummaryWriter | None:
     """A writer that forgets points of epochs about to be trained again; None without tensorboard, which is an extra."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
+        console.print(f"tensorboard is not installed: the curves are in {METRICS_FILE} alone", highlight=False)
         return None
     return SummaryWriter(str(folder), purge_step=first_epoch + 1)

@@ -16,7 +16,6 @@ from colliculus.training.atomic import write_atomic
 from colliculus.training.learner import Learner
 from colliculus.training.logging import Row
 from colliculus.training.run import RESULT_FILE, package_version
-from colliculus.types import ColliculusError
 
 SELECTION = "highest validation accuracy, of equal epochs the last"
 """The last of equal epochs has been trained longest and at the lowest learning rate."""
@@ -53,7 +52,7 @@ def measure_result(learner: Learner, dataset: Dataset) -> Result:
         "test": _figures(learner, dataset.test),
         "samples_per_second": learner.samples_per_second,
         "world_size": runtime.world_size,
-        "device": device_name(runtime.device),
+        "device": runtime.device_name,
         "versions": {"colliculus": package_version(), "torch": torch.__version__, "python": platform.python_version()},
     }
 
@@ -63,26 +62,16 @@ def _figures(learner: Learner, split: Split) -> Result:
     return json.loads(json.dumps(asdict(learner.evaluate(split))))
 
 
-def device_name(device: torch.device) -> str:
-    """Name of the GPU, or cpu."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
 def write_result(folder: Path, result: Result) -> None:
     """Write `result.json`; that it is there says that the run is finished."""
     write_atomic(folder / RESULT_FILE, json.dumps(result, indent=1).encode())
 
 
 def read_result(folder: Path) -> Result | None:
-    """What a finished run found, None while it is not finished.
-
-    Raises:
-        ColliculusError: the file is damaged.
-    """
+    """What a finished run found; None while it is not finished, or when the file is damaged: it is measured anew."""
     path = folder / RESULT_FILE
-    if not path.exists():
-        return None
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ColliculusError(f"{path} is damaged: delete it and resume the run to write it anew") from error
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and {"validation", "test"} <= found.keys() else None

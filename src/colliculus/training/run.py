@@ -30,6 +30,7 @@ FORMAT = 1
 """Number of the layout of a run folder; a later layout gets a higher one."""
 
 RUN_FILE, MODEL_FILE, RESULT_FILE = "run.yaml", "model.safetensors", "result.json"
+METRICS_FILE, HEALTH_FILE, CURVES_FOLDER = "metrics.csv", "spike_health.json", "tensorboard"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,8 @@ def load_weights(model: nn.Module, path: Path) -> None:
         found = load(path.read_bytes())
     except OSError as error:
         raise ColliculusError(
-            f"{path} cannot be read ({error.strerror or error}): let the training reach its first epoch's end"
+            f"{path} cannot be read ({error.strerror or error}): a training writes it when its first epoch "
+            "ends; where it is lost, train again"
         ) from error
     except SafetensorError as error:
         raise ColliculusError(f"{path} is damaged, it is not safetensors: restore it or train again") from error

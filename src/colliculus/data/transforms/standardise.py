@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.data.chunks import chunks
 from colliculus.data.dataset import Normalisation
 from colliculus.types import ColliculusError
 
-_CHUNK = 256  # samples read at once
 _CONSTANT = 1e-6  # a channel that varies less than this carries nothing and is only centred
 
 
@@ -46,8 +46,8 @@ def _mean_and_std(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(C,) mean and deviation; chunks are merged by Chan's formula, which does not cancel as a sum of squares would."""
     count, mean, squares = 0, np.zeros(1), np.zeros(1)
-    for start in range(0, len(rows), _CHUNK):
-        values = np.asarray(array[rows[start : start + _CHUNK]], dtype=np.float64)
+    for chunk in chunks(rows):
+        values = np.asarray(array[chunk], dtype=np.float64)
         if not np.isfinite(values).all():
             raise ColliculusError(
                 f"the training part of {modality!r} holds values that are not finite: remove NaN and infinity"
