@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colliculus import SCMRL, ColliculusError, DataSpec, LateFusion, Unimodal
+from colliculus.fusion import CrossModalArithmetic
 from colliculus.heads import LinearReadout
+from colliculus.neurons import SpikingNeuron
 from colliculus.types import Fused
 
 SPEC = DataSpec(
@@ -96,6 +98,44 @@ def test_methods_refuse_data_they_cannot_use() -> None:
         SCMRL(dim=16, heads=4).model(one)
     with pytest.raises(ColliculusError, match="no modality 'visual': choose one of audio"):
         Unimodal(modality="visual", dim=16, heads=4).model(one)
+
+
+def test_a_name_that_pytorch_keeps_is_refused() -> None:
+    spec = DataSpec(channels={"values": 1, "audio": 1}, sizes={"values": (8, 8), "audio": (8, 8)}, num_classes=2)
+    with pytest.raises(ColliculusError, match="'values'"):
+        LateFusion(dim=16).model(spec)
+
+
+@pytest.mark.parametrize(
+    ("method", "change", "sentence"),
+    [
+        (LateFusion, {"dim": 4}, "multiple of 8"),
+        (LateFusion, {"dim": -32}, "multiple of 8"),
+        (LateFusion, {"dim": 3, "encoder": "shallow"}, "multiple of 2"),
+        (Unimodal, {"time_steps": 0}, "time_steps"),
+        (Unimodal, {"label_smoothing": 1.0}, "label_smoothing"),
+        (SCMRL, {"temperature": 0.0}, "temperature"),
+        (SCMRL, {"alpha": float("nan")}, "alpha"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(method, change, sentence) -> None:
+    with pytest.raises(ColliculusError, match=sentence):
+        method(**change)
+
+
+@pytest.mark.parametrize("change", [{"dropout": 1.0}, {"scale": 0.0}, {"threshold": float("inf")}])
+def test_an_arithmetic_out_of_range_is_refused(change) -> None:
+    with pytest.raises(ColliculusError, match=next(iter(change))):
+        CrossModalArithmetic(**change)
+
+
+def test_reference_takes_the_place_of_the_arithmetic() -> None:
+    def thresholds(method: SCMRL) -> set[float]:
+        return {m.threshold for m in method.model(SPEC).modules() if isinstance(m, SpikingNeuron)}
+
+    changed = CrossModalArithmetic(threshold=0.3)
+    assert thresholds(SCMRL(dim=16, heads=4, arithmetic=changed)) == {1.0, 0.3}
+    assert thresholds(SCMRL(dim=16, heads=4, arithmetic=changed, reference=True)) == {1.0}
 
 
 def test_readout_shares_by_hand() -> None:

@@ -36,6 +36,11 @@ def test_files_are_classified_as_the_same_samples_are(answer_json, run, clips):
         assert len(p["step_probabilities"]) == 2
 
 
+def test_a_folder_may_hold_other_files(answer_json, run, clips):
+    (clips[0].parent / "Thumbs.db").touch()
+    assert len(answer_json("predict", run, str(clips[0].parent), *CPU)["predictions"]) == 2
+
+
 def test_one_modality_may_be_missing_and_it_is_said(answer, answer_json, run, clips):
     sounds = [str(clip) for clip in clips if clip.suffix == ".wav"]
     assert [p["missing"] for p in answer_json("predict", run, *sounds, *CPU)["predictions"]] == [["visual"]] * 2

@@ -53,3 +53,9 @@ def test_the_inputs_and_the_other_modalities_are_left_alone():
 def test_a_negative_seed_is_an_error():
     with pytest.raises(ColliculusError, match="-1"):
         GaussianNoise({}, seed=-1)
+
+
+@pytest.mark.parametrize("snr_db", [float("nan"), float("inf"), -10000.0])
+def test_a_ratio_that_is_none_is_an_error(snr_db):
+    with pytest.raises(ColliculusError, match="SNR of audio"):
+        GaussianNoise({"audio": snr_db})

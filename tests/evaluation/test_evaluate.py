@@ -86,3 +86,11 @@ def test_a_missing_modality_is_withheld(model, split):
 def test_nonsense_cannot_be_missing(model, split, missing, sentence):
     with pytest.raises(ColliculusError, match=sentence):
         evaluate(model, split, batch_size=4, collective=Rank(), device=CPU, missing=missing)
+
+
+def test_a_model_that_diverged_has_no_figures(model, split):
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(float("nan"))
+    with pytest.raises(ColliculusError, match="not finite"):
+        evaluate(model, split, batch_size=4, collective=Rank(), device=CPU)

@@ -20,6 +20,9 @@ from colliculus.types import ColliculusError
         ("warmup_epochs", -1),
         ("weight_decay", -0.1),
         ("seed", -1),
+        ("seed", 2**63),
+        ("learning_rate", float("inf")),
+        ("final_learning_rate", float("nan")),
         ("ema_decay", 1.0),
     ],
 )

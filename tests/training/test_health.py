@@ -53,3 +53,9 @@ def test_measuring_changes_nothing_of_the_training(learner, dataset, tmp_path):
     assert torch.equal(torch.get_rng_state(), random)
     assert all(torch.equal(value, before[name]) for name, value in learner.model.state_dict().items())
     assert all(parameter.grad is None for parameter in learner.model.parameters())
+
+
+def test_a_damaged_file_is_written_anew(learner, dataset, tmp_path):
+    (tmp_path / "spike_health.json").write_text("{")
+    report_end(tmp_path, learner, dataset.validation, Console(quiet=True))
+    assert set(json.loads((tmp_path / "spike_health.json").read_text())) == {"end"}

@@ -29,7 +29,8 @@ class Options(Generic[SettingsT]):
     """Test a trained run.
 
     The data are the run's own; any of their settings can be overridden (--data.root, --data.protocol, ...):
-    `colliculus evaluate RUN --help` lists them. Example, noise as strong as the sound and no picture:
+    `colliculus evaluate RUN --help` lists them. The dataset is read as for training, so all its parts must be there.
+    Example, noise as strong as the sound and no picture:
     colliculus evaluate RUN --snr-db audio 0 --missing visual
     """
 
