@@ -3,7 +3,7 @@
     python benchmarks/revival.py --data-root FOLDER
 
 trains every variant (`--jobs` at once), skips what is done, and prints a table in Markdown: accuracy on the validation
-part (choices are not made on the test), clean, mean over noise, and with one modality missing, and the lowest firing
+part (not the test), clean, mean over noise, and with one modality missing, and the lowest firing
 rate of a layer before and after training.
 """
 
