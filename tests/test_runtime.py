@@ -53,6 +53,7 @@ def test_a_device_that_is_not_there_is_told(monkeypatch, gpus, name, world_size,
 def test_one_process_is_its_own_world():
     with Runtime.start(device="cpu") as runtime:
         assert (runtime.rank, runtime.world_size, runtime.is_main) == (0, 1, True)
+        assert runtime.device_name == "cpu"
         assert runtime.sum(torch.tensor([1, 2])).tolist() == [1, 2]
         assert runtime.main_first(lambda: "made once") == "made once"
         assert runtime.sample_weight(3) == 1.0

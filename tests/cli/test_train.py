@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
 from colliculus.training.learner import Learner
+from colliculus.training.run import read_run
 
 
 def test_overrides_reach_the_run_and_the_result_is_told(answer, tiny_flags, tmp_path):
@@ -37,6 +39,16 @@ def test_a_stopped_run_goes_on_with_its_own_settings(answer, tiny_flags, tmp_pat
 def test_a_resumed_run_does_not_take_other_settings(answer, run):
     _, err = answer("train", "s-cmrl-synthetic", "--out", run, "--resume", "--method.alpha", "9", code=2)
     assert "alpha" in err
+
+
+def test_a_run_of_another_preset_is_not_taken_for_this_one(answer, tiny_flags, run, tmp_path):
+    _, err = answer("train", "late-fusion-synthetic", "--out", run, "--resume", code=2)
+    assert "its preset is s-cmrl-synthetic and not late-fusion-synthetic" in err
+    shutil.copy(Path(run, "run.yaml"), tmp_path)  # a run that never finished an epoch: the named preset starts over
+    heads = tiny_flags.index("--method.heads")  # which late fusion has not
+    flags = tiny_flags[:heads] + tiny_flags[heads + 2 :]
+    answer("train", "late-fusion-synthetic", "--out", str(tmp_path), "--resume", *flags)
+    assert read_run(tmp_path).experiment.method.name == "late-fusion"
 
 
 @pytest.mark.parametrize(

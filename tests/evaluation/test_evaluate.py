@@ -58,7 +58,7 @@ def test_the_figures_are_those_of_a_plain_loop(model, split):
 @pytest.mark.parametrize("corruption", [None, GaussianNoise({"audio": 0.0, "visual": -5.0})], ids=["clean", "noisy"])
 def test_ranks_count_every_sample_once_and_agree_with_one_process(model, split, world_size, corruption):
     alone = evaluate(model, split, batch_size=5, collective=Rank(), device=CPU, corruption=corruption)
-    ranks = [Rank(rank, world_size, others=1) for rank in range(world_size)]
+    ranks = [Rank(rank, world_size, others=len(split)) for rank in range(world_size)]
     for rank in ranks:
         evaluate(model, split, batch_size=2, collective=rank, device=CPU, corruption=corruption)
     together = sum(rank.given[0] for rank in ranks)
@@ -88,9 +88,24 @@ def test_nonsense_cannot_be_missing(model, split, missing, sentence):
         evaluate(model, split, batch_size=4, collective=Rank(), device=CPU, missing=missing)
 
 
-def test_a_model_that_diverged_has_no_figures(model, split):
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_model_that_diverged_has_no_figures(model, split, bad):
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.fill_(float("nan"))
+        model.head.linear.weight.fill_(bad)
     with pytest.raises(ColliculusError, match="not finite"):
         evaluate(model, split, batch_size=4, collective=Rank(), device=CPU)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_one_answer_that_is_not_finite_is_told_on_every_rank(model, split, rank):
+    def spoil(inputs, rows):
+        first = torch.from_numpy(rows == 0).view(-1, 1, 1, 1)
+        return {m: x.masked_fill(first, torch.nan) for m, x in inputs.items()}
+
+    def ask(collective):
+        evaluate(Loudest(model.spec), split, batch_size=4, collective=collective, device=CPU, corruption=spoil)
+
+    other = Rank(1 - rank, 2, others=len(split))
+    ask(other)
+    with pytest.raises(ColliculusError, match="not finite"):
+        ask(Rank(rank, 2, others=other.given[0]))

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import torch
 
+from colliculus.training import fit as fit_module
+from colliculus.training.checkpoint import State
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
 from colliculus.types import ColliculusError
@@ -105,6 +107,35 @@ def test_an_interrupt_before_the_first_epoch_leaves_a_folder_that_starts_afresh(
     assert digits(tmp_path / "whole") == digits(tmp_path / "run")
 
 
+def test_an_interrupt_while_an_epoch_is_kept_counts_what_is_kept(train, tmp_path, monkeypatch):
+    write_state = fit_module.write_state
+
+    def interrupted(folder: Path, state: State) -> None:
+        if len(state.history) == 2:
+            raise KeyboardInterrupt
+        write_state(folder, state)
+
+    monkeypatch.setattr(fit_module, "write_state", interrupted)
+    with pytest.raises(TrainingInterrupted, match="holds 1 of 3"):
+        train(tmp_path / "run")
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[]"])
+def test_a_damaged_result_is_measured_again_on_resume(train, tmp_path, text):
+    result = train(tmp_path)
+    (tmp_path / "result.json").write_text(text)
+    again = train(tmp_path, resume=True)
+    assert again == result == json.loads((tmp_path / "result.json").read_text())
+
+
+def test_a_lost_model_is_told(train, tmp_path):
+    train(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    (tmp_path / "result.json").unlink()
+    with pytest.raises(ColliculusError, match=r"model\.safetensors cannot be read .*train again"):
+        train(tmp_path, resume=True)
+
+
 def test_a_finished_run_is_neither_trained_again_nor_overwritten(train, tmp_path, monkeypatch):
     result = train(tmp_path)
     stop_in(monkeypatch, 0, pytest.fail)
@@ -119,14 +150,16 @@ def test_divergence_is_told_in_a_sentence(train, tmp_path):
 
 
 def test_without_a_terminal_there_is_a_line_for_each_epoch(tiny, runtime, tmp_path, capsys):
-    fit(tiny(epochs=2), tmp_path, preset="tiny", resume=False, runtime=runtime)
+    folder = tmp_path / "[red]run"
+    fit(tiny(epochs=2), folder, preset="tiny", resume=True, runtime=runtime)
     printed = capsys.readouterr().out
+    assert f"nothing to resume in {folder}: the training starts" in printed
     assert "epoch 1/2  loss" in printed
     assert "epoch 2/2  loss" in printed
     assert "spike health at the start" in printed
     assert "spike health at the end" in printed
-    fit(tiny(epochs=2), tmp_path, preset="tiny", resume=True, runtime=runtime)
-    assert "finished" in capsys.readouterr().out
+    fit(tiny(epochs=2), folder, preset="tiny", resume=True, runtime=runtime)
+    assert capsys.readouterr().out == f"{folder} is finished: nothing is left to resume\n"
 
 
 def test_whatever_a_kill_leaves_before_any_write_is_done_resumes_to_the_same_digits(

@@ -61,8 +61,10 @@ def test_curves_are_written_where_tensorboard_is_installed(tmp_path):
     assert [(point.step, point.value) for point in events.Scalars("train/loss")] == [(1, 0.25)]
 
 
-def test_without_tensorboard_nothing_is_missed(tmp_path, monkeypatch):
+def test_without_tensorboard_nothing_else_is_missed_and_it_is_said_once(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with make_log(tmp_path, Console(quiet=True), recorded=True) as log:
+    shown = StringIO()
+    with make_log(tmp_path, Console(file=shown, width=120), recorded=True) as log:
         log.epoch(ROW, samples_per_second=10.0)
+    assert shown.getvalue().startswith("tensorboard is not installed: the curves are in metrics.csv alone\nepoch 1/3")
     assert not (tmp_path / "tensorboard").exists()

@@ -42,3 +42,12 @@ def test_a_damaged_file_is_told(tmp_path, content):
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(ColliculusError, match=r"model\.safetensors cannot be read \(No such file"):
         load_weights(nn.Linear(2, 3), tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_diverged_are_refused(tmp_path, bad):
+    model = nn.Linear(2, 3)
+    nn.init.constant_(model.bias, bad)
+    save_weights(model, tmp_path / "model.safetensors")
+    with pytest.raises(ColliculusError, match="numbers in bias that are not finite, the training diverged"):
+        load_weights(nn.Linear(2, 3), tmp_path / "model.safetensors")

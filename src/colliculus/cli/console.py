@@ -27,9 +27,9 @@ def show(*parts: RenderableType) -> None:
 
 
 def show_json(value: Mapping[str, object]) -> None:
-    """Print one JSON object on stdout."""
+    """Print one JSON object on stdout; its numbers must be finite, JSON has no others."""
     if is_main_rank():
-        print(json.dumps(value, indent=2))
+        print(json.dumps(value, indent=2, allow_nan=False))
 
 
 def remark(sentence: str) -> None:

@@ -49,7 +49,7 @@ def run(arguments: list[str]) -> int:
 
     options = _parse(arguments, preset(name))
     if options.resume:
-        options = _parse(arguments, _stored(options.out, options.settings))
+        options = _parse(arguments, _stored(options.out, name, options.settings))
     train = options.settings.train
     with Runtime.start(device=train.device, precision=train.precision) as runtime:
         result = fit(options.settings, options.out, preset=name, resume=options.resume, runtime=runtime)
@@ -65,11 +65,12 @@ def _parse(arguments: list[str], experiment: Experiment[Any, Any]) -> Options[Ex
     return parse(kind, "train", arguments, default)
 
 
-def _stored(folder: Path, otherwise: Experiment[Any, Any]) -> Experiment[Any, Any]:
-    """The settings a run was started with, so that a resumed run needs no override again."""
+def _stored(folder: Path, name: str, otherwise: Experiment[Any, Any]) -> Experiment[Any, Any]:
+    """The settings a run of the preset was started with, so that a resumed run needs no override again."""
     from colliculus.training.run import RUN_FILE, read_run
 
-    return read_run(folder).experiment if (folder / RUN_FILE).exists() else otherwise
+    stored = read_run(folder) if (folder / RUN_FILE).exists() else None
+    return stored.experiment if stored and stored.preset == name else otherwise
 
 
 def _table(result: Mapping[str, Any]) -> RenderableType:

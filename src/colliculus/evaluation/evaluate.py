@@ -52,14 +52,15 @@ def evaluate(
             batch = split.batch(rows, epoch=0).to(device)
             inputs = batch.inputs if corruption is None else corruption(batch.inputs, rows)
             logits = model({m: x for m, x in inputs.items() if m not in missing}).logits
-            if not logits.isfinite().all():
-                raise ColliculusError(
-                    "the model answers with numbers that are not finite, its training diverged: lower the learning "
-                    "rate or set a clip_norm"
-                )
-            predictions = logits.argmax(dim=1)
-            counts += confusion_matrix(batch.labels.cpu().numpy(), predictions.cpu().numpy(), num_classes)
+            answered = logits.isfinite().all(dim=1)
+            labels, predictions = batch.labels[answered], logits[answered].argmax(dim=1)
+            counts += confusion_matrix(labels.cpu().numpy(), predictions.cpu().numpy(), num_classes)
     total = collective.sum(torch.from_numpy(counts).to(device))
+    if total.sum() < len(split):  # found on all ranks, or rank 0 would wait for one that has left, and say nothing
+        raise ColliculusError(
+            "the model answers with numbers that are not finite, its training diverged: lower the learning rate or "
+            "set a clip_norm"
+        )
     return Metrics.from_confusion(total.cpu().numpy(), model.spec.names)
 
 

@@ -114,7 +114,7 @@ def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> Sta
 
 def _not_begun(present: Sequence[str], folder: Path) -> bool:
     """Whether a run was started there and did not finish an epoch: nothing is lost by starting over."""
-    return set(present) <= STARTED and not (folder / STATE_FILE).exists()
+    return RUN_FILE in present and set(present) <= STARTED and not (folder / STATE_FILE).exists()
 
 
 def _check_world_size(folder: Path, before: int, now: int) -> None:

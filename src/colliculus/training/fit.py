@@ -58,15 +58,15 @@ def fit(
             diverged.
         TrainingInterrupted: Ctrl-C or SIGTERM; `folder` can be resumed.
     """
-    console = Console(quiet=not (progress and runtime.is_main))
+    console = Console(quiet=not (progress and runtime.is_main), highlight=False, markup=False)  # a name may be "[a]"
     dataset = runtime.main_first(experiment.data.load)
     run = Run.of(preset, experiment, dataset)
     state = open_folder(folder, run, world_size=runtime.world_size, resume=resume)
     if (result := read_result(folder)) is not None:
-        console.print(f"{folder} is finished: nothing is left to resume", highlight=False, markup=False)
+        console.print(f"{folder} is finished: nothing is left to resume", soft_wrap=True)
         return result
     if resume and state is None:
-        console.print(f"nothing to resume in {folder}: the training starts", highlight=False, markup=False)
+        console.print(f"nothing to resume in {folder}: the training starts", soft_wrap=True)
     runtime.barrier()  # nobody writes before everybody has looked
     learner = Learner(run, runtime, state)
     with _interruptible(folder, learner):

@@ -57,7 +57,7 @@ def _report(folder: Path, moment: str, health: SpikeHealth, console: Console) ->
     write_atomic(path, json.dumps({**_measured_before(path), moment: asdict(health)}, indent=1).encode())
     console.print(health_table(health, f"spike health at the {moment} of training"))
     for sentence in health.warnings():
-        console.print(f"warning: {sentence}", style="yellow", highlight=False, markup=False)
+        console.print(f"warning: {sentence}", style="yellow")
 
 
 def _measured_before(path: Path) -> dict[str, object]:

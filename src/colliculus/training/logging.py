@@ -96,8 +96,7 @@ class TrainingLog:
             self._console.print(
                 f"epoch {row['epoch']}/{self._num_epochs}  loss {row['train_loss']:.3f}  "
                 f"accuracy {row['train_accuracy']:.1%}  validation {row['validation_accuracy']:.1%}  "
-                f"{samples_per_second:,.0f} samples/s",
-                highlight=False,
+                f"{samples_per_second:,.0f} samples/s"
             )
         if self._curves is not None:
             for name, value in {**row, "samples_per_second": samples_per_second}.items():
@@ -110,6 +109,6 @@ def _summary_writer(folder: Path, first_epoch: int, console: Console) -> Summary
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        console.print(f"tensorboard is not installed: the curves are in {METRICS_FILE} alone", highlight=False)
+        console.print(f"tensorboard is not installed: the curves are in {METRICS_FILE} alone")
         return None
     return SummaryWriter(str(folder), purge_step=first_epoch + 1)

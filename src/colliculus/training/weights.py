@@ -22,7 +22,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     """Read what `save_weights` wrote into `model`.
 
     Raises:
-        ColliculusError: the file is absent or damaged, or holds the weights of another model.
+        ColliculusError: the file is absent or damaged, or holds the weights of another model or of one that diverged.
     """
     try:
         found = load(path.read_bytes())
@@ -34,11 +34,16 @@ def load_weights(model: nn.Module, path: Path) -> None:
     except SafetensorError as error:
         raise ColliculusError(f"{path} is damaged, it is not safetensors: restore it or train again") from error
     wanted = model.state_dict()
-    for name in [*wanted, *found]:
+    for name in wanted | found:
         ours, theirs = (tuple(x[name].shape) if name in x else None for x in (wanted, found))
         if ours != theirs:
             raise ColliculusError(
                 f"{path} belongs to another model, its {name} has shape {theirs} where run.yaml asks for {ours}: "
                 "restore the two files of one run"
+            )
+        if not found[name].isfinite().all():  # spikes hide it: a layer of NaN is silent, and the answer finite
+            raise ColliculusError(
+                f"{path} holds numbers in {name} that are not finite, the training diverged: lower the learning rate "
+                "or set a clip_norm"
             )
     model.load_state_dict(found)
