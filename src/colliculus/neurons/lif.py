@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -113,7 +114,7 @@ def _membranes_before(currents: Tensor, leak: float | Tensor, threshold: float, 
     return membranes
 
 
-class SpikingNeuron(nn.Module):
+class SpikingNeuron(nn.Module, ABC):
     """Base of every neuron: (T, B, *) currents -> (T, B, *) spikes, 0 or 1. Spikes are counted by hooks on this class.
 
     Args:
@@ -140,9 +141,9 @@ class SpikingNeuron(nn.Module):
         self.temporal_gradient = temporal_gradient
         self.surrogate = surrogate
 
+    @abstractmethod
     def leak(self) -> float | Tensor:
         """1 / tau."""
-        raise NotImplementedError("a neuron says how fast it leaks")
 
     def forward(self, currents: Tensor) -> Tensor:
         """(T, B, *) -> (T, B, *); the membrane is kept in float32 (or wider) under autocast."""
