@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from torch import Tensor, nn
 from torch.nn import functional
 
 from colliculus.types import Fused, Output
+
+
+def linear(features: int, num_classes: int) -> nn.Linear:
+    """A linear map to K classes whose weights begin at a truncated normal of 0.02 and its bias at zero."""
+    layer = nn.Linear(features, num_classes)
+    nn.init.trunc_normal_(layer.weight, std=0.02)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 class LinearReadout(nn.Module):
@@ -26,9 +37,7 @@ class LinearReadout(nn.Module):
 
     def __init__(self, features: int, num_classes: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(features, num_classes)
-        nn.init.trunc_normal_(self.linear.weight, std=0.02)
-        nn.init.zeros_(self.linear.bias)
+        self.linear = linear(features, num_classes)
 
     def forward(self, fused: Fused) -> Output:
         """Joint feature (T, B, F) -> logits (B, K), step logits and evidence (T, B, K)."""
@@ -42,3 +51,31 @@ class LinearReadout(nn.Module):
 
     def _share(self, part: Tensor, parts: int) -> Tensor:
         return functional.linear(part, self.linear.weight, self.linear.bias / parts)
+
+
+class ReadoutPerModality(nn.Module):
+    """A linear readout of the joint feature, and one of each modality's own stream.
+
+    Args:
+        joint: reads the joint feature.
+        modalities: that get a head of their own.
+        dim: D, features of a stream.
+        num_classes: K.
+
+    Example:
+        >>> import torch
+        >>> joint, streams = torch.randn(4, 2, 8), {"audio": torch.randn(4, 2, 8)}
+        >>> head = ReadoutPerModality(LinearReadout(8, 5), ["audio", "visual"], dim=8, num_classes=5)
+        >>> head(Fused(joint=joint, parts={}, streams=streams)).modality_logits["audio"].shape
+        torch.Size([4, 2, 5])
+    """
+
+    def __init__(self, joint: LinearReadout, modalities: Iterable[str], *, dim: int, num_classes: int) -> None:
+        super().__init__()
+        self.joint = joint
+        self.own = nn.ModuleDict({m: linear(dim, num_classes) for m in modalities})
+
+    def forward(self, fused: Fused) -> Output:
+        """Joint feature (T, B, F) and streams (T, B, D) -> logits (B, K), those of each modality (T, B, K)."""
+        output: Output = self.joint(fused)
+        return replace(output, modality_logits={m: self.own[m](x) for m, x in fused.streams.items()})

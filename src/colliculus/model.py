@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from colliculus.layers import ModalityDropout
 from colliculus.types import ColliculusError, DataSpec, Output, unknown_name
 
 
@@ -18,6 +19,7 @@ class MultimodalSNN(nn.Module):
         encoders: of each modality, (T, B, C, H, W) -> tokens (T, B, D, N).
         fusion: tokens of the modalities that are there -> `Fused`.
         head: `Fused` -> `Output`.
+        modality_dropout: probability that a modality's tokens are silenced in a training sample.
 
     Raises:
         ColliculusError: a modality has a name that PyTorch keeps to itself ("values", "type", ...).
@@ -41,6 +43,7 @@ class MultimodalSNN(nn.Module):
         encoders: Mapping[str, nn.Module],
         fusion: nn.Module,
         head: nn.Module,
+        modality_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if taken := [m for m in coding if hasattr(nn.ModuleDict, m)]:
@@ -49,6 +52,7 @@ class MultimodalSNN(nn.Module):
         self.modalities = tuple(coding)
         self.coding = nn.ModuleDict(coding)
         self.encoders = nn.ModuleDict(encoders)
+        self.modality_dropout = ModalityDropout(modality_dropout)
         self.fusion = fusion
         self.head = head
 
@@ -64,7 +68,7 @@ class MultimodalSNN(nn.Module):
         inputs = self._checked(inputs)
         spikes = {m: self.coding[m](x) for m, x in inputs.items()}
         tokens = {m: self.encoders[m](x) for m, x in spikes.items()}
-        output: Output = self.head(self.fusion(tokens))
+        output: Output = self.head(self.fusion(self.modality_dropout(tokens)))
         return output
 
     def _checked(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:

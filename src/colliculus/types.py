@@ -137,14 +137,17 @@ class Fused:
 
     Args:
         joint: the joint feature, (T, B, F).
-        parts: each modality's additive share of `joint`, (T, B, F): their sum is `joint`.
+        parts: each modality's additive share of `joint`, (T, B, F): their sum is `joint`; empty where a fusion mixes
+            the modalities so that no share is theirs alone.
         residual: the cross-modal residual each modality received, averaged over tokens, (T, B, D); empty where a
             fusion exchanges none.
+        streams: each modality's own feature, (T, B, D), for a head of its own.
     """
 
     joint: Tensor
     parts: dict[str, Tensor]
     residual: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
+    streams: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
 
 
 @dataclass(frozen=True)
@@ -154,8 +157,12 @@ class Output:
     Args:
         logits: (B, K), the mean over time of `step_logits`.
         step_logits: (T, B, K).
-        evidence: the share of `step_logits` of each modality that was given, (T, B, K); the shares sum to it.
+        evidence: the share of `step_logits` of each modality that was given, (T, B, K); the shares sum to it. Empty
+            where the fusion has no additive shares.
         residual: as in `Fused`.
+        modality_logits: what each modality's own head says, (T, B, K); empty where there are no such heads.
+        time_weights: how much each time step counts, (T, B), summing to 1 over T, of each modality and of "fused";
+            empty where every step counts alike.
 
     Example:
         >>> import torch
@@ -168,6 +175,8 @@ class Output:
     step_logits: Tensor
     evidence: dict[str, Tensor]
     residual: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
+    modality_logits: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
+    time_weights: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
 
 
 class Collective(Protocol):

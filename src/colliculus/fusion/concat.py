@@ -33,7 +33,7 @@ class Concat(nn.Module):
         """Tokens (T, B, D, N) of each modality -> joint (T, B, M * D)."""
         features = {m: x.mean(-1) for m, x in tokens.items()}
         parts = {m: self._side_by_side({m: x}) for m, x in features.items()}
-        return Fused(joint=self._side_by_side(features), parts=parts)
+        return Fused(joint=self._side_by_side(features), parts=parts, streams=features)
 
     def _side_by_side(self, features: dict[str, Tensor]) -> Tensor:
         nothing = torch.zeros_like(next(iter(features.values())))

@@ -19,7 +19,7 @@ class Sum(nn.Module):
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T, B, D, N) of each modality -> joint (T, B, D)."""
         parts = {m: x.mean(-1) for m, x in tokens.items()}
-        return Fused(joint=sum_of(parts), parts=parts)
+        return Fused(joint=sum_of(parts), parts=parts, streams=parts)
 
 
 def sum_of(parts: dict[str, Tensor]) -> Tensor:

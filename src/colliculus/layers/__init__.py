@@ -5,11 +5,13 @@ from __future__ import annotations
 from colliculus.layers.attention import Axis, OverSteps, OverTokens, SpikingAttention
 from colliculus.layers.conv_bn_spike import ConvBNSpike, NeuronFactory, ProjectionBNSpike
 from colliculus.layers.mlp import SpikingMLP
+from colliculus.layers.modality_dropout import ModalityDropout
 from colliculus.layers.time import Resampling, resample, stepwise
 
 __all__ = [
     "Axis",
     "ConvBNSpike",
+    "ModalityDropout",
     "NeuronFactory",
     "OverSteps",
     "OverTokens",

@@ -8,13 +8,13 @@ from typing import ClassVar
 from torch import nn
 
 from colliculus.layers import SpikingMLP
-from colliculus.methods.spiking_transformer import Join, SpikingTransformer
+from colliculus.methods.multimodal_transformer import Join, MultimodalTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.types import DataSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class LateFusion(SpikingTransformer):
+class LateFusion(MultimodalTransformer):
     """Every modality is split into tokens and passes an MLP; their features are added or concatenated.
 
     This is S-CMRL without exchange: the baseline called `none` with `add` or `concat` there.
@@ -35,7 +35,6 @@ class LateFusion(SpikingTransformer):
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""
-        join, readout = self.exit(self.fusion, spec)
         return MultimodalSNN(
             spec,
             coding=self.coders(spec.modalities),
@@ -43,6 +42,7 @@ class LateFusion(SpikingTransformer):
                 m: nn.Sequential(self.patch_splitting(spec, m), SpikingMLP(self.dim, self.neuron))
                 for m in spec.modalities
             },
-            fusion=join,
-            head=readout,
+            fusion=self.join(self.fusion, spec),
+            head=self.readout(self.fusion, spec),
+            modality_dropout=self.modality_dropout,
         )

@@ -9,13 +9,13 @@ from typing import ClassVar
 from colliculus.fusion import REFERENCE, CrossModalArithmetic, CrossModalResidual
 from colliculus.fusion.cross_modal import Branches
 from colliculus.losses import Objective, SemanticAlignment
-from colliculus.methods.spiking_transformer import Join, SpikingTransformer
+from colliculus.methods.multimodal_transformer import Join, MultimodalTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.types import ColliculusError, DataSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class SCMRL(SpikingTransformer):
+class SCMRL(MultimodalTransformer):
     """Semantic-alignment cross-modal residual learning (He et al., arXiv 2502.12488).
 
     Each modality is split into tokens by a spiking encoder, receives a residual from every other modality through
@@ -67,7 +67,6 @@ class SCMRL(SpikingTransformer):
         if len(spec.modalities) < 2:
             raise ColliculusError("S-CMRL exchanges between modalities and needs at least two: use Unimodal for one")
         encoders = {m: self.patch_splitting(spec, m) for m in spec.modalities}
-        join, readout = self.exit(self.fusion, spec)
         exchange = CrossModalResidual(
             {m: encoder.grid for m, encoder in encoders.items()},
             dim=self.dim,
@@ -75,7 +74,7 @@ class SCMRL(SpikingTransformer):
             alpha=self.alpha,
             branches=self.cross_attention,
             alignment=self.alignment,
-            join=join,
+            join=self.join(self.fusion, spec),
             neuron=self.neuron,
             arithmetic=REFERENCE if self.reference else self.arithmetic,
         )
@@ -84,7 +83,8 @@ class SCMRL(SpikingTransformer):
             coding=self.coders(spec.modalities),
             encoders=encoders,
             fusion=exchange,
-            head=readout,
+            head=self.readout(self.fusion, spec),
+            modality_dropout=self.modality_dropout,
         )
 
     def objective(self) -> Objective:

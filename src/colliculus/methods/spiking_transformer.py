@@ -5,22 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
 
 from torch import nn
 
 from colliculus.coding import CodingName, coder
 from colliculus.encoders import Depth, SpikingPatchSplitting
-from colliculus.fusion import Concat, Sum
-from colliculus.heads import LinearReadout
 from colliculus.layers import Resampling
 from colliculus.losses import CrossEntropy, Objective
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator, NoModulation
 from colliculus.neurons import NeuronSettings
 from colliculus.types import ColliculusError, DataSpec
-
-Join = Literal["sum", "concat"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +68,3 @@ class SpikingTransformer(ABC):
     def patch_splitting(self, spec: DataSpec, modality: str) -> SpikingPatchSplitting:
         """The patch splitting of one modality."""
         return SpikingPatchSplitting(spec.channels[modality], spec.sizes[modality], self.dim, self.encoder, self.neuron)
-
-    def exit(self, join: Join, spec: DataSpec) -> tuple[Sum | Concat, LinearReadout]:
-        """The join of the streams, and the readout that fits it."""
-        if join == "sum":
-            return Sum(), LinearReadout(self.dim, spec.num_classes)
-        return Concat(spec.modalities), LinearReadout(self.dim * len(spec.modalities), spec.num_classes)

@@ -71,10 +71,10 @@ class TrainingStep:
 def in_float32(output: Output) -> Output:
     """`output` as the objective wants it, whatever the precision of the forward pass."""
     return Output(
-        logits=output.logits.float(),
-        step_logits=output.step_logits.float(),
-        evidence={m: x.float() for m, x in output.evidence.items()},
-        residual={m: x.float() for m, x in output.residual.items()},
+        **{
+            name: {m: x.float() for m, x in value.items()} if isinstance(value, dict) else value.float()
+            for name, value in vars(output).items()
+        }
     )
 
 

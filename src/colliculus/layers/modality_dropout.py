@@ -1,0 +1,36 @@
+"""Modalities left out of training samples at random."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ModalityDropout(nn.Module):
+    """Silence whole modalities of a sample in training, never all of them (ModDrop of CMCI, ICONIP 2023).
+
+    Each modality of each sample is dropped with probability `p`; of a sample that would lose all of them, one, each as
+    likely, stays. In evaluation nothing happens.
+
+    Args:
+        p: probability, at least 0 and below 1.
+
+    Example:
+        >>> tokens = {"audio": torch.ones(4, 64, 8, 9), "visual": torch.ones(4, 64, 8, 4)}
+        >>> given = torch.stack([x.amax((0, 2, 3)) for x in ModalityDropout(0.9)(tokens).values()])
+        >>> bool((given.sum(0) >= 1).all()), bool((given.sum(0) < 2).any())
+        (True, True)
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, tokens: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Tokens (T, B, D, N) of each modality -> the same, those of dropped modalities zero."""
+        if not (self.training and self.p and len(tokens) > 1):
+            return tokens
+        first = next(iter(tokens.values()))
+        drawn = torch.rand(len(tokens), first.shape[1], device=first.device)
+        kept = (drawn >= self.p) | (drawn == drawn.amax(0))
+        return {m: x * mask[:, None, None] for (m, x), mask in zip(tokens.items(), kept, strict=True)}

@@ -1,0 +1,56 @@
+"""What the methods share that join several streams of spiking tokens: heads of each modality and modality dropout."""
+
+from __future__ import annotations
+
+from abc import ABC
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
+
+from colliculus.fusion import Concat, Sum
+from colliculus.heads import LinearReadout, ReadoutPerModality
+from colliculus.losses import Objective, UnimodalCrossEntropy
+from colliculus.methods.spiking_transformer import SpikingTransformer
+from colliculus.types import ColliculusError, DataSpec
+
+Join = Literal["sum", "concat"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultimodalTransformer(SpikingTransformer, ABC):
+    """Settings of a method that joins the streams of several modalities.
+
+    Raises:
+        ColliculusError: a setting is out of range.
+    """
+
+    unimodal_loss: float = 0.0
+    """Weight of a cross-entropy of each modality through a head of its own; 0 has no such heads."""
+    modality_dropout: float = 0.0
+    """Probability that a modality is left out of a training sample (one always stays)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.unimodal_loss < inf:
+            raise ColliculusError(f"`unimodal_loss` is {self.unimodal_loss}: choose a weight of at least 0")
+        if not 0 <= self.modality_dropout < 1:
+            raise ColliculusError(f"`modality_dropout` is {self.modality_dropout}: choose at least 0 and below 1")
+
+    def objective(self) -> Objective:
+        """Label-smoothed cross-entropy, and those of the modalities' own heads where `unimodal_loss` asks for them."""
+        objective = super().objective()
+        if not self.unimodal_loss:
+            return objective
+        own_heads = UnimodalCrossEntropy(self.label_smoothing, self.unimodal_loss)
+        return Objective({**objective.terms, "unimodal": own_heads})
+
+    def join(self, join: Join, spec: DataSpec) -> Sum | Concat:
+        """The join of the streams."""
+        return Sum() if join == "sum" else Concat(spec.modalities)
+
+    def readout(self, join: Join, spec: DataSpec) -> LinearReadout | ReadoutPerModality:
+        """The readout that fits the join."""
+        joint = LinearReadout(self.dim * (1 if join == "sum" else len(spec.modalities)), spec.num_classes)
+        if not self.unimodal_loss:
+            return joint
+        return ReadoutPerModality(joint, spec.modalities, dim=self.dim, num_classes=spec.num_classes)
