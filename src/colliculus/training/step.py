@@ -70,11 +70,17 @@ class TrainingStep:
 
 def in_float32(output: Output) -> Output:
     """`output` as the objective wants it, whatever the precision of the forward pass."""
+
+    def wide(values: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: value.float() for name, value in values.items()}
+
     return Output(
-        **{
-            name: {m: x.float() for m, x in value.items()} if isinstance(value, dict) else value.float()
-            for name, value in vars(output).items()
-        }
+        logits=output.logits.float(),
+        step_logits=output.step_logits.float(),
+        evidence=wide(output.evidence),
+        residual=wide(output.residual),
+        modality_logits=wide(output.modality_logits),
+        time_weights=wide(output.time_weights),
     )
 
 
