@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 _HOMES = {
     "Batch": "colliculus.types",
+    "CMCI": "colliculus.methods",
     "ColliculusError": "colliculus.types",
     "DataSpec": "colliculus.types",
     "LIF": "colliculus.neurons",
@@ -18,21 +19,26 @@ _HOMES = {
     "NeuronSettings": "colliculus.neurons",
     "Output": "colliculus.types",
     "PLIF": "colliculus.neurons",
+    "ReferenceCMCI": "colliculus.methods",
+    "SCA": "colliculus.methods",
     "SCMRL": "colliculus.methods",
     "Unimodal": "colliculus.methods",
+    "WeightedAttention": "colliculus.methods",
     "load": "colliculus.training.run:load_model",
 }
 
 if TYPE_CHECKING:
-    from colliculus.methods import SCMRL, LateFusion, Unimodal
+    from colliculus.methods import CMCI, SCA, SCMRL, LateFusion, ReferenceCMCI, Unimodal, WeightedAttention
     from colliculus.model import MultimodalSNN
     from colliculus.neurons import LIF, PLIF, NeuronSettings
     from colliculus.training.run import load_model as load
     from colliculus.types import Batch, ColliculusError, DataSpec, Output
 
 __all__ = [
+    "CMCI",
     "LIF",
     "PLIF",
+    "SCA",
     "SCMRL",
     "Batch",
     "ColliculusError",
@@ -41,7 +47,9 @@ __all__ = [
     "MultimodalSNN",
     "NeuronSettings",
     "Output",
+    "ReferenceCMCI",
     "Unimodal",
+    "WeightedAttention",
     "load",
 ]
 

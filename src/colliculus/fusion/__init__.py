@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from colliculus.fusion.cmci import CurrentIntegration, ReferenceIntegration, SynapticCurrent
 from colliculus.fusion.concat import Concat
 from colliculus.fusion.cross_modal import (
     REFERENCE,
@@ -10,7 +11,10 @@ from colliculus.fusion.cross_modal import (
     CrossModalResidual,
     SemanticBranch,
 )
+from colliculus.fusion.sca import SpikingCrossAttention
+from colliculus.fusion.separate import SeparateStreams
 from colliculus.fusion.sum import Sum
+from colliculus.fusion.weighted_attention import WeightedTokens
 
 __all__ = [
     "REFERENCE",
@@ -18,6 +22,12 @@ __all__ = [
     "CrossModalArithmetic",
     "CrossModalAttention",
     "CrossModalResidual",
+    "CurrentIntegration",
+    "ReferenceIntegration",
     "SemanticBranch",
+    "SeparateStreams",
+    "SpikingCrossAttention",
     "Sum",
+    "SynapticCurrent",
+    "WeightedTokens",
 ]

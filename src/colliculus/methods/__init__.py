@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from colliculus.methods.cmci import CMCI, ReferenceCMCI
 from colliculus.methods.late_fusion import LateFusion
+from colliculus.methods.sca import SCA
 from colliculus.methods.scmrl import SCMRL
+from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.methods.unimodal import Unimodal
+from colliculus.methods.weighted_attention import WeightedAttention
 
-METHODS: dict[str, type[SCMRL | LateFusion | Unimodal]] = {m.name: m for m in (SCMRL, LateFusion, Unimodal)}
+METHODS: dict[str, type[SpikingTransformer]] = {
+    m.name: m for m in (SCMRL, LateFusion, WeightedAttention, SCA, CMCI, ReferenceCMCI, Unimodal)
+}
 
-__all__ = ["METHODS", "SCMRL", "LateFusion", "Unimodal"]
+__all__ = ["CMCI", "METHODS", "SCA", "SCMRL", "LateFusion", "ReferenceCMCI", "Unimodal", "WeightedAttention"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import nn
 
@@ -25,6 +26,8 @@ class SpikingTransformer(ABC):
     Raises:
         ColliculusError: a setting is out of range.
     """
+
+    name: ClassVar[str]
 
     dim: int = 256
     """D, width of a token; a multiple of 8 (2 with the shallow encoder) and of the heads."""
@@ -67,4 +70,5 @@ class SpikingTransformer(ABC):
 
     def patch_splitting(self, spec: DataSpec, modality: str) -> SpikingPatchSplitting:
         """The patch splitting of one modality."""
-        return SpikingPatchSplitting(spec.channels[modality], spec.sizes[modality], self.dim, self.encoder, self.neuron)
+        size = spec.sizes.get(modality)
+        return SpikingPatchSplitting(spec.channels[modality], size, self.dim, self.encoder, self.neuron)
