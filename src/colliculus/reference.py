@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from colliculus.export.reference import fill, from_state_dict, never_acting, parameter_names, to_state_dict
+from colliculus.export.reference_methods import recognise
 from colliculus.export.reference_names import layer_names
-from colliculus.export.reference_settings import ReferenceSettings, recognise
+from colliculus.export.reference_settings import ReferenceSettings
 
 __all__ = [
     "ReferenceSettings",

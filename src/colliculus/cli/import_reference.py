@@ -12,7 +12,8 @@ import tyro
 from tyro.conf import Positional
 
 from colliculus.cli import console
-from colliculus.cli.options import parse
+from colliculus.cli.options import Settings, parse
+from colliculus.export.reference_settings import ReferenceSettings
 from colliculus.types import ColliculusError, DataSpec
 
 if TYPE_CHECKING:
@@ -36,22 +37,12 @@ class Options:
     """a training checkpoint with a `state_dict`; nothing in it is run"""
     run: Annotated[Path, Positional, tyro.conf.arg(metavar="RUN")]
     """folder of the new run"""
-    time_steps: int = 4
-    """T"""
-    cross_attention: str = "SpatialTemporal"
-    """none, Spatial, Temporal, SpatialTemporal, WeightAttention, SCA or CMCI"""
-    interaction: str = "Add"
-    """how the streams are joined: Add or Concat"""
-    alpha: float = 1.5
-    """weight of the cross-modal residual"""
-    num_heads: int = 16
-    """attention heads"""
-    modality: str | None = None
-    """what a network of one modality hears or sees: audio, visual or any other name"""
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """height and width of the inputs, such as --sizes audio 128 128 visual 128 128; left out, any"""
     dataset: Literal["arrays", "folder", "av-digits", "synthetic"] = "arrays"
     """kind of data that `evaluate` and `predict` will be given; inputs are not standardised"""
+    settings: Settings[ReferenceSettings] = field(default_factory=ReferenceSettings)
+    """what the tensors do not tell"""
 
 
 def run(arguments: list[str]) -> int:
@@ -62,20 +53,12 @@ def run(arguments: list[str]) -> int:
 
     from colliculus.export.reference import fill, never_acting
     from colliculus.export.reference_files import read_checkpoint
-    from colliculus.export.reference_settings import ReferenceSettings, recognise
+    from colliculus.export.reference_methods import recognise
     from colliculus.training.run import MODEL_FILE, write_run
     from colliculus.training.weights import save_tensors, save_weights
 
     tensors = read_checkpoint(options.file)
-    settings = ReferenceSettings(
-        time_steps=options.time_steps,
-        cross_attention=options.cross_attention,
-        interaction=options.interaction,
-        alpha=options.alpha,
-        num_heads=options.num_heads,
-        modality=options.modality,
-    )
-    method, spec = recognise(tensors, settings, options.sizes)
+    method, spec = recognise(tensors, options.settings, options.sizes)
     model = fill(method.model(spec), tensors)
     unread = never_acting(model)
     save_weights(model, options.run / MODEL_FILE)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from colliculus.export.reference_methods import Sizes, recognise
 from colliculus.export.reference_names import layer_names, never_acting_layers
-from colliculus.export.reference_settings import ReferenceSettings, Sizes, recognise
+from colliculus.export.reference_settings import ReferenceSettings
 from colliculus.fusion import SeparateStreams
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import SpikingNeuron
@@ -19,17 +20,18 @@ from colliculus.types import ColliculusError
 def from_state_dict(
     state_dict: Mapping[str, Tensor],
     *,
-    time_steps: int,
-    cross_attention: str,
-    interaction: str,
-    alpha: float,
-    num_heads: int,
+    time_steps: int = ReferenceSettings.time_steps,
+    cross_attention: str = ReferenceSettings.cross_attention,
+    interaction: str = ReferenceSettings.interaction,
+    alpha: float = ReferenceSettings.alpha,
+    num_heads: int = ReferenceSettings.num_heads,
     modality: str | None = None,
     sizes: Sizes | None = None,
 ) -> MultimodalSNN:
     """Our model with the weights of a reference network, in training mode; both compute the same.
 
-    The semantic branch, the shallow encoder, widths, channels and classes are read off the tensors.
+    The semantic branch, the shallow encoder, widths, channels and classes are read off the tensors. The defaults of the
+    rest are those of the published experiments.
 
     Args:
         state_dict: tensors under the reference's names.
