@@ -58,7 +58,7 @@ class SpikingTransformer(ABC):
         return Objective({"task": CrossEntropy(self.label_smoothing)})
 
     def modulator(self) -> Modulator:
-        """Gradients are left as they are."""
+        """Losses, gradients and learning rates are left as they are."""
         return NoModulation()
 
     def coders(self, modalities: Iterable[str]) -> dict[str, nn.Module]:
