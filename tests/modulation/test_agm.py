@@ -63,17 +63,6 @@ def test_scaled_shares_keep_every_digit_and_scale_what_flows_back():
         torch.testing.assert_close(found, (0.25 * plain[0], 3.0 * plain[1]))
 
 
-def test_scaled_shares_follow_the_weights_of_the_steps():
-    a = torch.randn(2, 1, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    weights = torch.tensor([[0.9], [0.1]])
-    output = Output((weights[..., None] * a).sum(0), a, {"a": a}, time_weights={"fused": weights})
-    plain, found = (
-        torch.autograd.grad(x.logits.sum(), a, retain_graph=True)[0]
-        for x in (output, with_scaled_shares(output, {"a": 0.5}))
-    )
-    torch.testing.assert_close(found, 0.5 * plain)
-
-
 def test_the_encoder_gets_its_modalitys_coefficient(make_lab):
     lab = make_lab(2, unimodal_loss=0.0)
     plain = lab.plain_gradients()

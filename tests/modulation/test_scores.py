@@ -74,10 +74,10 @@ def test_steps_count_as_the_method_weighs_them():
     steps = torch.tensor([0.0, 4.0])[:, None, None].expand(2, 1, 3)
     output = Output(steps.mean(0), steps, {"a": steps}, modality_logits={"a": steps})
     assert shares(output)["a"].tolist() == own_answers(output)["a"].tolist() == [[2.0] * 3]
-    weights = {"fused": torch.tensor([[0.25], [0.75]]), "a": torch.tensor([[0.5], [0.5]])}
+    weights = {"fused": torch.tensor([[0.25], [0.75]]), "a": torch.tensor([[0.75], [0.25]])}
     weighed = replace(output, time_weights=weights)
-    assert shares(weighed)["a"].tolist() == [[3.0] * 3]
-    assert own_answers(weighed)["a"].tolist() == [[2.0] * 3]
+    assert shares(weighed)["a"].tolist() == [[2.0] * 3]  # the evidence is weighed already: it sums to the step logits
+    assert own_answers(weighed)["a"].tolist() == [[1.0] * 3]
 
 
 def test_a_fusion_without_shares_is_judged_by_own_heads_and_without_these_not_at_all():

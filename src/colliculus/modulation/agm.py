@@ -12,7 +12,7 @@ from torch import Tensor
 
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared, Terms
-from colliculus.modulation.scores import mean_over_ranks, over_time, shares
+from colliculus.modulation.scores import mean_over_ranks, shares
 from colliculus.types import Collective, ColliculusError, Output
 
 _LEAST_PROBABILITY = 1e-8  # the authors' program counts no sample as less probable
@@ -65,9 +65,7 @@ def with_scaled_shares(output: Output, factors: Mapping[str, float]) -> Output:
     y + sum_m (k_m - 1) (out_m - out_m), the second out_m a constant: a summand of value 0 and gradient k_m - 1.
     """
     extra = torch.stack([(factors[m] - 1) * (x - x.detach()) for m, x in output.evidence.items()]).sum(0)
-    weights = output.time_weights.get("fused")
-    logits = output.logits + over_time(extra, None if weights is None else weights.detach())
-    return replace(output, logits=logits, step_logits=output.step_logits + extra)
+    return replace(output, logits=output.logits + extra.mean(0), step_logits=output.step_logits + extra)
 
 
 class AGM(Modulator):

@@ -26,10 +26,10 @@ def over_time(steps: Tensor, weights: Tensor | None) -> Tensor:
 def shares(output: Output) -> dict[str, Tensor]:
     """Each modality's additive share of the fused logits, (B, K); empty where the fusion has none.
 
-    For concatenation that is the modality's slice of the head and an M-th of the bias.
+    For concatenation that is the modality's slice of the head and an M-th of the bias. The evidence of a step is a
+    share of the step logits, whose mean the logits are: where steps are weighed, it is weighed already.
     """
-    weights = output.time_weights.get("fused")
-    return {m: over_time(steps, weights) for m, steps in output.evidence.items()}
+    return {m: steps.mean(0) for m, steps in output.evidence.items()}
 
 
 def own_answers(output: Output) -> dict[str, Tensor]:
