@@ -85,6 +85,7 @@ def in_float32(output: Output) -> Output:
         residual=wide(output.residual),
         modality_logits=wide(output.modality_logits),
         time_weights=wide(output.time_weights),
+        unweighted_logits=None if output.unweighted_logits is None else output.unweighted_logits.float(),
         streams=wide(output.streams),
     )
 
