@@ -19,12 +19,13 @@ _HOMES = {
     "Output": "colliculus.types",
     "PLIF": "colliculus.neurons",
     "SCMRL": "colliculus.methods",
+    "TAAF": "colliculus.methods",
     "Unimodal": "colliculus.methods",
     "load": "colliculus.training.run:load_model",
 }
 
 if TYPE_CHECKING:
-    from colliculus.methods import SCMRL, LateFusion, Unimodal
+    from colliculus.methods import SCMRL, TAAF, LateFusion, Unimodal
     from colliculus.model import MultimodalSNN
     from colliculus.neurons import LIF, PLIF, NeuronSettings
     from colliculus.training.run import load_model as load
@@ -34,6 +35,7 @@ __all__ = [
     "LIF",
     "PLIF",
     "SCMRL",
+    "TAAF",
     "Batch",
     "ColliculusError",
     "DataSpec",

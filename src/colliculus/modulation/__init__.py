@@ -10,6 +10,7 @@ from colliculus.modulation.mm_pareto import UNIMODAL, MMPareto, MMParetoSettings
 from colliculus.modulation.mslr import MSLR, MSLRSettings
 from colliculus.modulation.ogm_ge import OGMGE, OGMGESettings
 from colliculus.modulation.pmr import PMR, PMRSettings
+from colliculus.modulation.taaf import ScoreBalance, ScoreBalanceName
 
 __all__ = [
     "AGM",
@@ -29,4 +30,6 @@ __all__ = [
     "OGMGESettings",
     "PMRSettings",
     "Prepared",
+    "ScoreBalance",
+    "ScoreBalanceName",
 ]
