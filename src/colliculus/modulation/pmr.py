@@ -69,7 +69,7 @@ def catching_up(ratio: float) -> float:
 
 
 class PMR(Modulator):
-    """Draw the features of slower modalities to the prototypes of their classes (Fan et al., CVPR 2023).
+    """Draw the features of slower modalities to the prototypes of their classes (Fan et al., arXiv 2211.07089).
 
     p_k is the mean feature of class k;  s_m = sum_i softmax(-||z_m - p||)_i[y_i];  rho_m = s_m / mean_{m' != m} s_m';
     added to the objective: alpha sum_m clip(1 / rho_m - 1, 0, 1) CE(-||z_m - p||, y). For two modalities
@@ -81,7 +81,8 @@ class PMR(Modulator):
 
     Deviation: the authors run the network once more over a tenth of the data for the prototypes, in evaluation mode
     and before the first epoch too. Ours come from the training passes, so that the first epoch has no prototype loss.
-    The entropy regularisation of the faster modality is left out.
+    Their program gives the slower modality the whole weight and keeps a fifth of the old prototype. The entropy
+    regularisation of the faster modality is left out.
 
     Args:
         settings: weight and momentum.
