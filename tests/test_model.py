@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -46,6 +48,22 @@ def test_any_number_of_modalities_static_or_sequences(method, steps) -> None:
     assert tuple(output.evidence) == model.modalities
     if isinstance(method, SCMRL):
         assert {m: r.shape for m, r in output.residual.items()} == dict.fromkeys(SPEC.modalities, (4, 2, 16))
+
+
+@pytest.mark.parametrize("own_heads", [0.0, 1.0])
+@pytest.mark.parametrize("method", [m for m in METHODS if not isinstance(m, Unimodal)], ids=lambda m: m.name)
+def test_every_parameter_belongs_to_a_stream_to_the_fusion_or_to_a_modalitys_own_head(method, own_heads) -> None:
+    model = replace(method, unimodal_loss=own_heads).model(SPEC)
+    names = {id(p): name for name, p in model.named_parameters()}
+    streams = {m: {names[id(p)] for p in model.stream_parameters(m)} for m in model.modalities}
+    fusion = {names[id(p)] for p in model.fusion_parameters()}
+    for modality, stream in streams.items():
+        assert stream == {name for name in names.values() if name.startswith(f"encoders.{modality}.")}
+    rest = {*names.values()} - fusion - set().union(*streams.values())
+    assert rest == {name for name in names.values() if name.startswith("head.own.")}
+    assert bool(rest) is bool(own_heads)
+    model.encoders["audio"].requires_grad_(False)
+    assert model.stream_parameters("audio") == []
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)

@@ -12,6 +12,7 @@ COMPARED = (
     "s-cmrl",
     "spatial",
     "temporal",
+    "taaf",
     "sca",
     "cmci",
     "cmci-reference",

@@ -22,13 +22,14 @@ _HOMES = {
     "ReferenceCMCI": "colliculus.methods",
     "SCA": "colliculus.methods",
     "SCMRL": "colliculus.methods",
+    "TAAF": "colliculus.methods",
     "Unimodal": "colliculus.methods",
     "WeightedAttention": "colliculus.methods",
     "load": "colliculus.training.run:load_model",
 }
 
 if TYPE_CHECKING:
-    from colliculus.methods import CMCI, SCA, SCMRL, LateFusion, ReferenceCMCI, Unimodal, WeightedAttention
+    from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Unimodal, WeightedAttention
     from colliculus.model import MultimodalSNN
     from colliculus.neurons import LIF, PLIF, NeuronSettings
     from colliculus.training.run import load_model as load
@@ -40,6 +41,7 @@ __all__ = [
     "PLIF",
     "SCA",
     "SCMRL",
+    "TAAF",
     "Batch",
     "ColliculusError",
     "DataSpec",

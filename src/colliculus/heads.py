@@ -48,6 +48,7 @@ class LinearReadout(nn.Module):
             step_logits=step_logits,
             evidence={m: self._share(part, len(fused.parts)) for m, part in fused.parts.items()},
             residual=fused.residual,
+            streams=fused.streams,
         )
 
     def _share(self, part: Tensor, parts: int) -> Tensor:

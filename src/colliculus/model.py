@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from colliculus.heads import ReadoutPerModality
 from colliculus.layers import ModalityDropout, per_modality
 from colliculus.types import ColliculusError, DataSpec, Output, unknown_name
 
@@ -68,6 +69,16 @@ class MultimodalSNN(nn.Module):
         tokens = {m: self.encoders[m](x) for m, x in spikes.items()}
         output: Output = self.head(self.fusion(self.modality_dropout(tokens)))
         return output
+
+    def stream_parameters(self, modality: str) -> list[nn.Parameter]:
+        """What learns from one modality alone: the parameters of its coding and encoder."""
+        parts = (self.coding[modality], self.encoders[modality])
+        return [p for part in parts for p in part.parameters() if p.requires_grad]
+
+    def fusion_parameters(self) -> list[nn.Parameter]:
+        """What learns from all modalities: the fusion's parameters and those of the head of the joint feature."""
+        joint = self.head.joint if isinstance(self.head, ReadoutPerModality) else self.head
+        return [p for part in (self.fusion, joint) for p in part.parameters() if p.requires_grad]
 
     def _checked(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if unknown := [m for m in inputs if m not in self.spec.modalities]:

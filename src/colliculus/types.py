@@ -189,6 +189,9 @@ class Output:
         modality_logits: what each modality's own head says, (T, B, K); empty where there are no such heads.
         time_weights: how much each time step counts, (T, B), summing to 1 over T, of each modality and of "fused";
             empty where every step counts alike.
+        unweighted_logits: the logits of the joint feature at each step, (T, B, K), which `time_weights["fused"]` weigh;
+            None where every step counts alike.
+        streams: each modality's own feature, (T, B, D), as in `Fused`.
 
     Example:
         >>> import torch
@@ -203,6 +206,8 @@ class Output:
     residual: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
     modality_logits: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
     time_weights: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
+    unweighted_logits: Tensor | None = None
+    streams: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
 
 
 class Collective(Protocol):

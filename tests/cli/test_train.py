@@ -24,6 +24,31 @@ def test_overrides_reach_the_run_and_the_result_is_told(answer, tiny_flags, tmp_
     assert f"The run lies in {folder}" in out
 
 
+def test_a_balance_is_chosen_and_set_on_the_command_line(answer, tiny_flags, tmp_path):
+    folder = tmp_path / "run"
+    balance = ["--method.balance.kind", "ogm-ge", "--method.balance.ogm-ge.alpha", "0.3"]
+    answer("train", "s-cmrl-synthetic", "--out", str(folder), *tiny_flags, *balance)
+    stored = read_run(folder).experiment.method.balance
+    assert (stored.kind, stored.ogm_ge.alpha) == ("ogm-ge", 0.3)
+    header = (folder / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert {"modulation_coefficient_audio", "modulation_coefficient_visual", "validation_accuracy_audio"} <= {*header}
+    assert "Result" in answer("train", "s-cmrl-synthetic", "--out", str(tmp_path / "again"), *tiny_flags)[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--method.balance.kind", "ogm"], "ogm-ge"),
+        (["--method.balance.kind", "iemf"], "unimodal_loss"),
+        (["--method.balance.ogm-ge.alpha", "-1"], "alpha"),
+    ],
+    ids=str,
+)
+def test_a_balance_that_cannot_be_is_told_before_anything_is_written(answer, tmp_path, flags, told):
+    assert told in answer("train", "s-cmrl-synthetic", "--out", str(tmp_path / "run"), *flags, code=2)[1]
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_stopped_run_goes_on_with_its_own_settings(answer, tiny_flags, tmp_path, monkeypatch):
     def stop(*_arguments):
         monkeypatch.undo()

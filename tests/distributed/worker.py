@@ -16,6 +16,7 @@ from colliculus.data.dataset import Split
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import LateFusion
 from colliculus.model import MultimodalSNN
+from colliculus.modulation import Modulator, Prepared
 from colliculus.runtime import Runtime
 from colliculus.training.config import Experiment, TrainSettings
 from colliculus.training.fit import TrainingInterrupted, fit
@@ -23,10 +24,12 @@ from colliculus.training.learner import Learner
 from colliculus.types import Collective, DataSpec, Output
 
 
-class CountSamples:
+class CountSamples(Modulator):
     """A modulator that asks the other ranks."""
 
-    def __call__(self, model: nn.Module, output: Output, labels: Tensor, collective: Collective) -> dict[str, float]:
+    def __call__(
+        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
+    ) -> dict[str, float]:
         return {"samples": collective.sum(torch.tensor(len(labels))).item()}
 
 

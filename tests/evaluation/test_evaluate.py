@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -64,6 +64,36 @@ def test_ranks_count_every_sample_once_and_agree_with_one_process(model, split, 
     together = sum(rank.given[0] for rank in ranks)
     assert together.tolist() == [list(row) for row in alone.confusion]
     assert together.sum() == len(split)
+
+
+def test_what_each_modality_has_right_alone_is_that_of_a_plain_loop(model, split):
+    ranks = [Rank(rank, 2, others=len(split)) for rank in range(2)]
+    for rank in ranks:
+        evaluate(model, split, batch_size=2, collective=rank, device=CPU)
+    found = evaluate(model, split, batch_size=4, collective=Rank(), device=CPU).modality_accuracy
+    outputs = [model.eval()(split.batch(np.array([i]), epoch=0).inputs) for i in range(len(split))]
+    for m, modality in enumerate(("audio", "visual")):
+        chosen = [output.evidence[modality].mean(0).argmax().item() for output in outputs]
+        right = sum(a == b for a, b in zip(chosen, split.labels, strict=True))
+        assert found[modality] == right / len(split)
+        assert sum(rank.given[1] for rank in ranks)[m].tolist() == [right, len(split)]
+
+
+def test_a_modality_answers_by_its_own_head_where_it_has_one_and_not_at_all_when_it_is_missing(model, split):
+    class OwnHeads(nn.Module):
+        """Sound always says class 2, whatever the shares are."""
+
+        def __init__(self):
+            super().__init__()
+            self.spec, self.modalities = model.spec, model.modalities
+
+        def forward(self, inputs):
+            output = model(inputs)
+            second = torch.tensor([0.0, 0.0, 1.0]).expand_as(output.step_logits)
+            return replace(output, modality_logits=dict.fromkeys(inputs, second))
+
+    found = evaluate(OwnHeads(), split, batch_size=4, collective=Rank(), device=CPU, missing=("visual",))
+    assert found.modality_accuracy == {"audio": sum(split.labels == 2) / len(split)}
 
 
 @pytest.mark.parametrize("training", [True, False])

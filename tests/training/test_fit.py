@@ -62,8 +62,9 @@ def test_one_row_of_metrics_for_each_epoch_and_the_best_of_them_in_the_result(tr
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert list(rows[0]) == [
-        "epoch", "learning_rate", "train_loss", "train_task", "train_accuracy", "grad_norm", "validation_accuracy",
-        "validation_macro_f1",
+        "epoch", "learning_rate", "train_loss", "train_task", "train_accuracy", "train_accuracy_audio",
+        "train_accuracy_visual", "grad_norm", "validation_accuracy", "validation_macro_f1", "validation_accuracy_audio",
+        "validation_accuracy_visual",
     ]  # fmt: skip
     best = max(float(row["validation_accuracy"]) for row in rows)
     assert result["validation"]["accuracy"] == best == float(rows[result["best_epoch"] - 1]["validation_accuracy"])

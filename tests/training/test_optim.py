@@ -64,6 +64,16 @@ def test_the_learning_rate_of_every_group_is_set():
     assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.5]
 
 
+def test_a_stream_learns_at_a_rate_of_its_own():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    optimizer = build_optimizer(model, TrainSettings(), {"audio": list(model[0].parameters())})
+    set_learning_rate(optimizer, 0.5, {"audio": 3.0, "visual": 7.0})
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert [rates[id(p)] for p in model.parameters()] == [1.5, 1.5, 0.5, 0.5]
+    set_learning_rate(optimizer, 0.5)
+    assert {group["lr"] for group in optimizer.param_groups} == {0.5}
+
+
 def test_parameters_that_need_no_gradient_are_left_out():
     model = nn.Linear(2, 2)
     model.weight.requires_grad = False

@@ -33,4 +33,6 @@ def test_a_result_names_everything_that_made_it(train, tmp_path):
     }  # fmt: skip
     assert result["device"] == "cpu"
     for part in ("validation", "test"):
-        assert {"accuracy", "interval", "correct", "total", "macro_f1", "per_class", "confusion"} == set(result[part])
+        assert set(result[part]) == {
+            "accuracy", "interval", "correct", "total", "macro_f1", "per_class", "confusion", "modality_accuracy"
+        }  # fmt: skip

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from colliculus.modulation import Modulator, NoModulation, Prepared
 from colliculus.runtime import Runtime
 from colliculus.training.step import EpochSums, StepReport, TrainingStep
 from colliculus.types import Batch, ColliculusError, Output
@@ -25,14 +26,10 @@ def cross_entropy(output, labels):
     return {"task": nn.functional.cross_entropy(output.logits, labels)}
 
 
-def untouched(model, output, labels, collective):
-    return {}
-
-
 def make_step(model, **parts):
     defaults = {
         "objective": cross_entropy,
-        "modulator": untouched,
+        "modulator": NoModulation(),
         "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
         "runtime": Runtime(device=torch.device("cpu")),
         "clip_norm": None,
@@ -66,20 +63,34 @@ def test_a_second_step_does_not_add_to_the_gradients_of_the_first(model, batch):
 def test_the_modulator_comes_after_backward_and_before_clipping_and_step(model, batch):
     before = model.layer.weight.detach().clone()
 
-    def tenfold(model, output, labels, collective):
-        assert torch.equal(model.layer.weight, before)
-        for parameter in model.parameters():
-            parameter.grad.mul_(10)
-        return {"factor": 10.0}
+    class Tenfold(Modulator):
+        def __call__(self, model, output, labels, collective, prepared):
+            assert torch.equal(model.layer.weight, before)
+            for parameter in model.parameters():
+                parameter.grad.mul_(10)
+            return {"factor": 10.0}
 
     plain = make_step(Linear())
     plain.model.load_state_dict(model.state_dict())
     norm = plain(batch).grad_norm
-    report = make_step(model, modulator=tenfold, clip_norm=1e-3)(batch)
+    report = make_step(model, modulator=Tenfold(), clip_norm=1e-3)(batch)
     assert report.grad_norm == pytest.approx(10 * norm)
     assert report.modulation == {"factor": 10.0}
     moved = torch.cat([(model.layer.weight - before).flatten(), model.layer.bias.new_zeros(0)]).norm().item()
     assert moved <= 0.1 * 1e-3 * 1.001
+
+
+def test_what_the_modulator_prepares_is_what_is_minimised_and_what_it_sees_again(model, batch):
+    class Doubled(Modulator):
+        def before_backward(self, model, output, labels, objective, collective):
+            return Prepared({name: 2 * loss for name, loss in objective(output, labels).items()}, report={"twice": 2.0})
+
+    plain = make_step(Linear())
+    plain.model.load_state_dict(model.state_dict())
+    report, doubled = plain(batch), make_step(model, modulator=Doubled())(batch)
+    assert doubled.grad_norm == pytest.approx(2 * report.grad_norm)
+    torch.testing.assert_close(doubled.sums["task"], 2 * report.sums["task"])
+    assert doubled.modulation == {"twice": 2.0}
 
 
 def test_every_term_is_minimised_and_reported_as_a_sum_over_samples(model, batch):
@@ -120,10 +131,12 @@ def test_epoch_means_weigh_samples_and_steps():
     sums = EpochSums()
     for samples, correct, task, norm in ((4.0, 1.0, 8.0, 1.0), (2.0, 2.0, 1.0, 3.0)):
         values = {"samples": samples, "correct": correct, "task": task}
-        sums.add(StepReport({k: torch.tensor(v) for k, v in values.items()}, norm, {"share": norm}))
+        alone = {"a": torch.tensor(int(correct))}
+        sums.add(StepReport({k: torch.tensor(v) for k, v in values.items()}, norm, {"share": norm}, alone))
     assert sums.totals() == {"samples": 6, "correct": 3, "task": 9}
     samples, means = sums.means(Runtime(device=torch.device("cpu")))
     assert samples == 6
     assert means == {
-        "train_loss": 1.5, "train_task": 1.5, "train_accuracy": 0.5, "grad_norm": 2.0, "modulation_share": 2.0
+        "train_loss": 1.5, "train_task": 1.5, "train_accuracy": 0.5, "train_accuracy_a": 0.5, "grad_norm": 2.0,
+        "modulation_share": 2.0,
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from colliculus.encoders.patch_splitting import Depth, SpikingPatchSplitting
+from colliculus.encoders.resnet import Residual, SpikingResNet18
 from colliculus.encoders.spikformer import SpikformerBlock
 
-__all__ = ["Depth", "SpikformerBlock", "SpikingPatchSplitting"]
+__all__ = ["Depth", "Residual", "SpikformerBlock", "SpikingPatchSplitting", "SpikingResNet18"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 from colliculus.data.dataset import Split
 from colliculus.evaluation.metrics import Metrics, confusion_matrix
 from colliculus.model import MultimodalSNN
-from colliculus.types import Collective, ColliculusError, unknown_name
+from colliculus.modulation.scores import right_answers
+from colliculus.types import Collective, ColliculusError, Output, unknown_name
 
 Corruption = Callable[[dict[str, Tensor], NDArray[np.int64]], dict[str, Tensor]]
 """Spoils the inputs of a batch, given the rows of its samples in their split, (B,)."""
@@ -47,11 +49,14 @@ def evaluate(
     _check_missing(missing, model.modalities)
     num_classes = model.spec.num_classes
     counts = np.zeros((num_classes, num_classes), dtype=np.int64)
+    alone = torch.zeros((len(model.modalities), 2), dtype=torch.int64, device=device)  # right, answered
     with _eval_mode(model), torch.no_grad():
         for rows in _shard(len(split), batch_size, collective):
             batch = split.batch(rows, epoch=0).to(device)
             inputs = batch.inputs if corruption is None else corruption(batch.inputs, rows)
-            logits = model({m: x for m, x in inputs.items() if m not in missing}).logits
+            output = model({m: x for m, x in inputs.items() if m not in missing})
+            alone += _right_alone(output, batch.labels, model.modalities)
+            logits = output.logits
             answered = logits.isfinite().all(dim=1)
             labels, predictions = batch.labels[answered], logits[answered].argmax(dim=1)
             counts += confusion_matrix(labels.cpu().numpy(), predictions.cpu().numpy(), num_classes)
@@ -61,7 +66,18 @@ def evaluate(
             "the model answers with numbers that are not finite, its training diverged: lower the learning rate or "
             "set a clip_norm"
         )
-    return Metrics.from_confusion(total.cpu().numpy(), model.spec.names)
+    found = Metrics.from_confusion(total.cpu().numpy(), model.spec.names)
+    shares = zip(model.modalities, collective.sum(alone).tolist(), strict=True)
+    return replace(found, modality_accuracy={m: right / answers for m, (right, answers) in shares if answers})
+
+
+def _right_alone(output: Output, labels: Tensor, modalities: tuple[str, ...]) -> Tensor:
+    """Samples each modality alone has right, and those it answered: (M, 2), zeros where it does not answer."""
+    right = right_answers(output, labels)
+    nothing = labels.new_zeros(2)
+    return torch.stack(
+        [torch.stack([right[m].sum(), labels.new_tensor(len(labels))]) if m in right else nothing for m in modalities]
+    )
 
 
 def _shard(num_samples: int, batch_size: int, collective: Collective) -> Iterator[NDArray[np.int64]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 
 import numpy as np
@@ -87,6 +87,8 @@ class Metrics:
             out, as scikit-learn does; one that occurs and is never recognised counts as 0.
         per_class: figures of each class, in order.
         confusion: (K, K) counts, row = true class, column = predicted class.
+        modality_accuracy: of each modality alone, by its own head or, where it has none, by its share of the logits;
+            empty where the model has neither.
     """
 
     accuracy: float
@@ -96,6 +98,7 @@ class Metrics:
     macro_f1: float
     per_class: tuple[ClassMetrics, ...]
     confusion: tuple[tuple[int, ...], ...]
+    modality_accuracy: dict[str, float] = field(default_factory=dict[str, float])
 
     @classmethod
     def from_confusion(cls, matrix: NDArray[np.int64], names: Sequence[str]) -> Metrics:

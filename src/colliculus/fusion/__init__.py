@@ -14,20 +14,38 @@ from colliculus.fusion.cross_modal import (
 from colliculus.fusion.sca import SpikingCrossAttention
 from colliculus.fusion.separate import SeparateStreams
 from colliculus.fusion.sum import Sum
+from colliculus.fusion.temporal_attention import (
+    ApplyTo,
+    ScoreInput,
+    ScoreReduction,
+    TemporalAttention,
+    TemporalAttentionReadout,
+)
+from colliculus.fusion.time_alignment import AlignmentName, TimeAligned, alignment
 from colliculus.fusion.weighted_attention import WeightedTokens
+from colliculus.fusion.weighted_sum import WeightedSum
 
 __all__ = [
     "REFERENCE",
+    "AlignmentName",
+    "ApplyTo",
     "Concat",
     "CrossModalArithmetic",
     "CrossModalAttention",
     "CrossModalResidual",
     "CurrentIntegration",
     "ReferenceIntegration",
+    "ScoreInput",
+    "ScoreReduction",
     "SemanticBranch",
     "SeparateStreams",
     "SpikingCrossAttention",
     "Sum",
     "SynapticCurrent",
+    "TemporalAttention",
+    "TemporalAttentionReadout",
+    "TimeAligned",
+    "WeightedSum",
     "WeightedTokens",
+    "alignment",
 ]

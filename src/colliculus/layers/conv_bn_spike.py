@@ -13,9 +13,16 @@ NeuronFactory = Callable[[], SpikingNeuron]
 
 
 class ConvBNSpike(nn.Module):
-    """Conv3x3 (stride 1, no bias) - BatchNorm - neuron: (T, B, C, H, W) -> (T, B, D, H, W).
+    """Convolution (3x3, stride 1, no bias) - BatchNorm - neuron: (T, B, C, H, W) -> (T, B, D, H, W).
 
     BatchNorm sees T*B images as its batch.
+
+    Args:
+        in_channels: C.
+        out_channels: D.
+        neuron: makes the neuron.
+        kernel_size: odd; the edges are padded by half of it.
+        stride: of the convolution; 2 halves H and W, rounded up.
 
     Example:
         >>> import torch
@@ -23,9 +30,19 @@ class ConvBNSpike(nn.Module):
         torch.Size([4, 2, 8, 16, 16])
     """
 
-    def __init__(self, in_channels: int, out_channels: int, neuron: NeuronFactory = LIF) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        neuron: NeuronFactory = LIF,
+        *,
+        kernel_size: int = 3,
+        stride: int = 1,
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False)
+        self.conv = nn.Conv2d(
+            in_channels, out_channels, kernel_size, stride=stride, padding=kernel_size // 2, bias=False
+        )
         self.norm = nn.BatchNorm2d(out_channels)
         self.neuron = neuron()
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from colliculus.types import Output
 
 Term = Callable[[Output, Tensor], Tensor]
+TermPerModality = Callable[[Output, Tensor], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
 class Objective:
     """Named terms, each a function of the output and the labels (B,) to a scalar in float32.
+
+    Args:
+        terms: by name.
+        per_modality: by name, those that give a scalar for each modality; "unimodal" becomes "unimodal_audio", ...
 
     Example:
         >>> import torch
@@ -25,7 +30,11 @@ class Objective:
     """
 
     terms: Mapping[str, Term]
+    per_modality: Mapping[str, TermPerModality] = field(default_factory=dict[str, TermPerModality])
 
     def __call__(self, output: Output, labels: Tensor) -> dict[str, Tensor]:
         """Each term's value."""
-        return {name: term(output, labels) for name, term in self.terms.items()}
+        values = {name: term(output, labels) for name, term in self.terms.items()}
+        for name, term in self.per_modality.items():
+            values |= {f"{name}_{modality}": value for modality, value in term(output, labels).items()}
+        return values

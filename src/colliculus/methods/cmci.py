@@ -38,7 +38,7 @@ class CMCI(MultimodalTransformer):
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""
-        splitting = {m: self.patch_splitting(spec, m) for m in spec.modalities}
+        splitting = {m: self.token_encoder(spec, m) for m in spec.modalities}
         return MultimodalSNN(
             spec,
             coding=self.coders(spec.modalities),
@@ -80,7 +80,7 @@ class ReferenceCMCI(MultimodalTransformer):
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""
-        encoders = {m: self.patch_splitting(spec, m) for m in spec.modalities}
+        encoders = {m: self.token_encoder(spec, m) for m in spec.modalities}
         grids = {m: encoder.grid for m, encoder in encoders.items()}
         return MultimodalSNN(
             spec,

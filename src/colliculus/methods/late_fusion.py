@@ -36,7 +36,7 @@ class LateFusion(MultimodalTransformer):
         return MultimodalSNN(
             spec,
             coding=self.coders(spec.modalities),
-            encoders={m: self.patch_splitting(spec, m) for m in spec.modalities},
+            encoders={m: self.token_encoder(spec, m) for m in spec.modalities},
             fusion=SeparateStreams(
                 spec.modalities, dim=self.dim, join=self.join(self.fusion, spec), neuron=self.neuron
             ),

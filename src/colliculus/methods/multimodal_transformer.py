@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
 
@@ -11,6 +11,7 @@ from colliculus.fusion import Concat, Sum
 from colliculus.heads import LinearReadout, ReadoutPerModality
 from colliculus.losses import Objective, UnimodalCrossEntropy
 from colliculus.methods.spiking_transformer import SpikingTransformer
+from colliculus.modulation import UNIMODAL, Balance, Modulator
 from colliculus.types import ColliculusError, DataSpec
 
 Join = Literal["sum", "concat"]
@@ -28,6 +29,7 @@ class MultimodalTransformer(SpikingTransformer, ABC):
     """Weight of a cross-entropy of each modality through a head of its own; 0 has no such heads."""
     modality_dropout: float = 0.0
     """Probability that a modality is left out of a training sample (one always stays)."""
+    balance: Balance = field(default_factory=Balance)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -35,6 +37,14 @@ class MultimodalTransformer(SpikingTransformer, ABC):
             raise ColliculusError(f"`unimodal_loss` is {self.unimodal_loss}: choose a weight of at least 0")
         if not 0 <= self.modality_dropout < 1:
             raise ColliculusError(f"`modality_dropout` is {self.modality_dropout}: choose at least 0 and below 1")
+        if self.balance.needs_own_heads and not self.unimodal_loss:
+            raise ColliculusError(
+                f"balance {self.balance.kind} compares the modalities' own heads: set `unimodal_loss` above 0"
+            )
+
+    def modulator(self) -> Modulator:
+        """What keeps the modalities in balance."""
+        return self.balance.modulator()
 
     def objective(self) -> Objective:
         """Label-smoothed cross-entropy, and those of the modalities' own heads where `unimodal_loss` asks for them."""
@@ -42,7 +52,7 @@ class MultimodalTransformer(SpikingTransformer, ABC):
         if not self.unimodal_loss:
             return objective
         own_heads = UnimodalCrossEntropy(self.label_smoothing, self.unimodal_loss)
-        return Objective({**objective.terms, "unimodal": own_heads})
+        return Objective({**objective.terms, UNIMODAL: own_heads})
 
     def needs_two(self, spec: DataSpec) -> None:
         """Refuse data of one modality.

@@ -45,7 +45,7 @@ class SCA(MultimodalTransformer):
             ColliculusError: fewer than two modalities.
         """
         self.needs_two(spec)
-        encoders = {m: self.patch_splitting(spec, m) for m in spec.modalities}
+        encoders = {m: self.token_encoder(spec, m) for m in spec.modalities}
         return MultimodalSNN(
             spec,
             coding=self.coders(spec.modalities),

@@ -65,7 +65,7 @@ class SCMRL(MultimodalTransformer):
             ColliculusError: fewer than two modalities.
         """
         self.needs_two(spec)
-        encoders = {m: self.patch_splitting(spec, m) for m in spec.modalities}
+        encoders = {m: self.token_encoder(spec, m) for m in spec.modalities}
         exchange = CrossModalResidual(
             {m: encoder.grid for m, encoder in encoders.items()},
             dim=self.dim,

@@ -5,18 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import nn
 
 from colliculus.coding import CodingName, coder
-from colliculus.encoders import Depth, SpikingPatchSplitting
+from colliculus.encoders import SpikingPatchSplitting, SpikingResNet18
 from colliculus.layers import Resampling
 from colliculus.losses import CrossEntropy, Objective
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator, NoModulation
 from colliculus.neurons import NeuronSettings
 from colliculus.types import ColliculusError, DataSpec
+
+EncoderName = Literal["deep", "shallow", "resnet18", "sew-resnet18"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +32,12 @@ class SpikingTransformer(ABC):
     name: ClassVar[str]
 
     dim: int = 256
-    """D, width of a token; a multiple of 8 (2 with the shallow encoder) and of the heads."""
+    """D, width of a token; a multiple of 8 (2 with the shallow encoder) and of the heads, if any."""
     time_steps: int = 4
     """T."""
-    encoder: Depth = "deep"
-    """Patch splitting: "deep" (16-pixel patches) or "shallow" (4-pixel patches, small inputs)."""
+    encoder: EncoderName = "deep"
+    """Patch splitting, "deep" (16-pixel patches) or "shallow" (4-pixel patches, small inputs), or a spiking ResNet-18
+    whose residuals add currents ("resnet18") or spikes ("sew-resnet18")."""
     coding: CodingName = "direct"
     """From inputs to T steps: "direct" currents, "poisson" or "latency" spikes."""
     resampling: Resampling = "nearest"
@@ -44,7 +47,7 @@ class SpikingTransformer(ABC):
     neuron: NeuronSettings = field(default_factory=NeuronSettings)
 
     def __post_init__(self) -> None:
-        multiple = 8 if self.encoder == "deep" else 2
+        multiple = 2 if self.encoder == "shallow" else 8
         if self.dim < 1 or self.dim % multiple:
             raise ColliculusError(f"`dim` is {self.dim}: the {self.encoder} encoder needs a multiple of {multiple}")
         if self.time_steps < 1:
@@ -61,14 +64,20 @@ class SpikingTransformer(ABC):
         return Objective({"task": CrossEntropy(self.label_smoothing)})
 
     def modulator(self) -> Modulator:
-        """Gradients are left as they are."""
+        """Losses, gradients and learning rates are left as they are."""
         return NoModulation()
 
     def coders(self, modalities: Iterable[str]) -> dict[str, nn.Module]:
         """The coding of each modality."""
         return {m: coder(self.coding, self.time_steps, self.resampling) for m in modalities}
 
-    def patch_splitting(self, spec: DataSpec, modality: str) -> SpikingPatchSplitting:
-        """The patch splitting of one modality."""
-        size = spec.sizes.get(modality)
-        return SpikingPatchSplitting(spec.channels[modality], size, self.dim, self.encoder, self.neuron)
+    def token_encoder(self, spec: DataSpec, modality: str) -> SpikingPatchSplitting | SpikingResNet18:
+        """What splits one modality into tokens: the encoder of that name."""
+        channels = spec.channels[modality]
+        match self.encoder:
+            case "deep" | "shallow":
+                return SpikingPatchSplitting(channels, spec.sizes.get(modality), self.dim, self.encoder, self.neuron)
+            case "resnet18":
+                return SpikingResNet18(channels, spec.size(modality), self.dim, "current", self.neuron)
+            case "sew-resnet18":
+                return SpikingResNet18(channels, spec.size(modality), self.dim, "spike", self.neuron)

@@ -60,7 +60,7 @@ class Unimodal(SpikingTransformer):
         return MultimodalSNN(
             spec,
             coding=self.coders([self.modality]),
-            encoders={self.modality: nn.Sequential(self.patch_splitting(spec, self.modality), block)},
+            encoders={self.modality: nn.Sequential(self.token_encoder(spec, self.modality), block)},
             fusion=Sum(),
             head=LinearReadout(self.dim, spec.num_classes),
         )

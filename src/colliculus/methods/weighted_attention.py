@@ -37,7 +37,7 @@ class WeightedAttention(MultimodalTransformer):
         return MultimodalSNN(
             spec,
             coding=self.coders(spec.modalities),
-            encoders={m: self.patch_splitting(spec, m) for m in spec.modalities},
+            encoders={m: self.token_encoder(spec, m) for m in spec.modalities},
             fusion=WeightedTokens(spec.modalities, dim=self.dim, join=self.join(self.fusion, spec), neuron=self.neuron),
             head=self.readout(self.fusion, spec),
             modality_dropout=self.modality_dropout,

@@ -1,7 +1,35 @@
-"""What may happen between backward and step."""
+"""What keeps the modalities in balance: changes of losses, gradients and learning rates while training."""
 
 from __future__ import annotations
 
-from colliculus.modulation.base import Modulator, NoModulation
+from colliculus.modulation.agm import AGM, AGMSettings
+from colliculus.modulation.balance import Balance, BalanceName
+from colliculus.modulation.base import Modulator, NoModulation, Prepared
+from colliculus.modulation.iemf import IEMF
+from colliculus.modulation.mm_pareto import UNIMODAL, MMPareto, MMParetoSettings
+from colliculus.modulation.mslr import MSLR, MSLRSettings
+from colliculus.modulation.ogm_ge import OGMGE, OGMGESettings
+from colliculus.modulation.pmr import PMR, PMRSettings
+from colliculus.modulation.taaf import ScoreBalance, ScoreBalanceName
 
-__all__ = ["Modulator", "NoModulation"]
+__all__ = [
+    "AGM",
+    "IEMF",
+    "MSLR",
+    "OGMGE",
+    "PMR",
+    "UNIMODAL",
+    "AGMSettings",
+    "Balance",
+    "BalanceName",
+    "MMPareto",
+    "MMParetoSettings",
+    "MSLRSettings",
+    "Modulator",
+    "NoModulation",
+    "OGMGESettings",
+    "PMRSettings",
+    "Prepared",
+    "ScoreBalance",
+    "ScoreBalanceName",
+]

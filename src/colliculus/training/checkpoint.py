@@ -38,6 +38,7 @@ class State:
         model: weights and statistics.
         average: those of the moving average, where one is kept.
         optimizer: AdamW's moments.
+        modulation: what the modulator remembers.
         history: one row of `metrics.csv` for each finished epoch.
         steps: optimiser steps taken.
         samples: training samples seen.
@@ -49,6 +50,7 @@ class State:
     model: dict[str, Tensor]
     average: dict[str, Tensor] | None
     optimizer: dict[str, Any]
+    modulation: dict[str, Any]
     history: list[dict[str, float]]
     steps: int
     samples: int

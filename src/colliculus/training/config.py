@@ -32,7 +32,7 @@ class Method(Protocol):
         ...
 
     def modulator(self) -> Modulator:
-        """What happens between backward and step."""
+        """What keeps the modalities in balance while training."""
         ...
 
 

@@ -92,8 +92,7 @@ def _train(folder: Path, learner: Learner, dataset: Dataset, console: Console) -
     with log:
         for epoch in range(first, settings.epochs):
             row = learner.train_epoch(dataset.train, epoch, log.step)
-            found = learner.evaluate(dataset.validation)
-            row |= {"validation_accuracy": found.accuracy, "validation_macro_f1": found.macro_f1}
+            row |= learner.validate(dataset.validation)
             learner.history.append(row)
             if runtime.is_main:
                 _save(folder, learner)

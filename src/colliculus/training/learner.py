@@ -15,6 +15,7 @@ from colliculus.evaluation.corruptions import GaussianNoise, NoisySplit, check_m
 from colliculus.evaluation.evaluate import evaluate
 from colliculus.evaluation.metrics import Metrics
 from colliculus.model import MultimodalSNN
+from colliculus.modulation import Modulator
 from colliculus.runtime import Runtime
 from colliculus.training.checkpoint import State
 from colliculus.training.optim import build_optimizer, learning_rate, set_learning_rate, update_average
@@ -41,7 +42,9 @@ class Learner:
         self.model: MultimodalSNN = method.model(run.spec).to(runtime.device)
         self.average = None if self.settings.ema_decay is None else deepcopy(self.model).eval()
         self.objective = method.objective()
-        self._optimizer = build_optimizer(self.model, self.settings)
+        streams = {m: self.model.stream_parameters(m) for m in self.model.modalities}
+        self._optimizer = build_optimizer(self.model, self.settings, streams)
+        self._modulator: Modulator = method.modulator()
         self.history: list[dict[str, float]] = []
         self._steps, self.samples, self.seconds = 0, 0, 0.0
         if state is not None:
@@ -49,7 +52,7 @@ class Learner:
         self._step = TrainingStep(
             model=self.model,
             objective=self.objective,
-            modulator=method.modulator(),
+            modulator=self._modulator,
             optimizer=self._optimizer,
             runtime=runtime,
             clip_norm=self.settings.clip_norm,
@@ -80,7 +83,8 @@ class Learner:
             ColliculusError: training diverged.
         """
         rate = learning_rate(self.settings, epoch)
-        set_learning_rate(self._optimizer, rate)
+        self._modulator.begin_epoch(seed=self.settings.seed, epoch=epoch, device=self.runtime.device)
+        set_learning_rate(self._optimizer, rate, self._modulator.learning_rates())
         self.runtime.seed(self.settings.seed, epoch)
         self.model.train()
         sums, start = EpochSums(), perf_counter()
@@ -92,6 +96,16 @@ class Learner:
         samples, means = sums.means(self.runtime)
         self.samples, self.seconds = self.samples + samples, self.seconds + perf_counter() - start
         return {"epoch": epoch + 1, "learning_rate": rate, **means}
+
+    def validate(self, split: Split) -> dict[str, float]:
+        """End an epoch on the validation part; its figures by column of `metrics.csv`."""
+        found = self.evaluate(split)
+        self._modulator.end_epoch(found.modality_accuracy)
+        return {
+            "validation_accuracy": found.accuracy,
+            "validation_macro_f1": found.macro_f1,
+            **{f"validation_accuracy_{m}": accuracy for m, accuracy in found.modality_accuracy.items()},
+        }
 
     def evaluate(self, split: Split) -> Metrics:
         """Figures of the judged model on every sample of `split`."""
@@ -125,6 +139,7 @@ class Learner:
             model=self.model.state_dict(),
             average=None if self.average is None else self.average.state_dict(),
             optimizer=self._optimizer.state_dict(),
+            modulation=self._modulator.state(),
             steps=self._steps,
             history=self.history,
             samples=self.samples,
@@ -136,6 +151,7 @@ class Learner:
         if self.average is not None and state.average is not None:
             self.average.load_state_dict(state.average)
         self._optimizer.load_state_dict(state.optimizer)
+        self._modulator.restore(state.modulation)
         self._steps, self.history = state.steps, state.history
         self.samples, self.seconds = state.samples, state.seconds
 

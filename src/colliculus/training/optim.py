@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import cos, pi
+from typing import Any
 
 import torch
 from torch import nn
@@ -30,20 +32,35 @@ def learning_rate(settings: TrainSettings, epoch: int) -> float:
     return settings.final_learning_rate + amplitude * (1 + cos(pi * epoch / settings.epochs)) / 2
 
 
-def set_learning_rate(optimizer: Optimizer, value: float) -> None:
-    """Give every parameter group the learning rate `value`."""
+def set_learning_rate(optimizer: Optimizer, value: float, factors: Mapping[str, float] | None = None) -> None:
+    """Give every parameter group the learning rate `value`, times the factor of its modality where there is one."""
     for group in optimizer.param_groups:
-        group["lr"] = value
+        group["lr"] = value * (factors or {}).get(group["modality"], 1.0)
 
 
-def build_optimizer(model: nn.Module, settings: TrainSettings) -> AdamW:
-    """AdamW over two groups: tensors of two or more dimensions decay, biases and other one-dimensional ones do not."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
+def build_optimizer(
+    model: nn.Module, settings: TrainSettings, streams: Mapping[str, Sequence[nn.Parameter]] | None = None
+) -> AdamW:
+    """AdamW over two groups: tensors of two or more dimensions decay, biases and other one-dimensional ones do not.
+
+    The parameters of each of the `streams`, by modality, have two groups of their own, for their own learning rate.
+    """
+    streams = streams or {}
+    taken = {id(p) for stream in streams.values() for p in stream}
+    shared = [p for p in model.parameters() if p.requires_grad and id(p) not in taken]
+    groups = [group for name, part in ({"": shared} | dict(streams)).items() for group in _groups(name, part, settings)]
     return AdamW([group for group in groups if group["params"]], lr=learning_rate(settings, 0))
+
+
+def _groups(modality: str, parameters: Sequence[nn.Parameter], settings: TrainSettings) -> list[dict[str, Any]]:
+    return [
+        {
+            "params": [p for p in parameters if p.ndim >= 2],
+            "weight_decay": settings.weight_decay,
+            "modality": modality,
+        },
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0, "modality": modality},
+    ]
 
 
 @torch.no_grad()

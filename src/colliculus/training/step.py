@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator
+from colliculus.modulation.scores import right_answers
 from colliculus.runtime import Runtime
 from colliculus.types import Batch, Output
 
@@ -23,11 +24,13 @@ class StepReport:
         sums: this rank's sums over its samples: "samples", "correct", and each term of the objective by name.
         grad_norm: norm of the gradients before clipping, the same on every rank.
         modulation: what the modulator reports, the same on every rank.
+        correct: this rank's samples that each modality alone has right, as far as each answers for itself.
     """
 
     sums: dict[str, Tensor]
     grad_norm: float
     modulation: dict[str, float]
+    correct: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,7 @@ class TrainingStep:
     Args:
         model: what learns.
         objective: the named terms whose sum is minimised.
-        modulator: what happens between backward and step.
+        modulator: what happens before the backward pass and between it and the step.
         optimizer: over the model's parameters.
         runtime: where this runs.
         clip_norm: largest norm of the gradients, or None.
@@ -60,12 +63,13 @@ class TrainingStep:
         with self.runtime.autocast():
             output: Output = self.model(batch.inputs)
         output = in_float32(output)
-        losses = self.objective(output, batch.labels)
-        total = torch.stack(list(losses.values())).sum()
+        prepared = self.modulator.before_backward(self.model, output, batch.labels, self.objective, self.runtime)
+        total = torch.stack(list(prepared.losses.values())).sum()
         self.runtime.backward(total * self.runtime.sample_weight(len(batch)), self.model)
-        modulation = self.modulator(self.model, output, batch.labels, self.runtime)
+        modulation = self.modulator(self.model, output, batch.labels, self.runtime, prepared)
         grad_norm = self.runtime.clip_and_step(self.model, self.optimizer, self.clip_norm)
-        return StepReport(_sums(losses, output, batch), grad_norm, modulation)
+        sums, right = _sums(prepared.losses, output, batch), right_answers(output, batch.labels)
+        return StepReport(sums, grad_norm, modulation, {m: x.sum() for m, x in right.items()})
 
 
 def in_float32(output: Output) -> Output:
@@ -81,6 +85,8 @@ def in_float32(output: Output) -> Output:
         residual=wide(output.residual),
         modality_logits=wide(output.modality_logits),
         time_weights=wide(output.time_weights),
+        unweighted_logits=None if output.unweighted_logits is None else output.unweighted_logits.float(),
+        streams=wide(output.streams),
     )
 
 
@@ -96,6 +102,7 @@ class EpochSums:
     def __init__(self) -> None:
         self._num_steps = 0
         self._over_samples: dict[str, Tensor] = {}
+        self._correct: dict[str, Tensor] = {}
         self._over_steps: dict[str, float] = {}
 
     def add(self, report: StepReport) -> None:
@@ -103,6 +110,8 @@ class EpochSums:
         self._num_steps += 1
         for name, value in report.sums.items():
             self._over_samples[name] = self._over_samples.get(name, 0) + value.double()
+        for modality, value in report.correct.items():
+            self._correct[modality] = self._correct.get(modality, 0) + value.double()
         modulation = {f"modulation_{name}": value for name, value in report.modulation.items()}
         for name, number in {"grad_norm": report.grad_norm, **modulation}.items():
             self._over_steps[name] = self._over_steps.get(name, 0.0) + number
@@ -113,12 +122,14 @@ class EpochSums:
 
     def means(self, runtime: Runtime) -> tuple[int, dict[str, float]]:
         """Samples of all ranks; means over them ("train_...") and over steps (all others)."""
-        values = runtime.sum(torch.stack(list(self._over_samples.values())))
-        totals = {name: value.item() for name, value in zip(self._over_samples, values, strict=True)}
+        values = runtime.sum(torch.stack([*self._over_samples.values(), *self._correct.values()])).tolist()
+        totals = dict(zip(self._over_samples, values, strict=False))
+        of_modality = dict(zip(self._correct, values[len(totals) :], strict=True))
         samples, correct = totals.pop("samples"), totals.pop("correct")
         return int(samples), {
             "train_loss": sum(totals.values()) / samples,
             **{f"train_{name}": total / samples for name, total in totals.items()},
             "train_accuracy": correct / samples,
+            **{f"train_accuracy_{m}": right / samples for m, right in of_modality.items()},
             **{name: total / self._num_steps for name, total in self._over_steps.items()},
         }

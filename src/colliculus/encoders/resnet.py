@@ -1,0 +1,125 @@
+"""Spiking ResNet-18: from frames to tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from torch import Tensor, nn
+
+from colliculus.layers import ConvBNSpike, NeuronFactory, stepwise
+from colliculus.neurons import LIF
+
+Residual = Literal["current", "spike"]
+
+LARGE = 112
+"""Pixels of the shorter side from which on an image is quartered before the first block."""
+
+
+def _conv_bn(before: int, after: int, *, kernel_size: int = 3, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
+        nn.BatchNorm2d(after),
+    )
+
+
+class CurrentResidualBlock(nn.Module):
+    """s = LIF(BN(Conv(LIF(BN(Conv(x))))) + shortcut(x)): the sum of two currents feeds a neuron.
+
+    The shortcut is x itself, or BN(Conv1x1(x)) where the width or the size changes.
+
+    Example:
+        >>> import torch
+        >>> CurrentResidualBlock(8, 16, stride=2)(torch.zeros(4, 2, 8, 6, 5)).shape
+        torch.Size([4, 2, 16, 3, 3])
+    """
+
+    def __init__(self, before: int, after: int, neuron: NeuronFactory = LIF, *, stride: int = 1) -> None:
+        super().__init__()
+        self.first = ConvBNSpike(before, after, neuron, stride=stride)
+        self.second = _conv_bn(after, after)
+        changes = before != after or stride != 1
+        self.shortcut = _conv_bn(before, after, kernel_size=1, stride=stride) if changes else nn.Identity()
+        self.neuron = neuron()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T, B, C, H, W) -> spikes (T, B, D, H', W')."""
+        return self.neuron(stepwise(self.second, self.first(x)) + stepwise(self.shortcut, x))
+
+
+class SpikeResidualBlock(nn.Module):
+    """s = LIF(BN(Conv(LIF(BN(Conv(x)))))) + shortcut(x): spikes are added to spikes.
+
+    Spike-element-wise residual with ADD (SEW, Fang et al., NeurIPS 2021, arXiv 2102.04159). The shortcut is x itself,
+    or LIF(BN(Conv1x1(x))) where the width or the size changes; s counts spikes, 0, 1, 2, ...
+
+    Example:
+        >>> import torch
+        >>> SpikeResidualBlock(8, 16, stride=2)(torch.zeros(4, 2, 8, 6, 5)).shape
+        torch.Size([4, 2, 16, 3, 3])
+    """
+
+    def __init__(self, before: int, after: int, neuron: NeuronFactory = LIF, *, stride: int = 1) -> None:
+        super().__init__()
+        self.first = ConvBNSpike(before, after, neuron, stride=stride)
+        self.second = ConvBNSpike(after, after, neuron)
+        changes = before != after or stride != 1
+        self.shortcut = ConvBNSpike(before, after, neuron, kernel_size=1, stride=stride) if changes else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T, B, C, H, W) -> counts of spikes (T, B, D, H', W')."""
+        counts: Tensor = self.second(self.first(x)) + self.shortcut(x)
+        return counts
+
+
+class SpikingResNet18(nn.Module):
+    """ResNet-18 (He et al., arXiv 1512.03385) of spiking residual blocks; its last grid are the tokens.
+
+    A stem, then four stages of two blocks of widths D/8, D/4, D/2, D, the last three halving the grid. The stem of
+    images whose shorter side has at least 112 pixels is Conv7x7 (stride 2) - BN - LIF - MaxPool(3, stride 2), that of
+    smaller ones Conv3x3 - BN - LIF. Every halving rounds up: N = ceil(H/32) * ceil(W/32), or /8 for small images. The
+    mean over the tokens is the network's global average pool.
+
+    Args:
+        channels: C.
+        size: (H, W).
+        dim: D, a multiple of 8; 512 is ResNet-18's own width.
+        residual: "current" adds what feeds a neuron, "spike" adds spikes (SEW).
+        neuron: makes the neurons.
+
+    Example:
+        >>> import torch
+        >>> encoder = SpikingResNet18(2, (32, 28), 16)
+        >>> encoder(torch.zeros(4, 2, 2, 32, 28)).shape, encoder.grid
+        (torch.Size([4, 2, 16, 16]), (4, 4))
+        >>> SpikingResNet18(3, (112, 130), 16).grid
+        (4, 5)
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: tuple[int, int],
+        dim: int,
+        residual: Residual = "current",
+        neuron: NeuronFactory = LIF,
+    ) -> None:
+        super().__init__()
+        block: Callable[..., nn.Module] = CurrentResidualBlock if residual == "current" else SpikeResidualBlock
+        widths = [dim // 8, dim // 4, dim // 2, dim]
+        large = min(size) >= LARGE
+        self.stem = ConvBNSpike(channels, widths[0], neuron, kernel_size=7 if large else 3, stride=2 if large else 1)
+        self.pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1) if large else nn.Identity()
+        self.stages = nn.ModuleList(
+            nn.Sequential(block(before, after, neuron, stride=stride), block(after, after, neuron))
+            for before, after, stride in zip([widths[0], *widths[:-1]], widths, (1, 2, 2, 2), strict=True)
+        )
+        patch = 32 if large else 8
+        self.grid: tuple[int, int] = (-(-size[0] // patch), -(-size[1] // patch))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T, B, C, H, W) -> tokens (T, B, D, N)."""
+        x = stepwise(self.pool, self.stem(x))
+        for stage in self.stages:
+            x = stage(x)
+        return x.flatten(-2)

@@ -1,0 +1,178 @@
+"""Temporal attention scores: how much each time step counts, and where that acts (TAAF, arXiv 2505.14535)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from colliculus.layers import per_modality
+from colliculus.types import ColliculusError, Fused, Output
+
+ScoreInput = Literal["features", "logits"]
+ScoreReduction = Literal["mean", "last", "max", "diagonal"]
+ApplyTo = Literal["logits", "features", "gate"]
+
+FUSED = "fused"
+"""The joint stream, among the names of the modalities."""
+
+
+def attention_over_steps(queries: Tensor, keys: Tensor) -> Tensor:
+    """A = softmax(Q K^T / sqrt(K)) over the last axis: (T, B, K) twice -> (B, T, T), queries first.
+
+    Example:
+        >>> import torch
+        >>> attention_over_steps(torch.zeros(2, 1, 3), torch.ones(2, 1, 3))
+        tensor([[[0.5000, 0.5000],
+                 [0.5000, 0.5000]]])
+    """
+    scores = queries.transpose(0, 1) @ keys.permute(1, 2, 0) / sqrt(keys.shape[-1])
+    return scores.softmax(dim=-1)
+
+
+def time_weights(attention: Tensor, reduction: ScoreReduction) -> Tensor:
+    """alpha (T, B), summing to 1 over T, of attention (B, T, T).
+
+    Args:
+        attention: rows are queries and sum to 1.
+        reduction: "mean" over the queries (over the keys it would be the constant 1 / T), "last" the row of the last
+            query, "max" over the queries or the "diagonal", the last two divided by their sum.
+
+    Example:
+        >>> import torch
+        >>> attention = torch.tensor([[[0.5, 0.5], [0.1, 0.9]]])
+        >>> time_weights(attention, "mean").flatten(), time_weights(attention, "last").flatten()
+        (tensor([0.3000, 0.7000]), tensor([0.1000, 0.9000]))
+    """
+    if reduction == "mean":
+        return attention.mean(1).T
+    if reduction == "last":
+        return attention[:, -1].T
+    chosen = attention.amax(1) if reduction == "max" else attention.diagonal(dim1=1, dim2=2)
+    return (chosen / chosen.sum(1, keepdim=True)).T
+
+
+class TemporalAttention(nn.Module):
+    """alpha of a stream: Q = O W^Q and K = O W^K, with W of K columns, one for each class.
+
+    Args:
+        features: of O, the stream or its logits.
+        num_classes: K.
+        reduction: from attention to alpha.
+
+    Example:
+        >>> import torch
+        >>> alpha = TemporalAttention(8, 5)(torch.rand(4, 2, 8))
+        >>> alpha.shape, torch.allclose(alpha.sum(0), torch.ones(2))
+        (torch.Size([4, 2]), True)
+    """
+
+    def __init__(self, features: int, num_classes: int, reduction: ScoreReduction = "mean") -> None:
+        super().__init__()
+        self.query = nn.Linear(features, num_classes, bias=False)
+        self.key = nn.Linear(features, num_classes, bias=False)
+        self.reduction: ScoreReduction = reduction
+
+    def forward(self, observed: Tensor) -> Tensor:
+        """O (T, B, F) -> alpha (T, B)."""
+        return time_weights(attention_over_steps(self.query(observed), self.key(observed)), self.reduction)
+
+
+class TemporalAttentionReadout(nn.Module):
+    """Linear readouts of the joint stream and of each modality's own, with a temporal attention score for each.
+
+    Z_u(t) = h_u(t) W_u + b_u, and the scores alpha_u weigh its steps. Of the joint stream, y is
+
+    - "logits": sum_t alpha(t) Z(t);
+    - "features": the readout of sum_t alpha(t) h(t), one vector, so that Z(t) is y at every step;
+    - "gate": the mean of Z(t), the readout of T alpha(t) h(t).
+
+    As the readout is linear and alpha sums to 1 over T, the three give the same y; what differs are Z(t), and thereby
+    the loss of each step, and the steps to which the bias is counted. Step logits are chosen so that y is their mean,
+    and each modality's evidence is its share of them, with an equal share of the bias.
+
+    Args:
+        joint: map of the joint feature to K classes.
+        own: of each modality, map of its stream to K classes.
+        score_input: what the scores look at, the streams or their logits.
+        score_reduction: see `time_weights`.
+        apply_to: where the score of the joint stream acts.
+        detach: take the scores as constants, so that nothing learns through them.
+
+    Raises:
+        ColliculusError: a modality is called "fused".
+
+    Example:
+        >>> import torch
+        >>> own = {"a": nn.Linear(8, 5), "b": nn.Linear(8, 5)}
+        >>> head = TemporalAttentionReadout(nn.Linear(16, 5), own)
+        >>> a, b = torch.rand(4, 2, 8), torch.rand(4, 2, 8)
+        >>> nothing = torch.zeros_like(a)
+        >>> parts = {"a": torch.cat([a, nothing], -1), "b": torch.cat([nothing, b], -1)}
+        >>> output = head(Fused(joint=torch.cat([a, b], -1), parts=parts, streams={"a": a, "b": b}))
+        >>> output.logits.shape, [*output.time_weights], [*output.modality_logits]
+        (torch.Size([2, 5]), ['a', 'b', 'fused'], ['a', 'b'])
+    """
+
+    def __init__(
+        self,
+        joint: nn.Linear,
+        own: Mapping[str, nn.Linear],
+        *,
+        score_input: ScoreInput = "features",
+        score_reduction: ScoreReduction = "mean",
+        apply_to: ApplyTo = "logits",
+        detach: bool = False,
+    ) -> None:
+        super().__init__()
+        if FUSED in own:
+            raise ColliculusError(f"a modality cannot be called {FUSED!r}, the joint stream has that name: rename it")
+        self.joint = joint
+        self.own = per_modality(own)
+        self.attention = per_modality(
+            {
+                u: TemporalAttention(
+                    head.in_features if score_input == "features" else head.out_features,
+                    head.out_features,
+                    score_reduction,
+                )
+                for u, head in {**own, FUSED: joint}.items()
+            }
+        )
+        self.score_input: ScoreInput = score_input
+        self.apply_to: ApplyTo = apply_to
+        self.detach = detach
+
+    def forward(self, fused: Fused) -> Output:
+        """Joint feature (T, B, F), its parts and the streams (T, B, D) -> `Output` with logits (B, K)."""
+        own = {m: self.own[m](h) for m, h in fused.streams.items()}
+        joint = self.joint(fused.joint)
+        weights = {m: self._score(m, h, own[m]) for m, h in fused.streams.items()}
+        weights[FUSED] = self._score(FUSED, fused.joint, joint)
+        times = (len(joint) * weights[FUSED])[..., None]
+        step_logits = self._weigh(functional.linear(fused.joint, self.joint.weight), self.joint.bias, times)
+        bias = self.joint.bias / max(len(fused.parts), 1)
+        evidence = {
+            m: self._weigh(functional.linear(part, self.joint.weight), bias, times) for m, part in fused.parts.items()
+        }
+        logits = step_logits.mean(0)
+        unweighted = {"logits": joint, "features": logits.expand_as(joint), "gate": step_logits}[self.apply_to]
+        return Output(
+            logits=logits,
+            step_logits=step_logits,
+            evidence=evidence,
+            modality_logits=own,
+            time_weights=weights,
+            unweighted_logits=unweighted,
+            streams=fused.streams,
+        )
+
+    def _score(self, name: str, stream: Tensor, logits: Tensor) -> Tensor:
+        alpha: Tensor = self.attention[name](stream if self.score_input == "features" else logits)
+        return alpha.detach() if self.detach else alpha
+
+    def _weigh(self, mapped: Tensor, bias: Tensor, times: Tensor) -> Tensor:
+        return times * (mapped + bias) if self.apply_to == "logits" else times * mapped + bias

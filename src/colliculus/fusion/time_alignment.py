@@ -1,0 +1,193 @@
+"""Streams of different lengths brought to common time steps (TAAF, arXiv 2505.14535)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from colliculus.fusion.concat import Concat
+from colliculus.fusion.weighted_sum import WeightedSum
+from colliculus.layers import NeuronFactory, per_modality, stepwise
+from colliculus.neurons import LIF
+from colliculus.types import ColliculusError, Fused
+
+AlignmentName = Literal["conv", "warp", "interpolate", "identity"]
+
+INITIAL_WIDTH = 0.35
+"""Of the warp's window, in steps: a neighbour counts 1.7 % of a hit, so the window is narrow and still has a slope."""
+
+
+def middles(source: int, target: int) -> Tensor:
+    """Where, in steps of the source, the middle of each of `target` steps lies, (T,); ends are not exceeded.
+
+    Example:
+        >>> middles(4, 2), middles(2, 4)
+        (tensor([0.5000, 2.5000]), tensor([0.0000, 0.2500, 0.7500, 1.0000]))
+    """
+    return ((torch.arange(target) + 0.5) * source / target - 0.5).clamp(0, source - 1)
+
+
+def interpolation(source: int, target: int) -> Tensor:
+    """The matrix P (T, T_m) of linear interpolation at the middles of the steps; the identity where T = T_m.
+
+    Example:
+        >>> interpolation(2, 3)
+        tensor([[1.0000, 0.0000],
+                [0.5000, 0.5000],
+                [0.0000, 1.0000]])
+    """
+    return (1 - (middles(source, target)[:, None] - torch.arange(source)).abs()).clamp(min=0)
+
+
+def warp(positions: Tensor, width: Tensor, source: int) -> Tensor:
+    """P[t, s] = softmax_s(-(s - g(t))^2 / (2 sigma^2)), (T, T_m).
+
+    Args:
+        positions: g, where each step looks, in steps of the source, (T,).
+        width: sigma, a scalar.
+        source: T_m.
+    """
+    distance = torch.arange(source, device=positions.device, dtype=positions.dtype) - positions[:, None]
+    return torch.softmax(-distance.square() / (2 * width.square()), dim=1)
+
+
+def over_steps(matrix: Tensor, stream: Tensor) -> Tensor:
+    """h'(t) = sum_s P[t, s] h(s): (T, T_m) and (T_m, B, D) -> (T, B, D)."""
+    return (matrix @ stream.flatten(1)).unflatten(1, stream.shape[1:])
+
+
+class Interpolation(nn.Module):
+    """Fixed linear interpolation; nothing at all where the lengths agree."""
+
+    matrix: Tensor
+
+    def __init__(self, source: int, target: int) -> None:
+        super().__init__()
+        self.register_buffer("matrix", interpolation(source, target), persistent=False)
+
+    def forward(self, stream: Tensor) -> Tensor:
+        """(T_m, B, D) -> (T, B, D)."""
+        return over_steps(self.matrix, stream)
+
+
+class ConvAlignment(nn.Module):
+    """h' = (1 - g) P h + g LIF(BN(P h)), P a learned convolution with time as its channels.
+
+    P begins at linear interpolation (the identity where the lengths agree) and the mixing weight g at zero, so that
+    nothing changes at first; g = 1 is the convolution, BatchNorm and LIF alone. BatchNorm takes each feature over time
+    and batch and has no scale of its own, which could not learn while g is zero.
+
+    Args:
+        source: T_m.
+        target: T.
+        dim: D.
+        neuron: makes the neuron.
+
+    Example:
+        >>> stream = torch.rand(4, 2, 8)
+        >>> torch.equal(ConvAlignment(4, 4, 8)(stream), stream)
+        True
+    """
+
+    def __init__(self, source: int, target: int, dim: int, neuron: NeuronFactory = LIF) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(interpolation(source, target))
+        self.norm = nn.BatchNorm1d(dim, affine=False)
+        self.neuron = neuron()
+        self.mix = nn.Parameter(torch.zeros(()))
+
+    def forward(self, stream: Tensor) -> Tensor:
+        """(T_m, B, D) -> (T, B, D)."""
+        moved = over_steps(self.matrix, stream)
+        spikes = self.neuron(stepwise(self.norm, moved))
+        return moved + self.mix * (spikes - moved)
+
+
+class TimeWarp(nn.Module):
+    """P = P_0 + W(g, sigma) - W(g_0, sigma_0), W the window softmax_s(-(s - g(t))^2 / (2 sigma^2)).
+
+    g(t) is the cumulative sum of softplus from a learned start, so that it never goes back; P_0 is linear interpolation
+    and g_0, sigma_0 the values g and sigma begin at, so that nothing changes at first while g has a slope to follow.
+    Every row of P sums to 1.
+
+    Args:
+        source: T_m.
+        target: T.
+
+    Example:
+        >>> stream = torch.rand(6, 2, 8)
+        >>> torch.allclose(TimeWarp(6, 4)(stream), Interpolation(6, 4)(stream))
+        True
+    """
+
+    correction: Tensor
+
+    def __init__(self, source: int, target: int) -> None:
+        super().__init__()
+        self.source = source
+        spacing = torch.tensor(source / target)
+        self.start = nn.Parameter((spacing - 1) / 2 - spacing)  # one step before the middle of the first
+        self.raw_increments = nn.Parameter(torch.expm1(spacing).log().repeat(target))  # softplus gives the spacing
+        self.log_width = nn.Parameter(torch.tensor(INITIAL_WIDTH).log())
+        with torch.no_grad():
+            begins_at = warp(self.positions(), self.log_width.exp(), source)
+        self.register_buffer("correction", interpolation(source, target) - begins_at)
+
+    def positions(self) -> Tensor:
+        """g, (T,), in steps of the source."""
+        return self.start + nn.functional.softplus(self.raw_increments).cumsum(0)
+
+    def forward(self, stream: Tensor) -> Tensor:
+        """(T_m, B, D) -> (T, B, D)."""
+        return over_steps(self.correction + warp(self.positions(), self.log_width.exp(), self.source), stream)
+
+
+def alignment(name: AlignmentName, source: int, target: int, dim: int, neuron: NeuronFactory = LIF) -> nn.Module:
+    """The alignment of that name from `source` to `target` steps.
+
+    Raises:
+        ColliculusError: "identity" cannot change the length.
+    """
+    if name == "identity":
+        if source != target:
+            raise ColliculusError(
+                f"alignment identity keeps the {source} steps of a modality where {target} are wanted: choose "
+                "interpolate, warp or conv"
+            )
+        return nn.Identity()
+    if name == "conv":
+        return ConvAlignment(source, target, dim, neuron)
+    return TimeWarp(source, target) if name == "warp" else Interpolation(source, target)
+
+
+class TimeAligned(nn.Module):
+    """Every modality's feature, the mean over its tokens, is brought to common steps; then they are joined.
+
+    Args:
+        alignments: of each modality, (T_m, B, D) -> (T, B, D).
+        join: joins the streams.
+
+    Example:
+        >>> fusion = TimeAligned({"a": Interpolation(6, 4), "b": Interpolation(2, 4)}, Concat("ab"))
+        >>> fusion({"a": torch.rand(6, 2, 8, 9), "b": torch.rand(2, 2, 8, 4)}).joint.shape
+        torch.Size([4, 2, 16])
+    """
+
+    def __init__(self, alignments: Mapping[str, nn.Module], join: Concat | WeightedSum) -> None:
+        super().__init__()
+        self.alignments = per_modality(alignments)
+        self.join = join
+
+    def forward(self, tokens: dict[str, Tensor]) -> Fused:
+        """Tokens (T_m, B, D, N) of each modality -> `Fused`; its streams are the aligned features, (T, B, D)."""
+        aligned = {m: _wide(self.alignments[m](x.mean(-1))) for m, x in tokens.items()}
+        fused: Fused = self.join({m: h[..., None] for m, h in aligned.items()})
+        return fused
+
+
+def _wide(stream: Tensor) -> Tensor:
+    """In float32 under autocast: no later cast then stands between the streams an output holds and the losses."""
+    return stream.float() if stream.dtype in (torch.bfloat16, torch.float16) else stream

@@ -1,0 +1,129 @@
+"""Temporal adaptive balanced fusion loss (TAAF, arXiv 2505.14535)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from colliculus.types import ColliculusError, Output
+
+Regulariser = Literal["none", "tet", "mean_ce"]
+
+
+def temporal_balanced(step_logits: Tensor, weights: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """L = - mean_b sum_t alpha(t) sum_i y_i log softmax(Z(t))_i.
+
+    Args:
+        step_logits: Z, (T, B, K).
+        weights: alpha, (T, B), summing to 1 over T.
+        labels: (B,).
+        label_smoothing: share of y spread evenly over all K classes.
+
+    Example:
+        >>> weights = torch.full((3, 2), 1 / 3)
+        >>> temporal_balanced(torch.zeros(3, 2, 4), weights, torch.tensor([0, 1]))  # log 4
+        tensor(1.3863)
+    """
+    repeated = labels.expand(len(step_logits), -1).flatten()
+    entropies = functional.cross_entropy(
+        step_logits.flatten(0, 1), repeated, reduction="none", label_smoothing=label_smoothing
+    )
+    return (weights * entropies.view_as(weights)).sum(0).mean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemporalBalanced:
+    """(1 - l) L + l R of one stream, L the temporally weighted cross-entropy.
+
+    R is 0 and l counts nothing with "none"; "tet" takes the mean square of Z(t) - 1 (Deng et al., ICLR 2022, arXiv
+    2202.11946), "mean_ce" the cross-entropy of the mean of Z(t) over time.
+
+    Args:
+        label_smoothing: of every cross-entropy.
+        regulariser: R.
+        regulariser_weight: l.
+        detach_weights: take alpha as a constant.
+
+    Raises:
+        ColliculusError: the weight of the regulariser is no share.
+
+    Example:
+        >>> logits, weights = torch.zeros(3, 2, 4), torch.full((3, 2), 1 / 3)
+        >>> TemporalBalanced(regulariser="tet", regulariser_weight=0.5)(logits, weights, torch.tensor([0, 1]))
+        tensor(1.1931)
+    """
+
+    label_smoothing: float = 0.0
+    regulariser: Regulariser = "none"
+    regulariser_weight: float = 0.05
+    detach_weights: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.regulariser_weight <= 1:
+            raise ColliculusError(f"`regulariser_weight` is {self.regulariser_weight}: choose a share from 0 to 1")
+
+    def __call__(self, step_logits: Tensor, weights: Tensor, labels: Tensor) -> Tensor:
+        """Scalar loss of Z (T, B, K) under alpha (T, B)."""
+        alpha = weights.detach() if self.detach_weights else weights
+        loss = temporal_balanced(step_logits, alpha, labels, self.label_smoothing)
+        if self.regulariser == "none":
+            return loss
+        share = self.regulariser_weight
+        if self.regulariser == "tet":
+            return (1 - share) * loss + share * (step_logits - 1).square().mean()
+        mean = functional.cross_entropy(step_logits.mean(0), labels, label_smoothing=self.label_smoothing)
+        return (1 - share) * loss + share * mean
+
+
+@dataclass(frozen=True)
+class FusedTemporalBalanced:
+    """L_f: the loss of the joint stream. Where a model weighs no steps, each counts 1 / T.
+
+    Args:
+        loss: of a stream.
+    """
+
+    loss: TemporalBalanced
+
+    def __call__(self, output: Output, labels: Tensor) -> Tensor:
+        """Scalar loss against labels (B,)."""
+        logits = output.step_logits if output.unweighted_logits is None else output.unweighted_logits
+        return self.loss(logits.float(), _weights(output, "fused", logits), labels)
+
+
+@dataclass(frozen=True)
+class UnimodalTemporalBalanced:
+    """lambda_m L_m: the loss of each modality's own head.
+
+    Args:
+        loss: of a stream.
+        weights: lambda by modality; one that is not named has 1.
+
+    Raises:
+        ColliculusError: a weight is negative or not finite.
+    """
+
+    loss: TemporalBalanced
+    weights: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def __post_init__(self) -> None:
+        if bad := [m for m, weight in self.weights.items() if not 0 <= weight < inf]:
+            raise ColliculusError(f"the weight of {bad[0]}'s own loss is {self.weights[bad[0]]}: choose at least 0")
+
+    def __call__(self, output: Output, labels: Tensor) -> dict[str, Tensor]:
+        """Scalar losses against labels (B,), by modality."""
+        return {
+            m: self.weights.get(m, 1.0) * self.loss(logits.float(), _weights(output, m, logits), labels)
+            for m, logits in output.modality_logits.items()
+        }
+
+
+def _weights(output: Output, stream: str, logits: Tensor) -> Tensor:
+    even = torch.full(logits.shape[:2], 1 / len(logits), device=logits.device)
+    return output.time_weights.get(stream, even).float()

@@ -1,0 +1,125 @@
+"""AGM: adaptive gradient modulation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import exp, inf, log
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from colliculus.model import MultimodalSNN
+from colliculus.modulation.base import Modulator, Prepared, Terms
+from colliculus.modulation.scores import mean_over_ranks, shares
+from colliculus.types import Collective, ColliculusError, Output
+
+_LEAST_PROBABILITY = 1e-8  # the authors' program counts no sample as less probable
+_LARGEST_DIFFERENCE = 10.0  # of the ratios in the exponent, by the authors' program
+
+
+@dataclass(frozen=True, kw_only=True)
+class AGMSettings:
+    """Settings of AGM.
+
+    Raises:
+        ColliculusError: a setting is out of range.
+    """
+
+    alpha: float = 1.0
+    """How strongly the gradients are modulated."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < inf:
+            raise ColliculusError(f"`alpha` of agm is {self.alpha}: choose a positive number")
+
+
+def leads(costs: Mapping[str, float]) -> dict[str, float]:
+    """r_m = exp(M / (M - 1) (mean c - c_m)): above 1 for a modality that costs less than the others; a lone one has 1.
+
+    Example:
+        >>> {m: round(r, 3) for m, r in leads({"audio": 1.0, "visual": 1.5}).items()}  # exp(1.5 - 1), exp(1 - 1.5)
+        {'audio': 1.649, 'visual': 0.607}
+    """
+    if len(costs) == 1:
+        return dict.fromkeys(costs, 1.0)
+    mean, factor = sum(costs.values()) / len(costs), len(costs) / (len(costs) - 1)
+    return {m: exp(factor * (mean - cost)) for m, cost in costs.items()}
+
+
+def adaptive_coefficients(costs: Mapping[str, float], means: Mapping[str, float], alpha: float) -> dict[str, float]:
+    """k_m = exp(alpha min(tau_m - r_m, 10)), r of the costs of this step and tau of their means so far.
+
+    Example:
+        >>> adaptive_coefficients({"audio": 1.0, "visual": 1.0}, {"audio": 0.7, "visual": 0.7}, alpha=0.5)
+        {'audio': 1.0, 'visual': 1.0}
+    """
+    now, usual = leads(costs), leads(means)
+    return {m: exp(alpha * min(usual[m] - now[m], _LARGEST_DIFFERENCE)) for m in costs}
+
+
+def with_scaled_shares(output: Output, factors: Mapping[str, float]) -> Output:
+    """The same logits, of which what flows back through the share of modality m is `factors[m]` times as much.
+
+    y + sum_m (k_m - 1) (out_m - out_m), the second out_m a constant: a summand of value 0 and gradient k_m - 1.
+    """
+    extra = torch.stack([(factors[m] - 1) * (x - x.detach()) for m, x in output.evidence.items()]).sum(0)
+    return replace(output, logits=output.logits + extra.mean(0), step_logits=output.step_logits + extra)
+
+
+class AGM(Modulator):
+    """Scale what flows back through each modality's share of the logits (Li et al., ICCV 2023, arXiv 2308.07686).
+
+    c_m is the cross-entropy of out_m, averaged over the batch, r_m = exp(M / (M - 1) (mean c - c_m)), tau_m the same
+    of the means of c over all steps before, k_m = exp(alpha min(tau_m - r_m, 10)). In the first step tau is 1.
+
+    out_m is the modality's additive share of the fused logits. For a fusion that adds or concatenates streams which
+    have not met before, that is its Shapley share, (F(a,v) - F(0,v) + F(a,0)) / 2 for two, without further passes.
+
+    Deviation: where streams exchange before they are joined (S-CMRL), what one received counts as its own. A fusion
+    without additive shares is refused, where the paper would run it once for every subset of modalities.
+
+    Args:
+        settings: strength.
+    """
+
+    def __init__(self, settings: AGMSettings) -> None:
+        self._settings = settings
+        self._steps = 0
+        self._means: dict[str, float] = {}
+
+    def before_backward(
+        self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
+    ) -> Prepared:
+        """Compute the losses of an output whose shares are scaled, and remember what they cost."""
+        if not output.evidence:
+            raise ColliculusError(
+                "balance agm scales each modality's share of the logits, and this fusion keeps none: choose a fusion "
+                "that adds or concatenates, or another balance"
+            )
+        costs = mean_over_ranks(
+            {m: _cross_entropies(logits, labels) for m, logits in shares(output).items()}, collective
+        )
+        factors = adaptive_coefficients(costs, self._means or dict.fromkeys(costs, 0.0), self._settings.alpha)
+        self._remember(costs)
+        report = {f"coefficient_{m}": factor for m, factor in factors.items()}
+        return Prepared(objective(with_scaled_shares(output, factors), labels), report=report)
+
+    def state(self) -> dict[str, Any]:
+        """The running means and the steps they cover."""
+        return {"steps": self._steps, "means": dict(self._means)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with those means."""
+        self._steps, self._means = state["steps"], dict(state["means"])
+
+    def _remember(self, costs: Mapping[str, float]) -> None:
+        self._means = {m: (self._means.get(m, 0.0) * self._steps + c) / (self._steps + 1) for m, c in costs.items()}
+        self._steps += 1
+
+
+def _cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
+    """(B,) of logits (B, K)."""
+    of_right = torch.log_softmax(logits.detach().double(), dim=-1).gather(1, labels[:, None])[:, 0]
+    return -of_right.clamp(min=log(_LEAST_PROBABILITY))

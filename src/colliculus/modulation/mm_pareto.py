@@ -1,0 +1,132 @@
+"""MMPareto: Pareto integration of the fused and the unimodal gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf
+
+import torch
+from torch import Tensor, nn
+
+from colliculus.model import MultimodalSNN
+from colliculus.modulation.base import Modulator, Prepared, Terms
+from colliculus.types import Collective, ColliculusError, Output
+
+UNIMODAL = "unimodal"
+"""Name of the objective's term that holds the losses of the modalities' own heads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MMParetoSettings:
+    """Settings of MMPareto.
+
+    Raises:
+        ColliculusError: a setting is out of range.
+    """
+
+    factor: float = 1.5
+    """Norm of an encoder's gradient, in norms of the plain sum."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.factor < inf:
+            raise ColliculusError(f"`factor` of mm-pareto is {self.factor}: choose a positive number")
+
+
+def fused_share(fused: Tensor, unimodal: Tensor) -> float:
+    """Weight a of the fused gradient (n,) against that of the unimodal one, 1 - a.
+
+    1/2 where they do not conflict (their product is not negative); else the a in [0, 1] at which
+    ||a f + (1 - a) u|| is smallest: a = (u - f) u / ||u - f||^2.
+
+    Example:
+        >>> fused_share(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 1.0]))
+        0.5
+        >>> fused_share(torch.tensor([1.0, 0.0]), torch.tensor([-1.0, 1.0]))  # nearest to 0 is (0.2, 0.4)
+        0.6...
+    """
+    f, u = fused.double(), unimodal.double()
+    if (f @ u).item() >= 0:
+        return 0.5
+    gap = u - f
+    length = (gap @ gap).item()
+    return min(max((gap @ u).item() / length, 0.0), 1.0) if length else 0.5
+
+
+def pareto_gradient(fused: Tensor, unimodal: Tensor, share: float, factor: float) -> Tensor:
+    """a f + (1 - a) u, brought to `factor` times the norm of f + u; 0 where it has no direction, (n,).
+
+    Example:
+        >>> pareto_gradient(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0]), share=0.5, factor=1.5)
+        tensor([3., 3.])
+    """
+    mixed = share * fused + (1 - share) * unimodal
+    norm = mixed.norm()
+    return torch.where(norm > 0, mixed * (factor * (fused + unimodal).norm() / norm.clamp(min=1e-30)), mixed)
+
+
+class MMPareto(Modulator):
+    """Combine the fused and the unimodal gradient of each encoder (Wei and Hu, ICML 2024, arXiv 2405.17730).
+
+    Of encoder m, f is the gradient of the objective without the unimodal losses and u that of the unimodal losses.
+    Where they conflict the convex combination of smallest norm is taken, else their mean; either is brought to `factor`
+    times the norm of f + u. Heads and fusion keep the plain sum.
+
+    u is the gradient of all unimodal losses. Where the streams do not meet before their heads, only the modality's own
+    loss reaches its encoder, as in the paper.
+
+    Deviation: the authors' program measures the norms of each tensor of weights, the paper and we those of an encoder.
+
+    Args:
+        settings: the factor.
+    """
+
+    def __init__(self, settings: MMParetoSettings) -> None:
+        self._settings = settings
+
+    def before_backward(
+        self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
+    ) -> Prepared:
+        """Compute the losses, and the gradients of the unimodal ones apart."""
+        losses = objective(output, labels)
+        if UNIMODAL not in losses:
+            raise ColliculusError("balance mm-pareto needs the losses of the modalities' own heads: set unimodal_loss")
+        streams = {m: model.stream_parameters(m) for m in model.modalities}
+        parameters = [p for stream in streams.values() for p in stream]
+        found = torch.autograd.grad(losses[UNIMODAL], parameters, retain_graph=True, allow_unused=True)
+        mean = _mean_over_ranks(_flat(found, parameters), len(labels), collective)
+        parts = mean.split([sum(p.numel() for p in stream) for stream in streams.values()])
+        return Prepared(losses, gradients=dict(zip(streams, parts, strict=True)))
+
+    def __call__(
+        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
+    ) -> dict[str, float]:
+        """Replace the encoders' sums of gradients."""
+        report: dict[str, float] = {}
+        for modality, unimodal in prepared.gradients.items():
+            stream = model.stream_parameters(modality)
+            fused = _flat([p.grad for p in stream], stream) - unimodal
+            share = fused_share(fused, unimodal)
+            _write(pareto_gradient(fused, unimodal, share, self._settings.factor), stream)
+            report[f"fused_share_{modality}"] = share
+        return report
+
+
+def _flat(gradients: Iterable[Tensor | None], parameters: Iterable[nn.Parameter]) -> Tensor:
+    """All gradients in one row; zeros where there is none."""
+    pairs = zip(gradients, parameters, strict=True)
+    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for g, p in pairs])
+
+
+def _mean_over_ranks(gradient: Tensor, num_samples: int, collective: Collective) -> Tensor:
+    """The gradient of the mean over the samples of all ranks, from each rank's mean over its own."""
+    total = collective.sum(torch.cat([gradient * num_samples, gradient.new_tensor([num_samples])]))
+    return total[:-1] / total[-1]
+
+
+def _write(row: Tensor, parameters: Iterable[nn.Parameter]) -> None:
+    start = 0
+    for parameter in parameters:
+        if parameter.grad is not None:
+            parameter.grad.copy_(row[start : start + parameter.numel()].view_as(parameter))
+        start += parameter.numel()

@@ -1,0 +1,150 @@
+"""PMR: prototypical modal rebalance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from colliculus.model import MultimodalSNN
+from colliculus.modulation.base import Modulator, Prepared, Terms
+from colliculus.modulation.scores import mean_score, ratios
+from colliculus.types import Collective, ColliculusError, Output
+
+
+@dataclass(frozen=True, kw_only=True)
+class PMRSettings:
+    """Settings of PMR.
+
+    Raises:
+        ColliculusError: a setting is out of range.
+    """
+
+    alpha: float = 1.0
+    """Weight of the prototype loss."""
+    momentum: float = 0.5
+    """Share of the old prototype that is kept when an epoch ends."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < inf:
+            raise ColliculusError(f"`alpha` of pmr is {self.alpha}: choose a positive number")
+        if not 0 <= self.momentum < 1:
+            raise ColliculusError(f"`momentum` of pmr is {self.momentum}: choose at least 0 and below 1")
+
+
+def prototype_logits(features: Tensor, prototypes: Tensor) -> Tensor:
+    """-||z_b - p_k||: features (B, D), prototypes (K, D) -> (B, K).
+
+    Example:
+        >>> prototype_logits(torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
+        tensor([[-5., -0.]])
+    """
+    return -torch.linalg.vector_norm(features[:, None] - prototypes, dim=-1)
+
+
+def class_sums(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Sums of the features (B, D) of each class and, in the last column, their number: (K, D + 1).
+
+    Example:
+        >>> class_sums(torch.tensor([[1.0], [2.0], [5.0]]), torch.tensor([0, 0, 1]), 3).tolist()
+        [[3.0, 2.0], [5.0, 1.0], [0.0, 0.0]]
+    """
+    member = functional.one_hot(labels, num_classes).to(features.dtype)  # a product adds up in the same order each time
+    return member.T @ torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
+
+
+def catching_up(ratio: float) -> float:
+    """Weight of a modality's prototype loss, from how far it is ahead: clip(1 / rho - 1, 0, 1).
+
+    Example:
+        >>> [catching_up(ratio) for ratio in (2.0, 1.0, 0.8, 0.1)]
+        [0.0, 0.0, 0.25, 1.0]
+    """
+    return min(max(1 / ratio - 1, 0.0), 1.0) if ratio > 0 else 1.0
+
+
+class PMR(Modulator):
+    """Draw the features of slower modalities to the prototypes of their classes (Fan et al., arXiv 2211.07089).
+
+    p_k is the mean feature of class k;  s_m = sum_i softmax(-||z_m - p||)_i[y_i];  rho_m = s_m / mean_{m' != m} s_m';
+    added to the objective: alpha sum_m clip(1 / rho_m - 1, 0, 1) CE(-||z_m - p||, y). For two modalities
+    1 / rho of the slower one is rho of the faster one. z_m is the modality's stream before the streams are joined,
+    averaged over time.
+
+    When an epoch ends, p <- momentum p + (1 - momentum) (mean over the epoch's training samples); a class that had no
+    sample keeps its own, and as long as it has none it is left out.
+
+    Deviation: the authors run the network once more over a tenth of the data for the prototypes, in evaluation mode
+    and before the first epoch too. Ours come from the training passes, so that the first epoch has no prototype loss.
+    Their program gives the slower modality the whole weight and keeps a fifth of the old prototype. The entropy
+    regularisation of the faster modality is left out.
+
+    Args:
+        settings: weight and momentum.
+    """
+
+    def __init__(self, settings: PMRSettings) -> None:
+        self._settings = settings
+        self._prototypes: dict[str, Tensor] = {}  # (K, D) by modality; NaN in the row of a class without one
+        self._sums: dict[str, Tensor] = {}  # of the epoch so far, as `class_sums` gives them
+
+    def before_backward(
+        self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
+    ) -> Prepared:
+        """Add the prototype loss, and gather the classes' features."""
+        if not output.streams:
+            raise ColliculusError(
+                "balance pmr needs each modality's own feature, and this fusion gives none: choose another balance"
+            )
+        features = {m: x.mean(0) for m, x in output.streams.items()}
+        self._gather(features, labels, model.spec.num_classes, collective)
+        weights = dict.fromkeys(features, 0.0)
+        loss = output.logits.new_zeros(())
+        if self._prototypes:
+            logits = {m: _known_logits(z, self._prototypes[m].to(z.device)) for m, z in features.items()}
+            weights = {m: catching_up(rho) for m, rho in ratios(mean_score(logits, labels, collective)).items()}
+            terms = [weight * _cross_entropy(logits[m], labels) for m, weight in weights.items()]
+            loss = self._settings.alpha * torch.stack(terms).sum()
+        report = {f"weight_{m}": weight for m, weight in weights.items()}
+        return Prepared({**objective(output, labels), "prototypes": loss}, report=report)
+
+    def end_epoch(self, validation_accuracy: Mapping[str, float]) -> None:
+        """Move the prototypes to the means of the epoch."""
+        for modality, sums in self._sums.items():
+            mean = sums[:, :-1] / sums[:, -1:]  # NaN for a class without a sample
+            old = self._prototypes.get(modality, mean).to(mean.device)
+            old = torch.where(old.isnan(), mean, old)
+            moved = self._settings.momentum * old + (1 - self._settings.momentum) * mean
+            self._prototypes[modality] = torch.where(mean.isnan(), old, moved)
+        self._sums = {}
+
+    def state(self) -> dict[str, Any]:
+        """The prototypes."""
+        return {"prototypes": dict(self._prototypes)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with those prototypes."""
+        self._prototypes = dict(state["prototypes"])
+
+    def _gather(self, features: Mapping[str, Tensor], labels: Tensor, num_classes: int, collective: Collective) -> None:
+        for modality, z in features.items():
+            sums = collective.sum(class_sums(z.detach(), labels, num_classes))
+            self._sums[modality] = self._sums[modality] + sums if modality in self._sums else sums
+
+
+def _known_logits(features: Tensor, prototypes: Tensor) -> Tensor:
+    """(B, K); -inf for a class without a prototype."""
+    unknown = prototypes.isnan().any(dim=1)
+    return prototype_logits(features, prototypes.nan_to_num()).masked_fill(unknown, -torch.inf)
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean over the batch; a sample whose class has no prototype costs nothing."""
+    known = logits.gather(1, labels[:, None])[:, 0].isfinite()
+    targets = torch.where(known, labels, -100)
+    return functional.cross_entropy(logits, targets, ignore_index=-100, reduction="sum") / len(labels)

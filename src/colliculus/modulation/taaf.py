@@ -1,0 +1,206 @@
+"""Balance from the temporal attention scores (TAAF, arXiv 2505.14535)."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from colliculus.model import MultimodalSNN
+from colliculus.modulation.base import Modulator, NoModulation, Prepared, Terms
+from colliculus.modulation.mm_pareto import UNIMODAL
+from colliculus.modulation.ogm_ge import scale_with_noise, shared_generator, slowing
+from colliculus.modulation.scores import mean_over_ranks, ratios
+from colliculus.types import Collective, ColliculusError, Output
+
+ScoreBalanceName = Literal["gradient", "loss", "step", "none"]
+
+_TINY = 1e-12  # a modality may have no probability left for the right class
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreBalance:
+    """How TAAF keeps its modalities in balance; the trained model is the same network.
+
+    Raises:
+        ColliculusError: a setting is out of range.
+    """
+
+    kind: ScoreBalanceName = "gradient"
+    """What is scaled for a modality that is ahead: its encoder's "gradient", its own "loss", each "step" of what flows
+    back into its stream, or "none"."""
+    beta: float = 0.3
+    """How much a modality that is ahead is slowed ("gradient" and "step"); tried: 0.1, 0.3, 0.8."""
+    enhancement: bool = False
+    """Add noise as strong as the gradient, as OGM-GE does ("gradient")."""
+    first_epoch: int = 1
+    """First epoch in which it acts."""
+    last_epoch: int | None = None
+    """Last epoch in which it acts; None never ends."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.beta < inf:
+            raise ColliculusError(f"`beta` of the balance is {self.beta}: choose a positive number")
+        if self.first_epoch < 1 or (self.last_epoch is not None and self.last_epoch < self.first_epoch):
+            raise ColliculusError("`first_epoch` of the balance must be at least 1 and `last_epoch` not before it")
+
+    def modulator(self) -> Modulator:
+        """A fresh modulator of that kind."""
+        makers: dict[ScoreBalanceName, Callable[[], Modulator]] = {
+            "gradient": lambda: GradientByScore(self),
+            "loss": lambda: LossByScore(self),
+            "step": lambda: StepByScore(self),
+            "none": NoModulation,
+        }
+        return makers[self.kind]()
+
+
+@torch.no_grad()
+def step_scores(output: Output, labels: Tensor) -> dict[str, Tensor]:
+    """alpha_m(t) softmax(Z_m(t))[y] of every sample, (T, B), by modality.
+
+    Example:
+        >>> logits, alpha = torch.zeros(2, 1, 4), torch.tensor([[0.25], [0.75]])
+        >>> output = Output(logits[0], logits, {}, modality_logits={"a": logits}, time_weights={"a": alpha})
+        >>> step_scores(output, torch.tensor([0]))["a"].flatten().tolist()
+        [0.0625, 0.1875]
+    """
+    right = {m: z.double().softmax(-1)[:, torch.arange(len(labels)), labels] for m, z in output.modality_logits.items()}
+    return {m: output.time_weights[m].double() * p for m, p in right.items()}
+
+
+class _ByScore(Modulator, ABC):
+    """What the three kinds share: when they act, and the mean score of every modality.
+
+    s_m = sum_b sum_t alpha_m(t) softmax(Z_m(t))[y_b];  rho_m = s_m / mean_{m' != m} s_m'.
+    """
+
+    def __init__(self, settings: ScoreBalance) -> None:
+        self.settings = settings
+        self.acts = False
+
+    def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
+        """Learn whether to act."""
+        first, last = self.settings.first_epoch, self.settings.last_epoch
+        self.acts = first <= epoch + 1 and (last is None or epoch + 1 <= last)
+
+    def scores(self, output: Output, labels: Tensor, collective: Collective) -> dict[str, float]:
+        """Mean of s_m over the samples of all ranks."""
+        return mean_over_ranks({m: s.sum(0) for m, s in step_scores(output, labels).items()}, collective)
+
+
+class GradientByScore(_ByScore):
+    """Gradients of encoder m times k_m = 1 - tanh(beta rho_m) if rho_m > 1 else 1, after OGM-GE (CVPR 2022).
+
+    All parameters of a modality's encoder are scaled; the optional noise N(0, std(g) + 1e-8) goes to those of two or
+    more dimensions, of every encoder, as in `OGMGE`.
+    """
+
+    def __init__(self, settings: ScoreBalance) -> None:
+        super().__init__(settings)
+        self._noise: torch.Generator | None = None
+
+    def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
+        """Learn whether to act, and start the noise, which is the same on every rank."""
+        super().begin_epoch(seed=seed, epoch=epoch, device=device)
+        self._noise = shared_generator(seed, epoch, device) if self.settings.enhancement else None
+
+    def __call__(
+        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
+    ) -> dict[str, float]:
+        """Scale the gradients of the encoders."""
+        factors = dict.fromkeys(output.modality_logits, 1.0)
+        if self.acts:
+            rho = ratios(self.scores(output, labels, collective))
+            factors = {m: slowing(ratio, self.settings.beta) for m, ratio in rho.items()}
+            for modality, factor in factors.items():
+                for parameter in model.stream_parameters(modality):
+                    if parameter.grad is not None:
+                        scale_with_noise(parameter.grad, factor, self._noise if parameter.ndim >= 2 else None)
+        return _named(factors)
+
+
+class LossByScore(_ByScore):
+    """The own loss of modality m times w_m, constant and proportional to 1 / s_m, of mean 1 over the modalities."""
+
+    def before_backward(
+        self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
+    ) -> Prepared:
+        """Compute the losses, those of the modalities' own heads weighed."""
+        losses = objective(output, labels)
+        factors = dict.fromkeys(output.modality_logits, 1.0)
+        if self.acts:
+            factors = inverse(self.scores(output, labels, collective))
+            losses |= {f"{UNIMODAL}_{m}": w * losses[f"{UNIMODAL}_{m}"] for m, w in factors.items()}
+        return Prepared(losses, report=_named(factors))
+
+
+class StepByScore(_ByScore):
+    """What flows back into step t of stream m times k_m(t), found from the scores of that step; nothing else changes.
+
+    k_m(t) comes from s_m(t) = sum_b alpha_m(t) softmax(Z_m(t))[y_b] as k_m from s_m. It needs the labels, which a
+    forward pass does not know: so the streams h'_m of the output are given a hook that multiplies their gradient, after
+    the forward and before the backward pass. It scales what reaches the alignment and the encoder of the modality, and
+    ends with the graph of this step.
+    """
+
+    def before_backward(
+        self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
+    ) -> Prepared:
+        """Compute the losses, and hang the scales on the streams."""
+        factors = {m: torch.ones(len(z)) for m, z in output.modality_logits.items()}
+        if self.acts:
+            factors = self._factors(step_scores(output, labels), collective)
+            for modality, factor in factors.items():
+                scale_backward(output.streams[modality], factor)
+        report = _named({m: factor.mean().item() for m, factor in factors.items()})
+        return Prepared(objective(output, labels), report=report)
+
+    def _factors(self, scores: Mapping[str, Tensor], collective: Collective) -> dict[str, Tensor]:
+        """k_m(t), (T,), by modality."""
+        names = [*scores]
+        steps = range(len(scores[names[0]]))
+        means = mean_over_ranks({f"{m}.{t}": scores[m][t] for t in steps for m in names}, collective)
+        rho = [ratios({m: means[f"{m}.{t}"] for m in names}) for t in steps]
+        return {m: torch.tensor([slowing(each[m], self.settings.beta) for each in rho]) for m in names}
+
+
+def scale_backward(stream: Tensor, factors: Tensor) -> None:
+    """Multiply whatever gradient will flow back through `stream` (T, B, D) by `factors` (T,).
+
+    Example:
+        >>> x = torch.ones(2, 1, 1, requires_grad=True)
+        >>> stream = 3 * x
+        >>> scale_backward(stream, torch.tensor([1.0, 0.5]))
+        >>> stream.sum().backward()
+        >>> x.grad.flatten()
+        tensor([3.0000, 1.5000])
+    """
+    scale = factors.to(stream)[:, None, None]
+
+    def scaled(gradient: Tensor) -> Tensor:
+        return gradient * scale
+
+    if stream.requires_grad:
+        stream.register_hook(scaled)
+
+
+def inverse(scores: Mapping[str, float]) -> dict[str, float]:
+    """Weights proportional to 1 / s_m whose mean is 1.
+
+    Example:
+        >>> inverse({"audio": 0.75, "visual": 0.25})
+        {'audio': 0.5, 'visual': 1.5}
+    """
+    reciprocals = {m: 1 / max(s, _TINY) for m, s in scores.items()}
+    mean = sum(reciprocals.values()) / len(reciprocals)
+    return {m: r / mean for m, r in reciprocals.items()}
+
+
+def _named(factors: Mapping[str, float]) -> dict[str, float]:
+    return {f"coefficient_{m}": factor for m, factor in factors.items()}

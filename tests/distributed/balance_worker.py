@@ -1,0 +1,99 @@
+"""What each of two ranks does; started by test_balance.py as `torchrun ... balance_worker.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, get_args
+
+import torch
+from torch import Tensor
+
+from colliculus.data.synthetic import Synthetic
+from colliculus.methods import SCMRL
+from colliculus.modulation import OGMGE, Balance, BalanceName
+from colliculus.runtime import Runtime
+from colliculus.training.config import Experiment, TrainSettings
+from colliculus.training.learner import Learner
+from colliculus.training.run import Run
+
+METHOD = SCMRL(dim=8, heads=2, encoder="shallow", time_steps=2, unimodal_loss=1.0)
+EXPERIMENT = Experiment(
+    method=METHOD,
+    # 13 samples in two batches of 7 and 6: the ranks' shares differ in size
+    data=Synthetic(num_classes=3, num_train=13, num_validation=30, num_test=5, size=8, steps=2),
+    train=TrainSettings(epochs=3, batch_size=8, warmup_epochs=0, learning_rate=0.03, device="cpu"),
+)
+
+
+def numbers(value: Any) -> Iterator[Tensor]:
+    """Every number of a nested state."""
+    if isinstance(value, Tensor):
+        yield value.double()
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from numbers(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from numbers(inner)
+    elif isinstance(value, int | float):
+        yield torch.tensor(float(value), dtype=torch.float64)
+
+
+def everything(learner: Learner) -> Tensor:
+    """Weights, statistics, moments, the modulator's memory and the log, in one row."""
+    state = learner.state()
+    parts = (state.model, state.optimizer, state.modulation, state.history)
+    return torch.cat([x.flatten() for part in parts for x in numbers(part)])
+
+
+def drift(learner: Learner, runtime: Runtime) -> float:
+    """The largest difference between this rank and the mean of both; not-a-number must stand in the same places."""
+    row = everything(learner)
+    total = runtime.sum(row)
+    assert torch.equal(total.isnan(), row.isnan())
+    return (total / 2 - row).nan_to_num().abs().max().item()
+
+
+def train(learner: Learner, dataset: Any, epochs: range) -> None:
+    for epoch in epochs:
+        row = learner.train_epoch(dataset.train, epoch, lambda *_: None)
+        learner.history.append(row | learner.validate(dataset.validation))
+
+
+def check(kind: BalanceName, runtime: Runtime) -> None:
+    experiment = replace(EXPERIMENT, method=replace(METHOD, balance=Balance(kind=kind)))
+    dataset = experiment.data.load()
+    run = Run.of("two-ranks", experiment, dataset)
+    learner = Learner(run, runtime, None)
+    train(learner, dataset, range(2))
+    assert drift(learner, runtime) == 0, kind
+    resumed = Learner(run, runtime, deepcopy(learner.state()))
+    for each in (learner, resumed):
+        train(each, dataset, range(2, 3))
+    assert drift(learner, runtime) == 0, kind
+    told = {value for row in learner.history for name, value in row.items() if name.startswith("modulation_")}
+    assert kind == "none" or not told <= {0.0, 1.0}, f"{kind} did nothing"
+    assert torch.equal(everything(learner).nan_to_num(), everything(resumed).nan_to_num()), kind
+
+
+def check_that_drift_is_noticed(runtime: Runtime) -> None:
+    begin_epoch = OGMGE.begin_epoch
+
+    def begin_differently(self: OGMGE, *, seed: int, epoch: int, device: torch.device) -> None:
+        begin_epoch(self, seed=seed + runtime.rank, epoch=epoch, device=device)
+
+    OGMGE.begin_epoch = begin_differently
+    experiment = replace(EXPERIMENT, method=replace(METHOD, balance=Balance(kind="ogm-ge")))
+    dataset = experiment.data.load()
+    learner = Learner(Run.of("two-ranks", experiment, dataset), runtime, None)
+    train(learner, dataset, range(1))
+    assert drift(learner, runtime) > 0
+
+
+if __name__ == "__main__":
+    with Runtime.start(device="cpu") as started:
+        for name in get_args(BalanceName):
+            check(name, started)
+        check_that_drift_is_noticed(started)

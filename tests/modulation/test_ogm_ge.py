@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from math import tanh
+
+import pytest
+import torch
+
+from colliculus.modulation import OGMGE, OGMGESettings, Prepared
+from colliculus.modulation.ogm_ge import scale_with_noise, shared_generator, slowing
+from colliculus.runtime import Runtime
+from colliculus.types import ColliculusError
+
+CPU = torch.device("cpu")
+
+
+def started(epoch=0, seed=0, **settings):
+    modulator = OGMGE(OGMGESettings(**settings))
+    modulator.begin_epoch(seed=seed, epoch=epoch, device=CPU)
+    return modulator
+
+
+@pytest.mark.parametrize(
+    ("ratio", "alpha", "expected"),
+    [(2.0, 0.8, 0.0783314), (1.5, 0.1, 0.851115), (1.0, 0.8, 1.0), (0.5, 0.8, 1.0), (1 + 1e-15, 0.8, 1.0)],
+)
+def test_who_is_ahead_is_slowed_by_the_formula(ratio, alpha, expected):  # 1 - tanh(1.6), 1 - tanh(0.15)
+    assert slowing(ratio, alpha) == pytest.approx(expected, rel=1e-5)
+
+
+def test_coefficients_by_hand_for_two_and_three(make_lab, said):
+    def coefficients(lab, **probabilities):
+        output = said(**probabilities)
+        labels = torch.zeros(2, dtype=torch.int64)
+        return started(alpha=0.8)(lab.model, output, labels, Runtime(device=CPU), Prepared({}))
+
+    # s = 1.6 and 0.8: rho = 2 and 1/2
+    two = coefficients(make_lab(2), audio=[0.9, 0.7], visual=[0.3, 0.5])
+    assert two == pytest.approx({"coefficient_audio": 1 - tanh(1.6), "coefficient_visual": 1.0}, rel=1e-5)
+    # s = 1.2, 0.8, 0.4: rho = 1.2 / 0.6, 0.8 / 0.8, 0.4 / 1
+    three = coefficients(make_lab(3), audio=[0.6, 0.6], visual=[0.45, 0.35], touch=[0.1, 0.3])
+    assert three["coefficient_audio"] == pytest.approx(1 - tanh(1.6), rel=1e-5)
+    assert three["coefficient_touch"] == 1.0
+
+
+def test_the_weights_of_the_encoder_that_is_ahead_are_scaled_and_nothing_else(lab):
+    plain = lab.plain_gradients()
+    report = lab.backward(started(enhancement=False))
+    assert min(report.values()) < 1.0 == max(report.values())
+    for name, gradient in lab.gradients().items():
+        modality = name.split(".")[1]
+        weight = name.startswith("encoders") and gradient.ndim >= 2
+        factor = report[f"coefficient_{modality}"] if weight else 1.0
+        torch.testing.assert_close(gradient, factor * plain[name], msg=name)
+
+
+def test_identical_modalities_are_left_alone(lab):
+    lab.make_identical()
+    plain = lab.plain_gradients()
+    assert set(lab.backward(started(enhancement=False)).values()) == {1.0}
+    assert all(torch.equal(gradient, plain[name]) for name, gradient in lab.gradients().items())
+
+
+def test_the_noise_is_as_strong_as_the_gradient():
+    gradient = 3 * torch.randn(200, 100, generator=torch.Generator().manual_seed(0)) + 1
+    changed = gradient.clone()
+    scale_with_noise(changed, 0.25, shared_generator(0, 0, CPU))
+    noise = changed - 0.25 * gradient
+    assert noise.mean().item() == pytest.approx(0, abs=0.07)  # 3 standard errors of 20 000 draws
+    assert noise.std().item() == pytest.approx(3, rel=0.02)
+    correlation = torch.stack([noise.flatten(), gradient.flatten()]).corrcoef()[0, 1].item()
+    assert correlation == pytest.approx(0, abs=0.03)
+
+
+def test_the_noise_follows_from_seed_and_epoch_alone(lab):
+    def noisy(**start):
+        lab.backward(started(**start))
+        return next(iter(lab.gradients().values()))
+
+    first = noisy(seed=1, epoch=2)
+    torch.rand(5)
+    assert torch.equal(noisy(seed=1, epoch=2), first)
+    assert not torch.equal(noisy(seed=1, epoch=3), first)
+    assert not torch.equal(noisy(seed=2, epoch=2), first)
+
+
+@pytest.mark.parametrize(("epoch", "acts"), [(0, False), (1, True), (3, True), (4, False)])
+def test_it_acts_from_its_first_to_its_last_epoch(lab, epoch, acts):
+    plain = lab.plain_gradients()
+    report = lab.backward(started(epoch=epoch, first_epoch=2, last_epoch=4))
+    assert (set(report.values()) == {1.0}) is not acts
+    assert all(torch.equal(gradient, plain[name]) for name, gradient in lab.gradients().items()) is not acts
+
+
+@pytest.mark.parametrize(
+    "settings", [{"alpha": 0.0}, {"alpha": float("inf")}, {"first_epoch": 0}, {"first_epoch": 3, "last_epoch": 2}]
+)
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(ColliculusError, match="ogm-ge"):
+        OGMGESettings(**settings)

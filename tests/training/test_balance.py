@@ -1,0 +1,120 @@
+"""Every balance in a whole training: it learns, is logged, and resumes to the last digit."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from colliculus.modulation import AGM, MSLR, OGMGE, PMR, Balance, BalanceName, MSLRSettings
+from colliculus.training.fit import TrainingInterrupted, fit
+from colliculus.training.learner import Learner
+from colliculus.training.run import Run
+
+KINDS = get_args(BalanceName)[1:]
+
+
+@pytest.fixture
+def balanced(tiny, runtime):
+    """Train the small experiment with a balance, in a folder."""
+
+    def run(folder, kind, *, resume=False, epochs=4, **train):
+        experiment = tiny(epochs=epochs, warmup_epochs=0, learning_rate=0.1, **train)
+        balance = Balance(kind=kind, mslr=MSLRSettings(window=3))
+        method = replace(experiment.method, unimodal_loss=1.0, balance=balance)
+        return fit(
+            replace(experiment, method=method), folder, preset="tiny", resume=resume, runtime=runtime, progress=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def stop_in_epoch(monkeypatch):
+    def stop(epoch):
+        train_epoch = Learner.train_epoch
+
+        def stopped(self, split, now, watch):
+            if now == epoch:
+                monkeypatch.setattr(Learner, "train_epoch", train_epoch)
+                raise KeyboardInterrupt
+            return train_epoch(self, split, now, watch)
+
+        monkeypatch.setattr(Learner, "train_epoch", stopped)
+
+    return stop
+
+
+def halves(balanced, stop_in_epoch, folder, kind):
+    stop_in_epoch(2)
+    with pytest.raises(TrainingInterrupted):
+        balanced(folder, kind)
+    balanced(folder, kind, resume=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_and_two_epochs_equal_four_to_the_last_digit(balanced, digits, stop_in_epoch, tmp_path, kind):
+    balanced(tmp_path / "whole", kind)
+    halves(balanced, stop_in_epoch, tmp_path / "halves", kind)
+    assert digits(tmp_path / "whole") == digits(tmp_path / "halves")
+
+
+@pytest.mark.parametrize(("kind", "modulator"), [("agm", AGM), ("pmr", PMR), ("mslr", MSLR)])
+def test_one_that_forgets_would_be_noticed(balanced, digits, stop_in_epoch, tmp_path, monkeypatch, kind, modulator):
+    balanced(tmp_path / "whole", kind)
+    monkeypatch.setattr(modulator, "restore", lambda self, state: None)
+    halves(balanced, stop_in_epoch, tmp_path / "halves", kind)
+    assert digits(tmp_path / "whole")["weights"] != digits(tmp_path / "halves")["weights"] or (
+        digits(tmp_path / "whole")["metrics"] != digits(tmp_path / "halves")["metrics"]
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_changes_what_is_learned_and_is_logged(balanced, digits, tmp_path, kind):
+    balanced(tmp_path / "plain", "none")
+    balanced(tmp_path / "balanced", kind)
+    assert digits(tmp_path / "plain")["state"]["model"] != digits(tmp_path / "balanced")["state"]["model"]
+    with (tmp_path / "balanced" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    told = {
+        "ogm-ge": "coefficient_{}",
+        "agm": "coefficient_{}",
+        "pmr": "weight_{}",
+        "mslr": "rate_{}",
+        "iemf": "coefficient_fusion",
+        "mm-pareto": "fused_share_{}",
+    }[kind]
+    columns = {f"modulation_{told.format(m)}" for m in ("audio", "visual")}
+    assert columns == {name for name in rows[0] if name.startswith("modulation_")}
+    assert all(float(row[name]) >= 0 for row in rows for name in columns)
+    assert all(0 <= float(row[f"{part}_accuracy_audio"]) <= 1 for row in rows for part in ("train", "validation"))
+
+
+def test_the_learning_rate_of_an_encoder_follows_its_validation_accuracy(tiny, runtime, monkeypatch):
+    experiment = tiny(epochs=3, warmup_epochs=0)
+    experiment = replace(experiment, method=replace(experiment.method, balance=Balance(kind="mslr")))
+    dataset = experiment.data.load()
+    learner = Learner(Run.of("tiny", experiment, dataset), runtime, None)
+    learner.validate(dataset.validation)
+    monkeypatch.setattr(MSLR, "learning_rates", lambda self: {"audio": 0.0, "visual": 2.0})
+    before = {name: p.detach().clone() for name, p in learner.model.named_parameters()}
+    learner.train_epoch(dataset.train, 1, lambda *_: None)
+    moved = {name: (p - before[name]).abs().max().item() for name, p in learner.model.named_parameters()}
+    assert all(by == 0 for name, by in moved.items() if name.startswith("encoders.audio"))
+    assert max(by for name, by in moved.items() if name.startswith("encoders.visual")) > 0
+    rates = {group["modality"]: group["lr"] for group in learner.state().optimizer["param_groups"]}
+    assert (rates["audio"], rates["visual"]) == (0.0, 2 * rates[""])
+
+
+def test_an_epoch_begins_with_its_number_and_its_seed(tiny, runtime, monkeypatch):
+    seen = []
+    monkeypatch.setattr(OGMGE, "begin_epoch", lambda self, **start: seen.append((start["seed"], start["epoch"])))
+    experiment = tiny(epochs=3, seed=5)
+    experiment = replace(experiment, method=replace(experiment.method, balance=Balance(kind="ogm-ge")))
+    dataset = experiment.data.load()
+    learner = Learner(Run.of("tiny", experiment, dataset), runtime, None)
+    for epoch in (0, 1):
+        learner.train_epoch(dataset.train, epoch, lambda *_: None)
+    assert seen == [(5, 0), (5, 1)]
