@@ -50,7 +50,7 @@ def evaluate(
     num_classes = model.spec.num_classes
     counts = np.zeros((num_classes, num_classes), dtype=np.int64)
     alone = torch.zeros((len(model.modalities), 2), dtype=torch.int64, device=device)  # right, answered
-    with _eval_mode(model), torch.no_grad():
+    with eval_mode(model), torch.no_grad():
         for rows in _shard(len(split), batch_size, collective):
             batch = split.batch(rows, epoch=0).to(device)
             inputs = batch.inputs if corruption is None else corruption(batch.inputs, rows)
@@ -88,7 +88,8 @@ def _shard(num_samples: int, batch_size: int, collective: Collective) -> Iterato
 
 
 @contextmanager
-def _eval_mode(model: nn.Module) -> Generator[None]:
+def eval_mode(model: nn.Module) -> Generator[None]:
+    """Put `model` in eval mode, and afterwards back in the mode it came in."""
     was_training = model.training
     model.eval()
     try:

@@ -140,9 +140,14 @@ class TimeWarp(nn.Module):
         """g, (T,), in steps of the source."""
         return self.start + nn.functional.softplus(self.raw_increments).cumsum(0)
 
+    @property
+    def matrix(self) -> Tensor:
+        """P, (T, T_m)."""
+        return self.correction + warp(self.positions(), self.log_width.exp(), self.source)
+
     def forward(self, stream: Tensor) -> Tensor:
         """(T_m, B, D) -> (T, B, D)."""
-        return over_steps(self.correction + warp(self.positions(), self.log_width.exp(), self.source), stream)
+        return over_steps(self.matrix, stream)
 
 
 def alignment(name: AlignmentName, source: int, target: int, dim: int, neuron: NeuronFactory = LIF) -> nn.Module:
