@@ -8,8 +8,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from colliculus.training.logging import TrainingLog, write_metrics
+from colliculus.training.logging import TrainingLog, read_metrics, write_metrics
 from colliculus.training.step import EpochSums, StepReport
+from colliculus.types import ColliculusError
 
 ROW = {"epoch": 1, "learning_rate": 0.1, "train_loss": 0.25, "train_accuracy": 0.5, "validation_accuracy": 0.75}
 
@@ -25,6 +26,19 @@ def test_numbers_come_back_from_the_table_in_every_digit(tmp_path):
         rows = list(csv.DictReader(file))
     assert float(rows[0]["train_loss"]) == 0.1 + 0.2
     assert [row["late"] for row in rows] == ["", "1.5"]
+
+
+def test_the_history_is_read_as_it_was_written(tmp_path):
+    history = [{"epoch": 1, "train_loss": 0.1 + 0.2}, {"epoch": 2, "train_loss": 1e-300, "late": 1.5}]
+    assert read_metrics(tmp_path) == []
+    write_metrics(tmp_path, history)
+    assert read_metrics(tmp_path) == history
+
+
+def test_a_damaged_history_is_told(tmp_path):
+    (tmp_path / "metrics.csv").write_text("epoch,train_loss\n1,zero\n")
+    with pytest.raises(ColliculusError, match=r"metrics\.csv is damaged"):
+        read_metrics(tmp_path)
 
 
 def test_on_a_terminal_a_bar_shows_accuracy_loss_and_speed(tmp_path):
@@ -59,6 +73,18 @@ def test_curves_are_written_where_tensorboard_is_installed(tmp_path):
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert {"train/loss", "validation/accuracy", "learning/rate", "samples/per_second"} <= set(events.Tags()["scalars"])
     assert [(point.step, point.value) for point in events.Scalars("train/loss")] == [(1, 0.25)]
+
+
+def test_each_modality_and_what_a_balance_reports_have_curves(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found = {"validation_accuracy_audio": 0.5, "train_accuracy_visual": 0.25, "modulation_coefficient_audio": 0.75}
+    with make_log(tmp_path, Console(quiet=True), recorded=True) as log:
+        log.epoch({**ROW, **found}, samples_per_second=10.0)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    names = ("validation/accuracy_audio", "train/accuracy_visual", "modulation/coefficient_audio")
+    assert [events.Scalars(name)[0].value for name in names] == [*found.values()]
 
 
 def test_without_tensorboard_nothing_else_is_missed_and_it_is_said_once(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from colliculus.training.atomic import write_atomic
 from colliculus.training.run import CURVES_FOLDER, METRICS_FILE
 from colliculus.training.step import EpochSums
+from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -31,6 +32,22 @@ def write_metrics(folder: Path, history: Sequence[Row]) -> None:
     writer.writeheader()
     writer.writerows(history)
     write_atomic(folder / METRICS_FILE, text.getvalue().encode())
+
+
+def read_metrics(folder: Path) -> list[Row]:
+    """The history that `metrics.csv` holds, an empty cell left out; nothing where there is no such file.
+
+    Raises:
+        ColliculusError: it is damaged.
+    """
+    path = folder / METRICS_FILE
+    if not path.exists():
+        return []
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        return [{name: float(value) for name, value in row.items() if value} for row in rows]
+    except (ValueError, TypeError) as error:
+        raise ColliculusError(f"{path} is damaged, a cell holds no number: restore or remove it") from error
 
 
 class TrainingLog:
