@@ -66,10 +66,11 @@ def _draw_rates(axes: Axes, layers: Sequence[LayerHealth]) -> None:
 
 def _draw_steps(axes: Axes, layers: Sequence[LayerHealth]) -> None:
     rates = [[100 * rate for rate in layer.step_rates] for layer in layers]
-    num_steps = len(rates[0])
+    num_steps = max(map(len, rates))  # modalities may have steps of their own number
+    padded = [row + [float("nan")] * (num_steps - len(row)) for row in rates]
     brightest = max(10.0, *(max(row) for row in rates))
     axes.set_title("rate at each time step, %", loc="left", fontsize=9, color=INK)
-    axes.imshow(rates, aspect="auto", cmap="GnBu", vmin=0, vmax=brightest, interpolation="nearest")
+    axes.imshow(padded, aspect="auto", cmap="GnBu", vmin=0, vmax=brightest, interpolation="nearest")
     axes.set_xticks(range(num_steps), [str(step + 1) for step in range(num_steps)])
     axes.xaxis.tick_bottom()
     if num_steps > STEPS_WITH_NUMBERS:

@@ -1,4 +1,4 @@
-"""`colliculus inspect`: which layers of a trained run fire, and how much."""
+"""`colliculus inspect`: which layers of a trained run fire, how its modalities fare, and which time steps count."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import tyro
 
-from colliculus.cli import console
+from colliculus.cli import balance_report, console
 from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
 from colliculus.cli.run_data import load_data
 from colliculus.types import ColliculusError
@@ -16,16 +16,22 @@ from colliculus.types import ColliculusError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from colliculus.cli.balance_report import BalanceReport
     from colliculus.evaluation.spike_health import SpikeHealth
     from colliculus.model import MultimodalSNN
     from colliculus.training.run import Run
+    from colliculus.types import Batch
 
-PICTURE = "inspect.png"
+PICTURE, BALANCE_PICTURE = "inspect.png", "balance.png"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Generic[SettingsT]):
     """Show how much every layer of a trained run fires, at each time step, and draw it into RUN/inspect.png.
+
+    Then, as far as the run has them, drawn into RUN/balance.png: the validation accuracy of each modality alone, by
+    epoch; what a balance reported; the temporal attention scores of every stream, by class and time step; and how the
+    steps of each modality are aligned (TAAF).
 
     Measured on validation samples, with the settings of the run's data; any can be overridden (--data.root FOLDER).
     """
@@ -46,39 +52,41 @@ def run(arguments: list[str]) -> int:
     """Measure, draw and print."""
     folder = Path(leading_name(arguments, Options[NoSettings], "inspect", "colliculus inspect RUN [options]"))
 
+    from colliculus.evaluation.spike_health import measure_spike_health
     from colliculus.runtime import choose_device
+    from colliculus.training.logging import read_metrics
     from colliculus.training.run import load_model, read_run
 
     trained = read_run(folder)
     data = trained.experiment.data
     options = parse(Options[type(data)], "inspect", arguments, Options(run=tyro.MISSING, data=data))
     model = load_model(folder).to(choose_device(options.device))
-    health = _measure(trained, model, options)
+    batch = _samples(trained, options).to(next(model.parameters()).device)
+    health = measure_spike_health(model, batch.inputs)
+    balance = balance_report.gather(read_metrics(folder), model, batch)
     parts = _parts(model)
-    picture = _draw(folder, trained, health)
+    pictures = _draw(folder, trained, health, balance)
     if options.json:
         record = {"run": str(folder), **asdict(health), "parts": parts, "warnings": health.warnings()}
-        console.show_json(record | {"picture": picture and str(picture)})
+        console.show_json(record | balance.record() | pictures)
         return 0
-    console.show(*_tables(health, parts))
+    console.show(*_tables(health, parts), *balance_report.tables(balance))
     for sentence in health.warnings():
         console.remark(sentence)
-    if picture:
-        console.show(f"Drawn in {picture}")
+    if drawn := [path for path in pictures.values() if path]:
+        console.show(f"Drawn in {' and '.join(drawn)}")
     return 0
 
 
-def _measure(run: Run, model: MultimodalSNN, options: Options[Any]) -> SpikeHealth:
+def _samples(run: Run, options: Options[Any]) -> Batch:
+    """Validation samples, evenly over the split."""
     import numpy as np
-
-    from colliculus.evaluation.spike_health import measure_spike_health
 
     if options.samples < 1:
         raise ColliculusError(f"--samples is {options.samples}: give at least 1")
     split = load_data(run, options.data).validation
     rows = np.linspace(0, len(split) - 1, min(options.samples, len(split))).astype(np.int64)
-    batch = split.batch(rows, epoch=0).to(next(model.parameters()).device)
-    return measure_spike_health(model, batch.inputs)
+    return split.batch(rows, epoch=0)
 
 
 def _parts(model: MultimodalSNN) -> dict[str, int]:
@@ -90,16 +98,24 @@ def _parts(model: MultimodalSNN) -> dict[str, int]:
     return parts
 
 
-def _draw(folder: Path, run: Run, health: SpikeHealth) -> Path | None:
-    """Draw the picture; without matplotlib, tell what it takes."""
-    from colliculus.cli.health_picture import draw
+def _draw(folder: Path, run: Run, health: SpikeHealth, balance: BalanceReport) -> dict[str, str | None]:
+    """Draw the pictures, that of the balance where there is something to see; without matplotlib, tell what it takes.
 
+    Returns:
+        Where "picture" and "balance_picture" lie; None for one that was not drawn.
+    """
+    from colliculus.cli import balance_picture, health_picture
+
+    drawn: dict[str, str | None] = {"picture": None, "balance_picture": None}
     try:
-        draw(health, f"{run.preset}: spike health", folder / PICTURE)
+        health_picture.draw(health, f"{run.preset}: spike health", folder / PICTURE)
+        drawn["picture"] = str(folder / PICTURE)
+        if balance:
+            balance_picture.draw(balance, f"{run.preset}: balance of the modalities", folder / BALANCE_PICTURE)
+            drawn["balance_picture"] = str(folder / BALANCE_PICTURE)
     except ImportError:
         console.remark("no picture was drawn: it takes matplotlib, install colliculus[report]")
-        return None
-    return folder / PICTURE
+    return drawn
 
 
 def _tables(health: SpikeHealth, parts: dict[str, int]) -> tuple[RenderableType, ...]:

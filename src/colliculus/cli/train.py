@@ -94,5 +94,5 @@ def _next(folder: Path) -> tuple[str, ...]:
         f"The run lies in {folder}. Next:",
         f"  colliculus predict {run} FILE...      classify your own files",
         f"  colliculus evaluate {run} --help      test with noise, or with a modality missing",
-        f"  colliculus inspect {run}              see which layers fire",
+        f"  colliculus inspect {run}              see which layers fire, and how each modality fares",
     )
