@@ -59,6 +59,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("colliculus")
+    if name == "reference":
+        return import_module("colliculus.reference")
     if name not in _HOMES:
         raise AttributeError(f"module 'colliculus' has no attribute {name!r}")
     home, _, original = _HOMES[name].partition(":")
@@ -66,4 +68,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *__all__, "reference"])
