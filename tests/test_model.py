@@ -115,7 +115,7 @@ def test_wrong_inputs_get_one_clear_sentence(given, sentence) -> None:
 
 def test_methods_refuse_data_they_cannot_use() -> None:
     one = DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=2)
-    with pytest.raises(ColliculusError, match="at least two"):
+    with pytest.raises(ColliculusError, match="needs two"):
         SCMRL(dim=16, heads=4).model(one)
     with pytest.raises(ColliculusError, match="no modality 'visual': choose one of audio"):
         Unimodal(modality="visual", dim=16, heads=4).model(one)

@@ -8,12 +8,26 @@ from colliculus.presets import PRESETS, preset
 from colliculus.training.document import experiment_from_plain, experiment_to_plain
 from colliculus.types import ColliculusError
 
-COMPARED = ("s-cmrl", "late-fusion", "audio", "visual")
+COMPARED = (
+    "s-cmrl",
+    "spatial",
+    "temporal",
+    "taaf",
+    "sca",
+    "cmci",
+    "cmci-reference",
+    "weighted-attention",
+    "late-fusion",
+    "late-fusion-concat",
+    "audio",
+    "visual",
+)
 PROMISED = {
     *(f"{method}-synthetic" for method in COMPARED),
     *(f"{method}-av-digits" for method in COMPARED),
-    *(f"{method}-{data}" for method in COMPARED[:2] for data in ("arrays", "folder")),
-    "s-cmrl-reference-av-digits",
+    *(f"{method}-folder" for method in COMPARED),
+    *(f"{method}-arrays" for method in COMPARED[:-2]),
+    *(f"{method}-reference-{data}" for method in ("s-cmrl", "sca") for data in DATASETS),
 }
 
 
@@ -27,7 +41,8 @@ def test_a_preset_is_what_its_name_says(name):
     assert METHODS[experiment.method.name] is type(experiment.method)
     assert DATASETS[experiment.data.name] is type(experiment.data)
     assert name.endswith(experiment.data.name)
-    assert "reference" not in name or experiment.method.reference
+    is_reference = getattr(experiment.method, "reference", False) or experiment.method.name == "cmci-reference"
+    assert is_reference == ("reference" in name)
 
 
 @pytest.mark.parametrize("name", PRESETS)

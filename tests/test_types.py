@@ -13,7 +13,7 @@ GOOD = {"channels": {"audio": 1}, "sizes": {"audio": (8, 8)}, "num_classes": 2}
     [
         ({"channels": {}}, "at least one modality"),
         ({"channels": {"a.b": 1}, "sizes": {"a.b": (8, 8)}}, "without a dot"),
-        ({"sizes": {"visual": (8, 8)}}, "name the same modalities"),
+        ({"sizes": {"visual": (8, 8)}}, "does not declare"),
         ({"steps": {"visual": 4}}, "does not declare"),
         ({"num_classes": 1}, "at least 2"),
         ({"sizes": {"audio": (0, 8)}}, "at least 1"),

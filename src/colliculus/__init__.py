@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 _HOMES = {
     "Batch": "colliculus.types",
+    "CMCI": "colliculus.methods",
     "ColliculusError": "colliculus.types",
     "DataSpec": "colliculus.types",
     "LIF": "colliculus.neurons",
@@ -18,22 +19,27 @@ _HOMES = {
     "NeuronSettings": "colliculus.neurons",
     "Output": "colliculus.types",
     "PLIF": "colliculus.neurons",
+    "ReferenceCMCI": "colliculus.methods",
+    "SCA": "colliculus.methods",
     "SCMRL": "colliculus.methods",
     "TAAF": "colliculus.methods",
     "Unimodal": "colliculus.methods",
+    "WeightedAttention": "colliculus.methods",
     "load": "colliculus.training.run:load_model",
 }
 
 if TYPE_CHECKING:
-    from colliculus.methods import SCMRL, TAAF, LateFusion, Unimodal
+    from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Unimodal, WeightedAttention
     from colliculus.model import MultimodalSNN
     from colliculus.neurons import LIF, PLIF, NeuronSettings
     from colliculus.training.run import load_model as load
     from colliculus.types import Batch, ColliculusError, DataSpec, Output
 
 __all__ = [
+    "CMCI",
     "LIF",
     "PLIF",
+    "SCA",
     "SCMRL",
     "TAAF",
     "Batch",
@@ -43,7 +49,9 @@ __all__ = [
     "MultimodalSNN",
     "NeuronSettings",
     "Output",
+    "ReferenceCMCI",
     "Unimodal",
+    "WeightedAttention",
     "load",
 ]
 

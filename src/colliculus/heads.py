@@ -8,6 +8,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 from torch.nn import functional
 
+from colliculus.layers import per_modality
 from colliculus.types import Fused, Output
 
 
@@ -74,7 +75,7 @@ class ReadoutPerModality(nn.Module):
     def __init__(self, joint: LinearReadout, modalities: Iterable[str], *, dim: int, num_classes: int) -> None:
         super().__init__()
         self.joint = joint
-        self.own = nn.ModuleDict({m: linear(dim, num_classes) for m in modalities})
+        self.own = per_modality({m: linear(dim, num_classes) for m in modalities})
 
     def forward(self, fused: Fused) -> Output:
         """Joint feature (T, B, F) and streams (T, B, D) -> logits (B, K), those of each modality (T, B, K)."""

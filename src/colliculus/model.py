@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from colliculus.heads import ReadoutPerModality
-from colliculus.layers import ModalityDropout
+from colliculus.layers import ModalityDropout, per_modality
 from colliculus.types import ColliculusError, DataSpec, Output, unknown_name
 
 
@@ -47,12 +47,10 @@ class MultimodalSNN(nn.Module):
         modality_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if taken := [m for m in coding if hasattr(nn.ModuleDict, m)]:
-            raise ColliculusError(f"a modality cannot be called {taken[0]!r}, PyTorch uses that name: rename it")
         self.spec = spec
         self.modalities = tuple(coding)
-        self.coding = nn.ModuleDict(coding)
-        self.encoders = nn.ModuleDict(encoders)
+        self.coding = per_modality(coding)
+        self.encoders = per_modality(encoders)
         self.modality_dropout = ModalityDropout(modality_dropout)
         self.fusion = fusion
         self.head = head
@@ -91,10 +89,9 @@ class MultimodalSNN(nn.Module):
                 f"the model needs at least one of {', '.join(self.modalities)}; given: {', '.join(inputs) or 'nothing'}"
             )
         for modality, x in given.items():
-            expected = self.spec.input_shape(modality, batch=1)[-3:]
-            if x.ndim not in (4, 5) or x.shape[-3:] != expected:
+            if x.ndim not in (4, 5) or not self.spec.takes(modality, tuple(x.shape[-3:])):
                 raise ColliculusError(
-                    f"{modality} has shape {tuple(x.shape)}; expected (B, {', '.join(map(str, expected))}), "
+                    f"{modality} has shape {tuple(x.shape)}; expected (B, {self.spec.frame(modality)}), "
                     "with T in front for a sequence"
                 )
         batches = {m: x.shape[-4] for m, x in given.items()}

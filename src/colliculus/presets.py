@@ -1,19 +1,22 @@
 """Named experiments: a method, a dataset and the settings of the training.
 
-A name is a key of `PRESETS`, and that is all there is to adding one: the command line lists it, the tests run it.
+Every method is there on every dataset, under "METHOD-DATA"; a line in `_METHODS` or an entry in `_DATA` adds a row or a
+column, the command line lists it and the tests run it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from colliculus.data.arrays import Arrays
 from colliculus.data.av_digits import AVDigits
+from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
 from colliculus.data.synthetic import Synthetic
-from colliculus.methods import SCMRL, LateFusion, Unimodal
-from colliculus.training.config import Experiment, TrainSettings
+from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Unimodal, WeightedAttention
+from colliculus.training.config import Experiment, Method, TrainSettings
 from colliculus.types import unknown_name
 
 
@@ -25,65 +28,96 @@ class Preset:
     experiment: Experiment[Any, Any]
 
 
-_SYNTHETIC = TrainSettings(epochs=10, batch_size=32, warmup_epochs=1, learning_rate=2e-3)
-_AV_DIGITS = TrainSettings(epochs=16, batch_size=64, learning_rate=2e-3, warmup_epochs=2, warmup_learning_rate=5e-4)
-_OWN_DATA = TrainSettings(epochs=50, batch_size=64, learning_rate=1e-3)
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    """A dataset with what suits it: settings of the training, and the size of the networks."""
 
-PRESETS: dict[str, Preset] = {
-    "s-cmrl-synthetic": Preset(
-        "S-CMRL on made-up shapes and sounds: begin here",
-        Experiment(method=SCMRL(dim=32, heads=4), data=Synthetic(), train=_SYNTHETIC),
+    phrase: str
+    settings: DataSettings
+    train: TrainSettings
+    dim: int = 64
+    heads: int = 8
+    alpha: float = 0.25
+
+
+_DATA = {
+    "synthetic": _Data(
+        phrase="made-up sight and sound",
+        settings=Synthetic(),
+        train=TrainSettings(epochs=10, batch_size=32, warmup_epochs=1, learning_rate=2e-3),
+        dim=32,
+        heads=4,
+        alpha=1.5,
     ),
-    "late-fusion-synthetic": Preset(
-        "Late fusion on the made-up shapes and sounds",
-        Experiment(method=LateFusion(dim=32), data=Synthetic(), train=_SYNTHETIC),
+    "av-digits": _Data(
+        phrase="digits, heard and seen",
+        settings=AVDigits(),
+        train=TrainSettings(epochs=16, batch_size=64, learning_rate=2e-3, warmup_epochs=2, warmup_learning_rate=5e-4),
     ),
-    "audio-synthetic": Preset(
-        "The made-up sounds alone",
-        Experiment(method=Unimodal(modality="audio", dim=32, heads=4), data=Synthetic(), train=_SYNTHETIC),
+    "arrays": _Data(
+        phrase="your arrays at --data.root",
+        settings=Arrays(),
+        train=TrainSettings(epochs=50, batch_size=64, learning_rate=1e-3),
     ),
-    "visual-synthetic": Preset(
-        "The made-up shapes alone",
-        Experiment(method=Unimodal(modality="visual", dim=32, heads=4), data=Synthetic(), train=_SYNTHETIC),
-    ),
-    "s-cmrl-av-digits": Preset(
-        "S-CMRL on spoken and written digits",
-        Experiment(method=SCMRL(dim=64, heads=8, alpha=0.25), data=AVDigits(), train=_AV_DIGITS),
-    ),
-    "late-fusion-av-digits": Preset(
-        "Late fusion on spoken and written digits",
-        Experiment(method=LateFusion(dim=64), data=AVDigits(), train=_AV_DIGITS),
-    ),
-    "audio-av-digits": Preset(
-        "The spoken digits alone",
-        Experiment(method=Unimodal(modality="audio", dim=64, heads=8), data=AVDigits(), train=_AV_DIGITS),
-    ),
-    "visual-av-digits": Preset(
-        "The written digits alone",
-        Experiment(method=Unimodal(modality="visual", dim=64, heads=8), data=AVDigits(), train=_AV_DIGITS),
-    ),
-    "s-cmrl-reference-av-digits": Preset(
-        "S-CMRL as its authors' program computes it",
-        Experiment(method=SCMRL(dim=64, heads=16, reference=True), data=AVDigits(), train=_AV_DIGITS),
-    ),
-    "s-cmrl-arrays": Preset(
-        "S-CMRL on your arrays: --data.root FOLDER",
-        Experiment(method=SCMRL(dim=64, heads=8, alpha=0.25), data=Arrays(), train=_OWN_DATA),
-    ),
-    "late-fusion-arrays": Preset(
-        "Late fusion on your arrays: --data.root FOLDER",
-        Experiment(method=LateFusion(dim=64), data=Arrays(), train=_OWN_DATA),
-    ),
-    "s-cmrl-folder": Preset(
-        "S-CMRL on your clips: --data.root FOLDER",
-        Experiment(method=SCMRL(dim=64, heads=8, alpha=0.25), data=Folder(), train=_OWN_DATA),
-    ),
-    "late-fusion-folder": Preset(
-        "Late fusion on your clips: --data.root FOLDER",
-        Experiment(method=LateFusion(dim=64), data=Folder(), train=_OWN_DATA),
+    "folder": _Data(
+        phrase="your clips at --data.root",
+        settings=Folder(),
+        train=TrainSettings(epochs=50, batch_size=64, learning_rate=1e-3),
     ),
 }
-"""Every experiment by name; `colliculus show presets` lists them in this order."""
+
+_REFERENCE_HEADS = 16
+"""The released program has as many on all data; at D = 32 its heads are two channels wide."""
+
+_METHODS: dict[str, tuple[str, Callable[[_Data], Method]]] = {
+    "s-cmrl": ("S-CMRL", lambda data: SCMRL(dim=data.dim, heads=data.heads, alpha=data.alpha)),
+    "s-cmrl-reference": (
+        "S-CMRL, reference",
+        lambda data: SCMRL(dim=data.dim, heads=_REFERENCE_HEADS, reference=True),
+    ),
+    "spatial": (
+        "Spatial attention alone",
+        lambda data: SCMRL(
+            dim=data.dim, heads=data.heads, alpha=data.alpha, cross_attention="spatial", alignment=False
+        ),
+    ),
+    "temporal": (
+        "Temporal attention alone",
+        lambda data: SCMRL(
+            dim=data.dim, heads=data.heads, alpha=data.alpha, cross_attention="temporal", alignment=False
+        ),
+    ),
+    "taaf": (
+        "TAAF (our reading)",
+        lambda data: TAAF(dim=data.dim, encoder="deep"),  # the encoder of the others, so that they compare
+    ),
+    "sca": ("Cross-attention (SCA)", lambda data: SCA(dim=data.dim, heads=data.heads)),
+    "sca-reference": (
+        "SCA, reference",
+        lambda data: SCA(dim=data.dim, heads=_REFERENCE_HEADS, reference=True),
+    ),
+    "cmci": ("Current integration (CMCI)", lambda data: CMCI(dim=data.dim)),
+    "cmci-reference": ("CMCI, reference", lambda data: ReferenceCMCI(dim=data.dim)),
+    "weighted-attention": ("Weighted attention", lambda data: WeightedAttention(dim=data.dim)),
+    "late-fusion": ("Late fusion", lambda data: LateFusion(dim=data.dim)),
+    "late-fusion-concat": ("Concatenation", lambda data: LateFusion(dim=data.dim, fusion="concat")),
+    "audio": ("Sound alone", lambda data: Unimodal(modality="audio", dim=data.dim, heads=data.heads)),
+    "visual": ("Picture alone", lambda data: Unimodal(modality="visual", dim=data.dim, heads=data.heads)),
+}
+
+_NO_MODALITY_OF_THAT_NAME = {("audio", "arrays"), ("visual", "arrays")}
+"""Arrays bring names of their own."""
+
+PRESETS: dict[str, Preset] = {
+    f"{method}-{data}": Preset(
+        f"{title} on {chosen.phrase}",
+        Experiment(method=make(chosen), data=chosen.settings, train=chosen.train),
+    )
+    for data, chosen in _DATA.items()
+    for method, (title, make) in _METHODS.items()
+    if (method, data) not in _NO_MODALITY_OF_THAT_NAME
+}
+"""Every experiment, METHOD-DATA, by name; `colliculus show presets` lists them in this order."""
 
 
 def preset(name: str) -> Experiment[Any, Any]:

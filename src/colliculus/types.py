@@ -53,7 +53,7 @@ class DataSpec:
 
     Args:
         channels: C of each modality; the keys declare the modalities and their order.
-        sizes: (H, W) of each modality.
+        sizes: (H, W) of each modality; one not named here may have any size.
         num_classes: K.
         steps: length of the modalities that are sequences; a modality not named here is static.
         class_names: K names; empty means "0", "1", ...
@@ -79,10 +79,8 @@ class DataSpec:
     def __post_init__(self) -> None:
         if not self.channels:
             raise ColliculusError("a DataSpec needs at least one modality in `channels`")
-        if set(self.channels) != set(self.sizes):
-            raise ColliculusError(
-                f"`channels` names {sorted(self.channels)} and `sizes` {sorted(self.sizes)}: name the same modalities"
-            )
+        if unknown := set(self.sizes) - set(self.channels):
+            raise ColliculusError(f"`sizes` names {sorted(unknown)}, which `channels` does not declare")
         if dotted := [m for m in self.channels if not m or "." in m]:
             raise ColliculusError(f"a modality cannot be called {dotted[0]!r}: choose a name without a dot")
         if unknown := set(self.steps) - set(self.channels):
@@ -101,12 +99,40 @@ class DataSpec:
     @property
     def names(self) -> tuple[str, ...]:
         """K class names, made up as "0", "1", ... where none were given."""
-        return self.class_names or tuple(str(k) for k in range(self.num_classes))
+        return self.class_names or self.numbers
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The classes by number: "0", "1", ..."""
+        return tuple(str(k) for k in range(self.num_classes))
 
     def input_shape(self, modality: str, batch: int) -> tuple[int, ...]:
         """Shape of a batch of `modality`: (B, C, H, W) when static, (T, B, C, H, W) for a sequence."""
-        shape = (batch, self.channels[modality], *self.sizes[modality])
+        shape = (batch, self.channels[modality], *self.size(modality))
         return (self.steps[modality], *shape) if modality in self.steps else shape
+
+    def size(self, modality: str) -> tuple[int, int]:
+        """(H, W) of `modality`.
+
+        Raises:
+            ColliculusError: `sizes` does not name it.
+        """
+        if modality not in self.sizes:
+            raise ColliculusError(f"the size of {modality} is not known: name it in the `sizes` of the DataSpec")
+        return self.sizes[modality]
+
+    def frame(self, modality: str) -> str:
+        """(C, H, W) of `modality` in words, with "any" where any number will do.
+
+        Example:
+            >>> DataSpec(channels={"audio": 1, "visual": 3}, sizes={"audio": (48, 48)}, num_classes=6).frame("visual")
+            '3, any, any'
+        """
+        return ", ".join(map(str, (self.channels[modality], *self.sizes.get(modality, ("any", "any")))))
+
+    def takes(self, modality: str, frame: tuple[int, ...]) -> bool:
+        """Whether a frame of that shape (C, H, W) is one of `modality`."""
+        return len(frame) == 3 and frame == (self.channels[modality], *self.sizes.get(modality, frame[1:]))
 
 
 @dataclass(frozen=True)

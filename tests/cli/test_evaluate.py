@@ -69,7 +69,12 @@ def test_the_run_comes_first(answer, run):
     assert "colliculus evaluate RUN" in answer("evaluate", "--json", run, code=2)[1]
 
 
-SPEC = {"channels": {"audio": 1, "visual": 3}, "sizes": {"audio": (8, 8), "visual": (8, 8)}, "num_classes": 2}
+SPEC = {
+    "channels": {"audio": 1, "visual": 3},
+    "sizes": {"audio": (8, 8), "visual": (8, 8)},
+    "num_classes": 2,
+    "class_names": ("owl", "fox"),
+}
 
 
 @pytest.mark.parametrize(
@@ -86,5 +91,30 @@ def test_data_of_another_kind_are_refused(change, kind):
         check_spec(DataSpec(**SPEC), DataSpec(**(SPEC | change)))
 
 
+def test_a_model_that_knows_neither_sizes_nor_names_takes_any():
+    imported = DataSpec(channels=SPEC["channels"], sizes={}, num_classes=2)
+    check_spec(imported, DataSpec(**SPEC))
+    with pytest.raises(ColliculusError, match="trained on the classes "):
+        check_spec(imported, DataSpec(**(SPEC | {"num_classes": 3, "class_names": ()})))
+
+
 def test_sequences_may_differ_in_length():
     check_spec(DataSpec(**SPEC), DataSpec(**SPEC, steps={"visual": 5}))
+
+
+def test_a_run_that_learned_under_noise_is_tested_under_it(answer, tmp_path, tiny_data):
+    run, data = tmp_path / "run", tiny_data("synthetic")
+    small = ["--method.dim", "16", "--train.epochs", "1", "--train.device", "cpu", *data.overrides]
+    noise = ["--train.snr-db", "audio", "0", "visual", "-10"]
+    answer("train", "late-fusion-synthetic", "--out", str(run), *small, *noise)
+    found = json.loads(answer("evaluate", str(run), "--json")[0])
+    assert found["snr_db"] == {"audio": 0, "visual": -10}
+    assert found["confusion"] == json.loads((run / "result.json").read_text())["test"]["confusion"]
+    assert json.loads(answer("evaluate", str(run), "--json", "--clean")[0])["snr_db"] == {}
+    assert "contradict" in answer("evaluate", str(run), "--clean", "--snr-db", "audio", "3", code=2)[1]
+
+
+def test_noise_on_a_modality_that_is_not_there_is_told_before_training(answer, tmp_path, tiny_data):
+    arguments = ["--out", str(tmp_path / "run"), "--train.snr-db", "touch", "0", *tiny_data("synthetic").overrides]
+    assert "touch" in answer("train", "late-fusion-synthetic", *arguments, code=2)[1]
+    assert not (tmp_path / "run" / "run.yaml").exists()

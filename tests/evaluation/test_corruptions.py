@@ -8,7 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colliculus.evaluation.corruptions import GaussianNoise
+from colliculus.data.dataset import Normalisation
+from colliculus.data.loading import ArraySplit
+from colliculus.evaluation.corruptions import GaussianNoise, NoisySplit
 from colliculus.types import ColliculusError
 
 
@@ -59,3 +61,21 @@ def test_a_negative_seed_is_an_error():
 def test_a_ratio_that_is_none_is_an_error(snr_db):
     with pytest.raises(ColliculusError, match="SNR of audio"):
         GaussianNoise({"audio": snr_db})
+
+
+def test_noise_of_training_is_drawn_anew_each_epoch_as_a_function_of_the_seed():
+    arrays = {"audio": np.ones((6, 1, 4, 4)), "visual": np.ones((6, 1, 4, 4))}
+    clean = ArraySplit(arrays, np.arange(6), np.arange(6), Normalisation(mean={}, std={}))
+    rows = np.array([4, 1])
+
+    def audio(seed, epoch, chosen=rows):
+        split = NoisySplit(clean, GaussianNoise({"audio": 0.0}, seed))
+        batch = split.batch(chosen, epoch=epoch)
+        assert torch.equal(batch.inputs["visual"], torch.ones(len(chosen), 1, 4, 4))
+        assert batch.labels.tolist() == chosen.tolist()
+        return batch.inputs["audio"]
+
+    assert torch.equal(audio(0, 3), audio(0, 3))
+    assert torch.equal(audio(0, 3)[1], audio(0, 3, np.array([1]))[0])
+    assert not torch.equal(audio(0, 3), audio(0, 4))
+    assert not torch.equal(audio(0, 3), audio(1, 3))

@@ -42,6 +42,7 @@ class Lab:
         first = self.model.modalities[0]
         for modality in self.model.modalities:
             self.model.encoders[modality].load_state_dict(self.model.encoders[first].state_dict())
+            self.model.fusion.mlp[modality].load_state_dict(self.model.fusion.mlp[first].state_dict())
             self.model.head.own[modality].load_state_dict(self.model.head.own[first].state_dict())
         self.batch = Batch(dict.fromkeys(self.model.modalities, self.batch.inputs[first]), self.batch.labels)
 

@@ -110,8 +110,9 @@ def test_the_loss_reaches_the_slower_encoder_only(make_lab):
     report = lab.backward(modulator)
     slower = max(report, key=report.get).removeprefix("weight_")
     assert sorted(w > 0 for w in report.values()) == [False, True]
-    changed = {n.split(".")[1] for n, g in lab.gradients().items() if not torch.allclose(g, plain[n], atol=1e-7)}
-    assert changed == {slower}
+    changed = {n for n, g in lab.gradients().items() if not torch.allclose(g, plain[n], atol=1e-7)}
+    assert changed
+    assert all(slower in name.split(".") for name in changed)
 
 
 def test_identical_modalities_add_nothing(lab):

@@ -77,7 +77,11 @@ def test_training_learns(train, tmp_path):
     assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.parametrize("settings", [{}, {"ema_decay": 0.9, "clip_norm": 0.5}, {"precision": "bf16"}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"ema_decay": 0.9, "clip_norm": 0.5}, {"precision": "bf16"}, {"snr_db": {"audio": -5.0}}],
+    ids=str,
+)
 @pytest.mark.parametrize("how", [ctrl_c, sigterm])
 def test_a_resumed_run_equals_an_uninterrupted_one_in_every_digit(
     tiny, runtime, train, digits, tmp_path, monkeypatch, settings, how

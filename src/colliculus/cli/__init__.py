@@ -20,6 +20,8 @@ VERBS = {
     "predict": "classify files with a trained run, and see why",
     "show": "list presets, methods and datasets, or one of them in full",
     "inspect": "see which layers of a trained run fire, and how much",
+    "import-reference": "make a run of a checkpoint of the released S-CMRL program",
+    "export": "write a trained run in the form another program reads",
 }
 
 USAGE = """\
@@ -63,11 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     verb, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if verb in VERBS:
-        return import_module(f"colliculus.cli.{verb}").run(rest)
+        return import_module(f"colliculus.cli.{verb.replace('-', '_')}").run(rest)
     if verb == "--version":
         print(f"colliculus {__version__}")
     elif verb in ("", "-h", "--help"):
-        print(USAGE.format(verbs="\n".join(f"  {name:10}{does}" for name, does in VERBS.items())), end="")
+        print(USAGE.format(verbs="\n".join(f"  {name:18}{does}" for name, does in VERBS.items())), end="")
     else:
         raise unknown_name("verb", verb, VERBS)
     return 0 if verb else 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal
 
@@ -11,7 +11,7 @@ import tyro
 from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
 from colliculus.cli.run_data import load_data
-from colliculus.types import unknown_name
+from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,7 +39,10 @@ class Options(Generic[SettingsT]):
     split: Literal["test", "validation", "train"] = "test"
     """part of the data"""
     snr_db: dict[str, float] = field(default_factory=dict[str, float])
-    """add Gaussian noise: modality and signal-to-noise ratio in dB, such as --snr-db audio 0 visual -10"""
+    """add Gaussian noise: modality and signal-to-noise ratio in dB, such as --snr-db audio 0 visual -10; left out, the
+    noise that the run learned under (most learn under none)"""
+    clean: Switch = False
+    """add no noise, whatever the run learned under"""
     noise_seed: int = 0
     """which noise"""
     missing: tuple[str, ...] = ()
@@ -62,6 +65,7 @@ def run(arguments: list[str]) -> int:
     trained = read_run(folder)
     data = trained.experiment.data
     options = parse(Options[type(data)], "evaluate", arguments, Options(run=tyro.MISSING, data=data))
+    options = replace(options, snr_db=_noise(options, trained))
     with Runtime.start(device=options.device) as runtime:
         dataset = runtime.main_first(lambda: load_data(trained, options.data))
         metrics = _measure(trained, folder, dataset, options, runtime)
@@ -72,14 +76,19 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
+def _noise(options: Options[Any], run: Run) -> dict[str, float]:
+    if options.clean and options.snr_db:
+        raise ColliculusError("--clean and --snr-db contradict each other: give one of them")
+    return {} if options.clean else options.snr_db or dict(run.experiment.train.snr_db)
+
+
 def _measure(run: Run, folder: Path, dataset: Dataset, options: Options[Any], runtime: Runtime) -> Metrics:
-    from colliculus.evaluation.corruptions import GaussianNoise
+    from colliculus.evaluation.corruptions import GaussianNoise, check_modalities
     from colliculus.evaluation.evaluate import evaluate
     from colliculus.training.run import load_model
 
     model = load_model(folder).to(runtime.device)
-    if strangers := [m for m in options.snr_db if m not in model.modalities]:
-        raise unknown_name("modality", strangers[0], model.modalities)
+    check_modalities(options.snr_db, dataset.spec)
     return evaluate(
         model,
         getattr(dataset, options.split),

@@ -33,11 +33,12 @@ def check_spec(trained: DataSpec, given: DataSpec) -> None:
     Raises:
         ColliculusError: they differ; the sentence says in what.
     """
+    known = trained.sizes  # a run imported from a reference checkpoint may know none
     kinds = {
         "modalities": (trained.modalities, given.modalities),
         "channels": (tuple(trained.channels.values()), tuple(given.channels.values())),
-        "sizes": (tuple(trained.sizes.values()), tuple(given.sizes.values())),
-        "classes": (trained.names, given.names),
+        "sizes": (tuple(known.values()), tuple(given.sizes.get(m) for m in known)),
+        "classes": (trained.names, given.names if trained.class_names else given.numbers),
     }
     for kind, (ours, theirs) in kinds.items():
         if ours != theirs:

@@ -122,7 +122,7 @@ class AVDigits:
 
     def reader(self, spec: DataSpec) -> ClipReader:
         """Reads a recording, a picture (one digit that fills it, white on black as in MNIST), or both of one stem."""
-        return MediaReader(audio=self.spectrogram, visual=VisualSettings(size=spec.sizes["visual"], channels=1))
+        return MediaReader(audio=self.spectrogram, visual=VisualSettings(size=spec.size("visual"), channels=1))
 
     def _contents(self, speech: Speech, rows: _Parts, pools: Sequence[Pictures]) -> dict[str, NDArray[np.generic]]:
         """Whatever decides the samples, for the fingerprint."""

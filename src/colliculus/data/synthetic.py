@@ -151,7 +151,7 @@ class Synthetic:
 
     def reader(self, spec: DataSpec) -> ClipReader:
         """Reads clips such as `export` writes: a sound, a picture or video, or both of one stem."""
-        visual = VisualSettings(size=spec.sizes["visual"], channels=1, steps=spec.steps.get("visual"))
+        visual = VisualSettings(size=spec.size("visual"), channels=1, steps=spec.steps.get("visual"))
         return MediaReader(audio=self.spectrogram, visual=visual)
 
     def export(self, folder: Path, *, count: int = 6) -> list[Path]:

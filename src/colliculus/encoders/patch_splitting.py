@@ -23,7 +23,7 @@ class SpikingPatchSplitting(nn.Module):
 
     Args:
         channels: C.
-        size: (H, W).
+        size: (H, W); None where inputs may have any.
         dim: D, a multiple of 8 ("deep") or 2 ("shallow").
         depth: "deep" or "shallow".
         neuron: makes the neurons.
@@ -36,7 +36,7 @@ class SpikingPatchSplitting(nn.Module):
     """
 
     def __init__(
-        self, channels: int, size: tuple[int, int], dim: int, depth: Depth = "deep", neuron: NeuronFactory = LIF
+        self, channels: int, size: tuple[int, int] | None, dim: int, depth: Depth = "deep", neuron: NeuronFactory = LIF
     ) -> None:
         super().__init__()
         widths = [dim // 8, dim // 4, dim // 2, dim] if depth == "deep" else [dim // 2, dim]
@@ -46,7 +46,7 @@ class SpikingPatchSplitting(nn.Module):
         self.pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
         self.position = ConvBNSpike(dim, dim, neuron)
         patch = 2 ** len(widths)
-        self.grid: tuple[int, int] = (-(-size[0] // patch), -(-size[1] // patch))
+        self.grid = None if size is None else (-(-size[0] // patch), -(-size[1] // patch))
 
     def forward(self, x: Tensor) -> Tensor:
         """(T, B, C, H, W) -> tokens (T, B, D, N)."""

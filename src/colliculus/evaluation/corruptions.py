@@ -1,9 +1,9 @@
-"""What may spoil the inputs at test time."""
+"""What may spoil the inputs, at test time and in training."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zlib import crc32
 
 import numpy as np
@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colliculus.types import ColliculusError
+from colliculus.data.dataset import Split
+from colliculus.types import Batch, ColliculusError, DataSpec, unknown_name
 
 MOST_DB = 200
 """Beyond this ratio of powers float32 sees either the signal or the noise alone."""
@@ -72,3 +73,40 @@ class GaussianNoise:
 
 def _standard_normal(seed: tuple[int, int, int], shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+
+
+def check_modalities(snr_db: Mapping[str, float], spec: DataSpec) -> None:
+    """Refuse noise on a modality that is not there.
+
+    Raises:
+        ColliculusError: `snr_db` names an unknown one.
+    """
+    if strangers := [m for m in snr_db if m not in spec.modalities]:
+        raise unknown_name("modality", strangers[0], spec.modalities)
+
+
+@dataclass(frozen=True)
+class NoisySplit:
+    """A `Split` with noise on its inputs that is drawn anew in each epoch, as a pure function of (seed, epoch).
+
+    Args:
+        split: the clean samples.
+        noise: what is added; its seed is the seed meant above.
+    """
+
+    split: Split
+    noise: GaussianNoise
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) class indices."""
+        return self.split.labels
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
+        """The samples at `indices`, noisy."""
+        clean = self.split.batch(indices, epoch=epoch)
+        drawn = int(np.random.SeedSequence([self.noise.seed, epoch]).generate_state(1)[0])
+        return replace(clean, inputs=replace(self.noise, seed=drawn)(clean.inputs, indices))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from colliculus.fusion.cmci import CurrentIntegration, ReferenceIntegration, SynapticCurrent
 from colliculus.fusion.concat import Concat
 from colliculus.fusion.cross_modal import (
     REFERENCE,
@@ -10,6 +11,8 @@ from colliculus.fusion.cross_modal import (
     CrossModalResidual,
     SemanticBranch,
 )
+from colliculus.fusion.sca import SpikingCrossAttention
+from colliculus.fusion.separate import SeparateStreams
 from colliculus.fusion.sum import Sum
 from colliculus.fusion.temporal_attention import (
     ApplyTo,
@@ -19,6 +22,7 @@ from colliculus.fusion.temporal_attention import (
     TemporalAttentionReadout,
 )
 from colliculus.fusion.time_alignment import AlignmentName, TimeAligned, alignment
+from colliculus.fusion.weighted_attention import WeightedTokens
 from colliculus.fusion.weighted_sum import WeightedSum
 
 __all__ = [
@@ -29,13 +33,19 @@ __all__ = [
     "CrossModalArithmetic",
     "CrossModalAttention",
     "CrossModalResidual",
+    "CurrentIntegration",
+    "ReferenceIntegration",
     "ScoreInput",
     "ScoreReduction",
     "SemanticBranch",
+    "SeparateStreams",
+    "SpikingCrossAttention",
     "Sum",
+    "SynapticCurrent",
     "TemporalAttention",
     "TemporalAttentionReadout",
     "TimeAligned",
     "WeightedSum",
+    "WeightedTokens",
     "alignment",
 ]

@@ -11,14 +11,24 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.fusion.concat import Concat
+from colliculus.fusion.exchange import between, joined, receive
+from colliculus.fusion.places import Grid, TokensAtPlaces
 from colliculus.fusion.sum import Sum
-from colliculus.layers import Axis, NeuronFactory, OverSteps, OverTokens, SpikingAttention, SpikingMLP, stepwise
+from colliculus.layers import (
+    Axis,
+    NeuronFactory,
+    OverSteps,
+    OverTokens,
+    SpikingAttention,
+    SpikingMLP,
+    per_modality,
+    stepwise,
+)
 from colliculus.neurons import LIF, NeuronSettings
 from colliculus.types import ColliculusError, Fused
 
 Branches = Literal["spatial", "temporal", "spatiotemporal"]
 Combination = Literal["product", "union"]
-Grid = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,18 +63,6 @@ REFERENCE = CrossModalArithmetic(threshold=1.0, normalise=False, combination="pr
 """The arithmetic of the released program."""
 
 
-def nearest_tokens(target: Grid, source: Grid) -> Tensor:
-    """For every token of a `target` grid the token of the `source` grid at the same place, (N_target,).
-
-    Example:
-        >>> nearest_tokens((2, 2), (1, 2)).tolist()
-        [0, 1, 0, 1]
-    """
-    rows = torch.arange(target[0]) * source[0] // target[0]
-    columns = torch.arange(target[1]) * source[1] // target[1]
-    return (rows[:, None] * source[1] + columns).flatten()
-
-
 class CrossModalAttention(nn.Module):
     """Cross-modal complementary spatiotemporal spiking attention (CCSSA): what x receives of y.
 
@@ -85,14 +83,12 @@ class CrossModalAttention(nn.Module):
         torch.Size([4, 2, 32, 9])
     """
 
-    places: Tensor
-
     def __init__(
         self,
         dim: int,
         heads: int,
         *,
-        grids: tuple[Grid, Grid],
+        grids: tuple[Grid | None, Grid | None],
         branches: Branches = "spatiotemporal",
         neuron: NeuronSettings = NeuronSettings(),
         arithmetic: CrossModalArithmetic = CrossModalArithmetic(),
@@ -116,13 +112,13 @@ class CrossModalAttention(nn.Module):
             self.temporal = attention(OverSteps(arithmetic.swap))
         self.branches = branches
         self.combination: Combination = arithmetic.combination
-        self.register_buffer("places", nearest_tokens(*grids), persistent=False)
+        self.places = TokensAtPlaces(*grids)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """x (T, B, D, N) receives from y (T, B, D, N') -> r (T, B, D, N)."""
         if self.branches == "spatial":
             return self.spatial(x, y)
-        aligned = y if y.shape[-1] == x.shape[-1] else y[..., self.places]
+        aligned = self.places(y, x.shape[-1])
         if self.branches == "temporal":
             return self.temporal(x, aligned)
         spatial = self.spatial(x, y).mean(-1, keepdim=True)
@@ -171,7 +167,7 @@ class CrossModalResidual(nn.Module):
 
     def __init__(
         self,
-        grids: Mapping[str, Grid],
+        grids: Mapping[str, Grid | None],
         *,
         dim: int,
         heads: int,
@@ -186,31 +182,22 @@ class CrossModalResidual(nn.Module):
         self.alpha = alpha
         self.join = join
         self.dropout = arithmetic.dropout
-        self.sources = {m: tuple(other for other in grids if other != m) for m in grids}
-        self.attention = nn.ModuleDict(
-            {
-                f"{m}_from_{other}": CrossModalAttention(
-                    dim,
-                    heads,
-                    grids=(grids[m], grids[other]),
-                    branches=branches,
-                    neuron=neuron,
-                    arithmetic=arithmetic,
-                )
-                for m, others in self.sources.items()
-                for other in others
-            }
+        self.attention = between(
+            grids,
+            lambda m, other: CrossModalAttention(
+                dim, heads, grids=(grids[m], grids[other]), branches=branches, neuron=neuron, arithmetic=arithmetic
+            ),
         )
-        self.semantic = nn.ModuleDict(
+        self.semantic = per_modality(
             {m: SemanticBranch(dim, neuron, normalise=arithmetic.normalise) for m in grids} if alignment else {}
         )
-        self.mlp = nn.ModuleDict({m: SpikingMLP(dim, neuron) for m in grids})
+        self.mlp = per_modality({m: SpikingMLP(dim, neuron) for m in grids})
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T, B, D, N) of each modality -> `Fused` with the residuals."""
         residual = {m: self._receive(m, tokens) for m in tokens}
-        streams = {m: self.mlp[m](x + self.alpha * self._drop(residual[m])) for m, x in tokens.items()}
-        return replace(self.join(streams), residual={m: r.mean(-1) for m, r in residual.items()})
+        streams = {m: x + self.alpha * self._drop(residual[m]) for m, x in tokens.items()}
+        return joined(streams, self.mlp, self.join, residual)
 
     def _drop(self, residual: Tensor) -> Tensor:
         """Leave the residual of some samples out in training, so that every stream also learns to stand alone."""
@@ -220,12 +207,7 @@ class CrossModalResidual(nn.Module):
         return residual * kept[:, None, None]
 
     def _receive(self, modality: str, tokens: dict[str, Tensor]) -> Tensor:
-        given = [
-            self.attention[f"{modality}_from_{other}"](tokens[modality], tokens[other])
-            for other in self.sources[modality]
-            if other in tokens
-        ]
-        if not given:
+        residual = receive(self.attention, modality, tokens)
+        if residual is None:
             return torch.zeros_like(tokens[modality])
-        residual = given[0] if len(given) == 1 else torch.stack(given).mean(0)
         return self.semantic[modality](residual) if modality in self.semantic else residual

@@ -9,6 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
+from colliculus.layers import per_modality
 from colliculus.types import ColliculusError, Fused, Output
 
 ScoreInput = Literal["features", "logits"]
@@ -23,6 +24,7 @@ def attention_over_steps(queries: Tensor, keys: Tensor) -> Tensor:
     """A = softmax(Q K^T / sqrt(K)) over the last axis: (T, B, K) twice -> (B, T, T), queries first.
 
     Example:
+        >>> import torch
         >>> attention_over_steps(torch.zeros(2, 1, 3), torch.ones(2, 1, 3))
         tensor([[[0.5000, 0.5000],
                  [0.5000, 0.5000]]])
@@ -40,6 +42,7 @@ def time_weights(attention: Tensor, reduction: ScoreReduction) -> Tensor:
             query, "max" over the queries or the "diagonal", the last two divided by their sum.
 
     Example:
+        >>> import torch
         >>> attention = torch.tensor([[[0.5, 0.5], [0.1, 0.9]]])
         >>> time_weights(attention, "mean").flatten(), time_weights(attention, "last").flatten()
         (tensor([0.3000, 0.7000]), tensor([0.1000, 0.9000]))
@@ -61,6 +64,7 @@ class TemporalAttention(nn.Module):
         reduction: from attention to alpha.
 
     Example:
+        >>> import torch
         >>> alpha = TemporalAttention(8, 5)(torch.rand(4, 2, 8))
         >>> alpha.shape, torch.allclose(alpha.sum(0), torch.ones(2))
         (torch.Size([4, 2]), True)
@@ -102,6 +106,7 @@ class TemporalAttentionReadout(nn.Module):
         ColliculusError: a modality is called "fused".
 
     Example:
+        >>> import torch
         >>> own = {"a": nn.Linear(8, 5), "b": nn.Linear(8, 5)}
         >>> head = TemporalAttentionReadout(nn.Linear(16, 5), own)
         >>> a, b = torch.rand(4, 2, 8), torch.rand(4, 2, 8)
@@ -126,8 +131,8 @@ class TemporalAttentionReadout(nn.Module):
         if FUSED in own:
             raise ColliculusError(f"a modality cannot be called {FUSED!r}, the joint stream has that name: rename it")
         self.joint = joint
-        self.own = nn.ModuleDict(own)
-        self.attention = nn.ModuleDict(
+        self.own = per_modality(own)
+        self.attention = per_modality(
             {
                 u: TemporalAttention(
                     head.in_features if score_input == "features" else head.out_features,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from colliculus.fusion.concat import Concat
 from colliculus.fusion.weighted_sum import WeightedSum
-from colliculus.layers import NeuronFactory, stepwise
+from colliculus.layers import NeuronFactory, per_modality, stepwise
 from colliculus.neurons import LIF
 from colliculus.types import ColliculusError, Fused
 
@@ -178,7 +178,7 @@ class TimeAligned(nn.Module):
 
     def __init__(self, alignments: Mapping[str, nn.Module], join: Concat | WeightedSum) -> None:
         super().__init__()
-        self.alignments = nn.ModuleDict(alignments)
+        self.alignments = per_modality(alignments)
         self.join = join
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:

@@ -6,6 +6,7 @@ from colliculus.layers.attention import Axis, OverSteps, OverTokens, SpikingAtte
 from colliculus.layers.conv_bn_spike import ConvBNSpike, NeuronFactory, ProjectionBNSpike
 from colliculus.layers.mlp import SpikingMLP
 from colliculus.layers.modality_dropout import ModalityDropout
+from colliculus.layers.per_modality import per_modality
 from colliculus.layers.time import Resampling, resample, stepwise
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Resampling",
     "SpikingAttention",
     "SpikingMLP",
+    "per_modality",
     "resample",
     "stepwise",
 ]

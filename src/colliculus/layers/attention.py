@@ -74,6 +74,7 @@ class SpikingAttention(nn.Module):
         attention_neuron: makes the neurons of q, k, v and o; None: as `neuron`.
         scale: constant factor of the scores.
         normalise: BatchNorm before the attention neuron.
+        scores: what becomes of the scores q k^T (T, B, heads, N, N') before they meet v; None leaves them.
 
     Raises:
         ColliculusError: `dim` is not a multiple of `heads`.
@@ -95,6 +96,7 @@ class SpikingAttention(nn.Module):
         attention_neuron: NeuronFactory | None = None,
         scale: float = 0.25,
         normalise: bool = False,
+        scores: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if heads < 1 or dim % heads:
@@ -106,6 +108,7 @@ class SpikingAttention(nn.Module):
         self.query = ProjectionBNSpike(dim, dim, inner)
         self.key = ProjectionBNSpike(dim, dim, inner)
         self.value = ProjectionBNSpike(dim, dim, inner)
+        self.scores = scores or nn.Identity()
         self.norm = nn.BatchNorm1d(dim) if normalise else nn.Identity()
         self.neuron = inner()
         self.project = ProjectionBNSpike(dim, dim, neuron)
@@ -113,5 +116,5 @@ class SpikingAttention(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """x (T, B, D, N) attends to y (T, B, D, N') -> (T, B, D, N)."""
         query, key, value = (self.axis.split(s, self.heads) for s in (self.query(x), self.key(y), self.value(y)))
-        attended = self.axis.merge(query @ key.transpose(-1, -2) @ value * self.scale)
+        attended = self.axis.merge(self.scores(query @ key.transpose(-1, -2)) @ value * self.scale)
         return self.project(self.neuron(stepwise(self.norm, attended)))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from colliculus.methods.cmci import CMCI, ReferenceCMCI
 from colliculus.methods.late_fusion import LateFusion
+from colliculus.methods.sca import SCA
 from colliculus.methods.scmrl import SCMRL
+from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.methods.taaf import TAAF
 from colliculus.methods.unimodal import Unimodal
+from colliculus.methods.weighted_attention import WeightedAttention
 
-METHODS: dict[str, type[SCMRL | TAAF | LateFusion | Unimodal]] = {
-    m.name: m for m in (SCMRL, TAAF, LateFusion, Unimodal)
+METHODS: dict[str, type[SpikingTransformer]] = {
+    m.name: m for m in (SCMRL, TAAF, LateFusion, WeightedAttention, SCA, CMCI, ReferenceCMCI, Unimodal)
 }
 
-__all__ = ["METHODS", "SCMRL", "TAAF", "LateFusion", "Unimodal"]
+__all__ = ["CMCI", "METHODS", "SCA", "SCMRL", "TAAF", "LateFusion", "ReferenceCMCI", "Unimodal", "WeightedAttention"]

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import nn
-
-from colliculus.layers import SpikingMLP
+from colliculus.fusion import SeparateStreams
 from colliculus.methods.multimodal_transformer import Join, MultimodalTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.types import DataSpec
@@ -38,11 +36,10 @@ class LateFusion(MultimodalTransformer):
         return MultimodalSNN(
             spec,
             coding=self.coders(spec.modalities),
-            encoders={
-                m: nn.Sequential(self.patch_splitting(spec, m), SpikingMLP(self.dim, self.neuron))
-                for m in spec.modalities
-            },
-            fusion=self.join(self.fusion, spec),
+            encoders={m: self.token_encoder(spec, m) for m in spec.modalities},
+            fusion=SeparateStreams(
+                spec.modalities, dim=self.dim, join=self.join(self.fusion, spec), neuron=self.neuron
+            ),
             head=self.readout(self.fusion, spec),
             modality_dropout=self.modality_dropout,
         )

@@ -64,9 +64,8 @@ class SCMRL(MultimodalTransformer):
         Raises:
             ColliculusError: fewer than two modalities.
         """
-        if len(spec.modalities) < 2:
-            raise ColliculusError("S-CMRL exchanges between modalities and needs at least two: use Unimodal for one")
-        encoders = {m: self.patch_splitting(spec, m) for m in spec.modalities}
+        self.needs_two(spec)
+        encoders = {m: self.token_encoder(spec, m) for m in spec.modalities}
         exchange = CrossModalResidual(
             {m: encoder.grid for m, encoder in encoders.items()},
             dim=self.dim,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import nn
 
@@ -28,6 +28,8 @@ class SpikingTransformer(ABC):
     Raises:
         ColliculusError: a setting is out of range.
     """
+
+    name: ClassVar[str]
 
     dim: int = 256
     """D, width of a token; a multiple of 8 (2 with the shallow encoder) and of the heads, if any."""
@@ -69,13 +71,13 @@ class SpikingTransformer(ABC):
         """The coding of each modality."""
         return {m: coder(self.coding, self.time_steps, self.resampling) for m in modalities}
 
-    def patch_splitting(self, spec: DataSpec, modality: str) -> SpikingPatchSplitting | SpikingResNet18:
+    def token_encoder(self, spec: DataSpec, modality: str) -> SpikingPatchSplitting | SpikingResNet18:
         """What splits one modality into tokens: the encoder of that name."""
-        channels, size = spec.channels[modality], spec.sizes[modality]
+        channels = spec.channels[modality]
         match self.encoder:
             case "deep" | "shallow":
-                return SpikingPatchSplitting(channels, size, self.dim, self.encoder, self.neuron)
+                return SpikingPatchSplitting(channels, spec.sizes.get(modality), self.dim, self.encoder, self.neuron)
             case "resnet18":
-                return SpikingResNet18(channels, size, self.dim, "current", self.neuron)
+                return SpikingResNet18(channels, spec.size(modality), self.dim, "current", self.neuron)
             case "sew-resnet18":
-                return SpikingResNet18(channels, size, self.dim, "spike", self.neuron)
+                return SpikingResNet18(channels, spec.size(modality), self.dim, "spike", self.neuron)

@@ -119,7 +119,7 @@ class TAAF(SpikingTransformer):
         return MultimodalSNN(
             spec,
             coding={m: coder(self.coding, steps[m], self.resampling) for m in spec.modalities},
-            encoders={m: self.patch_splitting(spec, m) for m in spec.modalities},
+            encoders={m: self.token_encoder(spec, m) for m in spec.modalities},
             fusion=TimeAligned(
                 {m: self._alignment(steps[m]) for m in spec.modalities},
                 Concat(spec.modalities) if concat else WeightedSum(spec.modalities),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from torch import nn
 
 from colliculus.encoders import SpikformerBlock
-from colliculus.fusion import Sum
+from colliculus.fusion import REFERENCE, CrossModalArithmetic, Sum
 from colliculus.heads import LinearReadout
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.model import MultimodalSNN
@@ -18,6 +18,8 @@ from colliculus.types import ColliculusError, DataSpec
 @dataclass(frozen=True, kw_only=True)
 class Unimodal(SpikingTransformer):
     """A spiking transformer on one modality of the data: patch splitting, one self-attention block, readout.
+
+    Deviation: unless `reference`, the attention is revived as in S-CMRL (see docs/fidelity.md).
 
     Example:
         >>> import torch
@@ -34,6 +36,8 @@ class Unimodal(SpikingTransformer):
     """The modality it hears or sees; the others are ignored."""
     heads: int = 16
     """Attention heads."""
+    reference: bool = False
+    """The arithmetic of the program of S-CMRL: one threshold, no normalisation in the attention, a silent start."""
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for that modality of the data.
@@ -45,11 +49,18 @@ class Unimodal(SpikingTransformer):
             raise ColliculusError(
                 f"the data have no modality {self.modality!r}: choose one of {', '.join(spec.modalities)}"
             )
-        block = SpikformerBlock(self.dim, self.heads, self.neuron)
+        arithmetic = REFERENCE if self.reference else CrossModalArithmetic()
+        block = SpikformerBlock(
+            self.dim,
+            self.heads,
+            self.neuron,
+            attention_neuron=replace(self.neuron, threshold=arithmetic.threshold),
+            normalise=arithmetic.normalise,
+        )
         return MultimodalSNN(
             spec,
             coding=self.coders([self.modality]),
-            encoders={self.modality: nn.Sequential(self.patch_splitting(spec, self.modality), block)},
+            encoders={self.modality: nn.Sequential(self.token_encoder(spec, self.modality), block)},
             fusion=Sum(),
             head=LinearReadout(self.dim, spec.num_classes),
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from colliculus.data.dataset import DataSettings
+from colliculus.evaluation.corruptions import GaussianNoise
 from colliculus.types import ColliculusError, DataSpec, Output
 
 if TYPE_CHECKING:
@@ -65,12 +66,16 @@ class TrainSettings:
     """decay of the moving average of the weights, which is then what is validated and saved; None keeps none"""
     drop_incomplete: bool = False
     """train on full batches only, leaving out what remains each epoch"""
+    snr_db: Mapping[str, float] = field(default_factory=dict[str, float])
+    """noise to learn under: modality and signal-to-noise ratio in dB, such as audio 0 visual -10; white, drawn anew in
+    each epoch, and drawn once for validation and test"""
     seed: int = 0
     """seed of initial weights, order of samples and everything else drawn at random"""
     device: str = "auto"
     """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
 
     def __post_init__(self) -> None:
+        GaussianNoise(self.snr_db)
         positive = {"epochs": self.epochs, "batch_size": self.batch_size, "learning_rate": self.learning_rate}
         optional = {"clip_norm": self.clip_norm} if self.clip_norm is not None else {}
         for name, value in (positive | optional).items():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import replace
 from time import perf_counter
 
 import torch
 
 from colliculus.data.dataset import Split
 from colliculus.data.loading import epoch_batches
+from colliculus.evaluation.corruptions import GaussianNoise, NoisySplit, check_modalities
 from colliculus.evaluation.evaluate import evaluate
 from colliculus.evaluation.metrics import Metrics
 from colliculus.model import MultimodalSNN
@@ -34,6 +36,8 @@ class Learner:
     def __init__(self, run: Run, runtime: Runtime, state: State | None) -> None:
         self.run, self.runtime, self.settings = run, runtime, run.experiment.train
         method = run.experiment.method
+        check_modalities(self.settings.snr_db, run.spec)
+        self._noise = GaussianNoise(self.settings.snr_db, self.settings.seed) if self.settings.snr_db else None
         torch.manual_seed(self.settings.seed)  # the same initial weights on every rank
         self.model: MultimodalSNN = method.model(run.spec).to(runtime.device)
         self.average = None if self.settings.ema_decay is None else deepcopy(self.model).eval()
@@ -111,12 +115,13 @@ class Learner:
             batch_size=self.settings.batch_size,
             collective=self.runtime,
             device=self.runtime.device,
+            corruption=self._noise and replace(self._noise, seed=0),  # the same for every training
         )
 
     def batches(self, split: Split, epoch: int) -> Iterator[Batch]:
         """This rank's batches of one training epoch."""
         return epoch_batches(
-            split,
+            split if self._noise is None else NoisySplit(split, self._noise),
             batch_size=self.settings.batch_size,
             seed=self.settings.seed,
             epoch=epoch,

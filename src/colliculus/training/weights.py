@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import nn
+from torch import Tensor, nn
 
 from colliculus.training.atomic import write_atomic
 from colliculus.types import ColliculusError
@@ -14,8 +15,30 @@ from colliculus.types import ColliculusError
 
 def save_weights(model: nn.Module, path: Path) -> None:
     """Write all parameters and statistics of `model` as safetensors."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    write_atomic(path, save(tensors, metadata={"format": "pt"}))
+    save_tensors(model.state_dict(), path)
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write named tensors as safetensors."""
+    stored = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_atomic(path, save(stored, metadata={"format": "pt"}))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read what `save_tensors` wrote.
+
+    Raises:
+        ColliculusError: the file is absent or damaged.
+    """
+    try:
+        return load(path.read_bytes())
+    except OSError as error:
+        raise ColliculusError(
+            f"{path} cannot be read ({error.strerror or error}): a training writes it when its first epoch "
+            "ends; where it is lost, train again"
+        ) from error
+    except SafetensorError as error:
+        raise ColliculusError(f"{path} is damaged, it is not safetensors: restore it or train again") from error
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -24,15 +47,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     Raises:
         ColliculusError: the file is absent or damaged, or holds the weights of another model or of one that diverged.
     """
-    try:
-        found = load(path.read_bytes())
-    except OSError as error:
-        raise ColliculusError(
-            f"{path} cannot be read ({error.strerror or error}): a training writes it when its first epoch "
-            "ends; where it is lost, train again"
-        ) from error
-    except SafetensorError as error:
-        raise ColliculusError(f"{path} is damaged, it is not safetensors: restore it or train again") from error
+    found = read_tensors(path)
     wanted = model.state_dict()
     for name in wanted | found:
         ours, theirs = (tuple(x[name].shape) if name in x else None for x in (wanted, found))

@@ -1,0 +1,1 @@
+"""Export: trained models in the forms other programs read."""

@@ -1,0 +1,169 @@
+"""Our layers under the names of the released S-CMRL program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+
+from colliculus.fusion import CrossModalAttention, CrossModalResidual, ReferenceIntegration, SeparateStreams
+from colliculus.layers import OverSteps
+from colliculus.model import MultimodalSNN
+from colliculus.neurons import LIF, SpikingNeuron
+from colliculus.neurons.surrogate import Sigmoid
+from colliculus.types import ColliculusError
+
+_PART = {"conv": "conv", "linear": "conv", "norm": "bn", "neuron": "lif"}
+_PROJECTION = {"query": "q", "key": "k", "value": "v", "project": "proj"}
+_MLP = {"expand": "fc1", "contract": "fc2"}
+
+
+def layer_names(model: MultimodalSNN) -> dict[str, str]:
+    """Every layer of `model` that holds parameters or spikes, and its name in the reference.
+
+    Args:
+        model: of one modality or of two; the first stands for audio, the second for visual.
+
+    Raises:
+        ColliculusError: the model computes something that the reference cannot.
+
+    Example:
+        >>> from colliculus import DataSpec, Unimodal
+        >>> spec = DataSpec(channels={"audio": 1}, sizes={"audio": (32, 32)}, num_classes=6)
+        >>> names = layer_names(Unimodal(dim=32, heads=4, reference=True).model(spec))
+        >>> names["encoders.audio.1.attention.query.neuron"]
+        'block.0.attn.q_lif'
+    """
+    if len(model.modalities) > 2:
+        raise _no_counterpart("it has more than two modalities")
+    _check_arithmetic(model)
+    names: dict[str, str] = {}
+    holds_state = {key.rpartition(".")[0] for key in model.state_dict()}
+    for ours, layer in model.named_modules():
+        if isinstance(layer, SpikingNeuron) or ours in holds_state:
+            names[ours] = _translate(ours.split("."), model)
+    return names
+
+
+def _check_arithmetic(model: MultimodalSNN) -> None:
+    """Refuse what the names alone do not show."""
+    for layer in model.modules():
+        if isinstance(layer, SpikingNeuron) and not _is_reference_neuron(layer):
+            raise _no_counterpart(f"it has a neuron of another kind, {layer}")
+        if isinstance(layer, CrossModalAttention) and layer.combination != "product":
+            raise _no_counterpart("its attention does not multiply the spatial by the temporal branch")
+        if isinstance(layer, CrossModalResidual) and layer.dropout:
+            raise _no_counterpart("it leaves residuals out in training")
+        if getattr(layer, "axis", None) == OverSteps(swap=True):
+            raise _no_counterpart("its temporal attention swaps steps and heads")
+
+
+def _is_reference_neuron(neuron: SpikingNeuron) -> bool:
+    """All but the threshold, which the reference keeps among its parameters."""
+    return (
+        isinstance(neuron, LIF)
+        and (neuron.tau, neuron.reset, neuron.detach_reset, neuron.temporal_gradient) == (2.0, "hard", True, False)
+        and isinstance(neuron.surrogate, Sigmoid)
+    )
+
+
+def _no_counterpart(reason: str) -> ColliculusError:
+    return ColliculusError(
+        f"the model has no counterpart in the reference, {reason}: build it with `reference=True` (or with "
+        "late-fusion, weighted-attention, cmci-reference or unimodal) and a plain neuron"
+    )
+
+
+def _translate(path: list[str], model: MultimodalSNN) -> str:
+    """One layer's name; the reference counts audio as block 0 and visual as block 1."""
+    match path:
+        case ["encoders", modality, *inner]:
+            return _in_encoder(inner, model.modalities.index(modality), alone=len(model.modalities) == 1)
+        case ["fusion", part, of, *inner]:
+            receivers = [m for m in model.modalities if of == m or of.startswith(f"{m}_from_")]
+            return _in_fusion(part, inner, model.modalities.index(receivers[0]), of, model.fusion)
+        case ["head", "linear"]:
+            return "head"
+        case ["head", "joint", "linear"] if isinstance(model.fusion, ReferenceIntegration):
+            return "head.0"
+        case ["head", "own", modality] if isinstance(model.fusion, ReferenceIntegration):
+            return f"head.{1 + model.modalities.index(modality)}"
+        case _:
+            raise _no_counterpart(f"it has a layer {'.'.join(path)}")
+
+
+def _in_encoder(path: list[str], block: int, *, alone: bool) -> str:
+    stem = "patch_embed" if alone else f"{('audio', 'visual')[block]}_patch_embed"
+    match path:
+        case [*_, "stages", number, part]:
+            return f"{stem}.proj_{_PART[part]}{number.removeprefix('0')}"
+        case [*_, "position", part]:
+            return f"{stem}.rpe_{_PART[part]}"
+        case ["1", "attention", *inner]:
+            return f"block.0.attn.{_attention(inner)}"
+        case ["1", "mlp", layer, part]:
+            return f"block.0.mlp.{_mlp(layer, part)}"
+        case _:
+            raise _no_counterpart(f"its encoder has a layer {'.'.join(path)}")
+
+
+def _in_fusion(part: str, path: list[str], block: int, of: str, fusion: nn.Module) -> str:
+    match part, path:
+        case "mlp", [layer, leaf]:
+            return f"mlp.{block}.mlp.{_mlp(layer, leaf)}"
+        case "semantic", ["linear" | "neuron" as leaf]:
+            return f"block.{block}.trans_{'linear' if leaf == 'linear' else 'lif'}"
+        case "attention", ["spatial" | "temporal" as branch, *inner]:
+            both = fusion.get_submodule(f"attention.{of}").branches == "spatiotemporal"
+            inside = f"{branch}_attn.{_attention(inner)}" if both else _attention(inner)
+        case "attention", inner:
+            inside = _attention(inner)
+        case "weight", ["hidden" | "weight" as leaf]:
+            inside = "fc1" if leaf == "hidden" else "fc2"
+        case "integration", ["linear", source]:
+            inside = "fc1" if source == of else "fc2"
+        case "integration", ["neuron"]:
+            inside = "v_lif"
+        case "integration", ["mlp", layer, leaf]:
+            inside = f"mlp.mlp.{_mlp(layer, leaf)}"
+        case _:
+            raise _no_counterpart(f"its fusion has a layer {'.'.join([part, of, *path])}")
+    return f"block.{block}.attn.{inside}"
+
+
+def _mlp(layer: str, leaf: str) -> str:
+    return f"{_MLP[layer]}_{_PART[leaf]}"
+
+
+def _attention(path: list[str]) -> str:
+    match path:
+        case [("query" | "key" | "value" | "project") as projection, leaf]:
+            return f"{_PROJECTION[projection]}_{_PART[leaf]}"
+        case ["neuron"]:
+            return "attn_lif"
+        case ["scores", "neuron"]:
+            return "rpb_lif"
+        case _:
+            raise _no_counterpart(f"its attention has a layer {'.'.join(path)}")
+
+
+def never_acting_layers(model: MultimodalSNN) -> Iterator[tuple[str, str]]:
+    """Layers that the reference holds beside those of `model` and whose output it never reads: name and kind.
+
+    The kinds are "linear" (D to D), "norm" (layer normalisation), "projection" (1x1, D to D), "batch norm", "neuron".
+    """
+    blocks = range(len(model.modalities))
+    if len(blocks) == 2:
+        yield from ((f"av_attention.{layer}", "linear") for layer in ("fcs.0", "fcs.1", "fc"))
+    yield from ((f"block.{i}.norm{n}", "norm") for i in blocks for n in (1, 2))
+    known = set(layer_names(model).values())
+    attentions = {name.removesuffix("attn_lif") for name in known if name.endswith("attn_lif")}
+    yield from ((f"{attention}res_lif", "neuron") for attention in attentions)
+    if "block.1.attn.rpb_lif" in known:
+        yield "block.0.attn.rpb_lif", "neuron"
+    if isinstance(model.fusion, SeparateStreams):  # the program makes an attention that it does not call
+        for i in blocks:
+            for projection in _PROJECTION.values():
+                yield f"block.{i}.attn.{projection}_conv", "projection"
+                yield f"block.{i}.attn.{projection}_bn", "batch norm"
+            yield from ((f"block.{i}.attn.{n}_lif", "neuron") for n in (*_PROJECTION.values(), "attn", "res"))

@@ -1,0 +1,121 @@
+"""Cross-modality current integration (CMCI, ICONIP 2023), as published and as the program of S-CMRL builds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from colliculus.fusion.places import Grid, OnOneGrid
+from colliculus.fusion.sum import sum_of
+from colliculus.layers import NeuronFactory, ProjectionBNSpike, SpikingMLP, per_modality, stepwise
+from colliculus.neurons import NeuronSettings
+from colliculus.types import Fused
+
+
+class SynapticCurrent(nn.Module):
+    """Tokens as currents: BN(W LIF(BN(W x))), a spiking MLP without its last neuron. (T, B, D, N) -> same, real-valued.
+
+    Args:
+        dim: D.
+        neuron: makes the hidden neuron.
+        ratio: hidden width in multiples of D.
+    """
+
+    def __init__(self, dim: int, neuron: NeuronFactory, *, ratio: int = 4) -> None:
+        super().__init__()
+        self.expand = ProjectionBNSpike(dim, ratio * dim, neuron)
+        self.contract = nn.Conv1d(ratio * dim, dim, kernel_size=1, bias=False)
+        self.norm = nn.BatchNorm1d(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T, B, D, N) -> currents (T, B, D, N)."""
+        return stepwise(lambda tokens: self.norm(self.contract(tokens)), self.expand(x))
+
+
+class CurrentIntegration(nn.Module):
+    """One population of neurons integrates the sum of all modalities' currents: LIF(sum_m I_m), without parameters.
+
+    An absent modality sends no current. What the neurons do with a sum belongs to no modality alone, so there are no
+    additive parts. A modality's own stream is its current, averaged over tokens.
+
+    Args:
+        grids: token grid of each modality, in declared order; where they differ, tokens go to the places of the first.
+        neuron: makes the neurons.
+
+    Example:
+        >>> fusion = CurrentIntegration({"audio": (2, 2), "visual": (3, 3)}, NeuronSettings())
+        >>> fusion({"audio": torch.ones(4, 2, 8, 4), "visual": torch.ones(4, 2, 8, 9)}).joint.unique()
+        tensor([1.])
+    """
+
+    def __init__(self, grids: Mapping[str, Grid | None], neuron: NeuronFactory) -> None:
+        super().__init__()
+        self.on_one_grid = OnOneGrid(grids)
+        self.neuron = neuron()
+
+    def forward(self, currents: dict[str, Tensor]) -> Fused:
+        """Currents (T, B, D, N) of each modality -> `Fused`."""
+        joint = self.neuron(sum_of(self.on_one_grid(currents))).mean(-1)
+        return Fused(joint=joint, parts={}, streams={m: current.mean(-1) for m, current in currents.items()})
+
+
+class LearnedIntegration(nn.Module):
+    """LIF(sum_m W_m x_m + b_m), then an MLP: the joint stream. Beside it each modality passes an MLP of its own.
+
+    Deviation: this is what the program of S-CMRL calls CMCI; the published method has no weights here and no MLP.
+
+    Args:
+        grids: token grid of each modality; the first gives the places.
+        dim: D.
+        neuron: makes the neurons.
+    """
+
+    def __init__(self, grids: Mapping[str, Grid | None], *, dim: int, neuron: NeuronFactory) -> None:
+        super().__init__()
+        self.on_one_grid = OnOneGrid(grids)
+        self.linear = per_modality({m: nn.Linear(dim, dim) for m in grids})
+        self.neuron = neuron()
+        self.mlp = SpikingMLP(dim, neuron)
+
+    def forward(self, tokens: Mapping[str, Tensor]) -> Tensor:
+        """Tokens (T, B, D, N) of each modality that is there -> (T, B, D, N)."""
+        placed = self.on_one_grid(tokens)
+        currents = {m: layer(placed[m].transpose(-1, -2)) for m, layer in self.linear.items() if m in placed}
+        return self.mlp(self.neuron(sum_of(currents).transpose(-1, -2)))
+
+
+class ReferenceIntegration(nn.Module):
+    """The fusion called CMCI in the program of S-CMRL (arXiv 2502.12488): a joint stream, and one of each modality.
+
+    Every modality integrates itself with the others, but only the first one's result is read. The rest is computed in
+    vain, as it is there: its BatchNorm statistics and spikes belong to what was recorded.
+
+    Args:
+        grids: token grid of each modality, in declared order.
+        dim: D.
+        neuron: makes the neurons.
+
+    Example:
+        >>> fusion = ReferenceIntegration({"audio": (3, 3), "visual": (3, 3)}, dim=8, neuron=NeuronSettings())
+        >>> fused = fusion({"audio": torch.ones(4, 2, 8, 9), "visual": torch.ones(4, 2, 8, 9)})
+        >>> fused.joint.shape, list(fused.streams)
+        (torch.Size([4, 2, 8]), ['audio', 'visual'])
+    """
+
+    def __init__(self, grids: Mapping[str, Grid | None], *, dim: int, neuron: NeuronSettings) -> None:
+        super().__init__()
+        self.integration = per_modality(
+            {m: LearnedIntegration({m: grids[m], **grids}, dim=dim, neuron=neuron) for m in grids}
+        )
+        self.mlp = per_modality({m: SpikingMLP(dim, neuron) for m in grids})
+
+    def forward(self, tokens: dict[str, Tensor]) -> Fused:
+        """Tokens (T, B, D, N) of each modality, N the same -> `Fused`."""
+        first, *others = self.integration.values()
+        joint = first(tokens).mean(-1)
+        with torch.no_grad():
+            for unread in others:
+                unread(tokens)
+        return Fused(joint=joint, parts={}, streams={m: self.mlp[m](x).mean(-1) for m, x in tokens.items()})

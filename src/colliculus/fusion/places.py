@@ -1,0 +1,85 @@
+"""Where tokens lie: the grids of two modalities brought together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from colliculus.layers import per_modality
+from colliculus.types import ColliculusError
+
+Grid = tuple[int, int]
+"""Rows and columns of a modality's tokens."""
+
+
+def nearest_tokens(target: Grid, source: Grid) -> Tensor:
+    """For every token of a `target` grid the token of the `source` grid at the same place, (N_target,).
+
+    Example:
+        >>> nearest_tokens((2, 2), (1, 2)).tolist()
+        [0, 1, 0, 1]
+    """
+    rows = torch.arange(target[0]) * source[0] // target[0]
+    columns = torch.arange(target[1]) * source[1] // target[1]
+    return (rows[:, None] * source[1] + columns).flatten()
+
+
+class TokensAtPlaces(nn.Module):
+    """The tokens of one modality at the places of another's.
+
+    Args:
+        target: grid whose places are meant; None where it is not known beforehand, then both must have as many tokens.
+        source: grid of the tokens.
+
+    Example:
+        >>> TokensAtPlaces((2, 2), (1, 2))(torch.tensor([5.0, 7.0]), 4)
+        tensor([5., 7., 5., 7.])
+    """
+
+    places: Tensor | None
+
+    def __init__(self, target: Grid | None, source: Grid | None) -> None:
+        super().__init__()
+        places = None if target is None or source is None else nearest_tokens(target, source)
+        self.register_buffer("places", places, persistent=False)
+
+    def forward(self, tokens: Tensor, num_places: int) -> Tensor:
+        """Tokens (*, N) -> (*, num_places).
+
+        Raises:
+            ColliculusError: the numbers differ and the grids are not known.
+        """
+        if tokens.shape[-1] == num_places:
+            return tokens
+        if self.places is None:
+            raise ColliculusError(
+                f"the modalities have different numbers of tokens, {num_places} and {tokens.shape[-1]}: give inputs of "
+                "equal size, or build the model for a DataSpec with `sizes`"
+            )
+        return tokens[..., self.places]
+
+
+class OnOneGrid(nn.Module):
+    """The tokens of all modalities at the places of the first one's.
+
+    Args:
+        grids: of each modality, None where it is not known; the first is the one that stays.
+
+    Example:
+        >>> placed = OnOneGrid({"audio": (2, 2), "visual": (1, 2)})({"visual": torch.tensor([5.0, 7.0])})
+        >>> placed["visual"]
+        tensor([5., 7., 5., 7.])
+    """
+
+    def __init__(self, grids: Mapping[str, Grid | None]) -> None:
+        super().__init__()
+        first = next(iter(grids.values()))
+        self.num_places = None if first is None else first[0] * first[1]
+        self.places = per_modality({m: TokensAtPlaces(first, grid) for m, grid in grids.items()})
+
+    def forward(self, tokens: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Tokens (*, N_m) of each modality that is there -> (*, N)."""
+        num_places = self.num_places or next(iter(tokens.values())).shape[-1]
+        return {m: self.places[m](x, num_places) for m, x in tokens.items()}

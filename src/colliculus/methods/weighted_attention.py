@@ -1,0 +1,44 @@
+"""Weighted attention: the baseline called WeightAttention in the program of S-CMRL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from colliculus.fusion import WeightedTokens
+from colliculus.methods.multimodal_transformer import Join, MultimodalTransformer
+from colliculus.model import MultimodalSNN
+from colliculus.types import DataSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedAttention(MultimodalTransformer):
+    """Every modality's tokens are multiplied by one learned number for each step, which sees the means of all.
+
+    This is what the released S-CMRL (arXiv 2502.12488) compares with under the name WeightAttention: no activation, no
+    residual.
+
+    Example:
+        >>> import torch
+        >>> sizes = {"audio": (32, 32), "visual": (32, 32)}
+        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes=sizes, num_classes=6)
+        >>> model = WeightedAttention(dim=32).model(spec)
+        >>> model({"audio": torch.zeros(2, 1, 32, 32), "visual": torch.zeros(2, 3, 32, 32)}).logits.shape
+        torch.Size([2, 6])
+    """
+
+    name: ClassVar[str] = "weighted-attention"
+
+    fusion: Join = "sum"
+    """How the weighted streams are joined at the end."""
+
+    def model(self, spec: DataSpec) -> MultimodalSNN:
+        """A fresh network for data of that shape."""
+        return MultimodalSNN(
+            spec,
+            coding=self.coders(spec.modalities),
+            encoders={m: self.token_encoder(spec, m) for m in spec.modalities},
+            fusion=WeightedTokens(spec.modalities, dim=self.dim, join=self.join(self.fusion, spec), neuron=self.neuron),
+            head=self.readout(self.fusion, spec),
+            modality_dropout=self.modality_dropout,
+        )

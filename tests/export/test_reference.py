@@ -1,0 +1,197 @@
+"""The way to and from reference checkpoints for models of our own; recorded ones are in tests/fidelity."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+import torch
+
+from colliculus import (
+    CMCI,
+    PLIF,
+    SCA,
+    SCMRL,
+    ColliculusError,
+    DataSpec,
+    LateFusion,
+    NeuronSettings,
+    ReferenceCMCI,
+    Unimodal,
+    WeightedAttention,
+    reference,
+)
+from colliculus.export.reference_files import checkpoint_bytes, read_checkpoint
+from colliculus.fusion import CrossModalArithmetic
+
+SPEC = DataSpec(channels={"audio": 1, "visual": 3}, sizes={"audio": (32, 32), "visual": (32, 32)}, num_classes=4)
+SIZE = {"dim": 16, "time_steps": 3}
+HEADS = {**SIZE, "heads": 4}
+SCMRL_REFERENCE = SCMRL(**HEADS, reference=True, alpha=0.7)
+SETTINGS = {"time_steps": 3, "interaction": "Add", "alpha": 0.7, "num_heads": 4}
+METHODS = {
+    "none, Add": (LateFusion(**SIZE), {"cross_attention": "none"}),
+    "none, concat": (LateFusion(**SIZE, fusion="concat"), {"cross_attention": "none", "interaction": "concat"}),
+    "Spatial": (replace(SCMRL_REFERENCE, cross_attention="spatial"), {"cross_attention": "Spatial"}),
+    "Temporal": (
+        replace(SCMRL_REFERENCE, cross_attention="temporal", alignment=False),
+        {"cross_attention": "Temporal"},
+    ),
+    "SpatialTemporal": (SCMRL_REFERENCE, {"cross_attention": "SpatialTemporal"}),
+    "shallow": (replace(SCMRL_REFERENCE, encoder="shallow"), {"cross_attention": "spatialtemporal"}),
+    "WeightAttention": (WeightedAttention(**SIZE), {"cross_attention": "WeightAttention"}),
+    "SCA": (SCA(**HEADS, reference=True), {"cross_attention": "SCA"}),
+    "CMCI": (ReferenceCMCI(**SIZE), {"cross_attention": "CMCI"}),
+    "alone": (
+        Unimodal(**HEADS, modality="visual", reference=True),
+        {"cross_attention": "none", "modality": "visual"},
+    ),
+}
+
+
+def inputs_of(model, batch=2):
+    generator = torch.Generator().manual_seed(0)
+    return {m: torch.randn(SPEC.input_shape(m, batch), generator=generator) for m in model.modalities}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_there_and_back_computes_the_same(name) -> None:
+    method, told = METHODS[name]
+    torch.manual_seed(0)
+    ours = method.model(SPEC).eval()
+    tensors = reference.to_state_dict(ours)
+    again = reference.from_state_dict(tensors, **{**SETTINGS, **told}).eval()
+    outputs = []
+    for model in (ours, again):
+        torch.manual_seed(1)
+        outputs.append(model(inputs_of(model)))
+    assert torch.equal(outputs[0].logits, outputs[1].logits)
+    assert all(torch.equal(tensors[key], value) for key, value in reference.to_state_dict(again).items())
+    assert all(torch.equal(tensors[key], value) for key, value in reference.to_state_dict(deepcopy(again)).items())
+    assert not any("never_acting" in key for key in again.state_dict())
+
+
+def test_every_name_is_used_once() -> None:
+    for method, _ in METHODS.values():
+        names = reference.parameter_names(method.model(SPEC))
+        assert set(names) == set(method.model(SPEC).state_dict())
+        assert len(set(names.values())) == len(names)
+
+
+def test_inputs_may_have_any_size_unless_told() -> None:
+    tensors = reference.to_state_dict(SCMRL_REFERENCE.model(SPEC))
+    settings = {**SETTINGS, "cross_attention": "SpatialTemporal"}
+    free = reference.from_state_dict(tensors, **settings)
+    frames = {"audio": torch.zeros(2, 1, 48, 32), "visual": torch.zeros(3, 2, 3, 48, 32)}
+    assert free(frames).logits.shape == (2, 4)
+    with pytest.raises(ColliculusError, match="different numbers of tokens"):
+        free({"audio": torch.zeros(2, 1, 48, 32), "visual": torch.zeros(2, 3, 32, 32)})
+    with pytest.raises(ColliculusError, match="expected"):
+        reference.from_state_dict(tensors, **settings, sizes=SPEC.sizes)(frames)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        SCMRL(**HEADS),
+        SCMRL(**HEADS, arithmetic=CrossModalArithmetic(normalise=False, dropout=0.0)),
+        SCMRL(**HEADS, arithmetic=CrossModalArithmetic(normalise=False, dropout=0.0, combination="product")),
+        SCA(**HEADS),
+        CMCI(**SIZE),
+        Unimodal(**HEADS),
+        LateFusion(**SIZE, neuron=NeuronSettings(tau=3.0)),
+        LateFusion(**SIZE, neuron=NeuronSettings(learned_tau=True)),
+        LateFusion(**SIZE, neuron=NeuronSettings(surrogate="atan")),
+        LateFusion(**SIZE, unimodal_loss=1.0),
+    ],
+)
+def test_what_the_reference_cannot_compute_is_refused(method) -> None:
+    with pytest.raises(ColliculusError, match="no counterpart"):
+        reference.to_state_dict(method.model(SPEC))
+
+
+def test_three_modalities_are_refused() -> None:
+    channels = {"audio": 1, "visual": 3, "touch": 1}
+    spec = DataSpec(channels=channels, sizes=dict.fromkeys(channels, (16, 16)), num_classes=2)
+    with pytest.raises(ColliculusError, match="more than two"):
+        reference.to_state_dict(LateFusion(**SIZE).model(spec))
+    assert PLIF  # a neuron with a learned time constant has no counterpart either, see above
+
+
+@pytest.mark.parametrize(
+    ("change", "told", "sentence"),
+    [
+        ({}, {"cross_attention": "SCA"}, "lacks block.0.attn.q_conv.weight"),
+        ({}, {"cross_attention": "CMCI"}, "lacks"),
+        ({}, {"interaction": "Concat"}, "head.weight has shape"),
+        ({}, {"cross_attention": "Spatail"}, "did you mean 'Spatial'"),
+        ({}, {"interaction": "Addd"}, "did you mean 'Add'"),
+        ({"head.weight": None}, {}, "lacks head"),
+        ({"stranger": torch.zeros(1)}, {}, "holds stranger"),
+        ({"mlp.0.mlp.fc1_lif.threshold": torch.tensor(0.5)}, {}, "threshold is 0.5"),
+        ({"audio_patch_embed.proj_bn.weight": torch.zeros(3)}, {}, "has shape"),
+    ],
+)
+def test_a_wrong_state_dict_is_told(change, told, sentence) -> None:
+    tensors = reference.to_state_dict(SCMRL_REFERENCE.model(SPEC)) | change
+    tensors = {name: value for name, value in tensors.items() if value is not None}
+    with pytest.raises(ColliculusError, match=sentence):
+        reference.from_state_dict(tensors, **{**SETTINGS, "cross_attention": "SpatialTemporal", **told})
+
+
+@pytest.mark.parametrize("attention", ["Spatial", "SpatialTemporal", "CMCI"])
+def test_without_exchange_no_attention_acts_whichever_it_is(attention) -> None:
+    method, told = METHODS["none, Add"]
+    plain = reference.to_state_dict(method.model(SPEC))
+    donor = reference.to_state_dict(METHODS[attention][0].model(SPEC))
+    tensors = {name: value for name, value in plain.items() if not name.startswith("block.")}
+    tensors |= {name: value for name, value in donor.items() if name.startswith("block.")}
+    models = [reference.from_state_dict(t, **{**SETTINGS, **told}).eval() for t in (plain, tensors)]
+    logits = [model(inputs_of(model)).logits for model in models]
+    assert torch.equal(*logits)
+    assert reference.to_state_dict(models[1]).keys() == tensors.keys()
+
+
+def test_one_modality_must_be_named() -> None:
+    tensors = reference.to_state_dict(Unimodal(**HEADS, reference=True).model(SPEC))
+    with pytest.raises(ColliculusError, match="modality='audio'"):
+        reference.from_state_dict(tensors, **SETTINGS, cross_attention="none")
+
+
+@pytest.fixture
+def tensors() -> dict[str, torch.Tensor]:
+    return reference.to_state_dict(LateFusion(**SIZE).model(SPEC))
+
+
+def test_a_training_checkpoint_is_read(tensors, tmp_path) -> None:
+    path = tmp_path / "model.pth.tar"
+    parallel = {f"module.{name}": value for name, value in tensors.items()}
+    torch.save({"epoch": 3, "args": Namespace(lr=0.1), "state_dict": parallel, "metric": 0.7}, path)
+    found = read_checkpoint(path)
+    assert found.keys() == tensors.keys()
+    torch.save(tensors, path)
+    assert read_checkpoint(path).keys() == tensors.keys()
+    path.write_bytes(checkpoint_bytes(tensors))
+    assert all(torch.equal(value, tensors[name]) for name, value in read_checkpoint(path).items())
+
+
+class Dangerous:
+    """What a pickle could run."""
+
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('the pickle ran')",))
+
+
+@pytest.mark.parametrize("content", ["code", "text", "cut", "list", "empty"])
+def test_a_file_of_another_kind_is_told_and_nothing_runs(content, tensors, tmp_path) -> None:
+    path = tmp_path / "model.pth.tar"
+    if content == "text":
+        path.write_text("not a checkpoint")
+    elif content == "cut":
+        path.write_bytes(checkpoint_bytes(tensors)[:-2000])
+    else:
+        torch.save({"code": {"state_dict": Dangerous()}, "list": [1, 2], "empty": {}}[content], path)
+    with pytest.raises(ColliculusError, match=r"model\.pth\.tar"):
+        read_checkpoint(path)

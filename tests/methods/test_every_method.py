@@ -1,0 +1,106 @@
+"""What every method owes: any number of modalities, of any size, one or more of them missing."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+import torch
+
+from colliculus import ColliculusError, DataSpec
+from colliculus.methods import METHODS, Unimodal
+from colliculus.methods.multimodal_transformer import MultimodalTransformer
+
+SPEC = DataSpec(
+    channels={"audio": 1, "visual": 3, "touch": 2},
+    sizes={"audio": (32, 32), "visual": (32, 48), "touch": (16, 16)},
+    num_classes=4,
+)
+MULTIMODAL = {name: kind for name, kind in METHODS.items() if issubclass(kind, MultimodalTransformer)}
+REFERENCE = {name: kind for name, kind in METHODS.items() if "reference" in {field.name for field in fields(kind)}}
+
+
+def small(kind, **changes):
+    known = {field.name for field in fields(kind)}
+    settings = {"dim": 16, "heads": 4, "time_steps": 3} | changes
+    return kind(**{name: value for name, value in settings.items() if name in known})
+
+
+def inputs(batch=4):
+    generator = torch.Generator().manual_seed(0)
+    return {m: torch.randn(SPEC.input_shape(m, batch), generator=generator) for m in SPEC.modalities}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_three_modalities_learn(name) -> None:
+    method = small(METHODS[name])
+    torch.manual_seed(0)
+    model = method.model(SPEC)
+    output = model({m: x for m, x in inputs().items() if m in model.modalities})
+    assert output.logits.shape == (4, 4)
+    torch.testing.assert_close(output.logits, output.step_logits.mean(0))
+    losses = method.objective()(output, torch.arange(4))
+    sum(losses.values()).backward()
+    for m in model.modalities:
+        assert any(p.grad is not None and p.grad.abs().max() > 0 for p in model.encoders[m].parameters()), m
+
+
+@pytest.mark.parametrize("name", MULTIMODAL)
+def test_shares_of_the_evidence_sum_where_there_are_any(name) -> None:
+    output = small(MULTIMODAL[name]).model(SPEC).eval()(inputs())
+    assert bool(output.evidence) == (name not in ("cmci", "cmci-reference"))
+    if output.evidence:
+        torch.testing.assert_close(sum(output.evidence.values()), output.step_logits)
+
+
+@pytest.mark.parametrize("missing", [("audio",), ("visual",), ("touch",), ("audio", "touch")])
+@pytest.mark.parametrize("name", MULTIMODAL)
+def test_a_modality_may_be_missing(name, missing) -> None:
+    model = small(MULTIMODAL[name], unimodal_loss=1.0).model(SPEC).eval()
+    there = {m: x for m, x in inputs().items() if m not in missing}
+    output = model(there)
+    assert output.logits.isfinite().all()
+    assert set(output.modality_logits) == set(there)
+
+
+@pytest.mark.parametrize("name", MULTIMODAL)
+def test_own_heads_and_dropout_are_for_all(name) -> None:
+    method = small(MULTIMODAL[name], unimodal_loss=0.5, modality_dropout=0.5)
+    torch.manual_seed(0)
+    output = method.model(SPEC)(inputs())
+    assert {m: x.shape for m, x in output.modality_logits.items()} == dict.fromkeys(SPEC.modalities, (3, 4, 4))
+    losses = method.objective()(output, torch.arange(4))
+    whole = replace(method, unimodal_loss=1.0).objective()(output, torch.arange(4))
+    torch.testing.assert_close(2 * losses["unimodal"], whole["unimodal"])
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_the_reference_is_another_arithmetic(name) -> None:
+    def logits(reference):
+        torch.manual_seed(0)
+        kind = METHODS[name]
+        settings = {"modality": "audio"} if kind is Unimodal else {}
+        model = small(kind, reference=reference, **settings).model(SPEC)
+        return model({m: x for m, x in inputs().items() if m in model.modalities}).logits
+
+    assert not torch.equal(logits(reference=True), logits(reference=False))
+
+
+@pytest.mark.parametrize("name", ["scmrl", "sca"])
+def test_exchange_needs_two(name) -> None:
+    with pytest.raises(ColliculusError, match="Unimodal"):
+        small(METHODS[name]).model(DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=2))
+
+
+@pytest.mark.parametrize(
+    "setting", [{"unimodal_loss": -1.0}, {"modality_dropout": 1.0}, {"unimodal_loss": float("nan")}]
+)
+@pytest.mark.parametrize("name", MULTIMODAL)
+def test_settings_are_checked(name, setting) -> None:
+    with pytest.raises(ColliculusError, match=next(iter(setting))):
+        small(MULTIMODAL[name], **setting)
+
+
+def test_the_reference_cmci_always_has_its_heads() -> None:
+    with pytest.raises(ColliculusError, match="unimodal_loss"):
+        small(METHODS["cmci-reference"], unimodal_loss=0.0)
