@@ -23,13 +23,24 @@ _HOMES = {
     "SCA": "colliculus.methods",
     "SCMRL": "colliculus.methods",
     "TAAF": "colliculus.methods",
+    "Tectum": "colliculus.methods",
     "Unimodal": "colliculus.methods",
     "WeightedAttention": "colliculus.methods",
     "load": "colliculus.training.run:load_model",
 }
 
 if TYPE_CHECKING:
-    from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Unimodal, WeightedAttention
+    from colliculus.methods import (
+        CMCI,
+        SCA,
+        SCMRL,
+        TAAF,
+        LateFusion,
+        ReferenceCMCI,
+        Tectum,
+        Unimodal,
+        WeightedAttention,
+    )
     from colliculus.model import MultimodalSNN
     from colliculus.neurons import LIF, PLIF, NeuronSettings
     from colliculus.training.run import load_model as load
@@ -50,6 +61,7 @@ __all__ = [
     "NeuronSettings",
     "Output",
     "ReferenceCMCI",
+    "Tectum",
     "Unimodal",
     "WeightedAttention",
     "load",

@@ -15,7 +15,7 @@ from colliculus.data.av_digits import AVDigits
 from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
 from colliculus.data.synthetic import Synthetic
-from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Unimodal, WeightedAttention
+from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Tectum, Unimodal, WeightedAttention
 from colliculus.training.config import Experiment, Method, TrainSettings
 from colliculus.types import unknown_name
 
@@ -96,6 +96,10 @@ _METHODS: dict[str, tuple[str, Callable[[_Data], Method]]] = {
     "taaf": (
         "TAAF (our reading)",
         lambda data: TAAF(dim=data.dim, encoder="deep"),  # the encoder of the others, so that they compare
+    ),
+    "tectum": (
+        "Exchange of S-CMRL, readout and balance of TAAF",
+        lambda data: Tectum(dim=data.dim, heads=data.heads, alpha=data.alpha),
     ),
     "sca": ("Spiking cross-attention, no residual (SCA)", lambda data: SCA(dim=data.dim, heads=data.heads)),
     "sca-reference": (
