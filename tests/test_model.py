@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colliculus import SCMRL, ColliculusError, DataSpec, LateFusion, Unimodal
+from colliculus import SCMRL, TAAF, ColliculusError, DataSpec, LateFusion, Unimodal
 from colliculus.fusion import CrossModalArithmetic
 from colliculus.heads import LinearReadout
 from colliculus.neurons import SpikingNeuron
@@ -25,6 +25,9 @@ METHODS = [
     LateFusion(dim=16),
     LateFusion(dim=16, fusion="concat", coding="poisson"),
     Unimodal(modality="visual", dim=16, heads=4),
+    Unimodal(modality="visual", dim=16, heads=4, encoder="sew-resnet18"),
+    TAAF(dim=16, modality_steps={"touch": 6}),
+    TAAF(dim=16, encoder="shallow", alignment="warp", fusion="sum", apply_to="gate"),
 ]
 
 
@@ -51,7 +54,7 @@ def test_any_number_of_modalities_static_or_sequences(method, steps) -> None:
 
 
 @pytest.mark.parametrize("own_heads", [0.0, 1.0])
-@pytest.mark.parametrize("method", [m for m in METHODS if not isinstance(m, Unimodal)], ids=lambda m: m.name)
+@pytest.mark.parametrize("method", [m for m in METHODS if hasattr(m, "unimodal_loss")], ids=lambda m: m.name)
 def test_every_parameter_belongs_to_a_stream_to_the_fusion_or_to_a_modalitys_own_head(method, own_heads) -> None:
     model = replace(method, unimodal_loss=own_heads).model(SPEC)
     names = {id(p): name for name, p in model.named_parameters()}

@@ -23,13 +23,24 @@ _HOMES = {
     "SCA": "colliculus.methods",
     "SCMRL": "colliculus.methods",
     "TAAF": "colliculus.methods",
+    "Tectum": "colliculus.methods",
     "Unimodal": "colliculus.methods",
     "WeightedAttention": "colliculus.methods",
     "load": "colliculus.training.run:load_model",
 }
 
 if TYPE_CHECKING:
-    from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Unimodal, WeightedAttention
+    from colliculus.methods import (
+        CMCI,
+        SCA,
+        SCMRL,
+        TAAF,
+        LateFusion,
+        ReferenceCMCI,
+        Tectum,
+        Unimodal,
+        WeightedAttention,
+    )
     from colliculus.model import MultimodalSNN
     from colliculus.neurons import LIF, PLIF, NeuronSettings
     from colliculus.training.run import load_model as load
@@ -50,6 +61,7 @@ __all__ = [
     "NeuronSettings",
     "Output",
     "ReferenceCMCI",
+    "Tectum",
     "Unimodal",
     "WeightedAttention",
     "load",
@@ -59,6 +71,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("colliculus")
+    if name == "reference":
+        return import_module("colliculus.reference")
     if name not in _HOMES:
         raise AttributeError(f"module 'colliculus' has no attribute {name!r}")
     home, _, original = _HOMES[name].partition(":")
@@ -66,4 +80,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *__all__, "reference"])

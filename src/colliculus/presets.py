@@ -15,17 +15,23 @@ from colliculus.data.av_digits import AVDigits
 from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
 from colliculus.data.synthetic import Synthetic
-from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Unimodal, WeightedAttention
+from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Tectum, Unimodal, WeightedAttention
 from colliculus.training.config import Experiment, Method, TrainSettings
 from colliculus.types import unknown_name
 
 
 @dataclass(frozen=True)
 class Preset:
-    """An experiment and what it is for, in one line."""
+    """An experiment, what it trains and on what: "<title> on <phrase>"."""
 
-    description: str
+    title: str
+    phrase: str
     experiment: Experiment[Any, Any]
+
+    @property
+    def description(self) -> str:
+        """What it is, in one line."""
+        return f"{self.title} on {self.phrase}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +48,7 @@ class _Data:
 
 _DATA = {
     "synthetic": _Data(
-        phrase="made-up sight and sound",
+        phrase="made-up shapes and sounds",
         settings=Synthetic(),
         train=TrainSettings(epochs=10, batch_size=32, warmup_epochs=1, learning_rate=2e-3),
         dim=32,
@@ -50,7 +56,7 @@ _DATA = {
         alpha=1.5,
     ),
     "av-digits": _Data(
-        phrase="digits, heard and seen",
+        phrase="spoken and written digits",
         settings=AVDigits(),
         train=TrainSettings(epochs=16, batch_size=64, learning_rate=2e-3, warmup_epochs=2, warmup_learning_rate=5e-4),
     ),
@@ -72,17 +78,17 @@ _REFERENCE_HEADS = 16
 _METHODS: dict[str, tuple[str, Callable[[_Data], Method]]] = {
     "s-cmrl": ("S-CMRL", lambda data: SCMRL(dim=data.dim, heads=data.heads, alpha=data.alpha)),
     "s-cmrl-reference": (
-        "S-CMRL, reference",
+        "S-CMRL, arithmetic of the reference program",
         lambda data: SCMRL(dim=data.dim, heads=_REFERENCE_HEADS, reference=True),
     ),
     "spatial": (
-        "Spatial attention alone",
+        "S-CMRL's spatial attention alone",
         lambda data: SCMRL(
             dim=data.dim, heads=data.heads, alpha=data.alpha, cross_attention="spatial", alignment=False
         ),
     ),
     "temporal": (
-        "Temporal attention alone",
+        "S-CMRL's temporal attention alone",
         lambda data: SCMRL(
             dim=data.dim, heads=data.heads, alpha=data.alpha, cross_attention="temporal", alignment=False
         ),
@@ -91,16 +97,20 @@ _METHODS: dict[str, tuple[str, Callable[[_Data], Method]]] = {
         "TAAF (our reading)",
         lambda data: TAAF(dim=data.dim, encoder="deep"),  # the encoder of the others, so that they compare
     ),
-    "sca": ("Cross-attention (SCA)", lambda data: SCA(dim=data.dim, heads=data.heads)),
+    "tectum": (
+        "Exchange of S-CMRL, readout and balance of TAAF",
+        lambda data: Tectum(dim=data.dim, heads=data.heads, alpha=data.alpha),
+    ),
+    "sca": ("Spiking cross-attention, no residual (SCA)", lambda data: SCA(dim=data.dim, heads=data.heads)),
     "sca-reference": (
-        "SCA, reference",
+        "SCA, arithmetic of the reference program",
         lambda data: SCA(dim=data.dim, heads=_REFERENCE_HEADS, reference=True),
     ),
-    "cmci": ("Current integration (CMCI)", lambda data: CMCI(dim=data.dim)),
-    "cmci-reference": ("CMCI, reference", lambda data: ReferenceCMCI(dim=data.dim)),
-    "weighted-attention": ("Weighted attention", lambda data: WeightedAttention(dim=data.dim)),
-    "late-fusion": ("Late fusion", lambda data: LateFusion(dim=data.dim)),
-    "late-fusion-concat": ("Concatenation", lambda data: LateFusion(dim=data.dim, fusion="concat")),
+    "cmci": ("Current integration as published (CMCI)", lambda data: CMCI(dim=data.dim)),
+    "cmci-reference": ("CMCI as the reference program has it", lambda data: ReferenceCMCI(dim=data.dim)),
+    "weighted-attention": ("One learned weight of each modality", lambda data: WeightedAttention(dim=data.dim)),
+    "late-fusion": ("Late fusion by addition", lambda data: LateFusion(dim=data.dim)),
+    "late-fusion-concat": ("Late fusion by concatenation", lambda data: LateFusion(dim=data.dim, fusion="concat")),
     "audio": ("Sound alone", lambda data: Unimodal(modality="audio", dim=data.dim, heads=data.heads)),
     "visual": ("Picture alone", lambda data: Unimodal(modality="visual", dim=data.dim, heads=data.heads)),
 }
@@ -110,7 +120,8 @@ _NO_MODALITY_OF_THAT_NAME = {("audio", "arrays"), ("visual", "arrays")}
 
 PRESETS: dict[str, Preset] = {
     f"{method}-{data}": Preset(
-        f"{title} on {chosen.phrase}",
+        title,
+        chosen.phrase,
         Experiment(method=make(chosen), data=chosen.settings, train=chosen.train),
     )
     for data, chosen in _DATA.items()

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from colliculus.export.reference import fill, from_state_dict, never_acting, parameter_names, to_state_dict
+from colliculus.export.reference import (
+    fill,
+    from_state_dict,
+    keep_never_acting,
+    never_acting,
+    parameter_names,
+    to_state_dict,
+)
 from colliculus.export.reference_methods import recognise
 from colliculus.export.reference_names import layer_names
 from colliculus.export.reference_settings import ReferenceSettings
@@ -11,6 +18,7 @@ __all__ = [
     "ReferenceSettings",
     "fill",
     "from_state_dict",
+    "keep_never_acting",
     "layer_names",
     "never_acting",
     "parameter_names",

@@ -118,7 +118,9 @@ class DataSpec:
             ColliculusError: `sizes` does not name it.
         """
         if modality not in self.sizes:
-            raise ColliculusError(f"the size of {modality} is not known: name it in the `sizes` of the DataSpec")
+            raise ColliculusError(
+                f"the size of {modality} is not known: give the DataSpec its `sizes` (import a checkpoint with --sizes)"
+            )
         return self.sizes[modality]
 
     def frame(self, modality: str) -> str:
@@ -165,8 +167,9 @@ class Fused:
         joint: the joint feature, (T, B, F).
         parts: each modality's additive share of `joint`, (T, B, F): their sum is `joint`; empty where a fusion mixes
             the modalities so that no share is theirs alone.
-        residual: the cross-modal residual each modality received, averaged over tokens, (T, B, D); empty where a
-            fusion exchanges none.
+        residual: what the exchange gave each modality, averaged over tokens, (T, B, D): the cross-modal residual, or
+            what stands in its stead (weighted attention: the weighted tokens; SCA: what replaces the tokens); empty
+            where a fusion exchanges nothing.
         streams: each modality's own feature, (T, B, D), for a head of its own.
     """
 

@@ -6,17 +6,26 @@ from colliculus.data import DATASETS
 from colliculus.methods import METHODS
 from colliculus.presets import PRESETS
 
+ROWS = {name.removesuffix(f"-{p.experiment.data.name}") for name, p in PRESETS.items()}
 
-@pytest.mark.parametrize(("topic", "names"), [("presets", PRESETS), ("methods", METHODS), ("datasets", DATASETS)])
+
+@pytest.mark.parametrize(("topic", "names"), [("presets", ROWS), ("methods", METHODS), ("datasets", DATASETS)])
 def test_a_topic_lists_all_of_its_names(answer, topic, names):
     out, _ = answer("show", topic)
     assert out.startswith(topic)
     assert all(f" {name} " in out for name in names)
 
 
+def test_the_presets_that_are_not_there_are_told(answer):
+    out, _ = answer("show", "presets")
+    rows = [row for row in ROWS if f"{row}-arrays" not in PRESETS]
+    assert out.count("(not on arrays)") == len(rows) == 2
+    assert {f"{row}-{data}" for row in ROWS for data in DATASETS} - set(PRESETS) == {f"{row}-arrays" for row in rows}
+
+
 def test_without_a_topic_everything_is_listed(answer):
     out, _ = answer("show")
-    assert all(f" {name} " in out for name in [*PRESETS, *METHODS, *DATASETS])
+    assert all(f" {name} " in out for name in [*ROWS, *METHODS, *DATASETS])
 
 
 @pytest.mark.parametrize("topic", ["presets", "methods", "datasets", *PRESETS])

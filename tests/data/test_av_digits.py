@@ -13,6 +13,7 @@ from colliculus.data.digit_files import NUM_DIGITS, read_pictures, read_speech
 from colliculus.data.loading import epoch_batches
 from colliculus.data.media import read_audio
 from colliculus.data.prepare.av_digits import MNIST_SHA256, RECORDINGS_SHA256, recordings_digest
+from colliculus.data.transforms.delta import SpectralDelta
 from colliculus.types import ColliculusError
 
 SPEAKERS = ("george", "jackson", "theo")
@@ -134,24 +135,47 @@ def test_a_sample_does_not_depend_on_its_batch(root):
 
 
 def test_standardised_by_training_or_as_told(root):
-    dataset = AVDigits(root=root, size=8).load()
+    dataset = AVDigits(root=root, size=8, delta=True).load()
     batch = next(epoch_batches(dataset.train, batch_size=100, seed=0, epoch=0, shuffle=True))
     for values in batch.inputs.values():
         assert values.mean().item() == pytest.approx(0, abs=1e-3)
         assert values.std().item() == pytest.approx(1, abs=1e-2)
-    told = AVDigits(root=root, size=8, protocol="speaker-out").load(dataset.normalisation)
+    told = AVDigits(root=root, size=8, delta=True, protocol="speaker-out").load(dataset.normalisation)
     assert told.normalisation == dataset.normalisation
 
 
+def test_delta_is_a_third_modality_of_the_same_utterances(root):
+    settings = AVDigits(root=root, size=16, delta=True)
+    two, three = AVDigits(root=root, size=16).load(), settings.load()
+    assert three.spec == settings.spec
+    assert three.spec.modalities == ("audio", "visual", "delta")
+    for part in ("train", "validation", "test"):
+        rows = np.arange(len(getattr(two, part)))
+        before, after = (getattr(dataset, part).batch(rows, epoch=1) for dataset in (two, three))
+        assert list(after.inputs) == ["audio", "visual", "delta"]
+        assert before.labels.tolist() == after.labels.tolist()
+        for modality, values in before.inputs.items():
+            np.testing.assert_array_equal(values, after.inputs[modality])
+    speech = read_speech(root / "recordings")
+    heard = SpectralDelta(spectrogram=settings.spectrogram)
+    expected = np.stack([heard(w) for w, i in zip(speech.waveforms, speech.indices, strict=True) if i < 5])
+    tested = three.test.batch(np.arange(len(three.test)), epoch=0).inputs["delta"].numpy()
+    np.testing.assert_allclose(tested, three.normalisation("delta", expected), atol=1e-5)
+
+
+def test_the_fingerprint_of_runs_made_before_there_was_a_delta_is_kept(root):
+    assert AVDigits(root=root, size=8).load().fingerprint == "770f0734b3dae29c"
+
+
 def test_the_fingerprint_tells_data_apart(root):
-    settings = [{}, {"protocol": "speaker-out"}, {"seed": 1}, {"size": 9}, {"scale": "mel"}]
+    settings = [{}, {"protocol": "speaker-out"}, {"seed": 1}, {"size": 9}, {"scale": "mel"}, {"delta": True}]
     prints = [AVDigits(root=root, **{"size": 8, **some}).load().fingerprint for some in settings]
     assert len(set(prints)) == len(prints)
     assert AVDigits(root=root, size=8).load().fingerprint == prints[0]
 
 
 def test_the_reader_reads_what_the_set_holds(root, tmp_path):
-    settings = AVDigits(root=root, size=16)
+    settings = AVDigits(root=root, size=16, delta=True)
     dataset = settings.load()
     Image.fromarray(np.full((28, 28), 77, np.uint8)).save(tmp_path / "clip.png")
     (tmp_path / "clip.wav").write_bytes((root / "recordings" / "0_george_0.wav").read_bytes())
@@ -159,8 +183,13 @@ def test_the_reader_reads_what_the_set_holds(root, tmp_path):
     (clip,) = reader.group(sorted(tmp_path.iterdir())).values()
     read = reader.read(clip)
     assert (read["visual"] == 77).all()
-    first = dataset.test.batch(np.array([0]), epoch=0).inputs["audio"].numpy()[0]
-    np.testing.assert_allclose(dataset.normalisation("audio", read["audio"]), first, atol=1e-5)
+    first = dataset.test.batch(np.array([0]), epoch=0).inputs
+    for modality in ("audio", "delta"):
+        found = dataset.normalisation(modality, read[modality])
+        np.testing.assert_allclose(found, first[modality].numpy()[0], atol=1e-5)
+    (picture,) = reader.group([tmp_path / "clip.png"]).values()
+    assert list(reader.read(picture)) == ["visual"]
+    assert set(AVDigits(root=root, size=16).reader(dataset.spec).read(clip)) == {"audio", "visual"}
 
 
 def test_plain_and_decoded_recordings_are_equal(root):
@@ -250,9 +279,9 @@ def test_real_files_are_the_published_ones():
 
 @needs_real_data
 def test_real_data():
-    dataset = AVDigits(root=REAL).load()
+    dataset = AVDigits(root=REAL, delta=True).load()
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (2400, 300, 300)
     assert np.bincount(dataset.test.labels).tolist() == [30] * NUM_DIGITS
     batch = dataset.test.batch(np.arange(300), epoch=0)
-    assert batch.inputs["audio"].std().item() == pytest.approx(1, abs=0.1)
-    assert batch.inputs["visual"].std().item() == pytest.approx(1, abs=0.1)
+    for modality in ("audio", "visual", "delta"):
+        assert batch.inputs[modality].std().item() == pytest.approx(1, abs=0.1)

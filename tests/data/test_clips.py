@@ -10,11 +10,13 @@ from PIL import Image
 from colliculus.data.clips import MediaReader, VisualSettings
 from colliculus.data.dataset import Clip
 from colliculus.data.media import read_audio
+from colliculus.data.transforms.delta import SpectralDelta
 from colliculus.data.transforms.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
 
 AUDIO = Spectrogram(sample_rate_hz=8000, n_fft=256, hop=64, size=(16, 24))
 BOTH = MediaReader(AUDIO, VisualSettings(size=(8, 12)))
+DELTA = SpectralDelta(spectrogram=AUDIO)
 
 
 def test_one_stem_is_one_clip():
@@ -91,6 +93,21 @@ def test_what_a_clip_lacks_is_left_out(tmp_path, write_video, brightening, tone)
         MediaReader(AUDIO, None).read(Clip((tmp_path / "silent.mp4",)))
     with pytest.raises(ColliculusError, match=r"blind\.mp4 holds no picture"):
         MediaReader(None, VisualSettings()).read(Clip((tmp_path / "blind.mp4",)))
+
+
+def test_the_change_of_the_sound_is_there_where_sound_is(tmp_path, write_video, brightening, tone):
+    write_video(tmp_path / "whole.mp4", brightening, tone)
+    write_video(tmp_path / "silent.mp4", brightening)
+    reader = MediaReader(AUDIO, VisualSettings(size=(8, 12)), DELTA)
+    arrays = reader.read(Clip((tmp_path / "whole.mp4",)))
+    assert set(arrays) == {"audio", "visual", "delta"}
+    np.testing.assert_array_equal(arrays["delta"], DELTA(read_audio(tmp_path / "whole.mp4", 8000)))
+    assert list(reader.read(Clip((tmp_path / "silent.mp4",)))) == ["visual"]
+    alone = MediaReader(None, None, DELTA)
+    assert alone.knows(Path("1.wav"))
+    assert list(alone.read(Clip((tmp_path / "whole.mp4",)))) == ["delta"]
+    with pytest.raises(ColliculusError, match=r"silent\.mp4 holds no sound:"):
+        alone.read(Clip((tmp_path / "silent.mp4",)))
 
 
 def test_a_sequence_follows_the_video_and_an_image_stands_still(tmp_path, write_video, brightening):

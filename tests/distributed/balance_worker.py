@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 from colliculus.data.synthetic import Synthetic
-from colliculus.methods import SCMRL
-from colliculus.modulation import OGMGE, Balance, BalanceName
+from colliculus.methods import SCMRL, TAAF
+from colliculus.modulation import OGMGE, Balance, BalanceName, ScoreBalance, ScoreBalanceName
 from colliculus.runtime import Runtime
 from colliculus.training.config import Experiment, TrainSettings
 from colliculus.training.learner import Learner
 from colliculus.training.run import Run
 
 METHOD = SCMRL(dim=8, heads=2, encoder="shallow", time_steps=2, unimodal_loss=1.0)
+BY_SCORE = TAAF(dim=8, encoder="shallow", time_steps=2)
 EXPERIMENT = Experiment(
     method=METHOD,
     # 13 samples in two batches of 7 and 6: the ranks' shares differ in size
@@ -62,8 +63,9 @@ def train(learner: Learner, dataset: Any, epochs: range) -> None:
         learner.history.append(row | learner.validate(dataset.validation))
 
 
-def check(kind: BalanceName, runtime: Runtime) -> None:
-    experiment = replace(EXPERIMENT, method=replace(METHOD, balance=Balance(kind=kind)))
+def check(method: SCMRL | TAAF, runtime: Runtime) -> None:
+    kind = method.balance.kind
+    experiment = replace(EXPERIMENT, method=method)
     dataset = experiment.data.load()
     run = Run.of("two-ranks", experiment, dataset)
     learner = Learner(run, runtime, None)
@@ -95,5 +97,7 @@ def check_that_drift_is_noticed(runtime: Runtime) -> None:
 if __name__ == "__main__":
     with Runtime.start(device="cpu") as started:
         for name in get_args(BalanceName):
-            check(name, started)
+            check(replace(METHOD, balance=Balance(kind=name)), started)
+        for name in get_args(ScoreBalanceName):
+            check(replace(BY_SCORE, balance=ScoreBalance(kind=name, beta=0.8, enhancement=True)), started)
         check_that_drift_is_noticed(started)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from argparse import Namespace
 from copy import deepcopy
 from dataclasses import replace
@@ -11,7 +13,6 @@ import torch
 
 from colliculus import (
     CMCI,
-    PLIF,
     SCA,
     SCMRL,
     ColliculusError,
@@ -24,7 +25,7 @@ from colliculus import (
     reference,
 )
 from colliculus.export.reference_files import checkpoint_bytes, read_checkpoint
-from colliculus.fusion import CrossModalArithmetic
+from colliculus.fusion import REFERENCE, CrossModalArithmetic
 
 SPEC = DataSpec(channels={"audio": 1, "visual": 3}, sizes={"audio": (32, 32), "visual": (32, 32)}, num_classes=4)
 SIZE = {"dim": 16, "time_steps": 3}
@@ -104,7 +105,11 @@ def test_inputs_may_have_any_size_unless_told() -> None:
         LateFusion(**SIZE, neuron=NeuronSettings(tau=3.0)),
         LateFusion(**SIZE, neuron=NeuronSettings(learned_tau=True)),
         LateFusion(**SIZE, neuron=NeuronSettings(surrogate="atan")),
+        LateFusion(**SIZE, neuron=NeuronSettings(threshold=0.5)),
         LateFusion(**SIZE, unimodal_loss=1.0),
+        LateFusion(**SIZE, coding="poisson"),
+        LateFusion(**SIZE, coding="latency"),
+        SCMRL(**HEADS, arithmetic=replace(REFERENCE, scale=2.0)),
     ],
 )
 def test_what_the_reference_cannot_compute_is_refused(method) -> None:
@@ -112,12 +117,17 @@ def test_what_the_reference_cannot_compute_is_refused(method) -> None:
         reference.to_state_dict(method.model(SPEC))
 
 
+def test_tokens_in_different_places_are_refused() -> None:
+    spec = DataSpec(channels=SPEC.channels, sizes={"audio": (32, 32), "visual": (48, 48)}, num_classes=2)
+    with pytest.raises(ColliculusError, match="different places"):
+        reference.to_state_dict(SCMRL_REFERENCE.model(spec))
+
+
 def test_three_modalities_are_refused() -> None:
     channels = {"audio": 1, "visual": 3, "touch": 1}
     spec = DataSpec(channels=channels, sizes=dict.fromkeys(channels, (16, 16)), num_classes=2)
     with pytest.raises(ColliculusError, match="more than two"):
         reference.to_state_dict(LateFusion(**SIZE).model(spec))
-    assert PLIF  # a neuron with a learned time constant has no counterpart either, see above
 
 
 @pytest.mark.parametrize(
@@ -131,6 +141,12 @@ def test_three_modalities_are_refused() -> None:
         ({"head.weight": None}, {}, "lacks head"),
         ({"stranger": torch.zeros(1)}, {}, "holds stranger"),
         ({"mlp.0.mlp.fc1_lif.threshold": torch.tensor(0.5)}, {}, "threshold is 0.5"),
+        ({"mlp.0.mlp.fc1_lif.threshold": torch.ones(3)}, {}, r"threshold is \[1.0, 1.0, 1.0\]"),
+        ({"audio_patch_embed.rpe_conv.weight": torch.tensor(1.0)}, {}, "not whole"),
+        ({"av_attention.fc.weight": torch.ones(16, 16).to_sparse()}, {}, "no dense tensor"),
+        ({"head.bias": torch.ones(4, dtype=torch.float16)}, {}, "no dense tensor of float32"),
+        ({"head.bias": torch.full((4,), torch.nan)}, {}, "not finite"),
+        ({}, {"modality": "audio"}, "two modalities"),
         ({"audio_patch_embed.proj_bn.weight": torch.zeros(3)}, {}, "has shape"),
     ],
 )
@@ -160,6 +176,12 @@ def test_one_modality_must_be_named() -> None:
         reference.from_state_dict(tensors, **SETTINGS, cross_attention="none")
 
 
+def test_the_door_is_open_after_import_colliculus() -> None:
+    program = "import colliculus; print(colliculus.reference.from_state_dict.__name__, 'reference' in dir(colliculus))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["from_state_dict", "True"]
+
+
 @pytest.fixture
 def tensors() -> dict[str, torch.Tensor]:
     return reference.to_state_dict(LateFusion(**SIZE).model(SPEC))
@@ -169,10 +191,10 @@ def test_a_training_checkpoint_is_read(tensors, tmp_path) -> None:
     path = tmp_path / "model.pth.tar"
     parallel = {f"module.{name}": value for name, value in tensors.items()}
     torch.save({"epoch": 3, "args": Namespace(lr=0.1), "state_dict": parallel, "metric": 0.7}, path)
-    found = read_checkpoint(path)
-    assert found.keys() == tensors.keys()
+    assert read_checkpoint(path).keys() == parallel.keys()
     torch.save(tensors, path)
     assert read_checkpoint(path).keys() == tensors.keys()
+    assert reference.from_state_dict(parallel, **{**SETTINGS, "cross_attention": "none"}).modalities == SPEC.modalities
     path.write_bytes(checkpoint_bytes(tensors))
     assert all(torch.equal(value, tensors[name]) for name, value in read_checkpoint(path).items())
 
@@ -195,3 +217,27 @@ def test_a_file_of_another_kind_is_told_and_nothing_runs(content, tensors, tmp_p
         torch.save({"code": {"state_dict": Dangerous()}, "list": [1, 2], "empty": {}}[content], path)
     with pytest.raises(ColliculusError, match=r"model\.pth\.tar"):
         read_checkpoint(path)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_any_damage_is_told(tensors, tmp_path) -> None:
+    """Flipped bytes give an error of ours or another reading, never another exception."""
+    path, whole = tmp_path / "model.pth.tar", checkpoint_bytes({"head.bias": tensors["head.bias"]})
+    generator = torch.Generator().manual_seed(0)
+    told = 0
+    for _ in range(300):
+        content = bytearray(whole)
+        for place in torch.randint(len(content), (3,), generator=generator).tolist():
+            content[place] ^= 255
+        path.write_bytes(content)
+        try:
+            read_checkpoint(path)
+        except ColliculusError:
+            told += 1
+    assert told > 100
+
+
+def test_acting_tensors_are_never_those_kept_aside() -> None:
+    model = LateFusion(**SIZE).model(SPEC)
+    reference.keep_never_acting(model, {**reference.never_acting(model), "head.weight": torch.full((4, 16), 7.0)})
+    assert torch.equal(reference.to_state_dict(model)["head.weight"], model.head.linear.weight)

@@ -58,3 +58,4 @@ def test_preset(name: str, tiny_data: Callable[[str], Any], tmp_path: Path, caps
         assert sum(prediction["probabilities"].values()) == pytest.approx(1, abs=1e-5)
         assert prediction["probability"] == prediction["probabilities"][prediction["predicted"]]
     assert predictions
+    assert main(["predict", run, *map(str, data.clips), "--device", "cpu"]) == 0

@@ -11,7 +11,7 @@ import tyro
 from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
 from colliculus.cli.run_data import load_data
-from colliculus.types import ColliculusError
+from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,8 +39,8 @@ class Options(Generic[SettingsT]):
     split: Literal["test", "validation", "train"] = "test"
     """part of the data"""
     snr_db: dict[str, float] = field(default_factory=dict[str, float])
-    """add Gaussian noise: modality and signal-to-noise ratio in dB, such as --snr-db audio 0 visual -10; left out, the
-    noise that the run learned under (most learn under none)"""
+    """add Gaussian noise: modality and signal-to-noise ratio in dB, such as --snr-db audio 0 visual -10; in place
+    of the noise that the run learned under, if it did"""
     clean: Switch = False
     """add no noise, whatever the run learned under"""
     noise_seed: int = 0
@@ -83,12 +83,14 @@ def _noise(options: Options[Any], run: Run) -> dict[str, float]:
 
 
 def _measure(run: Run, folder: Path, dataset: Dataset, options: Options[Any], runtime: Runtime) -> Metrics:
-    from colliculus.evaluation.corruptions import GaussianNoise, check_modalities
+    from colliculus.evaluation.corruptions import GaussianNoise
     from colliculus.evaluation.evaluate import evaluate
     from colliculus.training.run import load_model
 
     model = load_model(folder).to(runtime.device)
-    check_modalities(options.snr_db, dataset.spec)
+    learned_under = run.experiment.train.snr_db
+    if strangers := [m for m in options.snr_db if m not in model.modalities and m not in learned_under]:
+        raise unknown_name("modality", strangers[0], model.modalities)
     return evaluate(
         model,
         getattr(dataset, options.split),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from colliculus.cli import console
-from colliculus.cli.import_reference import NEVER_ACTING_FILE
+from colliculus.cli.import_reference import IMPORTED, NEVER_ACTING_FILE
 from colliculus.cli.options import RunFolder, parse
 
 
@@ -16,7 +16,8 @@ class Options:
     """Write the model of a run for another program.
 
     "reference" is a checkpoint of the released S-CMRL program (arXiv 2502.12488), for networks that compute what it
-    computes: presets with "reference" in their names, late fusion, weighted attention. Example:
+    computes: presets with "reference" in their names, late fusion, weighted attention, and a single modality trained
+    with --method.reference. Example:
     colliculus export runs/digits --to reference --out digits.pth.tar
     """
 
@@ -35,12 +36,13 @@ def run(arguments: list[str]) -> int:
     from colliculus.export.reference import keep_never_acting, to_state_dict
     from colliculus.export.reference_files import checkpoint_bytes
     from colliculus.training.atomic import write_atomic
-    from colliculus.training.run import load_model
+    from colliculus.training.run import load_model, read_run
     from colliculus.training.weights import read_tensors
 
     model = load_model(options.run)
-    if (options.run / NEVER_ACTING_FILE).exists():
-        keep_never_acting(model, read_tensors(options.run / NEVER_ACTING_FILE))
+    if read_run(options.run).preset == IMPORTED:
+        unread = read_tensors(options.run / NEVER_ACTING_FILE, mend="import the checkpoint again")
+        keep_never_acting(model, unread)
     tensors = to_state_dict(model)
     out = options.out or options.run / "reference.pth.tar"
     write_atomic(out, checkpoint_bytes(tensors))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from colliculus.methods.spiking_transformer import SpikingTransformer
     from colliculus.training.run import Run
 
-PRESET = "imported"
+IMPORTED = "imported"
 NEVER_ACTING_FILE = "never_acting.safetensors"
 
 
@@ -29,8 +29,9 @@ class Options:
     """Make a run of a checkpoint of the released S-CMRL program (arXiv 2502.12488).
 
     Widths, channels, classes, the semantic branch and the kind of encoder are read off the tensors; the rest is told
-    here, by the names of that program. The defaults are those of the published experiments. Example:
-    colliculus import-reference model_best.pth.tar runs/imported --num-heads 16 --alpha 1.5
+    here, by the names of that program, and where it is told wrongly (heads, alpha, steps) the network answers wrongly.
+    The defaults are those of the published experiments. Example, for MNIST-DVS with N-TIDIGITS:
+    colliculus import-reference model_best.pth.tar runs/imported --time-steps 16 --sizes audio 28 28 visual 28 28
     """
 
     file: Annotated[Path, Positional, tyro.conf.arg(metavar="FILE")]
@@ -75,12 +76,12 @@ def _run_of(method: SpikingTransformer, spec: DataSpec, options: Options) -> Run
     from colliculus.training.run import Run
 
     return Run(
-        preset=PRESET,
+        preset=IMPORTED,
         experiment=Experiment(method=method, data=DATASETS[options.dataset]()),
         spec=spec,
         normalisation=Normalisation(mean={}, std={}),
         protocol="imported from a reference checkpoint",
-        fingerprint="unknown",
+        fingerprint="",
     )
 
 

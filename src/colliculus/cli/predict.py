@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from colliculus.training.run import Run
 
 
-MEANING = "Below a modality: its evidence for the class. By step: probability had it stopped there."
+MEANING = (
+    "Below a modality: its evidence for the class (- where the fusion leaves none that is its alone). By step: "
+    "probability had it stopped there."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,15 +100,20 @@ def _predict(name: str, clip: Clip, reader: ClipReader, model: MultimodalSNN, ru
     import torch
 
     from colliculus.data.loading import collate
+    from colliculus.evaluation.evaluate import same_draws
     from colliculus.evaluation.explain import explain
 
     arrays = {m: array[None] for m, array in reader.read(clip).items() if m in model.modalities}
     if not arrays:
         raise ColliculusError(f"the clip {name!r} lacks what the model takes: give it {' or '.join(model.modalities)}")
     batch = collate(arrays, np.zeros(1, dtype=np.int64), run.normalisation).to(next(model.parameters()).device)
-    with torch.no_grad():
+    with torch.no_grad(), same_draws(batch.labels.device):
         (explanation,) = explain(model(batch.inputs), run.spec.names)
     return Prediction(name, explanation, tuple(m for m in model.modalities if m not in arrays))
+
+
+def _evidence(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.2f}"
 
 
 def _table(predictions: list[Prediction], modalities: tuple[str, ...]) -> RenderableType:
@@ -118,7 +126,7 @@ def _table(predictions: list[Prediction], modalities: tuple[str, ...]) -> Render
     table.add_column("% by step")
     for p in predictions:
         why = p.explanation
-        evidence = ["missing" if m in p.missing else f"{why.evidence[m]:+.2f}" for m in modalities]
+        evidence = ["missing" if m in p.missing else _evidence(why.evidence.get(m)) for m in modalities]
         steps = " ".join(f"{100 * share:.0f}" for share in why.step_probabilities)
         table.add_row(p.clip, why.predicted, console.percent(why.probability), *evidence, steps)
     return console.titled("Predictions", table)

@@ -20,7 +20,7 @@ def load_data(run: Run, settings: DataSettings) -> Dataset:
     """
     dataset = settings.load(run.normalisation)
     check_spec(run.spec, dataset.spec)
-    if dataset.fingerprint != run.fingerprint:
+    if run.fingerprint and dataset.fingerprint != run.fingerprint:  # an imported run does not know its data
         console.remark(
             f"these are not the data of the training (fingerprint {dataset.fingerprint}, not {run.fingerprint})"
         )

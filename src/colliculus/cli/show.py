@@ -44,7 +44,7 @@ def _page(topic: str) -> Iterable[RenderableType]:
 
     kinds = {"methods": METHODS, "datasets": DATASETS}
     if topic == "presets":
-        return [_list(topic, {name: preset.description for name, preset in PRESETS.items()})]
+        return _presets()
     if topic in kinds:
         return [_list(topic, {name: _summary(kind) for name, kind in kinds[topic].items()})]
     if topic in PRESETS:
@@ -53,6 +53,20 @@ def _page(topic: str) -> Iterable[RenderableType]:
         if topic in table:
             return _kind(topic, table[topic])
     raise unknown_name("topic", topic, [*TOPICS, *PRESETS, *METHODS, *DATASETS])
+
+
+def _presets() -> Iterable[RenderableType]:
+    """A row for each method, which stands for its presets on all datasets."""
+    from colliculus.data import DATASETS
+    from colliculus.presets import PRESETS
+
+    titles = {name.removesuffix(f"-{p.experiment.data.name}"): p.title for name, p in PRESETS.items()}
+    lacking = {m: [data for data in DATASETS if f"{m}-{data}" not in PRESETS] for m in titles}
+    rows = {m: title + (f" (not on {', '.join(lacking[m])})" if lacking[m] else "") for m, title in titles.items()}
+    yield console.facts("presets: METHOD-DATA, with METHOD one of", rows)
+    yield f"and DATA one of {', '.join(DATASETS)}."
+    yield "To begin: colliculus train s-cmrl-synthetic --out runs/first"
+    yield ""
 
 
 def _list(title: str, rows: Mapping[str, str]) -> RenderableType:

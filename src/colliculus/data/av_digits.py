@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias
@@ -18,6 +18,7 @@ from colliculus.data.loading import ArraySplit, collate
 from colliculus.data.pairing import draw_pairs
 from colliculus.data.prepare.av_digits import default_root, prepare
 from colliculus.data.splits import stratified_holdout
+from colliculus.data.transforms.delta import SpectralDelta
 from colliculus.data.transforms.resize import resize
 from colliculus.data.transforms.spectrogram import Spectrogram
 from colliculus.data.transforms.standardise import channel_statistics
@@ -37,6 +38,9 @@ class AVDigits:
     far as the pictures of the digit last; validation and test pairs are fixed by `seed`. Validation takes recordings of
     each digit and speaker from the training part (in "speaker-out" too, so there its speakers are known ones and only
     the test tells of a new voice), and pictures that training never shows. Test pictures are MNIST's test pictures.
+
+    With `delta` the modalities are audio, visual and delta. The third is made of the utterance too, before its
+    spectrogram is resized: a clip without sound lacks both audio and delta.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -59,9 +63,11 @@ class AVDigits:
     seed: int = 0
     """Decides the validation part and the pairs."""
     size: int = 32
-    """Height and width of both modalities."""
+    """Height and width of every modality."""
     scale: Literal["stft", "mel"] = "stft"
     """Scale of the spectrogram: log(|STFT| + 1e-7), or log(mel power + 1e-7)."""
+    delta: bool = False
+    """Add the third modality "delta": how the spectrum changes from window to window."""
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.fold < 0 or self.seed < 0:
@@ -77,8 +83,9 @@ class AVDigits:
     @property
     def spec(self) -> DataSpec:
         """What `load` gives."""
-        sizes = {"audio": (self.size, self.size), "visual": (self.size, self.size)}
-        return DataSpec(channels={"audio": 1, "visual": 1}, sizes=sizes, num_classes=NUM_DIGITS)
+        names = ("audio", "visual", *(["delta"] if self.delta else []))
+        sizes = dict.fromkeys(names, (self.size, self.size))
+        return DataSpec(channels=dict.fromkeys(names, 1), sizes=sizes, num_classes=NUM_DIGITS)
 
     @property
     def spectrogram(self) -> Spectrogram:
@@ -87,6 +94,11 @@ class AVDigits:
         return Spectrogram(
             sample_rate_hz=SAMPLE_RATE_HZ, n_fft=256, hop=64, scale=self.scale, num_mels=self.size, size=size
         )
+
+    @property
+    def spectral_delta(self) -> SpectralDelta | None:
+        """What the modality "delta" is made by; None where it is not wanted."""
+        return SpectralDelta(spectrogram=self.spectrogram) if self.delta else None
 
     def load(self, normalisation: Normalisation | None = None) -> Dataset:
         """Read everything into memory; standardise by `normalisation`, or by the training part.
@@ -102,10 +114,10 @@ class AVDigits:
         speech, pictures = read_speech(root / "recordings"), read_pictures(root, "train")
         rows = self._split(speech)
         shown, hidden = stratified_holdout(pictures.digits, fraction=self.validation_fraction, seed=self.seed)
-        audio = np.stack([self.spectrogram(waveform) for waveform in speech.waveforms])
+        heard = {m: np.stack([hear(wave) for wave in speech.waveforms]) for m, hear in self._heard.items()}
         pools = (pictures.take(shown), pictures.take(hidden), read_pictures(root, "t10k"))
         train, validation, test = (
-            _Pairs(audio[part], speech.digits[part], pool, self.size, self.seed)
+            _Pairs(self.spec, {m: a[part] for m, a in heard.items()}, speech.digits[part], pool, self.seed)
             for part, pool in zip(rows, pools, strict=True)
         )
         if normalisation is None:
@@ -122,11 +134,17 @@ class AVDigits:
 
     def reader(self, spec: DataSpec) -> ClipReader:
         """Reads a recording, a picture (one digit that fills it, white on black as in MNIST), or both of one stem."""
-        return MediaReader(audio=self.spectrogram, visual=VisualSettings(size=spec.size("visual"), channels=1))
+        visual = VisualSettings(size=spec.size("visual"), channels=1)
+        return MediaReader(audio=self.spectrogram, visual=visual, delta=self.spectral_delta)
+
+    @property
+    def _heard(self) -> dict[str, Spectrogram | SpectralDelta]:
+        """What is made of an utterance, by modality."""
+        return {"audio": self.spectrogram, **({"delta": self.spectral_delta} if self.spectral_delta else {})}
 
     def _contents(self, speech: Speech, rows: _Parts, pools: Sequence[Pictures]) -> dict[str, NDArray[np.generic]]:
         """Whatever decides the samples, for the fingerprint."""
-        settings = repr((self.spectrogram, self.protocol_name, self.seed)).encode()
+        settings = repr((*self._heard.values(), self.protocol_name, self.seed)).encode()
         contents: dict[str, NDArray[np.generic]] = {
             "settings": np.frombuffer(settings, np.uint8),
             "speech": np.concatenate(speech.waveforms),
@@ -159,12 +177,12 @@ class AVDigits:
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """Utterances (n, 1, H, W) with their digits, and the pictures they are paired with."""
+    """Utterances with their digits and the pictures they are paired with; `heard` is what was made of the sound."""
 
-    audio: NDArray[np.float32]
+    spec: DataSpec
+    heard: Mapping[str, NDArray[np.float32]]  # (n, 1, H, W) each
     labels: NDArray[np.int64]
     pictures: Pictures
-    size: int
     seed: int
 
     def __len__(self) -> int:
@@ -173,8 +191,9 @@ class _Pairs:
     def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.float32]]:
         """Raw samples: a pure function of (seed, epoch), whichever are asked for and in which order."""
         drawn = draw_pairs(self.labels, self.pictures.digits, seed=self.seed, epoch=epoch)[indices]
-        visual = np.rint(resize(self.pictures.images[drawn], (self.size, self.size)))  # whole levels, as a reader gives
-        return {"audio": self.audio[indices], "visual": visual}
+        pictures = resize(self.pictures.images[drawn], self.spec.size("visual"))
+        visual = np.rint(pictures)  # whole levels, as a reader gives
+        return {m: visual if m == "visual" else self.heard[m][indices] for m in self.spec.modalities}
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from colliculus.data.media import (
     read_image,
     tracks,
 )
+from colliculus.data.transforms.delta import SpectralDelta
 from colliculus.data.transforms.resize import resize
 from colliculus.data.transforms.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
@@ -76,6 +77,7 @@ class MediaReader:
     Args:
         audio: how sound becomes the modality "audio"; None: sound is not wanted.
         visual: how pictures become the modality "visual"; None: they are not wanted.
+        delta: how the same sound becomes the modality "delta"; None: its change is not wanted.
 
     Example:
         >>> reader = MediaReader(audio=Spectrogram(), visual=VisualSettings())
@@ -85,11 +87,12 @@ class MediaReader:
 
     audio: Spectrogram | None
     visual: VisualSettings | None
+    delta: SpectralDelta | None = None
 
     @property
     def suffixes(self) -> frozenset[str]:
         """The kinds of file that can hold what is wanted."""
-        audio = AUDIO_SUFFIXES | VIDEO_SUFFIXES if self.audio else frozenset[str]()
+        audio = AUDIO_SUFFIXES | VIDEO_SUFFIXES if self._heard else frozenset[str]()
         visual = IMAGE_SUFFIXES | VIDEO_SUFFIXES if self.visual else frozenset[str]()
         return audio | visual
 
@@ -123,20 +126,27 @@ class MediaReader:
         """The arrays of one clip; sound comes from its sound file, or else from its video.
 
         Returns:
-            "audio" as `Spectrogram` and "visual" as `VisualSettings` give them; what the clip lacks is left out.
+            "audio" as `Spectrogram`, "visual" as `VisualSettings` and "delta" as `SpectralDelta` give them, as far as
+            they are wanted; what the clip lacks is left out: without sound, both "audio" and "delta".
 
         Raises:
             ColliculusError: a file is damaged, or the clip holds nothing that is wanted.
         """
         arrays: dict[str, NDArray[np.float32]] = {}
-        if self.audio and (sound := _source(clip.files, AUDIO_SUFFIXES, "audio")):
-            arrays["audio"] = self.audio(read_audio(sound, self.audio.sample_rate_hz))
+        if self._heard and (sound := _source(clip.files, AUDIO_SUFFIXES, "audio")):
+            arrays |= {m: hear(read_audio(sound, hear.sample_rate_hz)) for m, hear in self._heard.items()}
         if self.visual and (picture := _source(clip.files, IMAGE_SUFFIXES, "video")):
             arrays["visual"] = self.visual(picture)
         if not arrays:
-            wanted = " and no ".join(["sound"] * (self.audio is not None) + ["picture"] * (self.visual is not None))
+            wanted = " and no ".join(["sound"] * bool(self._heard) + ["picture"] * (self.visual is not None))
             raise ColliculusError(f"{clip.files[0]} holds no {wanted}: give a file that does")
         return arrays
+
+    @property
+    def _heard(self) -> dict[str, Spectrogram | SpectralDelta]:
+        """What is made of sound, by modality."""
+        made = {"audio": self.audio, "delta": self.delta}
+        return {m: transform for m, transform in made.items() if transform}
 
 
 def _suffix(path: Path) -> str:

@@ -50,7 +50,7 @@ def evaluate(
     num_classes = model.spec.num_classes
     counts = np.zeros((num_classes, num_classes), dtype=np.int64)
     alone = torch.zeros((len(model.modalities), 2), dtype=torch.int64, device=device)  # right, answered
-    with eval_mode(model), torch.no_grad():
+    with eval_mode(model), torch.no_grad(), same_draws(device):
         for rows in _shard(len(split), batch_size, collective):
             batch = split.batch(rows, epoch=0).to(device)
             inputs = batch.inputs if corruption is None else corruption(batch.inputs, rows)
@@ -85,6 +85,14 @@ def _shard(num_samples: int, batch_size: int, collective: Collective) -> Iterato
     rows = np.arange(num_samples, dtype=np.int64)[collective.rank :: collective.world_size]
     for start in range(0, len(rows), batch_size):
         yield rows[start : start + batch_size]
+
+
+@contextmanager
+def same_draws(device: torch.device) -> Generator[None]:
+    """Let a model that draws at random in evaluation (SCA of the reference) draw the same each time, on every rank."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(0)
+        yield
 
 
 @contextmanager

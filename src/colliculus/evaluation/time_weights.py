@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from colliculus.evaluation.evaluate import eval_mode
+from colliculus.evaluation.evaluate import eval_mode, same_draws
 from colliculus.model import MultimodalSNN
 from colliculus.types import Batch
 
@@ -56,7 +56,8 @@ def measure_time_weights(model: MultimodalSNN, batches: Iterable[Batch]) -> dict
     """
     labels: list[Tensor] = []
     weights: dict[str, list[Tensor]] = {}
-    with eval_mode(model), torch.no_grad():
+    device = next(model.parameters()).device
+    with eval_mode(model), torch.no_grad(), same_draws(device):
         for batch in batches:
             labels.append(batch.labels)
             for stream, alpha in model(batch.inputs).time_weights.items():

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from colliculus.export.reference_methods import Sizes, recognise
+from colliculus.export.reference_methods import Sizes, checked, recognise
 from colliculus.export.reference_names import layer_names, never_acting_layers
 from colliculus.export.reference_settings import ReferenceSettings
 from colliculus.fusion import SeparateStreams
@@ -73,15 +73,15 @@ def fill(model: MultimodalSNN, state_dict: Mapping[str, Tensor]) -> MultimodalSN
     Raises:
         ColliculusError: a tensor is missing, has another shape, or has no place in this network.
     """
-    left = dict(state_dict)
+    left = checked(state_dict)
     ours = {name: _take(left, theirs, value) for (name, theirs), value in _entries(model)}
     for layer, theirs in _neurons(model):
         for scalar, value in _scalars(layer).items():
             found = left.pop(f"{theirs}.{scalar}", value)
-            if found.item() != value.item():
+            if not torch.equal(found, value):
                 raise ColliculusError(
-                    f"{theirs}.{scalar} is {found.item():g} where this network has {value.item():g}: all neurons of "
-                    "the reference share one threshold and one slope"
+                    f"{theirs}.{scalar} is {found.tolist()} and not {value.item():g}, which all neurons of the program "
+                    "have: give a state dict that it wrote"
                 )
     may_stay = tuple(f"{name}." for name, _ in never_acting_layers(model))
     if isinstance(model.fusion, SeparateStreams):
@@ -125,7 +125,7 @@ def to_state_dict(model: MultimodalSNN) -> dict[str, Tensor]:
     tensors = {theirs: value for (_, theirs), value in _entries(model)}
     for layer, theirs in _neurons(model):
         tensors |= {f"{theirs}.{scalar}": value for scalar, value in _scalars(layer).items()}
-    return {name: value.detach().cpu().clone() for name, value in (tensors | never_acting(model)).items()}
+    return {name: value.detach().cpu().clone() for name, value in (never_acting(model) | tensors).items()}
 
 
 def parameter_names(model: MultimodalSNN) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +15,8 @@ from torch import Tensor
 
 from colliculus.types import ColliculusError
 
-_PARALLEL = "module."
-"""What DistributedDataParallel writes in front of every name."""
+_DAMAGED = (RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError, AssertionError, struct.error)
+"""What reading a file raises when some of its bytes are wrong."""
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -35,13 +36,11 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
             f"{path} is no checkpoint of tensors and plain values, or holds objects that could run code: save its "
             "state_dict alone with torch.save"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, IndexError) as error:
+    except _DAMAGED as error:
         raise ColliculusError(f"{path} is damaged, or no file that torch.save wrote: give it anew") from error
     tensors = _state_dict(found)
     if tensors is None:
         raise ColliculusError(f"{path} holds no state_dict of tensors: name a checkpoint of the reference program")
-    if all(name.startswith(_PARALLEL) for name in tensors):
-        return {name.removeprefix(_PARALLEL): value for name, value in tensors.items()}
     return tensors
 
 

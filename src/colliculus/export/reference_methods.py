@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from colliculus.export.reference_settings import ReferenceSettings
@@ -20,6 +21,22 @@ _JOIN: dict[str, Join] = {"add": "sum", "concat": "concat"}
 _STEMS = {"audio": "audio_patch_embed", "visual": "visual_patch_embed"}
 
 
+def checked(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors by the names of the program, without what DistributedDataParallel writes in front.
+
+    Raises:
+        ColliculusError: a tensor is not dense, float32 or int64, or holds numbers that are not finite.
+    """
+    parallel = all(name.startswith("module.") for name in state_dict)
+    tensors = {name.removeprefix("module.") if parallel else name: value for name, value in state_dict.items()}
+    for name, tensor in tensors.items():
+        if tensor.layout != torch.strided or tensor.is_meta or tensor.dtype not in (torch.float32, torch.int64):
+            raise ColliculusError(f"{name} is no dense tensor of float32 or int64: convert the state dict to those")
+        if not tensor.isfinite().all():
+            raise ColliculusError(f"{name} holds numbers that are not finite: take one from before it diverged")
+    return tensors
+
+
 def recognise(
     state_dict: Mapping[str, Tensor], settings: ReferenceSettings, sizes: Sizes | None = None
 ) -> tuple[SpikingTransformer, DataSpec]:
@@ -28,9 +45,12 @@ def recognise(
     Raises:
         ColliculusError: the tensors are of no such network.
     """
+    state_dict = checked(state_dict)
     alone = any(name.startswith("patch_embed.") for name in state_dict)
     if alone and settings.modality is None:
         raise ColliculusError("the state dict is of one modality: name it, for example modality='audio'")
+    if settings.modality is not None and not alone:
+        raise ColliculusError(f"the state dict is of two modalities: leave out modality={settings.modality!r}")
     stems = {settings.modality or "": "patch_embed"} if alone else _STEMS
     first = next(iter(stems.values()))
     dim = _shape(state_dict, f"{first}.rpe_conv.weight")[0]
@@ -76,4 +96,7 @@ def _method(
 def _shape(state_dict: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
     if name not in state_dict:
         raise ColliculusError(f"the state dict lacks {name}: it is no network of the reference program, or not whole")
-    return tuple(state_dict[name].shape)
+    shape = tuple(state_dict[name].shape)
+    if len(shape) < 2:
+        raise ColliculusError(f"{name} has shape {shape}: it is no network of the reference program, or not whole")
+    return shape

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from colliculus.fusion import CrossModalAttention, CrossModalResidual, ReferenceIntegration, SeparateStreams
-from colliculus.layers import OverSteps
+from colliculus.coding import Latency, Poisson
+from colliculus.fusion import REFERENCE, CrossModalAttention, CrossModalResidual, ReferenceIntegration, SeparateStreams
+from colliculus.fusion.places import TokensAtPlaces
+from colliculus.layers import OverSteps, SpikingAttention
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import LIF, SpikingNeuron
 from colliculus.neurons.surrogate import Sigmoid
@@ -50,6 +52,12 @@ def _check_arithmetic(model: MultimodalSNN) -> None:
     for layer in model.modules():
         if isinstance(layer, SpikingNeuron) and not _is_reference_neuron(layer):
             raise _no_counterpart(f"it has a neuron of another kind, {layer}")
+        if isinstance(layer, SpikingAttention) and layer.scale != REFERENCE.scale:
+            raise _no_counterpart(f"its attention has the scale {layer.scale:g}")
+        if isinstance(layer, TokensAtPlaces) and layer.places is not None:
+            raise _no_counterpart("its modalities have tokens in different places")
+        if isinstance(layer, Poisson | Latency):
+            raise _no_counterpart(f"it codes its inputs as {type(layer).__name__.lower()} spikes")
         if isinstance(layer, CrossModalAttention) and layer.combination != "product":
             raise _no_counterpart("its attention does not multiply the spatial by the temporal branch")
         if isinstance(layer, CrossModalResidual) and layer.dropout:
@@ -59,12 +67,8 @@ def _check_arithmetic(model: MultimodalSNN) -> None:
 
 
 def _is_reference_neuron(neuron: SpikingNeuron) -> bool:
-    """All but the threshold, which the reference keeps among its parameters."""
-    return (
-        isinstance(neuron, LIF)
-        and (neuron.tau, neuron.reset, neuron.detach_reset, neuron.temporal_gradient) == (2.0, "hard", True, False)
-        and isinstance(neuron.surrogate, Sigmoid)
-    )
+    options = (neuron.threshold, neuron.reset, neuron.detach_reset, neuron.temporal_gradient, neuron.surrogate)
+    return isinstance(neuron, LIF) and (neuron.tau, *options) == (2.0, 1.0, "hard", True, False, Sigmoid())
 
 
 def _no_counterpart(reason: str) -> ColliculusError:
@@ -157,7 +161,7 @@ def never_acting_layers(model: MultimodalSNN) -> Iterator[tuple[str, str]]:
         yield from ((f"av_attention.{layer}", "linear") for layer in ("fcs.0", "fcs.1", "fc"))
     yield from ((f"block.{i}.norm{n}", "norm") for i in blocks for n in (1, 2))
     known = set(layer_names(model).values())
-    attentions = {name.removesuffix("attn_lif") for name in known if name.endswith("attn_lif")}
+    attentions = sorted(name.removesuffix("attn_lif") for name in known if name.endswith("attn_lif"))
     yield from ((f"{attention}res_lif", "neuron") for attention in attentions)
     if "block.1.attn.rpb_lif" in known:
         yield "block.0.attn.rpb_lif", "neuron"

@@ -30,7 +30,7 @@ class TokensAtPlaces(nn.Module):
     """The tokens of one modality at the places of another's.
 
     Args:
-        target: grid whose places are meant; None where it is not known beforehand, then both must have as many tokens.
+        target: grid whose places are meant; None where it is not known beforehand, then both must have the same one.
         source: grid of the tokens.
 
     Example:
@@ -42,7 +42,9 @@ class TokensAtPlaces(nn.Module):
 
     def __init__(self, target: Grid | None, source: Grid | None) -> None:
         super().__init__()
-        places = None if target is None or source is None else nearest_tokens(target, source)
+        places = None
+        if target is not None and source is not None and target != source:
+            places = nearest_tokens(target, source)
         self.register_buffer("places", places, persistent=False)
 
     def forward(self, tokens: Tensor, num_places: int) -> Tensor:
@@ -51,14 +53,14 @@ class TokensAtPlaces(nn.Module):
         Raises:
             ColliculusError: the numbers differ and the grids are not known.
         """
-        if tokens.shape[-1] == num_places:
-            return tokens
-        if self.places is None:
+        if self.places is not None:
+            return tokens[..., self.places]
+        if tokens.shape[-1] != num_places:
             raise ColliculusError(
                 f"the modalities have different numbers of tokens, {num_places} and {tokens.shape[-1]}: give inputs of "
                 "equal size, or build the model for a DataSpec with `sizes`"
             )
-        return tokens[..., self.places]
+        return tokens
 
 
 class OnOneGrid(nn.Module):

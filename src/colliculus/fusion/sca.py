@@ -62,7 +62,8 @@ class LearnedPositionBias(nn.Module):
 class RandomPositionBias(nn.Module):
     """Standard normal numbers in place of learned ones, drawn anew at every forward, test included.
 
-    The released program does this; `torch.manual_seed` before a forward decides what is drawn.
+    The released program does this; `torch.manual_seed` before a forward decides what is drawn. The same clip is thus
+    answered differently from one forward to the next; evaluation here always starts from the same seed.
 
     Args:
         target: grid of the tokens that attend; None where it is not known, then the tokens must form equal squares.
@@ -76,9 +77,9 @@ class RandomPositionBias(nn.Module):
     def forward(self, scores: Tensor) -> Tensor:
         """Scores (*, N, N') with the bias added."""
         target, source = self.target or _square(scores), self.source or _square(scores)
-        table = torch.randn(2 * target[0] + 1, 2 * target[1] + 1, device=scores.device)  # its border is never read
+        table = torch.randn(2 * target[0] + 1, 2 * target[1] + 1)  # on the CPU as recorded; its border is never read
         rows, columns = relative_places(target, source)
-        return scores + table[(rows + target[0]).to(table.device), (columns + target[1]).to(table.device)]
+        return scores + table[rows + target[0], columns + target[1]].to(scores)
 
 
 def _square(scores: Tensor) -> Grid:
@@ -120,8 +121,9 @@ class SpikingCrossAttention(nn.Module):
         heads: number of heads.
         join: joins the streams at the end.
         neuron: makes the neurons.
-        reference: the released program's arithmetic: no normalisation in the attention, one threshold for all neurons,
-            and a bias, drawn at random, only where a modality receives of one declared before it (visual of audio).
+        attention_threshold: of the neurons of the attention, its last one excepted.
+        reference: the released program's arithmetic: no normalisation in the attention, and a bias, drawn at random,
+            only where a modality receives of one declared before it (visual of audio).
 
     Raises:
         ColliculusError: a grid is needed and not known.
@@ -141,12 +143,13 @@ class SpikingCrossAttention(nn.Module):
         heads: int,
         join: Sum | Concat,
         neuron: NeuronSettings,
+        attention_threshold: float = CrossModalArithmetic.threshold,
         reference: bool = False,
     ) -> None:
         super().__init__()
         order = list(grids)
         arithmetic = REFERENCE if reference else CrossModalArithmetic()
-        attention_neuron = replace(neuron, threshold=arithmetic.threshold)
+        attention_neuron = replace(neuron, threshold=attention_threshold)
 
         def scores(modality: str, other: str) -> BiasedScores | None:
             if not reference:

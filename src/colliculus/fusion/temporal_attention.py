@@ -167,6 +167,7 @@ class TemporalAttentionReadout(nn.Module):
             modality_logits=own,
             time_weights=weights,
             unweighted_logits=unweighted,
+            residual=fused.residual,
             streams=fused.streams,
         )
 

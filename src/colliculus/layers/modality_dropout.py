@@ -12,6 +12,9 @@ class ModalityDropout(nn.Module):
     Each modality of each sample is dropped with probability `p`; of a sample that would lose all of them, one, each as
     likely, stays. In evaluation nothing happens.
 
+    A dropped modality is silent, which is not quite absent: where zeros still pass a bias (an MLP, a BatchNorm), what
+    comes out is small and not nothing. In `CurrentIntegration` the two are the same.
+
     Args:
         p: probability, at least 0 and below 1.
 

@@ -8,11 +8,23 @@ from colliculus.methods.sca import SCA
 from colliculus.methods.scmrl import SCMRL
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.methods.taaf import TAAF
+from colliculus.methods.tectum import Tectum
 from colliculus.methods.unimodal import Unimodal
 from colliculus.methods.weighted_attention import WeightedAttention
 
 METHODS: dict[str, type[SpikingTransformer]] = {
-    m.name: m for m in (SCMRL, TAAF, LateFusion, WeightedAttention, SCA, CMCI, ReferenceCMCI, Unimodal)
+    m.name: m for m in (SCMRL, TAAF, Tectum, LateFusion, WeightedAttention, SCA, CMCI, ReferenceCMCI, Unimodal)
 }
 
-__all__ = ["CMCI", "METHODS", "SCA", "SCMRL", "TAAF", "LateFusion", "ReferenceCMCI", "Unimodal", "WeightedAttention"]
+__all__ = [
+    "CMCI",
+    "METHODS",
+    "SCA",
+    "SCMRL",
+    "TAAF",
+    "LateFusion",
+    "ReferenceCMCI",
+    "Tectum",
+    "Unimodal",
+    "WeightedAttention",
+]

@@ -34,7 +34,7 @@ class CMCI(MultimodalTransformer):
     name: ClassVar[str] = "cmci"
 
     modality_dropout: float = 0.25
-    """Probability that a modality is left out of a training sample (one always stays)."""
+    """Probability that a modality's currents are silenced in a training sample (one modality always stays)."""
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""

@@ -28,7 +28,7 @@ class MultimodalTransformer(SpikingTransformer, ABC):
     unimodal_loss: float = 0.0
     """Weight of a cross-entropy of each modality through a head of its own; 0 has no such heads."""
     modality_dropout: float = 0.0
-    """Probability that a modality is left out of a training sample (one always stays)."""
+    """Probability that a modality's tokens are silenced in a training sample (one modality always stays)."""
     balance: Balance = field(default_factory=Balance)
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from colliculus.fusion import SpikingCrossAttention
+from colliculus.fusion import REFERENCE, CrossModalArithmetic, SpikingCrossAttention
 from colliculus.methods.multimodal_transformer import Join, MultimodalTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.types import DataSpec
@@ -35,8 +35,11 @@ class SCA(MultimodalTransformer):
     """Attention heads."""
     fusion: Join = "sum"
     """How the streams are joined at the end."""
+    attention_threshold: float = CrossModalArithmetic.threshold
+    """Of the attention's neurons, the last one of each direction excepted."""
     reference: bool = False
-    """The released program's arithmetic, random bias and silent start included."""
+    """The released program's arithmetic: a bias drawn anew at every forward, test included (evaluation here always
+    begins with the same draw), threshold 1 in the attention, no normalisation in it, a silent start."""
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.
@@ -56,6 +59,7 @@ class SCA(MultimodalTransformer):
                 heads=self.heads,
                 join=self.join(self.fusion, spec),
                 neuron=self.neuron,
+                attention_threshold=REFERENCE.threshold if self.reference else self.attention_threshold,
                 reference=self.reference,
             ),
             head=self.readout(self.fusion, spec),

@@ -36,8 +36,10 @@ class Unimodal(SpikingTransformer):
     """The modality it hears or sees; the others are ignored."""
     heads: int = 16
     """Attention heads."""
+    attention_threshold: float = CrossModalArithmetic.threshold
+    """Of the attention's neurons, the last one excepted."""
     reference: bool = False
-    """The arithmetic of the program of S-CMRL: one threshold, no normalisation in the attention, a silent start."""
+    """The arithmetic of the program of S-CMRL: threshold 1 and no normalisation in the attention, a silent start."""
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for that modality of the data.
@@ -49,13 +51,13 @@ class Unimodal(SpikingTransformer):
             raise ColliculusError(
                 f"the data have no modality {self.modality!r}: choose one of {', '.join(spec.modalities)}"
             )
-        arithmetic = REFERENCE if self.reference else CrossModalArithmetic()
+        threshold = REFERENCE.threshold if self.reference else self.attention_threshold
         block = SpikformerBlock(
             self.dim,
             self.heads,
             self.neuron,
-            attention_neuron=replace(self.neuron, threshold=arithmetic.threshold),
-            normalise=arithmetic.normalise,
+            attention_neuron=replace(self.neuron, threshold=threshold),
+            normalise=not self.reference,
         )
         return MultimodalSNN(
             spec,

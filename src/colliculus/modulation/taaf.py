@@ -70,7 +70,10 @@ def step_scores(output: Output, labels: Tensor) -> dict[str, Tensor]:
         >>> step_scores(output, torch.tensor([0]))["a"].flatten().tolist()
         [0.0625, 0.1875]
     """
-    right = {m: z.double().softmax(-1)[:, torch.arange(len(labels)), labels] for m, z in output.modality_logits.items()}
+    right = {
+        m: z.double().softmax(-1)[:, torch.arange(len(labels), device=labels.device), labels]
+        for m, z in output.modality_logits.items()
+    }
     return {m: output.time_weights[m].double() * p for m, p in right.items()}
 
 

@@ -66,7 +66,7 @@ class TrainSettings:
     """decay of the moving average of the weights, which is then what is validated and saved; None keeps none"""
     drop_incomplete: bool = False
     """train on full batches only, leaving out what remains each epoch"""
-    snr_db: Mapping[str, float] = field(default_factory=dict[str, float])
+    snr_db: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
     """noise to learn under: modality and signal-to-noise ratio in dB, such as audio 0 visual -10; white, drawn anew in
     each epoch, and drawn once for validation and test"""
     seed: int = 0

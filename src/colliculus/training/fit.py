@@ -117,7 +117,7 @@ def _conclude(folder: Path, learner: Learner, dataset: Dataset, console: Console
     load_weights(learner.judged, folder / MODEL_FILE)
     result = measure_result(learner, dataset)
     if runtime.is_main:
-        report_end(folder, learner, dataset.validation, console)
+        report_end(folder, learner, learner.noisy(dataset.validation), console)
         write_metrics(folder, learner.history)
         write_result(folder, result)
     return result

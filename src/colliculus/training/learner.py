@@ -118,10 +118,14 @@ class Learner:
             corruption=self._noise and replace(self._noise, seed=0),  # the same for every training
         )
 
+    def noisy(self, split: Split) -> Split:
+        """`split` under the noise of the training, if there is any."""
+        return split if self._noise is None else NoisySplit(split, self._noise)
+
     def batches(self, split: Split, epoch: int) -> Iterator[Batch]:
         """This rank's batches of one training epoch."""
         return epoch_batches(
-            split if self._noise is None else NoisySplit(split, self._noise),
+            self.noisy(split),
             batch_size=self.settings.batch_size,
             seed=self.settings.seed,
             epoch=epoch,

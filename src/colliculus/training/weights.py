@@ -24,8 +24,12 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
     write_atomic(path, save(stored, metadata={"format": "pt"}))
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path, mend: str = "train again") -> dict[str, Tensor]:
     """Read what `save_tensors` wrote.
+
+    Args:
+        path: of the file.
+        mend: what to do when it is lost.
 
     Raises:
         ColliculusError: the file is absent or damaged.
@@ -35,10 +39,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise ColliculusError(
             f"{path} cannot be read ({error.strerror or error}): a training writes it when its first epoch "
-            "ends; where it is lost, train again"
+            f"ends; where it is lost, {mend}"
         ) from error
     except SafetensorError as error:
-        raise ColliculusError(f"{path} is damaged, it is not safetensors: restore it or train again") from error
+        raise ColliculusError(f"{path} is damaged, it is not safetensors: restore it or {mend}") from error
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

@@ -64,12 +64,19 @@ class Spectrogram:
         Returns:
             (1, H, W), or (steps, 1, H, W) when `steps` is set; float32, not standardised.
         """
+        return self.picture(self.log_spectrum(waveform))
+
+    def log_spectrum(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The spectrogram before it is resized, (parts, 1, bins, windows); one part unless `steps` is set."""
         parts = self.steps or 1
         samples = max(-(-len(waveform) // parts), self.n_fft)
         padded = np.zeros(parts * samples, dtype=np.float32)
         padded[: len(waveform)] = np.clip(waveform, -1.0, 1.0)
-        log = self._log_spectrum(torch.from_numpy(padded.reshape(parts, samples))).numpy()[:, None]
-        pictures = resize(log, self.size)
+        return self._log_spectrum(torch.from_numpy(padded.reshape(parts, samples))).numpy()[:, None]
+
+    def picture(self, spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What `log_spectrum` gave, or something of its shape, resized: as a call returns it."""
+        pictures = resize(spectrum, self.size)
         return pictures[0] if self.steps is None else pictures
 
     def _log_spectrum(self, waveforms: Tensor) -> Tensor:

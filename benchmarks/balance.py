@@ -1,0 +1,94 @@
+"""TAAF (our reading), S-CMRL with each balance of the modalities, and Tectum on AV-Digits, learned under noise.
+
+    python benchmarks/balance.py --data-root FOLDER
+
+trains every variant with each seed (skips what is done, resumes what was cut off) under the budget and the noise of
+benchmarks/fusion_methods.py, and prints the table of RESULTS.md: accuracy of the network, and of each modality alone by
+its own head or, where it has none, by its share of the logits.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import tyro
+from av_digits import Job, Study, read, spread, train
+
+OWN_HEADS = ("--method.unimodal-loss", "1")
+
+
+def balanced(kind: str) -> tuple[str, ...]:
+    """The flags of a balance."""
+    return ("--method.balance.kind", kind)
+
+
+VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "S-CMRL": ("s-cmrl-av-digits", ()),
+    "S-CMRL, OGM-GE": ("s-cmrl-av-digits", balanced("ogm-ge")),
+    "S-CMRL, AGM": ("s-cmrl-av-digits", balanced("agm")),
+    "S-CMRL, PMR": ("s-cmrl-av-digits", balanced("pmr")),
+    "S-CMRL, MSLR": ("s-cmrl-av-digits", balanced("mslr")),
+    "S-CMRL, modality dropout": ("s-cmrl-av-digits", ("--method.modality-dropout", "0.25")),
+    "S-CMRL, own heads": ("s-cmrl-av-digits", OWN_HEADS),
+    "S-CMRL, own heads, IEMF": ("s-cmrl-av-digits", (*OWN_HEADS, *balanced("iemf"))),
+    "S-CMRL, own heads, MMPareto": ("s-cmrl-av-digits", (*OWN_HEADS, *balanced("mm-pareto"))),
+    "TAAF (our reading)": ("taaf-av-digits", ()),
+    "Tectum": ("tectum-av-digits", ()),
+}
+"""Preset, and what is changed on the command line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Study):
+    """Train and test every variant."""
+
+    out: Path = Path("runs/balance")
+    """Folder of the runs."""
+    snr_db: float = -10.0
+    """White noise on both modalities, in training (drawn anew each epoch), validation and test."""
+
+
+def jobs(settings: Settings, variant: str) -> list[Job]:
+    """The trainings of a variant, one for each seed."""
+    preset, flags = VARIANTS[variant]
+    noise = ("--train.snr-db", "audio", str(settings.snr_db), "visual", str(settings.snr_db))
+    name = re.sub(r"\W+", "-", variant.lower()).strip("-")
+    return [
+        settings.job(preset, f"{name}-seed{seed}", "--train.seed", str(seed), *noise, *flags)
+        for seed in range(settings.seeds)
+    ]
+
+
+def table(settings: Settings) -> Iterator[str]:
+    """A row for every variant, in their order."""
+    yield "| method | test accuracy, % | audio alone | visual alone | validation, % | parameters |"
+    yield "|---|---|---|---|---|---|"
+    for variant in VARIANTS:
+        results = [read(job.run / "result.json") for job in jobs(settings, variant)]
+        own = [[100 * r["test"]["modality_accuracy"][m] for r in results] for m in ("audio", "visual")]
+        joint, validation = ([100 * r[part]["accuracy"] for r in results] for part in ("test", "validation"))
+        yield (
+            f"| {variant} | {spread(joint)} | {spread(own[0])} | {spread(own[1])} | {spread(validation)} "
+            f"| {mean(r['parameters'] for r in results):,.0f} |"
+        )
+
+
+def main(settings: Settings) -> None:
+    """Train what is not trained, then print the table."""
+    todo = [job for seed in zip(*(jobs(settings, variant) for variant in VARIANTS), strict=True) for job in seed]
+    with ThreadPoolExecutor(settings.jobs) as pool:
+        list(pool.map(train, todo))
+    if missing := [job.run.name for job in todo if not (job.run / "result.json").exists()]:
+        sys.exit(f"not finished: {', '.join(missing)}")
+    print(f"Noise of {settings.snr_db:g} dB on both modalities, {settings.seeds} seeds, mean ± standard deviation:\n")
+    print("\n".join(table(settings)))
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings, description=__doc__))

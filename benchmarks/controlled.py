@@ -1,0 +1,204 @@
+"""What alignment and balance do where the answer is known: the synthetic set with a lag, or with a dominant modality.
+
+    python benchmarks/controlled.py
+
+trains every condition with every seed (skips what is done), writes OUT/lag.csv, OUT/dominance.csv and
+OUT/controlled.png, and prints both tables with 95 % intervals over the seeds.
+
+Lag: sound follows the picture by 0 to 4 of 10 steps; TAAF (our reading) without balance, each alignment. Dominance:
+the amplitude of the sound's signal is 1/1 to 1/4 of the picture's, under the same noise; late fusion alone, with OGM-GE
+and with AGM, and TAAF with its own balance.
+"""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from math import log10, sqrt
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+import tyro
+from scipy.stats import t as student
+
+from colliculus.data.synthetic import Synthetic
+from colliculus.methods import TAAF, LateFusion
+from colliculus.methods.spiking_transformer import SpikingTransformer
+from colliculus.modulation import Balance, ScoreBalance
+from colliculus.runtime import Runtime
+from colliculus.training.config import Experiment, TrainSettings
+from colliculus.training.fit import fit
+
+LAGS = (0, 1, 2, 3, 4)
+ALIGNMENTS = ("identity", "conv", "warp")
+RATIOS = (1, 2, 3, 4)
+BALANCES = ("none", "OGM-GE", "AGM", "TAAF (our reading)")
+STEPS = 10
+FIGURES = {"joint": "test accuracy", "audio": "sound alone", "visual": "picture alone"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Train every condition."""
+
+    out: Path = Path("runs/controlled")
+    """Folder of the runs, tables and picture."""
+    seeds: int = 5
+    """Trainings of each condition; the seed decides data, initial weights and order."""
+    jobs: int = 2
+    """Trainings at once, each on one thread."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training: a point of a study, and what to train there."""
+
+    study: str
+    value: int
+    method: str
+    seed: int
+    experiment: Experiment[Any, Any]
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.study}{self.value}-{self.method.replace(' ', '-')}-{self.seed}"
+
+
+def clips(seed: int, lag: int = 0, ratio: int = 1) -> Synthetic:
+    """Small clips under noise as strong as the picture's signal; the sound's amplitude is 1 / ratio of it."""
+    return Synthetic(
+        size=16,
+        steps=STEPS,
+        lag=lag,
+        visual_snr_db=0.0,
+        audio_snr_db=-20 * log10(ratio),
+        num_train=480,
+        num_validation=120,
+        num_test=480,
+        seed=seed,
+    )
+
+
+def experiment(method: SpikingTransformer, data: Synthetic, seed: int) -> Experiment[Any, Any]:
+    """The same budget for all."""
+    train = TrainSettings(epochs=10, batch_size=32, warmup_epochs=1, learning_rate=4e-3, seed=seed, device="cpu")
+    return Experiment(method=method, data=data, train=train)
+
+
+def balanced(name: str) -> SpikingTransformer:
+    """The method behind a name of `BALANCES`."""
+    if name == BALANCES[-1]:
+        return TAAF(dim=16, encoder="shallow", time_steps=STEPS)
+    kind = {"none": "none", "OGM-GE": "ogm-ge", "AGM": "agm"}[name]
+    return LateFusion(dim=16, encoder="shallow", time_steps=STEPS, fusion="concat", balance=Balance(kind=kind))
+
+
+def trials(seeds: int) -> Iterator[Trial]:
+    """All trainings of both studies."""
+    for seed in range(seeds):
+        for lag in LAGS:
+            for name in ALIGNMENTS:
+                method = TAAF(
+                    dim=16, encoder="shallow", time_steps=STEPS, alignment=name, balance=ScoreBalance(kind="none")
+                )
+                yield Trial("lag", lag, name, seed, experiment(method, clips(seed, lag=lag), seed))
+        for ratio in RATIOS:
+            for name in BALANCES:
+                yield Trial("dominance", ratio, name, seed, experiment(balanced(name), clips(seed, ratio=ratio), seed))
+
+
+def run(trial: Trial, out: Path) -> dict[str, float]:
+    """Train, if that is not done yet; the test's accuracies in percent."""
+    torch.set_num_threads(1)
+    with Runtime.start(device="cpu") as runtime:
+        result = fit(
+            trial.experiment, out / trial.name, preset="controlled", resume=True, runtime=runtime, progress=False
+        )
+    own = result["test"]["modality_accuracy"]
+    return {"joint": 100 * result["test"]["accuracy"], **{m: 100 * accuracy for m, accuracy in own.items()}}
+
+
+def interval(values: Sequence[float]) -> float:
+    """Half the width of the 95 % interval of the mean (Student's t)."""
+    return float(student.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+Found = dict[tuple[str, int, str], list[dict[str, float]]]
+"""By study, value and method: the figures of every seed."""
+
+
+def write_csv(found: Found, study: str, path: Path) -> None:
+    """A row for every training."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([study, "method", "seed", *FIGURES])
+        for (of, value, method), results in found.items():
+            if of == study:
+                writer.writerows([value, method, seed, *(r[f] for f in FIGURES)] for seed, r in enumerate(results))
+
+
+def table(found: Found, study: str, methods: Sequence[str], figure: str) -> Iterator[str]:
+    """Mean and 95 % interval: a row for every value, a column for every method."""
+    values = sorted({value for of, value, _ in found if of == study})
+    yield f"| {study}, {FIGURES[figure]}, % | " + " | ".join(methods) + " |"
+    yield "|---|" + "---|" * len(methods)
+    for value in values:
+        columns = [[r[figure] for r in found[study, value, method]] for method in methods]
+        yield f"| {value} | " + " | ".join(f"{mean(c):.1f} ± {interval(c):.1f}" for c in columns) + " |"
+
+
+def draw(found: Found, path: Path) -> None:
+    """Accuracy over lag; joint and weak modality's own accuracy over dominance."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    panels = [("lag", ALIGNMENTS, "joint"), ("dominance", BALANCES, "joint"), ("dominance", BALANCES, "audio")]
+    figure, axes = plt.subplots(1, len(panels), figsize=(13, 4), layout="constrained")
+    for axis, (study, methods, of) in zip(axes, panels, strict=True):
+        for shift, method in enumerate(methods):
+            points = sorted(value for s, value, m in found if (s, m) == (study, method))
+            columns = [[r[of] for r in found[study, value, method]] for value in points]
+            axis.errorbar(
+                [p + 0.06 * (shift - len(methods) / 2) for p in points],
+                [mean(c) for c in columns],
+                [interval(c) for c in columns],
+                label=method,
+                marker="o",
+                capsize=3,
+            )
+        axis.set_xlabel("lag of the sound, steps" if study == "lag" else "amplitude of the picture over the sound's")
+        axis.set_xticks(sorted({value for s, value, _ in found if s == study}))
+        axis.set_title(f"{FIGURES[of]}, %")
+        axis.legend(frameon=False)
+        axis.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
+
+
+def main(settings: Settings) -> None:
+    """Train, write and print."""
+    settings.out.mkdir(parents=True, exist_ok=True)
+    todo = list(trials(settings.seeds))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(settings.jobs, mp_context=context) as pool:
+        results = list(pool.map(run, todo, [settings.out] * len(todo)))
+    found: Found = {}
+    for trial, result in zip(todo, results, strict=True):
+        found.setdefault((trial.study, trial.value, trial.method), []).append(result)
+    for study in ("lag", "dominance"):
+        write_csv(found, study, settings.out / f"{study}.csv")
+    draw(found, settings.out / "controlled.png")
+    print("\n".join(table(found, "lag", ALIGNMENTS, "joint")), end="\n\n")
+    for figure in FIGURES:
+        print("\n".join(table(found, "dominance", BALANCES, figure)), end="\n\n")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings, description=__doc__))

@@ -1,0 +1,107 @@
+"""Tectum: semantically aligned residuals, read out by temporal attention; a method of our own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf, isfinite
+from typing import ClassVar
+
+from colliculus.fusion import Concat, CrossModalArithmetic, CrossModalResidual, TemporalAttentionReadout
+from colliculus.heads import linear
+from colliculus.losses import (
+    FusedTemporalBalanced,
+    Objective,
+    SemanticAlignment,
+    TemporalBalanced,
+    UnimodalTemporalBalanced,
+)
+from colliculus.methods.spiking_transformer import SpikingTransformer
+from colliculus.model import MultimodalSNN
+from colliculus.modulation import UNIMODAL, Modulator, ScoreBalance
+from colliculus.types import ColliculusError, DataSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tectum(SpikingTransformer):
+    """The exchange of S-CMRL (arXiv 2502.12488) with the readout, losses and balance of TAAF (arXiv 2505.14535).
+
+    The modalities exchange semantically aligned residuals through spiking attention and pass an MLP; then temporal
+    attention scores of the joint stream and of each modality's own say which steps count, in the decision, in the loss
+    and in the balance. Named after the part of the midbrain that the superior colliculus is the upper half of. It is
+    in no paper.
+
+    Example:
+        >>> import torch
+        >>> sizes = {"audio": (32, 32), "visual": (32, 32)}
+        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes=sizes, num_classes=6)
+        >>> method = Tectum(dim=16, heads=4)
+        >>> output = method.model(spec)({"audio": torch.zeros(2, 1, 32, 32), "visual": torch.zeros(2, 3, 32, 32)})
+        >>> [*output.time_weights], [*method.objective()(output, torch.tensor([0, 1]))]
+        (['audio', 'visual', 'fused'], ['task', 'alignment', 'unimodal_audio', 'unimodal_visual'])
+    """
+
+    name: ClassVar[str] = "tectum"
+
+    heads: int = 16
+    """Attention heads of the exchange."""
+    alpha: float = 0.25
+    """Weight of the cross-modal residual."""
+    temperature: float = 0.07
+    """Temperature of the alignment."""
+    arithmetic: CrossModalArithmetic = CrossModalArithmetic()
+    """What the cross-modal path computes."""
+    unimodal_weights: dict[str, float] = field(default_factory=dict[str, float])
+    """Weight of the loss of a modality's own head; one that is not named has 1."""
+    modality_dropout: float = 0.0
+    """Probability that a modality's tokens are silenced in a training sample (one modality always stays)."""
+    balance: ScoreBalance = field(default_factory=ScoreBalance)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.temperature < inf or not isfinite(self.alpha):
+            raise ColliculusError("`temperature` must be positive and `alpha` a number")
+        if not 0 <= self.modality_dropout < 1:
+            raise ColliculusError(f"`modality_dropout` is {self.modality_dropout}: choose at least 0 and below 1")
+
+    def model(self, spec: DataSpec) -> MultimodalSNN:
+        """A fresh network for data of that shape.
+
+        Raises:
+            ColliculusError: fewer than two modalities.
+        """
+        if len(spec.modalities) < 2:
+            raise ColliculusError(f"{self.name} exchanges between modalities and needs two: use Unimodal for one")
+        encoders = {m: self.token_encoder(spec, m) for m in spec.modalities}
+        exchange = CrossModalResidual(
+            {m: encoder.grid for m, encoder in encoders.items()},
+            dim=self.dim,
+            heads=self.heads,
+            alpha=self.alpha,
+            branches="spatiotemporal",
+            alignment=True,
+            join=Concat(spec.modalities),
+            neuron=self.neuron,
+            arithmetic=self.arithmetic,
+        )
+        return MultimodalSNN(
+            spec,
+            coding=self.coders(spec.modalities),
+            encoders=encoders,
+            fusion=exchange,
+            head=TemporalAttentionReadout(
+                linear(self.dim * len(spec.modalities), spec.num_classes),
+                {m: linear(self.dim, spec.num_classes) for m in spec.modalities},
+            ),
+            modality_dropout=self.modality_dropout,
+        )
+
+    def objective(self) -> Objective:
+        """The temporally weighted losses of the joint stream and of each modality's own head, and the alignment."""
+        loss = TemporalBalanced(label_smoothing=self.label_smoothing)
+        own = UnimodalTemporalBalanced(loss, self.unimodal_weights)
+        terms = {"task": FusedTemporalBalanced(loss), "alignment": SemanticAlignment(self.temperature)}
+        return Objective(terms, per_modality={UNIMODAL: own})
+
+    def modulator(self) -> Modulator:
+        """What keeps the modalities in balance, from their scores."""
+        return self.balance.modulator()
