@@ -29,7 +29,7 @@ from scipy.stats import t as student
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import TAAF, LateFusion
 from colliculus.methods.spiking_transformer import SpikingTransformer
-from colliculus.modulation import Balance, ScoreBalance
+from colliculus.modulation import Balance
 from colliculus.runtime import Runtime
 from colliculus.training.config import Experiment, TrainSettings
 from colliculus.training.fit import fit
@@ -104,9 +104,7 @@ def trials(seeds: int) -> Iterator[Trial]:
     for seed in range(seeds):
         for lag in LAGS:
             for name in ALIGNMENTS:
-                method = TAAF(
-                    dim=16, encoder="shallow", time_steps=STEPS, alignment=name, balance=ScoreBalance(kind="none")
-                )
+                method = TAAF(dim=16, encoder="shallow", time_steps=STEPS, alignment=name, balance=Balance())
                 yield Trial("lag", lag, name, seed, experiment(method, clips(seed, lag=lag), seed))
         for ratio in RATIOS:
             for name in BALANCES:

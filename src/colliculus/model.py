@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from colliculus.fusion import TemporalAttentionReadout
 from colliculus.heads import ReadoutPerModality
 from colliculus.layers import ModalityDropout, per_modality
 from colliculus.types import ColliculusError, DataSpec, Output, unknown_name
@@ -77,8 +78,11 @@ class MultimodalSNN(nn.Module):
 
     def fusion_parameters(self) -> list[nn.Parameter]:
         """What learns from all modalities: the fusion's parameters and those of the head of the joint feature."""
-        joint = self.head.joint if isinstance(self.head, ReadoutPerModality) else self.head
-        return [p for part in (self.fusion, joint) for p in part.parameters() if p.requires_grad]
+        head = self.head
+        own_heads = head.own if isinstance(head, ReadoutPerModality | TemporalAttentionReadout) else nn.ModuleDict()
+        own = {id(p) for p in own_heads.parameters()}
+        both = (p for part in (self.fusion, self.head) for p in part.parameters())
+        return [p for p in both if p.requires_grad and id(p) not in own]
 
     def _checked(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if unknown := [m for m in inputs if m not in self.spec.modalities]:

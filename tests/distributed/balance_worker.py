@@ -97,7 +97,8 @@ def check_that_drift_is_noticed(runtime: Runtime) -> None:
 if __name__ == "__main__":
     with Runtime.start(device="cpu") as started:
         for name in get_args(BalanceName):
-            check(replace(METHOD, balance=Balance(kind=name)), started)
+            check(replace(BY_SCORE if name == "scores" else METHOD, balance=Balance(kind=name)), started)
         for name in get_args(ScoreBalanceName):
-            check(replace(BY_SCORE, balance=ScoreBalance(kind=name, beta=0.8, enhancement=True)), started)
+            scores = ScoreBalance(kind=name, beta=0.8, enhancement=True)
+            check(replace(BY_SCORE, balance=Balance(kind="scores", scores=scores)), started)
         check_that_drift_is_noticed(started)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import tyro
 from colliculus import TAAF, ColliculusError, DataSpec
 from colliculus.data.synthetic import Synthetic
 from colliculus.evaluation.spike_health import measure_spike_health
-from colliculus.modulation import ScoreBalance
+from colliculus.modulation import Balance, BalanceName, ScoreBalance
 from colliculus.runtime import Runtime
 from colliculus.training.config import Experiment
 from colliculus.training.document import experiment_from_plain, experiment_to_plain
@@ -93,6 +94,10 @@ def test_every_layer_fires_and_every_parameter_learns(encoder):
     assert sum("alignments" in layer.name for layer in health.layers) == 2
 
 
+def by_score(**settings):
+    return Balance(kind="scores", scores=ScoreBalance(**settings))
+
+
 CHANGES = [
     {"alignment": "warp"},
     {"fusion": "sum"},
@@ -112,9 +117,9 @@ CHANGES = [
     {"modality_dropout": 0.5},
     {"coding": "poisson"},
     {"resampling": "linear"},
-    {"balance": ScoreBalance(kind="loss")},
-    {"balance": ScoreBalance(kind="step")},
-    {"balance": ScoreBalance(kind="none")},
+    {"balance": by_score(kind="loss")},
+    {"balance": by_score(kind="step")},
+    *({"balance": Balance(kind=kind)} for kind in get_args(BalanceName) if kind != "scores"),
 ]
 
 
@@ -197,15 +202,17 @@ def test_switching_an_alignment_on_changes_nothing_at_first():
 
 
 def test_settings_from_a_file_and_from_the_command_line():
-    method = replace(SMALL, unimodal_weights={"audio": 0.5}, balance=ScoreBalance(kind="step", beta=0.1, last_epoch=9))
+    method = replace(SMALL, unimodal_weights={"audio": 0.5}, balance=by_score(kind="step", beta=0.1, last_epoch=9))
     experiment = Experiment(method=method, data=Synthetic())
     assert experiment_from_plain(experiment_to_plain(experiment)) == experiment
-    arguments = "--method.modality-steps audio 6 visual 3 --method.unimodal-weights audio 0.5 --method.balance.beta 0.8"
+    arguments = (
+        "--method.modality-steps audio 6 visual 3 --method.unimodal-weights audio 0.5 --method.balance.scores.beta 0.8"
+    )
     parsed = tyro.cli(
         Experiment[TAAF, Synthetic], args=arguments.split(), default=Experiment(method=TAAF(), data=Synthetic())
     )
     assert parsed.method == TAAF(
-        modality_steps={"audio": 6, "visual": 3}, unimodal_weights={"audio": 0.5}, balance=ScoreBalance(beta=0.8)
+        modality_steps={"audio": 6, "visual": 3}, unimodal_weights={"audio": 0.5}, balance=by_score(beta=0.8)
     )
 
 

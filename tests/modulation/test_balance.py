@@ -32,7 +32,7 @@ def test_a_method_hands_its_settings_on():
         from_plain(plain | {"balance": {"kind": "ogm"}}, LateFusion)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "scores"])
 @pytest.mark.parametrize("method", [SCMRL, LateFusion])
 @pytest.mark.parametrize("fusion", ["sum", "concat"])
 def test_every_kind_trains_every_method_of_three_modalities(kind, method, fusion):
@@ -59,3 +59,8 @@ def test_every_kind_trains_every_method_of_three_modalities(kind, method, fusion
 def test_what_compares_own_heads_is_refused_without_them(kind):
     with pytest.raises(ColliculusError, match=f"{kind} .*unimodal_loss"):
         LateFusion(balance=Balance(kind=kind))
+
+
+def test_scores_need_temporal_attention():
+    with pytest.raises(ColliculusError, match="taaf and tectum"):
+        SCMRL(balance=Balance(kind="scores"))

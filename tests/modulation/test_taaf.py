@@ -253,8 +253,8 @@ def test_one_modality_has_nobody_to_be_ahead_of():
 
 
 def test_kinds():
-    made = {kind: type(ScoreBalance(kind=kind).modulator()) for kind in (*KINDS, "none")}
-    assert made == {"gradient": GradientByScore, "loss": LossByScore, "step": StepByScore, "none": NoModulation}
+    made = {kind: type(ScoreBalance(kind=kind).modulator()) for kind in KINDS}
+    assert made == {"gradient": GradientByScore, "loss": LossByScore, "step": StepByScore}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
 from colliculus.training.run import Run
 
-KINDS = get_args(BalanceName)[1:]
+KINDS = [kind for kind in get_args(BalanceName) if kind not in ("none", "scores")]
 
 
 @pytest.fixture

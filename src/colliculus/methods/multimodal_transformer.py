@@ -37,6 +37,8 @@ class MultimodalTransformer(SpikingTransformer, ABC):
             raise ColliculusError(f"`unimodal_loss` is {self.unimodal_loss}: choose a weight of at least 0")
         if not 0 <= self.modality_dropout < 1:
             raise ColliculusError(f"`modality_dropout` is {self.modality_dropout}: choose at least 0 and below 1")
+        if self.balance.kind == "scores":
+            raise ColliculusError("balance scores needs temporal attention, which taaf and tectum have: choose another")
         if self.balance.needs_own_heads and not self.unimodal_loss:
             raise ColliculusError(
                 f"balance {self.balance.kind} compares the modalities' own heads: set `unimodal_loss` above 0"

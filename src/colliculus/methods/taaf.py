@@ -29,7 +29,7 @@ from colliculus.losses import (
 )
 from colliculus.methods.spiking_transformer import EncoderName, SpikingTransformer
 from colliculus.model import MultimodalSNN
-from colliculus.modulation import UNIMODAL, Modulator, ScoreBalance
+from colliculus.modulation import UNIMODAL, Balance, Modulator
 from colliculus.neurons import NeuronSettings
 from colliculus.types import ColliculusError, DataSpec, unknown_name
 
@@ -93,7 +93,7 @@ class TAAF(SpikingTransformer):
     """Weight of the loss of a modality's own head; one that is not named has 1."""
     modality_dropout: float = 0.0
     """Probability that a modality is left out of a training sample (one always stays)."""
-    balance: ScoreBalance = field(default_factory=ScoreBalance)
+    balance: Balance = field(default_factory=lambda: Balance(kind="scores"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -147,7 +147,7 @@ class TAAF(SpikingTransformer):
         return Objective({"task": FusedTemporalBalanced(loss)}, per_modality={UNIMODAL: own})
 
     def modulator(self) -> Modulator:
-        """What keeps the modalities in balance, from their scores."""
+        """What keeps the modalities in balance."""
         return self.balance.modulator()
 
     def _alignment(self, steps: int) -> nn.Module:

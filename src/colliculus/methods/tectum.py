@@ -17,7 +17,7 @@ from colliculus.losses import (
 )
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.model import MultimodalSNN
-from colliculus.modulation import UNIMODAL, Modulator, ScoreBalance
+from colliculus.modulation import UNIMODAL, Balance, Modulator
 from colliculus.types import ColliculusError, DataSpec
 
 
@@ -54,7 +54,7 @@ class Tectum(SpikingTransformer):
     """Weight of the loss of a modality's own head; one that is not named has 1."""
     modality_dropout: float = 0.0
     """Probability that a modality's tokens are silenced in a training sample (one modality always stays)."""
-    balance: ScoreBalance = field(default_factory=ScoreBalance)
+    balance: Balance = field(default_factory=lambda: Balance(kind="scores"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -103,5 +103,5 @@ class Tectum(SpikingTransformer):
         return Objective(terms, per_modality={UNIMODAL: own})
 
     def modulator(self) -> Modulator:
-        """What keeps the modalities in balance, from their scores."""
+        """What keeps the modalities in balance."""
         return self.balance.modulator()

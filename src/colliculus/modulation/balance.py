@@ -13,8 +13,9 @@ from colliculus.modulation.mm_pareto import MMPareto, MMParetoSettings
 from colliculus.modulation.mslr import MSLR, MSLRSettings
 from colliculus.modulation.ogm_ge import OGMGE, OGMGESettings
 from colliculus.modulation.pmr import PMR, PMRSettings
+from colliculus.modulation.taaf import ScoreBalance
 
-BalanceName = Literal["none", "ogm-ge", "agm", "pmr", "mslr", "iemf", "mm-pareto"]
+BalanceName = Literal["none", "scores", "ogm-ge", "agm", "pmr", "mslr", "iemf", "mm-pareto"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,8 @@ class Balance:
     """
 
     kind: BalanceName = "none"
-    """Which one."""
+    """Which one; "scores" is TAAF's, from temporal attention scores, for the methods that have them."""
+    scores: ScoreBalance = field(default_factory=ScoreBalance)
     ogm_ge: OGMGESettings = field(default_factory=OGMGESettings)
     agm: AGMSettings = field(default_factory=AGMSettings)
     pmr: PMRSettings = field(default_factory=PMRSettings)
@@ -47,6 +49,7 @@ class Balance:
         """A fresh modulator of that kind."""
         makers: dict[BalanceName, Callable[[], Modulator]] = {
             "none": NoModulation,
+            "scores": self.scores.modulator,
             "ogm-ge": lambda: OGMGE(self.ogm_ge),
             "agm": lambda: AGM(self.agm),
             "pmr": lambda: PMR(self.pmr),

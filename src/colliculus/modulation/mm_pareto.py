@@ -89,11 +89,12 @@ class MMPareto(Modulator):
     ) -> Prepared:
         """Compute the losses, and the gradients of the unimodal ones apart."""
         losses = objective(output, labels)
-        if UNIMODAL not in losses:
+        unimodal = [loss for name, loss in losses.items() if name == UNIMODAL or name.startswith(f"{UNIMODAL}_")]
+        if not unimodal:
             raise ColliculusError("balance mm-pareto needs the losses of the modalities' own heads: set unimodal_loss")
         streams = {m: model.stream_parameters(m) for m in model.modalities}
         parameters = [p for stream in streams.values() for p in stream]
-        found = torch.autograd.grad(losses[UNIMODAL], parameters, retain_graph=True, allow_unused=True)
+        found = torch.autograd.grad(torch.stack(unimodal).sum(), parameters, retain_graph=True, allow_unused=True)
         mean = _mean_over_ranks(_flat(found, parameters), len(labels), collective)
         parts = mean.split([sum(p.numel() for p in stream) for stream in streams.values()])
         return Prepared(losses, gradients=dict(zip(streams, parts, strict=True)))

@@ -12,28 +12,28 @@ import torch
 from torch import Tensor
 
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.base import Modulator, NoModulation, Prepared, Terms
+from colliculus.modulation.base import Modulator, Prepared, Terms
 from colliculus.modulation.mm_pareto import UNIMODAL
 from colliculus.modulation.ogm_ge import scale_with_noise, shared_generator, slowing
 from colliculus.modulation.scores import mean_over_ranks, ratios
 from colliculus.types import Collective, ColliculusError, Output
 
-ScoreBalanceName = Literal["gradient", "loss", "step", "none"]
+ScoreBalanceName = Literal["gradient", "loss", "step"]
 
 _TINY = 1e-12  # a modality may have no probability left for the right class
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreBalance:
-    """How TAAF keeps its modalities in balance; the trained model is the same network.
+    """The balance of TAAF, from its scores; the trained model is the same network.
 
     Raises:
         ColliculusError: a setting is out of range.
     """
 
     kind: ScoreBalanceName = "gradient"
-    """What is scaled for a modality that is ahead: its encoder's "gradient", its own "loss", each "step" of what flows
-    back into its stream, or "none"."""
+    """What is scaled for a modality that is ahead: its encoder's "gradient", its own "loss", or each "step" of what
+    flows back into its stream."""
     beta: float = 0.3
     """How much a modality that is ahead is slowed ("gradient" and "step"); tried: 0.1, 0.3, 0.8."""
     enhancement: bool = False
@@ -55,7 +55,6 @@ class ScoreBalance:
             "gradient": lambda: GradientByScore(self),
             "loss": lambda: LossByScore(self),
             "step": lambda: StepByScore(self),
-            "none": NoModulation,
         }
         return makers[self.kind]()
 
