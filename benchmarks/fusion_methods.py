@@ -110,16 +110,17 @@ def table(done: Sequence[Job]) -> Iterator[str]:
     def accuracy(name: str, part: str) -> list[float]:
         return [100 * result[part]["accuracy"] for result in results[name]]
 
-    def lowest(name: str, when: str) -> float:
-        return 100 * min(layer["rate"] for h in found(name, "spike_health.json") for layer in h[when]["layers"])
+    def lowest(name: str) -> float:
+        return 100 * min(layer["rate"] for h in found(name, "spike_health.json") for layer in h["start"]["layers"])
 
-    yield "| method | test accuracy, % | validation, % | parameters | samples/s in training | lowest firing rate, % |"
+    headings = ("test accuracy, %", "validation, %", "parameters", "samples/s in training", "lowest rate at the start")
+    yield f"| method | {' | '.join(headings)} |"
     yield "|---|---|---|---|---|---|"
     for name in sorted(TITLES, key=lambda name: -mean(accuracy(name, "test"))):
         yield (
             f"| {TITLES[name]} | {spread(accuracy(name, 'test'))} | {spread(accuracy(name, 'validation'))} "
             f"| {results[name][0]['parameters']:,} | {speed[name]:.0f} "
-            f"| {lowest(name, 'start'):.1f} at the start, {lowest(name, 'end'):.1f} trained |"
+            f"| {lowest(name):.1f} % |"
         )
 
 
