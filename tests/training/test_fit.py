@@ -79,7 +79,13 @@ def test_training_learns(train, tmp_path):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"ema_decay": 0.9, "clip_norm": 0.5}, {"precision": "bf16"}, {"snr_db": {"audio": -5.0}}],
+    [
+        {},
+        {"ema_decay": 0.9, "clip_norm": 0.5},
+        {"precision": "bf16"},
+        {"snr_db": {"audio": -5.0}},
+        {"optimizer": "sgd"},
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("how", [ctrl_c, sigterm])

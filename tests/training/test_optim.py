@@ -91,3 +91,18 @@ def test_the_average_moves_by_its_share_and_slowly_only_when_it_has_seen_much(st
     torch.testing.assert_close(average.weight.item(), kept * 1.0 + (1 - kept) * 3.0)
     torch.testing.assert_close(average.running_mean.item(), (1 - kept) * 2.0)
     assert average.num_batches_tracked == 7
+
+
+def test_sgd_takes_the_step_of_its_formula():
+    """By hand: v = g + 0.1 w; w - 0.5 v; then v <- 0.9 v + g + 0.1 w."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(model.weight, 2.0)
+    settings = TrainSettings(
+        optimizer="sgd", momentum=0.9, weight_decay=0.1, warmup_epochs=0, learning_rate=0.5, final_learning_rate=0.5
+    )
+    optimizer = build_optimizer(model, settings)
+    for expected in (2 - 0.5 * 1.2, 1.4 - 0.5 * (0.9 * 1.2 + 1 + 0.14)):
+        optimizer.zero_grad()
+        model(torch.ones(1, 1)).sum().backward()
+        optimizer.step()
+        assert model.weight.item() == pytest.approx(expected)

@@ -22,9 +22,10 @@ BalanceName = Literal["none", "scores", "ogm-ge", "agm", "pmr", "mslr", "iemf", 
 class Balance:
     """How a method keeps its modalities in balance while it trains; the trained model is the same network.
 
-    The authors of ogm-ge, agm, pmr and mm-pareto trained with SGD. An optimiser that divides gradients by their usual
-    size (AdamW) takes notice of how a factor changes, not of one that stays: there ogm-ge, agm, iemf and the factor of
-    mm-pareto act less. mslr scales the learning rate and pmr adds a loss, so they act as with SGD.
+    The authors of ogm-ge, agm, pmr and mm-pareto trained with SGD (`train.optimizer`). An optimiser that divides
+    gradients by their usual size, as AdamW does, takes notice of how a factor changes, not of one that stays: there
+    ogm-ge, agm, iemf and the factor of mm-pareto act less. mslr scales the learning rate and pmr adds a loss, so they
+    act as with SGD.
 
     Example:
         >>> type(Balance(kind="ogm-ge", ogm_ge=OGMGESettings(alpha=0.3)).modulator()).__name__

@@ -37,7 +37,7 @@ class State:
         world_size: processes that trained it.
         model: weights and statistics.
         average: those of the moving average, where one is kept.
-        optimizer: AdamW's moments.
+        optimizer: its moments.
         modulation: what the modulator remembers.
         history: one row of `metrics.csv` for each finished epoch.
         steps: optimiser steps taken.

@@ -48,6 +48,10 @@ class TrainSettings:
     """passes over the training data"""
     batch_size: int = 128
     """samples of one optimiser step, over all processes"""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """adamw, or sgd with momentum, which most balance methods were published with"""
+    momentum: float = 0.9
+    """of sgd"""
     learning_rate: float = 6.25e-4
     """peak of the learning rate"""
     warmup_epochs: int = 5
@@ -84,6 +88,8 @@ class TrainSettings:
         for name in ("warmup_epochs", "warmup_learning_rate", "final_learning_rate", "weight_decay", "seed"):
             if not 0 <= (value := getattr(self, name)) < inf:
                 raise ColliculusError(f"train.{name} is {value}: give zero or a positive number")
+        if not 0 <= self.momentum < 1:
+            raise ColliculusError(f"train.momentum is {self.momentum}: give at least 0 and less than 1")
         if self.seed >= 2**63:
             raise ColliculusError(f"train.seed is {self.seed}: give a number below 2**63")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:

@@ -1,4 +1,4 @@
-"""AdamW, its learning rate as a pure function of the epoch, and the moving average of the weights."""
+"""The optimiser, its learning rate as a pure function of the epoch, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import SGD, AdamW, Optimizer
 
 from colliculus.training.config import TrainSettings
 
@@ -40,8 +40,8 @@ def set_learning_rate(optimizer: Optimizer, value: float, factors: Mapping[str, 
 
 def build_optimizer(
     model: nn.Module, settings: TrainSettings, streams: Mapping[str, Sequence[nn.Parameter]] | None = None
-) -> AdamW:
-    """AdamW over two groups: tensors of two or more dimensions decay, biases and other one-dimensional ones do not.
+) -> Optimizer:
+    """AdamW or SGD over two groups: tensors of two or more dimensions decay, biases and others of one dimension do not.
 
     The parameters of each of the `streams`, by modality, have two groups of their own, for their own learning rate.
     """
@@ -49,7 +49,10 @@ def build_optimizer(
     taken = {id(p) for stream in streams.values() for p in stream}
     shared = [p for p in model.parameters() if p.requires_grad and id(p) not in taken]
     groups = [group for name, part in ({"": shared} | dict(streams)).items() for group in _groups(name, part, settings)]
-    return AdamW([group for group in groups if group["params"]], lr=learning_rate(settings, 0))
+    groups = [group for group in groups if group["params"]]
+    if settings.optimizer == "sgd":
+        return SGD(groups, lr=learning_rate(settings, 0), momentum=settings.momentum)
+    return AdamW(groups, lr=learning_rate(settings, 0))
 
 
 def _groups(modality: str, parameters: Sequence[nn.Parameter], settings: TrainSettings) -> list[dict[str, Any]]:
