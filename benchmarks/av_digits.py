@@ -153,8 +153,8 @@ def measure(run_folder: Path, part: str) -> dict[str, float | None]:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation."""
-    return f"{mean(values):.1f} ± {stdev(values) if len(values) > 1 else 0:.1f}"
+    """Mean and standard deviation; of one value itself."""
+    return f"{mean(values):.1f} ± {stdev(values):.1f}" if len(values) > 1 else f"{mean(values):.1f}"
 
 
 def standard_table(done: Sequence[Job]) -> Iterator[str]:

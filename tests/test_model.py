@@ -61,11 +61,13 @@ def test_every_parameter_belongs_to_a_stream_to_the_fusion_or_to_a_modalitys_own
     streams = {m: {names[id(p)] for p in model.stream_parameters(m)} for m in model.modalities}
     fusion = {names[id(p)] for p in model.fusion_parameters()}
     for modality, stream in streams.items():
-        assert stream == {name for name in names.values() if name.startswith(f"encoders.{modality}.")}
+        passed = [f"encoders.{modality}.", *([f"fusion.mlp.{modality}."] if isinstance(method, LateFusion) else [])]
+        assert stream == {name for name in names.values() if name.startswith(tuple(passed))}
     rest = {*names.values()} - fusion - set().union(*streams.values())
     assert rest == {name for name in names.values() if name.startswith("head.own.")}
     assert bool(rest) is bool(own_heads)
-    model.encoders["audio"].requires_grad_(False)
+    for part in (model.encoders["audio"], model.fusion):
+        part.requires_grad_(False)
     assert model.stream_parameters("audio") == []
 
 

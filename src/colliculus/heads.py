@@ -77,6 +77,10 @@ class ReadoutPerModality(nn.Module):
         self.joint = joint
         self.own = per_modality({m: linear(dim, num_classes) for m in modalities})
 
+    def modules_of(self, modality: str) -> list[nn.Module]:
+        """The modality's own head."""
+        return [self.own[modality]]
+
     def forward(self, fused: Fused) -> Output:
         """Joint feature (T, B, F) and streams (T, B, D) -> logits (B, K), those of each modality (T, B, K)."""
         output: Output = self.joint(fused)

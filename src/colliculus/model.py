@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from colliculus.fusion import TemporalAttentionReadout
-from colliculus.heads import ReadoutPerModality
 from colliculus.layers import ModalityDropout, per_modality
 from colliculus.types import ColliculusError, DataSpec, Output, unknown_name
 
@@ -72,17 +71,14 @@ class MultimodalSNN(nn.Module):
         return output
 
     def stream_parameters(self, modality: str) -> list[nn.Parameter]:
-        """What learns from one modality alone: the parameters of its coding and encoder."""
-        parts = (self.coding[modality], self.encoders[modality])
-        return [p for part in parts for p in part.parameters() if p.requires_grad]
+        """What learns from one modality alone and is no head: coding, encoder, and what it passes before the join."""
+        return _trainable([self.coding[modality], self.encoders[modality], *_modules_of(self.fusion, modality)])
 
     def fusion_parameters(self) -> list[nn.Parameter]:
-        """What learns from all modalities: the fusion's parameters and those of the head of the joint feature."""
-        head = self.head
-        own_heads = head.own if isinstance(head, ReadoutPerModality | TemporalAttentionReadout) else nn.ModuleDict()
-        own = {id(p) for p in own_heads.parameters()}
-        both = (p for part in (self.fusion, self.head) for p in part.parameters())
-        return [p for p in both if p.requires_grad and id(p) not in own]
+        """What learns from all modalities: fusion and head without what belongs to one."""
+        apart = [part for m in self.modalities for room in (self.fusion, self.head) for part in _modules_of(room, m)]
+        taken = {id(p) for p in _trainable(apart)}
+        return [p for p in _trainable([self.fusion, self.head]) if id(p) not in taken]
 
     def _checked(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if unknown := [m for m in inputs if m not in self.spec.modalities]:
@@ -102,3 +98,20 @@ class MultimodalSNN(nn.Module):
         if len({*batches.values()}) > 1:
             raise ColliculusError(f"the modalities differ in their number of samples: {batches}")
         return given
+
+
+@runtime_checkable
+class HasModulesOfModalities(Protocol):
+    """A fusion or head of which parts serve one modality alone."""
+
+    def modules_of(self, modality: str) -> list[nn.Module]:
+        """Those parts."""
+        ...
+
+
+def _modules_of(room: nn.Module, modality: str) -> list[nn.Module]:
+    return room.modules_of(modality) if isinstance(room, HasModulesOfModalities) else []
+
+
+def _trainable(parts: Iterable[nn.Module]) -> list[nn.Parameter]:
+    return [p for part in parts for p in part.parameters() if p.requires_grad]

@@ -98,7 +98,7 @@ _METHODS: dict[str, tuple[str, Callable[[_Data], Method]]] = {
         lambda data: TAAF(dim=data.dim, encoder="deep"),  # the encoder of the others, so that they compare
     ),
     "tectum": (
-        "Exchange of S-CMRL, readout and balance of TAAF",
+        "Exchange of S-CMRL with TAAF (our reading)",
         lambda data: Tectum(dim=data.dim, heads=data.heads, alpha=data.alpha),
     ),
     "sca": ("Spiking cross-attention, no residual (SCA)", lambda data: SCA(dim=data.dim, heads=data.heads)),

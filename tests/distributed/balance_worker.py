@@ -99,6 +99,6 @@ if __name__ == "__main__":
         for name in get_args(BalanceName):
             check(replace(BY_SCORE if name == "scores" else METHOD, balance=Balance(kind=name)), started)
         for name in get_args(ScoreBalanceName):
-            scores = ScoreBalance(kind=name, beta=0.8, enhancement=True)
+            scores = ScoreBalance(kind=name, beta=0.8, enhancement=name == "gradient")
             check(replace(BY_SCORE, balance=Balance(kind="scores", scores=scores)), started)
         check_that_drift_is_noticed(started)

@@ -155,3 +155,8 @@ def test_streams_are_wide_under_autocast():
     fusion = TimeAligned({"a": alignment("conv", 6, 4, D)}, Concat("a"))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert fusion(tokens(a=6)).streams["a"].dtype == torch.float32
+
+
+def test_one_step_of_one_sample_passes_the_convolution_as_it_is():
+    module, stream = ConvAlignment(1, 1, 4).train(), torch.randn(1, 1, 4)
+    assert torch.equal(module(stream), stream)

@@ -10,6 +10,7 @@ import torch
 from colliculus import ColliculusError, DataSpec
 from colliculus.methods import METHODS, Unimodal
 from colliculus.methods.multimodal_transformer import MultimodalTransformer
+from colliculus.modulation import Balance
 
 SPEC = DataSpec(
     channels={"audio": 1, "visual": 3, "touch": 2},
@@ -104,3 +105,12 @@ def test_settings_are_checked(name, setting) -> None:
 def test_the_reference_cmci_always_has_its_heads() -> None:
     with pytest.raises(ColliculusError, match="unimodal_loss"):
         small(METHODS["cmci-reference"], unimodal_loss=0.0)
+
+
+@pytest.mark.parametrize("name", ["cmci", "cmci-reference"])
+def test_a_balance_that_asks_for_shares_is_refused_where_there_are_none(name) -> None:
+    with pytest.raises(ColliculusError, match="agm needs shares"):
+        small(METHODS[name], balance=Balance(kind="agm"))
+    with pytest.raises(ColliculusError, match="ogm-ge asks what each modality says"):
+        small(METHODS["cmci"], balance=Balance(kind="ogm-ge"))
+    assert small(METHODS["cmci"], balance=Balance(kind="ogm-ge"), unimodal_loss=1.0)

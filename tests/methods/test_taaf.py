@@ -112,14 +112,15 @@ CHANGES = [
     {"apply_to": "features", "score_gradient": "detach_in_loss"},
     {"regulariser": "tet"},
     {"regulariser": "mean_ce"},
-    {"unimodal_weights": {"audio": 0.0, "touch": 2.0}},
+    {"unimodal_weights": {"audio": 0.0, "touch": 2.0}, "balance": Balance()},
+    {"unimodal_weights": {"audio": 0.5, "touch": 2.0}},
     {"label_smoothing": 0.1},
     {"modality_dropout": 0.5},
     {"coding": "poisson"},
     {"resampling": "linear"},
     {"balance": by_score(kind="loss")},
     {"balance": by_score(kind="step")},
-    *({"balance": Balance(kind=kind)} for kind in get_args(BalanceName) if kind != "scores"),
+    *({"balance": Balance(kind=kind)} for kind in get_args(BalanceName) if kind not in ("scores", "agm")),
 ]
 
 
@@ -224,6 +225,9 @@ def test_settings_from_a_file_and_from_the_command_line():
         ({"regulariser_weight": -0.1}, "regulariser_weight"),
         ({"unimodal_weights": {"audio": -1.0}}, "audio's own loss"),
         ({"dim": 12, "encoder": "resnet18"}, "multiple of 8"),
+        ({"balance": Balance(kind="agm")}, "balance agm"),
+        ({"unimodal_weights": {"audio": 0.0}}, "balance scores .* audio does not learn"),
+        ({"unimodal_weights": {"audio": 0.0}, "balance": Balance(kind="iemf")}, "balance iemf"),
     ],
 )
 def test_a_setting_out_of_range_is_named(change, sentence):

@@ -47,9 +47,9 @@ def test_the_weights_of_the_encoder_that_is_ahead_are_scaled_and_nothing_else(la
     report = lab.backward(started(enhancement=False))
     assert min(report.values()) < 1.0 == max(report.values())
     for name, gradient in lab.gradients().items():
-        modality = name.split(".")[1]
-        weight = name.startswith("encoders") and gradient.ndim >= 2
-        factor = report[f"coefficient_{modality}"] if weight else 1.0
+        stream = name.startswith(("encoders", "fusion.mlp")) and gradient.ndim >= 2
+        (modality,) = [m for m in lab.model.modalities if m in name.split(".")] if stream else [""]
+        factor = report[f"coefficient_{modality}"] if stream else 1.0
         torch.testing.assert_close(gradient, factor * plain[name], msg=name)
 
 

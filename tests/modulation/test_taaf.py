@@ -96,7 +96,7 @@ def test_gradients_of_the_encoder_that_is_ahead_are_scaled_and_no_others(modalit
     assert k["audio"] < 0.7
     assert report == pytest.approx({f"coefficient_{m}": value for m, value in k.items()}, rel=1e-5)
     for name, gradient in plain.items():
-        factor = next((k[m] for m in lab.names if name.startswith(f"encoders.{m}.")), 1.0)
+        factor = next((k[m] for m in lab.names if name.startswith((f"encoders.{m}.", f"fusion.alignments.{m}."))), 1.0)
         torch.testing.assert_close(found[name], factor * gradient)
 
 
@@ -179,8 +179,10 @@ def test_noise_is_as_strong_as_the_gradient_and_the_same_everywhere():
     once, again = (lab.step(ScoreBalance(enhancement=True).modulator())[1] for _ in range(2))
     for name, gradient in plain.items():
         noise = once[name] - quiet[name]
-        if name.startswith("encoders.") and gradient.ndim >= 2:
-            assert noise.std().item() == pytest.approx(gradient.std().item(), rel=0.35)
+        if name.startswith(("encoders.", "fusion.alignments.")) and gradient.ndim >= 2:
+            few = gradient.numel() < 100  # too few draws to tell how strong they are
+            assert few or noise.std().item() == pytest.approx(gradient.std().item(), rel=0.35)
+            assert noise.abs().max() > 0
         else:
             assert noise.abs().max() == 0
         assert torch.equal(once[name], again[name])

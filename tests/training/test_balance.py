@@ -7,8 +7,11 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
+import torch
 
+from colliculus.methods import TAAF, Tectum
 from colliculus.modulation import AGM, MSLR, OGMGE, PMR, Balance, BalanceName, MSLRSettings
+from colliculus.training.checkpoint import read_state
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
 from colliculus.training.run import Run
@@ -118,3 +121,26 @@ def test_an_epoch_begins_with_its_number_and_its_seed(tiny, runtime, monkeypatch
     for epoch in (0, 1):
         learner.train_epoch(dataset.train, epoch, lambda *_: None)
     assert seen == [(5, 0), (5, 1)]
+
+
+OF_TEMPORAL_METHODS = [kind for kind in get_args(BalanceName) if kind not in ("none", "agm")]
+
+
+@pytest.mark.parametrize("kind", OF_TEMPORAL_METHODS)
+@pytest.mark.parametrize(
+    "method", [TAAF(dim=8, time_steps=2), Tectum(dim=8, heads=2, time_steps=2)], ids=lambda m: m.name
+)
+def test_it_changes_what_a_temporal_method_learns(tiny, runtime, tmp_path, method, kind):
+    """Some epochs, since not every one begins with the first; compared with no balance at all."""
+
+    def weights(balance):
+        settings = tiny(epochs=5, warmup_epochs=0, learning_rate=0.05)
+        data = replace(settings.data, num_validation=60)  # so that accuracies differ from epoch to epoch
+        changed = replace(settings, data=data, method=replace(method, encoder="shallow", balance=balance))
+        fit(changed, tmp_path / balance.kind, preset="tiny", resume=False, runtime=runtime, progress=False)
+        return read_state(tmp_path / balance.kind).model
+
+    plain, balanced = weights(Balance()), weights(Balance(kind=kind, mslr=MSLRSettings(window=2)))
+    assert any(
+        not torch.equal(plain[name], balanced[name]) for name in plain if name.startswith(("encoders", "fusion"))
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -79,14 +79,17 @@ def run(arguments: list[str]) -> int:
 
 
 def _samples(run: Run, options: Options[Any]) -> Batch:
-    """Validation samples, evenly over the split."""
+    """Validation samples, evenly over the split, under the noise of the training if there was any."""
     import numpy as np
+
+    from colliculus.evaluation.corruptions import GaussianNoise
 
     if options.samples < 1:
         raise ColliculusError(f"--samples is {options.samples}: give at least 1")
     split = load_data(run, options.data).validation
     rows = np.linspace(0, len(split) - 1, min(options.samples, len(split))).astype(np.int64)
-    return split.batch(rows, epoch=0)
+    batch = split.batch(rows, epoch=0)
+    return replace(batch, inputs=GaussianNoise(run.experiment.train.snr_db)(batch.inputs, rows))
 
 
 def _parts(model: MultimodalSNN) -> dict[str, int]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from colliculus.layers import widened
 from colliculus.types import Fused
 
 
@@ -31,7 +32,7 @@ class Concat(nn.Module):
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T, B, D, N) of each modality -> joint (T, B, M * D)."""
-        features = {m: x.mean(-1) for m, x in tokens.items()}
+        features = {m: widened(x.mean(-1)) for m, x in tokens.items()}
         parts = {m: self._side_by_side({m: x}) for m, x in features.items()}
         return Fused(joint=self._side_by_side(features), parts=parts, streams=features)
 

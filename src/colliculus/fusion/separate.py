@@ -35,6 +35,10 @@ class SeparateStreams(nn.Module):
         self.join = join
         self.mlp = per_modality({m: SpikingMLP(dim, neuron) for m in modalities})
 
+    def modules_of(self, modality: str) -> list[nn.Module]:
+        """What only this modality passes."""
+        return [self.mlp[modality]]
+
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T, B, D, N) of each modality -> `Fused`."""
         return joined(tokens, self.mlp, self.join, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from colliculus.layers import widened
 from colliculus.types import Fused
 
 
@@ -18,7 +19,7 @@ class Sum(nn.Module):
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T, B, D, N) of each modality -> joint (T, B, D)."""
-        parts = {m: x.mean(-1) for m, x in tokens.items()}
+        parts = {m: widened(x.mean(-1)) for m, x in tokens.items()}
         return Fused(joint=sum_of(parts), parts=parts, streams=parts)
 
 

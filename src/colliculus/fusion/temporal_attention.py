@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from colliculus.layers import per_modality
+from colliculus.layers import per_modality, widened
 from colliculus.types import ColliculusError, Fused, Output
 
 ScoreInput = Literal["features", "logits"]
@@ -30,7 +30,7 @@ def attention_over_steps(queries: Tensor, keys: Tensor) -> Tensor:
                  [0.5000, 0.5000]]])
     """
     scores = queries.transpose(0, 1) @ keys.permute(1, 2, 0) / sqrt(keys.shape[-1])
-    return scores.softmax(dim=-1)
+    return widened(scores).softmax(dim=-1)
 
 
 def time_weights(attention: Tensor, reduction: ScoreReduction) -> Tensor:
@@ -145,6 +145,10 @@ class TemporalAttentionReadout(nn.Module):
         self.score_input: ScoreInput = score_input
         self.apply_to: ApplyTo = apply_to
         self.detach = detach
+
+    def modules_of(self, modality: str) -> list[nn.Module]:
+        """The modality's own head and its scores."""
+        return [self.own[modality], self.attention[modality]]
 
     def forward(self, fused: Fused) -> Output:
         """Joint feature (T, B, F), its parts and the streams (T, B, D) -> `Output` with logits (B, K)."""

@@ -7,7 +7,7 @@ from colliculus.layers.conv_bn_spike import ConvBNSpike, NeuronFactory, Projecti
 from colliculus.layers.mlp import SpikingMLP
 from colliculus.layers.modality_dropout import ModalityDropout
 from colliculus.layers.per_modality import per_modality
-from colliculus.layers.time import Resampling, resample, stepwise
+from colliculus.layers.time import Resampling, resample, stepwise, widened
 
 __all__ = [
     "Axis",
@@ -23,4 +23,5 @@ __all__ = [
     "per_modality",
     "resample",
     "stepwise",
+    "widened",
 ]

@@ -22,6 +22,11 @@ def stepwise(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
+def widened(x: Tensor) -> Tensor:
+    """In float32 (or wider) under autocast: what a loss and a hook see is then one tensor, and no copy."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
 def resample(x: Tensor, steps: int, mode: Resampling) -> Tensor:
     """A sequence (T', *) brought to (steps, *) in time.
 

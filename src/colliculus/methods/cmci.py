@@ -32,6 +32,7 @@ class CMCI(MultimodalTransformer):
     """
 
     name: ClassVar[str] = "cmci"
+    has_shares: ClassVar[bool] = False
 
     modality_dropout: float = 0.25
     """Probability that a modality's currents are silenced in a training sample (one modality always stays)."""
@@ -67,6 +68,7 @@ class ReferenceCMCI(MultimodalTransformer):
     """
 
     name: ClassVar[str] = "cmci-reference"
+    has_shares: ClassVar[bool] = False
 
     unimodal_loss: float = 1.0
     """Weight of the cross-entropies of the modalities' own heads."""

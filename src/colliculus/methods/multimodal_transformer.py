@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from dataclasses import dataclass, field
 from math import inf
-from typing import Literal
+from typing import ClassVar, Literal
 
 from colliculus.fusion import Concat, Sum
 from colliculus.heads import LinearReadout, ReadoutPerModality
@@ -25,6 +25,9 @@ class MultimodalTransformer(SpikingTransformer, ABC):
         ColliculusError: a setting is out of range.
     """
 
+    has_shares: ClassVar[bool] = True
+    """Whether the joint logits are the sum of a share of each modality."""
+
     unimodal_loss: float = 0.0
     """Weight of a cross-entropy of each modality through a head of its own; 0 has no such heads."""
     modality_dropout: float = 0.0
@@ -37,16 +40,27 @@ class MultimodalTransformer(SpikingTransformer, ABC):
             raise ColliculusError(f"`unimodal_loss` is {self.unimodal_loss}: choose a weight of at least 0")
         if not 0 <= self.modality_dropout < 1:
             raise ColliculusError(f"`modality_dropout` is {self.modality_dropout}: choose at least 0 and below 1")
-        if self.balance.kind == "scores":
-            raise ColliculusError("balance scores needs temporal attention, which taaf and tectum have: choose another")
-        if self.balance.needs_own_heads and not self.unimodal_loss:
-            raise ColliculusError(
-                f"balance {self.balance.kind} compares the modalities' own heads: set `unimodal_loss` above 0"
-            )
+        self._check_balance()
 
     def modulator(self) -> Modulator:
         """What keeps the modalities in balance."""
         return self.balance.modulator()
+
+    def _check_balance(self) -> None:
+        """Refuse a balance that asks for what this method does not keep."""
+        kind = self.balance.kind
+        if kind == "scores":
+            raise ColliculusError("balance scores needs temporal attention, which taaf and tectum have: choose another")
+        if self.balance.needs_shares and not self.has_shares:
+            raise ColliculusError(
+                f"balance {kind} needs shares of the logits, which {self.name} has not: choose another"
+            )
+        if self.balance.needs_answers and not (self.has_shares or self.unimodal_loss):
+            raise ColliculusError(f"balance {kind} asks what each modality says: set `unimodal_loss` above 0")
+        if self.balance.needs_own_heads and not self.unimodal_loss:
+            raise ColliculusError(
+                f"balance {self.balance.kind} compares the modalities' own heads: set `unimodal_loss` above 0"
+            )
 
     def objective(self) -> Objective:
         """Label-smoothed cross-entropy, and those of the modalities' own heads where `unimodal_loss` asks for them."""

@@ -27,9 +27,10 @@ from colliculus.losses import (
     TemporalBalanced,
     UnimodalTemporalBalanced,
 )
-from colliculus.methods.spiking_transformer import EncoderName, SpikingTransformer
+from colliculus.methods.spiking_transformer import EncoderName
+from colliculus.methods.temporal_transformer import TemporalTransformer
 from colliculus.model import MultimodalSNN
-from colliculus.modulation import UNIMODAL, Balance, Modulator
+from colliculus.modulation import UNIMODAL
 from colliculus.neurons import NeuronSettings
 from colliculus.types import ColliculusError, DataSpec, unknown_name
 
@@ -37,7 +38,7 @@ ScoreGradient = Literal["full", "detach_in_loss", "detach"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TAAF(SpikingTransformer):
+class TAAF(TemporalTransformer):
     """Temporal attention-guided adaptive fusion (Shen et al., ACM Multimedia 2025, arXiv 2505.14535), our reading.
 
     Each modality is encoded in steps of its own number, brought to common steps and joined. A temporal attention score
@@ -89,11 +90,6 @@ class TAAF(SpikingTransformer):
     """Of every stream's loss: "tet" pulls its logits to 1, "mean_ce" adds the cross-entropy of their mean."""
     regulariser_weight: float = 0.05
     """Share of the regulariser in the loss."""
-    unimodal_weights: dict[str, float] = field(default_factory=dict[str, float])
-    """Weight of the loss of a modality's own head; one that is not named has 1."""
-    modality_dropout: float = 0.0
-    """Probability that a modality is left out of a training sample (one always stays)."""
-    balance: Balance = field(default_factory=lambda: Balance(kind="scores"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,9 +97,6 @@ class TAAF(SpikingTransformer):
             raise ColliculusError(
                 f"`modality_steps` of {short[0]} is {self.modality_steps[short[0]]}: choose at least 1"
             )
-        if not 0 <= self.modality_dropout < 1:
-            raise ColliculusError(f"`modality_dropout` is {self.modality_dropout}: choose at least 0 and below 1")
-        self.objective()  # says what is wrong with its settings
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.
@@ -112,7 +105,8 @@ class TAAF(SpikingTransformer):
             ColliculusError: a setting names a modality that the data do not have, one is called "fused", or the
                 identity cannot align it.
         """
-        if unknown := [m for m in (*self.modality_steps, *self.unimodal_weights) if m not in spec.modalities]:
+        self.check_weights(spec)
+        if unknown := [m for m in self.modality_steps if m not in spec.modalities]:
             raise unknown_name("modality", unknown[0], spec.modalities)
         steps = {m: self.modality_steps.get(m, self.time_steps) for m in spec.modalities}
         concat = self.fusion == "concat"
@@ -145,10 +139,6 @@ class TAAF(SpikingTransformer):
         )
         own = UnimodalTemporalBalanced(loss, self.unimodal_weights)
         return Objective({"task": FusedTemporalBalanced(loss)}, per_modality={UNIMODAL: own})
-
-    def modulator(self) -> Modulator:
-        """What keeps the modalities in balance."""
-        return self.balance.modulator()
 
     def _alignment(self, steps: int) -> nn.Module:
         return alignment(self.alignment, steps, self.time_steps, self.dim, self.neuron)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf, isfinite
 from typing import ClassVar
 
@@ -15,15 +15,15 @@ from colliculus.losses import (
     TemporalBalanced,
     UnimodalTemporalBalanced,
 )
-from colliculus.methods.spiking_transformer import SpikingTransformer
+from colliculus.methods.temporal_transformer import TemporalTransformer
 from colliculus.model import MultimodalSNN
-from colliculus.modulation import UNIMODAL, Balance, Modulator
+from colliculus.modulation import UNIMODAL
 from colliculus.types import ColliculusError, DataSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tectum(SpikingTransformer):
-    """The exchange of S-CMRL (arXiv 2502.12488) with the readout, losses and balance of TAAF (arXiv 2505.14535).
+class Tectum(TemporalTransformer):
+    """The exchange of S-CMRL (arXiv 2502.12488) with readout, losses and balance of TAAF (our reading of 2505.14535).
 
     The modalities exchange semantically aligned residuals through spiking attention and pass an MLP; then temporal
     attention scores of the joint stream and of each modality's own say which steps count, in the decision, in the loss
@@ -50,18 +50,11 @@ class Tectum(SpikingTransformer):
     """Temperature of the alignment."""
     arithmetic: CrossModalArithmetic = CrossModalArithmetic()
     """What the cross-modal path computes."""
-    unimodal_weights: dict[str, float] = field(default_factory=dict[str, float])
-    """Weight of the loss of a modality's own head; one that is not named has 1."""
-    modality_dropout: float = 0.0
-    """Probability that a modality's tokens are silenced in a training sample (one modality always stays)."""
-    balance: Balance = field(default_factory=lambda: Balance(kind="scores"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 < self.temperature < inf or not isfinite(self.alpha):
             raise ColliculusError("`temperature` must be positive and `alpha` a number")
-        if not 0 <= self.modality_dropout < 1:
-            raise ColliculusError(f"`modality_dropout` is {self.modality_dropout}: choose at least 0 and below 1")
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.
@@ -71,6 +64,7 @@ class Tectum(SpikingTransformer):
         """
         if len(spec.modalities) < 2:
             raise ColliculusError(f"{self.name} exchanges between modalities and needs two: use Unimodal for one")
+        self.check_weights(spec)
         encoders = {m: self.token_encoder(spec, m) for m in spec.modalities}
         exchange = CrossModalResidual(
             {m: encoder.grid for m, encoder in encoders.items()},
@@ -101,7 +95,3 @@ class Tectum(SpikingTransformer):
         own = UnimodalTemporalBalanced(loss, self.unimodal_weights)
         terms = {"task": FusedTemporalBalanced(loss), "alignment": SemanticAlignment(self.temperature)}
         return Objective(terms, per_modality={UNIMODAL: own})
-
-    def modulator(self) -> Modulator:
-        """What keeps the modalities in balance."""
-        return self.balance.modulator()

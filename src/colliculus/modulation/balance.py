@@ -42,6 +42,16 @@ class Balance:
     mm_pareto: MMParetoSettings = field(default_factory=MMParetoSettings)
 
     @property
+    def needs_shares(self) -> bool:
+        """Whether each modality must have a share of the joint logits."""
+        return self.kind == "agm"
+
+    @property
+    def needs_answers(self) -> bool:
+        """Whether each modality must have a share of the joint logits, or a head of its own."""
+        return self.kind in ("ogm-ge", "mslr")
+
+    @property
     def needs_own_heads(self) -> bool:
         """Whether each modality must have a head of its own."""
         return self.kind in ("iemf", "mm-pareto")

@@ -46,6 +46,8 @@ class ScoreBalance:
     def __post_init__(self) -> None:
         if not 0 < self.beta < inf:
             raise ColliculusError(f"`beta` of the balance is {self.beta}: choose a positive number")
+        if self.enhancement and self.kind != "gradient":
+            raise ColliculusError("`enhancement` of the balance adds noise to gradients: choose kind gradient")
         if self.first_epoch < 1 or (self.last_epoch is not None and self.last_epoch < self.first_epoch):
             raise ColliculusError("`first_epoch` of the balance must be at least 1 and `last_epoch` not before it")
 
