@@ -3,21 +3,23 @@
     python benchmarks/controlled.py
 
 trains every condition with every seed (skips what is done), writes OUT/lag.csv, OUT/dominance.csv and
-OUT/controlled.png, and prints both tables with 95 % intervals over the seeds.
+OUT/controlled.png, and prints tables with 95 % intervals over the seeds, of accuracies and of differences seed by seed.
 
-Lag: sound follows the picture by 0 to 4 of 10 steps; TAAF (our reading) without balance, each alignment. Dominance:
-the amplitude of the sound's signal is 1/1 to 1/4 of the picture's, under the same noise; late fusion alone, with OGM-GE
-and with AGM, and TAAF with its own balance.
+Lag: sound follows the picture by 0 to 4 of 10 steps, the first event beginning at one of the same two moments; TAAF
+(our reading) without balance, with each alignment, AdamW. Dominance: the amplitude of the sound is 1/1 to 1/4 of
+of the picture's, under the same noise; late fusion and TAAF, without and with balances, SGD with momentum. All have heads
+of each modality, the same neurons, label smoothing and budget; "alone" is what a modality's own head says.
 """
 
 from __future__ import annotations
 
 import csv
 import multiprocessing
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from math import log10, sqrt
+from dataclasses import dataclass, replace
+from math import log10, nan, sqrt
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -27,9 +29,11 @@ import tyro
 from scipy.stats import t as student
 
 from colliculus.data.synthetic import Synthetic
+from colliculus.fusion import AlignmentName
 from colliculus.methods import TAAF, LateFusion
 from colliculus.methods.spiking_transformer import SpikingTransformer
-from colliculus.modulation import Balance
+from colliculus.modulation import Balance, BalanceName
+from colliculus.neurons import NeuronSettings
 from colliculus.runtime import Runtime
 from colliculus.training.config import Experiment, TrainSettings
 from colliculus.training.fit import fit
@@ -37,7 +41,6 @@ from colliculus.training.fit import fit
 LAGS = (0, 1, 2, 3, 4)
 ALIGNMENTS = ("identity", "conv", "warp")
 RATIOS = (1, 2, 3, 4)
-BALANCES = ("none", "OGM-GE", "AGM", "TAAF (our reading)")
 STEPS = 10
 FIGURES = {"joint": "test accuracy", "audio": "sound alone", "visual": "picture alone"}
 
@@ -67,48 +70,65 @@ class Trial:
     @property
     def name(self) -> str:
         """Of its folder."""
-        return f"{self.study}{self.value}-{self.method.replace(' ', '-')}-{self.seed}"
+        return re.sub(r"[^\w]+", "-", f"{self.study}{self.value} {self.method} {self.seed}")
 
 
-def clips(seed: int, lag: int = 0, ratio: int = 1) -> Synthetic:
-    """Small clips under noise as strong as the picture's signal; the sound's amplitude is 1 / ratio of it."""
-    return Synthetic(
-        size=16,
-        steps=STEPS,
-        lag=lag,
-        visual_snr_db=0.0,
-        audio_snr_db=-20 * log10(ratio),
-        num_train=480,
-        num_validation=120,
-        num_test=480,
-        seed=seed,
-    )
+def clips(seed: int, **changes: Any) -> Synthetic:
+    """Small clips; noise as strong as the picture's signal."""
+    sizes = {"num_train": 480, "num_validation": 120, "num_test": 480}
+    settings = {"size": 16, "steps": STEPS, "visual_snr_db": 0.0, "audio_snr_db": 0.0, **sizes, **changes}
+    return Synthetic(seed=seed, **settings)
 
 
-def experiment(method: SpikingTransformer, data: Synthetic, seed: int) -> Experiment[Any, Any]:
-    """The same budget for all."""
-    train = TrainSettings(epochs=10, batch_size=32, warmup_epochs=1, learning_rate=4e-3, seed=seed, device="cpu")
-    return Experiment(method=method, data=data, train=train)
+SHARED: dict[str, Any] = {
+    "dim": 16,
+    "encoder": "shallow",
+    "time_steps": STEPS,
+    "label_smoothing": 0.0,
+    "neuron": NeuronSettings(temporal_gradient=True),
+}
 
 
-def balanced(name: str) -> SpikingTransformer:
-    """The method behind a name of `BALANCES`."""
-    if name == BALANCES[-1]:
-        return TAAF(dim=16, encoder="shallow", time_steps=STEPS)
-    kind = {"none": "none", "OGM-GE": "ogm-ge", "AGM": "agm"}[name]
-    return LateFusion(dim=16, encoder="shallow", time_steps=STEPS, fusion="concat", balance=Balance(kind=kind))
+def late_fusion(kind: BalanceName) -> SpikingTransformer:
+    """Late fusion by concatenation, with heads of each modality."""
+    return LateFusion(**SHARED, fusion="concat", unimodal_loss=1.0, balance=Balance(kind=kind))
+
+
+def taaf(kind: BalanceName, alignment: AlignmentName = "conv") -> SpikingTransformer:
+    """TAAF; "scores" is its own balance."""
+    return TAAF(**SHARED, alignment=alignment, balance=Balance(kind=kind))
+
+
+BALANCES: dict[str, SpikingTransformer] = {
+    "late fusion": late_fusion("none"),
+    "late fusion, OGM-GE": late_fusion("ogm-ge"),
+    "late fusion, AGM": late_fusion("agm"),
+    "TAAF without balance": taaf("none"),
+    "TAAF, OGM-GE": taaf("ogm-ge"),
+    "TAAF (our reading)": taaf("scores"),
+}
+UNBALANCED = {name: "TAAF without balance" if name.startswith("TAAF") else "late fusion" for name in BALANCES}
+"""What each is compared with, seed by seed."""
+ADAMW = TrainSettings(epochs=10, batch_size=32, warmup_epochs=1, learning_rate=4e-3, device="cpu")
+SGD = replace(ADAMW, optimizer="sgd", learning_rate=0.1, final_learning_rate=1e-3, epochs=15)
+
+
+def experiment(method: SpikingTransformer, data: Synthetic, train: TrainSettings, seed: int) -> Experiment[Any, Any]:
+    """The seed decides initial weights and order."""
+    return Experiment(method=method, data=data, train=replace(train, seed=seed))
 
 
 def trials(seeds: int) -> Iterator[Trial]:
     """All trainings of both studies."""
     for seed in range(seeds):
         for lag in LAGS:
+            data = clips(seed, lag=lag, onsets=2)
             for name in ALIGNMENTS:
-                method = TAAF(dim=16, encoder="shallow", time_steps=STEPS, alignment=name, balance=Balance())
-                yield Trial("lag", lag, name, seed, experiment(method, clips(seed, lag=lag), seed))
+                yield Trial("lag", lag, name, seed, experiment(taaf("none", name), data, ADAMW, seed))
         for ratio in RATIOS:
-            for name in BALANCES:
-                yield Trial("dominance", ratio, name, seed, experiment(balanced(name), clips(seed, ratio=ratio), seed))
+            data = clips(seed, audio_snr_db=-20 * log10(ratio))
+            for name, method in BALANCES.items():
+                yield Trial("dominance", ratio, name, seed, experiment(method, data, SGD, seed))
 
 
 def run(trial: Trial, out: Path) -> dict[str, float]:
@@ -123,8 +143,8 @@ def run(trial: Trial, out: Path) -> dict[str, float]:
 
 
 def interval(values: Sequence[float]) -> float:
-    """Half the width of the 95 % interval of the mean (Student's t)."""
-    return float(student.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
+    """Half the width of the 95 % interval of the mean (Student's t); unknown of one value."""
+    return float(student.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values)) if len(values) > 1 else nan
 
 
 Found = dict[tuple[str, int, str], list[dict[str, float]]]
@@ -141,14 +161,27 @@ def write_csv(found: Found, study: str, path: Path) -> None:
                 writer.writerows([value, method, seed, *(r[f] for f in FIGURES)] for seed, r in enumerate(results))
 
 
-def table(found: Found, study: str, methods: Sequence[str], figure: str) -> Iterator[str]:
+def table(found: Found, study: str, methods: Iterable[str], figure: str) -> Iterator[str]:
     """Mean and 95 % interval: a row for every value, a column for every method."""
-    values = sorted({value for of, value, _ in found if of == study})
+    values, methods = sorted({value for of, value, _ in found if of == study}), list(methods)
     yield f"| {study}, {FIGURES[figure]}, % | " + " | ".join(methods) + " |"
     yield "|---|" + "---|" * len(methods)
     for value in values:
         columns = [[r[figure] for r in found[study, value, method]] for method in methods]
         yield f"| {value} | " + " | ".join(f"{mean(c):.1f} ± {interval(c):.1f}" for c in columns) + " |"
+
+
+def differences(found: Found, study: str, against: Mapping[str, str], figure: str) -> Iterator[str]:
+    """The same of what each method has over another, seed by seed, in points."""
+    compared = {method: other for method, other in against.items() if method != other}
+    gains: Found = {
+        (study, value, f"{method} over {compared[method]}"): [
+            {figure: r[figure] - o[figure]} for r, o in zip(results, found[of, value, compared[method]], strict=True)
+        ]
+        for (of, value, method), results in found.items()
+        if of == study and method in compared
+    }
+    yield from table(gains, study, [f"{method} over {other}" for method, other in compared.items()], figure)
 
 
 def draw(found: Found, path: Path) -> None:
@@ -193,9 +226,14 @@ def main(settings: Settings) -> None:
     for study in ("lag", "dominance"):
         write_csv(found, study, settings.out / f"{study}.csv")
     draw(found, settings.out / "controlled.png")
-    print("\n".join(table(found, "lag", ALIGNMENTS, "joint")), end="\n\n")
-    for figure in FIGURES:
-        print("\n".join(table(found, "dominance", BALANCES, figure)), end="\n\n")
+    over_identity = dict.fromkeys(ALIGNMENTS, "identity")
+    for lines in (
+        table(found, "lag", ALIGNMENTS, "joint"),
+        differences(found, "lag", over_identity, "joint"),
+        *(table(found, "dominance", BALANCES, figure) for figure in FIGURES),
+        *(differences(found, "dominance", UNBALANCED, figure) for figure in ("joint", "audio")),
+    ):
+        print("\n".join(lines), end="\n\n")
 
 
 if __name__ == "__main__":

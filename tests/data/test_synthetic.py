@@ -221,3 +221,16 @@ def test_noise_has_the_power_asked_for(snr_db):
     ratio_db = 10 * np.log10(np.square(signal[:2]).mean(axis=1) / np.square(noise[:2]).mean(axis=1))
     np.testing.assert_allclose(ratio_db, snr_db, atol=0.1)
     assert not noise[2].any()
+
+
+def test_onsets_are_the_same_at_any_lag():
+    def first_frames(**changes):
+        settings = {"num_classes": 2, "num_train": 64, "num_validation": 2, "num_test": 2, "size": 8, "steps": 10}
+        clips = Synthetic(**settings, visual_snr_db=float("inf"), **changes).load().train
+        shown = clips.batch(np.arange(len(clips)), epoch=0).inputs["visual"].flatten(2).std(dim=2) > 0  # (T, B)
+        return set(shown.int().argmax(dim=0).tolist())
+
+    assert first_frames(onsets=2, lag=0) == first_frames(onsets=2, lag=4) == {0, 1}
+    assert first_frames(lag=0) == {0, 1, 2, 3, 4, 5}
+    with pytest.raises(ColliculusError, match="choose 1 to 2 with lag 4"):
+        Synthetic(steps=10, lag=4, onsets=3)

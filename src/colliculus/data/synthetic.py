@@ -72,6 +72,8 @@ class Synthetic:
     """The same of the touch."""
     lag: int = 0
     """Steps by which sound and touch follow the picture; negative: they precede it. Only 0 when nothing moves."""
+    onsets: int | None = None
+    """Moments at which a clip's first event may begin; None: as many as leave room for both."""
     motion: Literal["moving", "static"] = "moving"
     """moving: sequences of `steps`; static: one picture of the shape, one spectrogram of the whole clip."""
     tactile: bool = False
@@ -101,6 +103,9 @@ class Synthetic:
             raise ColliculusError(
                 f"`lag` is {self.lag}: choose {-most_lag} to {most_lag} with {self.steps} steps, motion {self.motion!r}"
             )
+        most_onsets = most_lag - abs(self.lag) + 1
+        if self.onsets is not None and not 1 <= self.onsets <= most_onsets:
+            raise ColliculusError(f"`onsets` is {self.onsets}: choose 1 to {most_onsets} with lag {self.lag}")
 
     @property
     def spec(self) -> DataSpec:
@@ -201,8 +206,8 @@ class Synthetic:
         count = (self.num_train, self.num_validation, self.num_test)[part]
         labels = about.permutation(np.arange(count) % self.num_classes)
         kinds = self.kinds(labels)
-        slack = self.steps - self._event_steps - abs(self.lag)
-        onset = about.integers(0, slack + 1, (count, 1)) + max(0, -self.lag)
+        onsets = self.onsets or self.steps - self._event_steps - abs(self.lag) + 1
+        onset = about.integers(0, onsets, (count, 1)) + max(0, -self.lag)
         heard = self._shown(kinds["audio"], self.audio_informative, hearing)
         seen = self._shown(kinds["visual"], self.visual_informative, sight)
         waveforms = self._sounds(heard, onset + self.lag, hearing)
