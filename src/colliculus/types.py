@@ -28,6 +28,10 @@ if TYPE_CHECKING:  # this room must stay importable without torch: `colliculus -
     from torch import Tensor
 
 
+UNIMODAL = "unimodal"
+"""Name of the objective's term of the modalities' own heads; the beginning of it where each has a term of its own."""
+
+
 class ColliculusError(ValueError):
     """A mistake the user can mend: one sentence names the thing and the mend (exit code 2 of the command line)."""
 

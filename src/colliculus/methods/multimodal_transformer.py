@@ -11,8 +11,8 @@ from colliculus.fusion import Concat, Sum
 from colliculus.heads import LinearReadout, ReadoutPerModality
 from colliculus.losses import Objective, UnimodalCrossEntropy
 from colliculus.methods.spiking_transformer import SpikingTransformer
-from colliculus.modulation import UNIMODAL, Balance, Modulator
-from colliculus.types import ColliculusError, DataSpec
+from colliculus.modulation import Balance, Modulator
+from colliculus.types import UNIMODAL, ColliculusError, DataSpec
 
 Join = Literal["sum", "concat"]
 

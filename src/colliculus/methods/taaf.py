@@ -30,9 +30,8 @@ from colliculus.losses import (
 from colliculus.methods.spiking_transformer import EncoderName
 from colliculus.methods.temporal_transformer import TemporalTransformer
 from colliculus.model import MultimodalSNN
-from colliculus.modulation import UNIMODAL
 from colliculus.neurons import NeuronSettings
-from colliculus.types import ColliculusError, DataSpec, unknown_name
+from colliculus.types import UNIMODAL, ColliculusError, DataSpec, unknown_name
 
 ScoreGradient = Literal["full", "detach_in_loss", "detach"]
 

@@ -17,8 +17,7 @@ from colliculus.losses import (
 )
 from colliculus.methods.temporal_transformer import TemporalTransformer
 from colliculus.model import MultimodalSNN
-from colliculus.modulation import UNIMODAL
-from colliculus.types import ColliculusError, DataSpec
+from colliculus.types import UNIMODAL, ColliculusError, DataSpec
 
 
 @dataclass(frozen=True, kw_only=True)

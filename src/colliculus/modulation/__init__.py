@@ -6,7 +6,7 @@ from colliculus.modulation.agm import AGM, AGMSettings
 from colliculus.modulation.balance import Balance, BalanceName
 from colliculus.modulation.base import Modulator, NoModulation, Prepared
 from colliculus.modulation.iemf import IEMF
-from colliculus.modulation.mm_pareto import UNIMODAL, MMPareto, MMParetoSettings
+from colliculus.modulation.mm_pareto import MMPareto, MMParetoSettings
 from colliculus.modulation.mslr import MSLR, MSLRSettings
 from colliculus.modulation.ogm_ge import OGMGE, OGMGESettings
 from colliculus.modulation.pmr import PMR, PMRSettings
@@ -18,7 +18,6 @@ __all__ = [
     "MSLR",
     "OGMGE",
     "PMR",
-    "UNIMODAL",
     "AGMSettings",
     "Balance",
     "BalanceName",

@@ -11,10 +11,7 @@ from torch import Tensor, nn
 
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared, Terms
-from colliculus.types import Collective, ColliculusError, Output
-
-UNIMODAL = "unimodal"
-"""Name of the objective's term that holds the losses of the modalities' own heads."""
+from colliculus.types import UNIMODAL, Collective, ColliculusError, Output
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared
+from colliculus.modulation.epochs import acts_in, check_epochs
 from colliculus.modulation.scores import mean_score, ratios, shares_or_own_answers
 from colliculus.types import Collective, ColliculusError, Output
 
@@ -37,8 +38,7 @@ class OGMGESettings:
     def __post_init__(self) -> None:
         if not 0 < self.alpha < inf:
             raise ColliculusError(f"`alpha` of ogm-ge is {self.alpha}: choose a positive number")
-        if self.first_epoch < 1 or (self.last_epoch is not None and self.last_epoch < self.first_epoch):
-            raise ColliculusError("`first_epoch` of ogm-ge must be at least 1 and `last_epoch` not before it")
+        check_epochs("ogm-ge", self.first_epoch, self.last_epoch)
 
 
 def slowing(ratio: float, alpha: float) -> float:
@@ -97,8 +97,7 @@ class OGMGE(Modulator):
 
     def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
         """Learn whether to act, and start the noise."""
-        first, last = self._settings.first_epoch, self._settings.last_epoch
-        self._acts = first <= epoch + 1 and (last is None or epoch + 1 <= last)
+        self._acts = acts_in(epoch, self._settings.first_epoch, self._settings.last_epoch)
         self._noise = shared_generator(seed, epoch, device) if self._settings.enhancement else None
 
     def __call__(

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared, Terms
-from colliculus.modulation.mm_pareto import UNIMODAL
+from colliculus.modulation.epochs import acts_in, check_epochs
 from colliculus.modulation.ogm_ge import scale_with_noise, shared_generator, slowing
 from colliculus.modulation.scores import mean_over_ranks, ratios
-from colliculus.types import Collective, ColliculusError, Output
+from colliculus.types import UNIMODAL, Collective, ColliculusError, Output
 
 ScoreBalanceName = Literal["gradient", "loss", "step"]
 
@@ -48,8 +48,7 @@ class ScoreBalance:
             raise ColliculusError(f"`beta` of the balance is {self.beta}: choose a positive number")
         if self.enhancement and self.kind != "gradient":
             raise ColliculusError("`enhancement` of the balance adds noise to gradients: choose kind gradient")
-        if self.first_epoch < 1 or (self.last_epoch is not None and self.last_epoch < self.first_epoch):
-            raise ColliculusError("`first_epoch` of the balance must be at least 1 and `last_epoch` not before it")
+        check_epochs("the balance by scores", self.first_epoch, self.last_epoch)
 
     def modulator(self) -> Modulator:
         """A fresh modulator of that kind."""
@@ -90,8 +89,7 @@ class _ByScore(Modulator, ABC):
 
     def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
         """Learn whether to act."""
-        first, last = self.settings.first_epoch, self.settings.last_epoch
-        self.acts = first <= epoch + 1 and (last is None or epoch + 1 <= last)
+        self.acts = acts_in(epoch, self.settings.first_epoch, self.settings.last_epoch)
 
     def scores(self, output: Output, labels: Tensor, collective: Collective) -> dict[str, float]:
         """Mean of s_m over the samples of all ranks."""
