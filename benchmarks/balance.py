@@ -3,22 +3,28 @@
     python benchmarks/balance.py --data-root FOLDER
 
 trains every variant with each seed (skips what is done, resumes what was cut off) under the budget and the noise of
-benchmarks/fusion_methods.py, and prints the table of RESULTS.md: accuracy of the network, and of each modality alone by
-its own head or, where it has none, by its share of the logits.
+benchmarks/fusion_methods.py, and prints the table of RESULTS.md: accuracy of the network, of the network with the other
+modality withheld, and of each modality's stream by its own head or, where it has none, by its share of the logits (after
+the exchange, so that a stream knows of the other modality).
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 
 import tyro
 from av_digits import Job, Study, read, spread, train
+
+from colliculus.evaluation.corruptions import GaussianNoise
+from colliculus.evaluation.evaluate import evaluate
+from colliculus.runtime import Runtime
+from colliculus.training.run import load_model, read_run
 
 OWN_HEADS = ("--method.unimodal-loss", "1")
 
@@ -65,17 +71,38 @@ def jobs(settings: Settings, variant: str) -> list[Job]:
     ]
 
 
+def withheld(job: Job, missing: str) -> float:
+    """Test accuracy in percent without a modality, under the noise of the training; kept in the run's folder."""
+    kept = job.run / f"without-{missing}.json"
+    if not kept.exists():
+        run, model = read_run(job.run), load_model(job.run)
+        with Runtime.start(device="cpu") as runtime:
+            found = evaluate(
+                model,
+                run.experiment.data.load(run.normalisation).test,
+                batch_size=run.experiment.train.batch_size,
+                collective=runtime,
+                device=runtime.device,
+                corruption=GaussianNoise(run.experiment.train.snr_db),
+                missing=(missing,),
+            )
+        kept.write_text(json.dumps({"accuracy": found.accuracy}))
+    return 100 * read(kept)["accuracy"]
+
+
 def table(settings: Settings) -> Iterator[str]:
     """A row for every variant, in their order."""
-    yield "| method | test accuracy, % | audio alone | visual alone | validation, % | parameters |"
-    yield "|---|---|---|---|---|---|"
+    yield "| method | test accuracy, % | without visual | without audio | audio stream | visual stream | validation, % |"
+    yield "|---|---|---|---|---|---|---|"
     for variant in VARIANTS:
-        results = [read(job.run / "result.json") for job in jobs(settings, variant)]
+        done = jobs(settings, variant)
+        results = [read(job.run / "result.json") for job in done]
+        without = [[withheld(job, m) for job in done] for m in ("visual", "audio")]
         own = [[100 * r["test"]["modality_accuracy"][m] for r in results] for m in ("audio", "visual")]
         joint, validation = ([100 * r[part]["accuracy"] for r in results] for part in ("test", "validation"))
         yield (
-            f"| {variant} | {spread(joint)} | {spread(own[0])} | {spread(own[1])} | {spread(validation)} "
-            f"| {mean(r['parameters'] for r in results):,.0f} |"
+            f"| {variant} | {spread(joint)} | {spread(without[0])} | {spread(without[1])} "
+            f"| {spread(own[0])} | {spread(own[1])} | {spread(validation)} |"
         )
 
 
