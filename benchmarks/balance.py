@@ -4,8 +4,8 @@
 
 trains every variant with each seed (skips what is done, resumes what was cut off) under the budget and the noise of
 benchmarks/fusion_methods.py, and prints the table of RESULTS.md: accuracy of the network, of the network with the other
-modality withheld, and of each modality's stream by its own head or, where it has none, by its share of the logits (after
-the exchange, so that a stream knows of the other modality).
+modality withheld, and of each modality's stream by its own head or, where it has none, by its share of the logits. The
+streams are those after the exchange, so that each knows of the other.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def withheld(job: Job, missing: str) -> float:
 
 def table(settings: Settings) -> Iterator[str]:
     """A row for every variant, in their order."""
-    yield "| method | test accuracy, % | without visual | without audio | audio stream | visual stream | validation, % |"
+    columns = ("test accuracy, %", "without visual", "without audio", "audio stream", "visual stream", "validation, %")
+    yield f"| method | {' | '.join(columns)} |"
     yield "|---|---|---|---|---|---|---|"
     for variant in VARIANTS:
         done = jobs(settings, variant)
