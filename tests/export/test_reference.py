@@ -74,6 +74,17 @@ def test_there_and_back_computes_the_same(name) -> None:
     assert not any("never_acting" in key for key in again.state_dict())
 
 
+def test_random_numbers_of_the_caller_stay() -> None:
+    tensors = reference.to_state_dict(SCMRL_REFERENCE.model(SPEC))
+    drawn = []
+    for build in (False, True):
+        torch.manual_seed(3)
+        if build:
+            reference.from_state_dict(tensors, **SETTINGS, cross_attention="SpatialTemporal")
+        drawn.append(torch.rand(3))
+    assert torch.equal(*drawn)
+
+
 def test_every_name_is_used_once() -> None:
     for method, _ in METHODS.values():
         names = reference.parameter_names(method.model(SPEC))

@@ -64,7 +64,9 @@ def from_state_dict(
         modality=modality,
     )
     method, spec = recognise(state_dict, settings, sizes)
-    return fill(method.model(spec), state_dict)
+    with torch.random.fork_rng(devices=[]):  # initial weights are drawn in vain: the caller's random numbers stay
+        model = method.model(spec)
+    return fill(model, state_dict)
 
 
 def fill(model: MultimodalSNN, state_dict: Mapping[str, Tensor]) -> MultimodalSNN:
