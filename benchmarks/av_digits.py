@@ -113,6 +113,14 @@ def train(job: Job) -> None:
     print(f"{'FAILED' if done.returncode else 'done'}: colliculus {' '.join(arguments)}", file=sys.stderr)
 
 
+def train_all(todo: Sequence[Job], at_once: int) -> None:
+    """Train what is not trained; leave the program where one could not be."""
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(train, todo))
+    if missing := [job.run.name for job in todo if not (job.run / "result.json").exists()]:
+        sys.exit(f"not finished: {', '.join(missing)}")
+
+
 def score(job: Job, part: str) -> dict[str, float | None]:
     """Accuracy in percent under every condition; None where it does not concern the model. Kept in the run's folder."""
     kept = job.run / f"conditions-{part}.json"
@@ -200,8 +208,7 @@ def read(path: Path) -> dict[str, Any]:
 def main(settings: Settings) -> None:
     """Train what is not trained, test what is not tested, print the tables."""
     standard, speaker_out = jobs(settings)
-    with ThreadPoolExecutor(settings.jobs) as pool:
-        list(pool.map(train, [*standard, *speaker_out]))
+    train_all([*standard, *speaker_out], settings.jobs)
     print(f"Standard protocol, {settings.seeds} seeds, mean ± standard deviation:\n")
     print("\n".join(standard_table(standard)), end="\n\n")
     print("\n".join(cost_table(standard)), end="\n\n")

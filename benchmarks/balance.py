@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
-from av_digits import Job, Study, read, spread, train
+from av_digits import Job, Study, read, spread, train_all
 
 from colliculus.evaluation.corruptions import GaussianNoise
 from colliculus.evaluation.evaluate import evaluate
@@ -110,10 +108,7 @@ def table(settings: Settings) -> Iterator[str]:
 def main(settings: Settings) -> None:
     """Train what is not trained, then print the table."""
     todo = [job for seed in zip(*(jobs(settings, variant) for variant in VARIANTS), strict=True) for job in seed]
-    with ThreadPoolExecutor(settings.jobs) as pool:
-        list(pool.map(train, todo))
-    if missing := [job.run.name for job in todo if not (job.run / "result.json").exists()]:
-        sys.exit(f"not finished: {', '.join(missing)}")
+    train_all(todo, settings.jobs)
     print(f"Noise of {settings.snr_db:g} dB on both modalities, {settings.seeds} seeds, mean ± standard deviation:\n")
     print("\n".join(table(settings)))
 

@@ -8,9 +8,7 @@ of them side by side, and prints the table of RESULTS.md.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
@@ -19,7 +17,7 @@ from typing import Any
 
 import torch
 import tyro
-from av_digits import Job, Study, read, spread, train
+from av_digits import Job, Study, read, spread, train_all
 
 from colliculus.presets import PRESETS
 from colliculus.runtime import Runtime
@@ -127,10 +125,7 @@ def table(done: Sequence[Job]) -> Iterator[str]:
 def main(settings: Settings) -> None:
     """Train what is not trained, then print the table."""
     todo = jobs(settings)
-    with ThreadPoolExecutor(settings.jobs) as pool:
-        list(pool.map(train, todo))
-    if missing := [job.run.name for job in todo if not (job.run / "result.json").exists()]:
-        sys.exit(f"not finished: {', '.join(missing)}")
+    train_all(todo, settings.jobs)
     print(f"Noise of {settings.snr_db:g} dB on both modalities, {settings.seeds} seeds, mean ± standard deviation:\n")
     print("\n".join(table(todo)))
 
