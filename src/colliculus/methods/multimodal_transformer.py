@@ -70,15 +70,6 @@ class MultimodalTransformer(SpikingTransformer, ABC):
         own_heads = UnimodalCrossEntropy(self.label_smoothing, self.unimodal_loss)
         return Objective({**objective.terms, UNIMODAL: own_heads})
 
-    def needs_two(self, spec: DataSpec) -> None:
-        """Refuse data of one modality.
-
-        Raises:
-            ColliculusError: there is nobody to exchange with.
-        """
-        if len(spec.modalities) < 2:
-            raise ColliculusError(f"{self.name} exchanges between modalities and needs two: use Unimodal for one")
-
     def join(self, join: Join, spec: DataSpec) -> Sum | Concat:
         """The join of the streams."""
         return Sum() if join == "sum" else Concat(spec.modalities)

@@ -67,6 +67,15 @@ class SpikingTransformer(ABC):
         """Losses, gradients and learning rates are left as they are."""
         return NoModulation()
 
+    def needs_two(self, spec: DataSpec) -> None:
+        """Refuse data of one modality.
+
+        Raises:
+            ColliculusError: there is nobody to exchange with.
+        """
+        if len(spec.modalities) < 2:
+            raise ColliculusError(f"{self.name} exchanges between modalities and needs two: use Unimodal for one")
+
     def coders(self, modalities: Iterable[str]) -> dict[str, nn.Module]:
         """The coding of each modality."""
         return {m: coder(self.coding, self.time_steps, self.resampling) for m in modalities}

@@ -63,8 +63,7 @@ class Tectum(TemporalTransformer):
         Raises:
             ColliculusError: fewer than two modalities.
         """
-        if len(spec.modalities) < 2:
-            raise ColliculusError(f"{self.name} exchanges between modalities and needs two: use Unimodal for one")
+        self.needs_two(spec)
         self.check_weights(spec)
         encoders = {m: self.token_encoder(spec, m) for m in spec.modalities}
         exchange = CrossModalResidual(
