@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
@@ -63,15 +64,20 @@ class Runtime:
         if world_size == 1:
             yield Runtime(device=chosen, precision=precision)
             return
+        # Its functions have the group as a default argument. Imported later (torch's optimisers do), they would keep the
+        # group and its threads alive into the interpreter's end, where a thread that still held a tensor aborted.
+        importlib.import_module("torch.distributed.nn.functional")
         if chosen.type == "cuda":
             dist.init_process_group("nccl", device_id=chosen)
         else:
             dist.init_process_group("gloo")
-        yield Runtime(device=chosen, rank=dist.get_rank(), world_size=world_size, precision=precision)
-        # Only after success: on a mistake the other ranks may never come to the barrier. Without it, gloo now and then
-        # aborts while the group is taken down.
-        dist.barrier()
-        dist.destroy_process_group()
+        try:
+            yield Runtime(device=chosen, rank=dist.get_rank(), world_size=world_size, precision=precision)
+            # Only after success: on a mistake the other ranks may never come. Without it, a rank that leaves early cuts
+            # the connections of one that still sums.
+            dist.barrier()
+        finally:
+            dist.destroy_process_group()
 
     @property
     def is_main(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import torch
@@ -94,6 +95,13 @@ def check_that_drift_is_noticed(runtime: Runtime) -> None:
     assert drift(learner, runtime) > 0
 
 
+def check_that_no_thread_is_left() -> None:
+    """One that still held a tensor at the interpreter's end would abort the rank."""
+    tasks = Path("/proc/self/task")
+    if tasks.is_dir():  # on Linux
+        assert "gloo" not in "".join((task / "comm").read_text() for task in tasks.iterdir())
+
+
 if __name__ == "__main__":
     with Runtime.start(device="cpu") as started:
         for name in get_args(BalanceName):
@@ -102,3 +110,4 @@ if __name__ == "__main__":
             scores = ScoreBalance(kind=name, beta=0.8, enhancement=name == "gradient")
             check(replace(BY_SCORE, balance=Balance(kind="scores", scores=scores)), started)
         check_that_drift_is_noticed(started)
+    check_that_no_thread_is_left()
