@@ -31,7 +31,7 @@ bench: $(STAMP)
 	@set -e; for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python "$$program"; done
 
 clean:
-	rm -rf $(VENV) build src/*.egg-info .*_cache .hypothesis
+	rm -rf $(VENV) build src/*.egg-info src/colliculus/neurons/kernels/_native* .*_cache .hypothesis
 
 # --- the environment -------------------------------------------------------------------------------------------------
 
@@ -43,7 +43,8 @@ HAS_TORCH = $(BIN)/python -c 'from importlib.metadata import version as v; impor
 HAS_GPU = nvidia-smi -L >/dev/null 2>&1
 GET_TORCH = $(BIN)/pip install -q --no-deps
 
-$(STAMP): pyproject.toml constraints-cpu.txt
+# The C sources are here because installing compiles them, where there is a compiler.
+$(STAMP): pyproject.toml constraints-cpu.txt $(wildcard src/colliculus/neurons/kernels/native*.[ch])
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Colliculus needs Python 3.11 or newer, and \
 	$(PYTHON) is " + sys.version.split()[0] + ": name another one, for example make PYTHON=python3.12")'
 	@test -x $(BIN)/pip || { echo "making $(VENV) (a few minutes, once)"; $(PYTHON) -m venv $(VENV); }

@@ -154,7 +154,7 @@ def test_an_arithmetic_out_of_range_is_refused(change) -> None:
 
 def test_reference_takes_the_place_of_the_arithmetic() -> None:
     def thresholds(method: SCMRL) -> set[float]:
-        return {m.threshold for m in method.model(SPEC).modules() if isinstance(m, SpikingNeuron)}
+        return {m.dynamics.threshold for m in method.model(SPEC).modules() if isinstance(m, SpikingNeuron)}
 
     changed = CrossModalArithmetic(threshold=0.3)
     assert thresholds(SCMRL(dim=16, heads=4, arithmetic=changed)) == {1.0, 0.3}

@@ -4,12 +4,15 @@ import pytest
 
 from colliculus.data import DATASETS
 from colliculus.methods import METHODS
+from colliculus.neurons.kernels.choice import KERNELS
 from colliculus.presets import PRESETS
 
 ROWS = {name.removesuffix(f"-{p.experiment.data.name}") for name, p in PRESETS.items()}
 
 
-@pytest.mark.parametrize(("topic", "names"), [("presets", ROWS), ("methods", METHODS), ("datasets", DATASETS)])
+@pytest.mark.parametrize(
+    ("topic", "names"), [("presets", ROWS), ("methods", METHODS), ("datasets", DATASETS), ("kernels", KERNELS)]
+)
 def test_a_topic_lists_all_of_its_names(answer, topic, names):
     out, _ = answer("show", topic)
     assert out.startswith(topic)
@@ -25,10 +28,10 @@ def test_the_presets_that_are_not_there_are_told(answer):
 
 def test_without_a_topic_everything_is_listed(answer):
     out, _ = answer("show")
-    assert all(f" {name} " in out for name in [*ROWS, *METHODS, *DATASETS])
+    assert all(f" {name} " in out for name in [*ROWS, *METHODS, *DATASETS, *KERNELS])
 
 
-@pytest.mark.parametrize("topic", ["presets", "methods", "datasets", *PRESETS])
+@pytest.mark.parametrize("topic", ["presets", "methods", "datasets", "kernels", *PRESETS])
 def test_it_fits_eighty_columns(topic, capsys, monkeypatch):
     from colliculus.cli import main
 
@@ -57,3 +60,24 @@ def test_a_method_or_dataset_is_shown_with_its_presets(answer, name, preset):
 )
 def test_a_typo_names_the_right_one(answer, typo, right):
     assert f"did you mean '{right}'?" in answer("show", typo, code=2)[1]
+
+
+def test_kernels_in_use_and_why(answer, monkeypatch):
+    monkeypatch.delenv("COLLICULUS_KERNELS", raising=False)
+    free, _ = answer("show", "kernels")
+    assert "(the fastest that there is)" in free
+    monkeypatch.setenv("COLLICULUS_KERNELS", "eager")
+    forced, _ = answer("show", "kernels")
+    assert "In use on cpu: eager (COLLICULUS_KERNELS=eager says so)" in forced
+    monkeypatch.setenv("COLLICULUS_KERNELS", "fast")
+    assert "choose one of plain, eager, native, triton" in answer("show", "kernels", code=2)[1]
+
+
+def test_a_missing_kernel_says_why(answer, monkeypatch):
+    from colliculus.neurons.kernels import native
+
+    monkeypatch.delenv("COLLICULUS_KERNELS", raising=False)
+    monkeypatch.setattr(native, "library", lambda: None)
+    out, _ = answer("show", "kernels")
+    assert "no C compiler" in out
+    assert "In use on cpu: eager" in out

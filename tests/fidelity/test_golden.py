@@ -11,6 +11,7 @@ from torch import nn
 from colliculus import NeuronSettings, reference
 from colliculus.layers import OverSteps, SpikingAttention
 from colliculus.neurons import SpikingNeuron
+from colliculus.neurons.kernels.choice import KERNELS
 
 CASES = [
     "add",
@@ -109,6 +110,17 @@ def test_losses_gradients_and_statistics(name, steps, read_case) -> None:
     state = reference.to_state_dict(model)
     assert recording.statistics
     assert max(distance(state[name], expected) for name, expected in recording.statistics.items()) < 1e-5
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_every_kernel_agrees(kernel, read_case, monkeypatch) -> None:
+    if reason := KERNELS[kernel].missing():
+        pytest.skip(reason)
+    monkeypatch.setenv("COLLICULUS_KERNELS", kernel)
+    case = read_case("spatialtemporal_contrastive")
+    method, spec = recognised(case, 4)
+    model = reference.fill(method.model(spec), case.weights)
+    assert agrees(case, model, method)
 
 
 def check_gradient(ours, gradient, theirs, recording) -> None:

@@ -79,8 +79,8 @@ def test_inner_neurons_have_their_own_threshold_and_the_last_has_not() -> None:
 
     block = SpikingAttention(D, HEADS, OverTokens(), attention_neuron=NeuronSettings(threshold=0.5))
     inner = (block.query.neuron, block.key.neuron, block.value.neuron, block.neuron)
-    assert [neuron.threshold for neuron in inner] == [0.5] * 4
-    assert block.project.neuron.threshold == 1.0
+    assert [neuron.dynamics.threshold for neuron in inner] == [0.5] * 4
+    assert block.project.neuron.dynamics.threshold == 1.0
     assert isinstance(block.norm, nn.Identity)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colliculus import ColliculusError
-from colliculus.neurons import LIF, PLIF, NeuronSettings, Sigmoid, lif
+from colliculus.neurons import LIF, PLIF, ATan, Dynamics, NeuronSettings, Sigmoid, lif
 
 OPTIONS = [
     {"reset": reset, "detach_reset": detach, "temporal_gradient": through_time}
@@ -45,8 +45,8 @@ def test_trace_by_hand() -> None:
     currents = torch.tensor([1.5, 1.5, 2.0, -1.0, 1.0]).unsqueeze(1)
     assert lif(currents).flatten().tolist() == [0, 1, 1, 0, 0]
     # soft reset keeps what is above the threshold: 0.75, 1.125 - 1, 1.0625 - 1, -0.46875, 0.265625
-    assert lif(currents, reset="soft").flatten().tolist() == [0, 1, 1, 0, 0]
-    assert lif(torch.tensor([[4.0], [1.0], [1.5]]), reset="soft").flatten().tolist() == [1, 1, 0]  # 2-1, 1-1, 0.75
+    assert lif(currents, dynamics=Dynamics(reset="soft")).flatten().tolist() == [0, 1, 1, 0, 0]
+    assert lif(torch.tensor([[4.0], [1.0], [1.5]]), dynamics=Dynamics(reset="soft")).flatten().tolist() == [1, 1, 0]
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(map(str, o.values())))
@@ -54,7 +54,7 @@ def test_spikes_and_gradients_equal_a_slow_loop(options) -> None:
     generator = np.random.default_rng(0)
     currents, weights = generator.normal(0.8, 1.5, (9, 40)), generator.normal(size=(9, 40))
     x = torch.tensor(currents, requires_grad=True)
-    spikes = lif(x, leak=0.4, threshold=0.7, **options)
+    spikes = lif(x, 0.4, Dynamics(threshold=0.7, **options))
     spikes.backward(torch.tensor(weights))
     for n in range(currents.shape[1]):
         expected, gradients = by_hand(currents[:, n], weights[:, n], leak=0.4, threshold=0.7, **options)
@@ -74,7 +74,7 @@ def test_learned_leak_gets_the_gradient_of_finite_differences() -> None:
         return total
 
     leak = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
-    spikes = lif(currents.unsqueeze(1), leak=leak, temporal_gradient=True, surrogate=Sigmoid(4))
+    spikes = lif(currents.unsqueeze(1), leak, Dynamics(temporal_gradient=True, surrogate=Sigmoid(4)))
     spikes.sum().backward()
     assert spikes.sum() == 0
     assert leak.grad.item() == pytest.approx((smooth(0.5 + 1e-6) - smooth(0.5 - 1e-6)) / 2e-6, rel=1e-6)
@@ -82,7 +82,7 @@ def test_learned_leak_gets_the_gradient_of_finite_differences() -> None:
 
 def test_without_temporal_gradient_steps_are_alone() -> None:
     x = torch.full((3, 1), 0.9, requires_grad=True)
-    (gradient,) = torch.autograd.grad(lif(x, temporal_gradient=False)[2].sum(), x)
+    (gradient,) = torch.autograd.grad(lif(x, dynamics=Dynamics(temporal_gradient=False))[2].sum(), x)
     assert gradient[:2].tolist() == [[0], [0]]
     assert gradient[2] != 0
 
@@ -96,8 +96,8 @@ def test_without_temporal_gradient_steps_are_alone() -> None:
 )
 def test_both_paths_give_the_same_spikes(steps, shape, leak, threshold, reset) -> None:
     currents = torch.randn(steps, *shape, generator=torch.Generator().manual_seed(steps))
-    options = {"leak": leak, "threshold": threshold, "reset": reset}
-    through, without = (lif(currents, temporal_gradient=flag, **options) for flag in (True, False))
+    options = {"threshold": threshold, "reset": reset}
+    through, without = (lif(currents, leak, Dynamics(temporal_gradient=flag, **options)) for flag in (True, False))
     assert through.shape == currents.shape
     assert torch.equal(through, without)
     assert set(through.unique().tolist()) <= {0.0, 1.0}
@@ -129,7 +129,8 @@ def test_settings_make_the_neuron_they_describe() -> None:
     settings = NeuronSettings(tau=4.0, threshold=0.5, reset="soft", surrogate="atan", temporal_gradient=True)
     neuron = settings()
     assert isinstance(neuron, LIF)
-    assert (neuron.leak(), neuron.threshold, neuron.reset, neuron.temporal_gradient) == (0.25, 0.5, "soft", True)
+    assert neuron.leak() == 0.25
+    assert neuron.dynamics == Dynamics(threshold=0.5, reset="soft", surrogate=ATan(), temporal_gradient=True)
     assert isinstance(NeuronSettings(learned_tau=True)(), PLIF)
 
 

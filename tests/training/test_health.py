@@ -7,7 +7,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from colliculus.neurons import SpikingNeuron
+from colliculus.neurons import Dynamics, SpikingNeuron
 from colliculus.training.health import HEALTH_FILE, report_end, report_start
 from colliculus.training.learner import Learner
 from colliculus.training.run import Run
@@ -38,7 +38,7 @@ def test_start_and_end_are_kept_for_every_layer(learner, dataset, tmp_path):
 def test_a_silent_layer_is_warned_of(learner, dataset, tmp_path):
     for module in learner.model.modules():
         if isinstance(module, SpikingNeuron):
-            module.threshold = 1e9
+            module.dynamics = Dynamics(threshold=1e9)
     printed = StringIO()
     report_start(tmp_path, learner, dataset.train, Console(file=printed, width=200))
     assert "warning:" in printed.getvalue()

@@ -18,7 +18,7 @@ VERBS = {
     "train": "train a preset, on its data or on yours",
     "evaluate": "test a trained run: clean, with noise, with a modality missing",
     "predict": "classify files with a trained run, and see why",
-    "show": "list presets, methods and datasets, or one of them in full",
+    "show": "list presets, methods, datasets and kernels, or one in full",
     "inspect": "see which layers of a trained run fire, and how its modalities fare",
     "import-reference": "make a run of a checkpoint of the released S-CMRL program",
     "export": "write a trained run in the form another program reads",

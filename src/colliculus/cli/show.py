@@ -17,15 +17,15 @@ from colliculus.types import unknown_name
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-TOPICS = ("presets", "methods", "datasets")
+TOPICS = ("presets", "methods", "datasets", "kernels")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """List presets, methods and datasets, or show every setting of one preset."""
+    """List presets, methods, datasets and the neuron's kernels, or show every setting of one preset."""
 
     topic: Annotated[str | None, Positional, tyro.conf.arg(metavar="TOPIC")] = None
-    """presets, methods, datasets, or the name of one of them; left out, the three lists"""
+    """presets, methods, datasets, kernels, or the name of a preset, method or dataset; left out, the four lists"""
 
 
 def run(arguments: list[str]) -> int:
@@ -45,6 +45,8 @@ def _page(topic: str) -> Iterable[RenderableType]:
     kinds = {"methods": METHODS, "datasets": DATASETS}
     if topic == "presets":
         return _presets()
+    if topic == "kernels":
+        return _kernels()
     if topic in kinds:
         return [_list(topic, {name: _summary(kind) for name, kind in kinds[topic].items()})]
     if topic in PRESETS:
@@ -67,6 +69,32 @@ def _presets() -> Iterable[RenderableType]:
     yield f"and DATA one of {', '.join(DATASETS)}."
     yield "To begin: colliculus train s-cmrl-synthetic --out runs/first"
     yield ""
+
+
+def _kernels() -> Iterable[RenderableType]:
+    """What can compute the neurons here, and what does."""
+    import torch
+
+    from colliculus.neurons.kernels import choice
+
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    used = {device: choice.in_use(device) for device in devices}
+    rows = {name: f"{kernel.summary}: {_state(name, used)}" for name, kernel in choice.KERNELS.items()}
+    yield console.facts("kernels: what computes the neurons, fastest last", rows)
+    forced = choice.forced()
+    reason = f"{choice.VARIABLE}={forced} says so" if forced else "the fastest that there is"
+    yield from (f"In use on {device}: {name} ({reason})." for device, name in used.items())
+    yield f"To force one: {choice.VARIABLE}={'|'.join(choice.KERNELS)}"
+    yield ""
+
+
+def _state(name: str, used: Mapping[str, str]) -> str:
+    from colliculus.neurons.kernels import choice, native
+
+    if reason := choice.KERNELS[name].missing():
+        return reason
+    speed = f" ({native.instructions()})" if name == "native" else ""
+    return ("in use" if name in used.values() else "ready") + speed
 
 
 def _list(title: str, rows: Mapping[str, str]) -> RenderableType:

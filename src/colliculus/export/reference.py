@@ -12,7 +12,7 @@ from colliculus.export.reference_names import layer_names, never_acting_layers
 from colliculus.export.reference_settings import ReferenceSettings
 from colliculus.fusion import SeparateStreams
 from colliculus.model import MultimodalSNN
-from colliculus.neurons import SpikingNeuron
+from colliculus.neurons import Dynamics, SpikingNeuron
 from colliculus.neurons.surrogate import Sigmoid
 from colliculus.types import ColliculusError
 
@@ -181,9 +181,9 @@ def _neurons(model: MultimodalSNN) -> Iterator[tuple[SpikingNeuron, str]]:
 
 def _scalars(neuron: SpikingNeuron | None = None) -> dict[str, Tensor]:
     """What the reference keeps of a neuron among its tensors; None: of one as it makes them."""
-    threshold = 1.0 if neuron is None else neuron.threshold
-    slope = neuron.surrogate.slope if neuron and isinstance(neuron.surrogate, Sigmoid) else Sigmoid().slope
-    return {"threshold": torch.tensor(threshold), "act_fun.alpha": torch.tensor(slope)}
+    dynamics = Dynamics() if neuron is None else neuron.dynamics
+    slope = dynamics.surrogate.slope if isinstance(dynamics.surrogate, Sigmoid) else Sigmoid().slope
+    return {"threshold": torch.tensor(dynamics.threshold), "act_fun.alpha": torch.tensor(slope)}
 
 
 def _plain(model: MultimodalSNN) -> dict[str, Tensor]:

@@ -11,8 +11,7 @@ from colliculus.fusion import REFERENCE, CrossModalAttention, CrossModalResidual
 from colliculus.fusion.places import TokensAtPlaces
 from colliculus.layers import OverSteps, SpikingAttention
 from colliculus.model import MultimodalSNN
-from colliculus.neurons import LIF, SpikingNeuron
-from colliculus.neurons.surrogate import Sigmoid
+from colliculus.neurons import LIF, Dynamics, SpikingNeuron
 from colliculus.types import ColliculusError
 
 _PART = {"conv": "conv", "linear": "conv", "norm": "bn", "neuron": "lif"}
@@ -67,8 +66,7 @@ def _check_arithmetic(model: MultimodalSNN) -> None:
 
 
 def _is_reference_neuron(neuron: SpikingNeuron) -> bool:
-    options = (neuron.threshold, neuron.reset, neuron.detach_reset, neuron.temporal_gradient, neuron.surrogate)
-    return isinstance(neuron, LIF) and (neuron.tau, *options) == (2.0, 1.0, "hard", True, False, Sigmoid())
+    return isinstance(neuron, LIF) and (neuron.tau, neuron.dynamics) == (2.0, Dynamics(temporal_gradient=False))
 
 
 def _no_counterpart(reason: str) -> ColliculusError:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from colliculus.neurons.lif import LIF, SpikingNeuron, lif, lif_step
+from colliculus.neurons.dynamics import Dynamics, lif_step
+from colliculus.neurons.lif import LIF, SpikingNeuron, lif
 from colliculus.neurons.plif import PLIF
 from colliculus.neurons.settings import NeuronSettings
 from colliculus.neurons.surrogate import SURROGATES, ATan, Rectangle, Sigmoid, Surrogate, Triangle, spike
@@ -12,6 +13,7 @@ __all__ = [
     "PLIF",
     "SURROGATES",
     "ATan",
+    "Dynamics",
     "NeuronSettings",
     "Rectangle",
     "Sigmoid",

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from colliculus.neurons.lif import Reset, SpikingNeuron
-from colliculus.neurons.surrogate import Sigmoid, Surrogate
+from colliculus.neurons.dynamics import TAU, Dynamics
+from colliculus.neurons.lif import SpikingNeuron
 
 
 class PLIF(SpikingNeuron):
@@ -17,7 +17,8 @@ class PLIF(SpikingNeuron):
     1 / tau = sigmoid(w), so tau stays above 1 whatever the optimiser does.
 
     Args:
-        tau: time constant at the start, > 1; other options as in `SpikingNeuron`.
+        tau: time constant at the start, > 1.
+        dynamics: threshold, reset and gradient.
 
     Example:
         >>> neuron = PLIF(tau=2.0)
@@ -25,23 +26,8 @@ class PLIF(SpikingNeuron):
         ([1.0, 1.0, 1.0, 1.0], 0.5)
     """
 
-    def __init__(
-        self,
-        *,
-        tau: float = 2.0,
-        threshold: float = 1.0,
-        reset: Reset = "hard",
-        detach_reset: bool = True,
-        temporal_gradient: bool = True,
-        surrogate: Surrogate = Sigmoid(),
-    ) -> None:
-        super().__init__(
-            threshold=threshold,
-            reset=reset,
-            detach_reset=detach_reset,
-            temporal_gradient=temporal_gradient,
-            surrogate=surrogate,
-        )
+    def __init__(self, *, tau: float = TAU, dynamics: Dynamics = Dynamics()) -> None:
+        super().__init__(dynamics)
         self.leak_logit = nn.Parameter(torch.tensor(-math.log(tau - 1)))
 
     def leak(self) -> Tensor:

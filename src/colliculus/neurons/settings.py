@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from colliculus.neurons.lif import LIF, Reset, SpikingNeuron
+from colliculus.neurons.dynamics import TAU, Dynamics, Reset
+from colliculus.neurons.lif import LIF, SpikingNeuron
 from colliculus.neurons.plif import PLIF
 from colliculus.neurons.surrogate import SURROGATES, SurrogateName
 from colliculus.types import ColliculusError
@@ -19,19 +20,19 @@ class NeuronSettings:
         ColliculusError: `tau` does not leak or `threshold` is not positive.
 
     Example:
-        >>> NeuronSettings(threshold=0.5)().threshold
+        >>> NeuronSettings(threshold=0.5)().dynamics.threshold
         0.5
     """
 
-    tau: float = 2.0
+    tau: float = TAU
     """Time constant in steps, above 1."""
     learned_tau: bool = False
     """Learn the time constant (PLIF), one per layer."""
-    threshold: float = 1.0
+    threshold: float = Dynamics.threshold
     """Membrane at which the neuron fires; equality fires."""
-    reset: Reset = "hard"
+    reset: Reset = Dynamics.reset
     """After a spike: to 0 ("hard") or minus the threshold ("soft")."""
-    detach_reset: bool = True
+    detach_reset: bool = Dynamics.detach_reset
     """Keep the reset out of the gradient."""
     temporal_gradient: bool = False
     """Let the gradient flow through time; S-CMRL does not."""
@@ -41,16 +42,18 @@ class NeuronSettings:
     def __post_init__(self) -> None:
         if not 1 < self.tau < inf:
             raise ColliculusError(f"tau must be above 1 step, not {self.tau}")
-        if not 0 < self.threshold < inf:
-            raise ColliculusError(f"threshold must be positive, not {self.threshold}")
+        self.dynamics()
 
-    def __call__(self) -> SpikingNeuron:
-        """A new neuron."""
-        return (PLIF if self.learned_tau else LIF)(
-            tau=self.tau,
+    def dynamics(self) -> Dynamics:
+        """The options as the neuron itself takes them."""
+        return Dynamics(
             threshold=self.threshold,
             reset=self.reset,
             detach_reset=self.detach_reset,
             temporal_gradient=self.temporal_gradient,
             surrogate=SURROGATES[self.surrogate](),
         )
+
+    def __call__(self) -> SpikingNeuron:
+        """A new neuron."""
+        return (PLIF if self.learned_tau else LIF)(tau=self.tau, dynamics=self.dynamics())

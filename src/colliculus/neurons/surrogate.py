@@ -85,6 +85,8 @@ SURROGATES: dict[SurrogateName, type[Sigmoid | ATan | Triangle | Rectangle]] = {
 class _Spike(torch.autograd.Function):
     """Heaviside step forward, surrogate derivative backward."""
 
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(x: Tensor, surrogate: Surrogate) -> Tensor:
         return (x >= 0).to(x.dtype)
@@ -111,3 +113,16 @@ def spike(x: Tensor, surrogate: Surrogate) -> Tensor:
         tensor([0., 2., 0.])
     """
     return _Spike.apply(x, surrogate)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def shape_of(surrogate: Surrogate) -> tuple[SurrogateName, float] | None:
+    """The name and the one number of a surrogate of ours, for what cannot call Python; None for any other.
+
+    Example:
+        >>> shape_of(Triangle(width=0.5))
+        ('triangle', 0.5)
+    """
+    for name, kind in SURROGATES.items():
+        if type(surrogate) is kind:
+            return name, next(iter(vars(surrogate).values()))
+    return None

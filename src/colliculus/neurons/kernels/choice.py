@@ -1,0 +1,139 @@
+"""Which kernel computes the multi-step neuron: the fastest one that can, or the one that COLLICULUS_KERNELS names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor, nn
+
+from colliculus.neurons.dynamics import Dynamics
+from colliculus.neurons.kernels import eager, native, plain
+from colliculus.neurons.kernels.analytic import Passes
+from colliculus.types import ColliculusError
+
+VARIABLE = "COLLICULUS_KERNELS"
+
+Run = Callable[[Tensor, "float | Tensor", Dynamics, int], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernel:
+    """One way to compute the neuron.
+
+    Args:
+        summary: what it is, in a few words.
+        run: currents (T, *) or (1, *), leak, dynamics, T -> spikes (T, *), differentiable.
+        passes: its two passes by themselves; None for the loop, which leaves them to autograd.
+        missing: why this machine does not have it; None where it does.
+        takes: whether it computes this; what it does not take, the eager kernel does.
+        narrow: dtypes below float32 that it reads and writes itself, with the membrane in float32.
+    """
+
+    summary: str
+    run: Run
+    passes: Callable[[], Passes] | None = None
+    missing: Callable[[], str | None] = lambda: None
+    takes: Callable[[Tensor, float | Tensor, Dynamics], bool] = lambda *_: True
+    narrow: frozenset[torch.dtype] = frozenset()
+
+
+def _native_missing() -> str | None:
+    return None if native.library() else "not compiled: no C compiler was found when Colliculus was installed"
+
+
+@cache
+def _triton_missing() -> str | None:
+    if find_spec("triton") is None:
+        return "Triton is not installed"
+    if os.environ.get("TRITON_INTERPRET") == "1" or torch.cuda.is_available():
+        return None
+    return "there is no CUDA device"
+
+
+def _triton_passes() -> Passes:
+    from colliculus.neurons.kernels.triton import PASSES
+
+    return PASSES
+
+
+def _triton_takes(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> bool:
+    from colliculus.neurons.kernels.triton import takes
+
+    return takes(currents, leak, dynamics)
+
+
+KERNELS = {
+    "plain": Kernel(summary="the loop over time, which the others are tested against", run=plain.run),
+    "eager": Kernel(
+        summary="PyTorch, written-out gradient, block by block", run=eager.PASSES.run, passes=lambda: eager.PASSES
+    ),
+    "native": Kernel(
+        summary="C, for the CPU",
+        run=native.PASSES.run,
+        passes=lambda: native.PASSES,
+        missing=_native_missing,
+        takes=native.takes,
+        narrow=frozenset({torch.bfloat16}),
+    ),
+    "triton": Kernel(
+        summary="Triton, for CUDA",
+        run=lambda *call: _triton_passes().run(*call),
+        passes=_triton_passes,
+        missing=_triton_missing,
+        takes=_triton_takes,
+        narrow=frozenset({torch.bfloat16, torch.float16}),
+    ),
+}
+FASTEST_FIRST = ("triton", "native", "eager")
+
+
+def forced() -> str | None:
+    """The kernel that COLLICULUS_KERNELS names; None where it is not set.
+
+    Raises:
+        ColliculusError: there is none of that name, or this machine does not have it.
+    """
+    name = os.environ.get(VARIABLE)
+    if not name:
+        return None
+    if name not in KERNELS:
+        raise ColliculusError(f"{VARIABLE}={name} names no kernel: choose one of {', '.join(KERNELS)}, or unset it")
+    if reason := KERNELS[name].missing():
+        raise ColliculusError(f"{VARIABLE}={name} cannot be: {reason}; unset it, or choose eager")
+    return name
+
+
+def kernel_for(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> Kernel:
+    """The kernel of one call. Tensors that only stand for numbers (traced, vmapped, subclasses) take the loop."""
+    if (name := forced()) == "plain" or not _holds_numbers(currents):
+        return KERNELS["plain"]
+    for candidate in (name, "eager") if name else FASTEST_FIRST:
+        kernel = KERNELS[candidate]
+        if kernel.missing() is None and kernel.takes(currents, leak, dynamics):
+            return kernel
+    return KERNELS["plain"]
+
+
+def _holds_numbers(x: Tensor) -> bool:
+    return type(x) in (Tensor, nn.Parameter) and not torch.jit.is_tracing() and not _transformed()
+
+
+def _transformed() -> bool:
+    """Whether torch.func (vmap, grad) is at work, which cannot look into a kernel."""
+    return torch._C._are_functorch_transforms_active()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+def in_use(device: str) -> str:
+    """The kernel that float32 currents on `device` would get, on this machine and by COLLICULUS_KERNELS.
+
+    Example:
+        >>> in_use("cpu") in KERNELS
+        True
+    """
+    chosen = kernel_for(torch.zeros(1, 1, device=device), 0.5, Dynamics())
+    return next(name for name, kernel in KERNELS.items() if kernel is chosen)

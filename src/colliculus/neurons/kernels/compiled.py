@@ -1,0 +1,119 @@
+"""The multi-step neuron under `torch.compile`: one opaque operation, which the compiler passes by.
+
+Traced instead, the loop over time took minutes to compile and ran slower than before. Outside of a compiled
+function none of this is used: the dispatcher's detour takes longer than a small neuron itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from colliculus.neurons.dynamics import Dynamics, Reset
+from colliculus.neurons.kernels import plain
+from colliculus.neurons.kernels.analytic import Passes
+from colliculus.neurons.kernels.choice import KERNELS, kernel_for
+from colliculus.neurons.kernels.layout import empty_steps, time_first
+from colliculus.neurons.surrogate import SURROGATES, SurrogateName, shape_of
+
+Options = tuple[float, Reset, bool, bool, SurrogateName, float]
+
+
+def run(currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Tensor:
+    """Spikes (steps, *) of currents (steps, *) or (1, *); a surrogate that is not ours is left to the compiler."""
+    if (shape := shape_of(dynamics.surrogate)) is None or is_exporting():
+        return plain.run(currents, leak, dynamics, steps)
+    leak = leak if isinstance(leak, Tensor) else torch.full((), leak, dtype=torch.float64)
+    flags = dynamics.threshold, dynamics.reset, dynamics.detach_reset, dynamics.temporal_gradient
+    return multi_step(currents, leak, steps, *flags, *shape)
+
+
+def is_exporting() -> bool:
+    """Whether the graph goes elsewhere (torch.export, ONNX), where nobody knows our operation."""
+    return getattr(torch.compiler, "is_exporting", lambda: False)()
+
+
+@torch.library.custom_op("colliculus::multi_step", mutates_args=())
+def multi_step(  # noqa: PLR0917 (an operation's arguments are a list)
+    currents: Tensor,
+    leak: Tensor,
+    steps: int,
+    threshold: float,
+    reset: str,
+    detach_reset: bool,
+    temporal_gradient: bool,
+    surrogate: str,
+    shape: float,
+) -> Tensor:
+    """Spikes; the options are those of `Dynamics`, spelt out as the dispatcher wants them."""
+    dynamics = _dynamics(threshold, reset, detach_reset, temporal_gradient, surrogate, shape)
+    return _passes(currents, leak, dynamics).forward(currents, leak, dynamics, steps, keep=False)[0]
+
+
+@multi_step.register_fake
+def _(currents: Tensor, leak: Tensor, steps: int, *options: object) -> Tensor:  # noqa: ARG001
+    return empty_steps(time_first(currents), steps)
+
+
+@torch.library.custom_op("colliculus::multi_step_backward", mutates_args=())
+def multi_step_backward(  # noqa: PLR0917
+    grad: Tensor,
+    currents: Tensor,
+    leak: Tensor,
+    wants_leak: bool,
+    threshold: float,
+    reset: str,
+    detach_reset: bool,
+    temporal_gradient: bool,
+    surrogate: str,
+    shape: float,
+) -> tuple[Tensor, Tensor]:
+    """Gradients of currents and leak (zero unless wanted), from the currents alone."""
+    dynamics = _dynamics(threshold, reset, detach_reset, temporal_gradient, surrogate, shape)
+    passes = _passes(currents, leak, dynamics)
+    kept = currents if passes.recomputes else passes.forward(currents, leak, dynamics, grad.shape[0], keep=True)[1]
+    static = currents.shape[0] == 1
+    of_currents, of_leak = passes.backward(grad, kept, leak, dynamics, static=static, wants_leak=wants_leak)
+    return of_currents, torch.zeros_like(leak) if of_leak is None else of_leak
+
+
+@multi_step_backward.register_fake
+def _(grad: Tensor, currents: Tensor, leak: Tensor, *options: object) -> tuple[Tensor, Tensor]:  # noqa: ARG001
+    return empty_steps(time_first(currents), currents.shape[0]), torch.empty_like(leak)
+
+
+def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG001
+    ctx.save_for_backward(*inputs[:2])
+    ctx.options = inputs[3:]
+
+
+def _backward(ctx: Any, grad: Tensor) -> Sequence[Tensor | None]:
+    currents, leak = ctx.saved_tensors
+    wants_leak = bool(ctx.needs_input_grad[1])
+    of_currents, of_leak = multi_step_backward(grad, currents, leak, wants_leak, *ctx.options)
+    return of_currents, of_leak if wants_leak else None, *[None] * (1 + len(ctx.options))
+
+
+multi_step.register_autograd(_backward, setup_context=_remember)
+
+
+def _dynamics(
+    threshold: float, reset: Any, detach_reset: bool, temporal_gradient: bool, surrogate: Any, shape: float
+) -> Dynamics:
+    return Dynamics(
+        threshold=threshold,
+        reset=reset,
+        detach_reset=detach_reset,
+        temporal_gradient=temporal_gradient,
+        surrogate=SURROGATES[surrogate](shape),
+    )
+
+
+def _passes(currents: Tensor, leak: Tensor, dynamics: Dynamics) -> Passes:
+    """Those of the kernel in use; the loop has none of its own, and a compiled function no use for one."""
+    passes = kernel_for(currents, leak, dynamics).passes or KERNELS["eager"].passes
+    assert passes is not None  # noqa: S101
+    return passes()

@@ -1,0 +1,143 @@
+"""The multi-step neuron in C (native.c), compiled when the package is installed and called on bare pointers.
+
+The library knows neither Python nor torch, so one build serves every version of both. Where no compiler was found it is
+not there, and PyTorch does the work.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from colliculus.neurons.dynamics import Dynamics
+from colliculus.neurons.kernels.analytic import Passes
+from colliculus.neurons.kernels.layout import empty_steps, laid_out_as, rows, time_first
+from colliculus.neurons.surrogate import shape_of
+
+NUMBERS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
+SURROGATE_NUMBERS = {"sigmoid": 0, "atan": 1, "triangle": 2, "rectangle": 3}
+WORTH_A_THREAD = 1 << 17
+"""Numbers below which starting another thread takes longer than it saves."""
+
+
+class Call(ctypes.Structure):
+    """The struct of the same name in native.c."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("currents", "grad_spikes", "out")),
+        *((name, ctypes.c_int64) for name in ("steps", "n")),
+        *((name, ctypes.c_double) for name in ("leak", "threshold", "shape")),
+        *((name, ctypes.c_int32) for name in ("surrogate", "number", "static", "soft", "detach", "through", "learns")),
+    )
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled library; None where there is none that fits."""
+    found = [path for suffix in EXTENSION_SUFFIXES if (path := Path(__file__).with_name(f"_native{suffix}")).exists()]
+    try:
+        loaded = ctypes.CDLL(str(found[0])) if found else None
+        fits = loaded is not None and loaded.colliculus_size_of_call() == ctypes.sizeof(Call)
+    except (OSError, AttributeError):  # built for another machine, or from another text
+        return None
+    if loaded is None or not fits:
+        return None
+    loaded.colliculus_instructions.restype = ctypes.c_char_p
+    loaded.colliculus_forward.argtypes = (ctypes.POINTER(Call), ctypes.c_int)
+    loaded.colliculus_backward.argtypes = (ctypes.POINTER(Call), ctypes.c_int, ctypes.POINTER(ctypes.c_double))
+    return loaded
+
+
+def instructions() -> str:
+    """The widest vectors in use, "AVX2" for one."""
+    loaded = library()
+    return "" if loaded is None else loaded.colliculus_instructions().decode()
+
+
+def takes(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> bool:
+    """Whether the library computes this; it knows our own surrogates, and one leak for all."""
+    return (
+        currents.device.type == "cpu"
+        and currents.dtype in NUMBERS
+        and (not isinstance(leak, Tensor) or leak.numel() == 1)
+        and shape_of(dynamics.surrogate) is not None
+    )
+
+
+def forward(
+    currents: Tensor,
+    leak: float | Tensor,
+    dynamics: Dynamics,
+    steps: int,
+    *,
+    keep: bool,  # noqa: ARG001 (the currents are kept by others anyway)
+) -> tuple[Tensor, Tensor]:
+    """Spikes (steps, *), and the currents as they lie in memory."""
+    currents = time_first(currents)
+    spikes = empty_steps(currents, steps)
+    call = _call(currents, leak, dynamics, steps)
+    call.out = spikes.data_ptr()
+    _check(_loaded().colliculus_forward(call, _threads(spikes)))
+    return spikes, currents
+
+
+def backward(
+    grad: Tensor,
+    kept: Tensor,
+    leak: float | Tensor,
+    dynamics: Dynamics,
+    *,
+    static: bool,  # noqa: ARG001 (the currents that were kept show it)
+    wants_leak: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Gradients of the currents and of the leak."""
+    kept = time_first(kept)
+    grad = laid_out_as(grad, kept)
+    of_currents, of_leak = torch.empty_like(kept), ctypes.c_double()
+    call = _call(kept, leak, dynamics, grad.shape[0])
+    call.grad_spikes, call.out, call.learns = grad.data_ptr(), of_currents.data_ptr(), wants_leak
+    _check(_loaded().colliculus_backward(call, _threads(grad), of_leak))
+    if not (isinstance(leak, Tensor) and wants_leak):
+        return of_currents, None
+    return of_currents, leak.new_full(leak.shape, of_leak.value)
+
+
+def _call(currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Call:
+    name, shape = shape_of(dynamics.surrogate) or ("", 0.0)
+    return Call(
+        currents=currents.data_ptr(),
+        steps=steps,
+        n=rows(currents).shape[1],
+        leak=float(leak),
+        threshold=dynamics.threshold,
+        shape=shape,
+        surrogate=SURROGATE_NUMBERS[name],
+        number=NUMBERS[currents.dtype],
+        static=currents.shape[0] == 1,
+        soft=dynamics.reset == "soft",
+        detach=dynamics.detach_reset,
+        through=dynamics.temporal_gradient,
+    )
+
+
+def _loaded() -> ctypes.CDLL:
+    loaded = library()
+    assert loaded is not None, "choose this kernel only where `library` finds it"  # noqa: S101
+    return loaded
+
+
+def _threads(x: Tensor) -> int:
+    return max(1, min(torch.get_num_threads(), x.numel() // WORTH_A_THREAD))
+
+
+def _check(failed: int) -> None:
+    if failed:
+        raise MemoryError("no memory for the membranes of one strip")
+
+
+PASSES = Passes(forward, backward, recomputes=True)

@@ -1,0 +1,18 @@
+"""The loop over time: what the other kernels are held to. Autograd does the rest, so it can be differentiated twice."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from colliculus.neurons.dynamics import Dynamics, lif_step
+
+
+def run(currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Tensor:
+    """Spikes (steps, *) of currents (steps, *) or (1, *)."""
+    membrane = torch.zeros_like(currents[0])
+    spikes: list[Tensor] = []
+    for current in currents.expand(steps, *currents.shape[1:]).unbind(0):  # not [t]: its backward is quadratic in T
+        membrane, fired = lif_step(membrane, current, leak, dynamics)
+        spikes.append(fired)
+    return torch.stack(spikes)

@@ -1,0 +1,188 @@
+"""The multi-step neuron in Triton, for CUDA: a program follows its columns through all T steps in registers.
+
+Nothing is kept for the backward pass but the currents. With gradient through time it first writes the membranes into
+the room of the gradient, and on the way back puts the gradient in their place. Rounding is that of PyTorch's single
+operations (`enable_fp_fusion=False`), so that the spikes are equal to the last one.
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from colliculus.neurons.dynamics import Dynamics
+from colliculus.neurons.kernels.analytic import Passes
+from colliculus.neurons.kernels.layout import empty_steps, laid_out_as, rows, time_first
+from colliculus.neurons.surrogate import shape_of
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+"""Whether Triton runs these kernels in Python, on any tensor: how they are tested where there is no GPU."""
+COLUMNS = 512
+"""Columns of a program."""
+WIDE = {torch.float32: tl.float32, torch.float64: tl.float64}
+SURROGATE_NUMBERS = {"sigmoid": 0, "atan": 1, "triangle": 2, "rectangle": 3}
+
+
+@triton.jit
+def _bump(x, shape: tl.constexpr, surrogate: tl.constexpr):
+    if surrogate == 0:
+        e = tl.exp(-tl.abs(x * shape))
+        b = shape * e / ((1 + e) * (1 + e))
+    elif surrogate == 1:
+        y = 1.5707963267948966 * shape * x
+        b = shape / 2 / (1 + y * y)
+    elif surrogate == 2:
+        y = 1 - tl.abs(x) / shape
+        b = tl.where(y < 0, 0.0, y) / shape
+    else:
+        b = tl.where(tl.abs(x) < shape / 2, 1.0, 0.0) / shape
+    return b
+
+
+@triton.jit
+def _after_reset(v, threshold: tl.constexpr, soft: tl.constexpr):
+    return tl.where(v >= threshold, v - threshold if soft else v * 0, v)
+
+
+@triton.jit
+def _forward_kernel(
+    currents, spikes, leak, steps, n, stride,
+    threshold: tl.constexpr, soft: tl.constexpr, wide: tl.constexpr, columns: tl.constexpr,
+):  # fmt: skip
+    at = tl.program_id(0).to(tl.int64) * columns + tl.arange(0, columns)
+    inside = at < n
+    a = tl.load(leak).to(wide)
+    v = tl.zeros((columns,), wide)
+    for t in range(steps):
+        current = tl.load(currents + t * stride + at, inside, other=0).to(wide)
+        v = v + (current - v) * a
+        tl.store(spikes + t * n + at, (v >= threshold).to(wide).to(spikes.dtype.element_ty), inside)
+        v = _after_reset(v, threshold, soft)
+
+
+@triton.jit
+def _backward_kernel(
+    currents, grads, out, membranes, of_leak, leak, steps, n, stride,
+    threshold: tl.constexpr, soft: tl.constexpr, static: tl.constexpr, detach: tl.constexpr, through: tl.constexpr,
+    wants_leak: tl.constexpr, surrogate: tl.constexpr, shape: tl.constexpr, wide: tl.constexpr, columns: tl.constexpr,
+):  # fmt: skip
+    at = tl.program_id(0).to(tl.int64) * columns + tl.arange(0, columns)
+    inside = at < n
+    a = tl.load(leak).to(wide)
+    v = tl.zeros((columns,), wide)
+    later = tl.zeros((columns,), wide)
+    total = tl.zeros((columns,), wide)
+    drive = tl.zeros((columns,), wide)
+    if through:  # the membranes of all steps first: each program reads only what it wrote itself
+        for t in range(steps):
+            current = tl.load(currents + t * stride + at, inside, other=0).to(wide)
+            v = v + (current - v) * a
+            tl.store(membranes + t * n + at, v, inside)
+            v = _after_reset(v, threshold, soft)
+    for step in range(steps):
+        t = steps - 1 - step if through else step
+        current = tl.load(currents + t * stride + at, inside, other=0).to(wide)
+        if through:
+            earlier = tl.load(membranes + tl.maximum(t - 1, 0) * n + at, inside, other=0)
+            before = tl.where(t > 0, _after_reset(earlier, threshold, soft), 0.0)
+            v = tl.load(membranes + t * n + at, inside, other=0)
+        else:
+            before = v
+            v = before + (current - before) * a
+        b = _bump(v - threshold, shape, surrogate)
+        d = tl.load(grads + t * n + at, inside, other=0).to(wide) * b
+        if through:
+            kept = tl.where(v >= threshold, 1.0 if soft else 0.0, 1.0).to(wide)
+            if not detach:
+                kept -= b * (threshold if soft else v)
+            d += later * kept
+            later = d - d * a
+        else:
+            v = _after_reset(v, threshold, soft)
+        if wants_leak:
+            drive += d * (current - before)
+        if static:
+            total += d * a
+        else:
+            tl.store(out + t * n + at, (d * a).to(out.dtype.element_ty), inside)
+    if static:
+        tl.store(out + at, total.to(out.dtype.element_ty), inside)
+    if wants_leak:
+        tl.store(of_leak + at, drive, inside)
+
+
+def takes(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> bool:
+    """Whether the kernels compute this; they know our own surrogates, and one leak for all."""
+    return (
+        (currents.is_cuda or INTERPRETED)
+        and currents.dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+        and (not isinstance(leak, Tensor) or leak.numel() == 1)
+        and shape_of(dynamics.surrogate) is not None
+    )
+
+
+def forward(
+    currents: Tensor,
+    leak: float | Tensor,
+    dynamics: Dynamics,
+    steps: int,
+    *,
+    keep: bool,  # noqa: ARG001 (the currents are kept by others anyway)
+) -> tuple[Tensor, Tensor]:
+    """Spikes (steps, *), and the currents as they lie in memory."""
+    currents = time_first(currents)
+    spikes = empty_steps(currents, steps)
+    grid, stride, n = _grid(currents)
+    _forward_kernel[grid](
+        currents, spikes, _on_device(leak, currents), steps, n, stride,
+        threshold=dynamics.threshold, soft=dynamics.reset == "soft", wide=WIDE[_wide(currents)], columns=COLUMNS,
+        enable_fp_fusion=False,
+    )  # fmt: skip
+    return spikes, currents
+
+
+def backward(
+    grad: Tensor, kept: Tensor, leak: float | Tensor, dynamics: Dynamics, *, static: bool, wants_leak: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Gradients of the currents and of the leak."""
+    kept = time_first(kept)
+    grad = laid_out_as(grad, kept)
+    of_currents = torch.empty_like(kept)
+    grid, stride, n = _grid(kept)
+    roomy = not static and kept.dtype == _wide(kept)
+    membranes = of_currents if roomy or not dynamics.temporal_gradient else torch.empty_like(grad, dtype=_wide(kept))
+    of_leak = torch.empty(n if wants_leak else 1, dtype=_wide(kept), device=kept.device)
+    name, shape = shape_of(dynamics.surrogate) or ("", 0.0)
+    _backward_kernel[grid](
+        kept, grad, of_currents, membranes, of_leak, _on_device(leak, kept), grad.shape[0], n, stride,
+        threshold=dynamics.threshold, soft=dynamics.reset == "soft", static=static, detach=dynamics.detach_reset,
+        through=dynamics.temporal_gradient, wants_leak=wants_leak, surrogate=SURROGATE_NUMBERS[name], shape=shape,
+        wide=WIDE[_wide(kept)], columns=COLUMNS, enable_fp_fusion=False,
+    )  # fmt: skip
+    if not (isinstance(leak, Tensor) and wants_leak):
+        return of_currents, None
+    return of_currents, of_leak.sum(dtype=torch.float64).to(leak).reshape(leak.shape)
+
+
+def _grid(currents: Tensor) -> tuple[tuple[int], int, int]:
+    """Programs, distance between the rows of two steps (0 when static), and columns."""
+    n = rows(currents).shape[1]
+    return (triton.cdiv(n, COLUMNS),), n if currents.shape[0] > 1 else 0, n
+
+
+def _on_device(leak: float | Tensor, currents: Tensor) -> Tensor:
+    """The leak where the kernel reads it; a learned one never leaves the GPU."""
+    if isinstance(leak, Tensor):
+        return leak.detach().to(currents.device, _wide(currents)).reshape(1)
+    return torch.full((1,), leak, dtype=_wide(currents), device=currents.device)
+
+
+def _wide(currents: Tensor) -> torch.dtype:
+    return torch.float64 if currents.dtype == torch.float64 else torch.float32
+
+
+PASSES = Passes(forward, backward, recomputes=True)

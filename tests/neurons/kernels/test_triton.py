@@ -1,0 +1,36 @@
+"""The Triton kernels in Triton's interpreter, which must be switched on before the import: in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import itertools, sys
+sys.path.insert(0, {here!r})
+import torch
+from conftest import Call, assert_agree
+from colliculus.neurons import SURROGATES, Dynamics, lif
+for number, (reset, detach, through) in enumerate(itertools.product(("hard", "soft"), (True, False), (True, False))):
+    surrogate = list(SURROGATES.values())[number % 4]()
+    dynamics = Dynamics(threshold=0.7, reset=reset, detach_reset=detach, temporal_gradient=through, surrogate=surrogate)
+    for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-6)):
+        for static, leak in ((False, 0.3), (True, torch.tensor(0.3, dtype=dtype))):
+            call = Call(shape=(2, 301), steps=3, static=static, leak=leak, dynamics=dynamics, dtype=dtype)
+            assert_agree(call, "triton", tolerance)
+    x = torch.randn(3, 600).bfloat16()
+    assert torch.equal(lif(x, 0.3, dynamics), lif(x.float(), 0.3, dynamics).bfloat16())
+"""
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
+def test_it_agrees_with_the_loop() -> None:
+    environment = os.environ | {"TRITON_INTERPRET": "1", "COLLICULUS_KERNELS": "triton"}
+    program = PROGRAM.format(here=str(Path(__file__).parent))
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
