@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from colliculus.layers import ConvBNSpike, NeuronFactory, stepwise
+from colliculus.layers import ConvBNSpike, NeuronFactory, tokens_of
 from colliculus.neurons import LIF
 
 Depth = Literal["deep", "shallow"]
@@ -41,9 +41,9 @@ class SpikingPatchSplitting(nn.Module):
         super().__init__()
         widths = [dim // 8, dim // 4, dim // 2, dim] if depth == "deep" else [dim // 2, dim]
         self.stages = nn.ModuleList(
-            ConvBNSpike(before, after, neuron) for before, after in zip([channels, *widths[:-1]], widths, strict=True)
+            ConvBNSpike(before, after, neuron, pool=nn.MaxPool2d(kernel_size=3, stride=2, padding=1))
+            for before, after in zip([channels, *widths[:-1]], widths, strict=True)
         )
-        self.pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
         self.position = ConvBNSpike(dim, dim, neuron)
         patch = 2 ** len(widths)
         self.grid = None if size is None else (-(-size[0] // patch), -(-size[1] // patch))
@@ -51,5 +51,5 @@ class SpikingPatchSplitting(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(T, B, C, H, W) -> tokens (T, B, D, N)."""
         for stage in self.stages:
-            x = stepwise(self.pool, stage(x))
-        return (x + self.position(x)).flatten(-2)
+            x = stage(x)
+        return tokens_of(x + self.position(x))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from colliculus.layers import ConvBNSpike, NeuronFactory, stepwise
+from colliculus.layers import ConvBNSpike, NeuronFactory, stepwise, tokens_of
 from colliculus.neurons import LIF
 
 Residual = Literal["current", "spike"]
@@ -108,8 +108,18 @@ class SpikingResNet18(nn.Module):
         block: Callable[..., nn.Module] = CurrentResidualBlock if residual == "current" else SpikeResidualBlock
         widths = [dim // 8, dim // 4, dim // 2, dim]
         large = min(size) >= LARGE
-        self.stem = ConvBNSpike(channels, widths[0], neuron, kernel_size=7 if large else 3, stride=2 if large else 1)
-        self.pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1) if large else nn.Identity()
+        self.stem = (
+            ConvBNSpike(
+                channels,
+                widths[0],
+                neuron,
+                kernel_size=7,
+                stride=2,
+                pool=nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
+            )
+            if large
+            else ConvBNSpike(channels, widths[0], neuron)
+        )
         self.stages = nn.ModuleList(
             nn.Sequential(block(before, after, neuron, stride=stride), block(after, after, neuron))
             for before, after, stride in zip([widths[0], *widths[:-1]], widths, (1, 2, 2, 2), strict=True)
@@ -119,7 +129,7 @@ class SpikingResNet18(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(T, B, C, H, W) -> tokens (T, B, D, N)."""
-        x = stepwise(self.pool, self.stem(x))
+        x = self.stem(x)
         for stage in self.stages:
             x = stage(x)
-        return x.flatten(-2)
+        return tokens_of(x)

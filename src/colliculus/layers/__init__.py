@@ -6,8 +6,9 @@ from colliculus.layers.attention import Axis, OverSteps, OverTokens, SpikingAtte
 from colliculus.layers.conv_bn_spike import ConvBNSpike, NeuronFactory, ProjectionBNSpike
 from colliculus.layers.mlp import SpikingMLP
 from colliculus.layers.modality_dropout import ModalityDropout
+from colliculus.layers.norm_spike import norm_spike
 from colliculus.layers.per_modality import per_modality
-from colliculus.layers.time import Resampling, resample, stepwise, widened
+from colliculus.layers.time import Resampling, resample, stepwise, tokens_of, widened
 
 __all__ = [
     "Axis",
@@ -20,8 +21,10 @@ __all__ = [
     "Resampling",
     "SpikingAttention",
     "SpikingMLP",
+    "norm_spike",
     "per_modality",
     "resample",
     "stepwise",
+    "tokens_of",
     "widened",
 ]

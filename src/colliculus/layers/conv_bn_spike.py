@@ -6,16 +6,18 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from colliculus.layers.time import stepwise
+from colliculus.layers.norm_spike import norm_spike
+from colliculus.layers.time import channels_last, stands_still, stepwise
 from colliculus.neurons import LIF, SpikingNeuron
 
 NeuronFactory = Callable[[], SpikingNeuron]
 
 
 class ConvBNSpike(nn.Module):
-    """Convolution (3x3, stride 1, no bias) - BatchNorm - neuron: (T, B, C, H, W) -> (T, B, D, H, W).
+    """Convolution (3x3, stride 1, no bias) - BatchNorm - neuron - pooling: (T, B, C, H, W) -> (T, B, D, H, W).
 
-    BatchNorm sees T*B images as its batch.
+    BatchNorm sees T*B images as its batch. An input that stands still (every step a view of the same frames) passes
+    convolution and BatchNorm once.
 
     Args:
         in_channels: C.
@@ -23,6 +25,7 @@ class ConvBNSpike(nn.Module):
         neuron: makes the neuron.
         kernel_size: odd; the edges are padded by half of it.
         stride: of the convolution; 2 halves H and W, rounded up.
+        pool: of every frame of spikes; None: they stay as they are.
 
     Example:
         >>> import torch
@@ -38,6 +41,7 @@ class ConvBNSpike(nn.Module):
         *,
         kernel_size: int = 3,
         stride: int = 1,
+        pool: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(
@@ -45,10 +49,13 @@ class ConvBNSpike(nn.Module):
         )
         self.norm = nn.BatchNorm2d(out_channels)
         self.neuron = neuron()
+        self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
         """(T, B, C, H, W) -> (T, B, D, H, W)."""
-        return self.neuron(stepwise(lambda frames: self.norm(self.conv(frames)), x))
+        still = stands_still(x)
+        frames = channels_last(x[0] if still else x.flatten(0, 1))
+        return norm_spike(self.conv(frames), self.norm, self.neuron, steps=x.shape[0], still=still, pool=self.pool)
 
 
 class ProjectionBNSpike(nn.Module):

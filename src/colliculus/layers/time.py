@@ -22,6 +22,26 @@ def stepwise(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
+def stands_still(x: Tensor) -> bool:
+    """Whether all T > 1 steps of (T, *) are one and the same memory, as `Tensor.expand` makes them."""
+    return x.shape[0] > 1 and x.stride(0) == 0
+
+
+def channels_last(frames: Tensor) -> Tensor:
+    """(B, C, H, W) with the channels of a pixel side by side in memory, where that is faster: on a CPU."""
+    if frames.device.type != "cpu":
+        return frames
+    laid_out = frames.contiguous(memory_format=torch.channels_last)
+    _, channels, height, width = frames.shape
+    # of a single channel both layouts are the same memory; only these strides make a convolution keep to this one
+    return laid_out.as_strided(frames.shape, (height * width, 1, width, 1)) if channels == 1 else laid_out
+
+
+def tokens_of(frames: Tensor) -> Tensor:
+    """(T, B, D, H, W) -> tokens (T, B, D, H * W), those of a channel side by side in memory as projections want it."""
+    return frames.flatten(-2).contiguous()
+
+
 def widened(x: Tensor) -> Tensor:
     """In float32 (or wider) under autocast: what a loss and a hook see is then one tensor, and no copy."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x

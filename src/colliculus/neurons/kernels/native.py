@@ -82,7 +82,7 @@ def forward(
     spikes = empty_steps(currents, steps)
     call = _call(currents, leak, dynamics, steps)
     call.out = spikes.data_ptr()
-    _check(_loaded().colliculus_forward(call, _threads(spikes)))
+    _check(_loaded().colliculus_forward(call, threads(spikes)))
     return spikes, currents
 
 
@@ -101,28 +101,33 @@ def backward(
     of_currents, of_leak = torch.empty_like(kept), ctypes.c_double()
     call = _call(kept, leak, dynamics, grad.shape[0])
     call.grad_spikes, call.out, call.learns = grad.data_ptr(), of_currents.data_ptr(), wants_leak
-    _check(_loaded().colliculus_backward(call, _threads(grad), of_leak))
+    _check(_loaded().colliculus_backward(call, threads(grad), of_leak))
     if not (isinstance(leak, Tensor) and wants_leak):
         return of_currents, None
     return of_currents, leak.new_full(leak.shape, of_leak.value)
 
 
-def _call(currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Call:
+def options(leak: float | Tensor, dynamics: Dynamics, *, steps: int, dtype: torch.dtype, static: bool) -> Call:
+    """A call without its tensors."""
     name, shape = shape_of(dynamics.surrogate) or ("", 0.0)
     return Call(
-        currents=currents.data_ptr(),
         steps=steps,
-        n=rows(currents).shape[1],
         leak=float(leak),
         threshold=dynamics.threshold,
         shape=shape,
         surrogate=SURROGATE_NUMBERS[name],
-        number=NUMBERS[currents.dtype],
-        static=currents.shape[0] == 1,
+        number=NUMBERS[dtype],
+        static=static,
         soft=dynamics.reset == "soft",
         detach=dynamics.detach_reset,
         through=dynamics.temporal_gradient,
     )
+
+
+def _call(currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Call:
+    call = options(leak, dynamics, steps=steps, dtype=currents.dtype, static=currents.shape[0] == 1)
+    call.currents, call.n = currents.data_ptr(), rows(currents).shape[1]
+    return call
 
 
 def _loaded() -> ctypes.CDLL:
@@ -131,7 +136,8 @@ def _loaded() -> ctypes.CDLL:
     return loaded
 
 
-def _threads(x: Tensor) -> int:
+def threads(x: Tensor) -> int:
+    """How many are worth their start for so many numbers."""
     return max(1, min(torch.get_num_threads(), x.numel() // WORTH_A_THREAD))
 
 

@@ -1,0 +1,238 @@
+"""A whole training or evaluation step of S-CMRL, ours against the same network built the plain way and its ANN twin.
+
+    python benchmarks/step.py                  # the setting of CREMA-D: D 256, 16 heads, 128 x 128, T 4
+    python benchmarks/step.py --scaling        # with T, batch and width too
+    torchrun --nproc-per-node 2 benchmarks/step.py --ranks     # time of a step on so many processes
+
+Each variant lives in a process of its own; they take turns, one step each, and the ratios are medians over the rounds,
+so that whatever else the machine does falls on all. Memory is the growth of the resident set over the first steps.
+Prints tables, and writes OUT (JSON).
+
+The plain way: a loop over time whose every operation autograd records, an image given T times, channels first, one part
+after the other. The ANN twin has ReLU for neurons and the same T; "ours" for it means channels last and the image once.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import resource
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+import tyro
+from torch import Tensor, nn
+
+from colliculus import SCMRL, DataSpec
+from colliculus.layers import conv_bn_spike
+from colliculus.neurons import SpikingNeuron
+from colliculus.runtime import Runtime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What is run."""
+
+    dim: int = 256
+    heads: int = 16
+    size: int = 128
+    time_steps: int = 4
+    batch: int = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Time steps and memory."""
+
+    setting: Setting = Setting()
+    rounds: int = 7
+    """Steps of each variant that are timed, after two that are not."""
+    scaling: bool = False
+    """Also T 1 to 16, half and double the batch, half the width."""
+    ranks: bool = False
+    """Under torchrun: only ours, on as many processes."""
+    out: Path = Path("runs/bench/step.json")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How the network is built and run."""
+
+    kernels: str
+    plain: bool = False
+    ann: bool = False
+    bf16: bool = False
+
+
+VARIANTS = {
+    "plain": Variant("plain", plain=True),
+    "ours": Variant("native"),
+    "ours, no compiler": Variant("eager"),
+    "ours, bf16": Variant("native", bf16=True),
+    "ANN, plain": Variant("plain", plain=True, ann=True),
+    "ANN, ours": Variant("native", ann=True),
+}
+
+
+class ReLU(nn.Module):
+    """In the place of a neuron."""
+
+    def forward(self, currents: Tensor, steps: int | None = None) -> Tensor:
+        """max(0, current), at every step."""
+        rates = torch.relu(currents)
+        return rates if steps is None else rates.expand(steps, *rates.shape[1:])
+
+
+def twin(module: nn.Module) -> None:
+    """Every neuron becomes a ReLU."""
+    for name, child in module.named_children():
+        if isinstance(child, SpikingNeuron):
+            setattr(module, name, ReLU())
+        else:
+            twin(child)
+
+
+def unchanged(frames: Tensor) -> Tensor:
+    """Channels stay first."""
+    return frames
+
+
+class Stepper:
+    """A network, a batch, and one step at a time."""
+
+    def __init__(self, setting: Setting, variant: Variant, *, training: bool) -> None:
+        os.environ["COLLICULUS_KERNELS"] = variant.kernels
+        if variant.plain:
+            conv_bn_spike.channels_last = unchanged
+        torch.set_num_threads(1)
+        torch.manual_seed(0)
+        channels = {"audio": 1, "visual": 3}
+        shapes = {m: (setting.batch, c, setting.size, setting.size) for m, c in channels.items()}
+        sizes = {m: shape[-2:] for m, shape in shapes.items()}
+        method = SCMRL(dim=setting.dim, heads=setting.heads, time_steps=setting.time_steps, reference=True)
+        self.model = method.model(DataSpec(channels=channels, sizes=sizes, num_classes=6)).train(training)
+        if variant.ann:
+            twin(self.model)
+        self.objective, self.bf16 = method.objective(), variant.bf16
+        self.inputs = {m: torch.randn(shape) for m, shape in shapes.items()}
+        if variant.plain:
+            self.inputs = {m: x.repeat(setting.time_steps, 1, 1, 1, 1) for m, x in self.inputs.items()}
+        self.labels = torch.arange(setting.batch) % 6
+
+    def step(self, runtime: Runtime | None = None) -> float:
+        """Seconds of one step; the optimiser's, the same for all, is left out."""
+        start = perf_counter()
+        narrow = torch.autocast("cpu", torch.bfloat16) if self.bf16 else nullcontext()
+        with narrow, nullcontext() if self.model.training else torch.inference_mode():
+            output = self.model(self.inputs)
+        if self.model.training:
+            loss = torch.stack(list(self.objective(output, self.labels).values())).sum()
+            if runtime:
+                runtime.backward(loss, self.model)
+            else:
+                loss.backward()
+            self.model.zero_grad()
+        return perf_counter() - start
+
+
+def resident_mib() -> float:
+    """The most this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def serve(pipe: Connection, setting: Setting, variant: Variant, training: bool) -> None:
+    """A process: warm up, tell the memory, then a step for every message."""
+    stepper = Stepper(setting, variant, training=training)
+    before = resident_mib()
+    stepper.step()
+    stepper.step()
+    pipe.send(resident_mib() - before)
+    while pipe.recv():
+        pipe.send(stepper.step())
+
+
+def measure(setting: Setting, variants: Mapping[str, Variant], rounds: int, *, training: bool) -> dict[str, Any]:
+    """Seconds of every round and MiB, by variant."""
+    context, pipes, found = multiprocessing.get_context("spawn"), {}, {}
+    for name, variant in variants.items():
+        pipes[name], theirs = context.Pipe()
+        context.Process(target=serve, args=(theirs, setting, variant, training), daemon=True).start()
+        found[name] = {"mib": pipes[name].recv(), "seconds": []}
+    for _ in range(rounds):
+        for name, pipe in pipes.items():
+            pipe.send(True)
+            found[name]["seconds"].append(pipe.recv())
+    for pipe in pipes.values():
+        pipe.send(False)
+    return found
+
+
+def ratio(found: Mapping[str, Any], above: str, below: str) -> float:
+    """Median over the rounds of one variant's time over another's."""
+    pairs = zip(found[above]["seconds"], found[below]["seconds"], strict=True)
+    return median(a / b for a, b in pairs)
+
+
+def table(found: Mapping[str, Any]) -> Iterator[str]:
+    """A row for every variant."""
+    yield "| build | step, ms | plain / this | memory, MiB | of plain |"
+    yield "|---|---|---|---|---|"
+    for name, figures in found.items():
+        milliseconds, share = 1000 * median(figures["seconds"]), figures["mib"] / found["plain"]["mib"]
+        yield (
+            f"| {name} | {milliseconds:.0f} | {ratio(found, 'plain', name):.2f} | {figures['mib']:.0f} | {share:.0%} |"
+        )
+
+
+def scaling(settings: Settings) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Ours in other settings, against the setting itself."""
+    base = settings.setting
+    others = {f"T = {t}": replace(base, time_steps=t) for t in (1, 2, 4, 8, 16)}
+    others |= {f"batch {b}": replace(base, batch=b) for b in (base.batch // 2, base.batch * 2)}
+    others |= {f"D = {base.dim // 2}": replace(base, dim=base.dim // 2)}
+    for name, setting in others.items():
+        yield name, measure(setting, {"ours": VARIANTS["ours"]}, settings.rounds, training=True)["ours"]
+
+
+def on_ranks(settings: Settings) -> None:
+    """Ours with gradients summed over the processes, each with its share of the batch."""
+    with Runtime.start(device="cpu") as runtime:
+        share = replace(settings.setting, batch=settings.setting.batch // runtime.world_size)
+        stepper = Stepper(share, VARIANTS["ours"], training=True)
+        times = [stepper.step(runtime) for _ in range(settings.rounds + 2)][2:]
+        if runtime.is_main:
+            print(f"{runtime.world_size} process(es), {share.batch} samples each: {1000 * median(times):.0f} ms a step")
+
+
+def main(settings: Settings) -> None:
+    """Measure, print and write."""
+    if settings.ranks:
+        on_ranks(settings)
+        return
+    report: dict[str, Any] = {"setting": settings.setting.__dict__, "torch": torch.__version__}
+    for kind, training in (("training", True), ("evaluation", False)):
+        report[kind] = measure(settings.setting, VARIANTS, settings.rounds, training=training)
+        print(f"\n{kind} step, batch {settings.setting.batch}, medians of {settings.rounds} rounds\n")
+        print("\n".join(table(report[kind])))
+        print(f"\nours / ANN, ours: {ratio(report[kind], 'ours', 'ANN, ours'):.2f}")
+    if settings.scaling:
+        report["scaling"] = {}
+        print("\n| ours, training | step, ms | memory, MiB |\n|---|---|---|")
+        for name, figures in scaling(settings):
+            report["scaling"][name] = figures
+            print(f"| {name} | {1000 * median(figures['seconds']):.0f} | {figures['mib']:.0f} |")
+    settings.out.parent.mkdir(parents=True, exist_ok=True)
+    settings.out.write_text(json.dumps(report, indent=1))
+    print(f"\nwritten: {settings.out}")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings, description=__doc__))

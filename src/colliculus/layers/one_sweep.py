@@ -1,0 +1,224 @@
+"""Normalisation, neuron and max-pooling of a convolution's output in one sweep over memory, in C (block.c).
+
+Done one after the other they read and write every number a dozen times and keep it three times for the way back; in one
+sweep it is read twice, and kept once, as the convolution gave it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from colliculus.neurons import LIF, SpikingNeuron
+from colliculus.neurons.kernels import choice, native
+from colliculus.types import ColliculusError
+
+WIDEST = 1024
+"""Channels at most: a strip of the C code holds each of them once."""
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+class Block(ctypes.Structure):
+    """The struct of the same name in block.c."""
+
+    _fields_ = (
+        ("neuron", native.Call),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("values", "scale", "shift", "mean", "spikes", "grad_spikes", "grad_currents", "sums")
+        ),
+        *((name, ctypes.c_int64) for name in ("images", "height", "width", "channels")),
+        ("pooled", ctypes.c_int32),
+    )
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is done in one sweep.
+
+    Args:
+        neuron: with a fixed leak.
+        steps: T.
+        pooled: max-pooling of 3 by 3, two apart, comes after.
+        still: the values are those of one step, and every step has the same.
+    """
+
+    neuron: SpikingNeuron
+    steps: int
+    pooled: bool
+    still: bool
+
+    def call(self, values: Tensor, **pointers: int) -> Block:
+        """The struct for values (images, C, H, W) in channels_last."""
+        count, channels, height, width = values.shape
+        return Block(
+            neuron=native.options(
+                self.neuron.leak(), self.neuron.dynamics, steps=self.steps, dtype=values.dtype, static=self.still
+            ),
+            values=values.data_ptr(),
+            images=count if self.still else count // self.steps,
+            height=height,
+            width=width,
+            channels=channels,
+            pooled=self.pooled,
+            **pointers,
+        )
+
+
+def takes(values: Tensor, norm: nn.Module, neuron: SpikingNeuron, pool: nn.Module | None) -> bool:
+    """Whether the C code computes this; where it does not, the parts do, one after the other."""
+    return (
+        type(norm) is nn.BatchNorm2d
+        and norm.affine
+        and norm.track_running_stats
+        and norm.momentum is not None
+        and type(neuron) is LIF
+        and (pool is None or _is_known(pool))
+        and values.dtype in (torch.float32, torch.bfloat16)
+        and 0 < values.shape[1] <= WIDEST
+        and values.numel() > 0
+        and values.is_contiguous(memory_format=torch.channels_last)
+        and not any(_watched(part) for part in (norm, neuron, pool) if part is not None)
+        and choice.kernel_for(values, neuron.leak(), neuron.dynamics) is choice.KERNELS["native"]
+        and library() is not None
+    )
+
+
+def run(values: Tensor, norm: nn.BatchNorm2d, sweep: Sweep) -> Tensor:
+    """Spikes (T * B, C, H', W') of what the convolution gave, (T * B, C, H, W), or (B, C, H, W) where it stands still.
+
+    In training the statistics are those of the batch as if it had been given T times, and the running ones move along.
+    """
+    if not norm.training:
+        assert norm.running_mean is not None  # noqa: S101
+        assert norm.running_var is not None  # noqa: S101
+        mean, var = norm.running_mean.double(), norm.running_var.double()
+    else:
+        mean, var = moments(values)
+        _remember(norm, mean, var, values.numel() // values.shape[1] * (sweep.steps if sweep.still else 1))
+    spikes: Tensor = _OneSweep.apply(  # type: ignore[no-untyped-call]
+        values, norm.weight, norm.bias, mean, (var + norm.eps).rsqrt(), sweep, norm.training
+    )
+    return spikes
+
+
+def moments(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and mean square deviation of every channel, (C,) in float64; values (images, C, H, W) in channels_last."""
+    channels = values.shape[1]
+    rows = values.numel() // channels
+    sums = torch.zeros(2, channels, dtype=torch.float64)
+    _loaded().colliculus_moments(values.data_ptr(), native.NUMBERS[values.dtype], rows, channels, sums.data_ptr())
+    of_first = sums[0] / rows  # deviations are counted from the first row, so that nothing large cancels
+    return values.detach()[0, :, 0, 0].double() + of_first, (sums[1] / rows - of_first**2).clamp(min=0)
+
+
+class _OneSweep(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, values: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, inverse: Tensor, sweep: Sweep, own: bool
+    ) -> Tensor:
+        scale = weight.double() * inverse
+        shift = bias.double() - mean * scale
+        height, width = (-(-n // 2) if sweep.pooled else n for n in values.shape[2:])
+        shape = (values.shape[0] * (sweep.steps if sweep.still else 1), values.shape[1], height, width)
+        spikes = torch.empty(shape, dtype=values.dtype, memory_format=torch.channels_last)
+        rows = scale.float(), shift.float()
+        block = sweep.call(values, scale=rows[0].data_ptr(), shift=rows[1].data_ptr(), spikes=spikes.data_ptr())
+        _check(_loaded().colliculus_block_forward(block, native.threads(spikes)))
+        ctx.save_for_backward(values, *rows, scale, mean, inverse)
+        ctx.sweep, ctx.own = sweep, own
+        return spikes
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise ColliculusError(
+                "this neuron's gradient cannot be differentiated again: for that, set COLLICULUS_KERNELS=plain"
+            )
+        values, scale, shift, exact_scale, mean, inverse = ctx.saved_tensors
+        grad = grad_outputs[0].contiguous(memory_format=torch.channels_last)
+        out, sums = torch.empty_like(values), torch.zeros(2, values.shape[1], dtype=torch.float64)
+        centre = mean.float()
+        block = ctx.sweep.call(
+            values,
+            scale=scale.data_ptr(),
+            shift=shift.data_ptr(),
+            mean=centre.data_ptr(),
+            grad_spikes=grad.data_ptr(),
+            grad_currents=out.data_ptr(),
+            sums=sums.data_ptr(),
+        )
+        _check(_loaded().colliculus_block_backward(block, native.threads(values)))
+        of_bias, of_weight = sums[0], sums[1] * inverse
+        rows = values.numel() // values.shape[1]
+        # of the values: scale * (g - mean(g) - normalised * mean(g * normalised)), the means being there only where the
+        # statistics are the batch's own
+        of_values = -exact_scale * inverse * of_weight / rows if ctx.own else torch.zeros_like(mean)
+        constant = -exact_scale * of_bias / rows - of_values * mean if ctx.own else torch.zeros_like(mean)
+        factors = [factor.float() for factor in (exact_scale, of_values, constant)]
+        _loaded().colliculus_through_norm(
+            values.data_ptr(),
+            out.data_ptr(),
+            native.NUMBERS[values.dtype],
+            rows,
+            values.shape[1],
+            *(factor.data_ptr() for factor in factors),
+        )
+        return out, of_weight.to(scale.dtype), of_bias.to(scale.dtype), None, None, None, None
+
+
+@torch.no_grad()
+def _remember(norm: nn.BatchNorm2d, mean: Tensor, var: Tensor, count: int) -> None:
+    """Move the running statistics; PyTorch keeps the unbiased variance there, of `count` numbers."""
+    assert norm.running_mean is not None  # noqa: S101
+    assert norm.running_var is not None  # noqa: S101
+    assert norm.momentum is not None  # noqa: S101
+    if count < 2:
+        raise ColliculusError("a BatchNorm in training needs more than one value of each channel: give larger batches")
+    norm.running_mean.lerp_(mean.to(norm.running_mean), norm.momentum)
+    norm.running_var.lerp_((var * count / (count - 1)).to(norm.running_var), norm.momentum)
+    if norm.num_batches_tracked is not None:
+        norm.num_batches_tracked.add_(1)
+
+
+def _is_known(pool: nn.Module) -> bool:
+    return type(pool) is nn.MaxPool2d and (
+        (pool.kernel_size, pool.stride, pool.padding, pool.dilation) == (3, 2, 1, 1)
+        and not (pool.ceil_mode or pool.return_indices)
+    )
+
+
+def _watched(module: nn.Module) -> bool:
+    """Whether somebody listens at this module, who would hear nothing of it in one sweep."""
+    return any(getattr(module, hooks) for hooks in _HOOKS)
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled library, if it holds this block as it is written here."""
+    loaded = native.library()
+    if loaded is None or loaded.colliculus_size_of_block() != ctypes.sizeof(Block):
+        return None
+    pointer, count = ctypes.c_void_p, ctypes.c_int64
+    for function in (loaded.colliculus_block_forward, loaded.colliculus_block_backward):
+        function.argtypes = (ctypes.POINTER(Block), ctypes.c_int)
+    loaded.colliculus_moments.argtypes = (pointer, ctypes.c_int32, count, count, pointer)
+    loaded.colliculus_through_norm.argtypes = (pointer, pointer, ctypes.c_int32, count, count, *[pointer] * 3)
+    loaded.colliculus_moments.restype = loaded.colliculus_through_norm.restype = None
+    return loaded
+
+
+def _loaded() -> ctypes.CDLL:
+    loaded = library()
+    assert loaded is not None, "only where `takes` says so"  # noqa: S101
+    return loaded
+
+
+def _check(failed: int) -> None:
+    if failed:
+        raise MemoryError("no memory for the spikes of one image")
