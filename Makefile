@@ -44,7 +44,7 @@ HAS_GPU = nvidia-smi -L >/dev/null 2>&1
 GET_TORCH = $(BIN)/pip install -q --no-deps
 
 # The C sources are here because installing compiles them, where there is a compiler.
-$(STAMP): pyproject.toml constraints-cpu.txt $(wildcard src/colliculus/neurons/kernels/native*.[ch])
+$(STAMP): pyproject.toml constraints-cpu.txt $(wildcard src/colliculus/neurons/kernels/*.[ch])
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Colliculus needs Python 3.11 or newer, and \
 	$(PYTHON) is " + sys.version.split()[0] + ": name another one, for example make PYTHON=python3.12")'
 	@test -x $(BIN)/pip || { echo "making $(VENV) (a few minutes, once)"; $(PYTHON) -m venv $(VENV); }
