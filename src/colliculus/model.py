@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from colliculus.layers import ModalityDropout, per_modality
+from colliculus.layers import ModalityDropout, per_modality, recomputed
 from colliculus.types import ColliculusError, DataSpec, Output, unknown_name
 
 
@@ -21,6 +21,9 @@ class MultimodalSNN(nn.Module):
         fusion: tokens of the modalities that are there -> `Fused`.
         head: `Fused` -> `Output`.
         modality_dropout: probability that a modality's tokens are silenced in a training sample.
+
+    Attributes:
+        recompute: in training, keep of the encoders only their inputs and compute them again in the backward pass.
 
     Raises:
         ColliculusError: a modality has a name that PyTorch keeps to itself ("values", "type", ...).
@@ -54,6 +57,7 @@ class MultimodalSNN(nn.Module):
         self.modality_dropout = ModalityDropout(modality_dropout)
         self.fusion = fusion
         self.head = head
+        self.recompute = False
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Output:
         """Static inputs (B, C, H, W) or sequences (T', B, C, H, W) by modality.
@@ -66,7 +70,8 @@ class MultimodalSNN(nn.Module):
         """
         inputs = self._checked(inputs)
         spikes = {m: self.coding[m](x) for m, x in inputs.items()}
-        tokens = {m: self.encoders[m](x) for m, x in spikes.items()}
+        again = self.recompute and self.training
+        tokens = {m: recomputed(self.encoders[m], x) if again else self.encoders[m](x) for m, x in spikes.items()}
         output: Output = self.head(self.fusion(self.modality_dropout(tokens)))
         return output
 

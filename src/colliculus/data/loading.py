@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,3 +141,19 @@ def epoch_batches(
     kept = order[: count * batch_size] if drop_incomplete else order
     for indices in np.array_split(kept, count):
         yield split.batch(indices[rank::world_size], epoch=epoch)
+
+
+def made_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches, each made by a thread of its own while the one before it is in use.
+
+    Example:
+        >>> split = ArraySplit({}, np.arange(4), np.arange(4), Normalisation(mean={}, std={}))
+        >>> order = epoch_batches(split, batch_size=2, seed=0, epoch=0, shuffle=False)
+        >>> [batch.labels.tolist() for batch in made_ahead(order)]
+        [[0, 1], [2, 3]]
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as maker:
+        upcoming = maker.submit(next, batches, None)
+        while (batch := upcoming.result()) is not None:
+            upcoming = maker.submit(next, batches, None)
+            yield batch

@@ -8,6 +8,7 @@ from colliculus.layers.mlp import SpikingMLP
 from colliculus.layers.modality_dropout import ModalityDropout
 from colliculus.layers.norm_spike import norm_spike
 from colliculus.layers.per_modality import per_modality
+from colliculus.layers.recompute import recomputed
 from colliculus.layers.time import Resampling, resample, stepwise, tokens_of, widened
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "SpikingMLP",
     "norm_spike",
     "per_modality",
+    "recomputed",
     "resample",
     "stepwise",
     "tokens_of",

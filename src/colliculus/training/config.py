@@ -66,6 +66,8 @@ class TrainSettings:
     """largest norm of the gradients; None does not clip"""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16: bfloat16 autocast, with membranes and losses in float32"""
+    recompute: bool = False
+    """compute the encoders again in the backward pass: the same gradients with less memory, in more time"""
     ema_decay: float | None = None
     """decay of the moving average of the weights, which is then what is validated and saved; None keeps none"""
     drop_incomplete: bool = False

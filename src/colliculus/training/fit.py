@@ -14,7 +14,7 @@ from rich.console import Console
 
 from colliculus.data.dataset import Dataset
 from colliculus.data.loading import num_batches
-from colliculus.runtime import Runtime
+from colliculus.runtime import Runtime, keep_memory
 from colliculus.training.checkpoint import open_folder, read_state, write_state
 from colliculus.training.config import Experiment
 from colliculus.training.health import report_end, report_start
@@ -58,6 +58,7 @@ def fit(
             diverged.
         TrainingInterrupted: Ctrl-C or SIGTERM; `folder` can be resumed.
     """
+    keep_memory()
     console = Console(quiet=not (progress and runtime.is_main), highlight=False, markup=False)  # a name may be "[a]"
     dataset = runtime.main_first(experiment.data.load)
     run = Run.of(preset, experiment, dataset)

@@ -10,7 +10,7 @@ from time import perf_counter
 import torch
 
 from colliculus.data.dataset import Split
-from colliculus.data.loading import epoch_batches
+from colliculus.data.loading import epoch_batches, made_ahead
 from colliculus.evaluation.corruptions import GaussianNoise, NoisySplit, check_modalities
 from colliculus.evaluation.evaluate import evaluate
 from colliculus.evaluation.metrics import Metrics
@@ -40,6 +40,7 @@ class Learner:
         self._noise = GaussianNoise(self.settings.snr_db, self.settings.seed) if self.settings.snr_db else None
         torch.manual_seed(self.settings.seed)  # the same initial weights on every rank
         self.model: MultimodalSNN = method.model(run.spec).to(runtime.device)
+        self.model.recompute = self.settings.recompute
         self.average = None if self.settings.ema_decay is None else deepcopy(self.model).eval()
         self.objective = method.objective()
         streams = {m: self.model.stream_parameters(m) for m in self.model.modalities}
@@ -88,7 +89,7 @@ class Learner:
         self.runtime.seed(self.settings.seed, epoch)
         self.model.train()
         sums, start = EpochSums(), perf_counter()
-        for batch in self.batches(split, epoch):
+        for batch in made_ahead(self.batches(split, epoch)):
             sums.add(self._step(batch.to(self.runtime.device)))
             self._update_average()
             watch(epoch, sums, perf_counter() - start)
