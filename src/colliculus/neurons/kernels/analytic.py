@@ -9,7 +9,11 @@ import torch
 from torch import Tensor
 
 from colliculus.neurons.dynamics import Dynamics
+from colliculus.neurons.surrogate import SURROGATES
 from colliculus.types import ColliculusError
+
+SURROGATE_NUMBERS = {name: number for number, name in enumerate(SURROGATES)}
+"""How kernels that cannot call Python know a surrogate."""
 
 
 class Forward(Protocol):

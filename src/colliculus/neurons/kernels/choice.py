@@ -18,7 +18,7 @@ from colliculus.types import ColliculusError
 
 VARIABLE = "COLLICULUS_KERNELS"
 
-Run = Callable[[Tensor, "float | Tensor", Dynamics, int], Tensor]
+Takes = Callable[[Tensor, "float | Tensor", Dynamics], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,19 +27,22 @@ class Kernel:
 
     Args:
         summary: what it is, in a few words.
-        run: currents (T, *) or (1, *), leak, dynamics, T -> spikes (T, *), differentiable.
-        passes: its two passes by themselves; None for the loop, which leaves them to autograd.
+        passes: its two passes; None for the loop, which leaves the way back to autograd.
         missing: why this machine does not have it; None where it does.
-        takes: whether it computes this; what it does not take, the eager kernel does.
+        takes: whether it computes this; what it does not take, the eager kernel does. None: it takes everything.
         narrow: dtypes below float32 that it reads and writes itself, with the membrane in float32.
     """
 
     summary: str
-    run: Run
     passes: Callable[[], Passes] | None = None
     missing: Callable[[], str | None] = lambda: None
-    takes: Callable[[Tensor, float | Tensor, Dynamics], bool] = lambda *_: True
+    takes: Takes | None = None
     narrow: frozenset[torch.dtype] = frozenset()
+
+    def run(self, currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Tensor:
+        """Spikes (steps, *) of currents (steps, *) or (1, *), differentiable."""
+        run = plain.run if self.passes is None else self.passes().run
+        return run(currents, leak, dynamics, steps)
 
 
 def _native_missing() -> str | None:
@@ -68,13 +71,10 @@ def _triton_takes(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) ->
 
 
 KERNELS = {
-    "plain": Kernel(summary="the loop over time, which the others are tested against", run=plain.run),
-    "eager": Kernel(
-        summary="PyTorch, written-out gradient, block by block", run=eager.PASSES.run, passes=lambda: eager.PASSES
-    ),
+    "plain": Kernel(summary="the loop over time, which the others are tested against"),
+    "eager": Kernel(summary="PyTorch, written-out gradient, block by block", passes=lambda: eager.PASSES),
     "native": Kernel(
         summary="C, for the CPU",
-        run=native.PASSES.run,
         passes=lambda: native.PASSES,
         missing=_native_missing,
         takes=native.takes,
@@ -82,7 +82,6 @@ KERNELS = {
     ),
     "triton": Kernel(
         summary="Triton, for CUDA",
-        run=lambda *call: _triton_passes().run(*call),
         passes=_triton_passes,
         missing=_triton_missing,
         takes=_triton_takes,
@@ -114,18 +113,19 @@ def kernel_for(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> Ke
         return KERNELS["plain"]
     for candidate in (name, "eager") if name else FASTEST_FIRST:
         kernel = KERNELS[candidate]
-        if kernel.missing() is None and kernel.takes(currents, leak, dynamics):
+        if kernel.missing() is None and (kernel.takes is None or kernel.takes(currents, leak, dynamics)):
             return kernel
     return KERNELS["plain"]
 
 
 def _holds_numbers(x: Tensor) -> bool:
-    return type(x) in (Tensor, nn.Parameter) and not torch.jit.is_tracing() and not _transformed()
+    return type(x) in (Tensor, nn.Parameter) and not _traced()
 
 
-def _transformed() -> bool:
-    """Whether torch.func (vmap, grad) is at work, which cannot look into a kernel."""
-    return torch._C._are_functorch_transforms_active()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+def _traced() -> bool:
+    """Whether torch.jit writes down what happens, or torch.func (vmap, grad) is at work: neither sees into a kernel."""
+    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    return tracing or torch._C._are_functorch_transforms_active()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def in_use(device: str) -> str:

@@ -1,13 +1,13 @@
 /* The multi-step neuron in plain C: no torch, no Python, called by native.py through ctypes on bare pointers.
  *
- * The idea. Currents lie in memory as T rows of n numbers. A strip of a few hundred columns is followed through all T
- * steps before the next strip begins, so its membranes never leave the first cache, and memory is read and written once:
- * forward reads the currents and writes the spikes, backward reads the currents and the gradient and writes the gradient.
- * Nothing is saved in between: the backward pass computes the membranes again, which costs less than reading them.
+ * The idea. Currents lie in memory as T rows of n numbers. A strip of a few thousand columns is followed through all T
+ * steps before the next strip begins, so its membranes stay in the first cache, and memory is passed over once: forward
+ * reads the currents and writes the spikes, backward reads the currents and the gradient and writes the gradient. Nothing
+ * is saved in between: the backward pass computes the membranes again, which costs less than reading them.
  *
  * The loops over a strip are written for the compiler's vectoriser; where it can, it builds each for several instruction
  * sets, and the loader picks the one this processor has. Rounding is that of PyTorch's own operations, one after the
- * other (no fused multiply-add: setup forbids it), so that the spikes are equal to the last one.
+ * other (no fused multiply-add: the build forbids it), so that the spikes are equal to the last one.
  */
 #include <math.h>
 #include <stdint.h>
@@ -34,6 +34,13 @@
 #define INLINE static inline __attribute__((always_inline))
 #else
 #define INLINE static inline
+#endif
+
+/* Asks for a cache line before it is needed. */
+#if defined(__GNUC__)
+#define FETCH(address) __builtin_prefetch(address)
+#else
+#define FETCH(address) (void)0
 #endif
 
 enum { SIGMOID, ATAN, TRIANGLE, RECTANGLE };
@@ -69,7 +76,8 @@ INLINE float two_to_minus_float(float z) {
     bits <<= 23;
     memcpy(&power, &bits, sizeof power);
     f = x - (whole - magic);
-    f = 1.00000012f + f * (0.693146944f + f * (0.240221202f + f * (0.0555071309f + f * (0.00967554096f + f * 0.00132764713f))));
+    f = 1.00000012f
+        + f * (0.693146944f + f * (0.240221202f + f * (0.0555071309f + f * (0.00967554096f + f * 0.00132764713f))));
     return f * power;
 }
 

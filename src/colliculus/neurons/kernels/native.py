@@ -15,12 +15,11 @@ import torch
 from torch import Tensor
 
 from colliculus.neurons.dynamics import Dynamics
-from colliculus.neurons.kernels.analytic import Passes
+from colliculus.neurons.kernels.analytic import SURROGATE_NUMBERS, Passes
 from colliculus.neurons.kernels.layout import empty_steps, laid_out_as, rows, time_first
 from colliculus.neurons.surrogate import shape_of
 
 NUMBERS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
-SURROGATE_NUMBERS = {"sigmoid": 0, "atan": 1, "triangle": 2, "rectangle": 3}
 WORTH_A_THREAD = 1 << 17
 """Numbers below which starting another thread takes longer than it saves."""
 

@@ -10,6 +10,17 @@ INLINE REAL NAME(after_reset)(REAL v, REAL threshold, int soft) {
     return v >= threshold ? kept : v;
 }
 
+/* A row is worked on in bits, and meanwhile the same bits of the row that comes next are asked for: the processor's own
+ * foresight ends with the page, and the rows lie far apart. `ahead` leads from one to the other, 0 where none comes. */
+enum { NAME(BIT) = 64 };
+
+INLINE void NAME(fetch)(const STORED *row) {
+    for (size_t i = 0; i < NAME(BIT); i += 64 / sizeof(STORED)) FETCH(row + i);
+}
+
+#define IN_BITS(j, length) \
+    for (int64_t j = 0, length; length = n - j < NAME(BIT) ? n - j : NAME(BIT), j < n; j += NAME(BIT))
+
 /* The surrogate derivative at x = v - threshold; `which` is a constant wherever this is inlined. */
 INLINE REAL NAME(bump)(int which, REAL x, REAL shape) {
     if (which == SIGMOID) {
@@ -30,12 +41,16 @@ INLINE REAL NAME(bump)(int which, REAL x, REAL shape) {
 FOR_EVERY_PROCESSOR
 static void NAME(fire)(
     const STORED *restrict current, STORED *restrict spikes, REAL *restrict membrane, int64_t n, REAL leak,
-    REAL threshold, int soft
+    REAL threshold, int soft, int is_static, int64_t ahead
 ) {
-    for (int64_t i = 0; i < n; i++) {
-        REAL v = NAME(integrate)(membrane[i], LOAD(current[i]), leak);
-        spikes[i] = v >= threshold ? STORE((REAL)1) : STORE((REAL)0);
-        membrane[i] = NAME(after_reset)(v, threshold, soft);
+    IN_BITS(j, length) {
+        NAME(fetch)(current + (is_static ? 0 : ahead) + j);
+        NAME(fetch)(spikes + ahead + j);
+        for (int64_t i = j; i < j + length; i++) {
+            REAL v = NAME(integrate)(membrane[i], LOAD(current[i]), leak);
+            spikes[i] = v >= threshold ? STORE((REAL)1) : STORE((REAL)0);
+            membrane[i] = NAME(after_reset)(v, threshold, soft);
+        }
     }
 }
 
@@ -48,13 +63,14 @@ static int NAME(forward)(Share *share) {
         for (int64_t t = 0; t < c->steps; t++)
             NAME(fire)(
                 (const STORED *)c->currents + (c->is_static ? 0 : t * c->n) + at, (STORED *)c->out + t * c->n + at,
-                membrane, n, (REAL)c->leak, (REAL)c->threshold, c->soft_reset
+                membrane, n, (REAL)c->leak, (REAL)c->threshold, c->soft_reset,
+                c->is_static, t + 1 < c->steps ? c->n : 0
             );
     }
     return 0;
 }
 
-/* One step where no later one is heard: d = dL/dv, and the membrane moves on. `direct`: dL/dI goes straight to `out`. */
+/* One step where no later one is heard: d = dL/dv, and the membrane moves on. `direct`: d * leak goes to `out` at once. */
 INLINE void NAME(step_alone)(
     int which, int direct, const Call *c, const STORED *restrict current, const STORED *restrict grad,
     REAL *restrict membrane, REAL *restrict d, STORED *restrict out, int64_t n
@@ -104,9 +120,14 @@ INLINE void NAME(step_back)(
 FOR_EVERY_PROCESSOR
 static void NAME(alone)(
     const Call *c, int direct, const STORED *restrict current, const STORED *restrict grad, REAL *restrict membrane,
-    REAL *restrict d, STORED *restrict out, int64_t n
+    REAL *restrict d, STORED *restrict out, int64_t n, int64_t ahead
 ) {
-#define STEP(which, direct) NAME(step_alone)(which, direct, c, current, grad, membrane, d, out, n)
+#define STEP(which, direct) IN_BITS(j, length) { \
+        NAME(fetch)(current + (c->is_static ? 0 : ahead) + j); \
+        NAME(fetch)(grad + ahead + j); \
+        NAME(fetch)(out + (direct ? ahead : 0) + j); \
+        NAME(step_alone)(which, direct, c, current + j, grad + j, membrane + j, d + j, out + j, length); \
+    }
     EACH_BUMP(c->surrogate, direct, STEP)
 #undef STEP
 }
@@ -114,21 +135,30 @@ static void NAME(alone)(
 FOR_EVERY_PROCESSOR
 static void NAME(back)(
     const Call *c, int direct, const STORED *restrict grad, const REAL *restrict v, REAL *restrict later,
-    REAL *restrict d, STORED *restrict out, int64_t n
+    REAL *restrict d, STORED *restrict out, int64_t n, int64_t ahead
 ) {
-#define STEP(which, direct) NAME(step_back)(which, direct, c, grad, v, later, d, out, n)
+#define STEP(which, direct) IN_BITS(j, length) { \
+        NAME(fetch)(grad + ahead + j); \
+        NAME(fetch)(out + (direct ? ahead : 0) + j); \
+        NAME(step_back)(which, direct, c, grad + j, v + j, later + j, d + j, out + j, length); \
+    }
     EACH_BUMP(c->surrogate, direct, STEP)
 #undef STEP
 }
 
 /* The membranes of one step after the integration, for the way back; and before it, where the leak is learned. */
 FOR_EVERY_PROCESSOR
-static void NAME(follow)(const Call *c, const STORED *restrict current, REAL *restrict membrane, REAL *restrict v, int64_t n) {
+static void NAME(follow)(
+    const Call *c, const STORED *restrict current, REAL *restrict membrane, REAL *restrict v, int64_t n, int64_t ahead
+) {
     const REAL leak = (REAL)c->leak, threshold = (REAL)c->threshold;
     const int soft = c->soft_reset;
-    for (int64_t i = 0; i < n; i++) {
-        v[i] = NAME(integrate)(membrane[i], LOAD(current[i]), leak);
-        membrane[i] = NAME(after_reset)(v[i], threshold, soft);
+    IN_BITS(j, length) {
+        NAME(fetch)(current + ahead + j);
+        for (int64_t i = j; i < j + length; i++) {
+            v[i] = NAME(integrate)(membrane[i], LOAD(current[i]), leak);
+            membrane[i] = NAME(after_reset)(v[i], threshold, soft);
+        }
     }
 }
 
@@ -140,14 +170,17 @@ static void NAME(reset_row)(const Call *c, const REAL *restrict v, REAL *restric
 /* dL/dleak = sum of d * (I - v before). */
 FOR_EVERY_PROCESSOR
 static void NAME(add_leak)(
-    const STORED *restrict current, const REAL *restrict before, const REAL *restrict d, REAL *restrict leak_sum, int64_t n
+    const STORED *restrict current, const REAL *restrict before, const REAL *restrict d, REAL *restrict leak_sum,
+    int64_t n
 ) {
     for (int64_t i = 0; i < n; i++) leak_sum[i] += d[i] * (LOAD(current[i]) - before[i]);
 }
 
 /* dL/dI = d * leak: written where every step has a row of its own, added up where all share one. */
 FOR_EVERY_PROCESSOR
-static void NAME(emit)(const REAL *restrict d, REAL *restrict sum, STORED *restrict out, REAL leak, int adds, int64_t n) {
+static void NAME(emit)(
+    const REAL *restrict d, REAL *restrict sum, STORED *restrict out, REAL leak, int adds, int64_t n
+) {
     if (adds)
         for (int64_t i = 0; i < n; i++) sum[i] += d[i] * leak;
     else
@@ -169,16 +202,19 @@ static int NAME(backward)(Share *share) {
         const STORED *currents = (const STORED *)c->currents + at, *grads = (const STORED *)c->grad_spikes + at;
         STORED *out = (STORED *)c->out + at;
         memset(scratch, 0, sizeof(REAL) * (size_t)(width * 6));
-        for (int64_t t = 0; t < kept; t++) NAME(follow)(c, currents + t * stride, membrane, v + t * width, n);
+        for (int64_t t = 0; t < kept; t++)
+            NAME(follow)(c, currents + t * stride, membrane, v + t * width, n, t + 1 < kept ? stride : 0);
         for (int64_t step = 0; step < c->steps; step++) {
             const int64_t t = kept ? c->steps - 1 - step : step;
+            const STORED *grad = grads + t * c->n;
             if (kept) {
                 if (c->wants_leak && t) NAME(reset_row)(c, v + (t - 1) * width, before, n);
                 else memset(before, 0, sizeof(REAL) * (size_t)n);
-                NAME(back)(c, direct, grads + t * c->n, v + t * width, later, d, out + t * stride, n);
+                NAME(back)(c, direct, grad, v + t * width, later, d, out + t * stride, n, t ? -c->n : 0);
             } else {
                 if (c->wants_leak) memcpy(before, membrane, sizeof(REAL) * (size_t)n);
-                NAME(alone)(c, direct, currents + t * stride, grads + t * c->n, membrane, d, out + t * stride, n);
+                const int64_t ahead = t + 1 < c->steps ? c->n : 0;
+                NAME(alone)(c, direct, currents + t * stride, grad, membrane, d, out + t * stride, n, ahead);
             }
             if (c->wants_leak) NAME(add_leak)(currents + t * stride, before, d, leak_sum, n);
             if (!direct) NAME(emit)(d, sum, out + t * stride, (REAL)c->leak, c->is_static, n);
@@ -191,6 +227,7 @@ static int NAME(backward)(Share *share) {
 }
 
 #undef EACH_BUMP
+#undef IN_BITS
 #undef REAL
 #undef STORED
 #undef NAME

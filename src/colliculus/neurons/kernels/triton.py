@@ -15,7 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from colliculus.neurons.dynamics import Dynamics
-from colliculus.neurons.kernels.analytic import Passes
+from colliculus.neurons.kernels.analytic import SURROGATE_NUMBERS, Passes
 from colliculus.neurons.kernels.layout import empty_steps, laid_out_as, rows, time_first
 from colliculus.neurons.surrogate import shape_of
 
@@ -24,7 +24,6 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 COLUMNS = 512
 """Columns of a program."""
 WIDE = {torch.float32: tl.float32, torch.float64: tl.float64}
-SURROGATE_NUMBERS = {"sigmoid": 0, "atan": 1, "triangle": 2, "rectangle": 3}
 
 
 @triton.jit
