@@ -34,7 +34,9 @@ class _Event:
 
 @dataclass(frozen=True, kw_only=True)
 class AVE:
-    """AVE as published: `AVE/<video>.mp4`, and `trainSet.txt`, `valSet.txt` and `testSet.txt` with a line
+    """Settings of AVE.
+
+    RAW holds `AVE/<video>.mp4`, and `trainSet.txt`, `valSet.txt` and `testSet.txt` with a line
     `class&video&quality&start&end` for each event, in seconds.
 
     A sample is an event: the part of its clip from its start to its end. The protocol of the papers is the three lists.

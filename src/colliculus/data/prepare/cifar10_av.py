@@ -19,8 +19,10 @@ _SIZE = (64, 64)
 
 @dataclass(frozen=True, kw_only=True)
 class CIFAR10AV:
-    """CIFAR10-AV. How it is laid out is not published in words, so two lists say what is in it: manifests of columns
-    `audio`, `visual` (paths from RAW) and `label`, `train.csv` and `test.csv`.
+    """Settings of CIFAR10-AV.
+
+    How it is laid out is not published in words, so two lists in RAW say what is in it, `train.csv` and `test.csv`:
+    manifests of the columns `audio`, `visual` (paths from RAW) and `label`.
 
     The protocol of the papers is the two lists. The honest one keeps whatever shares a sound or a picture together
     (`group`): there are fewer sounds than pictures, so the same sound is heard in many samples.

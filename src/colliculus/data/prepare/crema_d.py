@@ -39,8 +39,10 @@ _UNUSABLE: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class CremaD:
-    """CREMA-D as its git-lfs repository has it: `AudioWAV/<actor>_<sentence>_<emotion>_<level>.wav`,
-    `VideoFlash/<the same>.flv` and `VideoDemographics.csv`.
+    """Settings of CREMA-D.
+
+    RAW is its git-lfs repository: `AudioWAV/<actor>_<sentence>_<emotion>_<level>.wav`, `VideoFlash/<the same>.flv` and
+    `VideoDemographics.csv`.
 
     The honest protocol keeps actors apart (`group`) and their sexes in proportion (`stratum`), and does not train on
     the ten published clips that are damaged or whose sound stands under two emotions. The protocol of the papers is the

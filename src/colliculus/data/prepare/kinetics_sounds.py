@@ -23,8 +23,10 @@ _LENGTH_S = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class KineticsSounds:
-    """Kinetics-Sounds as the usual programs download it: `{train,val,test}/<class>/<video>_<start>_<end>.mp4`, or the
-    folders of the classes alone.
+    """Settings of Kinetics-Sounds.
+
+    RAW is what the usual programs download, `{train,val,test}/<class>/<video>_<start>_<end>.mp4`, or the folders of the
+    classes alone.
 
     The classes are the folders that are there. The honest protocol keeps the clips of one video together (`group`).
     Which clips the papers trained and tested on they do not say, and many have left YouTube since: the protocol "paper"

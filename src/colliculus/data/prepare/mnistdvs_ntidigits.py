@@ -35,8 +35,10 @@ class _Utterance:
 
 @dataclass(frozen=True, kw_only=True)
 class MnistDvsNtidigits:
-    """Pairs of one digit: `grabbed_data<digit>/scale4/mnist_<digit>_scale04_<number>.aedat` of MNIST-DVS, and the
-    recordings of single digits in `n-tidigits.hdf5` ("oh" and "zero" are both 0; longer strings cannot be used).
+    """Settings of MNIST-DVS with N-TIDIGITS: pairs of the same digit.
+
+    RAW holds `grabbed_data<digit>/scale4/mnist_<digit>_scale04_<number>.aedat` of MNIST-DVS, and `n-tidigits.hdf5`, of
+    which the single digits are used ("oh" and "zero" are both 0) and longer strings cannot be.
 
     Honest pairs use every recording once at most, so nothing is on two sides: utterances of N-TIDIGITS' own training
     and test part (whose speakers are others) with cameras' recordings drawn for that part. The honest protocol keeps

@@ -19,7 +19,9 @@ _NAME = re.compile(r"(\d+)-\d+-\d+-\d+")  # recording of Freesound, class, occur
 
 @dataclass(frozen=True, kw_only=True)
 class UrbanSound8KAV:
-    """UrbanSound8K-AV: `Dataset_v3_sound/<class>/<name>.wav` and `Dataset_v3_vision/<class>/<name>.jpg`, where a name is
+    """Settings of UrbanSound8K-AV.
+
+    RAW holds `Dataset_v3_sound/<class>/<name>.wav` and `Dataset_v3_vision/<class>/<name>.jpg`, where a name is
     `<recording>-<class>-<occurrence>-<slice>`.
 
     The honest protocol keeps the slices of one recording, with their pictures, together (`group`). The protocol of the
