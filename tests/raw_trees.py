@@ -136,7 +136,11 @@ def mnistdvs_ntidigits(raw: Path) -> Path:
         write_aedat(folder / f"mnist_{digit}_scale04_{number:04d}.aedat", events)
     with h5py.File(raw / "n-tidigits.hdf5", "w") as file:
         for part, speakers in SPEAKERS.items():
-            symbols = [(speaker, "zo"[i % 2] if not digit else str(digit)) for digit in range(10) for i, speaker in enumerate(speakers)]
+            symbols = [
+                (speaker, "zo"[i % 2] if not digit else str(digit))
+                for digit in range(10)
+                for i, speaker in enumerate(speakers)
+            ]
             labels = [f"{speaker}-a-{symbol}" for speaker, symbol in symbols] + [f"{speakers[0]}-a-1z3"]
             file[f"{part}_labels"] = np.array(labels, dtype="S")
             for label in labels:

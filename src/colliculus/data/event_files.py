@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.data.events import Events
 from colliculus.data.files import decoding
 from colliculus.types import ColliculusError
 
@@ -19,26 +20,6 @@ COCHLEA_SHAPE = (8, 8)
 _MOST_EVENTS = 100_000_000  # of one recording: what claims more is damaged, and would fill the memory
 _VERSION = b"#!AER-DAT"
 _SECONDS = 1e-6  # of a tick
-
-
-@dataclass(frozen=True, eq=False)
-class Events:
-    """The events of one recording, in the order of time.
-
-    Args:
-        t_s: when, in seconds, (n,) float64.
-        x: column, (n,) int64.
-        y: row, (n,) int64.
-        polarity: 1 where it grew brighter (ON), 0 where darker; all 0 where a sensor knows no polarity. (n,) int64.
-    """
-
-    t_s: NDArray[np.float64]
-    x: NDArray[np.int64]
-    y: NDArray[np.int64]
-    polarity: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.t_s)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,9 @@ import numpy as np
 
 from colliculus.data.event_files import COCHLEA_SHAPE, hdf5_array, open_hdf5
 from colliculus.data.files import decoding, is_pointer
+from colliculus.data.prepare.event_frames import EventFrames
 from colliculus.data.prepare.raw_tree import files_by_stem, found_sources, subfolder
-from colliculus.data.prepare.storage import EventFrames, Storage
+from colliculus.data.prepare.storage import Storage
 from colliculus.data.source import Source
 from colliculus.types import ColliculusError
 
