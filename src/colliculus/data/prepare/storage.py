@@ -102,7 +102,7 @@ class Frames:
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-    """Sound of fixed length, cut or continued by silence: as a picture of its spectrum, or as it is.
+    """Sound, cut or continued by silence to one length: as a picture of its spectrum, or as it is.
 
     Where a spectrogram has `steps`, each of its parts covers the moments of one of as many frames of `Frames`, if these
     have the same `duration_s`.
@@ -121,19 +121,21 @@ class Sound:
     """What is stored: the spectrogram, or the samples, of which it is made for each batch (as augmentation needs)."""
     spectrogram: Spectrogram = field(default_factory=Spectrogram)
     """How sound becomes a picture."""
-    duration_s: float = 3.0
-    """Length of the sound, from the start of the sample."""
+    duration_s: float | None = 3.0
+    """Length of the sound, from the start of the sample; None, of a spectrogram: all of the sample, however long."""
     bits: Literal[16, 32] = 16
     """Of a stored waveform: 16, whole numbers as in most files, or 32, floating."""
 
     def __post_init__(self) -> None:
-        if not self.duration_s > 0 or self.samples < 1:
+        if self.duration_s is None and self.kind == "waveform":
+            raise ColliculusError("a stored waveform needs a `duration_s`: all have the same number of samples")
+        if self.duration_s is not None and (not self.duration_s > 0 or self.samples < 1):
             raise ColliculusError("`duration_s` of the sound must be above 0, and long enough for one sample")
 
     @property
     def samples(self) -> int:
-        """Of the waveform."""
-        return round(self.duration_s * self.spectrogram.sample_rate_hz)
+        """Of the waveform; 0 where every sample has its own number."""
+        return round((self.duration_s or 0) * self.spectrogram.sample_rate_hz)
 
     @property
     def picture_shape(self) -> tuple[int, ...]:
@@ -155,8 +157,9 @@ class Sound:
         """As `Storage.read`."""
         window = Window(source.start_s, source.end_s, self.duration_s)
         heard = read_sound(path, window, self.spectrogram.sample_rate_hz)
-        waveform = np.zeros(self.samples, dtype=np.float32)
-        waveform[: len(heard)] = np.clip(heard[: self.samples], -1, 1)
+        samples = self.samples or len(heard)
+        waveform = np.zeros(samples, dtype=np.float32)
+        waveform[: len(heard)] = np.clip(heard[:samples], -1, 1)
         if self.kind == "spectrogram":
             return self.spectrogram(waveform)
         return waveform if self.bits == 32 else np.rint(waveform * _FULL_SCALE).astype(np.int16)
