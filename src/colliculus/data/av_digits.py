@@ -211,7 +211,16 @@ class _DrawnSplit:
         return len(self.pairs)
 
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
-        return collate(self.pairs.values(indices, epoch=epoch), self.labels[indices], self.normalisation)
+        return self.collate(self.values(indices, epoch=epoch), indices)
+
+    def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:
+        return dict(self.pairs.values(indices, epoch=epoch))
+
+    def inputs(self, values: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        return dict(values)
+
+    def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
+        return collate(inputs, self.labels[indices], self.normalisation)
 
 
 def _fixed(pairs: _Pairs, normalisation: Normalisation) -> ArraySplit:

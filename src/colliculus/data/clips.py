@@ -60,14 +60,20 @@ class VisualSettings:
         """
         count = self.steps or 1
         frames = read_image(path)[None] if _suffix(path) in IMAGE_SUFFIXES else read_frames(path, count)
-        pictures = np.stack([self._picture(frame) for frame in frames])
+        pictures = np.stack([picture(frame, self.size, self.channels) for frame in frames])
         return pictures[0] if self.steps is None else np.repeat(pictures, count // len(pictures), axis=0)
 
-    def _picture(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(H, W, 3) -> (channels, *size)."""
-        resized = resize(frame.transpose(2, 0, 1), self.size)
-        levels = resized if self.channels == 3 else np.tensordot(_LUMA, resized, axes=1)[None]
-        return np.clip(np.rint(levels), 0, 255)
+
+def picture(frame: NDArray[np.uint8], size: tuple[int, int], channels: Literal[1, 3]) -> NDArray[np.float32]:
+    """A picture (H, W, 3), stretched to `size`, in colour or as brightness: (channels, *size), whole levels 0..255.
+
+    Example:
+        >>> picture(np.full((4, 6, 3), 7, dtype=np.uint8), (1, 2), 1).tolist()
+        [[[7.0, 7.0]]]
+    """
+    resized = resize(frame.transpose(2, 0, 1), size)
+    levels = resized if channels == 3 else np.tensordot(_LUMA, resized, axes=1)[None]
+    return np.clip(np.rint(levels), 0, 255)
 
 
 @dataclass(frozen=True)

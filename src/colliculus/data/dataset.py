@@ -51,6 +51,30 @@ class Normalisation:
         return (array - mean) / std
 
 
+class RawSplit(Split, Protocol):
+    """A `Split` that gives its samples before they are standardised too, which is where they are augmented.
+
+    `batch` is the three methods below, one after another.
+    """
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """What `collate` standardises by."""
+        ...
+
+    def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:
+        """The samples at `indices` as they are stored, (B, ...) of each modality: arrays of the caller's own."""
+        ...
+
+    def inputs(self, values: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        """What is stored in another form as (B, C, H, W) or (B, T, C, H, W): spectrograms for waveforms."""
+        ...
+
+    def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
+        """Standardised, time first, with the labels of the samples at `indices`; zeros where one lacks a modality."""
+        ...
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A loaded dataset.

@@ -78,9 +78,9 @@ class Folder:
         arrays = {m: stack(m, samples) for m in present if present[m][rows["train"]].any()}
         if normalisation is None:
             normalisation = _learn(arrays if self.standardise else {}, present, rows["train"])
-        for m, array in arrays.items():
-            array[~present[m]] = np.reshape(normalisation.mean.get(m, (0.0,)), (-1, 1, 1))
-        splits = {name: ArraySplit(arrays, labels[part], part, normalisation) for name, part in rows.items()}
+        splits = {
+            name: ArraySplit(arrays, labels[part], part, normalisation, present=present) for name, part in rows.items()
+        }
         return assemble(_spec(arrays, classes), splits, "given" if clips[0].split else "random test of each class")
 
     def reader(self, spec: DataSpec) -> MediaReader:

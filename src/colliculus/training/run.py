@@ -12,17 +12,11 @@ import torch
 import yaml
 
 from colliculus.data.dataset import Dataset, Normalisation
+from colliculus.data.plain import Document, as_document, from_plain, to_plain
 from colliculus.model import MultimodalSNN
 from colliculus.training.atomic import write_atomic
 from colliculus.training.config import Experiment
-from colliculus.training.document import (
-    Document,
-    as_document,
-    experiment_from_plain,
-    experiment_to_plain,
-    from_plain,
-    to_plain,
-)
+from colliculus.training.document import experiment_from_plain, experiment_to_plain
 from colliculus.training.weights import load_weights
 from colliculus.types import ColliculusError, DataSpec
 

@@ -1,1 +1,1 @@
-"""Fetching of public data from official mirrors, one file per dataset."""
+"""From raw files to one folder of arrays: recipes of data sets, and fetching of public ones from official mirrors."""
