@@ -110,7 +110,8 @@ class _Team:
 
     def close(self) -> None:
         """End them all."""
-        for connection in list(self._processes):
+        for connection, process in list(self._processes.items()):
+            process.kill()
             self._dismiss(connection)
 
     def _answer(self, connection: Connection) -> Outcome | str:
