@@ -21,12 +21,15 @@ from colliculus.data.media import (
     read_image,
     tracks,
 )
+from colliculus.data.transforms.augment import Kind
 from colliculus.data.transforms.delta import SpectralDelta
+from colliculus.data.transforms.luma import LUMA as _LUMA
 from colliculus.data.transforms.resize import resize
 from colliculus.data.transforms.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as in JPEG and Pillow
+MEDIA_KINDS: Mapping[str, Kind] = {"audio": "spectrograms", "visual": "pictures", "delta": "spectrograms"}
+"""What the modalities hold that a `MediaReader` gives."""
 
 
 @dataclass(frozen=True, kw_only=True)
