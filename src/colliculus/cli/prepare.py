@@ -101,11 +101,12 @@ def _report(summary: Summary, out: Path) -> list[RenderableType]:
         "samples": f"{summary.samples:,}",
         "usable": f"{summary.usable:,}",
         **({"kept": f"{summary.kept:,} had been prepared before"} if summary.kept else {}),
-        **{f"{count:,} left out": summary.example[kind] for kind, count in summary.problems.items()},
+        **({"problems": f"{sum(summary.problems.values()):,}"} if summary.problems else {}),
     }
     folder = quote(str(out))
     return [
         console.facts("Prepared", rows),
+        *(f"  {count:,} x {kind}, such as: {summary.example[kind]}" for kind, count in summary.problems.items()),
         f"The data lie in {out}; manifest.csv there tells of every sample. Next:",
         f"  colliculus train s-cmrl-prepared --data.root {folder} --out RUN",
     ]
