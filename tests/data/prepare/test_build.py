@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import shutil
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -336,3 +337,29 @@ def test_many_rows(tmp_path, monkeypatch, count):
     assert [(o.row, o.content) for o in folder.outcomes[-2:]] == [(n, f"{n:064x}") for n in (count - 2, count - 1)]
     assert folder.sources[2777].files == {"lidar": "many.npz::2777"}
     assert folder.arrays["lidar"].memory_map().shape == (count, 1, 2, 2)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 64 kB, where the machine lets a test have one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a disk cannot be mounted here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_that_is_really_full(raw, small, small_disk, tmp_path, digest_of, monkeypatch):
+    large = replace(small, visual=Frames(size=(64, 64)))
+    with pytest.raises(ColliculusError, match=r"needs 0\.00 GB and its disk has 0\.00 GB left"):
+        prepare(large, raw, small_disk / "out", jobs=0)
+    usage = shutil.disk_usage(small_disk)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=10**9))
+    with pytest.raises(ColliculusError, match=r"out is full \(No space left on device\): free some space"):
+        prepare(large, raw, small_disk / "out", jobs=0)
+    moved = shutil.copytree(small_disk / "out", tmp_path / "out")
+    assert prepare(large, raw, moved, jobs=0).kept > 0
+    prepare(large, raw, tmp_path / "whole", jobs=0)
+    assert digest_of(moved) == digest_of(tmp_path / "whole")
