@@ -57,14 +57,14 @@ def _page(topic: str) -> Iterable[RenderableType]:
 
 def _presets() -> Iterable[RenderableType]:
     """A row for each method, which stands for its presets on all datasets."""
-    from colliculus.data import DATASETS
     from colliculus.presets import PRESETS
 
-    titles = {name.removesuffix(f"-{p.experiment.data.name}"): p.title for name, p in PRESETS.items()}
-    lacking = {m: [data for data in DATASETS if f"{m}-{data}" not in PRESETS] for m in titles}
+    titles = {name.removesuffix(f"-{p.data}"): p.title for name, p in PRESETS.items()}
+    known = list(dict.fromkeys(p.data for p in PRESETS.values()))
+    lacking = {m: [data for data in known if f"{m}-{data}" not in PRESETS] for m in titles}
     rows = {m: title + (f" (not on {', '.join(lacking[m])})" if lacking[m] else "") for m, title in titles.items()}
     yield console.facts("presets: METHOD-DATA, with METHOD one of", rows)
-    yield f"and DATA one of {', '.join(DATASETS)}."
+    yield f"and DATA one of {', '.join(known)}."
     yield "To begin: colliculus train s-cmrl-synthetic --out runs/first"
     yield ""
 
