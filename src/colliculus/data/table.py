@@ -49,9 +49,8 @@ class Table:
     def _check_cells(self, column: int) -> None:
         for row, cells in enumerate(self.rows):
             if _UNPRINTABLE.search(cells[column]):
-                raise ColliculusError(
-                    f"{self.place(row)}: {self.columns[column]!r} holds {cells[column]!r}: remove what cannot be printed"
-                )
+                what = f"{self.columns[column]!r} holds {cells[column]!r}"
+                raise ColliculusError(f"{self.place(row)}: {what}: remove what cannot be printed")
 
     def place(self, row: int) -> str:
         """What to call a row in a sentence.
