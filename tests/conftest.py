@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from shutil import copy
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from colliculus.data.prepare.build import prepare
 from colliculus.data.prepare.event_frames import EventFrames
 from colliculus.data.prepare.recipe import Recipe
 from colliculus.data.prepare.storage import Frames, Sound
+from colliculus.data.source import Source
 from colliculus.data.synthetic import Synthetic
 from colliculus.data.transforms.spectrogram import Spectrogram
 
@@ -127,6 +129,17 @@ def storage_of(storage: object) -> object:
     raise TypeError(storage)
 
 
+def clip_files(root: Path, raw: Path, source: Source) -> list[Path]:
+    """Files of one clip, which have one stem: copies of a sample's own, or two recordings of events."""
+    if "::" not in source.files["audio"]:
+        copies = {root / f"clip{Path(file).suffix}": raw / file for file in source.files.values()}
+        return [Path(copy(original, made)) for made, original in copies.items()]
+    files = [root / "3.visual.aedat", root / "3.audio.aedat"]  # the channels of a cochlea as places of a camera
+    for file in files:
+        raw_trees.write_aedat(file, [(120 + i % 8, i // 8, 0, 100 * i) for i in range(64)])
+    return files
+
+
 @pytest.fixture(scope="session")
 def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TinyData]:
     """The small set of a data set of the papers, from its raw layout, prepared once for all tests."""
@@ -137,13 +150,7 @@ def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], T
         raw = raw_trees.RAW_TREES[name](root / "raw")
         recipe = tiny_recipe(name)
         prepare(recipe, raw, root / "prepared", jobs=0)
-        clip = recipe.sources(raw)[0]
-        files = list(dict.fromkeys(raw / file for file in clip.files.values()))
-        if name == "mnistdvs-ntidigits":
-            files = [root / "3.visual.aedat", root / "3.audio.aedat"]  # a cochlea's channels as an event camera's
-            for file in files:
-                raw_trees.write_aedat(file, [(120 + i % 8, i // 8, 0, 100 * i) for i in range(64)])
-        return TinyData(["--data.root", str(root / "prepared")], files)
+        return TinyData(["--data.root", str(root / "prepared")], clip_files(root, raw, recipe.sources(raw)[0]))
 
     return data
 

@@ -10,7 +10,7 @@ ROWS = {name.removesuffix(f"-{p.data}") for name, p in PRESETS.items()}
 DATA = {p.data for p in PRESETS.values()}
 
 
-@pytest.mark.parametrize(("topic", "names"), [("presets", ROWS), ("methods", METHODS), ("datasets", DATASETS)])
+@pytest.mark.parametrize(("topic", "names"), [("presets", ROWS | DATA), ("methods", METHODS), ("datasets", DATASETS)])
 def test_a_topic_lists_all_of_its_names(answer, topic, names):
     out, _ = answer("show", topic)
     assert out.startswith(topic)
