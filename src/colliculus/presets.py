@@ -85,9 +85,7 @@ _DATA = {
     ),
     "prepared": _Data(phrase="what you prepared at --data.root"),
     "crema-d": _Data(phrase="CREMA-D", train=_PUBLISHED, dim=256, heads=16, alpha=1.5),
-    "urbansound8k-av": _Data(
-        phrase="UrbanSound8K-AV", train=_PUBLISHED, dim=64, heads=16, alpha=1.5, temperature=0.08
-    ),
+    "urbansound8k-av": _Data(phrase="UrbanSound8K-AV", train=_PUBLISHED, dim=64, heads=16, alpha=1.5, temperature=0.08),
     "mnistdvs-ntidigits": _Data(
         phrase="MNIST-DVS with N-TIDIGITS",
         train=_PUBLISHED,
@@ -107,7 +105,10 @@ _REFERENCE_HEADS = 16
 """The released program has as many on all data; at D = 32 its heads are two channels wide."""
 
 _METHODS: dict[str, tuple[str, Callable[[_Data], SpikingTransformer]]] = {
-    "s-cmrl": ("S-CMRL", lambda data: SCMRL(dim=data.dim, heads=data.heads, alpha=data.alpha, temperature=data.temperature)),
+    "s-cmrl": (
+        "S-CMRL",
+        lambda data: SCMRL(dim=data.dim, heads=data.heads, alpha=data.alpha, temperature=data.temperature),
+    ),
     "s-cmrl-reference": (
         "S-CMRL, arithmetic of the reference program",
         lambda data: SCMRL(dim=data.dim, heads=_REFERENCE_HEADS, temperature=data.temperature, reference=True),

@@ -7,6 +7,9 @@ import pytest
 import raw_trees
 
 from colliculus.data.prepare.ave import AVE
+from colliculus.data.prepare.build import prepare
+from colliculus.data.prepare.seal import read_prepared
+from colliculus.data.prepared import Prepared
 from colliculus.types import ColliculusError
 
 
@@ -136,3 +139,20 @@ def test_an_event_after_the_end_of_its_clip_is_named(raw):
     for storage in AVE().storages.values():
         with pytest.raises(ColliculusError, match=r"-vide_o0000\.mp4 ends at 4\.\d+ s and the sample begins at 8 s"):
             storage.read(raw / event.files["visual"], event)
+
+
+def test_the_honest_protocol_does_not_train_on_doubtful_videos(raw, tmp_path):
+    add(raw, "testSet.txt", "Church bell&-vide_o0000&good&0&2")
+    add(raw, "trainSet.txt", "Male speech, man speaking&-vide_o0002&good&0&1")
+    prepare(AVE(), raw, tmp_path / "out", jobs=0)
+    sources = read_prepared(tmp_path / "out").sources
+
+    def videos(part, **settings):
+        rows = getattr(Prepared(root=tmp_path / "out", **settings).load(), part).rows
+        return {sources[row].group for row in rows}
+
+    doubtful = {"-vide_o0000", "-vide_o0002"}
+    assert doubtful <= videos("train", protocol="paper")
+    assert "-vide_o0000" in videos("test", protocol="paper")
+    honest = [videos(part, fold=fold) for fold in range(5) for part in ("train", "validation")]
+    assert not doubtful & set.union(*honest)

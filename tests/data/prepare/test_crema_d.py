@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import raw_trees
 
+from colliculus.data.prepare.build import prepare
 from colliculus.data.prepare.crema_d import CremaD
+from colliculus.data.prepare.seal import read_prepared
+from colliculus.data.prepared import Prepared
 from colliculus.types import ColliculusError
 
 LISTS = ("train.csv", "test.csv")
@@ -175,3 +178,38 @@ def test_a_clip_without_sound_is_named(raw):
     raw_trees.write_wav(path, np.zeros(0))
     with pytest.raises(ColliculusError, match=r"1001_DFA_ANG_XX\.wav holds no sound"):
         CremaD().audio.read(path, clip_of(raw, path))
+
+
+FAULTS = {
+    "1001_DFA_ANG_XX": "AudioWAV/1001_DFA_ANG_XX.wav holds no sound",
+    "1001_DFA_HAP_XX": "is a git-lfs pointer",
+    "1001_IEO_ANG_XX": "cannot be decoded",
+    "1001_IEO_HAP_XX": "is empty",
+}
+
+
+def test_every_fault_is_named_and_nothing_of_it_is_trained_on(raw, tmp_path):
+    raw_trees.write_wav(raw / "AudioWAV/1001_DFA_ANG_XX.wav", np.zeros(0))
+    (raw / "VideoFlash/1001_DFA_HAP_XX.flv").write_bytes(raw_trees.POINTER)
+    (raw / "VideoFlash/1001_IEO_ANG_XX.flv").write_bytes(b"no video at all")
+    (raw / "VideoFlash/1001_IEO_HAP_XX.flv").write_bytes(b"")
+    (raw / "AudioWAV/1004_DFA_ANG_XX.wav").unlink()
+    twins = [raw / f"AudioWAV/1005_DFA_{emotion}_XX.wav" for emotion in ("ANG", "HAP")]
+    twins[1].write_bytes(twins[0].read_bytes())
+    for folder, suffix in (("AudioWAV", "wav"), ("VideoFlash", "flv")):  # one of the published faults
+        (raw / f"{folder}/1006_DFA_ANG_XX.{suffix}").rename(raw / f"{folder}/1006_TIE_HAP_XX.{suffix}")
+    summary = prepare(CremaD(), raw, tmp_path / "out", jobs=0)
+    prepared = read_prepared(tmp_path / "out")
+    problems = {s.name: o.problem for s, o in zip(prepared.sources, prepared.outcomes, strict=True) if o.problem}
+    assert summary.usable == 24 - len(FAULTS)
+    assert set(problems) == set(FAULTS)
+    assert all(FAULTS[name] in problem for name, problem in problems.items())
+
+    trained, tested = set(), set()
+    for fold in range(5):
+        dataset = Prepared(root=tmp_path / "out", fold=fold).load()
+        trained |= {prepared.sources[row].name for part in (dataset.train, dataset.validation) for row in part.rows}
+        tested |= {prepared.sources[row].name for row in dataset.test.rows}
+    barred = {twin.stem for twin in twins} | {"1006_TIE_HAP_XX"}
+    assert tested == {source.name for source in prepared.sources} - set(FAULTS)
+    assert trained == tested - barred

@@ -1,0 +1,93 @@
+"""What holds for the recipe of every data set of the papers: prepared, it divides as its protocols say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import raw_trees
+
+from colliculus.cli import main
+from colliculus.data.prepare import RECIPES
+from colliculus.data.prepare.build import prepare
+from colliculus.data.prepare.recipe import split_entry
+from colliculus.data.prepare.seal import read_prepared
+from colliculus.data.prepared import Prepared
+
+NAMES = list(raw_trees.RAW_TREES)
+
+
+@pytest.fixture
+def folder(prepared_data):
+    return lambda name: Path(prepared_data(name).overrides[1])
+
+
+def divided(root, **settings):
+    """The sources of each part."""
+    dataset, sources = Prepared(root=root, **settings).load(), read_prepared(root).sources
+    parts = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
+    return {name: [sources[row] for row in part.rows] for name, part in parts.items()}
+
+
+def test_every_recipe_of_a_data_set_has_a_tree():
+    assert set(NAMES) == set(RECIPES) - {"folder", "manifest"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_that_a_source_names_is_there(name, tmp_path):
+    raw = raw_trees.RAW_TREES[name](tmp_path / "raw")
+    recipe = RECIPES[name]()
+    for source in recipe.sources(raw):
+        for modality, file in source.files.items():
+            assert split_entry(raw / file)[0].is_file()
+            assert modality in recipe.storages
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_of_a_sound_tree_can_be_prepared(name, folder):
+    prepared = read_prepared(folder(name))
+    assert {outcome.problem for outcome in prepared.outcomes} == {""}
+    assert len(prepared.usable) == len(prepared.sources)
+    assert list(prepared.storages) == ["audio", "visual"]
+    for array in prepared.arrays.values():
+        rows = array.memory_map()
+        assert len(np.unique(rows.reshape(len(rows), -1), axis=0)) > len(rows) // 4  # no array of zeros
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("fold", [0, 4])
+def test_the_honest_protocol_keeps_groups_on_one_side(name, fold, folder):
+    parts = divided(folder(name), fold=fold)
+    groups = [{source.group for source in part} for part in parts.values()]
+    assert all(groups)
+    assert len(set.union(*groups)) == sum(map(len, groups))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "crema-d"])
+def test_the_protocol_of_the_papers_is_the_published_split(name, folder):
+    for part, sources in divided(folder(name), protocol="paper").items():
+        published = {source.split for source in sources}
+        assert published == ({part} if part != "validation" or name == "ave" else {"train"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_preparing_again_gives_the_same_bytes(name, tmp_path):
+    raw = raw_trees.RAW_TREES[name](tmp_path / "raw")
+    made = []
+    for out in (tmp_path / "one", tmp_path / "two"):
+        prepare(RECIPES[name](), raw, out, jobs=0)
+        made.append({path.name: path.read_bytes() for path in out.iterdir() if path.is_file()})
+    assert made[0] == made[1]
+    assert {"audio.npy", "visual.npy", "manifest.csv", "prepare.yaml"} <= set(made[0])
+
+
+def test_the_command_line_takes_the_settings_of_a_recipe(tmp_path, capsys):
+    raw, out = raw_trees.crema_d(tmp_path / "raw"), tmp_path / "out"
+    flags = ["--split-list", "train.csv", "test.csv", "--visual.size", "8", "12", "--audio.spectrogram.size", "4", "6"]
+    assert main(["prepare", "crema-d", str(raw), str(out), *flags, "--jobs", "1"]) == 0
+    assert "24" in capsys.readouterr().out
+    prepared = read_prepared(out)
+    assert {m: storage.shape for m, storage in prepared.storages.items()} == {"audio": (1, 4, 6), "visual": (3, 8, 12)}
+    assert {source.split for source in prepared.sources} == {"train", "test"}
+    assert {source.name.split("_")[1] for source in divided(out, protocol="paper")["test"]} == {"IEO"}
