@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from shutil import copy
+from shutil import copy, copytree
 
 import numpy as np
 import pytest
@@ -141,14 +141,31 @@ def clip_files(root: Path, raw: Path, source: Source) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TinyData]:
+def shared_tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The raw tree of a data set of the papers, written once for all tests, none of which may change it."""
+
+    @cache
+    def tree(name: str) -> Path:
+        return raw_trees.RAW_TREES[name](tmp_path_factory.mktemp(name) / "raw")
+
+    return tree
+
+
+@pytest.fixture
+def raw_tree(shared_tree: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A raw tree of a test's own."""
+    return lambda name: Path(copytree(shared_tree(name), tmp_path / name))
+
+
+@pytest.fixture(scope="session")
+def prepared_data(
+    shared_tree: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], TinyData]:
     """The small set of a data set of the papers, from its raw layout, prepared once for all tests."""
 
     @cache
     def data(name: str) -> TinyData:
-        root = tmp_path_factory.mktemp(name)
-        raw = raw_trees.RAW_TREES[name](root / "raw")
-        recipe = tiny_recipe(name)
+        root, raw, recipe = tmp_path_factory.mktemp(name), shared_tree(name), tiny_recipe(name)
         prepare(recipe, raw, root / "prepared", jobs=0)
         return TinyData(["--data.root", str(root / "prepared")], clip_files(root, raw, recipe.sources(raw)[0]))
 

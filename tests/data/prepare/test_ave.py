@@ -14,8 +14,8 @@ from colliculus.types import ColliculusError
 
 
 @pytest.fixture
-def raw(tmp_path):
-    return raw_trees.ave(tmp_path / "AVE_Dataset")
+def raw(raw_tree):
+    return raw_tree("ave")
 
 
 def add(raw, file, line):

@@ -16,8 +16,8 @@ LISTS = ("train.csv", "test.csv")
 
 
 @pytest.fixture
-def raw(tmp_path):
-    return raw_trees.crema_d(tmp_path / "CREMA-D")
+def raw(raw_tree):
+    return raw_tree("crema-d")
 
 
 def by_name(raw, **settings):

@@ -16,8 +16,8 @@ from colliculus.types import ColliculusError
 
 
 @pytest.fixture
-def raw(tmp_path):
-    return raw_trees.mnistdvs_ntidigits(tmp_path / "events")
+def raw(raw_tree):
+    return raw_tree("mnistdvs-ntidigits")
 
 
 def test_a_pair_is_of_one_digit(raw):

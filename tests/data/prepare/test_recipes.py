@@ -35,9 +35,8 @@ def test_every_recipe_of_a_data_set_has_a_tree():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_file_that_a_source_names_is_there(name, tmp_path):
-    raw = raw_trees.RAW_TREES[name](tmp_path / "raw")
-    recipe = RECIPES[name]()
+def test_every_file_that_a_source_names_is_there(name, shared_tree):
+    raw, recipe = shared_tree(name), RECIPES[name]()
     for source in recipe.sources(raw):
         for modality, file in source.files.items():
             assert split_entry(raw / file)[0].is_file()
@@ -72,9 +71,8 @@ def test_the_protocol_of_the_papers_is_the_published_split(name, folder):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_preparing_again_gives_the_same_bytes(name, tmp_path):
-    raw = raw_trees.RAW_TREES[name](tmp_path / "raw")
-    made = []
+def test_preparing_again_gives_the_same_bytes(name, shared_tree, tmp_path):
+    raw, made = shared_tree(name), []
     for out in (tmp_path / "one", tmp_path / "two"):
         prepare(RECIPES[name](), raw, out, jobs=0)
         made.append({path.name: path.read_bytes() for path in out.iterdir() if path.is_file()})
@@ -82,8 +80,8 @@ def test_preparing_again_gives_the_same_bytes(name, tmp_path):
     assert {"audio.npy", "visual.npy", "manifest.csv", "prepare.yaml"} <= set(made[0])
 
 
-def test_the_command_line_takes_the_settings_of_a_recipe(tmp_path, capsys):
-    raw, out = raw_trees.crema_d(tmp_path / "raw"), tmp_path / "out"
+def test_the_command_line_takes_the_settings_of_a_recipe(shared_tree, tmp_path, capsys):
+    raw, out = shared_tree("crema-d"), tmp_path / "out"
     flags = ["--split-list", "train.csv", "test.csv", "--visual.size", "8", "12", "--audio.spectrogram.size", "4", "6"]
     assert main(["prepare", "crema-d", str(raw), str(out), *flags, "--jobs", "1"]) == 0
     assert "24" in capsys.readouterr().out
