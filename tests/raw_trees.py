@@ -156,7 +156,7 @@ def kinetics_sounds(raw: Path) -> Path:
         folder = raw / part / ("tap dancing", "playing organ")[kind]
         folder.mkdir(parents=True)
         for number, second in product(range(count), (0, 10)):
-            video = f"{kind}_{part[0]}{number:08d}"
+            video = f"{kind}_{part:_>5}{number:04d}"
             write_clip(folder / f"{video}_{second:06d}_{second + 10:06d}.mp4", kind, number + second)
     return raw
 

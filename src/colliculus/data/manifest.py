@@ -67,12 +67,19 @@ def write_manifest(path: Path, sources: Sequence[Source]) -> None:
         ColliculusError: the file cannot be written, or a sample cannot be told in such a table.
     """
     modalities = tuple(dict.fromkeys(m for source in sources for m in source.files))
-    rows = [_cells(source, modalities) for source in sources]
+    rows = [source_cells(source, modalities) for source in sources]
     table = Table(path, (*COLUMNS, *modalities), rows, range(2, len(rows) + 2))
     again = sources_of(table, path.parent)
     if differing := [source.name for source, read in zip(sources, again, strict=True) if source != read]:
         raise ColliculusError(f"sample {differing[0]!r} holds an empty text: give None, or something to write")
     write_table(path, table.columns, rows)
+
+
+def source_cells(source: Source, modalities: Sequence[str]) -> list[str]:
+    """The row of a sample: what `COLUMNS` name, and the file of each modality, "" where there is none."""
+    told = (source.name, source.label, source.split, source.group, source.stratum, source.start_s, source.end_s)
+    texts = ["" if value is None else str(value) for value in told]
+    return [*texts, source.left_out, *(source.files.get(m, "") for m in modalities)]
 
 
 def _modalities(table: Table) -> tuple[str, ...]:
@@ -189,10 +196,3 @@ def _seconds(column: str, texts: Mapping[str, str]) -> float | None:
     if not math.isfinite(seconds):
         raise ColliculusError(f"{column!r} is {texts[column]!r}: write a number of seconds, such as 2.5")
     return seconds
-
-
-def _cells(source: Source, modalities: Sequence[str]) -> list[str]:
-    """The row of a sample."""
-    told = (source.name, source.label, source.split, source.group, source.stratum, source.start_s, source.end_s)
-    texts = ["" if value is None else str(value) for value in told]
-    return [*texts, source.left_out, *(source.files.get(m, "") for m in modalities)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import is_dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -73,6 +74,14 @@ def flat(document: Document) -> Document:
         else:
             values[key] = value
     return values
+
+
+def package_version(package: str = "colliculus") -> str:
+    """Version of an installed package, which a document names; "unknown" when it runs from its sources."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def _converter() -> cattrs.Converter:

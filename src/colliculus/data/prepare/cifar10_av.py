@@ -67,7 +67,7 @@ class CIFAR10AV:
 def _linked(files: Sequence[Iterable[str]]) -> list[str]:
     """Of each sample a name that it has in common with all that share a file with it, at whatever remove.
 
-    The name is the first file of the group. Found by merging sets of files (union-find).
+    The name is the group's first file in the order of the alphabet. Found by merging sets of files (union-find).
     """
     parent: dict[str, str] = {}
 

@@ -12,7 +12,6 @@ from colliculus.data.files import visible
 from colliculus.data.prepare.raw_tree import (
     files_by_stem,
     found_sources,
-    list_path,
     listed_splits,
     read_list,
     subfolder,
@@ -75,7 +74,8 @@ class CremaD:
         sounds = files_by_stem(subfolder(raw, "AudioWAV", "the sounds"), raw, {".wav"})
         videos = files_by_stem(subfolder(raw, "VideoFlash", "the videos"), raw, {".flv"})
         clips = {name: match for name in {*sounds, *videos} if (match := _NAME.fullmatch(name))}
-        splits = self._splits(raw, {name: match[2] for name, match in clips.items()})
+        labels = {name: match[2] for name, match in clips.items()}
+        splits = listed_splits(raw, self.split_list, labels) if self.split_list else {}
         sexes = _sexes(raw)
         if lacking := sorted({match[1] for match in clips.values()} - set(sexes)):
             raise ColliculusError(f"{raw / 'VideoDemographics.csv'} has no actor {lacking[0]}: fetch the file again")
@@ -84,7 +84,7 @@ class CremaD:
             (
                 Source(
                     name=name,
-                    label=match[2],
+                    label=labels[name],
                     files={
                         modality: files[name]
                         for modality, files in (("audio", sounds), ("visual", videos))
@@ -99,12 +99,6 @@ class CremaD:
             ),
             "clips named like AudioWAV/1001_DFA_ANG_XX.wav",
         )
-
-    def _splits(self, raw: Path, labels: Mapping[str, str]) -> dict[str, str]:
-        if self.split_list is None:
-            return {}
-        lists = dict(zip(("train", "test"), (list_path(raw, text) for text in self.split_list), strict=True))
-        return listed_splits(lists, labels)
 
 
 def _sexes(raw: Path) -> dict[str, str]:

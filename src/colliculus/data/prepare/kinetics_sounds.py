@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from colliculus.data.files import visible
 from colliculus.data.media import VIDEO_SUFFIXES
-from colliculus.data.prepare.raw_tree import files_by_stem, found_sources, list_path, listed_splits
+from colliculus.data.prepare.raw_tree import files_by_stem, found_sources, listed_splits
 from colliculus.data.prepare.storage import Frames, Sound, Storage
 from colliculus.data.source import Source
 from colliculus.data.transforms.spectrogram import Spectrogram
@@ -63,8 +63,7 @@ class KineticsSounds:
                 clips[name] = (folder.name, file, split)
         splits = {name: split for name, (_, _, split) in clips.items() if split}
         if self.split_list is not None:
-            lists = dict(zip(("train", "test"), (list_path(raw, text) for text in self.split_list), strict=True))
-            splits = listed_splits(lists, {name: label for name, (label, _, _) in clips.items()})
+            splits = listed_splits(raw, self.split_list, {name: label for name, (label, _, _) in clips.items()})
         found = (
             Source(
                 name=name,

@@ -90,19 +90,21 @@ def read_list(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     return [dict(zip(columns, row, strict=False)) for row in rows]
 
 
-def listed_splits(lists: Mapping[str, Path], labels: Mapping[str, str]) -> dict[str, str]:
-    """The split of each name that lists of names and labels mention.
+def listed_splits(raw: Path, lists: tuple[str, str], labels: Mapping[str, str]) -> dict[str, str]:
+    """The split of each name that a training and a test list of names and labels mention.
 
     Args:
-        lists: the list of each split.
+        raw: root of the data set.
+        lists: the training and the test list, as `list_path` takes them.
         labels: the class of each name of the data set.
 
     Raises:
-        ColliculusError: a list is damaged, names what is not there, calls it by another class, or names what another
+        ColliculusError: a list is damaged, names what is not there, calls it by another class, or names what the other
             list names.
     """
     splits: dict[str, str] = {}
-    for split, path in lists.items():
+    for split, text in zip(("train", "test"), lists, strict=True):
+        path = list_path(raw, text)
         for row in read_list(path, ("name", "label")):
             name, label = row["name"], row["label"]
             if labels.get(name) != label:
