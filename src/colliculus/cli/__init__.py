@@ -18,6 +18,8 @@ VERBS = {
     "train": "train a preset, on its data or on yours",
     "evaluate": "test a trained run: clean, with noise, with a modality missing",
     "predict": "classify files with a trained run, and see why",
+    "audit": "find what makes numbers of your data untrustworthy: leaks, contradictions, damage",
+    "split": "divide a manifest into train, validation and test, or into folds, with groups kept together",
     "show": "list presets, methods and datasets, or one of them in full",
     "inspect": "see which layers of a trained run fire, and how its modalities fare",
     "import-reference": "make a run of a checkpoint of the released S-CMRL program",
