@@ -18,6 +18,7 @@ VERBS = {
     "train": "train a preset, on its data or on yours",
     "evaluate": "test a trained run: clean, with noise, with a modality missing",
     "predict": "classify files with a trained run, and see why",
+    "prepare": "decode raw files once, into a folder to train on",
     "audit": "find what makes numbers of your data untrustworthy: leaks, contradictions, damage",
     "split": "divide a manifest into train, validation and test, or into folds, with groups kept together",
     "show": "list presets, methods and datasets, or one of them in full",

@@ -21,12 +21,15 @@ from colliculus.data.media import (
     read_image,
     tracks,
 )
+from colliculus.data.transforms.augment import Kind
 from colliculus.data.transforms.delta import SpectralDelta
+from colliculus.data.transforms.luma import LUMA as _LUMA
 from colliculus.data.transforms.resize import resize
 from colliculus.data.transforms.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as in JPEG and Pillow
+MEDIA_KINDS: Mapping[str, Kind] = {"audio": "spectrograms", "visual": "pictures", "delta": "spectrograms"}
+"""What the modalities hold that a `MediaReader` gives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +142,9 @@ class MediaReader:
             ColliculusError: a file is damaged, or the clip holds nothing that is wanted.
         """
         arrays: dict[str, NDArray[np.float32]] = {}
-        if self._heard and (sound := _source(clip.files, AUDIO_SUFFIXES, "audio")):
+        if self._heard and (sound := file_with(clip.files, AUDIO_SUFFIXES, "audio")):
             arrays |= {m: hear(read_audio(sound, hear.sample_rate_hz)) for m, hear in self._heard.items()}
-        if self.visual and (picture := _source(clip.files, IMAGE_SUFFIXES, "video")):
+        if self.visual and (picture := file_with(clip.files, IMAGE_SUFFIXES, "video")):
             arrays["visual"] = self.visual(picture)
         if not arrays:
             wanted = " and no ".join(["sound"] * bool(self._heard) + ["picture"] * (self.visual is not None))
@@ -175,8 +178,17 @@ def _named(members: Mapping[Path, Mapping[bool, Path]]) -> dict[str, Clip]:
     return clips
 
 
-def _source(files: Iterable[Path], own: frozenset[str], track: str) -> Path | None:
-    """The file of a kind made for the purpose, or else the video that carries the track."""
+def file_with(files: Iterable[Path], own: frozenset[str], track: str) -> Path | None:
+    """The file of a kind made for the purpose, or else the video that carries the track; None: there is neither.
+
+    Args:
+        files: of one clip.
+        own: suffixes of the kind made for it, `AUDIO_SUFFIXES` or `IMAGE_SUFFIXES`.
+        track: "audio" or "video".
+
+    Raises:
+        ColliculusError: a video is damaged.
+    """
     ordered = sorted(files, key=lambda file: _suffix(file) not in own)
     return next(
         (f for f in ordered if _suffix(f) in own or (_suffix(f) in VIDEO_SUFFIXES and track in tracks(f))), None

@@ -93,7 +93,9 @@ def collate(
     for modality, raw in values.items():
         array = normalisation(modality, raw)
         time_first = array if array.ndim == 4 else array.swapaxes(0, 1)
-        ours = np.array(time_first, order="C")  # a copy: the caller's data stays his
+        ours = np.ascontiguousarray(time_first)
+        if np.may_share_memory(ours, raw):  # the caller's data stays his
+            ours = ours.copy()
         if present and modality in present:
             ours[(..., ~present[modality], *[slice(None)] * 3)] = 0
         inputs[modality] = torch.from_numpy(ours)
