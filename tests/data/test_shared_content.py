@@ -64,6 +64,7 @@ def test_keys_tell_entries_of_a_file_apart_and_pass_over_what_could_not_be_read(
     source = Source(name="n", label="0", files=files)
     assert content_keys(source, {"audio": "11", "visual": "22"}) == {"11::a", "22"}
     assert content_keys(source, {"audio": "", "visual": "22"}) == {"22"}
+    assert content_keys(source, {"audio": "11", "visual": "22"}, ("visual", "depth")) == {"11::a"}
 
 
 def test_many_copies_are_compared_in_no_time():

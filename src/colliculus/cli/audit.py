@@ -51,7 +51,8 @@ class Options:
     shortest_s: float = 0.1
     """tell of samples shorter than this, in seconds"""
     jobs: int | None = None
-    """processes; as many as there are cores if not given; 0: none but this one"""
+    """processes; as many as there are cores if not given; 0: none but this one, which ends if
+    a damaged file crashes its decoder"""
     json: Switch = False
     """print one JSON object, with every case in full"""
 
@@ -91,6 +92,8 @@ def _gather(options: Options) -> tuple[Sequence[Source], Sequence[Outcome]]:
         sources, root = FolderRecipe().sources(data), data
     else:
         root = data.parent if options.root is None else options.root
+        if not root.is_dir():
+            raise ColliculusError(f"{root} is no folder: give --root the one that the paths of {data} begin at")
         sources = read_manifest(data, root=root)
     place, rows = Inspection(root.absolute(), quick=options.quick), range(len(sources))
     jobs = (os.cpu_count() or 1) if options.jobs is None else options.jobs

@@ -97,7 +97,9 @@ def audit(sources: Sequence[Source], outcomes: Sequence[Outcome], *, shortest_s:
         >>> [(finding.kind, finding.items) for finding in report.findings if finding.grave]
         [('group-in-two-splits', ('ann (train 1, test 2)',))]
     """
-    contents = [content_keys(source, outcome.sha256) for source, outcome in zip(sources, outcomes, strict=True)]
+    contents = [
+        content_keys(source, outcome.sha256, outcome.missing) for source, outcome in zip(sources, outcomes, strict=True)
+    ]
     found = [
         *_leaks(sources, contents),
         *_conflicts(sources, contents),

@@ -42,6 +42,7 @@ class Inspection:
     def prepare(self, row: int, source: Source) -> Outcome:
         """What the files of a sample hold, and what is wrong with them."""
         problems: dict[str, None] = {}
+        missing: list[str] = []
         for modality, file in source.files.items():
             try:
                 if self.quick:
@@ -50,16 +51,17 @@ class Inspection:
                     check_readable(self.root / file, modality)
             except ColliculusError as error:
                 problems[str(error).replace(f"{self.root}{os.sep}", "")] = None
+                missing.append(modality)
         if self.quick:
-            return Outcome(row, (), "", "; ".join(problems))
+            return Outcome(row, tuple(missing), "", "; ".join(problems))
         seconds = None if problems else duration_s(self.root, source)
         if seconds == 0:
             problems[f"it begins at {source.start_s or 0.0:g} s, where its files have ended: mend `start`"] = None
-        return Outcome(row, (), "", "; ".join(problems), seconds, digests(self.root, source))
+        return Outcome(row, tuple(missing), "", "; ".join(problems), seconds, digests(self.root, source))
 
     def leave_out(self, row: int, source: Source, problem: str) -> Outcome:
         """Of a sample that killed whoever looked at it."""
-        return Outcome(row, (), "", problem, None, digests(self.root, source))
+        return Outcome(row, source.modalities, "", problem, None, digests(self.root, source))
 
 
 def check_readable(path: Path, modality: str) -> None:
