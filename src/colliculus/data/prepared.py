@@ -143,8 +143,10 @@ def _kinds(storages: Mapping[str, Storage]) -> dict[str, Kind]:
     """What modalities hold, as far as augmentations know it."""
     kinds: dict[str, Kind] = {m: "pictures" for m, s in storages.items() if isinstance(s, Frames)}
     kinds |= {m: "events" for m, s in storages.items() if isinstance(s, EventFrames)}
-    sounds = {m: s for m, s in storages.items() if isinstance(s, Sound)}
-    return kinds | {m: "waveforms" if s.kind == "waveform" else "spectrograms" for m, s in sounds.items()}
+    for m, s in storages.items():
+        if isinstance(s, Sound):
+            kinds[m] = "waveforms" if s.kind == "waveform" else "spectrograms"
+    return kinds
 
 
 def _spec(storages: Mapping[str, Storage], classes: list[str]) -> DataSpec:
