@@ -23,6 +23,7 @@ from colliculus.types import ColliculusError
 _LACKING_S, _LACKING_SHARE = 0.5, 0.1  # how much less than it states a whole file may hold: stated lengths are rounded
 _FAR_S = 2.0  # a moment later than this is sought; what lies before it is decoded in vain
 _PREROLL_S = 0.5  # sound is decoded from so much earlier: after a jump, codecs need some of it to settle
+_UNKNOWN_BYTES = 0xFFFFFFF0  # what writes to a pipe says so much, or nothing
 _FRAME_S = 0.04  # from a frame without a time stamp to the next
 _GAP_S = 0.1  # a hole in the sound track longer than this is silence; stamps are rounded, so less may be no hole
 
@@ -144,22 +145,35 @@ def _ends(path: Path) -> dict[str, float]:
 
 
 @lru_cache(maxsize=16)  # picture and sound of one file, and the many samples of a long one, need it but once
-def _ends_of(path: Path, _size: int, _modified_ns: int) -> dict[str, float]:
+def _ends_of(path: Path, size: int, _modified_ns: int) -> dict[str, float]:
     """Where each kind of track ends, in seconds from the start of the file."""
     with open_media(path) as container:
-        origin, ends = _origin(container), {s.type: 0.0 for s in container.streams if s.type in ("audio", "video")}
-        for packet in container.demux(audio=0) if len(ends) == 1 and "audio" in ends else container.demux():
+        origin, stated = _origin(container), (container.duration or 0) / av.time_base
+        ends = {s.type: 0.0 for s in container.streams if s.type in ("audio", "video")}
+        last: dict[str, float] = {}
+        for packet in container.demux():
             kind = packet.stream.type
             if kind in ends and packet.pts is not None:
-                end = (packet.pts + (packet.duration or 0)) * packet.time_base
-                ends[kind] = max(ends[kind], float(end) - origin)
-        stated = (container.duration or 0) / av.time_base
+                now = float(packet.pts * packet.time_base) - origin
+                # where a container does not say how long a packet lasts, it lasts as long as the one before it did
+                lasts = float((packet.duration or 0) * packet.time_base) or max(now - last.get(kind, now), 0.0)
+                ends[kind], last[kind] = max(ends[kind], now + lasts), now
     found = max(ends.values(), default=0.0)
     if stated - found > max(_LACKING_S, _LACKING_SHARE * stated):
         raise ColliculusError(
             f"{path} states a length of {stated:.1f} s and holds {found:.1f} s: copy or download it again"
         )
+    if (told := _riff_bytes(path)) > size:
+        raise ColliculusError(f"{path} states {told} bytes and holds {size}: copy or download it again")
     return ends
+
+
+def _riff_bytes(path: Path) -> int:
+    """How long a .wav or .avi says it is, of which FFmpeg takes what it gets; 0 where it does not say."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    told = int.from_bytes(head[4:8], "little")
+    return told + 8 if head[:4] == b"RIFF" and told < _UNKNOWN_BYTES else 0
 
 
 def _origin(container: InputContainer) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,11 +14,13 @@ from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.files import SPLITS, dataset_root
 from colliculus.data.fingerprint import fingerprint
 from colliculus.data.loading import ArraySplit, ToInput
+from colliculus.data.prepare.event_frames import EventFrames
 from colliculus.data.prepare.seal import PreparedFolder, read_prepared
-from colliculus.data.prepare.storage import Sound, Storage
+from colliculus.data.prepare.storage import Frames, Sound, Storage
 from colliculus.data.protocols import Division, Partition, ProtocolName, choose_protocol
 from colliculus.data.shared_content import content_keys
 from colliculus.data.storage_reader import StorageReader
+from colliculus.data.transforms.augment import Augment, Kind, augmented
 from colliculus.data.transforms.standardise import channel_statistics
 from colliculus.types import ColliculusError, DataSpec
 
@@ -51,6 +53,8 @@ class Prepared:
     """Bring every channel to mean 0 and deviation 1 of the training part."""
     seed: int = 0
     """Decides folds and the validation part."""
+    augment: Augment = field(default_factory=Augment)
+    """How training samples are varied; off unless set."""
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -81,7 +85,7 @@ class Prepared:
         }
         return Dataset(
             spec=spec,
-            train=splits["train"],
+            train=augmented(splits["train"], self.augment, _kinds(wanted), spec),
             validation=splits["validation"],
             test=splits["test"],
             normalisation=normalisation,
@@ -111,7 +115,8 @@ class Prepared:
         """The rows of each part, as rows of the arrays."""
         usable = np.array(folder.usable, dtype=np.int64)
         sources = [folder.sources[row] for row in usable]
-        contents = [content_keys(folder.sources[row], folder.outcomes[row].sha256) for row in usable]
+        outcomes = [folder.outcomes[row] for row in usable]
+        contents = [content_keys(s, o.sha256, o.missing) for s, o in zip(sources, outcomes, strict=True)]
         parts = self._division().divide(sources, contents)
         return Partition(usable[parts.train], usable[parts.validation], usable[parts.test], parts.name)
 
@@ -132,6 +137,16 @@ def _learn(
     return Normalisation(
         {m: part.mean[m] for m, part in learned.items()}, {m: part.std[m] for m, part in learned.items()}
     )
+
+
+def _kinds(storages: Mapping[str, Storage]) -> dict[str, Kind]:
+    """What modalities hold, as far as augmentations know it."""
+    kinds: dict[str, Kind] = {m: "pictures" for m, s in storages.items() if isinstance(s, Frames)}
+    kinds |= {m: "events" for m, s in storages.items() if isinstance(s, EventFrames)}
+    for m, s in storages.items():
+        if isinstance(s, Sound):
+            kinds[m] = "waveforms" if s.kind == "waveform" else "spectrograms"
+    return kinds
 
 
 def _spec(storages: Mapping[str, Storage], classes: list[str]) -> DataSpec:

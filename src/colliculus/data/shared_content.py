@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from colliculus.data.source import Source
 
 
-def content_keys(source: Source, digests: Mapping[str, str]) -> frozenset[str]:
+def content_keys(source: Source, digests: Mapping[str, str], missing: Collection[str] = ()) -> frozenset[str]:
     """What names the contents of a sample: samples with a key in common hold the same recording.
 
     Args:
         source: the sample.
-        digests: of each modality whose file could be read, the SHA-256 of all its bytes.
+        digests: of each modality, the SHA-256 of all bytes of its file; "" where that is not known.
+        missing: modalities whose files cannot be decoded: two empty files are no copies of one recording.
 
     Example:
         >>> cut = Source(name="a", label="0", files={"audio": "digits.hdf5::train/7"})
@@ -27,7 +28,7 @@ def content_keys(source: Source, digests: Mapping[str, str]) -> frozenset[str]:
     return frozenset(
         digests[modality] + "".join(file.partition("::")[1:])
         for modality, file in source.files.items()
-        if digests.get(modality)
+        if digests.get(modality) and modality not in missing
     )
 
 
