@@ -158,8 +158,8 @@ def kinetics_sounds(raw: Path) -> Path:
         folder = raw / part / ("tap dancing", "playing organ")[kind]
         folder.mkdir(parents=True)
         for number, second in product(range(count), (0, 10)):
-            video = f"{kind}_{part:_>5}{number:04d}"
-            write_clip(folder / f"{video}_{second:06d}_{second + 10:06d}.mp4", kind, number + second)
+            video, variant = f"{kind}_{part:_>5}{number:04d}", number + 4 * (part == "test") + second
+            write_clip(folder / f"{video}_{second:06d}_{second + 10:06d}.mp4", kind, variant)
     return raw
 
 

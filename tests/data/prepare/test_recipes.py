@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -89,3 +90,37 @@ def test_the_command_line_takes_the_settings_of_a_recipe(shared_tree, tmp_path, 
     assert {m: storage.shape for m, storage in prepared.storages.items()} == {"audio": (1, 4, 6), "visual": (3, 8, 12)}
     assert {source.split for source in prepared.sources} == {"train", "test"}
     assert {source.name.split("_")[1] for source in divided(out, protocol="paper")["test"]} == {"IEO"}
+
+
+def audited(folder, capsys):
+    """The exit code of an audit, and what it calls untrustworthy."""
+    code = main(["audit", str(folder), "--json"])
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    return code, {finding["kind"]: finding["samples"] for finding in findings if finding["untrustworthy"]}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_audit_finds_nothing_in_a_sound_tree(name, folder, capsys):
+    assert audited(folder(name), capsys) == (0, {})
+
+
+def test_an_audit_finds_what_is_wrong_with_the_published_splits(raw_tree, tmp_path, capsys):
+    emotions = raw_tree("crema-d")
+    twins = [emotions / f"AudioWAV/1003_DFA_{emotion}_XX.wav" for emotion in ("ANG", "HAP")]
+    twins[1].write_bytes(twins[0].read_bytes())
+    prepare(RECIPES["crema-d"](split_list=("train.csv", "test.csv")), emotions, tmp_path / "a", jobs=0)
+    assert audited(tmp_path / "a", capsys) == (1, {"group-in-two-splits": 24, "content-with-two-labels": 2})
+
+    events = raw_tree("ave")
+    with (events / "testSet.txt").open("a") as lines:
+        lines.write("Church bell&-vide_o0000&good&0&2\n")
+    prepare(RECIPES["ave"](), events, tmp_path / "b", jobs=0)
+    code, kinds = audited(tmp_path / "b", capsys)
+    assert code == 1
+    assert kinds["group-in-two-splits"] == 2
+
+    slices = raw_tree("urbansound8k-av")
+    for folder, suffix in (("Dataset_v3_sound", "wav"), ("Dataset_v3_vision", "jpg")):
+        (slices / f"{folder}/siren/8005-8-0-1.{suffix}").unlink()
+    prepare(RECIPES["urbansound8k-av"](), slices, tmp_path / "c", jobs=0)
+    assert audited(tmp_path / "c", capsys) == (1, {"group-in-two-splits": 2})  # the recording 8003
