@@ -43,8 +43,8 @@ def test_clean_data_give_exit_code_0(answer, data):
     ("old", "new", "kind", "quick"),
     [
         ("11.png,s5,test", "11.png,s0,test", "group-in-two-splits", True),
-        ("n,11.wav", "n,1.wav", "content-in-two-splits", False),
-        ("n,1.wav", "n,0.wav", "content-with-two-labels", False),
+        ("n,11.wav", "n,1.wav", "content-in-two-splits", True),
+        ("n,1.wav", "n,0.wav", "content-with-two-labels", True),
         ("5.png", "none.png", "unreadable", True),
         ("n,11.wav", "m,11.wav", "label-not-trained", True),
         (",test", ",train", "part-missing", True),
@@ -61,6 +61,16 @@ def test_each_grave_fault_gives_exit_code_1(data, capsys, old, new, kind, quick)
     out = " ".join(capsys.readouterr().out.split())
     assert ("Makes numbers untrustworthy" in out) is quick
     assert "(a quick look: no file was opened)" in out
+
+
+def test_copies_under_two_names_are_found_unless_no_file_is_opened(data, answer):
+    (data / "11.wav").write_bytes((data / "1.wav").read_bytes())
+    path = str(data / "clips.csv")
+    assert (
+        "identical content in more than one split 1, 11 (train 1, test 1)"
+        in answer("audit", path, "--jobs", "0", code=1)[0]
+    )
+    answer("audit", path, "--quick", code=0)
 
 
 def test_a_fault_is_told_with_its_cases(answer, data):

@@ -61,7 +61,7 @@ def test_nothing_is_found_where_there_is_nothing():
         ([4], {"duration_s": 0.09}, "too-short", "c-yes: 0.09 s"),
         ([4], {"duration_s": 60.0}, "too-long", "c-yes: 60 s"),
         ([4, 22], {"files": {"audio": "x.wav"}}, "missing-modality", "visual (train 1, test 1)"),
-        ([0, 2], {"sha256": {"audio": "same"}}, "repeated", "a-yes, b-yes"),
+        ([0, 2], {"sha256": {"audio": "same", "visual": "v"}}, "repeated", "a-yes, b-yes"),
         ([0, 2, 4], {"label": "Yes"}, "labels-alike", "Yes, yes"),
         ([0, 2, 4], {"label": "perhaps", "group": "a"}, "class-in-one-group", "perhaps (a)"),
         ([0, 2], {"label": "perhaps"}, "small-class", "perhaps (2)"),
@@ -85,7 +85,8 @@ def test_every_kind_has_been_planted():
 
 def test_rare_classes_are_told():
     sources = [
-        Source(name=str(i), label="much" if i < 40 else "rare", files={"a": "x.wav"}, group=f"{i}") for i in range(43)
+        Source(name=f"{i}", label="much" if i < 40 else "rare", files={"a": f"{i}.wav"}, group=f"{i}")
+        for i in range(43)
     ]
     told, trustworthy = found(sources, [Outcome(i, (), "") for i in range(43)])
     assert told == {"unbalanced": (3, "rare (3 of 40)")}

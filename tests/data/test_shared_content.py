@@ -55,15 +55,15 @@ def test_a_conflict_is_one_moment_of_one_content_under_two_labels(drawn):
         return key in contents[a] & contents[b] and sources[a].label != sources[b].label and overlap
 
     rows = range(len(sources))
-    expected = [[a for a in rows if any(contradict(a, b, key) for b in rows)] for key in "pqrs"]
-    assert conflicting(sources, contents) == sorted(found for found in expected if found)
+    expected = {tuple(a for a in rows if any(contradict(a, b, key) for b in rows)) for key in "pqrs"}
+    assert conflicting(sources, contents) == [list(found) for found in sorted(expected) if found]
 
 
-def test_keys_tell_entries_of_a_file_apart_and_pass_over_what_could_not_be_read():
+def test_keys_tell_entries_of_a_file_apart_and_pass_over_what_cannot_be_read():
     files = {"audio": "x.hdf5::a", "visual": "v.mp4", "depth": "d.npy"}
     source = Source(name="n", label="0", files=files)
-    assert content_keys(source, {"audio": "11", "visual": "22"}) == {"11::a", "22"}
-    assert content_keys(source, {"audio": "", "visual": "22"}) == {"22"}
+    assert content_keys(source, {"audio": "11", "visual": "22"}) == {"11::a", "22", "d.npy"}
+    assert content_keys(source, {"audio": "", "visual": "22"}, ["depth"]) == {"x.hdf5::a", "22"}
     assert content_keys(source, {"audio": "11", "visual": "22"}, ("visual", "depth")) == {"11::a"}
 
 
