@@ -67,9 +67,11 @@ def write_wav(path: Path, samples: np.ndarray, rate_hz: int = 16_000) -> None:
 
 
 def write_clip(path: Path, kind: int, variant: int, *, duration_s: float = 1.0) -> None:
-    """A video with sound: pitch and brightness tell the kind, a little of both the variant."""
-    count = max(1, round(4 * duration_s))
-    frames = grey([60 + 120 * kind + variant + i for i in range(count)])
+    """A video with sound: pitch and brightness tell the kind, a little of both the variant.
+
+    There are four frames a second, and frame i has the grey level 20 + 100 * kind + variant + 6 * i.
+    """
+    frames = grey([20 + 100 * kind + variant + 6 * i for i in range(round(4 * duration_s))])
     sound = tone(400 + 800 * kind + 10 * variant, rate_hz=44_100, duration_s=duration_s)
     write_video(path, frames, sound, rate_hz=44_100, fps=4)
 
@@ -156,8 +158,8 @@ def kinetics_sounds(raw: Path) -> Path:
         folder = raw / part / ("tap dancing", "playing organ")[kind]
         folder.mkdir(parents=True)
         for number, second in product(range(count), (0, 10)):
-            video = f"{kind}_{part:_>5}{number:04d}"
-            write_clip(folder / f"{video}_{second:06d}_{second + 10:06d}.mp4", kind, number + second)
+            video, variant = f"{kind}_{part:_>5}{number:04d}", number + 4 * (part == "test") + second
+            write_clip(folder / f"{video}_{second:06d}_{second + 10:06d}.mp4", kind, variant)
     return raw
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from colliculus.methods import TAAF, LateFusion
+from colliculus.methods import SCMRL, TAAF, LateFusion, Tectum
 from colliculus.modulation import Balance, BalanceName, ScoreBalance
 from colliculus.modulation.agm import _cross_entropies
 from colliculus.modulation.pmr import _cross_entropy, _known_logits, class_sums
@@ -23,14 +23,18 @@ SPEC = DataSpec(channels={"a": 1, "b": 2}, sizes=dict.fromkeys("ab", (8, 8)), nu
 HARD = torch.tensor([0, 1, 2, 0])
 MIXED = torch.tensor([[0.7, 0.3, 0.0], [0.0, 1.0, 0.0], [0.2, 0.0, 0.8], [0.5, 0.25, 0.25]])
 COMMON = {"dim": 8, "encoder": "shallow", "time_steps": 2}
-METHODS = {
-    kind: LateFusion(**COMMON, unimodal_loss=1.0, balance=Balance(kind=kind))
-    for kind in get_args(BalanceName)
-    if kind != "scores"
-} | {
-    f"scores, {kind}": TAAF(**COMMON, balance=Balance(kind="scores", scores=ScoreBalance(kind=kind)))
-    for kind in ("gradient", "loss", "step")
-}
+METHODS = (
+    {
+        kind: LateFusion(**COMMON, unimodal_loss=1.0, balance=Balance(kind=kind))
+        for kind in get_args(BalanceName)
+        if kind != "scores"
+    }
+    | {
+        f"scores, {kind}": TAAF(**COMMON, balance=Balance(kind="scores", scores=ScoreBalance(kind=kind)))
+        for kind in ("gradient", "loss", "step")
+    }
+    | {method.name: method(**COMMON, heads=2) for method in (SCMRL, Tectum)}
+)
 
 
 def train(method, labels):

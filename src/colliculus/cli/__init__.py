@@ -19,6 +19,8 @@ VERBS = {
     "evaluate": "test a trained run: clean, with noise, with a modality missing",
     "predict": "classify files with a trained run, and see why",
     "prepare": "decode raw files once, into a folder to train on",
+    "audit": "find what makes numbers of your data untrustworthy: leaks, contradictions, damage",
+    "split": "divide a manifest into train, validation and test, or into folds, with groups kept together",
     "show": "list presets, methods and datasets, or one of them in full",
     "inspect": "see which layers of a trained run fire, and how its modalities fare",
     "import-reference": "make a run of a checkpoint of the released S-CMRL program",

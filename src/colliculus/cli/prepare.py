@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -63,7 +61,7 @@ def run(arguments: list[str]) -> int:
     if jobs < 1:
         raise ColliculusError(f"--jobs is {jobs}: give at least 1 process")
     try:
-        with _progress() as progress:
+        with console.progress("preparing") as progress:
             summary = prepare(
                 options.settings,
                 options.raw,
@@ -81,19 +79,6 @@ def run(arguments: list[str]) -> int:
 def _parse(arguments: list[str], recipe: type[Any]) -> Options[Any]:
     default = Options(recipe=tyro.MISSING, raw=tyro.MISSING, out=tyro.MISSING, settings=recipe())
     return parse(Options[recipe], "prepare", arguments, default)
-
-
-@contextmanager
-def _progress() -> Generator[Callable[[int, int], None]]:
-    """A bar on a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    terminal = Console(stderr=True)
-    columns = (TextColumn("preparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
-        task = bar.add_task("preparing", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _report(summary: Summary, out: Path) -> list[RenderableType]:

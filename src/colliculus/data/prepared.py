@@ -115,7 +115,8 @@ class Prepared:
         """The rows of each part, as rows of the arrays."""
         usable = np.array(folder.usable, dtype=np.int64)
         sources = [folder.sources[row] for row in usable]
-        contents = [content_keys(folder.sources[row], folder.outcomes[row].sha256) for row in usable]
+        outcomes = [folder.outcomes[row] for row in usable]
+        contents = [content_keys(s, o.sha256, o.missing) for s, o in zip(sources, outcomes, strict=True)]
         parts = self._division().divide(sources, contents)
         return Partition(usable[parts.train], usable[parts.validation], usable[parts.test], parts.name)
 

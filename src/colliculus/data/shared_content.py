@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from colliculus.data.source import Source
 
 
-def content_keys(source: Source, digests: Mapping[str, str]) -> frozenset[str]:
+def content_keys(source: Source, digests: Mapping[str, str], missing: Collection[str] = ()) -> frozenset[str]:
     """What names the contents of a sample: samples with a key in common hold the same recording.
 
     Args:
         source: the sample.
-        digests: of each modality whose file could be read, the SHA-256 of all its bytes.
+        digests: of each modality, the SHA-256 of all bytes of its file; where it is not known, the path stands for it.
+        missing: modalities whose files cannot be decoded: two empty files are no copies of one recording.
 
     Example:
         >>> cut = Source(name="a", label="0", files={"audio": "digits.hdf5::train/7"})
@@ -25,14 +26,14 @@ def content_keys(source: Source, digests: Mapping[str, str]) -> frozenset[str]:
         ['00ff::train/7']
     """
     return frozenset(
-        digests[modality] + "".join(file.partition("::")[1:])
+        (digests.get(modality) or file.partition("::")[0]) + "".join(file.partition("::")[1:])
         for modality, file in source.files.items()
-        if digests.get(modality)
+        if modality not in missing
     )
 
 
 def sharing(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
-    """The rows of each key that several rows have, ascending.
+    """The rows of each key that several rows have, ascending; of keys of the same rows, once.
 
     Example:
         >>> sharing([{"a", "b"}, {"c"}, {"b"}])
@@ -42,7 +43,7 @@ def sharing(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
     for row, own in enumerate(keys):
         for key in own:
             rows[key].append(row)
-    return sorted(found for found in rows.values() if len(found) > 1)
+    return [list(found) for found in sorted({tuple(found) for found in rows.values() if len(found) > 1})]
 
 
 def companies(sources: Sequence[Source], contents: Sequence[Collection[str]]) -> NDArray[np.int64]:
@@ -76,8 +77,8 @@ def companies(sources: Sequence[Source], contents: Sequence[Collection[str]]) ->
 
 def conflicting(sources: Sequence[Source], contents: Sequence[Collection[str]]) -> list[list[int]]:
     """The rows, for each content, of samples that show the same moments of it under different labels."""
-    found = (_contradicting(rows, sources) for rows in sharing(contents))
-    return sorted(rows for rows in found if rows)
+    found = {tuple(_contradicting(rows, sources)) for rows in sharing(contents)}
+    return [list(rows) for rows in sorted(found) if rows]
 
 
 def _contradicting(rows: Sequence[int], sources: Sequence[Source]) -> list[int]:

@@ -2,16 +2,20 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 import raw_trees
 
 from colliculus.data.prepare.ave import AVE
+from colliculus.data.prepare.build import prepare
+from colliculus.data.prepare.seal import read_prepared
+from colliculus.data.prepared import Prepared
 from colliculus.types import ColliculusError
 
 
 @pytest.fixture
-def raw(tmp_path):
-    return raw_trees.ave(tmp_path / "AVE_Dataset")
+def raw(raw_tree):
+    return raw_tree("ave")
 
 
 def add(raw, file, line):
@@ -98,3 +102,57 @@ def test_pointers_and_another_layout_are_refused(raw, tmp_path):
     (raw / "valSet.txt").unlink()
     with pytest.raises(ColliculusError, match=r"valSet\.txt is no file"):
         AVE().sources(raw)
+
+
+def test_the_papers_see_three_frames_a_second_apart(raw):
+    """Frame i of the first video (four a second) has the grey level 20 + 6 i, and its event goes from 2 to 4 s."""
+    (event,) = of_video(raw, "-vide_o0000")
+    frames = AVE().visual.read(raw / event.files["visual"], event)
+    assert frames.shape == (3, 3, 128, 128)
+    np.testing.assert_allclose(frames.mean(axis=(1, 2, 3)), [68, 92, 110], atol=2)  # the event ends before 4 s
+
+
+def test_the_sound_is_that_of_the_event_alone(raw):
+    silence_then_tone = np.concatenate(
+        [np.zeros(88_200, np.float32), raw_trees.tone(440, rate_hz=44_100, duration_s=2)]
+    )
+    raw_trees.write_video(
+        raw / "AVE/-vide_o0000.mp4", raw_trees.grey([90] * 16), silence_then_tone, rate_hz=44_100, fps=4
+    )
+    (event,) = of_video(raw, "-vide_o0000")
+    loudness = AVE().audio.read(raw / event.files["audio"], event).max(axis=(0, 1))  # by time
+    assert loudness.shape == (128,)
+    assert loudness.min() > np.log(10)  # nothing of the silence; of 512 samples of the tone, |STFT| is 64
+
+
+def test_a_clip_shorter_than_its_event_gives_what_is_there(raw):
+    add(raw, "trainSet.txt", "Church bell&-vide_o0000&good&3&10")
+    _, event = of_video(raw, "-vide_o0000")
+    frames = AVE().visual.read(raw / event.files["visual"], event)
+    np.testing.assert_allclose(frames.mean(axis=(1, 2, 3)), [92, 110, 110], atol=2)  # the last one stays on
+    assert AVE().audio.read(raw / event.files["audio"], event).shape == (1, 128, 128)
+
+
+def test_an_event_after_the_end_of_its_clip_is_named(raw):
+    add(raw, "trainSet.txt", "Church bell&-vide_o0000&good&8&10")
+    _, event = of_video(raw, "-vide_o0000")
+    for storage in AVE().storages.values():
+        with pytest.raises(ColliculusError, match=r"-vide_o0000\.mp4 ends at 4\.\d+ s and the sample begins at 8 s"):
+            storage.read(raw / event.files["visual"], event)
+
+
+def test_the_honest_protocol_does_not_train_on_doubtful_videos(raw, tmp_path):
+    add(raw, "testSet.txt", "Church bell&-vide_o0000&good&0&2")
+    add(raw, "trainSet.txt", "Male speech, man speaking&-vide_o0002&good&0&1")
+    prepare(AVE(), raw, tmp_path / "out", jobs=0)
+    sources = read_prepared(tmp_path / "out").sources
+
+    def videos(part, **settings):
+        rows = getattr(Prepared(root=tmp_path / "out", **settings).load(), part).rows
+        return {sources[row].group for row in rows}
+
+    doubtful = {"-vide_o0000", "-vide_o0002"}
+    assert doubtful <= videos("train", protocol="paper")
+    assert "-vide_o0000" in videos("test", protocol="paper")
+    honest = [videos(part, fold=fold) for fold in range(5) for part in ("train", "validation")]
+    assert not doubtful & set.union(*honest)

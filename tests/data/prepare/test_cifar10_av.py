@@ -10,8 +10,8 @@ from colliculus.types import ColliculusError
 
 
 @pytest.fixture
-def raw(tmp_path):
-    return raw_trees.cifar10_av(tmp_path / "CIFAR10-AV")
+def raw(raw_tree):
+    return raw_tree("cifar10-av")
 
 
 def test_the_lists_say_what_there_is(raw):

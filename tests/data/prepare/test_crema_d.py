@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import struct
+
+import numpy as np
 import pytest
 import raw_trees
 
+from colliculus.data.prepare.build import prepare
 from colliculus.data.prepare.crema_d import CremaD
+from colliculus.data.prepare.seal import read_prepared
+from colliculus.data.prepared import Prepared
 from colliculus.types import ColliculusError
 
 LISTS = ("train.csv", "test.csv")
 
 
 @pytest.fixture
-def raw(tmp_path):
-    return raw_trees.crema_d(tmp_path / "CREMA-D")
+def raw(raw_tree):
+    return raw_tree("crema-d")
 
 
 def by_name(raw, **settings):
@@ -127,3 +133,83 @@ def test_a_link_out_of_the_tree_is_refused(raw, tmp_path):
     (raw / "AudioWAV/1001_TIE_ANG_XX.wav").symlink_to(tmp_path / "secret.wav")
     with pytest.raises(ColliculusError, match=r"1001_TIE_ANG_XX\.wav is a link that leaves"):
         by_name(raw)
+
+
+def clip_of(raw, path):
+    name = path.stem
+    return next(source for source in CremaD().sources(raw) if source.name == name)
+
+
+def test_s_cmrl_hears_the_whole_clip_and_sees_its_middle(raw):
+    """The pictures have the grey levels 20, 26, 32 and 38, and flv does not say how long the last one is shown."""
+    recipe = CremaD()
+    first = "1001_DFA_ANG_XX"
+    halves = [raw_trees.tone(hz, rate_hz=16_000, duration_s=1.5) for hz in (400, 4000)]
+    raw_trees.write_wav(raw / f"AudioWAV/{first}.wav", np.concatenate(halves))
+    clip = clip_of(raw, raw / f"{first}.wav")
+    heard, seen = (recipe.storages[m].read(raw / clip.files[m], clip) for m in ("audio", "visual"))
+    assert (heard.shape, seen.shape, seen.dtype) == ((1, 128, 128), (3, 128, 128), np.uint8)
+    np.testing.assert_allclose(seen.mean(), 29, atol=5)
+    loudest_hz = heard[0].argmax(axis=0) * 22_050 / 2 / 128  # in each column, a 128th of the clip
+    np.testing.assert_allclose(loudest_hz[4:60], 400, atol=120)
+    np.testing.assert_allclose(loudest_hz[68:124], 4000, atol=120)
+    assert (recipe.audio.spectrogram.n_fft, recipe.audio.spectrogram.hop) == (512, 353)
+    assert recipe.audio.spectrogram.sample_rate_hz == 22_050
+
+
+def test_a_video_that_states_no_duration_is_read(raw):
+    path = raw / "VideoFlash/1001_DFA_ANG_XX.flv"
+    content = path.read_bytes()
+    number = content.index(b"duration") + 9  # a double of the metadata, after its type
+    assert struct.unpack(">d", content[number : number + 8])[0] > 0.9
+    path.write_bytes(content[:number] + bytes(8) + content[number + 8 :])
+    frame = CremaD().visual.read(path, clip_of(raw, path))
+    np.testing.assert_allclose(frame.mean(), 29, atol=5)
+
+
+def test_of_a_minute_too_the_middle_is_seen(raw):
+    path = raw / "VideoFlash/1001_DFA_ANG_XX.flv"
+    raw_trees.write_video(path, raw_trees.grey([20 + 3 * i for i in range(60)]), fps=1)
+    np.testing.assert_allclose(CremaD().visual.read(path, clip_of(raw, path)).mean(), 110, atol=2)
+
+
+def test_a_clip_without_sound_is_named(raw):
+    path = raw / "AudioWAV/1001_DFA_ANG_XX.wav"
+    raw_trees.write_wav(path, np.zeros(0))
+    with pytest.raises(ColliculusError, match=r"1001_DFA_ANG_XX\.wav holds no sound"):
+        CremaD().audio.read(path, clip_of(raw, path))
+
+
+FAULTS = {
+    "1001_DFA_ANG_XX": "AudioWAV/1001_DFA_ANG_XX.wav holds no sound",
+    "1001_DFA_HAP_XX": "is a git-lfs pointer",
+    "1001_IEO_ANG_XX": "cannot be decoded",
+    "1001_IEO_HAP_XX": "is empty",
+}
+
+
+def test_every_fault_is_named_and_nothing_of_it_is_trained_on(raw, tmp_path):
+    raw_trees.write_wav(raw / "AudioWAV/1001_DFA_ANG_XX.wav", np.zeros(0))
+    (raw / "VideoFlash/1001_DFA_HAP_XX.flv").write_bytes(raw_trees.POINTER)
+    (raw / "VideoFlash/1001_IEO_ANG_XX.flv").write_bytes(b"no video at all")
+    (raw / "VideoFlash/1001_IEO_HAP_XX.flv").write_bytes(b"")
+    (raw / "AudioWAV/1004_DFA_ANG_XX.wav").unlink()
+    twins = [raw / f"AudioWAV/1005_DFA_{emotion}_XX.wav" for emotion in ("ANG", "HAP")]
+    twins[1].write_bytes(twins[0].read_bytes())
+    for folder, suffix in (("AudioWAV", "wav"), ("VideoFlash", "flv")):  # one of the published faults
+        (raw / f"{folder}/1006_DFA_ANG_XX.{suffix}").rename(raw / f"{folder}/1006_TIE_HAP_XX.{suffix}")
+    summary = prepare(CremaD(), raw, tmp_path / "out", jobs=0)
+    prepared = read_prepared(tmp_path / "out")
+    problems = {s.name: o.problem for s, o in zip(prepared.sources, prepared.outcomes, strict=True) if o.problem}
+    assert summary.usable == 24 - len(FAULTS)
+    assert set(problems) == set(FAULTS)
+    assert all(FAULTS[name] in problem for name, problem in problems.items())
+
+    trained, tested = set(), set()
+    for fold in range(5):
+        dataset = Prepared(root=tmp_path / "out", fold=fold).load()
+        trained |= {prepared.sources[row].name for part in (dataset.train, dataset.validation) for row in part.rows}
+        tested |= {prepared.sources[row].name for row in dataset.test.rows}
+    barred = {twin.stem for twin in twins} | {"1006_TIE_HAP_XX"}
+    assert tested == {source.name for source in prepared.sources} - set(FAULTS)
+    assert trained == tested - barred

@@ -3,15 +3,14 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-import raw_trees
 
 from colliculus.data.prepare.kinetics_sounds import KineticsSounds
 from colliculus.types import ColliculusError
 
 
 @pytest.fixture
-def raw(tmp_path):
-    return raw_trees.kinetics_sounds(tmp_path / "ks")
+def raw(raw_tree):
+    return raw_tree("kinetics-sounds")
 
 
 def test_clips_of_one_video_stay_together(raw):

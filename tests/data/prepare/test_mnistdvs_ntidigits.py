@@ -8,13 +8,16 @@ import pytest
 import raw_trees
 
 from colliculus.data.event_files import read_cochlea
+from colliculus.data.prepare.build import prepare
 from colliculus.data.prepare.mnistdvs_ntidigits import MnistDvsNtidigits
+from colliculus.data.prepare.seal import read_prepared
+from colliculus.data.prepared import Prepared
 from colliculus.types import ColliculusError
 
 
 @pytest.fixture
-def raw(tmp_path):
-    return raw_trees.mnistdvs_ntidigits(tmp_path / "events")
+def raw(raw_tree):
+    return raw_tree("mnistdvs-ntidigits")
 
 
 def test_a_pair_is_of_one_digit(raw):
@@ -104,3 +107,21 @@ def test_what_is_missing_is_named(raw, tmp_path):
     (raw / "n-tidigits.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     with pytest.raises(ColliculusError, match=r"n-tidigits\.hdf5 cannot be decoded"):
         MnistDvsNtidigits().sources(raw)
+
+
+def test_s_cmrl_is_fed_sixteen_frames_of_counts(raw):
+    source = MnistDvsNtidigits().sources(raw)[0]
+    counts = {m: storage.read(raw / source.files[m], source) for m, storage in MnistDvsNtidigits().storages.items()}
+    assert {m: array.shape for m, array in counts.items()} == {"audio": (16, 1, 28, 28), "visual": (16, 2, 28, 28)}
+    assert counts["visual"].sum() == 40  # no event is lost
+    assert counts["visual"].sum(axis=(0, 2, 3)).tolist() == [20, 20]
+    assert counts["audio"].any(axis=(1, 2, 3)).all()  # spread evenly over its time
+
+
+def test_pairs_of_the_papers_have_the_protocol_of_the_papers(raw, tmp_path):
+    prepare(MnistDvsNtidigits(pairs="paper", pairs_per_digit=4), raw, tmp_path / "out", jobs=0)
+    sources = read_prepared(tmp_path / "out").sources
+    dataset = Prepared(root=tmp_path / "out", protocol="paper").load()
+    assert len(dataset.test) == len(dataset.train) + len(dataset.validation) == 40
+    assert {sources[row].split for row in dataset.test.rows} == {"test"}
+    assert dataset.spec.steps == {"audio": 16, "visual": 16}

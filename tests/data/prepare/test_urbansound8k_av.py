@@ -10,8 +10,8 @@ from colliculus.types import ColliculusError
 
 
 @pytest.fixture
-def raw(tmp_path):
-    return raw_trees.urbansound8k_av(tmp_path / "UrbanSound8K-AV")
+def raw(raw_tree):
+    return raw_tree("urbansound8k-av")
 
 
 def test_a_slice_is_told_by_its_class_and_name(raw):

@@ -6,14 +6,15 @@ import signal
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from typing import Protocol
 
 import torch
 
-from colliculus.data.prepare.sample import Outcome, Workplace
+from colliculus.data.prepare.sample import Outcome
 from colliculus.data.source import Source
 from colliculus.types import ColliculusError
 
@@ -23,7 +24,27 @@ _ATTEMPTS = 2  # a process may also be killed for what its neighbours did (by th
 _LOOK_S = 1.0  # how often to look for a process that hangs
 
 
-def in_this_process(place: Workplace, sources: Sequence[Source], rows: Sequence[int]) -> Generator[Outcome]:
+class OpenPlace(Protocol):
+    """Where samples are prepared, or only looked at, one after another."""
+
+    def prepare(self, row: int, source: Source) -> Outcome:
+        """What becomes of a sample; `OSError` where its row cannot be written."""
+        ...
+
+    def leave_out(self, row: int, source: Source, problem: str) -> Outcome:
+        """What becomes of a sample that no attempt should be made at again."""
+        ...
+
+
+class Place(Protocol):
+    """What every process is given of a work."""
+
+    def open(self) -> AbstractContextManager[OpenPlace]:
+        """The place, ready for samples."""
+        ...
+
+
+def in_this_process(place: Place, sources: Sequence[Source], rows: Sequence[int]) -> Generator[Outcome]:
     """The outcomes of `rows`, in order; a decoder that crashes takes everything with it.
 
     Raises:
@@ -40,7 +61,7 @@ def in_this_process(place: Workplace, sources: Sequence[Source], rows: Sequence[
 
 
 def in_processes(
-    place: Workplace, sources: Sequence[Source], rows: Sequence[int], *, jobs: int, patience_s: float = PATIENCE_S
+    place: Place, sources: Sequence[Source], rows: Sequence[int], *, jobs: int, patience_s: float = PATIENCE_S
 ) -> Generator[Outcome]:
     """The outcomes of `rows`, in the order in which `jobs` processes come to them.
 
@@ -70,7 +91,7 @@ def in_processes(
 class _Team:
     """The processes; one that ends is replaced."""
 
-    def __init__(self, place: Workplace, sources: Sequence[Source], size: int) -> None:
+    def __init__(self, place: Place, sources: Sequence[Source], size: int) -> None:
         self._place, self._sources = place, sources
         self._processes: dict[Connection, SpawnProcess] = {}
         self._starting: set[Connection] = set()
@@ -160,7 +181,7 @@ class _Team:
         return process.exitcode or 0
 
 
-def _work(place: Workplace, connection: Connection) -> None:
+def _work(place: Place, connection: Connection) -> None:
     """What a process does: prepare the samples that it is given, until there is nobody to give it any."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process ends the others
     torch.set_num_threads(1)

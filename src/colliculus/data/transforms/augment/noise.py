@@ -78,7 +78,10 @@ class Gain:
         if not self.most_db:
             return waveforms
         factors = (10 ** (draws.between("gain", -self.most_db, self.most_db) / 20)).astype(np.float32)
-        return as_stored(np.multiply(waveforms, factors[:, None], dtype=np.float32), waveforms.dtype)
+        changed = np.empty_like(waveforms)
+        for b, factor in enumerate(factors):  # one by one they stay in the cache
+            changed[b] = as_stored(np.multiply(waveforms[b], factor, dtype=np.float32), waveforms.dtype)
+        return changed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +113,7 @@ class BackgroundNoise:
             return waveforms
         ratios, noisy = draws.between("snr", *self.snr_db), waveforms.copy()
         generators = Draws(draws.keys[chosen]).generators("noise")
-        for b, rng in zip(chosen, generators, strict=True):  # one by one they stay in the cache: four times as fast
+        for b, rng in zip(chosen, generators, strict=True):  # one by one they stay in the cache
             noise = others[b].astype(np.float32) if others is not None else self._noise(rng, waveforms.shape[1])
             noisy[b] = as_stored(add_at_snr(waveforms[b].astype(np.float32), noise, ratios[b]), waveforms.dtype)
         return noisy
