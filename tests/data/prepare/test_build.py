@@ -344,11 +344,14 @@ def small_disk(tmp_path):
     """A disk of 64 kB, where the machine lets a test have one."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+    mount, unmount = shutil.which("mount"), shutil.which("umount")
+    if mount is None or unmount is None:
+        pytest.skip("there is no program to mount a disk with")
+    command = [mount, "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("a disk cannot be mounted here")
     yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    subprocess.run([unmount, str(disk)], check=True)
 
 
 def test_a_disk_that_is_really_full(raw, small, small_disk, tmp_path, digest_of, monkeypatch):

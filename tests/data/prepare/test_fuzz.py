@@ -52,8 +52,10 @@ def damaged(content, random, trial):
 
 def columns(suffix):
     """Under which modalities files of a kind stand."""
-    kinds = {**dict.fromkeys(VIDEOS, ["audio", "visual"]), **dict.fromkeys(SOUNDS, ["audio"])}
-    return ["visual"] if suffix == ".gif" else kinds.get(suffix, ["lidar" if suffix.startswith(".np") else "visual"])
+    if suffix.startswith(".np"):
+        return ["lidar"]
+    heard = ["audio"] * (suffix in {*VIDEOS, *SOUNDS} - {".gif"})
+    return heard + ["visual"] * (suffix not in SOUNDS)
 
 
 def test_damaged_files_are_samples_or_are_named(tmp_path):
