@@ -173,7 +173,7 @@ def test_the_reader_reads_raw_files_as_they_were_prepared(raw, tmp_path, recipe)
 def test_what_is_no_prepared_folder_is_told(root, tmp_path):
     with pytest.raises(ColliculusError, match="name their folder"):
         Prepared().load()
-    with pytest.raises(ColliculusError, match="holds no prepare.yaml"):
+    with pytest.raises(ColliculusError, match=r"holds no prepare\.yaml"):
         Prepared(root=tmp_path).load()
     copy = shutil.copytree(root, tmp_path / "copy")
     (copy / "audio.npy").unlink()

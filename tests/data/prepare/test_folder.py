@@ -48,7 +48,7 @@ def test_what_is_not_wanted_is_passed_over(tree):
     raw = tree("cat/a.wav", "cat/a.png", "dog/a.png", "dog/b.png")
     recipe = FolderRecipe(modalities=("visual",))
     assert list(recipe.storages) == ["visual"]
-    assert [source.files for source in recipe.sources(raw)][0] == {"visual": "cat/a.png"}
+    assert next(source.files for source in recipe.sources(raw)) == {"visual": "cat/a.png"}
     with pytest.raises(ColliculusError, match="`modalities` is empty"):
         FolderRecipe(modalities=())
 
