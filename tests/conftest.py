@@ -5,14 +5,24 @@ from __future__ import annotations
 import gzip
 import wave
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from shutil import copy, copytree
 
 import numpy as np
 import pytest
+import raw_trees
 from PIL import Image
 
+from colliculus.data.prepare import RECIPES
+from colliculus.data.prepare.build import prepare
+from colliculus.data.prepare.event_frames import EventFrames
+from colliculus.data.prepare.recipe import Recipe
+from colliculus.data.prepare.storage import Frames, Sound
+from colliculus.data.source import Source
 from colliculus.data.synthetic import Synthetic
+from colliculus.data.transforms.spectrogram import Spectrogram
 
 SIZE = 16
 TINY_SYNTHETIC = {"num_classes": 2, "num_train": 8, "num_validation": 4, "num_test": 4, "size": SIZE, "steps": 2}
@@ -97,9 +107,72 @@ TINY: dict[str, Callable[[Path], TinyData]] = {
     "arrays": arrays,
     "folder": folder,
 }
+PREPARED_AS = {"prepared": "cifar10-av"} | {name: name for name in raw_trees.RAW_TREES}
+
+
+def tiny_recipe(name: str) -> Recipe:
+    """The recipe of a data set of the papers, storing what it stores by default, but small."""
+    recipe = RECIPES[name]()
+    small = {m: storage_of(storage) for m, storage in recipe.storages.items()}
+    return replace(recipe, **small)
+
+
+def storage_of(storage: object) -> object:
+    match storage:
+        case Sound():
+            spectrogram: Spectrogram = replace(storage.spectrogram, size=(SIZE, SIZE))
+            return replace(storage, spectrogram=spectrogram, duration_s=storage.duration_s and 1.0)
+        case Frames():
+            return replace(storage, size=(SIZE, SIZE), duration_s=storage.duration_s and 1.0)
+        case EventFrames():
+            return replace(storage, size=(SIZE, SIZE), bins=3)
+    raise TypeError(storage)
+
+
+def clip_files(root: Path, raw: Path, source: Source) -> list[Path]:
+    """Files of one clip, which have one stem: copies of a sample's own, or two recordings of events."""
+    if "::" not in source.files["audio"]:
+        copies = {root / f"clip{Path(file).suffix}": raw / file for file in source.files.values()}
+        return [Path(copy(original, made)) for made, original in copies.items()]
+    files = [root / "3.visual.aedat", root / "3.audio.aedat"]  # the channels of a cochlea as places of a camera
+    for file in files:
+        raw_trees.write_aedat(file, [(120 + i % 8, i // 8, 0, 100 * i) for i in range(64)])
+    return files
+
+
+@pytest.fixture(scope="session")
+def shared_tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The raw tree of a data set of the papers, written once for all tests, none of which may change it."""
+
+    @cache
+    def tree(name: str) -> Path:
+        return raw_trees.RAW_TREES[name](tmp_path_factory.mktemp(name) / "raw")
+
+    return tree
 
 
 @pytest.fixture
-def tiny_data(tmp_path: Path) -> Callable[[str], TinyData]:
-    """Make the small set of a dataset, by its name in `DATASETS`."""
-    return lambda name: TINY[name](tmp_path / "data")
+def raw_tree(shared_tree: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A raw tree of a test's own."""
+    return lambda name: Path(copytree(shared_tree(name), tmp_path / name))
+
+
+@pytest.fixture(scope="session")
+def prepared_data(
+    shared_tree: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], TinyData]:
+    """The small set of a data set of the papers, from its raw layout, prepared once for all tests."""
+
+    @cache
+    def data(name: str) -> TinyData:
+        root, raw, recipe = tmp_path_factory.mktemp(name), shared_tree(name), tiny_recipe(name)
+        prepare(recipe, raw, root / "prepared", jobs=0)
+        return TinyData(["--data.root", str(root / "prepared")], clip_files(root, raw, recipe.sources(raw)[0]))
+
+    return data
+
+
+@pytest.fixture
+def tiny_data(tmp_path: Path, prepared_data: Callable[[str], TinyData]) -> Callable[[str], TinyData]:
+    """Make the small set of some data, by the name that presets have for them."""
+    return lambda name: TINY[name](tmp_path / "data") if name in TINY else prepared_data(PREPARED_AS[name])

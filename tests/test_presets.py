@@ -22,12 +22,14 @@ COMPARED = (
     "audio",
     "visual",
 )
+PAPERS = ("crema-d", "urbansound8k-av", "ave", "mnistdvs-ntidigits", "kinetics-sounds", "cifar10-av")
 PROMISED = {
     *(f"{method}-synthetic" for method in COMPARED),
     *(f"{method}-av-digits" for method in COMPARED),
     *(f"{method}-folder" for method in COMPARED),
     *(f"{method}-arrays" for method in COMPARED[:-2]),
-    *(f"{method}-reference-{data}" for method in ("s-cmrl", "sca") for data in DATASETS),
+    *(f"{method}-{data}" for method in COMPARED for data in PAPERS),
+    *(f"{method}-reference-{data}" for method in ("s-cmrl", "sca") for data in (*DATASETS, *PAPERS)),
 }
 
 
@@ -40,7 +42,8 @@ def test_a_preset_is_what_its_name_says(name):
     experiment = preset(name)
     assert METHODS[experiment.method.name] is type(experiment.method)
     assert DATASETS[experiment.data.name] is type(experiment.data)
-    assert name.endswith(experiment.data.name)
+    assert name.endswith(f"-{PRESETS[name].data}")
+    assert experiment.data.name == ("prepared" if PRESETS[name].data in PAPERS else PRESETS[name].data)
     is_reference = getattr(experiment.method, "reference", False) or experiment.method.name == "cmci-reference"
     assert is_reference == ("reference" in name)
 
@@ -70,6 +73,37 @@ def test_the_comparison_on_one_dataset_differs_in_the_method_alone():
     for data in ("synthetic", "av-digits"):
         experiments = [preset(f"{method}-{data}") for method in COMPARED]
         assert len({repr((e.data, e.train, e.method.dim, e.method.time_steps)) for e in experiments}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "dim", "heads", "steps", "temperature"),
+    [
+        ("s-cmrl-crema-d", 256, 16, 4, 0.07),
+        ("s-cmrl-urbansound8k-av", 64, 16, 4, 0.08),
+        ("s-cmrl-mnistdvs-ntidigits", 256, 16, 16, 0.1),
+    ],
+)
+def test_the_published_settings_of_s_cmrl(name, dim, heads, steps, temperature):
+    for chosen in (name, name.replace("s-cmrl", "s-cmrl-reference")):
+        method, train = preset(chosen).method, preset(chosen).train
+        assert (method.dim, method.heads, method.time_steps, method.temperature) == (dim, heads, steps, temperature)
+        assert method.alpha == 1.5
+        assert method.encoder == ("shallow" if "mnistdvs" in name else "deep")
+        assert (train.epochs, train.batch_size, train.learning_rate, train.weight_decay) == (100, 128, 6.25e-4, 1e-4)
+        assert (train.warmup_epochs, train.final_learning_rate, train.seed) == (5, 1e-5, 42)
+        assert train.drop_incomplete
+
+
+@pytest.mark.parametrize("data", ["crema-d", "ave"])
+def test_taaf_has_its_own_encoder_where_it_was_published(data):
+    method, train = preset(f"taaf-{data}").method, preset(f"taaf-{data}").train
+    assert (method.encoder, method.dim, method.time_steps) == ("resnet18", 512, 4)
+    assert (train.optimizer, train.learning_rate, train.weight_decay) == ("adamw", 1e-3, 1e-4)
+
+
+@pytest.mark.parametrize("data", PAPERS)
+def test_the_protocol_is_the_honest_one_unless_asked(data):
+    assert {p.experiment.data.protocol for p in PRESETS.values() if p.data == data} == {"honest"}
 
 
 def test_an_unknown_preset_offers_the_nearest():

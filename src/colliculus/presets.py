@@ -7,25 +7,28 @@ column, the command line lists it and the tests run it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from colliculus.data.arrays import Arrays
 from colliculus.data.av_digits import AVDigits
 from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
+from colliculus.data.prepared import Prepared
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Tectum, Unimodal, WeightedAttention
-from colliculus.training.config import Experiment, Method, TrainSettings
+from colliculus.methods.spiking_transformer import EncoderName, SpikingTransformer
+from colliculus.training.config import Experiment, TrainSettings
 from colliculus.types import unknown_name
 
 
 @dataclass(frozen=True)
 class Preset:
-    """An experiment, what it trains and on what: "<title> on <phrase>"."""
+    """An experiment, what it trains and on what: "<title> on <phrase>"; `data` is the second part of its name."""
 
     title: str
     phrase: str
+    data: str
     experiment: Experiment[Any, Any]
 
     @property
@@ -34,16 +37,26 @@ class Preset:
         return f"{self.title} on {self.phrase}"
 
 
+_PUBLISHED = TrainSettings(drop_incomplete=True, seed=42)
+"""The training of the published S-CMRL experiments, on all of its data."""
+
+_OURS = TrainSettings(epochs=100, batch_size=64, learning_rate=1e-3)
+"""Where a paper does not tell its training, or has none on these data."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Data:
-    """A dataset with what suits it: settings of the training, and the size of the networks."""
+    """Data with what suits them: settings of the training, and the size of the networks."""
 
     phrase: str
-    settings: DataSettings
-    train: TrainSettings
+    settings: DataSettings = field(default_factory=Prepared)
+    train: TrainSettings = _OURS
     dim: int = 64
     heads: int = 8
     alpha: float = 0.25
+    temperature: float = SCMRL.temperature
+    time_steps: int = SCMRL.time_steps
+    encoder: EncoderName = "deep"
 
 
 _DATA = {
@@ -70,16 +83,35 @@ _DATA = {
         settings=Folder(),
         train=TrainSettings(epochs=50, batch_size=64, learning_rate=1e-3),
     ),
+    "prepared": _Data(phrase="what you prepared at --data.root"),
+    "crema-d": _Data(phrase="CREMA-D", train=_PUBLISHED, dim=256, heads=16, alpha=1.5),
+    "urbansound8k-av": _Data(phrase="UrbanSound8K-AV", train=_PUBLISHED, dim=64, heads=16, alpha=1.5, temperature=0.08),
+    "mnistdvs-ntidigits": _Data(
+        phrase="MNIST-DVS with N-TIDIGITS",
+        train=_PUBLISHED,
+        dim=256,  # published: 32 to 512
+        heads=16,
+        alpha=1.5,
+        temperature=0.1,
+        time_steps=16,
+        encoder="shallow",
+    ),
+    "ave": _Data(phrase="AVE", dim=256, heads=16),
+    "kinetics-sounds": _Data(phrase="Kinetics-Sounds", dim=256, heads=16),
+    "cifar10-av": _Data(phrase="CIFAR10-AV"),
 }
 
 _REFERENCE_HEADS = 16
 """The released program has as many on all data; at D = 32 its heads are two channels wide."""
 
-_METHODS: dict[str, tuple[str, Callable[[_Data], Method]]] = {
-    "s-cmrl": ("S-CMRL", lambda data: SCMRL(dim=data.dim, heads=data.heads, alpha=data.alpha)),
+_METHODS: dict[str, tuple[str, Callable[[_Data], SpikingTransformer]]] = {
+    "s-cmrl": (
+        "S-CMRL",
+        lambda data: SCMRL(dim=data.dim, heads=data.heads, alpha=data.alpha, temperature=data.temperature),
+    ),
     "s-cmrl-reference": (
         "S-CMRL, arithmetic of the reference program",
-        lambda data: SCMRL(dim=data.dim, heads=_REFERENCE_HEADS, reference=True),
+        lambda data: SCMRL(dim=data.dim, heads=_REFERENCE_HEADS, temperature=data.temperature, reference=True),
     ),
     "spatial": (
         "S-CMRL's spatial attention alone",
@@ -118,14 +150,29 @@ _METHODS: dict[str, tuple[str, Callable[[_Data], Method]]] = {
 _NO_MODALITY_OF_THAT_NAME = {("audio", "arrays"), ("visual", "arrays")}
 """Arrays bring names of their own."""
 
-PRESETS: dict[str, Preset] = {
-    f"{method}-{data}": Preset(
-        title,
-        chosen.phrase,
-        Experiment(method=make(chosen), data=chosen.settings, train=chosen.train),
+_TAAF: dict[str, TAAF] = {
+    "crema-d": TAAF(),
+    "ave": TAAF(modality_steps={"visual": 3}),  # the three frames of the papers, one step each
+}
+"""TAAF with the encoder and the width that the paper names, on the data that it names; its training is our own."""
+
+
+def _experiment(method: str, data: str) -> Experiment[Any, Any]:
+    chosen = _DATA[data]
+    if method == "taaf" and data in _TAAF:
+        return Experiment(method=_TAAF[data], data=chosen.settings, train=_OURS)
+    made = _METHODS[method][1](chosen)
+    return Experiment(
+        method=replace(made, time_steps=chosen.time_steps, encoder=chosen.encoder),
+        data=chosen.settings,
+        train=chosen.train,
     )
+
+
+PRESETS: dict[str, Preset] = {
+    f"{method}-{data}": Preset(title, chosen.phrase, data, _experiment(method, data))
     for data, chosen in _DATA.items()
-    for method, (title, make) in _METHODS.items()
+    for method, (title, _) in _METHODS.items()
     if (method, data) not in _NO_MODALITY_OF_THAT_NAME
 }
 """Every experiment, METHOD-DATA, by name; `colliculus show presets` lists them in this order."""

@@ -143,7 +143,9 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs of each modality (static or sequence, see the shape legend) and labels (B,), int64.
+    """Inputs of each modality (static or sequence, see the shape legend) and labels.
+
+    Labels are (B,), int64; where samples were mixed in training they are probabilities (B, K), float32.
 
     Example:
         >>> import torch

@@ -7,11 +7,12 @@ from colliculus.methods import METHODS
 from colliculus.neurons.kernels.choice import KERNELS
 from colliculus.presets import PRESETS
 
-ROWS = {name.removesuffix(f"-{p.experiment.data.name}") for name, p in PRESETS.items()}
+ROWS = {name.removesuffix(f"-{p.data}") for name, p in PRESETS.items()}
+DATA = {p.data for p in PRESETS.values()}
 
 
 @pytest.mark.parametrize(
-    ("topic", "names"), [("presets", ROWS), ("methods", METHODS), ("datasets", DATASETS), ("kernels", KERNELS)]
+    ("topic", "names"), [("presets", ROWS | DATA), ("methods", METHODS), ("datasets", DATASETS), ("kernels", KERNELS)]
 )
 def test_a_topic_lists_all_of_its_names(answer, topic, names):
     out, _ = answer("show", topic)
@@ -23,7 +24,7 @@ def test_the_presets_that_are_not_there_are_told(answer):
     out, _ = answer("show", "presets")
     rows = [row for row in ROWS if f"{row}-arrays" not in PRESETS]
     assert out.count("(not on arrays)") == len(rows) == 2
-    assert {f"{row}-{data}" for row in ROWS for data in DATASETS} - set(PRESETS) == {f"{row}-arrays" for row in rows}
+    assert {f"{row}-{data}" for row in ROWS for data in DATA} - set(PRESETS) == {f"{row}-arrays" for row in rows}
 
 
 def test_without_a_topic_everything_is_listed(answer):

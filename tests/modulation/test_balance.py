@@ -5,10 +5,10 @@ from typing import get_args
 import pytest
 import torch
 
+from colliculus.data.plain import from_plain, to_plain
 from colliculus.methods import SCMRL, LateFusion
 from colliculus.modulation import OGMGE, Balance, BalanceName, NoModulation, OGMGESettings
 from colliculus.runtime import Runtime
-from colliculus.training.document import from_plain, to_plain
 from colliculus.types import ColliculusError, DataSpec
 
 KINDS = get_args(BalanceName)

@@ -15,7 +15,8 @@ from colliculus.presets import PRESETS
 from colliculus.training.learner import Learner
 
 TINY_METHOD = {"dim": "16", "heads": "4", "time_steps": "2"}
-TINY_TRAIN = ["--train.epochs", "2", "--train.batch-size", "64", "--train.device", "cpu"]  # an epoch is one step
+TINY_TRAIN = ["--train.epochs", "2", "--train.batch-size", "64", "--train.device", "cpu"]  # an epoch is one step,
+TINY_TRAIN += ["--train.no-drop-incomplete"]  # and no full batch
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def stop_after_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("stop_after_first_epoch")
 def test_preset(name: str, tiny_data: Callable[[str], Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     experiment, run = PRESETS[name].experiment, str(tmp_path / "run")
-    data = tiny_data(experiment.data.name)
+    data = tiny_data(PRESETS[name].data)
     known = {field.name for field in fields(experiment.method)}
     method = [part for key, value in TINY_METHOD.items() if key in known for part in (f"--method.{key}", value)]
 

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colliculus.data.arrays import Arrays
+from colliculus.data.plain import flat, from_plain, to_plain
 from colliculus.methods import METHODS, SCMRL
 from colliculus.presets import PRESETS
 from colliculus.training.config import Experiment, TrainSettings
-from colliculus.training.document import experiment_from_plain, experiment_to_plain, flat, from_plain, to_plain
+from colliculus.training.document import experiment_from_plain, experiment_to_plain
 from colliculus.types import ColliculusError, DataSpec
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -140,3 +142,16 @@ def test_epoch_means_weigh_samples_and_steps():
         "train_loss": 1.5, "train_task": 1.5, "train_accuracy": 0.5, "train_accuracy_a": 0.5, "grad_norm": 2.0,
         "modulation_share": 2.0,
     }  # fmt: skip
+
+
+def test_right_answers_to_soft_labels_count_by_their_probability(model, batch):
+    hard = make_step(model, optimizer=torch.optim.SGD(model.parameters(), lr=1e-12))(batch)
+    soft = nn.functional.one_hot(batch.labels, 3).float()
+    one_hot = make_step(model, optimizer=torch.optim.SGD(model.parameters(), lr=1e-12))(replace(batch, labels=soft))
+    assert one_hot.sums["correct"] == hard.sums["correct"]
+    assert one_hot.correct == hard.correct
+    predicted = model(batch.inputs).logits.argmax(dim=1)
+    mixed = 0.75 * soft + 0.25 * soft.roll(1, dims=0)
+    found = make_step(model)(replace(batch, labels=mixed))
+    assert found.sums["correct"].item() == pytest.approx(sum(mixed[i, k].item() for i, k in enumerate(predicted)))
+    assert found.sums["samples"] == 6

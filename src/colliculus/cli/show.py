@@ -59,14 +59,14 @@ def _page(topic: str) -> Iterable[RenderableType]:
 
 def _presets() -> Iterable[RenderableType]:
     """A row for each method, which stands for its presets on all datasets."""
-    from colliculus.data import DATASETS
     from colliculus.presets import PRESETS
 
-    titles = {name.removesuffix(f"-{p.experiment.data.name}"): p.title for name, p in PRESETS.items()}
-    lacking = {m: [data for data in DATASETS if f"{m}-{data}" not in PRESETS] for m in titles}
+    titles = {name.removesuffix(f"-{p.data}"): p.title for name, p in PRESETS.items()}
+    known = {p.data: p.phrase for p in PRESETS.values()}
+    lacking = {m: [data for data in known if f"{m}-{data}" not in PRESETS] for m in titles}
     rows = {m: title + (f" (not on {', '.join(lacking[m])})" if lacking[m] else "") for m, title in titles.items()}
     yield console.facts("presets: METHOD-DATA, with METHOD one of", rows)
-    yield f"and DATA one of {', '.join(DATASETS)}."
+    yield console.facts("and DATA one of", known)
     yield "To begin: colliculus train s-cmrl-synthetic --out runs/first"
     yield ""
 
@@ -108,9 +108,8 @@ def _preset(name: str) -> Iterable[RenderableType]:
     experiment = preset.experiment
     kinds = {"method": experiment.method.name, "data": experiment.data.name}
     yield console.facts(f"{name}: {preset.description}", kinds | dict(_flags(experiment, "--")))
-    yield "To override a setting:"
-    yield f"  colliculus train {name} --train.epochs 5 --out RUN"
-    yield f"What each one means: colliculus train {name} --help"
+    yield "To override a setting (--help there says what each one means):"
+    yield f"  colliculus train {name} \\\n    --train.epochs 5 --out RUN"
 
 
 def _kind(name: str, kind: type[Any]) -> Iterable[RenderableType]:

@@ -8,9 +8,10 @@ from colliculus.data.arrays import Arrays
 from colliculus.data.av_digits import AVDigits
 from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
+from colliculus.data.prepared import Prepared
 from colliculus.data.synthetic import Synthetic
 
 DATASETS: Mapping[str, type[DataSettings]] = {
-    settings.name: settings for settings in (Synthetic, AVDigits, Arrays, Folder)
+    settings.name: settings for settings in (Synthetic, AVDigits, Arrays, Folder, Prepared)
 }
 """Settings of every dataset by its name."""

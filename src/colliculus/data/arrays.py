@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,12 @@ from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.files import dataset_root, split_folders, visible
 from colliculus.data.loading import ArraySplit
 from colliculus.data.splits import stratified_holdout
+from colliculus.data.transforms.augment import Augment, augmented
 from colliculus.data.transforms.standardise import channel_statistics
-from colliculus.types import ColliculusError, DataSpec
+from colliculus.types import ColliculusError, DataSpec, unknown_name
+
+ArrayKind = Literal["pictures", "spectrograms", "events"]
+"""What an array may hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,11 @@ class Arrays:
     """Bring every channel to mean 0 and deviation 1 of the training part."""
     seed: int = 0
     """Decides the validation part."""
+    kinds: Mapping[str, ArrayKind] = field(default_factory=dict[str, ArrayKind], hash=False)
+    """What modalities hold, for `augment`: pictures (grey levels 0..255), spectrograms or (counts of) events, such as
+    touch events camera pictures"""
+    augment: Augment = field(default_factory=Augment)
+    """How training samples are varied; off unless set."""
 
     def __post_init__(self) -> None:
         if not 0 < self.validation_fraction < 1 or self.seed < 0:
@@ -77,7 +86,10 @@ class Arrays:
             )
             for split, part in stored.items()
         }
-        return assemble(_spec(train, values), splits, protocol)
+        dataset = assemble(_spec(train, values), splits, protocol)
+        if strangers := [m for m in self.kinds if m not in dataset.spec.modalities]:
+            raise unknown_name("modality", strangers[0], dataset.spec.modalities)
+        return replace(dataset, train=augmented(splits["train"], self.augment, self.kinds, dataset.spec))
 
     def reader(self, spec: DataSpec) -> ArrayReader:
         """The reader of arrays like these."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.data.clips import MediaReader, VisualSettings
+from colliculus.data.clips import MEDIA_KINDS, MediaReader, VisualSettings
 from colliculus.data.dataset import ClipReader, Dataset, Normalisation
 from colliculus.data.digit_files import NUM_DIGITS, SAMPLE_RATE_HZ, Pictures, Speech, read_pictures, read_speech
 from colliculus.data.fingerprint import fingerprint
@@ -18,6 +18,7 @@ from colliculus.data.loading import ArraySplit, collate
 from colliculus.data.pairing import draw_pairs
 from colliculus.data.prepare.av_digits import default_root, prepare
 from colliculus.data.splits import stratified_holdout
+from colliculus.data.transforms.augment import Augment, Kind, augmented
 from colliculus.data.transforms.delta import SpectralDelta
 from colliculus.data.transforms.resize import resize
 from colliculus.data.transforms.spectrogram import Spectrogram
@@ -68,6 +69,8 @@ class AVDigits:
     """Scale of the spectrogram: log(|STFT| + 1e-7), or log(mel power + 1e-7)."""
     delta: bool = False
     """Add the third modality "delta": how the spectrum changes from window to window."""
+    augment: Augment = field(default_factory=Augment)
+    """How training samples are varied; off unless set."""
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.fold < 0 or self.seed < 0:
@@ -124,7 +127,7 @@ class AVDigits:
             normalisation = channel_statistics(train.values(np.arange(len(train)), epoch=0), np.arange(len(train)))
         return Dataset(
             spec=self.spec,
-            train=_DrawnSplit(train, normalisation),
+            train=augmented(_DrawnSplit(train, normalisation), self.augment, self._kinds, self.spec),
             validation=_fixed(validation, normalisation),
             test=_fixed(test, normalisation),
             normalisation=normalisation,
@@ -141,6 +144,10 @@ class AVDigits:
     def _heard(self) -> dict[str, Spectrogram | SpectralDelta]:
         """What is made of an utterance, by modality."""
         return {"audio": self.spectrogram, **({"delta": self.spectral_delta} if self.spectral_delta else {})}
+
+    @property
+    def _kinds(self) -> dict[str, Kind]:
+        return {m: MEDIA_KINDS[m] for m in self.spec.modalities}
 
     def _contents(self, speech: Speech, rows: _Parts, pools: Sequence[Pictures]) -> dict[str, NDArray[np.generic]]:
         """Whatever decides the samples, for the fingerprint."""
@@ -211,7 +218,16 @@ class _DrawnSplit:
         return len(self.pairs)
 
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
-        return collate(self.pairs.values(indices, epoch=epoch), self.labels[indices], self.normalisation)
+        return self.collate(self.values(indices, epoch=epoch), indices)
+
+    def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:
+        return dict(self.pairs.values(indices, epoch=epoch))
+
+    def inputs(self, values: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        return dict(values)
+
+    def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
+        return collate(inputs, self.labels[indices], self.normalisation)
 
 
 def _fixed(pairs: _Pairs, normalisation: Normalisation) -> ArraySplit:

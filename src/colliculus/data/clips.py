@@ -21,12 +21,15 @@ from colliculus.data.media import (
     read_image,
     tracks,
 )
+from colliculus.data.transforms.augment import Kind
 from colliculus.data.transforms.delta import SpectralDelta
+from colliculus.data.transforms.luma import LUMA as _LUMA
 from colliculus.data.transforms.resize import resize
 from colliculus.data.transforms.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as in JPEG and Pillow
+MEDIA_KINDS: Mapping[str, Kind] = {"audio": "spectrograms", "visual": "pictures", "delta": "spectrograms"}
+"""What the modalities hold that a `MediaReader` gives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,14 +63,20 @@ class VisualSettings:
         """
         count = self.steps or 1
         frames = read_image(path)[None] if _suffix(path) in IMAGE_SUFFIXES else read_frames(path, count)
-        pictures = np.stack([self._picture(frame) for frame in frames])
+        pictures = np.stack([picture(frame, self.size, self.channels) for frame in frames])
         return pictures[0] if self.steps is None else np.repeat(pictures, count // len(pictures), axis=0)
 
-    def _picture(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(H, W, 3) -> (channels, *size)."""
-        resized = resize(frame.transpose(2, 0, 1), self.size)
-        levels = resized if self.channels == 3 else np.tensordot(_LUMA, resized, axes=1)[None]
-        return np.clip(np.rint(levels), 0, 255)
+
+def picture(frame: NDArray[np.uint8], size: tuple[int, int], channels: Literal[1, 3]) -> NDArray[np.float32]:
+    """A picture (H, W, 3), stretched to `size`, in colour or as brightness: (channels, *size), whole levels 0..255.
+
+    Example:
+        >>> picture(np.full((4, 6, 3), 7, dtype=np.uint8), (1, 2), 1).tolist()
+        [[[7.0, 7.0]]]
+    """
+    resized = resize(frame.transpose(2, 0, 1), size)
+    levels = resized if channels == 3 else np.tensordot(_LUMA, resized, axes=1)[None]
+    return np.clip(np.rint(levels), 0, 255)
 
 
 @dataclass(frozen=True)
@@ -133,9 +142,9 @@ class MediaReader:
             ColliculusError: a file is damaged, or the clip holds nothing that is wanted.
         """
         arrays: dict[str, NDArray[np.float32]] = {}
-        if self._heard and (sound := _source(clip.files, AUDIO_SUFFIXES, "audio")):
+        if self._heard and (sound := file_with(clip.files, AUDIO_SUFFIXES, "audio")):
             arrays |= {m: hear(read_audio(sound, hear.sample_rate_hz)) for m, hear in self._heard.items()}
-        if self.visual and (picture := _source(clip.files, IMAGE_SUFFIXES, "video")):
+        if self.visual and (picture := file_with(clip.files, IMAGE_SUFFIXES, "video")):
             arrays["visual"] = self.visual(picture)
         if not arrays:
             wanted = " and no ".join(["sound"] * bool(self._heard) + ["picture"] * (self.visual is not None))
@@ -169,8 +178,17 @@ def _named(members: Mapping[Path, Mapping[bool, Path]]) -> dict[str, Clip]:
     return clips
 
 
-def _source(files: Iterable[Path], own: frozenset[str], track: str) -> Path | None:
-    """The file of a kind made for the purpose, or else the video that carries the track."""
+def file_with(files: Iterable[Path], own: frozenset[str], track: str) -> Path | None:
+    """The file of a kind made for the purpose, or else the video that carries the track; None: there is neither.
+
+    Args:
+        files: of one clip.
+        own: suffixes of the kind made for it, `AUDIO_SUFFIXES` or `IMAGE_SUFFIXES`.
+        track: "audio" or "video".
+
+    Raises:
+        ColliculusError: a video is damaged.
+    """
     ordered = sorted(files, key=lambda file: _suffix(file) not in own)
     return next(
         (f for f in ordered if _suffix(f) in own or (_suffix(f) in VIDEO_SUFFIXES and track in tracks(f))), None

@@ -42,13 +42,39 @@ class Normalisation:
 
     def __call__(self, modality: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
         """Standardise `values` (..., C, H, W); a modality that is not named here passes as float32."""
-        array = np.asarray(values, dtype=np.float32)
         if modality not in self.mean:
-            return array
+            return np.asarray(values, dtype=np.float32)
         shape = (len(self.mean[modality]), 1, 1)
         mean = np.asarray(self.mean[modality], dtype=np.float32).reshape(shape)
         std = np.asarray(self.std[modality], dtype=np.float32).reshape(shape)
-        return (array - mean) / std
+        standardised = np.subtract(values, mean, dtype=np.float32, casting="unsafe")
+        return np.divide(
+            standardised, std, out=standardised
+        )  # one large array, not three: new memory is what costs time
+
+
+class RawSplit(Split, Protocol):
+    """A `Split` that gives its samples before they are standardised too, which is where they are augmented.
+
+    `batch` is the three methods below, one after another.
+    """
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """What `collate` standardises by."""
+        ...
+
+    def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:
+        """The samples at `indices` as they are stored, (B, ...) of each modality: arrays of the caller's own."""
+        ...
+
+    def inputs(self, values: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        """What is stored in another form as (B, C, H, W) or (B, T, C, H, W): spectrograms for waveforms."""
+        ...
+
+    def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
+        """Standardised, time first, with the labels of the samples at `indices`; zeros where one lacks a modality."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,15 @@ def check_file(path: Path) -> None:
         raise ColliculusError(f"{path} is a git-lfs pointer, not the file itself: run `git lfs pull` in its repository")
 
 
+def is_pointer(path: Path) -> bool:
+    """Whether `path` is the pointer that git-lfs leaves where a file was not fetched."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_POINTER)) == _POINTER
+    except OSError:
+        return False
+
+
 @contextmanager
 def decoding(path: Path, mend: str = "copy or download it again") -> Generator[None]:
     """Check the file, and name it whatever a decoder then says of its bytes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from colliculus.data.assemble import assemble
 from colliculus.data.class_folders import LabelledClip, find_clips
-from colliculus.data.clips import MediaReader, VisualSettings
+from colliculus.data.clips import MEDIA_KINDS, MediaReader, VisualSettings
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.decode import decode, stack
 from colliculus.data.files import SPLITS, dataset_root
 from colliculus.data.loading import ArraySplit
 from colliculus.data.splits import stratified_holdout
+from colliculus.data.transforms.augment import Augment, augmented
 from colliculus.data.transforms.spectrogram import Spectrogram
 from colliculus.data.transforms.standardise import channel_statistics
 from colliculus.types import ColliculusError, DataSpec
@@ -55,6 +56,8 @@ class Folder:
     """What a damaged clip does: stop, naming the file, or be left out with a warning."""
     seed: int = 0
     """Decides which clips become test and validation."""
+    augment: Augment = field(default_factory=Augment)
+    """How training clips are varied; off unless set."""
 
     def __post_init__(self) -> None:
         if not (0 < self.test_fraction < 1 and 0 < self.validation_fraction < 1) or self.seed < 0:
@@ -78,10 +81,13 @@ class Folder:
         arrays = {m: stack(m, samples) for m in present if present[m][rows["train"]].any()}
         if normalisation is None:
             normalisation = _learn(arrays if self.standardise else {}, present, rows["train"])
-        for m, array in arrays.items():
-            array[~present[m]] = np.reshape(normalisation.mean.get(m, (0.0,)), (-1, 1, 1))
-        splits = {name: ArraySplit(arrays, labels[part], part, normalisation) for name, part in rows.items()}
-        return assemble(_spec(arrays, classes), splits, "given" if clips[0].split else "random test of each class")
+        splits = {
+            name: ArraySplit(arrays, labels[part], part, normalisation, present=present) for name, part in rows.items()
+        }
+        protocol = "given" if clips[0].split else "random test of each class"
+        dataset = assemble(_spec(arrays, classes), splits, protocol)
+        train = augmented(splits["train"], self.augment, {m: MEDIA_KINDS[m] for m in arrays}, dataset.spec)
+        return replace(dataset, train=train)
 
     def reader(self, spec: DataSpec) -> MediaReader:
         """The reader of clips like these; what no training clip held is not read."""

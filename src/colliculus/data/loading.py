@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,16 +13,22 @@ from numpy.typing import NDArray
 from colliculus.data.dataset import Normalisation, Split
 from colliculus.types import Batch, ColliculusError
 
+ToInput = Callable[[NDArray[np.generic]], NDArray[np.generic]]
+"""From a batch as it is stored, (B, ...), to inputs (B, C, H, W) or (B, T, C, H, W)."""
+
 
 @dataclass(frozen=True, eq=False)
 class ArraySplit:
-    """A `Split` of arrays in memory or memory-mapped: some rows of them, whole batches read at once.
+    """A `RawSplit` of arrays in memory or memory-mapped: some rows of them, whole batches read at once.
 
     Args:
         arrays: of each modality, in declared order, (n, C, H, W) static or (n, T, C, H, W), any numeric type.
         labels: class index of each of `rows`.
         rows: which rows of `arrays` belong to this split, in which order.
         normalisation: what the batches are standardised by.
+        to_input: of a modality stored in another form than above, what makes the above of a batch of it.
+        present: of a modality that some rows of its array lack, which ones hold it, (n,); the others get the training
+            mean, that is zeros.
 
     Raises:
         ColliculusError: `labels` and `rows` differ in length.
@@ -38,6 +44,8 @@ class ArraySplit:
     labels: NDArray[np.int64]
     rows: NDArray[np.int64]
     normalisation: Normalisation
+    to_input: Mapping[str, ToInput] = field(default_factory=dict[str, ToInput])
+    present: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict[str, NDArray[np.bool_]])
 
     def __post_init__(self) -> None:
         if len(self.labels) != len(self.rows):
@@ -46,14 +54,30 @@ class ArraySplit:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:  # noqa: ARG002 - the protocol asks for it
+    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
         """The samples at `indices`; nothing is drawn anew, so `epoch` changes nothing."""
+        return self.collate(self.inputs(self.values(indices, epoch=epoch)), indices)
+
+    def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:  # noqa: ARG002
+        """The samples at `indices` as they are stored: copies."""
         rows = self.rows[indices]
-        return collate({m: a[rows] for m, a in self.arrays.items()}, self.labels[indices], self.normalisation)
+        return {m: a[rows] for m, a in self.arrays.items()}
+
+    def inputs(self, values: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        """What `to_input` makes of them, the others as they are."""
+        return {m: self.to_input[m](x) if m in self.to_input else x for m, x in values.items()}
+
+    def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
+        """Standardised, time first, zeros where a sample lacks a modality."""
+        present = {m: held[self.rows[indices]] for m, held in self.present.items()}
+        return collate(inputs, self.labels[indices], self.normalisation, present)
 
 
 def collate(
-    values: Mapping[str, NDArray[np.generic]], labels: NDArray[np.int64], normalisation: Normalisation
+    values: Mapping[str, NDArray[np.generic]],
+    labels: NDArray[np.int64],
+    normalisation: Normalisation,
+    present: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> Batch:
     """Standardise raw samples and put time first.
 
@@ -61,6 +85,7 @@ def collate(
         values: of each modality (B, C, H, W) or (B, T, C, H, W), any numeric type.
         labels: (B,) class indices.
         normalisation: of each channel.
+        present: which samples hold a modality, (B,); the others get zeros. Where it names none, all do.
 
     Returns:
         A batch of contiguous float32 tensors, (B, C, H, W) or (T, B, C, H, W), and int64 labels.
@@ -69,7 +94,12 @@ def collate(
     for modality, raw in values.items():
         array = normalisation(modality, raw)
         time_first = array if array.ndim == 4 else array.swapaxes(0, 1)
-        inputs[modality] = torch.from_numpy(np.array(time_first, order="C"))  # a copy: the caller's data stays his
+        ours = np.ascontiguousarray(time_first)
+        if np.may_share_memory(ours, raw):  # the caller's data stays his
+            ours = ours.copy()
+        if present and modality in present:
+            ours[(..., ~present[modality], *[slice(None)] * 3)] = 0
+        inputs[modality] = torch.from_numpy(ours)
     return Batch(inputs, torch.from_numpy(np.array(labels, dtype=np.int64)))
 
 

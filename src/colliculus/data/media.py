@@ -18,7 +18,8 @@ from colliculus.types import ColliculusError
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac"})
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".flv", ".webm", ".mov", ".gif"})
-_RATES_HZ = range(1000, 1_000_001)  # resampled from what else a damaged header may state, a file takes memory or ages
+RATES_HZ = range(1000, 1_000_001)
+"""Sample rates to believe: resampled from what else a damaged header may state, a file takes memory or ages."""
 
 
 def read_audio(path: Path, sample_rate_hz: int) -> NDArray[np.float32]:
@@ -35,10 +36,10 @@ def read_audio(path: Path, sample_rate_hz: int) -> NDArray[np.float32]:
         ColliculusError: the file is missing, empty, damaged, a git-lfs pointer, or holds no sound.
     """
     with decoding(path):
-        with _opened(path) as container:
+        with open_media(path) as container:
             if not container.streams.audio:
                 raise ColliculusError(f"{path} holds no sound: give a file with a sound track")
-            if (stated := container.streams.audio[0].rate) not in _RATES_HZ:
+            if (stated := container.streams.audio[0].rate) not in RATES_HZ:
                 raise ColliculusError(f"{path} states a sample rate of {stated} Hz: copy or download it again")
             resampler = av.AudioResampler(format="fltp", rate=sample_rate_hz)
             frames = itertools.chain(container.decode(audio=0), [None])  # None: what the resampler still holds
@@ -94,17 +95,18 @@ def tracks(path: Path) -> set[str]:
     Raises:
         ColliculusError: as `read_audio`, but for the sound.
     """
-    with decoding(path), _opened(path) as container:
+    with decoding(path), open_media(path) as container:
         return {stream.type for stream in container.streams} & {"audio", "video"}
 
 
-def _opened(path: Path) -> InputContainer:
+def open_media(path: Path) -> InputContainer:
+    """A sound or video file as FFmpeg sees it; for use inside `decoding`."""
     # an absolute path, lest FFmpeg take "data:clip.mp4" for a protocol; and no protocol but files from inside a file
     return av.open(str(path.absolute()), options={"protocol_whitelist": "file"})
 
 
 def _pictures(path: Path) -> Iterator[av.VideoFrame]:
-    with _opened(path) as container:
+    with open_media(path) as container:
         if not container.streams.video:
             raise ColliculusError(f"{path} holds no picture: give a file with a picture track")
         yield from container.decode(video=0)

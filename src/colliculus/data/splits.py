@@ -1,11 +1,17 @@
-"""Seeded, class-stratified holding out of a part of the samples, by samples or by whole groups."""
+"""Seeded parts of the samples with every class in proportion, by samples or by whole groups."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.types import ColliculusError
+
+_STARTS = 2_000  # times groups: 100 groups are packed in 21 ways, of which the best is taken
+_PARTNERS = 500_000  # times groups: of more than 700 groups, each tries only some others to change places with
+_PASSES = 20
 
 
 def stratified_holdout(
@@ -51,6 +57,165 @@ def stratified_holdout(
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
+def stratified_folds(
+    strata: NDArray[np.generic], *, folds: int, seed: int, groups: NDArray[np.generic] | None = None
+) -> NDArray[np.int64]:
+    """The fold of each sample, 0 to folds - 1, for a test that changes from fold to fold.
+
+    Raises:
+        ColliculusError: there are fewer than two folds, or fewer samples or groups than folds.
+
+    Example:
+        >>> fold = stratified_folds(np.array([0, 0, 1, 1, 0, 1]), folds=3, seed=0)
+        >>> np.bincount(fold).tolist()
+        [2, 2, 2]
+    """
+    if folds < 2:
+        raise ColliculusError(f"there are {folds} folds: make at least 2")
+    return stratified_parts(strata, shares=[1 / folds] * folds, seed=seed, groups=groups)
+
+
+def stratified_parts(
+    strata: NDArray[np.generic], *, shares: Sequence[float], seed: int, groups: NDArray[np.generic] | None = None
+) -> NDArray[np.int64]:
+    """Deal the samples out to parts of given sizes.
+
+    Args:
+        strata: (n,) classes, or whatever should be in the same proportion in all parts.
+        shares: of each part, its share of all samples.
+        seed: decides who goes where.
+        groups: (n,) speakers, recordings, ...: each lies wholly in one part, and sizes and proportions are met as
+            nearly as whole groups allow.
+
+    Returns:
+        (n,) number of each sample's part; no part is empty.
+
+    Raises:
+        ColliculusError: the shares are not positive or do not sum to 1, or samples or groups are fewer than parts.
+    """
+    if min(shares) <= 0 or not np.isclose(sum(shares), 1):
+        raise ColliculusError(f"the shares {', '.join(f'{share:g}' for share in shares)} must be positive and sum to 1")
+    number = len(strata) if groups is None else len(np.unique(groups))
+    if number < len(shares):
+        kind = "sample" if groups is None else "group"
+        raise ColliculusError(f"{number} {kind}(s) cannot fill {len(shares)} parts: ask for fewer, or add {kind}s")
+    rng = np.random.default_rng(seed)
+    stratum = np.unique(strata, return_inverse=True)[1].reshape(-1)
+    if groups is None:
+        return _deal(stratum, shares, rng)
+    group, counts = _group_counts(stratum, groups)
+    return _pack(counts, shares, rng)[group]
+
+
+def _deal(strata: NDArray[np.int64], shares: Sequence[float], rng: np.random.Generator) -> NDArray[np.int64]:
+    """One after the other, stratum by stratum, to the part that lacks most: no stratum is more than two samples off."""
+    order = rng.permutation(len(strata))
+    order = order[np.argsort(strata[order], kind="stable")]
+    dealt = [0] * len(shares)
+    part = np.empty(len(strata), dtype=np.int64)
+    for turn, row in enumerate(order.tolist(), 1):
+        lacking = [share * turn - count for share, count in zip(shares, dealt, strict=True)]
+        chosen = lacking.index(max(lacking))
+        part[row] = chosen
+        dealt[chosen] += 1
+    return part
+
+
+def _pack(counts: NDArray[np.float64], shares: Sequence[float], rng: np.random.Generator) -> NDArray[np.int64]:
+    """The part of each group: one after the other chooses, then they move or change places while that helps.
+
+    The largest choose first; of few groups, other orders are tried too, and the best end is taken.
+
+    The cost is the sum over parts and strata of (count - aim)^2 / total, so that a rare class weighs like a common one;
+    all samples count as one more stratum, so that the sizes of the parts are kept too.
+
+    Args:
+        counts: (groups, strata) samples.
+        shares: of each part.
+        rng: decides between equals.
+    """
+    counts = np.column_stack([counts, counts.sum(axis=1)])
+    orders = [
+        _largest_first(counts, rng),
+        *(rng.permutation(len(counts)) for _ in range(min(20, _STARTS // len(counts)))),
+    ]
+    starts = [_packed(counts, shares, order, rng) for order in orders]
+    return min(starts, key=lambda start: start[1])[0]
+
+
+def _packed(
+    counts: NDArray[np.float64], shares: Sequence[float], order: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], float]:
+    """What one start leads to, and its cost."""
+    total = counts.sum(axis=0)
+    off = -np.outer(shares, total)  # how far each part is from its aim in each stratum
+    part = np.empty(len(counts), dtype=np.int64)
+    members = np.zeros(len(shares), dtype=np.int64)
+    for left, group in zip(range(len(counts), 0, -1), order, strict=True):
+        costs = (2 * off + counts[group]) @ (counts[group] / total)
+        if left <= np.count_nonzero(members == 0):  # the last ones go where nobody is
+            costs[members > 0] = np.inf
+        part[group] = costs.argmin()
+        off[part[group]] += counts[group]
+        members[part[group]] += 1
+    for _ in range(_PASSES):
+        if not _improve(part, off, counts, rng):
+            break
+    return part, float((np.square(off) / total).sum())
+
+
+def _improve(
+    part: NDArray[np.int64], off: NDArray[np.float64], counts: NDArray[np.float64], rng: np.random.Generator
+) -> bool:
+    """Let each group change places with the one of another part, or move there, that lowers the cost most.
+
+    Args:
+        part: changed in place.
+        off: changed in place.
+        counts: (groups, strata) samples.
+        rng: decides who comes first, and, of very many groups, who may be changed with.
+
+    Returns:
+        Whether anything changed.
+    """
+    partners = rng.permutation(len(counts))[: _PARTNERS // len(counts)]
+    others = np.concatenate([counts[partners], np.zeros_like(off)])  # with "nobody" of each part at the end
+    weights = 1 / counts.sum(axis=0)
+    changed = False
+    for group in rng.permutation(len(counts)):
+        here, there = part[group], np.concatenate([part[partners], np.arange(len(off))])
+        change = counts[group] - others
+        rise = ((off[there] - off[here] + change) * change) @ weights  # half of the cost's
+        rise[there == here] = 0
+        if np.count_nonzero(part == here) == 1:
+            rise[len(partners) :] = 0  # no part is left empty
+        best = rise.argmin()
+        if rise[best] < -1e-9:
+            off[here] -= change[best]
+            off[there[best]] += change[best]
+            part[group] = there[best]
+            part[partners[best : best + 1]] = here
+            changed = True
+    return changed
+
+
+def _group_counts(
+    strata: NDArray[np.int64], groups: NDArray[np.generic]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(n,) number of each sample's group, and (groups, strata) samples."""
+    names, group = np.unique(groups, return_inverse=True)
+    group = group.reshape(-1)
+    counts = np.zeros((len(names), strata.max(initial=-1) + 1))
+    np.add.at(counts, (group, strata), 1)
+    return group, counts
+
+
+def _largest_first(counts: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """The groups by falling size, at random among equals."""
+    order = rng.permutation(len(counts))
+    return order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+
+
 def _hold_samples(strata: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     held = np.zeros(len(strata), dtype=bool)
     for stratum in range(strata.max(initial=-1) + 1):
@@ -67,14 +232,10 @@ def _hold_groups(
 
     Where every group is larger than the share, the smallest is the nearest to it. No class loses all its samples.
     """
-    names, group = np.unique(groups, return_inverse=True)
-    group = group.reshape(-1)
-    counts = np.zeros((len(names), strata.max(initial=-1) + 1))
-    np.add.at(counts, (group, strata), 1)
+    group, counts = _group_counts(strata, groups)
     total = counts.sum(axis=0)
     aim, taken = fraction * total, np.zeros_like(total)
-    order = rng.permutation(len(names))
-    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+    order = _largest_first(counts, rng)
     chosen: list[int] = []
     for candidate in order:
         after = taken + counts[candidate]

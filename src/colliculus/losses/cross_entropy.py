@@ -27,5 +27,5 @@ class CrossEntropy:
     label_smoothing: float
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
-        """Scalar loss of logits (B, K) against labels (B,)."""
+        """Scalar loss of logits (B, K) against labels (B,), or soft ones (B, K)."""
         return functional.cross_entropy(output.logits.float(), labels, label_smoothing=self.label_smoothing)

@@ -15,7 +15,7 @@ TermPerModality = Callable[[Output, Tensor], dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Objective:
-    """Named terms, each a function of the output and the labels (B,) to a scalar in float32.
+    """Named terms, each a function of the output and the labels (see `labels`) to a scalar in float32.
 
     Args:
         terms: by name.

@@ -8,19 +8,20 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from colliculus.labels import same_class
 from colliculus.types import Output
 
 
 def semantic_alignment(a: Tensor, b: Tensor, labels: Tensor, temperature: float) -> Tensor:
     """Contrast of two modalities' semantic residuals over a batch, in one direction.
 
-    G = a b^T / temperature;  M[i, j] = 1 where y_i = y_j;
+    G = a b^T / temperature;  M[i, j] = 1 where y_i = y_j (of soft labels the probability of it, see `same_class`);
     L = - mean_i mean_j log_softmax_j(G)[i, j] * M[i, j]  (the mean over j runs over all B columns).
 
     Args:
         a: (B, D), asks.
         b: (B, D), answers.
-        labels: (B,).
+        labels: (B,), or soft ones (B, K).
         temperature: divides the scores.
 
     Example:
@@ -29,8 +30,7 @@ def semantic_alignment(a: Tensor, b: Tensor, labels: Tensor, temperature: float)
         tensor(0.1566)
     """
     log_probabilities = torch.log_softmax(a @ b.T / temperature, dim=1)
-    same_class = labels[:, None] == labels[None, :]
-    return -(log_probabilities * same_class).mean()
+    return -(log_probabilities * same_class(labels)).mean()
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def temporal_balanced(step_logits: Tensor, weights: Tensor, labels: Tensor, labe
     Args:
         step_logits: Z, (T, B, K).
         weights: alpha, (T, B), summing to 1 over T.
-        labels: (B,).
+        labels: (B,), or soft ones (B, K).
         label_smoothing: share of y spread evenly over all K classes.
 
     Example:
@@ -30,7 +30,7 @@ def temporal_balanced(step_logits: Tensor, weights: Tensor, labels: Tensor, labe
         >>> temporal_balanced(torch.zeros(3, 2, 4), weights, torch.tensor([0, 1]))  # log 4
         tensor(1.3863)
     """
-    repeated = labels.expand(len(step_logits), -1).flatten()
+    repeated = labels.expand(len(step_logits), *labels.shape).flatten(0, 1)
     entropies = functional.cross_entropy(
         step_logits.flatten(0, 1), repeated, reduction="none", label_smoothing=label_smoothing
     )

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from colliculus.labels import at_label
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared, Terms
 from colliculus.modulation.scores import mean_over_ranks, shares
@@ -121,5 +122,5 @@ class AGM(Modulator):
 
 def _cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
     """(B,) of logits (B, K)."""
-    of_right = torch.log_softmax(logits.detach().double(), dim=-1).gather(1, labels[:, None])[:, 0]
-    return -of_right.clamp(min=log(_LEAST_PROBABILITY))
+    log_probabilities = torch.log_softmax(logits.detach().double(), dim=-1).clamp(min=log(_LEAST_PROBABILITY))
+    return -at_label(log_probabilities, labels)

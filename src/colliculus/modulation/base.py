@@ -13,7 +13,7 @@ from colliculus.model import MultimodalSNN
 from colliculus.types import Collective, Output
 
 Terms = Callable[[Output, Tensor], dict[str, Tensor]]
-"""The objective: named terms of the output and the labels (B,)."""
+"""The objective: named terms of the output and the labels, hard (B,) or soft (B, K)."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from colliculus.labels import are_soft, at_label, memberships
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared, Terms
 from colliculus.modulation.scores import mean_score, ratios
@@ -54,7 +55,7 @@ def class_sums(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
         >>> class_sums(torch.tensor([[1.0], [2.0], [5.0]]), torch.tensor([0, 0, 1]), 3).tolist()
         [[3.0, 2.0], [5.0, 1.0], [0.0, 0.0]]
     """
-    member = functional.one_hot(labels, num_classes).to(features.dtype)  # a product adds up in the same order each time
+    member = memberships(labels, num_classes, features.dtype)  # a product adds up in the same order each time
     return member.T @ torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
 
 
@@ -144,7 +145,10 @@ def _known_logits(features: Tensor, prototypes: Tensor) -> Tensor:
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean over the batch; a sample whose class has no prototype costs nothing."""
+    """Mean over the batch; a sample whose class has no prototype costs nothing, as does such a part of a soft label."""
+    if are_soft(labels):
+        known = logits.isfinite()
+        return -at_label(logits.log_softmax(dim=1).where(known, 0), labels).sum() / len(labels)
     known = logits.gather(1, labels[:, None])[:, 0].isfinite()
     targets = torch.where(known, labels, -100)
     return functional.cross_entropy(logits, targets, ignore_index=-100, reduction="sum") / len(labels)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from colliculus.labels import at_label, rightness
 from colliculus.types import Collective, ColliculusError, Output
 
 _TINY = 1e-12  # a modality may have no probability left for the right class
@@ -53,9 +54,9 @@ def shares_or_own_answers(output: Output, balance: str) -> dict[str, Tensor]:
 
 
 def right_answers(output: Output, labels: Tensor) -> dict[str, Tensor]:
-    """Which samples each modality alone has right, (B,), by its own head or, where it has none, by its share."""
+    """`rightness` of each modality alone, (B,), by its own head or, where it has none, by its share."""
     answers = own_answers(output) or shares(output)
-    return {m: x.detach().argmax(dim=1) == labels for m, x in answers.items()}
+    return {m: rightness(x.detach().argmax(dim=1), labels) for m, x in answers.items()}
 
 
 def mean_score(logits: Mapping[str, Tensor], labels: Tensor, collective: Collective) -> dict[str, float]:
@@ -75,7 +76,7 @@ def mean_score(logits: Mapping[str, Tensor], labels: Tensor, collective: Collect
         {'audio': 0.5, 'visual': 0.5}
     """
     right = {m: torch.softmax(x.detach().double(), dim=-1) for m, x in logits.items()}
-    return mean_over_ranks({m: p.gather(1, labels[:, None])[:, 0] for m, p in right.items()}, collective)
+    return mean_over_ranks({m: at_label(p, labels) for m, p in right.items()}, collective)
 
 
 def mean_over_ranks(values: Mapping[str, Tensor], collective: Collective) -> dict[str, float]:

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from colliculus.labels import at_label
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared, Terms
 from colliculus.modulation.epochs import acts_in, check_epochs
@@ -70,10 +71,7 @@ def step_scores(output: Output, labels: Tensor) -> dict[str, Tensor]:
         >>> step_scores(output, torch.tensor([0]))["a"].flatten().tolist()
         [0.0625, 0.1875]
     """
-    right = {
-        m: z.double().softmax(-1)[:, torch.arange(len(labels), device=labels.device), labels]
-        for m, z in output.modality_logits.items()
-    }
+    right = {m: at_label(z.double().softmax(-1), labels) for m, z in output.modality_logits.items()}
     return {m: output.time_weights[m].double() * p for m, p in right.items()}
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from colliculus.data.plain import Document, flat
 from colliculus.training.atomic import TEMPORARY, write_atomic
-from colliculus.training.document import Document, flat
 from colliculus.training.run import CURVES_FOLDER, HEALTH_FILE, RUN_FILE, Run, read_document, to_document
 from colliculus.types import ColliculusError
 

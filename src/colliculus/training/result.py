@@ -12,10 +12,11 @@ from typing import Any
 import torch
 
 from colliculus.data.dataset import Dataset, Split
+from colliculus.data.plain import package_version
 from colliculus.training.atomic import write_atomic
 from colliculus.training.learner import Learner
 from colliculus.training.logging import Row
-from colliculus.training.run import RESULT_FILE, package_version
+from colliculus.training.run import RESULT_FILE
 
 SELECTION = "highest validation accuracy, of equal epochs the last"
 """The last of equal epochs has been trained longest and at the lowest learning rate."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +10,11 @@ import torch
 import yaml
 
 from colliculus.data.dataset import Dataset, Normalisation
+from colliculus.data.plain import Document, as_document, from_plain, package_version, to_plain
 from colliculus.model import MultimodalSNN
 from colliculus.training.atomic import write_atomic
 from colliculus.training.config import Experiment
-from colliculus.training.document import (
-    Document,
-    as_document,
-    experiment_from_plain,
-    experiment_to_plain,
-    from_plain,
-    to_plain,
-)
+from colliculus.training.document import experiment_from_plain, experiment_to_plain
 from colliculus.training.weights import load_weights
 from colliculus.types import ColliculusError, DataSpec
 
@@ -160,11 +152,3 @@ def load_model(folder: Path | str) -> MultimodalSNN:
         model: MultimodalSNN = run.experiment.method.model(run.spec)
     load_weights(model, Path(folder) / MODEL_FILE)
     return model.eval()
-
-
-def package_version() -> str:
-    """Version of the installed package; "unknown" when it runs from its sources."""
-    try:
-        return installed_version("colliculus")
-    except PackageNotFoundError:
-        return "unknown"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from colliculus.labels import rightness
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator
 from colliculus.modulation.scores import right_answers
@@ -92,7 +93,7 @@ def in_float32(output: Output) -> Output:
 
 def _sums(losses: dict[str, Tensor], output: Output, batch: Batch) -> dict[str, Tensor]:
     samples = torch.tensor(float(len(batch)), device=batch.labels.device)
-    correct = (output.logits.detach().argmax(dim=1) == batch.labels).sum().float()
+    correct = rightness(output.logits.detach().argmax(dim=1), batch.labels).sum().float()
     return {"samples": samples, "correct": correct, **{name: x.detach() * samples for name, x in losses.items()}}
 
 

@@ -68,11 +68,28 @@ class Spectrogram:
 
     def log_spectrum(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
         """The spectrogram before it is resized, (parts, 1, bins, windows); one part unless `steps` is set."""
+        return self._spectra(waveform[None])
+
+    def batch(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The spectrograms of many clips of one length at once.
+
+        Args:
+            waveforms: (B, samples), as a call takes one of them.
+
+        Returns:
+            (B, 1, H, W), or (B, steps, 1, H, W) when `steps` is set: what calls would give one by one.
+        """
+        pictures = resize(self._spectra(waveforms), self.size)
+        return pictures if self.steps is None else pictures.reshape(len(waveforms), self.steps, *pictures.shape[1:])
+
+    def _spectra(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(B, samples) -> (B * parts, 1, bins, windows)."""
+        count, given = waveforms.shape
         parts = self.steps or 1
-        samples = max(-(-len(waveform) // parts), self.n_fft)
-        padded = np.zeros(parts * samples, dtype=np.float32)
-        padded[: len(waveform)] = np.clip(waveform, -1.0, 1.0)
-        return self._log_spectrum(torch.from_numpy(padded.reshape(parts, samples))).numpy()[:, None]
+        samples = max(-(-given // parts), self.n_fft)
+        padded = np.zeros((count, parts * samples), dtype=np.float32)
+        padded[:, :given] = np.clip(waveforms, -1.0, 1.0)
+        return self._log_spectrum(torch.from_numpy(padded.reshape(count * parts, samples))).numpy()[:, None]
 
     def picture(self, spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
         """What `log_spectrum` gave, or something of its shape, resized: as a call returns it."""

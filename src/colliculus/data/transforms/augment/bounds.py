@@ -1,0 +1,39 @@
+"""What settings of augmentations may be."""
+
+from __future__ import annotations
+
+from math import inf
+
+from colliculus.types import ColliculusError
+
+
+def check_share(name: str, value: float) -> None:
+    """Refuse what is no probability or share.
+
+    Raises:
+        ColliculusError: `value` lies outside 0..1.
+    """
+    if not 0 <= value <= 1:
+        raise ColliculusError(f"{name} is {value}: choose 0 to 1")
+
+
+def check_range(name: str, value: tuple[float, float], *, least: float = -inf, most: float = inf) -> None:
+    """Refuse a range that ends before it begins or leaves (`least`, `most`].
+
+    Raises:
+        ColliculusError: it does.
+    """
+    low, high = value
+    if not least < low <= high <= most:
+        bounds = f" above {least:g}" * (least > -inf) + f" up to {most:g}" * (most < inf)
+        raise ColliculusError(f"{name} goes from {low} to {high}: give the smaller number first, both{bounds}")
+
+
+def check_finite(name: str, value: float) -> None:
+    """Refuse what is negative or without end.
+
+    Raises:
+        ColliculusError: it is.
+    """
+    if not 0 <= value < inf:
+        raise ColliculusError(f"{name} is {value}: choose 0 or a positive number")

@@ -1,0 +1,71 @@
+"""Random numbers that belong to a sample: nothing but the seed, the epoch and the sample's index decides them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+
+
+def splitmix(states: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The next output of SplitMix64 for each state.
+
+    Source: G. Steele, D. Lea, C. Flood, Fast splittable pseudorandom number generators, OOPSLA 2014.
+
+    Example:
+        >>> hex(splitmix(np.zeros(1, dtype=np.uint64))[0])
+        '0xe220a8397b1dcdaf'
+    """
+    z = states + _GAMMA
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """What is drawn for the samples of a batch, the same in any batch, on any rank and in any order of asking.
+
+    Args:
+        keys: one number for each sample, (B,): `of` makes them.
+
+    Example:
+        >>> together = Draws.of(0, 3, np.array([7, 8])).uniform("flip", 1)
+        >>> bool(together[1] == Draws.of(0, 3, np.array([8])).uniform("flip", 1))
+        True
+    """
+
+    keys: NDArray[np.uint64]
+
+    @staticmethod
+    def of(seed: int, epoch: int, indices: NDArray[np.int64]) -> Draws:
+        """Those of the samples at `indices` (B,) of a split, in one epoch."""
+        keys = np.zeros(1, dtype=np.uint64)
+        for part in (np.array([seed]), np.array([epoch]), indices):
+            keys = splitmix(keys ^ part.astype(np.uint64))
+        return Draws(np.broadcast_to(keys, len(indices)))
+
+    def uniform(self, purpose: str, count: int) -> NDArray[np.float64]:
+        """(B, count) numbers, evenly from 0 to below 1; every purpose has numbers of its own."""
+        states = self._keys(purpose)[:, None] + np.arange(count, dtype=np.uint64) * _GAMMA
+        return (splitmix(states) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+    def between(self, purpose: str, low: float, high: float) -> NDArray[np.float64]:
+        """(B,) numbers, evenly from `low` to `high`."""
+        return low + (high - low) * self.uniform(purpose, 1)[:, 0]
+
+    def happens(self, purpose: str, probability: float) -> NDArray[np.bool_]:
+        """(B,), each True with that probability."""
+        return self.uniform(purpose, 1)[:, 0] < probability
+
+    def generators(self, purpose: str) -> Iterator[np.random.Generator]:
+        """A generator for each sample, for what needs many numbers or others than even ones."""
+        return (np.random.Generator(np.random.Philox(key=int(key))) for key in self._keys(purpose))
+
+    def _keys(self, purpose: str) -> NDArray[np.uint64]:
+        return splitmix(self.keys ^ np.uint64(crc32(purpose.encode())))
