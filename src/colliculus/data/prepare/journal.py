@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -25,7 +25,7 @@ class Journal:
         Raises:
             OSError: the disk is full; what was added of the line is passed over when the journal is read again.
         """
-        rest = memoryview(f"{json.dumps(asdict(outcome))}\n".encode())
+        rest = memoryview(f"{json.dumps(vars(outcome))}\n".encode())
         while rest:
             rest = rest[os.write(self.handle, rest) :]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -159,7 +159,12 @@ def digests(root: Path, source: Source) -> dict[str, str]:
 
 def _is_inside(root: Path, path: Path) -> bool:
     """Whether a path stays below `root`, wherever its links lead."""
-    return Path(os.path.realpath(split_entry(path)[0])).is_relative_to(os.path.realpath(root))
+    return Path(os.path.realpath(split_entry(path)[0])).is_relative_to(_home(root))
+
+
+@cache
+def _home(root: Path) -> Path:
+    return Path(os.path.realpath(root))
 
 
 def _digest(root: Path, path: Path) -> str:

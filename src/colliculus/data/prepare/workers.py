@@ -94,8 +94,10 @@ class _Team:
     def __init__(self, place: Place, sources: Sequence[Source], size: int) -> None:
         self._place, self._sources = place, sources
         self._processes: dict[Connection, SpawnProcess] = {}
+        self._starting: set[Connection] = set()
         self._at: dict[Connection, tuple[int, float]] = {}  # the row that each one is at, and since when
-        self._hire(size)
+        for _ in range(size):
+            self._hire()
 
     @property
     def busy(self) -> bool:
@@ -104,8 +106,8 @@ class _Team:
 
     def give(self, waiting: deque[int]) -> None:
         """Give every idle one a row."""
-        for connection in self._processes:
-            if connection not in self._at and waiting:
+        for connection in self._processes.keys() - self._starting - self._at.keys():
+            if waiting:
                 row = waiting.popleft()
                 self._at[connection] = row, time.monotonic()
                 try:
@@ -117,16 +119,19 @@ class _Team:
         """Of rows that are done, the outcome; of rows that a process died of or hangs at, what it did.
 
         Raises:
+            ColliculusError: a process could not be started.
             OSError: a row cannot be written.
         """
-        ready = set(wait(list(self._at), min(_LOOK_S, patience_s)))
+        ready = set(wait([*self._at, *self._starting], min(_LOOK_S, patience_s)))
+        for connection in self._starting & ready:
+            self._welcome(connection)
         for connection, (row, since) in list(self._at.items()):
             if connection in ready:
                 del self._at[connection]
                 yield row, self._answer(connection)
-            elif time.monotonic() - since > patience_s:
+            elif time.monotonic() - since > patience_s and not connection.poll():
                 self._dismiss(connection)
-                self._hire(1)
+                self._hire()
                 yield row, f"was not decoded within {patience_s:g} s: copy or download it again"
 
     def close(self) -> None:
@@ -140,34 +145,35 @@ class _Team:
             answer: object = connection.recv()
         except (EOFError, OSError):
             code = self._dismiss(connection)
-            self._hire(1)
+            self._hire()
             return f"crashed its decoder ({f'signal {-code}' if code < 0 else f'exit code {code}'}): leave it out"
         if isinstance(answer, OSError):
             raise answer
         return answer if isinstance(answer, Outcome) else str(answer)
 
-    def _hire(self, number: int) -> None:
-        """Start processes, and wait until they can be given a row."""
+    def _hire(self) -> None:
+        """Start a process; it says when it can be given a row."""
         context = get_context("spawn")  # a fork would copy the locks that torch's and FFmpeg's threads hold
-        hired: list[Connection] = []
-        for _ in range(number):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(self._place, theirs), daemon=True)
-            process.start()
-            theirs.close()
-            self._processes[ours] = process
-            hired.append(ours)
-        for connection in hired:
-            try:
-                connection.recv()
-            except (EOFError, OSError) as error:
-                self.close()
-                raise ColliculusError("a process to prepare samples in could not be started: lower --jobs") from error
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(self._place, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        self._processes[ours] = process
+        self._starting.add(ours)
+
+    def _welcome(self, connection: Connection) -> None:
+        """Hear what a new one says."""
+        self._starting.remove(connection)
+        try:
+            connection.recv()
+        except (EOFError, OSError) as error:
+            raise ColliculusError("a process to prepare samples in could not be started: lower --jobs") from error
 
     def _dismiss(self, connection: Connection) -> int:
         """End one; its exit code."""
         process = self._processes.pop(connection)
         self._at.pop(connection, None)
+        self._starting.discard(connection)
         connection.close()
         process.join(_LOOK_S)  # one that died by itself should tell of what
         process.kill()

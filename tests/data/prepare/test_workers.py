@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dying_decoder import DyingDecoder
+
+from colliculus.data.prepare import workers
+from colliculus.data.prepare.rows import RowFile
+from colliculus.data.prepare.sample import Workplace
+from colliculus.data.prepare.workers import in_processes
+from colliculus.data.source import Source
+from colliculus.types import ColliculusError
+
+NAMES = ["a", "crash", "b", "once", "c", "hang", "d", "e"]
+
+
+@pytest.fixture
+def place(tmp_path):
+    for number, name in enumerate(NAMES, 1):
+        (tmp_path / f"{name}.txt").write_text(str(number))
+    storage = DyingDecoder()
+    rows = RowFile(tmp_path / "value.npy", len(NAMES), storage.shape, storage.dtype)
+    rows.create()
+    return Workplace(tmp_path, {"value": storage}, {"value": rows}, "skip")
+
+
+SOURCES = [Source(name=name, label="0", files={"value": f"{name}.txt"}) for name in NAMES]
+
+
+def test_a_crash_or_a_hang_costs_only_its_sample(place):
+    outcomes = {o.row: o for o in in_processes(place, SOURCES, range(len(NAMES)), jobs=2, patience_s=4)}
+    assert sorted(outcomes) == list(range(len(NAMES)))
+    problems = {NAMES[row]: outcome.problem for row, outcome in outcomes.items() if outcome.problem}
+    assert problems == {
+        "crash": "crash.txt crashed its decoder (signal 11): leave it out",
+        "hang": "hang.txt was not decoded within 4 s: copy or download it again",
+    }
+    assert np.load(place.root / "value.npy").reshape(-1).tolist() == [1, 0, 3, 4, 5, 0, 7, 8]
+
+
+def test_no_process_outlives_what_it_was_for(place):
+    work = in_processes(place, SOURCES, [0, 2, 4, 6], jobs=1)
+    next(work)
+    (process,) = multiprocessing.active_children()
+    work.close()
+    deadline = time.monotonic() + 10
+    while process.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not process.is_alive()
+
+
+def test_processes_that_cannot_start_are_told(place, monkeypatch):
+    monkeypatch.setattr(workers, "_work", os._exit)  # another's function, for this test's module cannot be imported
+    with pytest.raises(ColliculusError, match="could not be started"):
+        list(in_processes(place, SOURCES, [0], jobs=1))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_disk_in_a_process_is_an_error_here(place):
+    (place.root / "value.npy").unlink()
+    (place.root / "value.npy").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        list(in_processes(place, SOURCES, [0], jobs=1))
+    assert caught.value.errno == errno.ENOSPC
