@@ -92,6 +92,9 @@ def test_the_published_settings_of_s_cmrl(name, dim, heads, steps, temperature):
         assert (train.epochs, train.batch_size, train.learning_rate, train.weight_decay) == (100, 128, 6.25e-4, 1e-4)
         assert (train.warmup_epochs, train.final_learning_rate, train.seed) == (5, 1e-5, 42)
         assert train.drop_incomplete
+        pictures = preset(chosen).data.augment.pictures
+        crop_and_flip = (0.0, 0.0) if "mnistdvs" in name else (1.0, 0.5)
+        assert (pictures.crop.probability, pictures.flip.probability) == crop_and_flip
 
 
 @pytest.mark.parametrize("data", ["crema-d", "ave"])

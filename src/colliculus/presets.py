@@ -16,6 +16,10 @@ from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
 from colliculus.data.prepared import Prepared
 from colliculus.data.synthetic import Synthetic
+from colliculus.data.transforms.augment import Augment
+from colliculus.data.transforms.augment.crop import RandomResizedCrop
+from colliculus.data.transforms.augment.flip import Flip
+from colliculus.data.transforms.augment.settings import Pictures
 from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Tectum, Unimodal, WeightedAttention
 from colliculus.methods.spiking_transformer import EncoderName, SpikingTransformer
 from colliculus.training.config import Experiment, TrainSettings
@@ -36,6 +40,10 @@ class Preset:
         """What it is, in one line."""
         return f"{self.title} on {self.phrase}"
 
+
+_CROP = RandomResizedCrop(probability=1.0, area=(0.08, 1.0))
+_CROPPED = Prepared(augment=Augment(pictures=Pictures(crop=_CROP, flip=Flip(probability=0.5))))
+"""Pictures as the published S-CMRL experiments show them in training; in test they are whole (there: their middle)."""
 
 _PUBLISHED = TrainSettings(drop_incomplete=True, seed=42)
 """The training of the published S-CMRL experiments, on all of its data."""
@@ -84,8 +92,10 @@ _DATA = {
         train=TrainSettings(epochs=50, batch_size=64, learning_rate=1e-3),
     ),
     "prepared": _Data(phrase="what you prepared at --data.root"),
-    "crema-d": _Data(phrase="CREMA-D", train=_PUBLISHED, dim=256, heads=16, alpha=1.5),
-    "urbansound8k-av": _Data(phrase="UrbanSound8K-AV", train=_PUBLISHED, dim=64, heads=16, alpha=1.5, temperature=0.08),
+    "crema-d": _Data(phrase="CREMA-D", settings=_CROPPED, train=_PUBLISHED, dim=256, heads=16, alpha=1.5),
+    "urbansound8k-av": _Data(
+        phrase="UrbanSound8K-AV", settings=_CROPPED, train=_PUBLISHED, dim=64, heads=16, alpha=1.5, temperature=0.08
+    ),
     "mnistdvs-ntidigits": _Data(
         phrase="MNIST-DVS with N-TIDIGITS",
         train=_PUBLISHED,
