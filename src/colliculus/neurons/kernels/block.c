@@ -78,7 +78,8 @@ static void fire_bytes(const Call *call, const float *restrict current, uint8_t 
 }
 
 /* The neuron's way back over n numbers: T rows of currents (one, where they stand still) and, `apart` numbers from one
- * to the next, of gradients; gradients of the currents, as many rows. Rows of the scratch are a strip apart. */
+ * to the next, of gradients; gradients of the currents, as many rows. Rows of the scratch are a strip apart. All lies in
+ * the first cache, so nothing is asked for ahead. */
 static void neuron_back(
     const Call *c, const float *current, const float *grad, int64_t apart, float *out, int64_t n, float *scratch
 ) {
@@ -88,13 +89,13 @@ static void neuron_back(
     if (c->is_static) memset(out, 0, sizeof(float) * (size_t)n);
     if (c->temporal_gradient)
         for (int64_t t = 0; t < c->steps; t++)
-            follow_float32(c, current + t * step_of_current, membrane, v + t * STRIP, n);
+            follow_float32(c, current + t * step_of_current, membrane, v + t * STRIP, n, 0);
     for (int64_t step = 0; step < c->steps; step++) {
         const int64_t t = c->temporal_gradient ? c->steps - 1 - step : step;
         float *to = out + t * step_of_current;
         const float *from = grad + t * apart;
-        if (c->temporal_gradient) back_float32(c, !c->is_static, from, v + t * STRIP, later, d, to, n);
-        else alone_float32(c, !c->is_static, current + t * step_of_current, from, membrane, d, to, n);
+        if (c->temporal_gradient) back_float32(c, !c->is_static, from, v + t * STRIP, later, d, to, n, 0);
+        else alone_float32(c, !c->is_static, current + t * step_of_current, from, membrane, d, to, n, 0);
         if (c->is_static) emit_float32(d, out, to, (float)c->leak, 1, n);
     }
 }
