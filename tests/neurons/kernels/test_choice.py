@@ -25,7 +25,6 @@ class Own(Sigmoid):
 
 
 def test_the_fastest_that_is_there_is_taken(free) -> None:
-    free.setattr(choice, "_native_missing", lambda: "gone")
     assert chosen() == ("eager" if native.library() is None else "native")
     free.setattr(native, "library", lambda: None)
     assert chosen() == "eager"
@@ -67,6 +66,21 @@ def test_what_is_forced_and_missing_says_why(free) -> None:
     free.setattr(native, "library", lambda: None)
     with pytest.raises(ColliculusError, match="no C compiler"):
         lif(torch.zeros(2, 3))
+
+
+def test_a_triton_that_fails_is_not_used(free) -> None:
+    def broken() -> None:
+        raise RuntimeError("no driver")
+
+    free.setattr(choice, "find_spec", lambda _: True)
+    free.setattr(choice, "_triton_passes", broken)
+    free.setenv("TRITON_INTERPRET", "1")
+    choice._triton_missing.cache_clear()
+    try:
+        assert KERNELS["triton"].missing() == "Triton fails here: RuntimeError"
+        assert chosen() in {"native", "eager"}
+    finally:
+        choice._triton_missing.cache_clear()
 
 
 def test_a_forced_kernel_leaves_to_pytorch_what_it_cannot(free) -> None:

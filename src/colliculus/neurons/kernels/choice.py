@@ -51,11 +51,20 @@ def _native_missing() -> str | None:
 
 @cache
 def _triton_missing() -> str | None:
+    """Triton compiles at the first use, for which it wants a driver and a compiler of its own: so it is tried once."""
     if find_spec("triton") is None:
         return "Triton is not installed"
-    if os.environ.get("TRITON_INTERPRET") == "1" or torch.cuda.is_available():
-        return None
-    return "there is no CUDA device"
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    if not (interpreted or torch.cuda.is_available()):
+        return "there is no CUDA device"
+    try:
+        x = torch.linspace(0, 3, 8, device="cpu" if interpreted else "cuda").reshape(4, 2).requires_grad_()
+        spikes, expected = (run(x, 0.5, Dynamics(), 4) for run in (_triton_passes().run, eager.PASSES.run))
+        torch.testing.assert_close(spikes, expected, rtol=0, atol=0)
+        torch.testing.assert_close(*(torch.autograd.grad(s.sum(), x)[0] for s in (spikes, expected)))
+    except Exception as error:  # noqa: BLE001 (whatever it is, PyTorch does the work)
+        return f"Triton fails here: {type(error).__name__}"
+    return None
 
 
 def _triton_passes() -> Passes:
