@@ -20,6 +20,7 @@ VERBS = {
     "predict": "classify files with a trained run, and see why",
     "show": "list presets, methods and datasets, or one of them in full",
     "inspect": "see which layers of a trained run fire, and how its modalities fare",
+    "contribution": "what each modality of a trained run gives, and how early its answer is there",
     "import-reference": "make a run of a checkpoint of the released S-CMRL program",
     "export": "write a trained run in the form another program reads",
 }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 
@@ -39,6 +39,13 @@ def remark(sentence: str) -> None:
     Console(stderr=True, quiet=not is_main_rank(), highlight=False).print(
         f"colliculus: {sentence}", style="yellow", markup=False
     )
+
+
+def progress_console() -> Console:
+    """Where progress is shown: stderr, so that a result can be piped; nowhere but on rank 0."""
+    from rich.console import Console
+
+    return Console(stderr=True, quiet=not is_main_rank())
 
 
 def facts(title: str, rows: Mapping[str, str]) -> RenderableType:
