@@ -37,6 +37,7 @@ def explain(output: Output, names: Sequence[str]) -> list[Explanation]:
         names: K class names.
 
     Example:
+        >>> import torch
         >>> steps = torch.tensor([[[0.0, 0.0]], [[4.0, 0.0]]])  # T = 2, B = 1, K = 2
         >>> output = Output(logits=steps.mean(0), step_logits=steps, evidence={"audio": steps})
         >>> found = explain(output, ["cat", "dog"])[0]
