@@ -23,6 +23,9 @@ VERBS = {
     "split": "divide a manifest into train, validation and test, or into folds, with groups kept together",
     "show": "list presets, methods, datasets and kernels, or one in full",
     "inspect": "see which layers of a trained run fire, and how its modalities fare",
+    "contribution": "what each modality of a trained run gives, and how early its answer is there",
+    "robustness": "test a trained run under noise, blur, missing frames or modalities, shifts and attacks",
+    "energy": "count what a decision of a trained run costs, layer by layer",
     "import-reference": "make a run of a checkpoint of the released S-CMRL program",
     "export": "write a trained run in the form another program reads",
 }

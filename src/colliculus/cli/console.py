@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 
@@ -42,13 +42,19 @@ def remark(sentence: str) -> None:
     )
 
 
+def progress_console() -> Console:
+    """Where progress is shown: stderr, so that a result can be piped; nowhere but on rank 0."""
+    from rich.console import Console
+
+    return Console(stderr=True, quiet=not is_main_rank())
+
+
 @contextmanager
 def progress(doing: str) -> Generator[Callable[[int, int], None]]:
     """A bar on stderr where that is a terminal; it is told how many of how many are done."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    terminal = Console(stderr=True, quiet=not is_main_rank())
+    terminal = progress_console()
     columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         task = bar.add_task(doing, total=None)

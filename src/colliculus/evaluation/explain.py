@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
+from colliculus.evaluation.answers import stopped_logits
 from colliculus.types import Output
 
 
@@ -38,15 +37,14 @@ def explain(output: Output, names: Sequence[str]) -> list[Explanation]:
         names: K class names.
 
     Example:
+        >>> import torch
         >>> steps = torch.tensor([[[0.0, 0.0]], [[4.0, 0.0]]])  # T = 2, B = 1, K = 2
         >>> output = Output(logits=steps.mean(0), step_logits=steps, evidence={"audio": steps})
         >>> found = explain(output, ["cat", "dog"])[0]
         >>> found.predicted, found.evidence, [round(p, 3) for p in found.step_probabilities]
         ('cat', {'audio': 1.0}, [0.5, 0.881])
     """
-    num_steps = output.step_logits.shape[0]
-    taken = torch.arange(1, num_steps + 1, device=output.logits.device).reshape(-1, 1, 1)
-    stopped = (output.step_logits.cumsum(0) / taken).softmax(dim=2)  # (T, B, K)
+    stopped = stopped_logits(output.step_logits).softmax(dim=2)  # (T, B, K)
     shares = {m: share.mean(0) for m, share in output.evidence.items()}
     centred = {m: share - share.mean(dim=1, keepdim=True) for m, share in shares.items()}
     probabilities = output.logits.softmax(dim=1)

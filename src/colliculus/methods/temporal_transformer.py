@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from torch import nn
 
@@ -62,6 +63,10 @@ class TemporalTransformer(SpikingTransformer, ABC):
         """
         if unknown := [m for m in (*self.unimodal_weights, *self.modality_steps) if m not in spec.modalities]:
             raise unknown_name("modality", unknown[0], spec.modalities)
+
+    def one_step(self) -> Self:
+        """The same method with one time step of every modality."""
+        return replace(self, time_steps=1, modality_steps={})
 
     def coders(self, modalities: Iterable[str]) -> dict[str, nn.Module]:
         """The coding of each modality, in steps of its own number."""

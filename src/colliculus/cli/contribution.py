@@ -1,0 +1,161 @@
+"""`colliculus contribution`: what each modality of a trained run gives, by withholding the others."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal
+
+import tyro
+
+from colliculus.cli import console
+from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
+from colliculus.cli.run_data import load_data
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from colliculus.data.dataset import Split
+    from colliculus.evaluation.answers import Answers
+    from colliculus.evaluation.contribution import Contribution, Subset
+    from colliculus.training.pieces import Pieces
+    from colliculus.training.run import Run
+
+FOLDER, RECORD, CLIPS = "contribution", "contribution.json", "clips.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Generic[SettingsT]):
+    """Measure what each modality contributes, by giving the model every subset of them.
+
+    Shapley values share out what is known beyond chance: on accuracy over all clips, and for every clip on the
+    probability of its true class. Beside them: accuracy alone and together, how much better together is than the best
+    alone, and the accuracy had the network stopped after 1, 2, ... T steps.
+
+    Written into RUN/contribution: contribution.json, and clips.csv with a row for each clip. Under the noise that the
+    run learned under, if it did. A subset that is done is not measured again after an interruption.
+    """
+
+    run: RunFolder
+    """folder of the run"""
+    split: Literal["test", "validation", "train"] = "test"
+    """part of the data"""
+    device: str = "auto"
+    """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
+    json: Switch = False
+    """print one JSON object"""
+    data: SettingsT
+    """the data to measure on"""
+
+
+def run(arguments: list[str]) -> int:
+    """Measure, write and print."""
+    folder = Path(leading_name(arguments, Options[NoSettings], "contribution", "colliculus contribution RUN [options]"))
+
+    from colliculus.evaluation.contribution import contribution
+    from colliculus.training.pieces import Pieces, identity
+    from colliculus.training.run import read_run
+
+    trained = read_run(folder)
+    data = trained.experiment.data
+    options = parse(Options[type(data)], "contribution", arguments, Options(run=tyro.MISSING, data=data))
+    dataset = load_data(trained, options.data)
+    split: Split = getattr(dataset, options.split)
+    snr_db = dict(trained.experiment.train.snr_db)
+    about = identity(folder, trained, dataset.fingerprint) | {"split": options.split, "snr_db": snr_db}
+    answers = _answers(trained, split, options, Pieces(folder / FOLDER / "subsets", about))
+    everyone = max(answers, key=len)
+    modalities = [m for m in trained.spec.modalities if m in everyone]  # a model may use one of the data's
+    found = contribution(answers, split.labels, modalities=modalities, names=trained.spec.names)
+    record = about | {"contribution": asdict(found)}
+    _write(folder / FOLDER, record, _clips(answers, split, trained.spec.num_classes))
+    if options.json:
+        console.show_json({"run": str(folder)} | record)
+    else:
+        console.show(*_tables(found), f"Written into {folder / FOLDER}")
+    return 0
+
+
+def _answers(run: Run, split: Split, options: Options[Any], pieces: Pieces) -> dict[Subset, Answers]:
+    """What the model says with every subset; what was measured before is read."""
+    from rich.progress import Progress
+
+    from colliculus.evaluation.answers import Answers, measure_answers
+    from colliculus.evaluation.contribution import subsets
+    from colliculus.evaluation.corruptions import GaussianNoise
+    from colliculus.runtime import choose_device
+    from colliculus.training.run import load_model
+
+    model = load_model(options.run).to(choose_device(options.device))
+    noise = GaussianNoise(snr_db) if (snr_db := run.experiment.train.snr_db) else None
+    names = {s: "+".join(m for m in model.modalities if m in s) for s in subsets(model.modalities)}
+    if changed := sorted({key for name in names.values() for key in pieces.changed(name)}):
+        console.remark(f"an earlier measurement differs in {', '.join(changed)}: all is measured anew")
+    found: dict[Subset, Answers] = {}
+    with Progress(console=console.progress_console(), transient=True) as bar:
+        for subset, name in names.items():
+            task = bar.add_task(name, total=len(split))
+            if (kept := pieces.find(name)) is not None:
+                found[subset] = Answers.from_plain(kept)
+                continue
+            size = run.experiment.train.batch_size
+            found[subset] = measure_answers(
+                model, split, subset, batch_size=size, corruption=noise, advance=lambda n, t=task: bar.advance(t, n)
+            )
+            pieces.keep(name, found[subset].to_plain())
+    return found
+
+
+def _clips(answers: Mapping[Subset, Answers], split: Split, num_classes: int) -> str:
+    """A row for each clip: what was said with all modalities, each one's Shapley value, and the evidence by step."""
+    from colliculus.evaluation.contribution import clip_shapley
+
+    values = clip_shapley(answers, num_classes)
+    everyone = answers[max(answers, key=len)]
+    steps = range(len(everyone.step_probability))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    shapley, by_step = [f"shapley_{m}" for m in values], [f"probability_after_{t + 1}" for t in steps]
+    writer.writerow(["index", "label", "predicted", "probability", *shapley, *by_step])
+    for i, label in enumerate(split.labels.tolist()):
+        numbers = [everyone.probability[i], *(v[i] for v in values.values()), *everyone.step_probability[:, i]]
+        writer.writerow([i, label, int(everyone.predicted[i]), *(f"{x:.6f}" for x in numbers)])
+    return text.getvalue()
+
+
+def _write(folder: Path, record: Mapping[str, object], clips: str) -> None:
+    from colliculus.training.atomic import write_atomic
+
+    write_atomic(folder / CLIPS, clips.encode())
+    write_atomic(folder / RECORD, json.dumps(record, indent=1, allow_nan=False).encode())
+
+
+def _tables(found: Contribution) -> tuple[RenderableType, ...]:
+    given = console.plain_table()
+    given.add_column("given", style="cyan")
+    for heading in ("accuracy", "95 % interval", "probability", "% by step"):
+        given.add_column(heading, justify="right")
+    for one in found.given:
+        low, high = (100 * bound for bound in one.interval)
+        steps = " ".join(f"{100 * x:.1f}" for x in one.step_accuracy)
+        numbers = console.percent(one.accuracy), f"{low:.1f} to {high:.1f}", console.percent(one.probability)
+        given.add_row(" + ".join(one.modalities), *numbers, steps)
+    share = console.plain_table()
+    share.add_column("modality", style="cyan")
+    for heading in ("of the accuracy, points", "of the probability, points"):
+        share.add_column(heading, justify="right")
+    for m in found.modalities:
+        share.add_row(m, f"{100 * found.shapley_accuracy[m]:+.1f}", f"{100 * found.shapley_probability[m]:+.1f}")
+    above = f"Shapley values, beyond chance ({console.percent(found.chance)})"
+    parts = [console.titled(f"Given some modalities ({found.total:,} clips)", given), console.titled(above, share)]
+    parts.append("Probability: of the true class. By step: accuracy had it stopped after step 1, 2, ...")
+    if len(found.modalities) > 1:
+        parts.append(
+            f"Together {100 * found.gain_over_best:+.1f} points over the best alone; interaction "
+            f"{100 * found.interaction:+.1f} (above 0: they complement each other, below: they say the same)"
+        )
+    return tuple(parts)

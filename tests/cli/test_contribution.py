@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from colliculus.cli import contribution as verb
+from colliculus.evaluation import answers
+
+CPU = ("--device", "cpu")
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    """A run of its own for each test."""
+    return str(shutil.copytree(run, tmp_path / "run"))
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """The subsets that were measured, in order."""
+    seen = []
+    measure = answers.measure_answers
+
+    def counted(model, split, given, **settings):
+        seen.append("+".join(sorted(given)))
+        return measure(model, split, given, **settings)
+
+    monkeypatch.setattr(answers, "measure_answers", counted)
+    return seen
+
+
+def test_accuracies_are_those_of_evaluate(answer_json, copy):
+    found = answer_json("contribution", copy, *CPU)["contribution"]
+    accuracy = {"+".join(g["modalities"]): g["accuracy"] for g in found["given"]}
+    assert accuracy == {
+        "audio": answer_json("evaluate", copy, *CPU, "--missing", "visual")["accuracy"],
+        "visual": answer_json("evaluate", copy, *CPU, "--missing", "audio")["accuracy"],
+        "audio+visual": answer_json("evaluate", copy, *CPU)["accuracy"],
+    }
+    assert sum(found["shapley_accuracy"].values()) == pytest.approx(accuracy["audio+visual"] - 1 / 2)
+    for given in found["given"]:
+        assert len(given["step_accuracy"]) == 2
+        assert given["step_accuracy"][-1] == given["accuracy"]
+
+
+def test_it_is_written_beside_the_run(answer_json, copy):
+    printed = answer_json("contribution", copy, *CPU)
+    written = json.loads(Path(copy, "contribution", "contribution.json").read_text())
+    assert {"run": copy} | written == printed
+    assert written["fingerprint"] == json.loads(Path(copy, "result.json").read_text())["fingerprint"]
+    assert (written["modalities"], len(written["classes"]), written["split"]) == (["audio", "visual"], 2, "test")
+    with Path(copy, "contribution", "clips.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["index"]) for row in rows] == list(range(6))
+    for row in rows:
+        shares = float(row["shapley_audio"]) + float(row["shapley_visual"])
+        assert shares == pytest.approx(float(row["probability"]) - 1 / 2, abs=1e-5)
+        assert float(row["probability_after_2"]) == pytest.approx(float(row["probability"]), abs=1e-5)
+
+
+def test_a_kill_costs_no_more_than_a_subset(answer, copy, passes):
+    answer("contribution", copy, *CPU)
+    kept = Path(copy, "contribution", "contribution.json").read_bytes()
+    assert passes == ["audio", "visual", "audio+visual"]
+    Path(copy, "contribution", "subsets", "visual.json").unlink()
+    Path(copy, "contribution", "contribution.json").unlink()
+    answer("contribution", copy, *CPU)
+    assert passes[3:] == ["visual"]
+    assert Path(copy, "contribution", "contribution.json").read_bytes() == kept
+
+
+def test_other_settings_are_measured_anew_and_it_is_said(answer, copy, passes):
+    assert "anew" not in answer("contribution", copy, *CPU)[1]
+    assert "differs in split: all is measured anew" in answer("contribution", copy, *CPU, "--split", "validation")[1]
+    assert len(passes) == 6
+
+
+def test_it_prints_tables(answer, copy):
+    out, _ = answer("contribution", copy, *CPU)
+    for part in ("audio + visual", "Shapley values, beyond chance (50.0 %)", "points over the best alone", "Written"):
+        assert part in out
+
+
+def test_data_of_another_kind_are_refused(answer, copy):
+    _, err = answer("contribution", copy, *CPU, "--data.num-classes", "3", code=2)
+    assert "classes" in err
+    assert not Path(copy, verb.FOLDER).exists()
