@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+
+ItemT = TypeVar("ItemT")
 
 
 def is_main_rank() -> bool:
@@ -39,6 +41,15 @@ def remark(sentence: str) -> None:
     Console(stderr=True, quiet=not is_main_rank(), highlight=False).print(
         f"colliculus: {sentence}", style="yellow", markup=False
     )
+
+
+def steps(items: Sequence[ItemT], title: str) -> Iterator[ItemT]:
+    """Hand out the items one by one while a bar on stderr, where that is a terminal, shows how far it is."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True, quiet=not is_main_rank())
+    yield from track(items, title, console=console, transient=True, disable=not console.is_terminal)
 
 
 def facts(title: str, rows: Mapping[str, str]) -> RenderableType:

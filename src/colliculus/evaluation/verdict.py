@@ -41,7 +41,7 @@ def verdict(comparison: Comparison) -> str:
 
 
 def _clips(c: Comparison) -> str:
-    found = f"p = {_p(c.p_clips)} over {c.num_clips:,} clips"
+    found = f"p = {p_value(c.p_clips)} over {c.num_clips:,} clips"
     if c.p_clips < LEVEL:
         return f"On such clips these trainings do differ ({found})."
     needed = f"; about {c.clips_needed:,} clips would show a difference of this size" if c.clips_needed else ""
@@ -52,22 +52,22 @@ def _seeds(c: Comparison) -> str:
     if c.p_seeds is None:
         return "One training of each says nothing of other seeds."
     n = len(c.pairs)
-    found = f"p = {_p(c.p_seeds)} over {n} seeds"
+    found = f"p = {p_value(c.p_seeds)} over {n} seeds"
     if c.p_seeds < LEVEL:
         return f"Over seeds it is more than chance ({found})."
     needed = f"about {c.seeds_needed} seeds would show a difference of this size" if c.seeds_needed else ""
     least = min(c.num_tests * smallest_p(n), 1.0)
     if least >= LEVEL:
-        too_few = f"{n} seeds cannot give less than {_p(least)}"
+        too_few = f"{n} seeds cannot give less than {p_value(least)}"
         return f"Over seeds it is not settled ({'; '.join(filter(None, (found, too_few, needed)))})."
     return f"The choice of seeds alone could explain it ({'; '.join(filter(None, (found, needed)))})."
 
 
-def _p(value: float) -> str:
+def p_value(value: float) -> str:
     """A p-value with two digits.
 
     Example:
-        >>> _p(0.03125), _p(1.0), _p(0.00001)
+        >>> p_value(0.03125), p_value(1.0), p_value(0.00001)
         ('0.031', '1', '< 0.0001')
     """
     return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
