@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
+
+ItemT = TypeVar("ItemT")
 
 
 def is_main_rank() -> bool:
@@ -59,6 +61,14 @@ def progress(doing: str) -> Generator[Callable[[int, int], None]]:
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         task = bar.add_task(doing, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def steps(items: Sequence[ItemT], title: str) -> Iterator[ItemT]:
+    """Hand out the items one by one while a bar on stderr, where that is a terminal, shows how far it is."""
+    from rich.progress import track
+
+    console = progress_console()
+    yield from track(items, title, console=console, transient=True, disable=not console.is_terminal)
 
 
 def facts(title: str, rows: Mapping[str, str]) -> RenderableType:

@@ -20,6 +20,7 @@ from colliculus.training.config import Experiment
 from colliculus.training.health import report_end, report_start
 from colliculus.training.learner import Learner
 from colliculus.training.logging import TrainingLog, write_metrics
+from colliculus.training.predictions import Condition, write_predictions
 from colliculus.training.result import Result, best_epoch, measure_result, read_result, write_result
 from colliculus.training.run import MODEL_FILE, Run, write_run
 from colliculus.training.weights import load_weights, save_weights
@@ -116,8 +117,10 @@ def _conclude(folder: Path, learner: Learner, dataset: Dataset, console: Console
     runtime = learner.runtime
     runtime.barrier()  # rank 0 has written the best model
     load_weights(learner.judged, folder / MODEL_FILE)
-    result = measure_result(learner, dataset)
+    tested = learner.evaluate_clips(dataset.test)
+    result = measure_result(learner, learner.evaluate(dataset.validation), tested.metrics)
     if runtime.is_main:
+        write_predictions(folder, learner.run, Condition.of(learner.run), tested.predictions)
         report_end(folder, learner, learner.noisy(dataset.validation), console)
         write_metrics(folder, learner.history)
         write_result(folder, result)
@@ -128,7 +131,7 @@ def _conclude(folder: Path, learner: Learner, dataset: Dataset, console: Console
 def _interruptible(folder: Path, learner: Learner) -> Generator[None]:
     """Let SIGTERM end a training as Ctrl-C does, and tell how to go on."""
     try:
-        with _sigterm_as_interrupt():
+        with sigterm_as_interrupt():
             yield
     except KeyboardInterrupt as interrupt:
         kept = read_state(folder)
@@ -139,7 +142,8 @@ def _interruptible(folder: Path, learner: Learner) -> Generator[None]:
 
 
 @contextmanager
-def _sigterm_as_interrupt() -> Generator[None]:
+def sigterm_as_interrupt() -> Generator[None]:
+    """Within, SIGTERM raises KeyboardInterrupt, as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
         yield
         return
