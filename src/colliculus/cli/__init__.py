@@ -21,6 +21,7 @@ VERBS = {
     "show": "list presets, methods and datasets, or one of them in full",
     "inspect": "see which layers of a trained run fire, and how its modalities fare",
     "contribution": "what each modality of a trained run gives, and how early its answer is there",
+    "explain": "example clips of a trained run: where it looked, what fired, what each step said",
     "import-reference": "make a run of a checkpoint of the released S-CMRL program",
     "export": "write a trained run in the form another program reads",
 }
