@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,23 @@ def test_other_data_are_evaluated_and_remarked_on(answer, run):
 )
 def test_mistakes_are_told_in_a_sentence(answer, run, arguments, sentence):
     assert sentence in answer("evaluate", run, *arguments, code=2)[1]
+
+
+def test_the_answer_to_each_test_clip_is_kept(answer_json, run, tmp_path):
+    folder = Path(shutil.copytree(run, tmp_path / "run"))
+    trained = (folder / "predictions.csv").read_text()
+    (folder / "predictions.csv").unlink()
+    found = answer_json("evaluate", str(folder), *CPU)
+    assert (folder / "predictions.csv").read_text() == trained
+    assert sum(line.split(",")[1] == line.split(",")[2] for line in trained.splitlines()) == found["correct"]
+    answer_json("evaluate", str(folder), *CPU, "--split", "train")
+    answer_json("evaluate", str(folder), *CPU, "--data.seed", "7")
+    answer_json("evaluate", str(folder), *CPU, "--snr-db", "audio", "0", "--noise-seed", "3")
+    assert {path.name for path in folder.glob("*.csv")} == {"predictions.csv", "metrics.csv"}
+    assert (folder / "predictions.csv").read_text() == trained
+    answer_json("evaluate", str(folder), *CPU, "--snr-db", "audio", "-20")
+    assert (folder / "predictions_noise_of_-20_dB_on_audio.csv").exists()
+    assert (folder / "predictions.csv").read_text() == trained
 
 
 def test_a_folder_without_a_run(answer, tmp_path):

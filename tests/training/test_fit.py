@@ -45,7 +45,8 @@ def test_the_folder_of_a_finished_run(train, tmp_path):
     result = train(tmp_path / "run")
     names = {path.relative_to(tmp_path / "run").parts[0] for path in (tmp_path / "run").rglob("*")}
     assert names == {
-        "run.yaml", "metrics.csv", "model.safetensors", "result.json", "spike_health.json", "last", "tensorboard"
+        "run.yaml", "metrics.csv", "model.safetensors", "result.json", "spike_health.json", "last", "tensorboard",
+        "predictions.csv", "predictions.json",
     }  # fmt: skip
     assert json.loads((tmp_path / "run" / "result.json").read_text()) == result
     assert result["test"]["total"] == 5
@@ -192,7 +193,10 @@ def test_whatever_a_kill_leaves_before_any_write_is_done_resumes_to_the_same_dig
     train(tmp_path / "whole", epochs=2)
     monkeypatch.undo()
     kinds = {folder.name[3:] for folder in left.iterdir()}
-    assert kinds == {"run.yaml", "spike_health.json", "model.safetensors", "state.pt", "metrics.csv", "result.json"}
+    assert kinds == {
+        "run.yaml", "spike_health.json", "model.safetensors", "state.pt", "metrics.csv", "result.json",
+        "predictions.csv", "predictions.json",
+    }  # fmt: skip
     for folder in sorted(left.iterdir()):
         train(folder, epochs=2, resume=True)
         assert digits(folder) == digits(tmp_path / "whole"), folder.name

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
+
+ItemT = TypeVar("ItemT")
 
 
 def is_main_rank() -> bool:
@@ -46,6 +48,14 @@ def progress_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, quiet=not is_main_rank())
+
+
+def steps(items: Sequence[ItemT], title: str) -> Iterator[ItemT]:
+    """Hand out the items one by one while a bar on stderr, where that is a terminal, shows how far it is."""
+    from rich.progress import track
+
+    console = progress_console()
+    yield from track(items, title, console=console, transient=True, disable=not console.is_terminal)
 
 
 def facts(title: str, rows: Mapping[str, str]) -> RenderableType:

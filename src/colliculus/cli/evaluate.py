@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from colliculus.data.dataset import Dataset
+    from colliculus.evaluation.evaluate import Evaluation
     from colliculus.evaluation.metrics import Metrics
     from colliculus.runtime import Runtime
     from colliculus.training.run import Run
@@ -32,6 +33,8 @@ class Options(Generic[SettingsT]):
     `colliculus evaluate RUN --help` lists them. The dataset is read as for training, so all its parts must be there.
     Example, noise as strong as the sound and no picture:
     colliculus evaluate RUN --snr-db audio 0 --missing visual
+    The answer to each clip of the run's own test part is kept in RUN/predictions.csv (under another condition, beside
+    it).
     """
 
     run: RunFolder
@@ -68,7 +71,10 @@ def run(arguments: list[str]) -> int:
     options = replace(options, snr_db=_noise(options, trained))
     with Runtime.start(device=options.device) as runtime:
         dataset = runtime.main_first(lambda: load_data(trained, options.data))
-        metrics = _measure(trained, folder, dataset, options, runtime)
+        found = _measure(trained, folder, dataset, options, runtime)
+        if runtime.is_main:
+            _keep(trained, folder, dataset, options, found)
+    metrics = found.metrics
     if options.json:
         console.show_json(_record(trained, dataset, options) | asdict(metrics))
     else:
@@ -82,16 +88,16 @@ def _noise(options: Options[Any], run: Run) -> dict[str, float]:
     return {} if options.clean else options.snr_db or dict(run.experiment.train.snr_db)
 
 
-def _measure(run: Run, folder: Path, dataset: Dataset, options: Options[Any], runtime: Runtime) -> Metrics:
+def _measure(run: Run, folder: Path, dataset: Dataset, options: Options[Any], runtime: Runtime) -> Evaluation:
     from colliculus.evaluation.corruptions import GaussianNoise
-    from colliculus.evaluation.evaluate import evaluate
+    from colliculus.evaluation.evaluate import evaluate_clips
     from colliculus.training.run import load_model
 
     model = load_model(folder).to(runtime.device)
     learned_under = run.experiment.train.snr_db
     if strangers := [m for m in options.snr_db if m not in model.modalities and m not in learned_under]:
         raise unknown_name("modality", strangers[0], model.modalities)
-    return evaluate(
+    return evaluate_clips(
         model,
         getattr(dataset, options.split),
         batch_size=run.experiment.train.batch_size,
@@ -100,6 +106,14 @@ def _measure(run: Run, folder: Path, dataset: Dataset, options: Options[Any], ru
         corruption=GaussianNoise(options.snr_db, options.noise_seed) if options.snr_db else None,
         missing=options.missing,
     )
+
+
+def _keep(run: Run, folder: Path, dataset: Dataset, options: Options[Any], found: Evaluation) -> None:
+    """Keep the answers to the run's own test clips in its folder, where other verbs look for them."""
+    from colliculus.training.predictions import Condition, write_predictions
+
+    if options.split == "test" and options.noise_seed == 0 and dataset.fingerprint == run.fingerprint:
+        write_predictions(folder, run, Condition(options.snr_db, options.missing), found.predictions)
 
 
 def _record(run: Run, dataset: Dataset, options: Options[Any]) -> dict[str, object]:

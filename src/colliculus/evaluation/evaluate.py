@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,12 +13,21 @@ from torch import Tensor, nn
 
 from colliculus.data.dataset import Split
 from colliculus.evaluation.metrics import Metrics, confusion_matrix
+from colliculus.evaluation.predictions import Predictions
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.scores import right_answers
 from colliculus.types import Collective, ColliculusError, Output, unknown_name
 
 Corruption = Callable[[dict[str, Tensor], NDArray[np.int64]], dict[str, Tensor]]
 """Spoils the inputs of a batch, given the rows of its samples in their split, (B,)."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of a split, and the answer to each of its clips."""
+
+    metrics: Metrics
+    predictions: Predictions
 
 
 def evaluate(
@@ -46,29 +55,56 @@ def evaluate(
         ColliculusError: `missing` names an unknown modality or all of them, the split is empty, or the model answers
             with numbers that are not finite.
     """
+    return evaluate_clips(
+        model,
+        split,
+        batch_size=batch_size,
+        collective=collective,
+        device=device,
+        corruption=corruption,
+        missing=missing,
+    ).metrics
+
+
+def evaluate_clips(
+    model: MultimodalSNN,
+    split: Split,
+    *,
+    batch_size: int,
+    collective: Collective,
+    device: torch.device,
+    corruption: Corruption | None,
+    missing: tuple[str, ...],
+) -> Evaluation:
+    """The same with the answer to each clip; arguments and errors are those of `evaluate`."""
     _check_missing(missing, model.modalities)
-    num_classes = model.spec.num_classes
-    counts = np.zeros((num_classes, num_classes), dtype=np.int64)
+    spec = model.spec
+    counts = np.zeros((spec.num_classes, spec.num_classes), dtype=np.int64)
     alone = torch.zeros((len(model.modalities), 2), dtype=torch.int64, device=device)  # right, answered
+    predicted = torch.zeros(len(split), dtype=torch.int64, device=device)  # each rank fills its rows, the rest is 0
+    probabilities = torch.zeros((len(split), spec.num_classes), device=device)
     with eval_mode(model), torch.no_grad(), same_draws(device):
         for rows in _shard(len(split), batch_size, collective):
             batch = split.batch(rows, epoch=0).to(device)
             inputs = batch.inputs if corruption is None else corruption(batch.inputs, rows)
             output = model({m: x for m, x in inputs.items() if m not in missing})
             alone += _right_alone(output, batch.labels, model.modalities)
-            logits = output.logits
+            logits, places = output.logits.float(), torch.from_numpy(rows).to(device)
+            probabilities[places], predicted[places] = logits.softmax(dim=1), logits.argmax(dim=1)
             answered = logits.isfinite().all(dim=1)
-            labels, predictions = batch.labels[answered], logits[answered].argmax(dim=1)
-            counts += confusion_matrix(labels.cpu().numpy(), predictions.cpu().numpy(), num_classes)
+            labels, predictions = batch.labels[answered], predicted[places][answered]
+            counts += confusion_matrix(labels.cpu().numpy(), predictions.cpu().numpy(), spec.num_classes)
     total = collective.sum(torch.from_numpy(counts).to(device))
     if total.sum() < len(split):  # found on all ranks, or rank 0 would wait for one that has left, and say nothing
         raise ColliculusError(
             "the model answers with numbers that are not finite, its training diverged: lower the learning rate or "
             "set a clip_norm"
         )
-    found = Metrics.from_confusion(total.cpu().numpy(), model.spec.names)
+    found = Metrics.from_confusion(total.cpu().numpy(), spec.names)
     shares = zip(model.modalities, collective.sum(alone).tolist(), strict=True)
-    return replace(found, modality_accuracy={m: right / answers for m, (right, answers) in shares if answers})
+    found = replace(found, modality_accuracy={m: right / answers for m, (right, answers) in shares if answers})
+    chosen, certainty = collective.sum(predicted).cpu().numpy(), collective.sum(probabilities).cpu().numpy()
+    return Evaluation(found, Predictions(split.labels.astype(np.int64), chosen, certainty, spec.names))
 
 
 def _right_alone(output: Output, labels: Tensor, modalities: tuple[str, ...]) -> Tensor:

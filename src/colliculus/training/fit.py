@@ -20,6 +20,7 @@ from colliculus.training.config import Experiment
 from colliculus.training.health import report_end, report_start
 from colliculus.training.learner import Learner
 from colliculus.training.logging import TrainingLog, write_metrics
+from colliculus.training.predictions import Condition, write_predictions
 from colliculus.training.result import Result, best_epoch, measure_result, read_result, write_result
 from colliculus.training.run import MODEL_FILE, Run, write_run
 from colliculus.training.weights import load_weights, save_weights
@@ -115,8 +116,10 @@ def _conclude(folder: Path, learner: Learner, dataset: Dataset, console: Console
     runtime = learner.runtime
     runtime.barrier()  # rank 0 has written the best model
     load_weights(learner.judged, folder / MODEL_FILE)
-    result = measure_result(learner, dataset)
+    tested = learner.evaluate_clips(dataset.test)
+    result = measure_result(learner, learner.evaluate(dataset.validation), tested.metrics)
     if runtime.is_main:
+        write_predictions(folder, learner.run, Condition.of(learner.run), tested.predictions)
         report_end(folder, learner, learner.noisy(dataset.validation), console)
         write_metrics(folder, learner.history)
         write_result(folder, result)

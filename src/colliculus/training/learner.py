@@ -12,7 +12,7 @@ import torch
 from colliculus.data.dataset import Split
 from colliculus.data.loading import epoch_batches
 from colliculus.evaluation.corruptions import GaussianNoise, NoisySplit, check_modalities
-from colliculus.evaluation.evaluate import evaluate
+from colliculus.evaluation.evaluate import Evaluation, evaluate_clips
 from colliculus.evaluation.metrics import Metrics
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator
@@ -109,13 +109,18 @@ class Learner:
 
     def evaluate(self, split: Split) -> Metrics:
         """Figures of the judged model on every sample of `split`."""
-        return evaluate(
+        return self.evaluate_clips(split).metrics
+
+    def evaluate_clips(self, split: Split) -> Evaluation:
+        """The same with the answer to each clip."""
+        return evaluate_clips(
             self.judged,
             split,
             batch_size=self.settings.batch_size,
             collective=self.runtime,
             device=self.runtime.device,
             corruption=self._noise and replace(self._noise, seed=0),  # the same for every training
+            missing=(),
         )
 
     def noisy(self, split: Split) -> Split:

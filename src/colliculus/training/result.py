@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from colliculus.data.dataset import Dataset, Split
+from colliculus.evaluation.metrics import Metrics
 from colliculus.training.atomic import write_atomic
 from colliculus.training.learner import Learner
 from colliculus.training.logging import Row
@@ -34,8 +34,14 @@ def best_epoch(history: Sequence[Row]) -> int:
     return max(range(1, len(history) + 1), key=lambda number: (history[number - 1]["validation_accuracy"], number))
 
 
-def measure_result(learner: Learner, dataset: Dataset) -> Result:
-    """Test a learner that holds the weights of its best epoch: the only look at the test part."""
+def measure_result(learner: Learner, validation: Metrics, test: Metrics) -> Result:
+    """What a run found.
+
+    Args:
+        learner: holds the weights of its best epoch.
+        validation: its figures on the validation part.
+        test: those on the test part, from the only look at it.
+    """
     run, runtime, settings = learner.run, learner.runtime, learner.settings
     return {
         "preset": run.preset,
@@ -48,8 +54,8 @@ def measure_result(learner: Learner, dataset: Dataset) -> Result:
         "best_epoch": best_epoch(learner.history),
         "selection": SELECTION,
         "parameters": sum(p.numel() for p in learner.model.parameters()),
-        "validation": _figures(learner, dataset.validation),
-        "test": _figures(learner, dataset.test),
+        "validation": _figures(validation),
+        "test": _figures(test),
         "samples_per_second": learner.samples_per_second,
         "world_size": runtime.world_size,
         "device": runtime.device_name,
@@ -57,9 +63,9 @@ def measure_result(learner: Learner, dataset: Dataset) -> Result:
     }
 
 
-def _figures(learner: Learner, split: Split) -> Result:
+def _figures(metrics: Metrics) -> Result:
     """Metrics as JSON gives them back, with lists for tuples, so that a result is the same fresh and read."""
-    return json.loads(json.dumps(asdict(learner.evaluate(split))))
+    return json.loads(json.dumps(asdict(metrics)))
 
 
 def write_result(folder: Path, result: Result) -> None:

@@ -1,0 +1,180 @@
+"""What `colliculus compare` shows: a table of methods, a table of tests and a sentence for each; the same as data."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+from colliculus.cli import console
+from colliculus.evaluation.comparison import Comparison, Trainings
+from colliculus.evaluation.metrics import wilson_interval
+from colliculus.evaluation.student import student_interval
+from colliculus.evaluation.verdict import is_shown, p_value, verdict
+from colliculus.training.groups import Group
+from colliculus.training.predictions import Condition
+from colliculus.training.run import package_version
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one method did, in shares.
+
+    Args:
+        accuracies: of its trainings.
+        accuracy: their mean.
+        deviation: their standard deviation; None for a single training.
+        interval: 95 % over seeds (Student), kept within 0 and 1; of a single training over clips (Wilson).
+    """
+
+    accuracies: tuple[float, ...]
+    accuracy: float
+    deviation: float | None
+    interval: tuple[float, float]
+
+    @classmethod
+    def of(cls, trainings: Trainings) -> Score:
+        """The score of one method."""
+        accuracies = tuple(float(right.mean()) for right in trainings.values())
+        if len(accuracies) == 1:
+            right = next(iter(trainings.values()))
+            return cls(accuracies, accuracies[0], None, wilson_interval(int(right.sum()), len(right)))
+        low, high = student_interval(accuracies)
+        return cls(accuracies, mean(accuracies), stdev(accuracies), (max(low, 0.0), min(high, 1.0)))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Methods and their tests.
+
+    Args:
+        groups: the methods, in order.
+        methods: the answers of each by name.
+        baseline: name of the one that the others are compared with.
+        comparisons: each other method against the baseline.
+        condition: what was done to the clips; None: what each run was tested under.
+    """
+
+    groups: Sequence[Group]
+    methods: Mapping[str, Trainings]
+    baseline: str
+    comparisons: Sequence[Comparison]
+    condition: Condition | None
+
+    @property
+    def scores(self) -> dict[str, Score]:
+        """How each method did."""
+        return {name: Score.of(trainings) for name, trainings in self.methods.items()}
+
+    @property
+    def tested(self) -> Condition:
+        """What was done to the clips."""
+        return self.condition or Condition.of(next(iter(self.groups[0].members.values())).run)
+
+    def data(self) -> dict[str, Any]:
+        """What all were tested on."""
+        runs = [member.run for group in self.groups for member in group.members.values()]
+        return {
+            "dataset": runs[0].experiment.data.name,
+            "protocols": list(dict.fromkeys(run.protocol for run in runs)),
+            "fingerprints": list(dict.fromkeys(run.fingerprint for run in runs)),
+            "modalities": list(runs[0].spec.modalities),
+            "classes": list(runs[0].spec.names),
+            "condition": asdict(self.tested),
+        }
+
+
+def record(found: Compared) -> dict[str, Any]:
+    """Everything as plain JSON values."""
+    groups = [
+        {
+            "name": group.name,
+            "preset": group.preset,
+            "runs": [str(member.folder) for member in group.members.values()],
+            "trainings": [list(training) for training in group.members],
+            **asdict(found.scores[group.name]),
+            "settings": next(iter(group.members.values())).settings,
+        }
+        for group in found.groups
+    ]
+    comparisons = [{**asdict(c), "shown": is_shown(c), "sentence": verdict(c)} for c in found.comparisons]
+    version = {"version": package_version()}
+    return version | found.data() | {"baseline": found.baseline, "methods": groups, "comparisons": comparisons}
+
+
+COLUMNS = (
+    "method", "trainings", "accuracy", "deviation", "low", "high", "baseline", "difference", "difference_low",
+    "difference_high", "p_seeds", "p_clips", "shown",
+)  # fmt: skip
+
+
+def table(found: Compared) -> str:
+    """A row of CSV for each method, in shares; what does not apply is empty."""
+    against = {c.first: c for c in found.comparisons}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for name, score in found.scores.items():
+        c = against.get(name)
+        low, high = (c.seed_interval or (None, None)) if c else (None, None)
+        tests = (c.second, c.difference, low, high, c.p_seeds, c.p_clips, is_shown(c)) if c else ()
+        own = (name, len(score.accuracies), score.accuracy, score.deviation, *score.interval)
+        writer.writerow([*own, *tests] + [None] * (len(COLUMNS) - len(own) - len(tests)))
+    return text.getvalue()
+
+
+def pages(found: Compared) -> Iterator[RenderableType]:
+    """What is printed."""
+    data = found.data()
+    clips = sum({t[0]: len(right) for methods in found.methods.values() for t, right in methods.items()}.values())
+    facts = {
+        "data": f"{data['dataset']}, {', '.join(data['protocols'])}",
+        "test": f"{clips:,} clips, {found.tested.describe()}",
+    }
+    yield console.facts("Comparison", facts)
+    yield _methods(found)
+    if found.comparisons:
+        yield _tests(found)
+        yield from (verdict(comparison) for comparison in found.comparisons)
+
+
+def _methods(found: Compared) -> RenderableType:
+    shown = console.plain_table()
+    shown.add_column("method", style="cyan")
+    for heading in ("trainings", "accuracy", "spread", "95 % interval", "lowest", "highest"):
+        shown.add_column(heading, justify="right")
+    for name, score in found.scores.items():
+        low, high = (f"{100 * bound:.1f}" for bound in score.interval)
+        spread = "" if score.deviation is None else f"{100 * score.deviation:.1f}"
+        reach = [console.percent(value) for value in (min(score.accuracies), max(score.accuracies))]
+        interval = f"{low} to {high}" + ("" if spread else " (clips)")
+        shown.add_row(name, str(len(score.accuracies)), console.percent(score.accuracy), spread, interval, *reach)
+    return console.titled("Methods: accuracy on the test clips, spread and interval over seeds", shown)
+
+
+def _tests(found: Compared) -> RenderableType:
+    shown = console.plain_table()
+    shown.add_column("method", style="cyan")
+    for heading in ("points", "over seeds", "over clips", "p over seeds", "p over clips"):
+        shown.add_column(heading, justify="right")
+    for c in found.comparisons:
+        seeds, clips = (_points(interval) for interval in (c.seed_interval, c.clip_interval))
+        p_seeds = "" if c.p_seeds is None else p_value(c.p_seeds)
+        shown.add_row(c.first, f"{100 * c.difference:+.1f}", seeds, clips, p_seeds, p_value(c.p_clips))
+    return console.titled(f"Difference to {found.baseline}, paired, with 95 % intervals", shown)
+
+
+def _points(interval: tuple[float, float] | None) -> str:
+    """Bounds of a difference in points.
+
+    Example:
+        >>> _points((-0.0123, 0.2))
+        '-1.2 to +20.0'
+    """
+    return "" if interval is None else " to ".join(f"{100 * bound:+.1f}" for bound in interval)

@@ -1,0 +1,163 @@
+"""Finished runs by method: what differs in nothing but the seed belongs together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from colliculus.evaluation.comparison import Training
+from colliculus.training.document import Document, experiment_to_plain, flat
+from colliculus.training.result import Result, read_result
+from colliculus.training.run import RUN_FILE, Run, read_run
+from colliculus.types import ColliculusError, unknown_name
+
+SEED = "train.seed"
+NOT_OF_THE_METHOD = (SEED, "train.device", "data.root")
+"""Settings by which trainings of one method may differ; the fingerprint speaks for the data."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that came to its end."""
+
+    folder: Path
+    run: Run
+    result: Result
+
+    @property
+    def settings(self) -> Document:
+        """Every setting under its dotted name, and the preset."""
+        return {"preset": self.run.preset, **flat(experiment_to_plain(self.run.experiment))}
+
+
+@dataclass(frozen=True)
+class Group:
+    """The trainings of one method.
+
+    Args:
+        name: the preset, and in what it differs from the other groups of that preset.
+        preset: name of the experiment they were started from.
+        members: the run of each training.
+    """
+
+    name: str
+    preset: str
+    members: Mapping[Training, Finished] = field(default_factory=dict[Training, Finished])
+
+
+def find_runs(paths: Iterable[Path]) -> list[Path]:
+    """The run folders among `paths` and, where one holds runs and is none itself, all finished ones in it.
+
+    Raises:
+        ColliculusError: a path is neither, or there is nothing finished in it.
+    """
+    return list(dict.fromkeys(folder for path in paths for folder in _runs_of(path)))
+
+
+def _runs_of(path: Path) -> Iterator[Path]:
+    if (path / RUN_FILE).exists():
+        yield path
+        return
+    within = [file.parent for file in sorted(path.glob(f"*/{RUN_FILE}"))]
+    if not within:
+        raise ColliculusError(f"{path} is no run folder, and no folder of runs: name what `colliculus train` wrote")
+    finished = [folder for folder in within if read_result(folder) is not None]
+    if not finished:
+        raise ColliculusError(f"none of the {len(within)} runs in {path} is finished: add --resume to go on with them")
+    yield from finished
+
+
+def read_finished(folder: Path) -> Finished:
+    """What was run in `folder` and what came out.
+
+    Raises:
+        ColliculusError: it holds no run, or one that is not finished.
+    """
+    run, result = read_run(folder), read_result(folder)
+    if result is None:
+        raise ColliculusError(f"{folder} is not finished: go on with `colliculus train ... --resume`, or leave it out")
+    return Finished(folder, run, result)
+
+
+def group_runs(runs: Sequence[Finished], over: Sequence[str] = ()) -> list[Group]:
+    """Group runs by preset and settings, in the order in which they come.
+
+    Args:
+        runs: of any methods.
+        over: settings that, like the seed, may differ within a method ("data.fold").
+
+    Raises:
+        ColliculusError: a setting of `over` does not exist, two runs are the same training, or runs cannot be compared
+            (see `check_comparable`).
+    """
+    known = {key for run in runs for key in run.settings}
+    over = [key.replace("-", "_") for key in over]
+    if unknown := [key for key in over if key not in known]:
+        raise unknown_name("setting", unknown[0], sorted(known))
+    check_comparable(runs, over)
+    kinds: dict[str, list[Finished]] = {}
+    for run in runs:
+        own = {key: value for key, value in run.settings.items() if key not in (*NOT_OF_THE_METHOD, *over)}
+        kinds.setdefault(repr(sorted(own.items())), []).append(run)
+    kept = list(kinds.values())
+    return [Group(_name(members, kept), members[0].run.preset, _members(members, over)) for members in kept]
+
+
+def check_comparable(runs: Sequence[Finished], over: Sequence[str]) -> None:
+    """Refuse runs that were not tested on the same clips.
+
+    Raises:
+        ColliculusError: data, classes, modalities or the noise of the test differ; the sentence says where.
+    """
+    first: dict[str, Finished] = {}
+    for run in runs:
+        like = first.setdefault(_part(run, over), run)
+        kinds = {
+            "classes": (run.run.spec.names, like.run.spec.names),
+            "modalities": (run.run.spec.modalities, like.run.spec.modalities),
+            "data (fingerprint)": ((run.run.fingerprint,), (like.run.fingerprint,)),
+            "noise at test": (_noise(run), _noise(like)),
+        }
+        for kind, (its, others) in kinds.items():
+            if its != others:
+                raise ColliculusError(
+                    f"{run.folder} cannot be compared with {like.folder}, their {kind} differ: "
+                    f"{', '.join(its) or 'none'} and {', '.join(others) or 'none'}{_hint(run, like, over)}"
+                )
+
+
+def _noise(run: Finished) -> tuple[str, ...]:
+    return tuple(f"{snr_db:g} dB on {m}" for m, snr_db in sorted(run.run.experiment.train.snr_db.items()))
+
+
+def _hint(run: Finished, like: Finished, over: Sequence[str]) -> str:
+    ours, theirs = run.settings, like.settings
+    keys = [k for k in ours if k.startswith("data.") and k not in (*NOT_OF_THE_METHOD, *over)]
+    differing = [key for key in keys if ours[key] != theirs.get(key)]
+    if differing == ["data.fold"]:
+        return " (to take folds together as if they were seeds, add --over data.fold)"
+    return f" (by {', '.join(differing)})" if differing else ""
+
+
+def _part(run: Finished, over: Sequence[str]) -> str:
+    return ", ".join(f"{key}={run.settings.get(key)}" for key in over)
+
+
+def _members(runs: Sequence[Finished], over: Sequence[str]) -> dict[Training, Finished]:
+    members: dict[Training, Finished] = {}
+    for run in runs:
+        training = (_part(run, over), int(run.run.experiment.train.seed))
+        if (same := members.setdefault(training, run)) is not run:
+            raise ColliculusError(f"{same.folder} and {run.folder} are the same training: leave one of them out")
+    return members
+
+
+def _name(members: Sequence[Finished], kinds: Sequence[Sequence[Finished]]) -> str:
+    """The preset, with the settings in which it differs from another group of the same preset."""
+    own = members[0]
+    others = [kind[0] for kind in kinds if kind[0].run.preset == own.run.preset]
+    keys = dict.fromkeys(key for run in others for key in run.settings)
+    constant = (*NOT_OF_THE_METHOD, "preset")
+    telling = [k for k in keys if k not in constant and len({repr(run.settings.get(k)) for run in others}) > 1]
+    return " ".join([own.run.preset, *(f"{key}={own.settings[key]}" for key in telling if key in own.settings)])
