@@ -23,6 +23,7 @@ VERBS = {
     "inspect": "see which layers of a trained run fire, and how its modalities fare",
     "contribution": "what each modality of a trained run gives, and how early its answer is there",
     "explain": "example clips of a trained run: where it looked, what fired, what each step said",
+    "report": "one HTML file about one or more runs, which needs nothing else",
     "import-reference": "make a run of a checkpoint of the released S-CMRL program",
     "export": "write a trained run in the form another program reads",
 }

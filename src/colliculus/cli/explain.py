@@ -135,11 +135,9 @@ def _kept(pieces: Pieces, name: str, make: Callable[[], Any]) -> Any:
 
 
 def _clips(subject: Subject, options: Options[Any], folder: Path, pieces: Pieces) -> list[Record]:
-    from rich.progress import track
-
     chosen = options.index or _kept(pieces, f"choice-{options.clips}", lambda: _choose(subject, options.clips))
-    bar = track(chosen, "clips", console=console.progress_console(), transient=True)
-    return [_kept(pieces, f"clip-{i}", lambda i=i: _clip(subject, i, folder)) for i in bar]
+    shown = console.steps(chosen, "clips")
+    return [_kept(pieces, f"clip-{i}", lambda i=i: _clip(subject, i, folder)) for i in shown]
 
 
 def _choose(subject: Subject, count: int) -> list[int]:

@@ -114,7 +114,7 @@ def bar(share: float, bounds: tuple[float, float] | None = None, text: str = "")
         low, high = (100 * bound for bound in bounds)
         parts.append(void("path", {"class": "whisker", "d": f"M{low:.1f} 3v6M{low:.1f} 6H{high:.1f}M{high:.1f} 3v6"}))
     picture = {"class": "inline", "viewBox": "0 0 100 12", "aria-hidden": "true", "preserveAspectRatio": "none"}
-    return tag("td", tag("span", text), tag("svg", *parts, attributes=picture), attributes={"class": "barred"})
+    return _barred(tag("svg", *parts, attributes=picture), text)
 
 
 def signed_bar(value: float, largest: float, text: str) -> Html:
@@ -125,7 +125,11 @@ def signed_bar(value: float, largest: float, text: str) -> Html:
     rect = void("rect", {"class": kind, "x": f"{start:.1f}", "width": f"{length:.1f}", "height": "10", "y": "1"})
     middle = void("path", {"class": "whisker", "d": "M50 0v12"})
     picture = {"class": "inline", "viewBox": "0 0 100 12", "aria-hidden": "true", "preserveAspectRatio": "none"}
-    return tag("td", tag("span", text), tag("svg", rect, middle, attributes=picture), attributes={"class": "barred"})
+    return _barred(tag("svg", rect, middle, attributes=picture), text)
+
+
+def _barred(drawing: Html, text: str) -> Html:
+    return tag("td", tag("div", drawing, tag("span", text)), attributes={"class": "barred"})
 
 
 def heat(share: float, text: str, *, kind: str = "heat") -> Html:
@@ -142,8 +146,8 @@ def _frame(axes: Axes, series: Sequence[Series]) -> tuple[Place, Html]:
     ys = [y for one in series for _, y in one.points if y is not None]
     ys += [y for one in series for _, low, high in one.band for y in (low, high)]
     left, right = min(xs), max(xs)
-    low = min([*ys, *([] if axes.low is None else [axes.low])])
-    high = max([*ys, *([] if axes.high is None else [axes.high])])
+    low = min(ys) if axes.low is None else min(*ys, axes.low)
+    high = max(ys) if axes.high is None else max(*ys, axes.high)
     wide, tall = max(right - left, 1e-9), max(high - low, 1e-9)
 
     def place(x: float, y: float) -> tuple[float, float]:
@@ -211,7 +215,9 @@ def _swatch(i: int) -> Html:
 
 def _small(width: int, *parts: Html) -> Html:
     return tag(
-        "svg", *parts, attributes={"viewBox": f"0 0 {width} 12", "width": f"{width}", "height": "12", "aria-hidden": "true"}
+        "svg",
+        *parts,
+        attributes={"viewBox": f"0 0 {width} 12", "width": f"{width}", "height": "12", "aria-hidden": "true"},
     )
 
 

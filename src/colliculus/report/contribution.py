@@ -47,9 +47,9 @@ def _shares(found: Mapping[str, Any]) -> Html:
     return join(
         facts(rows),
         note(
-            "Shares are Shapley values: what a modality adds, averaged over all orders in which they may join. They sum "
-            f"to the accuracy beyond chance ({chance}). Interaction: what they have together beyond the sum of what "
-            "each has alone; above 0 they complement each other, below 0 they say the same."
+            "Shares are Shapley values: what a modality adds, averaged over all orders in which they may join. They "
+            f"sum to the accuracy beyond chance ({chance}). Interaction: what they have together beyond the sum of "
+            "what each has alone; above 0 they complement each other, below 0 they say the same."
         ),
     )
 

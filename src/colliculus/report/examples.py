@@ -52,10 +52,12 @@ def _clip(one: Mapping[str, Any], folder: Path) -> Html:
     right = one["label"] == one["predicted"]
     verdict = "recognised" if right else f"taken for {one['predicted']}"
     title = tag("h4", f"Clip {one['index']}: {one['label']}, {verdict} ({percent(one['probability'])})")
-    shown = [_picture(p, folder, one) for p in one["pictures"] if (folder / p["file"]).exists()]
-    pictures = tag("div", *shown, attributes={"class": "pictures"})
+    there = [p for p in one["pictures"] if (folder / p["file"]).exists()]
+    kinds = dict.fromkeys(p["modality"] for p in there)
+    rows = ([_picture(p, folder, one) for p in there if p["modality"] == kind] for kind in kinds)
+    pictures = (tag("div", *row, attributes={"class": "pictures"}) for row in rows)
     detail = tag("div", _steps(one), _evidence(one), attributes={"class": "grid"})
-    return tag("article", title, pictures, detail, attributes={"class": "clip"})
+    return tag("article", title, *pictures, detail, attributes={"class": "clip"})
 
 
 def _picture(one: Mapping[str, str], folder: Path, clip: Mapping[str, Any]) -> Html:

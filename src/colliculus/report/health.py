@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from colliculus.evaluation.spike_health import HEALTHY_RATE, LayerHealth, SpikeHealth
 from colliculus.report.charts import bar, heat
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, join, note, table, tag
 from colliculus.report.setting import absent
+from colliculus.training.document import from_plain
 
 MOMENTS = {"end": "in the model that was kept", "start": "before training"}
 
@@ -22,7 +20,7 @@ def health(material: Material) -> Html:
     parts: list[Html] = [note(f"Rates between {low:.0%} and {high:.0%} raise no warning.")]
     for moment, when in MOMENTS.items():
         if moment in material.health:
-            found = _read(material.health[moment])
+            found = from_plain(material.health[moment], SpikeHealth)
             inside = join(*map(_warning, found.warnings()), _layers(found, when))
             parts.append(inside if moment == "end" else tag("details", tag("summary", f"Layers {when}"), inside))
     return join(*parts)
@@ -39,13 +37,15 @@ def _layer(layer: LayerHealth, steps: int) -> list[str]:
     rates = [heat(rate, f"{100 * rate:.1f}") for rate in layer.step_rates]
     text = f"{100 * layer.rate:.1f}" if layer.rate else "silent"
     rest = ["" for _ in range(steps - len(rates))]
-    return [layer.label, f"{layer.num_neurons:,}", bar(layer.rate, None, text), f"{100 * layer.silent:.0f}", *rates, *rest]
+    return [
+        layer.label,
+        f"{layer.num_neurons:,}",
+        bar(layer.rate, None, text),
+        f"{100 * layer.silent:.0f}",
+        *rates,
+        *rest,
+    ]
 
 
 def _warning(sentence: str) -> Html:
     return tag("p", sentence, attributes={"class": "warning"})
-
-
-def _read(plain: Mapping[str, Any]) -> SpikeHealth:
-    layers = (LayerHealth(**{**layer, "step_rates": tuple(layer["step_rates"])}) for layer in plain["layers"])
-    return SpikeHealth(tuple(layers), plain["num_parameters"], plain["zero_gradient"])

@@ -6,6 +6,8 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
 
+NARROW = "\N{NARROW NO-BREAK SPACE}"
+
 
 class Html(str):
     """Text that is HTML already."""
@@ -56,9 +58,7 @@ def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]], *,
 
 def scrolling(label: str, inside: Html) -> Html:
     """What may be wider than the page, in a box that scrolls, by keyboard too."""
-    return tag(
-        "div", inside, attributes={"class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"}
-    )
+    return tag("div", inside, attributes={"class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"})
 
 
 def figure(drawing: Html, caption: str, *more: Html) -> Html:
@@ -94,14 +94,14 @@ def note(*parts: str) -> Html:
     return tag("p", *parts, attributes={"class": "note"})
 
 
-def percent(share: float | None, digits: int = 1) -> str:
-    """A share as text.
+def percent(share: float | None) -> str:
+    """A share as text that no line breaks in two.
 
     Example:
-        >>> percent(0.7325), percent(None)
-        ('73.2 %', '-')
+        >>> percent(0.7325).split(), percent(None)
+        (['73.2', '%'], '-')
     """
-    return "-" if share is None else f"{100 * share:.{digits}f} %"
+    return "-" if share is None else f"{100 * share:.1f}{NARROW}%"
 
 
 def interval(bounds: Sequence[float]) -> str:

@@ -70,7 +70,9 @@ def reproduce(material: Material) -> Html:
     lines = [*material.commands, *verbs, command_line(["colliculus", "report", folder, "--out", "report.html"])]
     version = material.result["versions"]["colliculus"] if material.result else None
     by = f"Made with colliculus {version}; w" if version else "W"
-    return join(note(f"{by}ith the same data, versions and device, training ends at the same numbers."), command(*lines))
+    return join(
+        note(f"{by}ith the same data, versions and device, training ends at the same numbers."), command(*lines)
+    )
 
 
 def absent(material: Material, verb: str, what: str) -> Html:
