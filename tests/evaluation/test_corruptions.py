@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import ArraySplit
-from colliculus.evaluation.corruptions import GaussianNoise, NoisySplit
+from colliculus.evaluation.corruptions import GaussianNoise, NoisySplit, pink
 from colliculus.types import ColliculusError
 
 
@@ -79,3 +80,36 @@ def test_noise_of_training_is_drawn_anew_each_epoch_as_a_function_of_the_seed():
     assert torch.equal(audio(0, 3)[1], audio(0, 3, np.array([1]))[0])
     assert not torch.equal(audio(0, 3), audio(0, 4))
     assert not torch.equal(audio(0, 3), audio(1, 3))
+
+
+@pytest.mark.parametrize("snr_db", [-10.0, 0.0, 20.0])
+@pytest.mark.parametrize("shape", [(2, 3, 32, 48), (4, 2, 1, 32, 48)], ids=["static", "sequence"])
+def test_pink_noise_has_its_ratio_exactly_in_every_sample(snr_db, shape):
+    clean = torch.randn(shape, generator=torch.Generator().manual_seed(0)) * 3 + 1
+    noise = GaussianNoise({"x": snr_db}, colour="pink")({"x": clean}, np.array([5, 6]))["x"] - clean
+    for i in range(2):
+        signal, added = (x.select(-4, i).double() for x in (clean, noise))
+        ratio = signal.square().mean() / added.square().mean()
+        assert 10 * torch.log10(ratio) == pytest.approx(snr_db, abs=1e-4)
+        assert added.mean() == pytest.approx(0, abs=1e-5)
+
+
+def test_every_octave_of_pink_noise_has_as_much_power():
+    white = np.random.default_rng(0).standard_normal((64, 128, 128)).astype(np.float32)
+    power = np.square(np.abs(np.fft.fft2(pink(white)))).mean(axis=0)
+    frequency = np.hypot(np.fft.fftfreq(128)[:, None], np.fft.fftfreq(128))
+    octaves = [power[(frequency >= low) & (frequency < 2 * low)].sum() for low in (1 / 32, 1 / 16, 1 / 8, 1 / 4)]
+    assert octaves == pytest.approx([np.mean(octaves)] * 4, rel=0.12)
+    flat = np.square(np.abs(np.fft.fft2(white))).mean(axis=0)
+    assert flat[frequency >= 1 / 4].sum() > 10 * flat[(frequency > 0) & (frequency < 1 / 16)].sum()  # white is not so
+
+
+def test_a_frame_of_one_value_has_no_colour():
+    white = np.ones((2, 3, 1, 1), dtype=np.float32)
+    assert pink(white) is white
+
+
+def test_white_is_what_it_was_before_noise_had_colours():
+    ones = {"x": torch.ones(1, 1, 2, 2)}
+    drawn = np.random.default_rng((3, crc32(b"x"), 7)).standard_normal((1, 2, 2), dtype=np.float32)
+    assert torch.equal(GaussianNoise({"x": 0.0}, seed=3)(ones, np.array([7]))["x"][0], 1 + torch.from_numpy(drawn))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 from zlib import crc32
 
 import numpy as np
@@ -14,21 +15,28 @@ from torch import Tensor
 from colliculus.data.dataset import Split
 from colliculus.types import Batch, ColliculusError, DataSpec, unknown_name
 
+Colour = Literal["white", "pink"]
+
 MOST_DB = 200
 """Beyond this ratio of powers float32 sees either the signal or the noise alone."""
 
 
 @dataclass(frozen=True)
 class GaussianNoise:
-    """White noise on standardised inputs, of a given signal-to-noise ratio in every sample.
+    """Gaussian noise on standardised inputs, of a given signal-to-noise ratio in every sample.
 
     The standard deviation of the noise is rms(sample) * 10**(-snr_db / 20), with the rms over all values of the sample
     and modality. The noise of a sample depends on `seed`, the modality and the sample's row in the split alone, so it
     is the same for any batch size and any number of ranks.
 
+    White noise is independent in every value. Pink noise is smooth over a frame: its power falls with the square of the
+    spatial frequency, so that every octave of an image or spectrogram has as much of it; its mean is zero, and its
+    ratio holds exactly in every sample, not on average.
+
     Args:
         snr_db: signal-to-noise ratio of each modality that gets noise, in decibels; the others stay clean.
         seed: which noise is drawn, at least 0.
+        colour: "white" or "pink".
 
     Raises:
         ColliculusError: a ratio or the seed is out of range.
@@ -42,6 +50,7 @@ class GaussianNoise:
 
     snr_db: Mapping[str, float]
     seed: int = 0
+    colour: Colour = "white"
 
     def __post_init__(self) -> None:
         for modality, snr_db in self.snr_db.items():
@@ -67,12 +76,31 @@ class GaussianNoise:
         rms = samples.flatten(1).square().mean(dim=1).sqrt().reshape(-1, *[1] * (samples.dim() - 1))
         stream = crc32(modality.encode())
         noise = np.stack([_standard_normal((self.seed, stream, int(i)), tuple(samples.shape[1:])) for i in indices])
+        noise = pink(noise) if self.colour == "pink" else noise
         std = rms * 10 ** (-self.snr_db[modality] / 20)
         return (samples + std * torch.from_numpy(noise).to(clean.device)).movedim(0, -4)
 
 
 def _standard_normal(seed: tuple[int, int, int], shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+
+
+def pink(white: NDArray[np.float32]) -> NDArray[np.float32]:
+    """White noise filtered to a power of 1 / f^2 over the last two axes, each sample of the first to an rms of 1.
+
+    Frequencies are in cycles for each value, along both axes together. A frame of one value has no colour: it stays.
+
+    Args:
+        white: (B, ..., H, W).
+    """
+    height, width = white.shape[-2:]
+    if height * width == 1:
+        return white
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
+    frequency[0, 0] = np.inf  # no constant part
+    smooth = np.fft.irfft2(np.fft.rfft2(white) / frequency, s=(height, width))
+    rms = np.sqrt(np.square(smooth).mean(axis=tuple(range(1, white.ndim)), keepdims=True))
+    return (smooth / rms).astype(np.float32)
 
 
 def check_modalities(snr_db: Mapping[str, float], spec: DataSpec) -> None:

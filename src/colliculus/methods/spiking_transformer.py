@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self
 
 from torch import nn
 
@@ -58,6 +58,10 @@ class SpikingTransformer(ABC):
     @abstractmethod
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""
+
+    def one_step(self) -> Self:
+        """The same method with one time step: what an artificial network of the same layers computes."""
+        return replace(self, time_steps=1)
 
     def objective(self) -> Objective:
         """Label-smoothed cross-entropy."""

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from colliculus.evaluation.energy.cost import (
+    TABLES,
+    CostTable,
+    break_even_rate,
+    dense_layer,
+    memory_pj,
+    quantised_bits,
+    spiking_layer,
+    spiking_neurons,
+)
+from colliculus.evaluation.energy.count import count
+from colliculus.evaluation.energy.report import EnergyReport
+from colliculus.types import ColliculusError
+
+FP32 = TABLES["45nm-fp32"]
+
+
+@pytest.fixture
+def report(two_layers, picture):
+    return EnergyReport(counts=count(two_layers(2), [picture]), twin=count(two_layers(1), [picture]), sequences=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "mac", "ac"),
+    [("45nm-fp32", 4.6, 0.9), ("45nm-fp16", 1.5, 0.4), ("45nm-int32", 3.2, 0.1), ("45nm-int8", 0.23, 0.03)],
+)
+def test_the_tables_hold_the_published_figures(name, mac, ac):
+    assert (TABLES[name].mac_pj, TABLES[name].ac_pj) == (mac, ac)
+    assert "Horowitz" in TABLES[name].source
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ac_pj": 5.0}, {"ac_pj": 0.0}, {"mac_pj": float("nan")}, {"mac_pj": float("inf")}, {"bits": 0}], ids=str
+)
+def test_a_table_that_cannot_be_is_refused(wrong):
+    with pytest.raises(ColliculusError, match="mine"):
+        CostTable(**({"name": "mine", "mac_pj": 4.0, "ac_pj": 1.0, "bits": 32, "source": ""} | wrong))
+
+
+def test_memory_costs_what_was_published_and_lies_on_lines_between():
+    assert [memory_pj(1024 * kilobytes) for kilobytes in (1, 8, 32, 1024)] == [10, 10, 20, 100]
+    assert memory_pj(1024 * 528) == pytest.approx(60)
+    assert memory_pj(2 * 1024 * 1024) == pytest.approx(100 + 80 * 1024 / 992)
+    assert TABLES["45nm-int8"].access_pj(8192) == 10 / 4  # four numbers share an access, and 8192 fill 8 kB
+    assert FP32.access_pj(8192) == 20
+
+
+def test_compute_of_two_layers_is_that_by_hand(report):
+    totals = report.totals(FP32)
+    neurons = (18 + 16) * (3.7 + 2 * 0.9)
+    assert totals["of_it_neurons"]["compute_nj"] == pytest.approx(neurons / 1000)
+    assert totals["spiking"]["compute_nj"] == pytest.approx((90 * 4.6 + 60 * 0.9 + 6 * 4.6 + neurons) / 1000)
+    once = 45 * 4.6 + 60 * 0.9 + 6 * 4.6 + neurons
+    assert totals["spiking_first_layer_once"]["compute_nj"] == pytest.approx(once / 1000)
+    # One step of every layer, zeros too, and a comparison for each of the 9 + 8 units.
+    artificial = (49 + 2 * 16 + 2 * 3) * 4.6 + 17 * 0.9
+    assert totals["twins"]["artificial"]["compute_nj"] == pytest.approx(artificial / 1000)
+    # T = 2 has three levels, two bits: behind the first layer a multiplication takes 2 / 32 of its energy.
+    quantised = 49 * 4.6 + (2 * 16 + 2 * 3) * (0.9 + 3.7 * 2 / 32) + 17 * 0.9
+    assert totals["twins"]["quantised"]["compute_nj"] == pytest.approx(quantised / 1000)
+    usual = 8 / 9 * 162 * 4.6 + 8 / 9 * 144 * 0.9 + 6 * 4.6
+    assert totals["conventional_nj"] == pytest.approx(usual / 1000)
+
+
+def test_memory_and_addresses_of_a_spiking_convolution_are_those_by_hand(report):
+    layer = report.counts.layers[1]  # 16 spikes, 60 uses; all memories are small: 10 pJ an access
+    found = spiking_layer(layer, FP32)
+    assert found.memory_pj == pytest.approx(16 * 10 + 60 * (10 + 2 * 10))
+    assert found.addressing_pj == pytest.approx(16 * 2 * 3.2 + 60 * 0.1)
+
+
+def test_a_layer_of_numbers_runs_dense_where_that_costs_less(report):
+    first = report.counts.layers[0]
+    found, dense = spiking_layer(first, FP32), dense_layer(first, FP32)
+    # An input and a weight for each of 2 x 49 MACs, 2 x 9 outputs, against (1 + 2) x 90 potentials and weights.
+    assert found.memory_pj == dense.memory_pj == pytest.approx(10 * (2 * 98 + 18))
+    sparse = replace(first, uses=10, events=2)
+    assert spiking_layer(sparse, FP32).memory_pj == pytest.approx(10 * (2 + 3 * 10))
+    assert dense.addressing_pj == pytest.approx(0.1 * (18 + 18 + 2 * 9))
+
+
+def test_an_update_of_a_neuron_reads_and_writes_its_potential(report):
+    neurons = report.counts.neurons[0]
+    assert spiking_neurons(neurons, FP32).memory_pj == pytest.approx(10 * (2 * 18 + 16))
+
+
+def test_a_layer_of_spikes_breaks_even_where_the_rule_of_thumb_says(report):
+    """Compute alone, without neurons: T * rate * AC = MAC, 4.6 / 0.9 = 5.1 operations for one (the rate is 5.1 / T)."""
+    layer = report.counts.layers[1]
+    twin = report.twin.layers[1]
+    rate = layer.uses / layer.dense_uses
+    found = break_even_rate(
+        rate,
+        fixed_pj=0.0,
+        spiking_pj=spiking_layer(layer, FP32).compute_pj,
+        twin_pj=dense_layer(twin, FP32).compute_pj,
+    )
+    assert found == pytest.approx(4.6 / 0.9 / 2)
+
+
+def test_at_the_rate_of_break_even_both_cost_the_same(report):
+    totals, rate = report.totals(TABLES["45nm-fp16"]), report.rate
+    layers = [x for x in report.counts.layers if x.decides and not x.first]
+    behind = sum(spiking_layer(x, TABLES["45nm-fp16"]).total_pj for x in layers) / 1000
+    fixed = totals["spiking_first_layer_once"]["total_nj"] - behind
+    for twin, kinds in totals["break_even_rate"].items():
+        there, artificial = kinds["total"], totals["twins"][twin]["total_nj"]
+        if there is None:
+            assert fixed > artificial
+        else:
+            assert fixed + behind * there / rate == pytest.approx(artificial)
+
+
+def test_no_rate_is_low_enough_where_what_is_fixed_costs_more():
+    assert break_even_rate(0.1, fixed_pj=5.0, spiking_pj=1.0, twin_pj=4.0) is None
+    assert break_even_rate(0.0, fixed_pj=0.0, spiking_pj=0.0, twin_pj=4.0) is None
+
+
+def test_bits_tell_as_many_levels_as_steps():
+    assert [quantised_bits(steps) for steps in (1, 2, 3, 4, 5, 15, 16)] == [1, 2, 2, 3, 3, 4, 5]
+
+
+def test_rows_sum_to_the_totals(report):
+    rows = report.rows(FP32)
+    assert sum(row["total_nj"] for row in rows if row["decides"]) == pytest.approx(
+        report.totals(FP32)["spiking"]["total_nj"]
+    )
+    assert {row["layer"]: row["twin_mac"] for row in rows if row["decides"]}["encoders.x.second.conv"] == 32
+    assert len({tuple(row) for row in rows}) == 1

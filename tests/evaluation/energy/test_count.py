@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from colliculus.evaluation.energy.count import count
+from colliculus.methods import CMCI, METHODS, SCMRL, TAAF
+from colliculus.types import ColliculusError, DataSpec
+
+SPEC = DataSpec(
+    channels={"audio": 1, "visual": 3},
+    sizes={"audio": (32, 32), "visual": (32, 32)},
+    num_classes=4,
+    steps={"visual": 5},
+)
+
+
+def small(kind, **settings):
+    known = {field.name for field in fields(kind)}
+    chosen = {"dim": 16, "heads": 4, "time_steps": 3} | settings
+    torch.manual_seed(0)
+    return kind(**{name: value for name, value in chosen.items() if name in known})
+
+
+def inputs(model, batch=2):
+    generator = torch.Generator().manual_seed(0)
+    return {m: 3 * torch.randn(SPEC.input_shape(m, batch), generator=generator) for m in model.modalities}
+
+
+def by_name(counts):
+    return {x.name: x for x in counts.layers if x.decides}
+
+
+def test_a_network_of_two_layers_is_counted_as_by_hand(two_layers, picture):
+    counts = count(two_layers(2), [picture])
+    first, second, head = (x for x in counts.layers if x.decides)
+    # Of 3 x 3 places a corner is read by 4 windows, an edge by 6, the middle by 9: 49, or 45 without the dark corner.
+    assert (first.mac, first.ac, first.values, first.repeats) == (2 * 45, 0, "numbers", 2)
+    assert (first.dense_uses, first.macs) == (2 * 49, 2 * 81)
+    assert first.conventional == pytest.approx(8 / 9 * 162)
+    # At stride 2 a corner is read by 1 window, an edge by 2, the middle by 4; two channels hear of it.
+    assert (second.mac, second.ac, second.values, second.repeats) == (0, 2 * 2 * 15, "spikes", 1)
+    assert (second.dense_uses, second.macs, second.rate) == (2 * 2 * 16, 2 * 2 * 4 * 9, 8 / 9)
+    # Three of the four tokens of the first channel fire: their mean, 0.75, meets three classes.
+    assert (head.name, head.mac, head.values, head.rate) == ("head.linear", 2 * 3, "numbers", 1 / 2)
+    assert [(n.neurons, n.updates, n.spikes) for n in counts.neurons] == [(9, 18, 16), (8, 16, 6)]
+
+
+def test_an_attention_block_is_counted_as_by_hand(attended):
+    # Tokens (1, 0) and (1, 1), of which q, k and v are copies.
+    x = torch.tensor([[1.0, 1.0], [0.0, 1.0]]).reshape(1, 2, 1, 2)
+    layers = by_name(count(attended, [{"x": x}]))
+    at = "encoders.x.attention"
+    for part in ("query", "key", "value"):
+        assert layers[f"{at}.{part}.linear"].ac == 3 * 2
+    scores = layers[f"{at} q k^T"]  # both tokens share channel 0 (2 x 2), the second meets itself in channel 1
+    assert (scores.ac, scores.mac, scores.macs, scores.events) == (5, 0, 8, 3)
+    weighed = layers[f"{at} (q k^T) v"]  # no score is zero: each of the three spikes of v is added to two tokens
+    assert (weighed.ac, weighed.mac, weighed.macs, weighed.events) == (6, 0, 8, 3)
+    assert layers[f"{at}.project.linear"].ac == 4 * 2
+    assert scores.conventional == 3 / 4 * 8
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_no_product_escapes(name):
+    """The usual count is that of PyTorch's own counter, which looks below Python."""
+    model = small(METHODS[name]).model(SPEC).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(inputs(model))
+    assert 2 * sum(x.macs for x in count(model, [inputs(model)]).layers) == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "sew-resnet18"])
+def test_residual_networks_are_counted_too(encoder):
+    model = small(TAAF, encoder=encoder).model(SPEC).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(inputs(model))
+    assert 2 * sum(x.macs for x in count(model, [inputs(model)]).layers) == counter.get_total_flops()
+
+
+def test_only_a_still_input_repeats_and_each_modality_has_its_own_steps():
+    model = small(TAAF, encoder="shallow", modality_steps={"audio": 6}).model(SPEC)
+    layers = by_name(count(model, [inputs(model)]))
+    audio, visual = (layers[f"encoders.{m}.stages.0.conv"] for m in ("audio", "visual"))
+    assert (audio.first, audio.steps, audio.repeats) == (True, 6, 6)
+    assert (visual.first, visual.steps, visual.repeats) == (True, 3, 1)
+    assert not layers["encoders.audio.stages.1.conv"].first
+    assert layers["head.joint"].steps == 3
+
+
+def test_spikes_coded_at_random_do_not_repeat():
+    model = small(SCMRL, coding="poisson").model(SPEC)
+    first = by_name(count(model, [inputs(model)]))["encoders.audio.stages.0.conv"]
+    assert (first.repeats, first.values, first.mac) == (1, "spikes", 0)
+
+
+def test_what_only_explains_does_not_count():
+    model = small(TAAF, score_gradient="detach").model(SPEC)
+    counts = count(model, [inputs(model)])
+    idle = {x.name for x in counts.layers if not x.decides}
+    assert {"head.own.audio", "head.own.visual", "head.attention.audio.query"} <= idle
+    assert {"head.attention.fused.query", "head.attention.fused product 1"} <= set(by_name(counts))
+    assert "head.joint" in idle & set(by_name(counts))  # read once for the decision, and again for its shares
+
+
+def test_what_the_reference_computes_in_vain_does_not_count():
+    model = small(METHODS["cmci-reference"]).model(SPEC)
+    counts = count(model, [inputs(model)])
+    assert any(x.name.startswith("fusion.integration.visual") and not x.decides for x in counts.layers)
+    assert not any(n.decides for n in counts.neurons if n.name.startswith("fusion.integration.visual"))
+    assert all(n.decides for n in counts.neurons if n.name.startswith("encoders."))
+
+
+def test_samples_add_up_however_they_are_batched():
+    model = small(SCMRL).model(SPEC)
+    whole = inputs(model, batch=5)
+    parts = [{m: x.narrow(-4, start, size) for m, x in whole.items()} for start, size in ((0, 2), (2, 3))]
+    one, two = count(model, [whole]), count(model, parts)
+    assert one.samples == two.samples == 5
+    assert [(x.name, x.uses, x.events, x.macs) for x in one.layers] == [
+        (x.name, x.uses, x.events, x.macs) for x in two.layers
+    ]
+    assert [replace(x, stored=0, sources=0, results=0) for x in one.layers if x.values == "spikes"] == [
+        replace(x, stored=0, sources=0, results=0) for x in two.layers if x.values == "spikes"
+    ]
+    assert one.neurons == two.neurons
+
+
+def test_the_model_is_left_as_it_was():
+    model = small(CMCI).model(SPEC).train()
+    before = {name: x.clone() for name, x in model.state_dict().items()}
+    state = torch.get_rng_state()
+    count(model, [inputs(model)])
+    assert model.training
+    assert all(p.grad is None for p in model.parameters())
+    assert all(torch.equal(x, before[name]) for name, x in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def test_nothing_cannot_be_counted():
+    with pytest.raises(ColliculusError, match="at least one"):
+        count(small(CMCI).model(SPEC), [])
