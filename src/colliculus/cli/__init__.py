@@ -19,6 +19,7 @@ VERBS = {
     "evaluate": "test a trained run: clean, with noise, with a modality missing",
     "predict": "classify files with a trained run, and see why",
     "show": "list presets, methods and datasets, or one of them in full",
+    "sweep": "train methods x seeds x settings, side by side, and compare them",
     "compare": "compare methods by their runs: intervals over seeds, paired tests, and what they say",
     "inspect": "see which layers of a trained run fire, and how its modalities fare",
     "contribution": "what each modality of a trained run gives, and how early its answer is there",

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
+_LEAST = 18
+"""Characters of a method's name that a narrow terminal leaves on one line."""
+
+
 @dataclass(frozen=True)
 class Score:
     """How one method did, in shares.
@@ -146,27 +150,30 @@ def pages(found: Compared) -> Iterator[RenderableType]:
 
 def _methods(found: Compared) -> RenderableType:
     shown = console.plain_table()
-    shown.add_column("method", style="cyan")
-    for heading in ("trainings", "accuracy", "spread", "95 % interval", "lowest", "highest"):
-        shown.add_column(heading, justify="right")
+    shown.add_column("method", style="cyan", min_width=_LEAST, overflow="fold")
+    for heading in ("runs", "accuracy, %", "95 % interval", "range"):
+        shown.add_column(heading, justify="right", no_wrap=True)
     for name, score in found.scores.items():
-        low, high = (f"{100 * bound:.1f}" for bound in score.interval)
-        spread = "" if score.deviation is None else f"{100 * score.deviation:.1f}"
-        reach = [console.percent(value) for value in (min(score.accuracies), max(score.accuracies))]
-        interval = f"{low} to {high}" + ("" if spread else " (clips)")
-        shown.add_row(name, str(len(score.accuracies)), console.percent(score.accuracy), spread, interval, *reach)
-    return console.titled("Methods: accuracy on the test clips, spread and interval over seeds", shown)
+        spread = "" if score.deviation is None else f" ± {100 * score.deviation:.1f}"
+        interval = _range(*score.interval) + ("" if spread else " (clips)")
+        reach = _range(min(score.accuracies), max(score.accuracies))
+        shown.add_row(name, str(len(score.accuracies)), f"{100 * score.accuracy:.1f}{spread}", interval, reach)
+    return console.titled("Methods: mean and standard deviation over trainings, interval over seeds", shown)
+
+
+def _range(low: float, high: float) -> str:
+    return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def _tests(found: Compared) -> RenderableType:
     shown = console.plain_table()
-    shown.add_column("method", style="cyan")
-    for heading in ("points", "over seeds", "over clips", "p over seeds", "p over clips"):
-        shown.add_column(heading, justify="right")
+    shown.add_column("method", style="cyan", min_width=_LEAST, overflow="fold")
+    for heading in ("points", "over seeds", "p", "over clips", "p"):
+        shown.add_column(heading, justify="right", no_wrap=True)
     for c in found.comparisons:
         seeds, clips = (_points(interval) for interval in (c.seed_interval, c.clip_interval))
         p_seeds = "" if c.p_seeds is None else p_value(c.p_seeds)
-        shown.add_row(c.first, f"{100 * c.difference:+.1f}", seeds, clips, p_seeds, p_value(c.p_clips))
+        shown.add_row(c.first, f"{100 * c.difference:+.1f}", seeds, p_seeds, clips, p_value(c.p_clips))
     return console.titled(f"Difference to {found.baseline}, paired, with 95 % intervals", shown)
 
 

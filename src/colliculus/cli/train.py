@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -55,6 +55,13 @@ def run(arguments: list[str]) -> int:
         result = fit(options.settings, options.out, preset=name, resume=options.resume, runtime=runtime)
     console.show(_table(result), *_next(options.out))
     return 0
+
+
+def read_settings(name: str, flags: Sequence[str]) -> Experiment[Any, Any]:
+    """The experiment that `colliculus train NAME FLAGS...` runs; a mistake in the flags is told as there."""
+    from colliculus.presets import preset
+
+    return _parse([name, "--out", ".", *flags], preset(name)).settings
 
 
 def _parse(arguments: list[str], experiment: Experiment[Any, Any]) -> Options[Experiment[Any, Any]]:

@@ -14,7 +14,15 @@ from torch import Tensor
 
 from colliculus.training.atomic import TEMPORARY, write_atomic
 from colliculus.training.document import Document, flat
-from colliculus.training.run import CURVES_FOLDER, HEALTH_FILE, RUN_FILE, Run, read_document, to_document
+from colliculus.training.run import (
+    CURVES_FOLDER,
+    HEALTH_FILE,
+    RESULT_FILE,
+    RUN_FILE,
+    Run,
+    read_document,
+    to_document,
+)
 from colliculus.types import ColliculusError
 
 STATE_FILE = "last/state.pt"
@@ -125,6 +133,20 @@ def _check_world_size(folder: Path, before: int, now: int) -> None:
             f"{folder} was trained by {before} process(es) and {now} were started, which would share out batches "
             f"differently: resume with {before}"
         )
+
+
+def begun(folder: Path) -> bool:
+    """Whether `folder` holds an epoch of a run or all of it, so that another run must not take its place."""
+    return (folder / STATE_FILE).exists() or (folder / RESULT_FILE).exists()
+
+
+def check_settings(folder: Path, experiment: Document) -> None:
+    """Refuse the run in `folder` as one of `experiment`, given in plain values, when it is another.
+
+    Raises:
+        ColliculusError: its settings are others, or it cannot be read.
+    """
+    _check_same(folder, {"experiment": read_document(folder).get("experiment")}, {"experiment": experiment})
 
 
 def _check_same(place: Path, before: Document, now: Document) -> None:

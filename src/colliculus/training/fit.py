@@ -130,7 +130,7 @@ def _conclude(folder: Path, learner: Learner, dataset: Dataset, console: Console
 def _interruptible(folder: Path, learner: Learner) -> Generator[None]:
     """Let SIGTERM end a training as Ctrl-C does, and tell how to go on."""
     try:
-        with _sigterm_as_interrupt():
+        with sigterm_as_interrupt():
             yield
     except KeyboardInterrupt as interrupt:
         kept = read_state(folder)
@@ -141,7 +141,8 @@ def _interruptible(folder: Path, learner: Learner) -> Generator[None]:
 
 
 @contextmanager
-def _sigterm_as_interrupt() -> Generator[None]:
+def sigterm_as_interrupt() -> Generator[None]:
+    """Within, SIGTERM raises KeyboardInterrupt, as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
         yield
         return

@@ -1,0 +1,158 @@
+"""`colliculus sweep`: methods x seeds x settings, trained side by side and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+from tyro.conf import Positional, UseAppendAction
+
+from colliculus.cli import console
+from colliculus.cli.options import Switch, parse
+from colliculus.types import ColliculusError
+
+if TYPE_CHECKING:
+    from colliculus.cli.jobs import Job
+    from colliculus.cli.sweep_plan import Grid
+
+Presets = Annotated[tuple[str, ...], Positional, tyro.conf.arg(metavar="PRESET")]
+Values = UseAppendAction[tuple[tuple[str, str], ...]]
+
+
+class SweepInterrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM ended a sweep; its one sentence says how to go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Train each preset with each seed and each combination of settings, then compare them.
+
+    Every training is one `colliculus train` command with a folder of its own under --out and its output in a log beside
+    it. What is done is passed over and what was cut off goes on, so the same command finishes a sweep that was
+    stopped. What follows -- goes to every training.
+    Example: colliculus sweep s-cmrl-av-digits late-fusion-av-digits --seeds 5 --set method.alpha 0.25,0.5 --jobs 2
+    --out runs/alpha -- --train.epochs 5
+    Or the same from a file, colliculus sweep alpha.yaml --jobs 2 --out runs/alpha, with alpha.yaml holding
+    {presets: [s-cmrl-av-digits, late-fusion-av-digits], seeds: 5, set: {method.alpha: [0.25, 0.5]},
+    train: {train.epochs: 5}}
+    """
+
+    presets: Presets
+    """names of presets, or a YAML file"""
+    out: Path = Path("runs/sweep")
+    """folder of the run folders"""
+    seeds: int = 5
+    """trainings of each"""
+    first_seed: int = 0
+    """seed of the first of them; the others follow"""
+    set: Values = ()
+    """a setting and its values, such as --set method.alpha 0.25,0.5; again for the next setting; a method that does not
+    have it is trained without"""
+    jobs: int = 1
+    """trainings at once, each on one thread"""
+    dry_run: Switch = False
+    """train nothing: print what is left to train, one command a line"""
+    baseline: str | None = None
+    """as of colliculus compare"""
+    over: tuple[str, ...] = ()
+    """as of colliculus compare"""
+    json: Switch = False
+    """print the comparison as one JSON object"""
+
+
+def run(arguments: list[str]) -> int:
+    """Train what is not trained, and compare."""
+    place = arguments.index("--") if "--" in arguments else len(arguments)
+    own, flags = arguments[:place], arguments[place + 1 :]
+    if own and own[0].endswith((".yaml", ".yml")):
+        from colliculus.cli.sweep_file import read_sweep
+
+        written, further = read_sweep(Path(own[0]))
+        own, flags = [*written, *own[1:]], [*further, *flags]
+    options = parse(Options, "sweep", own)
+
+    from colliculus.cli.sweep_plan import plan
+
+    todo = plan(_grid(options, flags))
+    if options.dry_run:
+        print_lines(todo)
+        return 0
+    failed = train_all(todo, options.jobs)
+    _compare([job.folder for job in todo if job not in failed], options)
+    complain(failed, len(todo))
+    return 0
+
+
+def _grid(options: Options, flags: Sequence[str]) -> Grid:
+    from colliculus.cli.sweep_plan import Grid
+
+    if options.seeds < 1 or options.first_seed < 0:
+        raise ColliculusError("--seeds is at least 1 and --first-seed at least 0")
+    return Grid(
+        presets=options.presets,
+        settings={key.removeprefix("--"): values.split(",") for key, values in options.set},
+        seeds=range(options.first_seed, options.first_seed + options.seeds),
+        flags=flags,
+        out=options.out,
+    )
+
+
+def print_lines(jobs: Sequence[Job]) -> None:
+    """The commands of what is left to do, for a shell or a scheduler."""
+    left = [job for job in jobs if not job.is_done]
+    console.show(*(job.line for job in left))
+    console.remark(f"{len(left)} of {len(jobs)} trainings are left; each line may run by itself, in any order")
+
+
+def train_all(jobs: Sequence[Job], at_once: int) -> dict[Job, str]:
+    """Train what is not trained and tell how it goes; what failed, with its complaint.
+
+    Raises:
+        SweepInterrupted: by Ctrl-C or SIGTERM; every training that ran has kept its last epoch.
+        ColliculusError: the data are not there.
+    """
+    from colliculus.cli.job_board import JobBoard
+    from colliculus.cli.jobs import run_jobs
+    from colliculus.training.fit import sigterm_as_interrupt
+
+    if at_once < 1:
+        raise ColliculusError(f"--jobs is {at_once}: give at least 1")
+    left = [job for job in jobs if not job.is_done]
+    try:
+        with sigterm_as_interrupt():
+            for data in {repr(job.experiment.data): job.experiment.data for job in left}.values():
+                data.load()  # once: it is downloaded or missed here, and not by all trainings at the same time
+            with JobBoard(jobs) as board:
+                return run_jobs(left, at_once, board.watch)
+    except KeyboardInterrupt as interrupt:
+        done = sum(job.is_done for job in jobs)
+        raise SweepInterrupted(
+            f"interrupted: {done} of {len(jobs)} trainings are done, the same command goes on with the others"
+        ) from interrupt
+
+
+def complain(failed: dict[Job, str], total: int) -> None:
+    """Name the trainings that failed.
+
+    Raises:
+        ColliculusError: there are some.
+    """
+    if failed:
+        told = "; ".join(f"{job.folder.name} ({complaint}; see {job.log})" for job, complaint in failed.items())
+        raise ColliculusError(f"{len(failed)} of {total} trainings failed: {told}")
+
+
+def _compare(folders: Sequence[Path], options: Options) -> None:
+    from colliculus.cli import compare
+
+    if not folders:
+        return
+    try:
+        found = compare.compare_runs(folders, options.baseline, over=options.over)
+    except ColliculusError as error:
+        console.remark(f"the trainings are done and not compared: {error}")
+        return
+    compare.show(found, compare.Options(runs=tuple(folders), json=options.json))
