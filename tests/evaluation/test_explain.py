@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from colliculus.evaluation.explain import explain
+from colliculus.evaluation.explain import choose_examples, explain
 from colliculus.types import Output
 
 
@@ -34,3 +34,19 @@ def test_the_last_step_says_what_the_model_says_and_each_sample_speaks_for_itsel
         gap = logits.max() - logits.mean()
         assert sum(explanation.evidence.values()) == pytest.approx(gap.item(), abs=1e-4)
     json.dumps([asdict(explanation) for explanation in found])
+
+
+def test_half_of_the_examples_are_the_worst_mistakes():
+    labels = np.array([0, 0, 1, 1, 2, 2, 0, 1])
+    predicted = np.array([0, 1, 1, 0, 2, 0, 0, 1])
+    probability = np.array([0.9, 0.2, 0.6, 0.1, 0.8, 0.3, 0.95, 0.7])
+    assert choose_examples(predicted, labels, probability, 4) == [3, 1, 6, 4]  # the surest right ones of two classes
+    assert choose_examples(predicted, labels, probability, 6) == [3, 1, 5, 6, 7, 4]  # one of each class
+    assert sorted(choose_examples(predicted, labels, probability, 100)) == list(range(8))
+
+
+def test_without_mistakes_all_examples_are_right():
+    labels = np.array([0, 1, 2, 0])
+    assert sorted(choose_examples(labels, labels, np.array([0.5, 0.6, 0.7, 0.8]), 3)) == [1, 2, 3]
+    nothing_right = choose_examples((labels + 1) % 3, labels, np.array([0.4, 0.1, 0.2, 0.3]), 3)
+    assert nothing_right == [1, 2, 3]

@@ -27,6 +27,8 @@ VERBS = {
     "reproduce": "train the rows of a paper's table and print its figures beside ours",
     "inspect": "see which layers of a trained run fire, and how its modalities fare",
     "contribution": "what each modality of a trained run gives, and how early its answer is there",
+    "explain": "example clips of a trained run: where it looked, what fired, what each step said",
+    "report": "one HTML file about one or more runs, which needs nothing else",
     "robustness": "test a trained run under noise, blur, missing frames or modalities, shifts and attacks",
     "energy": "count what a decision of a trained run costs, layer by layer",
     "import-reference": "make a run of a checkpoint of the released S-CMRL program",

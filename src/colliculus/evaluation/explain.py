@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from colliculus.evaluation.answers import stopped_logits
 from colliculus.types import Output
 
@@ -59,3 +62,35 @@ def explain(output: Output, names: Sequence[str]) -> list[Explanation]:
         )
         for b, k in enumerate(chosen)
     ]
+
+
+def choose_examples(
+    predicted: NDArray[np.int64], labels: NDArray[np.int64], probability: NDArray[np.float64], count: int
+) -> list[int]:
+    """Clips worth a look: half of them the worst mistakes, the others right, of different classes as far as they go.
+
+    Args:
+        predicted: (n,) classes.
+        labels: (n,) true classes.
+        probability: (n,) of the true class.
+        count: clips to choose; fewer where there are not so many. Where mistakes are few, more are right, and the
+            other way round.
+
+    Returns:
+        Rows: the mistakes, that with the least probability first; then the right ones, a class after the other.
+
+    Example:
+        >>> choose_examples(np.array([0, 1, 0]), np.array([0, 0, 1]), np.array([0.9, 0.4, 0.1]), 2)
+        [2, 0]
+    """
+    by_probability = np.argsort(probability, kind="stable")
+    wrong = [int(i) for i in by_probability if predicted[i] != labels[i]]
+    right = [int(i) for i in by_probability[::-1] if predicted[i] == labels[i]]
+    taken = dict.fromkeys(labels.tolist(), 0)
+    turns: list[tuple[int, int]] = []
+    for i in right:  # the surest of every class, then the second of every class, and so on
+        turns.append((taken[int(labels[i])], i))
+        taken[int(labels[i])] += 1
+    right = [i for _, i in sorted(turns, key=lambda turn: turn[0])]
+    num_right = min(len(right), max(count - count // 2, count - len(wrong)))
+    return wrong[: count - num_right] + sorted(right[:num_right], key=lambda i: int(labels[i]))

@@ -1,0 +1,113 @@
+"""Several runs beside each other, and which differences are more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from shlex import join as command_line
+from statistics import mean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.evaluation.comparison import Comparison, Training, compare_all
+from colliculus.evaluation.student import student_interval
+from colliculus.evaluation.verdict import is_shown, verdict
+from colliculus.report.charts import bar
+from colliculus.report.energy import clip_energy
+from colliculus.report.folder import Material
+from colliculus.report.markup import Html, command, interval, join, note, table, tag
+from colliculus.report.robustness import mean_area
+from colliculus.training.groups import Finished, Group, group_runs
+from colliculus.training.predictions import Condition, read_predictions
+from colliculus.types import ColliculusError
+
+
+def comparison(materials: Sequence[Material]) -> Html:
+    """A row for each run, a row for each method over its seeds, and the paired tests against the first."""
+    parts = [_runs(materials)]
+    finished = [Finished(m.folder, m.run, m.result) for m in materials if m.result is not None]
+    if len(finished) < 2:
+        return join(*parts, note("Fewer than two of these runs are finished: there is nothing to test."))
+    try:
+        groups = group_runs(finished)
+        methods = _answers(groups)
+        if len(groups) > 1:
+            tested = compare_all(methods, groups[0].name)
+            parts += [_methods(methods), tag("ul", *(_verdict(c) for c in tested))]
+        else:
+            parts.append(_methods(methods))
+    except ColliculusError as error:
+        parts.append(note(f"No paired tests: {error}"))
+    folders = [str(m.folder) for m in materials]
+    return join(*parts, command(command_line(["colliculus", "compare", *folders])))
+
+
+def _runs(materials: Sequence[Material]) -> Html:
+    header = ["run", "preset", "seed", "accuracy, %", "95 % interval", "macro-F1, %", "parameters", "clips/s"]
+    energies = [clip_energy(m) for m in materials]
+    areas = [mean_area(m) for m in materials]
+    header += ["energy of a clip, uJ"] if any(x is not None for x in energies) else []
+    header += ["robustness area, %"] if any(x is not None for x in areas) else []
+    rows: list[list[str]] = []
+    for material, energy, area in zip(materials, energies, areas, strict=True):
+        row = [material.name, material.run.preset, str(material.run.experiment.train.seed), *_figures(material)]
+        row += [f"{energy / 1000:.3g}" if energy is not None else "-"] if any(x is not None for x in energies) else []
+        row += ["-" if area is None else f"{100 * area:.1f}"] if any(x is not None for x in areas) else []
+        rows.append(row)
+    return table("Runs, on the same test clips", header, rows)
+
+
+def _figures(material: Material) -> list[str]:
+    if material.result is None:
+        return ["not finished", *["-"] * 4]
+    test = material.result["test"]
+    bounds = tuple(test["interval"])
+    return [
+        bar(test["accuracy"], bounds, f"{100 * test['accuracy']:.1f}"),
+        interval(bounds),
+        f"{100 * test['macro_f1']:.1f}",
+        f"{material.result['parameters']:,}",
+        f"{material.result['samples_per_second']:,.0f}",
+    ]
+
+
+Answers = Mapping[str, Mapping[Training, NDArray[np.bool_]]]
+"""Of each method by name and each of its trainings: whether each test clip was recognised."""
+
+
+def _answers(groups: Sequence[Group]) -> Answers:
+    """The answers that the runs keep.
+
+    Raises:
+        ColliculusError: one keeps none that are of its model.
+    """
+    found: dict[str, dict[Training, NDArray[np.bool_]]] = {}
+    for group in groups:
+        kept = found[group.name] = {}
+        for training, member in group.members.items():
+            predictions = read_predictions(member.folder, member.run, Condition.of(member.run))
+            if predictions is None:
+                raise ColliculusError(
+                    f"{member.folder} keeps no answers to its test clips: the command line below makes them"
+                )
+            kept[training] = predictions.right
+    return found
+
+
+def _methods(methods: Answers) -> Html:
+    """Mean, interval over seeds and range of each method."""
+    rows: list[list[str]] = []
+    for name, trainings in methods.items():
+        accuracies = [float(right.mean()) for right in trainings.values()]
+        several = len(accuracies) > 1
+        low, high = student_interval(accuracies) if several else (0.0, 1.0)
+        bounds = (max(low, 0.0), min(high, 1.0))
+        shown = bar(mean(accuracies), bounds if several else None, f"{100 * mean(accuracies):.1f}")
+        reach = f"{100 * min(accuracies):.1f} to {100 * max(accuracies):.1f}"
+        rows.append([name, str(len(accuracies)), shown, interval(bounds) if several else "one seed", reach])
+    header = ["method", "trainings", "accuracy, %", "95 % interval over seeds", "lowest to highest"]
+    return table("Methods over their seeds", header, rows)
+
+
+def _verdict(one: Comparison) -> Html:
+    return tag("li", tag("strong", "Shown: ") if is_shown(one) else "", verdict(one))
