@@ -81,13 +81,16 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def preparing(settings: Settings, recipe: FolderRecipe, raw: Path, out: Path, jobs: int) -> float:
-    """Clips a second of a preparation from the start, the start of its processes included."""
+    """Clips a second of a preparation, once its processes have started."""
 
-    def anew() -> None:
+    def anew() -> float:
         shutil.rmtree(out, ignore_errors=True)
-        prepare(recipe, raw, out, jobs=jobs)
+        ends: list[float] = []
+        prepare(recipe, raw, out, jobs=jobs, progress=lambda _done, _total: ends.append(time.perf_counter()))
+        first = jobs + 1  # before it, one process may still be starting
+        return (ends[-1] - ends[first]) / (len(ends) - 1 - first)
 
-    return settings.clips / best(timed(anew) for _ in range(settings.repeats))
+    return 1 / best(anew() for _ in range(settings.repeats))
 
 
 def mapped(settings: Settings, root: Path) -> float:

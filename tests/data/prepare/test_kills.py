@@ -13,6 +13,8 @@ import pytest
 
 from colliculus.data.prepare.build import prepare
 
+pytestmark = pytest.mark.timeout(400)  # a busy machine takes long to start a process
+
 PROGRAM = """
 import itertools, json, os, random, shutil, signal, sys
 from pathlib import Path
@@ -107,14 +109,16 @@ def test_a_kill_of_the_command_leaves_nothing_wrong(raw, small, tmp_path, digest
     assert digest_of(out) == digest_of(tmp_path / "whole")
 
 
-@pytest.mark.skipif(not hasattr(os, "fork") or os.name == "nt", reason="needs a Unix")
-def test_ctrl_c_says_how_to_go_on(raw, tmp_path):
-    journal = tmp_path / "out" / ".unfinished" / "journal.jsonl"
+@pytest.mark.parametrize("moment", ["as processes start", "at work"])
+def test_ctrl_c_says_how_to_go_on(raw, tmp_path, moment):
+    work = tmp_path / "out" / ".unfinished"
+    awaited = work / ("plan.yaml" if moment == "as processes start" else "journal.jsonl")
     command = [sys.executable, "-m", "colliculus", "prepare", "folder", str(raw), str(tmp_path / "out"), "--jobs", "1"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
-        while process.poll() is None and not (journal.exists() and journal.stat().st_size):
+        while process.poll() is None and not (awaited.exists() and awaited.stat().st_size):
             time.sleep(0.001)
+        time.sleep(0.2 if moment == "as processes start" else 0)
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate()
     assert process.returncode in (0, 130)

@@ -118,7 +118,7 @@ def _seal(
 ) -> None:
     """What is written last, and whoever finds it may trust the rest."""
     for array in place.arrays.values():
-        with array.path.open("rb") as file:
+        with array.path.open("r+b") as file:
             os.fsync(file.fileno())
     content = hashlib.sha256("".join(outcome.content for outcome in outcomes).encode()).hexdigest()
     manifest = write_samples(out, sources, outcomes, list(place.storages))

@@ -25,6 +25,7 @@ from colliculus.types import ColliculusError
 FORMAT = 1
 """Number of the layout of a prepared folder; a later layout gets a higher one."""
 SEAL_FILE, MANIFEST_FILE = "prepare.yaml", "manifest.csv"
+_CONTENT = "#content"  # the column of digests of rows; readers of manifests pass over what begins so
 STORAGES: Mapping[str, type[Any]] = {
     "frames": Frames,
     "sound": Sound,
@@ -155,9 +156,6 @@ def write_samples(folder: Path, sources: Sequence[Source], outcomes: Sequence[Ou
     columns = ("row", *COLUMNS, *names, "missing", "duration_s", "sha256", _CONTENT, "problem")
     write_table(folder / MANIFEST_FILE, columns, rows)
     return hashlib.sha256((folder / MANIFEST_FILE).read_bytes()).hexdigest()
-
-
-_CONTENT = "#content"  # readers of manifests pass over what begins so
 
 
 def read_prepared(folder: Path) -> PreparedFolder:

@@ -6,7 +6,7 @@ import signal
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -156,7 +156,8 @@ class _Team:
         context = get_context("spawn")  # a fork would copy the locks that torch's and FFmpeg's threads hold
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(self._place, theirs), daemon=True)
-        process.start()
+        with _deaf():
+            process.start()
         theirs.close()
         self._processes[ours] = process
         self._starting.add(ours)
@@ -181,9 +182,22 @@ class _Team:
         return process.exitcode or 0
 
 
+@contextmanager
+def _deaf() -> Generator[None]:
+    """What is started meanwhile never hears of Ctrl-C, which reaches all; the first process ends the others."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _work(place: Place, connection: Connection) -> None:
     """What a process does: prepare the samples that it is given, until there is nobody to give it any."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process ends the others
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     with place.open() as opened:
         try:
