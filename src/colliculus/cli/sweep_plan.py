@@ -13,9 +13,10 @@ from typing import Any
 from colliculus.cli.console import remark
 from colliculus.cli.jobs import Job
 from colliculus.cli.train import read_settings
+from colliculus.data.plain import flat
 from colliculus.training.checkpoint import begun, check_settings
 from colliculus.training.config import Experiment
-from colliculus.training.document import experiment_to_plain, flat
+from colliculus.training.document import experiment_to_plain
 from colliculus.training.groups import SEED
 from colliculus.types import ColliculusError, unknown_name
 

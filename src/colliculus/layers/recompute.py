@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 
 from torch import Tensor, nn
@@ -28,7 +28,7 @@ def recomputed(module: nn.Module, x: Tensor) -> Tensor:
 
 
 @contextmanager
-def _statistics_stand(module: nn.Module) -> Iterator[None]:
+def _statistics_stand(module: nn.Module) -> Generator[None]:
     """The second time, no running statistics move."""
     norms = [part for part in module.modules() if isinstance(part, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from colliculus.data.plain import from_plain
 from colliculus.evaluation.spike_health import HEALTHY_RATE, LayerHealth, SpikeHealth
 from colliculus.report.charts import bar, heat
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, join, note, table, tag
 from colliculus.report.setting import absent
-from colliculus.training.document import from_plain
 
 MOMENTS = {"end": "in the model that was kept", "start": "before training"}
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from shlex import join as command_line
 
+from colliculus.data.plain import flat
 from colliculus.report.folder import ANALYSES, Material
 from colliculus.report.markup import Html, command, facts, interval, join, note, percent, table, tag
-from colliculus.training.document import experiment_to_plain, flat
+from colliculus.training.document import experiment_to_plain
 
 
 def headline(material: Material) -> Html:

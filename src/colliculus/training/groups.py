@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from colliculus.data.plain import Document, flat
 from colliculus.evaluation.comparison import Training
-from colliculus.training.document import Document, experiment_to_plain, flat
+from colliculus.training.document import experiment_to_plain
 from colliculus.training.result import Result, read_result
 from colliculus.training.run import RUN_FILE, Run, read_run
 from colliculus.types import ColliculusError, unknown_name
