@@ -207,7 +207,7 @@ def draw(found: Found, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     panels = [("lag", LAGGED, "joint"), ("dominance", BALANCES, "joint"), ("dominance", BALANCES, "audio")]
-    figure, axes = plt.subplots(1, len(panels), figsize=(13, 4), layout="constrained")
+    figure, axes = plt.subplots(1, len(panels), figsize=(13, 5.2), layout="constrained")
     for axis, (study, methods, of) in zip(axes, panels, strict=True):
         for shift, method in enumerate(methods):
             points = sorted(value for s, value, m in found if (s, m) == (study, method))
@@ -222,8 +222,9 @@ def draw(found: Found, path: Path) -> None:
             )
         axis.set_xlabel("lag of the sound, steps" if study == "lag" else "amplitude of the picture over the sound's")
         axis.set_xticks(sorted({value for s, value, _ in found if s == study}))
-        axis.set_title(f"{FIGURES[of]}, %")
-        axis.legend(frameon=False)
+        axis.set_title(f"{study}: {FIGURES[of]}, %")
+        if of == "joint":  # the third panel has the methods of the second
+            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, frameon=False)
         axis.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
 
@@ -245,8 +246,10 @@ def main(settings: Settings) -> None:
     for lines in (
         table(found, "lag", LAGGED, "joint"),
         differences(found, "lag", over_identity, "joint"),
+        *(differences(found, "lag", {"Tectum": parent}, "joint") for parent in ("S-CMRL", "TAAF, conv")),
         *(table(found, "dominance", BALANCES, figure) for figure in FIGURES),
         *(differences(found, "dominance", UNBALANCED, figure) for figure in ("joint", "audio")),
+        differences(found, "dominance", dict.fromkeys(("TAAF (our reading)", "Tectum"), "late fusion"), "joint"),
     ):
         print("\n".join(lines), end="\n\n")
 
