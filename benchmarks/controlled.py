@@ -6,9 +6,10 @@ trains every condition with every seed (skips what is done), writes OUT/lag.csv,
 OUT/controlled.png, and prints tables with 95 % intervals over the seeds, of accuracies and of differences seed by seed.
 
 Lag: sound follows the picture by 0 to 4 of 10 steps, the first event beginning at one of the same two moments; TAAF
-(our reading) without balance, with each alignment, AdamW. Dominance: the sound's signal has 1/1 to 1/4 of the amplitude
-of the picture's, under the same noise; late fusion and TAAF, without and with balances, SGD with momentum. All have own
-heads of each modality, the same neurons, label smoothing and budget; "alone" is what a modality's own head says.
+(our reading) with each alignment, S-CMRL and Tectum, none balanced, AdamW. Dominance: the sound's signal has 1/1 to 1/4
+of the amplitude of the picture's, under the same noise; late fusion, TAAF and Tectum, without and with balances, SGD
+with momentum. All have own heads of each modality, the same neurons, label smoothing and budget; "alone" is what a
+modality's own head says.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from scipy.stats import t as student
 
 from colliculus.data.synthetic import Synthetic
 from colliculus.fusion import AlignmentName
-from colliculus.methods import TAAF, LateFusion
+from colliculus.methods import SCMRL, TAAF, LateFusion, Tectum
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.modulation import Balance, BalanceName
 from colliculus.neurons import NeuronSettings
@@ -39,7 +40,6 @@ from colliculus.training.config import Experiment, TrainSettings
 from colliculus.training.fit import fit
 
 LAGS = (0, 1, 2, 3, 4)
-ALIGNMENTS = ("identity", "conv", "warp")
 RATIOS = (1, 2, 3, 4)
 STEPS = 10
 FIGURES = {"joint": "test accuracy", "audio": "sound alone", "visual": "picture alone"}
@@ -99,6 +99,18 @@ def taaf(kind: BalanceName, alignment: AlignmentName = "conv") -> SpikingTransfo
     return TAAF(**SHARED, alignment=alignment, balance=Balance(kind=kind))
 
 
+def tectum(kind: BalanceName) -> SpikingTransformer:
+    """Tectum; "scores" is its own balance."""
+    return Tectum(**SHARED, heads=4, alpha=0.25, balance=Balance(kind=kind))
+
+
+LAGGED: dict[str, SpikingTransformer] = {
+    "TAAF, identity": taaf("none", "identity"),
+    "TAAF, conv": taaf("none"),
+    "TAAF, warp": taaf("none", "warp"),
+    "S-CMRL": SCMRL(**SHARED, heads=4, alpha=0.25, fusion="concat", unimodal_loss=1.0),
+    "Tectum": tectum("none"),
+}
 BALANCES: dict[str, SpikingTransformer] = {
     "late fusion": late_fusion("none"),
     "late fusion, OGM-GE": late_fusion("ogm-ge"),
@@ -106,8 +118,11 @@ BALANCES: dict[str, SpikingTransformer] = {
     "TAAF without balance": taaf("none"),
     "TAAF, OGM-GE": taaf("ogm-ge"),
     "TAAF (our reading)": taaf("scores"),
+    "Tectum without balance": tectum("none"),
+    "Tectum": tectum("scores"),
 }
-UNBALANCED = {name: "TAAF without balance" if name.startswith("TAAF") else "late fusion" for name in BALANCES}
+_OWN = {"TAAF": "TAAF without balance", "Tectum": "Tectum without balance"}
+UNBALANCED = {name: _OWN.get(name.replace(",", "").split()[0], "late fusion") for name in BALANCES}
 """What each is compared with, seed by seed."""
 ADAMW = TrainSettings(epochs=10, batch_size=32, warmup_epochs=1, learning_rate=4e-3, device="cpu")
 SGD = replace(ADAMW, optimizer="sgd", learning_rate=0.1, final_learning_rate=1e-3, epochs=15)
@@ -123,8 +138,8 @@ def trials(seeds: int) -> Iterator[Trial]:
     for seed in range(seeds):
         for lag in LAGS:
             data = clips(seed, lag=lag, onsets=2)
-            for name in ALIGNMENTS:
-                yield Trial("lag", lag, name, seed, experiment(taaf("none", name), data, ADAMW, seed))
+            for name, method in LAGGED.items():
+                yield Trial("lag", lag, name, seed, experiment(method, data, ADAMW, seed))
         for ratio in RATIOS:
             data = clips(seed, audio_snr_db=-20 * log10(ratio))
             for name, method in BALANCES.items():
@@ -191,7 +206,7 @@ def draw(found: Found, path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    panels = [("lag", ALIGNMENTS, "joint"), ("dominance", BALANCES, "joint"), ("dominance", BALANCES, "audio")]
+    panels = [("lag", LAGGED, "joint"), ("dominance", BALANCES, "joint"), ("dominance", BALANCES, "audio")]
     figure, axes = plt.subplots(1, len(panels), figsize=(13, 4), layout="constrained")
     for axis, (study, methods, of) in zip(axes, panels, strict=True):
         for shift, method in enumerate(methods):
@@ -226,9 +241,9 @@ def main(settings: Settings) -> None:
     for study in ("lag", "dominance"):
         write_csv(found, study, settings.out / f"{study}.csv")
     draw(found, settings.out / "controlled.png")
-    over_identity = dict.fromkeys(ALIGNMENTS, "identity")
+    over_identity = dict.fromkeys(LAGGED, "TAAF, identity")
     for lines in (
-        table(found, "lag", ALIGNMENTS, "joint"),
+        table(found, "lag", LAGGED, "joint"),
         differences(found, "lag", over_identity, "joint"),
         *(table(found, "dominance", BALANCES, figure) for figure in FIGURES),
         *(differences(found, "dominance", UNBALANCED, figure) for figure in ("joint", "audio")),

@@ -64,8 +64,8 @@ class Runtime:
         if world_size == 1:
             yield Runtime(device=chosen, precision=precision)
             return
-        # Its functions have the group as a default argument. Imported later (torch's optimisers do), they would keep the
-        # group and its threads alive into the interpreter's end, where a thread that still held a tensor aborted.
+        # Its functions have the group as a default argument. Imported later (torch's optimisers do), they would keep
+        # the group and its threads into the interpreter's end, where a thread that still held a tensor aborted.
         importlib.import_module("torch.distributed.nn.functional")
         if chosen.type == "cuda":
             dist.init_process_group("nccl", device_id=chosen)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from colliculus.evaluation.time_alignment import alignment_matrices
-from colliculus.methods import TAAF
+from colliculus.methods import TAAF, Tectum
 
 
 @pytest.fixture
@@ -46,6 +46,11 @@ def test_the_matrix_is_what_each_single_step_becomes(aligned, name):
         assert found[modality].moved == pytest.approx(np.abs(matrix - hats).max(), abs=1e-6)
         assert (found[modality].moved > 0.01) == (name != "interpolate")
         assert found[modality].kind == name
+
+
+def test_the_alignment_before_an_exchange_is_found_too(model):
+    found = alignment_matrices(Tectum(dim=8, heads=2, encoder="shallow", time_steps=3).model(model.spec))
+    assert [(m, each.kind) for m, each in found.items()] == [("audio", "conv"), ("visual", "conv")]
 
 
 def test_only_a_warp_looks_at_steps_and_only_a_convolution_mixes(aligned):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.func import functional_call
 
-from colliculus.fusion import Concat, TimeAligned, WeightedSum, alignment
+from colliculus.fusion import AlignedTokens, Concat, TimeAligned, WeightedSum, alignment
 from colliculus.fusion.time_alignment import ConvAlignment, TimeWarp, interpolation, over_steps, warp
 from colliculus.layers import resample
 from colliculus.types import ColliculusError
@@ -149,6 +149,24 @@ def test_streams_of_different_lengths_are_joined(join):
     torch.testing.assert_close(without.streams["a"], fused.streams["a"])
     if isinstance(join, Concat):
         assert without.joint[..., D : 2 * D].abs().max() == 0
+
+
+def test_tokens_of_different_lengths_meet_in_another_fusion():
+    steps = {"a": 6, "b": 4, "c": 1}
+    fusion = AlignedTokens({m: alignment("conv", t, 4, D) for m, t in steps.items()}, Concat("abc"))
+    given = tokens(**steps)
+    fused = fusion(given)
+    for m, x in given.items():
+        torch.testing.assert_close(fused.streams[m], resample(x.mean(-1), 4, "linear"))
+    assert fused.joint.shape == (4, B, 3 * D)
+
+
+def test_every_token_is_aligned_as_if_it_were_alone():
+    """But for the statistics of the BatchNorm, which are fixed here."""
+    module, x = ConvAlignment(6, 4, D).eval(), torch.rand(6, B, D, 5)
+    torch.nn.init.constant_(module.mix, 0.7)
+    each = torch.stack([module(token) for token in x.unbind(-1)], dim=-1)
+    torch.testing.assert_close(module(x), each)
 
 
 def test_streams_are_wide_under_autocast():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -32,6 +34,25 @@ def test_it_exchanges_and_weighs_the_steps() -> None:
     labels = torch.arange(6) % 3
     losses = SMALL.objective()(output, labels)
     assert losses["alignment"] == SemanticAlignment(SMALL.temperature)(output, labels)
+
+
+def test_it_aligns_before_it_exchanges() -> None:
+    """A modality of fewer steps gives what it gives when these are interpolated to the others' beforehand."""
+
+    def output(method, given):
+        torch.manual_seed(0)
+        spec = DataSpec(channels=SPEC.channels, sizes=SIZES, num_classes=3, steps={m: len(x) for m, x in given.items()})
+        return method.model(spec)(given)  # in training: before any, evaluation is silent
+
+    made = {m: torch.randn(3, 6, *x.shape[1:], generator=torch.Generator().manual_seed(1)) for m, x in inputs().items()}
+    assert torch.equal(output(SMALL, made).logits, output(replace(SMALL, alignment="identity"), made).logits)
+    shorter = {**made, "touch": made["touch"][:1]}
+    found = output(replace(SMALL, modality_steps={"touch": 1}), shorter)
+    still = {**made, "touch": made["touch"][:1].expand(3, -1, -1, -1, -1)}
+    assert found.step_logits.shape == (3, 6, 3)
+    assert not torch.equal(found.logits, output(SMALL, still).logits)  # its neurons saw one step, not three
+    with pytest.raises(ColliculusError, match="alignment identity keeps the 1 steps"):
+        replace(SMALL, modality_steps={"touch": 1}, alignment="identity").model(SPEC)
 
 
 @pytest.mark.parametrize("missing", ["audio", "visual", "touch"])
@@ -69,6 +90,7 @@ def test_the_balance_of_each_step_reaches_the_encoders_in_any_precision(autocast
     [
         ({"temperature": 0.0}, "temperature"),
         ({"modality_dropout": 1.0}, "modality_dropout"),
+        ({"modality_steps": {"audio": 0}}, "modality_steps"),
         ({"unimodal_weights": {"audio": -1.0}}, "audio's own loss"),
         ({"unimodal_weights": {"audio": 0.0}}, "audio does not learn"),
         ({"balance": Balance(kind="agm")}, "balance agm"),

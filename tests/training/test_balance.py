@@ -128,7 +128,7 @@ OF_TEMPORAL_METHODS = [kind for kind in get_args(BalanceName) if kind not in ("n
 
 @pytest.mark.parametrize("kind", OF_TEMPORAL_METHODS)
 @pytest.mark.parametrize(
-    "method", [TAAF(dim=8, time_steps=2), Tectum(dim=8, heads=2, time_steps=2)], ids=lambda m: m.name
+    "method", [TAAF(dim=8, time_steps=2), Tectum(dim=16, heads=2, time_steps=2)], ids=lambda m: m.name
 )
 def test_it_changes_what_a_temporal_method_learns(tiny, runtime, tmp_path, method, kind):
     """Some epochs, since not every one begins with the first; compared with no balance at all."""

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from colliculus.fusion.time_alignment import ConvAlignment, Interpolation, TimeAligned, TimeWarp, interpolation, middles
+from colliculus.fusion.time_alignment import (
+    AlignedTokens,
+    ConvAlignment,
+    Interpolation,
+    TimeAligned,
+    TimeWarp,
+    interpolation,
+    middles,
+)
 from colliculus.model import MultimodalSNN
 
 
@@ -44,7 +52,7 @@ def alignment_matrices(model: MultimodalSNN) -> dict[str, AlignmentMatrix]:
         >>> alignment_matrices(method.model(spec))["b"].matrix
         ((0.5, 0.5, 0.0, 0.0), (0.0, 0.0, 0.5, 0.5))
     """
-    if not isinstance(model.fusion, TimeAligned):
+    if not isinstance(model.fusion, TimeAligned | AlignedTokens):
         return {}
     read = {m: _read(module) for m, module in model.fusion.alignments.items()}
     return {m: found for m, found in read.items() if found is not None}

@@ -21,12 +21,13 @@ from colliculus.fusion.temporal_attention import (
     TemporalAttention,
     TemporalAttentionReadout,
 )
-from colliculus.fusion.time_alignment import AlignmentName, TimeAligned, alignment
+from colliculus.fusion.time_alignment import AlignedTokens, AlignmentName, TimeAligned, alignment
 from colliculus.fusion.weighted_attention import WeightedTokens
 from colliculus.fusion.weighted_sum import WeightedSum
 
 __all__ = [
     "REFERENCE",
+    "AlignedTokens",
     "AlignmentName",
     "ApplyTo",
     "Concat",

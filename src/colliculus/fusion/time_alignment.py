@@ -55,7 +55,7 @@ def warp(positions: Tensor, width: Tensor, source: int) -> Tensor:
 
 
 def over_steps(matrix: Tensor, stream: Tensor) -> Tensor:
-    """h'(t) = sum_s P[t, s] h(s): (T, T_m) and (T_m, B, D) -> (T, B, D)."""
+    """h'(t) = sum_s P[t, s] h(s): (T, T_m) and (T_m, *) -> (T, *)."""
     return (matrix @ stream.flatten(1)).unflatten(1, stream.shape[1:])
 
 
@@ -69,7 +69,7 @@ class Interpolation(nn.Module):
         self.register_buffer("matrix", interpolation(source, target), persistent=False)
 
     def forward(self, stream: Tensor) -> Tensor:
-        """(T_m, B, D) -> (T, B, D)."""
+        """(T_m, *) -> (T, *)."""
         return over_steps(self.matrix, stream)
 
 
@@ -77,8 +77,8 @@ class ConvAlignment(nn.Module):
     """h' = (1 - g) P h + g LIF(BN(P h)), P a learned convolution with time as its channels.
 
     P begins at linear interpolation (the identity where the lengths agree) and the mixing weight g at zero, so that
-    nothing changes at first; g = 1 is the convolution, BatchNorm and LIF alone. BatchNorm takes each feature over time
-    and batch and has no scale of its own, which could not learn while g is zero.
+    nothing changes at first; g = 1 is the convolution, BatchNorm and LIF alone. BatchNorm takes each feature over time,
+    batch and tokens and has no scale of its own, which could not learn while g is zero.
 
     Args:
         source: T_m.
@@ -100,9 +100,9 @@ class ConvAlignment(nn.Module):
         self.mix = nn.Parameter(torch.zeros(()))
 
     def forward(self, stream: Tensor) -> Tensor:
-        """(T_m, B, D) -> (T, B, D)."""
+        """(T_m, B, D) -> (T, B, D), or the same with tokens behind."""
         moved = over_steps(self.matrix, stream)
-        if self.training and moved[..., 0].numel() == 1:  # one step of one sample has no spread to normalise by
+        if self.training and moved[:, :, 0].numel() == 1:  # one step of one sample has no spread to normalise by
             return moved
         spikes = self.neuron(stepwise(self.norm, moved))
         return moved + self.mix * (spikes - moved)
@@ -152,7 +152,7 @@ class TimeWarp(nn.Module):
         return self.correction + warp(self.positions(), self.log_width.exp(), self.source)
 
     def forward(self, stream: Tensor) -> Tensor:
-        """(T_m, B, D) -> (T, B, D)."""
+        """(T_m, *) -> (T, *)."""
         return over_steps(self.matrix, stream)
 
 
@@ -200,4 +200,32 @@ class TimeAligned(nn.Module):
         """Tokens (T_m, B, D, N) of each modality -> `Fused`; its streams are the aligned features, (T, B, D)."""
         aligned = {m: widened(self.alignments[m](x.mean(-1))) for m, x in tokens.items()}
         fused: Fused = self.join({m: h[..., None] for m, h in aligned.items()})
+        return fused
+
+
+class AlignedTokens(nn.Module):
+    """Every modality's tokens are brought to common steps; then another fusion takes them.
+
+    Args:
+        alignments: of each modality, (T_m, B, D, N) -> (T, B, D, N).
+        fusion: takes the aligned tokens.
+
+    Example:
+        >>> fusion = AlignedTokens({"a": Interpolation(6, 4), "b": Interpolation(2, 4)}, Concat("ab"))
+        >>> fusion({"a": torch.rand(6, 2, 8, 9), "b": torch.rand(2, 2, 8, 4)}).joint.shape
+        torch.Size([4, 2, 16])
+    """
+
+    def __init__(self, alignments: Mapping[str, nn.Module], fusion: nn.Module) -> None:
+        super().__init__()
+        self.alignments = per_modality(alignments)
+        self.fusion = fusion
+
+    def modules_of(self, modality: str) -> list[nn.Module]:
+        """What only this modality passes."""
+        return [self.alignments[modality]]
+
+    def forward(self, tokens: dict[str, Tensor]) -> Fused:
+        """Tokens (T_m, B, D, N) of each modality -> `Fused`."""
+        fused: Fused = self.fusion({m: widened(self.alignments[m](x)) for m, x in tokens.items()})
         return fused

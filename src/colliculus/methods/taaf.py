@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from torch import nn
-
-from colliculus.coding import coder
 from colliculus.fusion import (
-    AlignmentName,
     ApplyTo,
     Concat,
     ScoreInput,
@@ -17,7 +13,6 @@ from colliculus.fusion import (
     TemporalAttentionReadout,
     TimeAligned,
     WeightedSum,
-    alignment,
 )
 from colliculus.heads import linear
 from colliculus.losses import (
@@ -31,7 +26,7 @@ from colliculus.methods.spiking_transformer import EncoderName
 from colliculus.methods.temporal_transformer import TemporalTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import NeuronSettings
-from colliculus.types import UNIMODAL, ColliculusError, DataSpec, unknown_name
+from colliculus.types import UNIMODAL, DataSpec
 
 ScoreGradient = Literal["full", "detach_in_loss", "detach"]
 
@@ -70,10 +65,6 @@ class TAAF(TemporalTransformer):
     label_smoothing: float = 0.0
     """Label smoothing of the cross-entropies."""
     neuron: NeuronSettings = field(default_factory=lambda: NeuronSettings(temporal_gradient=True))
-    modality_steps: dict[str, int] = field(default_factory=dict[str, int])
-    """T_m, steps of a modality before the alignment; one that is not named has `time_steps`."""
-    alignment: AlignmentName = "conv"
-    """How T_m steps become T: learned "conv" or "warp", fixed "interpolate", or "identity" (T_m = T)."""
     fusion: Literal["concat", "sum"] = "concat"
     """How the aligned streams are joined: side by side, or as a sum with learned weights."""
     score_input: ScoreInput = "features"
@@ -90,13 +81,6 @@ class TAAF(TemporalTransformer):
     regulariser_weight: float = 0.05
     """Share of the regulariser in the loss."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if short := [m for m, steps in self.modality_steps.items() if steps < 1]:
-            raise ColliculusError(
-                f"`modality_steps` of {short[0]} is {self.modality_steps[short[0]]}: choose at least 1"
-            )
-
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.
 
@@ -104,17 +88,14 @@ class TAAF(TemporalTransformer):
             ColliculusError: a setting names a modality that the data do not have, one is called "fused", or the
                 identity cannot align it.
         """
-        self.check_weights(spec)
-        if unknown := [m for m in self.modality_steps if m not in spec.modalities]:
-            raise unknown_name("modality", unknown[0], spec.modalities)
-        steps = {m: self.modality_steps.get(m, self.time_steps) for m in spec.modalities}
+        self.check_names(spec)
         concat = self.fusion == "concat"
         return MultimodalSNN(
             spec,
-            coding={m: coder(self.coding, steps[m], self.resampling) for m in spec.modalities},
+            coding=self.coders(spec.modalities),
             encoders={m: self.token_encoder(spec, m) for m in spec.modalities},
             fusion=TimeAligned(
-                {m: self._alignment(steps[m]) for m in spec.modalities},
+                self.alignments(spec.modalities),
                 Concat(spec.modalities) if concat else WeightedSum(spec.modalities),
             ),
             head=TemporalAttentionReadout(
@@ -138,6 +119,3 @@ class TAAF(TemporalTransformer):
         )
         own = UnimodalTemporalBalanced(loss, self.unimodal_weights)
         return Objective({"task": FusedTemporalBalanced(loss)}, per_modality={UNIMODAL: own})
-
-    def _alignment(self, steps: int) -> nn.Module:
-        return alignment(self.alignment, steps, self.time_steps, self.dim, self.neuron)

@@ -1,4 +1,4 @@
-"""Tectum: semantically aligned residuals, read out by temporal attention; a method of our own."""
+"""Tectum: streams aligned in time exchange semantically aligned residuals, read out by temporal attention; our own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import inf, isfinite
 from typing import ClassVar
 
-from colliculus.fusion import Concat, CrossModalArithmetic, CrossModalResidual, TemporalAttentionReadout
+from colliculus.fusion import AlignedTokens, Concat, CrossModalArithmetic, CrossModalResidual, TemporalAttentionReadout
 from colliculus.heads import linear
 from colliculus.losses import (
     CrossEntropy,
@@ -23,12 +23,13 @@ from colliculus.types import UNIMODAL, ColliculusError, DataSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Tectum(TemporalTransformer):
-    """The exchange of S-CMRL (arXiv 2502.12488) with readout, losses and balance of TAAF (our reading of 2505.14535).
+    """The exchange of S-CMRL (arXiv 2502.12488) between TAAF's time alignment and readout (our reading of 2505.14535).
 
-    The modalities exchange semantically aligned residuals through spiking attention and pass an MLP; then temporal
-    attention scores of the joint stream and of each modality's own say which steps count, in the decision, in the loss
-    and in the balance. Named after the part of the midbrain that the superior colliculus is the upper half of. It is
-    in no paper.
+    The tokens of each modality are brought to common steps by a learned alignment, so that what happens at the same
+    moment meets. Then the modalities exchange semantically aligned residuals through spiking attention and pass an MLP;
+    then temporal attention scores of the joint stream and of each modality's own say which steps count, in the
+    decision, in the losses of the own heads and in the balance. Named after the part of the midbrain that the superior
+    colliculus is the upper half of. It is in no paper.
 
     Example:
         >>> import torch
@@ -64,7 +65,7 @@ class Tectum(TemporalTransformer):
             ColliculusError: fewer than two modalities.
         """
         self.needs_two(spec)
-        self.check_weights(spec)
+        self.check_names(spec)
         encoders = {m: self.token_encoder(spec, m) for m in spec.modalities}
         exchange = CrossModalResidual(
             {m: encoder.grid for m, encoder in encoders.items()},
@@ -81,7 +82,7 @@ class Tectum(TemporalTransformer):
             spec,
             coding=self.coders(spec.modalities),
             encoders=encoders,
-            fusion=exchange,
+            fusion=AlignedTokens(self.alignments(spec.modalities), exchange),
             head=TemporalAttentionReadout(
                 linear(self.dim * len(spec.modalities), spec.num_classes),
                 {m: linear(self.dim, spec.num_classes) for m in spec.modalities},

@@ -1,10 +1,15 @@
-"""What the methods share whose decision and losses are weighed over time by attention: own heads and their balance."""
+"""What the methods share that bring modalities to common steps and weigh these by attention: own heads, balance."""
 
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from torch import nn
+
+from colliculus.coding import coder
+from colliculus.fusion import AlignmentName, alignment
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.modulation import Balance, Modulator
 from colliculus.types import ColliculusError, DataSpec, unknown_name
@@ -18,6 +23,10 @@ class TemporalTransformer(SpikingTransformer, ABC):
         ColliculusError: a setting is out of range.
     """
 
+    modality_steps: dict[str, int] = field(default_factory=dict[str, int])
+    """T_m, steps of a modality before the alignment; one that is not named has `time_steps`."""
+    alignment: AlignmentName = "conv"
+    """How T_m steps become T: learned "conv" or "warp", fixed "interpolate", or "identity" (T_m = T)."""
     unimodal_weights: dict[str, float] = field(default_factory=dict[str, float])
     """Weight of the loss of a modality's own head; one that is not named has 1."""
     modality_dropout: float = 0.0
@@ -28,6 +37,10 @@ class TemporalTransformer(SpikingTransformer, ABC):
         super().__post_init__()
         if not 0 <= self.modality_dropout < 1:
             raise ColliculusError(f"`modality_dropout` is {self.modality_dropout}: choose at least 0 and below 1")
+        if short := [m for m, steps in self.modality_steps.items() if steps < 1]:
+            raise ColliculusError(
+                f"`modality_steps` of {short[0]} is {self.modality_steps[short[0]]}: choose at least 1"
+            )
         if self.balance.kind == "agm":
             raise ColliculusError(
                 f"balance agm scales shares of the logits, and the losses of {self.name} look at each step before it "
@@ -41,15 +54,32 @@ class TemporalTransformer(SpikingTransformer, ABC):
             )
         self.objective()  # says what is wrong with its settings
 
-    def check_weights(self, spec: DataSpec) -> None:
-        """Refuse weights of modalities that the data do not have.
+    def check_names(self, spec: DataSpec) -> None:
+        """Refuse settings of modalities that the data do not have.
 
         Raises:
             ColliculusError: one is unknown.
         """
-        if unknown := [m for m in self.unimodal_weights if m not in spec.modalities]:
+        if unknown := [m for m in (*self.unimodal_weights, *self.modality_steps) if m not in spec.modalities]:
             raise unknown_name("modality", unknown[0], spec.modalities)
+
+    def coders(self, modalities: Iterable[str]) -> dict[str, nn.Module]:
+        """The coding of each modality, in steps of its own number."""
+        return {m: coder(self.coding, self._steps(m), self.resampling) for m in modalities}
+
+    def alignments(self, modalities: Iterable[str]) -> dict[str, nn.Module]:
+        """What brings each modality to the common steps.
+
+        Raises:
+            ColliculusError: the identity cannot align one.
+        """
+        return {
+            m: alignment(self.alignment, self._steps(m), self.time_steps, self.dim, self.neuron) for m in modalities
+        }
 
     def modulator(self) -> Modulator:
         """What keeps the modalities in balance."""
         return self.balance.modulator()
+
+    def _steps(self, modality: str) -> int:
+        return self.modality_steps.get(modality, self.time_steps)
