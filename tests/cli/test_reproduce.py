@@ -113,7 +113,7 @@ def test_on_the_papers_data_ours_is_measured_against_it():
     assert row["difference"] == pytest.approx(67 - 72.31)
     assert row["distance"]["difference"] == pytest.approx(0.06)
     assert row["distance"]["p_clips"] == compare("alpha 1.5", "alpha 0.0", found.rows).p_clips
-    assert row["ours"]["interval"] == list(Score.of(found.rows["alpha 1.5"]).interval)
+    assert row["ours"]["interval"] == (Score.of(found.rows["alpha 1.5"]).interval)
 
 
 def test_on_other_data_only_distances_are_told():

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 NOT_AT_HAND = "not at hand"
+_LEAST = 12
+"""Characters of a row's title that a narrow terminal leaves on one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +118,10 @@ def pages(found: Reproduced) -> Iterator[RenderableType]:
     """What is printed."""
     table = found.table
     shown = console.plain_table()
-    shown.add_column("row", style="cyan")
-    distance = f"to {table.against}"
-    for heading in (f"paper, {found.paper_data}", f"ours, {found.data}", "95 % interval"):
-        shown.add_column(heading, justify="right")
-    for heading in (f"{distance}: paper", "ours") if found.is_scaled else ("difference", f"{distance}: ours"):
-        shown.add_column(heading, justify="right")
+    shown.add_column("row", style="cyan", min_width=_LEAST, overflow="fold")
+    apart = ("distance", "of ours") if found.is_scaled else ("difference", "distance")
+    for heading in ("paper", "ours", *apart):
+        shown.add_column(heading, justify="right", no_wrap=True)
     for row in table.rows:
         shown.add_row(row.title, *_cells(found, row.title))
     yield console.titled(f"{table.source}: {table.title}, accuracy in %", shown)
@@ -131,15 +131,18 @@ def pages(found: Reproduced) -> Iterator[RenderableType]:
 def _cells(found: Reproduced, title: str) -> Iterator[str]:
     figure, score, distance = found.published(title), found.score(title), found.distance(title)
     yield _figure(figure)
-    yield "" if score is None else _figure(Figure(100 * score.accuracy, score.deviation and 100 * score.deviation))
-    yield "" if score is None else f"{100 * score.interval[0]:.1f} to {100 * score.interval[1]:.1f}"
+    yield "" if score is None else f"{100 * score.accuracy:.1f} ({_bounds(score.interval, '.1f')})"
     apart = found.published_distance(title) if found.is_scaled else _difference(found, figure, score)
-    yield "" if apart is None else f"{apart:+.2f}"
+    yield "" if apart is None else f"{apart:+.1f}"
     if distance is None:
         yield ""
         return
-    low, high = distance.seed_interval or distance.clip_interval
-    yield f"{100 * distance.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    interval = distance.seed_interval or distance.clip_interval
+    yield f"{100 * distance.difference:+.1f} ({_bounds(interval, '+.1f')})"
+
+
+def _bounds(interval: tuple[float, float], form: str) -> str:
+    return "..".join(format(100 * bound, form) for bound in interval)
 
 
 def _figure(figure: Figure | None) -> str:
@@ -157,13 +160,14 @@ def _figure(figure: Figure | None) -> str:
 def _notes(found: Reproduced) -> Iterator[str]:
     runs = max(len(trainings) for trainings in found.rows.values())
     over = "over seeds" if runs > 1 else "over clips"
-    yield f"Paper: {found.table.protocol}."
+    yield f"Paper: {found.paper_data}; {found.table.protocol}; ± is the standard deviation."
     yield (
         f"Ours: {found.data}, {found.protocol}; {found.epochs} epochs, kept is the {SELECTION}, "
-        f"and the test part is looked at once; "
-        f"mean of {runs} training(s) ± standard deviation, intervals {over}; presets "
+        f"and the test part is looked at once; mean of {runs} training(s) with 95 % interval {over}; presets "
         f"{', '.join(dict.fromkeys(found.presets.values()))}."
     )
+    difference = "" if found.is_scaled else "Difference: ours less the paper's, in points. "
+    yield f"{difference}Distance: from the row {found.table.against}, in points; ours is paired by seed and clip."
     if found.is_scaled:
         yield (
             f"The paper has no figures on {found.data}: this is a scaled version of its table. Compare the distances "

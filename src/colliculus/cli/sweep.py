@@ -77,7 +77,9 @@ def run(arguments: list[str]) -> int:
 
     from colliculus.cli.sweep_plan import Grid, plan_variants, variants
 
-    chosen = {key.removeprefix("--"): values.split(",") for key, values in options.set}
+    chosen: dict[str, list[str]] = {}
+    for key, values in options.set:
+        chosen.setdefault(key.removeprefix("--"), []).extend(values.split(","))
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     grid = Grid(presets=options.presets, settings=chosen, flags=flags)
     todo = plan_variants(variants(grid), seeds, options.out)
