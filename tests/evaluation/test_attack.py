@@ -70,9 +70,7 @@ def test_many_steps_harm_more_than_noise_of_the_same_size(trained, split, batch)
     rows = np.arange(len(split))
     found = SignAttack(trained, split.labels, BOTH, 8)(batch.inputs, rows)
     drawn = torch.Generator().manual_seed(0)
-    noisy = {
-        m: x + BOTH[m] * (torch.randint(2, x.shape, generator=drawn) * 2 - 1.0) for m, x in batch.inputs.items()
-    }
+    noisy = {m: x + BOTH[m] * (torch.randint(2, x.shape, generator=drawn) * 2 - 1.0) for m, x in batch.inputs.items()}
     assert loss(trained, found, batch) > loss(trained, noisy, batch)
 
 
