@@ -269,8 +269,7 @@ def test_a_browser_shows_it(report, run, other, examined, tmp_path, dark):
     if (program := browsers.find()) is None:
         pytest.skip("there is no Chromium here")
     report(examined, other)
-    browser = browsers.Browser(program, tmp_path / "profile")
-    try:
+    with browsers.Browser(program, tmp_path / "profile") as browser:
         if dark:
             browser.dark()
         for width in (400, 1000, 1600):
@@ -283,5 +282,18 @@ def test_a_browser_shows_it(report, run, other, examined, tmp_path, dark):
             assert ground < 60 if dark else ground > 240
         assert not browser.complaints()
         assert browser.requests() == {(tmp_path / "page.html").as_uri()}
-    finally:
-        browser.close()
+
+
+@pytest.mark.slow
+def test_a_browser_notices_a_bad_page(tmp_path):
+    browsers = chromium()
+    if (program := browsers.find()) is None:
+        pytest.skip("there is no Chromium here")
+    bad = '<p style="width: 3000px">wide</p><img src="gone.png"><script>console.error("oh")</script>'
+    (tmp_path / "page.html").write_text(f"<!doctype html><title>bad</title>{bad}")
+    with browsers.Browser(program, tmp_path / "profile") as browser:
+        found = browser.open(tmp_path / "page.html", 1000)
+        assert found["page"] > found["window"]
+        assert found["broken"] == 1
+        assert browser.complaints()
+        assert len(browser.requests()) == 2
