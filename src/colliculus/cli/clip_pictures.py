@@ -21,7 +21,11 @@ Floats = NDArray[np.float32]
 
 SPECTROGRAMS = ("audio", "delta")
 """Modalities whose rows are frequencies from low to high: drawn with the low ones below."""
-MOST_FRAMES, MOST_PIXELS = 8, 160
+MOST_FRAMES = 8
+MOST_PIXELS = 40_000
+"""Of a picture, so that a page of them stays small."""
+MOST_TRUE_COLOUR = 4096
+"""Pixels beyond which 256 colours must do."""
 SPIKE, HEAT = (59, 130, 246), np.array([255, 94, 0], dtype=np.float32)
 """A blue and an orange that are seen on white and on black."""
 
@@ -58,9 +62,10 @@ def png(frames: Floats, *, upside_down: bool = False) -> bytes:
     strips = [np.pad(frame, ((0, 0), (0, 1), (0, 0)), constant_values=0.5) for frame in chosen]
     strip = (255 * np.concatenate(strips, axis=1)[:, :-1]).round().clip(0, 255).astype(np.uint8)
     image = fromarray(strip)
-    if image.height > MOST_PIXELS:
-        image = image.resize((image.width * MOST_PIXELS // image.height, MOST_PIXELS), Resampling.BOX)
-    return _encoded(image)
+    if (pixels := image.width * image.height) > MOST_PIXELS:
+        scale = (MOST_PIXELS / pixels) ** 0.5
+        image = image.resize((max(int(scale * image.width), 1), max(int(scale * image.height), 1)), Resampling.BOX)
+    return _encoded(image.quantize() if pixels > MOST_TRUE_COLOUR else image)
 
 
 def raster_png(fired: Tensor) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 from colliculus.evaluation.metrics import wilson_interval
 from colliculus.report.charts import Axes, Series, bar, heat, lines
 from colliculus.report.folder import Material
-from colliculus.report.markup import Html, interval, join, note, percent, scrolling, table, tag
+from colliculus.report.markup import Html, interval, join, note, percent, table, tag, titled_table
 from colliculus.training.logging import Row
 
 MOST_CLASSES = 30
@@ -83,14 +83,7 @@ def _matrix(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> Html:
         ]
         rows.append(tag("tr", tag("th", names[i], attributes={"scope": "row"}), *cells))
     caption = "Confusion matrix of the test part: a row is a true class, a column what it was taken for"
-    inside = tag(
-        "table",
-        tag("caption", caption),
-        tag("thead", tag("tr", *head)),
-        tag("tbody", *rows),
-        attributes={"class": "matrix"},
-    )
-    return scrolling(caption, inside)
+    return titled_table(caption, tag("thead", tag("tr", *head)), tag("tbody", *rows), kind="matrix")
 
 
 def _pairs(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> Html:

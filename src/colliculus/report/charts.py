@@ -81,8 +81,8 @@ def lines(axes: Axes, series: Sequence[Series], caption: str) -> Html:
     for i, one in enumerate(series):
         drawn += _curve(i, one, place)
     keys = [tag("li", _key(i), " ", one.name) for i, one in enumerate(series)]
-    legend = tag("ul", *keys, attributes={"class": "legend"})
-    return figure(_svg(axes.title, *drawn), caption, legend)
+    legend = [tag("ul", *keys, attributes={"class": "legend"})] if len(series) > 1 else []
+    return figure(_svg(axes.title, *drawn), caption, *legend)
 
 
 def scatter(title: str, points: Sequence[tuple[float, float]], groups: Sequence[int], names: Sequence[str]) -> Html:

@@ -16,7 +16,7 @@ from colliculus.report.charts import bar
 from colliculus.report.energy import clip_energy
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, command, interval, join, note, table, tag
-from colliculus.report.robustness import mean_area
+from colliculus.report.robustness import noise_area
 from colliculus.training.groups import Finished, Group, group_runs
 from colliculus.training.predictions import Condition, read_predictions
 from colliculus.types import ColliculusError
@@ -45,9 +45,9 @@ def comparison(materials: Sequence[Material]) -> Html:
 def _runs(materials: Sequence[Material]) -> Html:
     header = ["run", "preset", "seed", "accuracy, %", "95 % interval", "macro-F1, %", "parameters", "clips/s"]
     energies = [clip_energy(m) for m in materials]
-    areas = [mean_area(m) for m in materials]
+    areas = [noise_area(m) for m in materials]
     header += ["energy of a clip, uJ"] if any(x is not None for x in energies) else []
-    header += ["robustness area, %"] if any(x is not None for x in areas) else []
+    header += ["area under white noise, %"] if any(x is not None for x in areas) else []
     rows: list[list[str]] = []
     for material, energy, area in zip(materials, energies, areas, strict=True):
         row = [material.name, material.run.preset, str(material.run.experiment.train.seed), *_figures(material)]

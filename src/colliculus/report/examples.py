@@ -67,9 +67,7 @@ def _picture(one: Mapping[str, str], folder: Path, clip: Mapping[str, Any]) -> H
     alt = f"{words}; clip {clip['index']} of class {clip['label']}, answered {clip['predicted']}"
     wide, high = _size(content)
     kind = "raster" if raster else "strip" if wide > 2 * high else ""
-    drawing = picture(content, alt, kind="raster" if raster else "pixels")
-    found = figure(drawing, words)
-    return Html(found.replace("<figure>", f'<figure class="{kind}">', 1)) if kind else found
+    return figure(picture(content, alt, kind="raster" if raster else "pixels"), words, kind=kind)
 
 
 def _size(png: bytes) -> tuple[int, int]:

@@ -52,8 +52,14 @@ def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]], *,
     """
     head = tag("thead", tag("tr", *(tag("th", text, attributes={"scope": "col"}) for text in header)))
     body = tag("tbody", *(tag("tr", _first(row[0]), *map(_cell, row[1:])) for row in rows))
-    inside = tag("table", tag("caption", caption), head, body, attributes={"class": kind} if kind else None)
-    return scrolling(caption, inside)
+    return titled_table(caption, head, body, kind=kind)
+
+
+def titled_table(caption: str, *inside: Html, kind: str = "") -> Html:
+    """A table of any inside below its title, which stays in sight where the table scrolls."""
+    looks = {"aria-label": caption} | ({"class": kind} if kind else {})
+    scrolled = scrolling(caption, tag("table", *inside, attributes=looks))
+    return tag("figure", tag("figcaption", caption), scrolled, attributes={"class": "table"})
 
 
 def scrolling(label: str, inside: Html) -> Html:
@@ -61,9 +67,9 @@ def scrolling(label: str, inside: Html) -> Html:
     return tag("div", inside, attributes={"class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"})
 
 
-def figure(drawing: Html, caption: str, *more: Html) -> Html:
+def figure(drawing: Html, caption: str, *more: Html, kind: str = "") -> Html:
     """A drawing with what stands below it."""
-    return tag("figure", drawing, *more, tag("figcaption", caption))
+    return tag("figure", drawing, *more, tag("figcaption", caption), attributes={"class": kind} if kind else None)
 
 
 def picture(content: bytes, alt: str, *, kind: str = "pixels") -> Html:

@@ -2,15 +2,115 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from colliculus.report.charts import Axes, Series, bar, lines
 from colliculus.report.folder import Material
-from colliculus.report.markup import Html
+from colliculus.report.markup import Html, join, note, percent, table, tag
 from colliculus.report.setting import absent
 
+TITLES = {
+    "white": "White noise",
+    "pink": "Pink noise",
+    "blur": "Blur",
+    "occlusion": "A covered patch",
+    "drops": "Lost frames",
+    "shift": "One modality late or early",
+    "missing": "A modality missing",
+    "fgsm": "Adversarial inputs, one step (FGSM)",
+    "pgd": "Adversarial inputs, many steps (PGD)",
+}
+NOISE = "white"
 
-def mean_area(material: Material) -> float | None:
-    """None where it was not measured."""
-    return None
+Curve = Mapping[str, Any]
+
+
+def noise_area(material: Material) -> float | None:
+    """Mean accuracy under white noise, over its levels and targets; None where it was not measured."""
+    document = material.analyses.get("robustness", {"curves": []})
+    areas = [curve["area"] for curve in document["curves"] if curve["kind"] == NOISE and curve["area"] is not None]
+    return fmean(areas) if areas else None
 
 
 def robustness(material: Material) -> Html:
-    return absent(material, "robustness", "How it stands noise and loss")
+    """A drawing for each kind of harm, the table of areas, and what is left where a modality is missing."""
+    document = material.analyses.get("robustness")
+    if document is None:
+        return absent(material, "robustness", "How it stands noise and loss")
+    curves: Sequence[Curve] = document["curves"]
+    kinds = list(dict.fromkeys(curve["kind"] for curve in curves))
+    drawn = [_drawing(kind, curves, document) for kind in kinds if _of(kind, curves)]
+    why_not = [
+        note(f"{TITLES.get(kind, kind)}: not measured, {why}.") for kind, why in document["not_applicable"].items()
+    ]
+    return join(
+        note(
+            f"Accuracy on the {document['split']} part; {percent(document['clean'])} without harm, "
+            f"{percent(document['chance'])} by chance. Bands reach from the lowest to the highest seed of the harm."
+        ),
+        tag("div", *drawn, attributes={"class": "grid"}),
+        _areas(curves),
+        _by_word(curves),
+        *why_not,
+    )
+
+
+def _of(kind: str, curves: Sequence[Curve]) -> list[Curve]:
+    """The curves of that kind that can be drawn."""
+    return [c for c in curves if c["kind"] == kind and c["area"] is not None]
+
+
+def _drawing(kind: str, curves: Sequence[Curve], document: Mapping[str, Any]) -> Html:
+    mine = _of(kind, curves)
+    title = TITLES.get(kind, kind)
+    axes = Axes(
+        title=f"{title}: accuracy by level",
+        across=mine[0]["unit"],
+        up="accuracy, %",
+        low=0,
+        high=100,
+        level=(100 * document["clean"], "without harm"),
+    )
+    return lines(axes, [_series(curve) for curve in mine], f"{title}.")
+
+
+def _series(curve: Curve) -> Series:
+    points = [(x, 100 * y) for x, y in zip(curve["levels"], curve["accuracy"], strict=True)]
+    reach = zip(curve["levels"], curve["lowest"], curve["highest"], strict=True)
+    band = [(x, 100 * low, 100 * high) for x, low, high in reach]
+    return Series(curve["target"], points, band if curve["lowest"] != curve["highest"] else ())
+
+
+def _areas(curves: Sequence[Curve]) -> Html:
+    rows = [
+        [
+            f"{TITLES.get(curve['kind'], curve['kind'])}: {curve['target']}",
+            bar(curve["area"], None, f"{100 * curve['area']:.1f}"),
+            "-" if curve["retained"] is None else f"{100 * curve['retained']:.1f}",
+        ]
+        for curve in curves
+        if curve["area"] is not None
+    ]
+    if not rows:
+        return Html()
+    header = ["harm", "area, %", "retained, %"]
+    return join(
+        table("Area under the curves", header, rows),
+        note(
+            "Area: mean accuracy along the curve. Retained: that area beyond chance, as a share of the accuracy "
+            "without harm beyond chance."
+        ),
+    )
+
+
+def _by_word(curves: Sequence[Curve]) -> Html:
+    """Harms whose levels are words, such as the ways in which a modality may be missing."""
+    rows = [
+        [f"{TITLES.get(curve['kind'], curve['kind'])}: {curve['target']}", str(level), bar(x, None, f"{100 * x:.1f}")]
+        for curve in curves
+        if curve["area"] is None
+        for level, x in zip(curve["levels"], curve["accuracy"], strict=True)
+    ]
+    return table("What is left", ["harm", "how", "accuracy, %"], rows) if rows else Html()
