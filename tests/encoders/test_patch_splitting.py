@@ -23,7 +23,7 @@ def test_widths_of_the_stages(depth, widths) -> None:
 
 
 def test_tied_spikes_give_the_gradient_to_the_first_of_the_window() -> None:
-    pool = SpikingPatchSplitting(1, (32, 32), 8).pool
+    pool = SpikingPatchSplitting(1, (32, 32), 8).stages[0].pool
     x = torch.zeros(1, 1, 4, 4)
     x[0, 0, 1, 1] = x[0, 0, 2, 2] = x[0, 0, 1, 3] = 1  # all in the window of the last output
     x.requires_grad_()

@@ -58,7 +58,8 @@ def watched(model, inputs):
     """The feature maps of the last stage and the highest logit of one clip, through hooks of this test's own."""
     kept = {}
     handles = [
-        model.encoders[m].stages[1].register_forward_hook(lambda _m, _x, y, m=m: kept.update({m: y})) for m in inputs
+        model.encoders[m].stages[1].neuron.register_forward_hook(lambda _m, _x, y, m=m: kept.update({m: y}))
+        for m in inputs
     ]
     highest = model(inputs).logits.max()
     for handle in handles:

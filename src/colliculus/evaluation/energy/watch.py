@@ -107,12 +107,14 @@ class _Watch(TorchFunctionMode):
         def begin(module: nn.Module, _inputs: object) -> None:
             self.running.append(_Running(name, module))
 
-        def end(module: nn.Module, _inputs: object, result: Any) -> None:
+        def end(module: nn.Module, _inputs: object, result: Any) -> Any:
             self.running.pop()
             if isinstance(module, SpikingNeuron):
                 self.events.append(Event(name, None, result))
             if name.startswith("coding."):
                 self.steps[name.removeprefix("coding.")] = len(result)
+                return result.contiguous()  # every step for itself: of one for all, a layer would see but one
+            return None
 
         return [module.register_forward_pre_hook(begin), module.register_forward_hook(end)]
 
