@@ -114,3 +114,17 @@ def test_a_balance_that_asks_for_shares_is_refused_where_there_are_none(name) ->
     with pytest.raises(ColliculusError, match="ogm-ge asks what each modality says"):
         small(METHODS["cmci"], balance=Balance(kind="ogm-ge"))
     assert small(METHODS["cmci"], balance=Balance(kind="ogm-ge"), unimodal_loss=1.0)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_one_step_is_the_same_network_with_one_step(name) -> None:
+    method = small(METHODS[name])
+    one = method.one_step().model(SPEC).eval()
+    assert one(inputs()).step_logits.shape[0] == 1
+    shapes = {n: tuple(x.shape) for n, x in method.model(SPEC).state_dict().items() if "alignments" not in n}
+    assert shapes == {n: tuple(x.shape) for n, x in one.state_dict().items() if "alignments" not in n}
+
+
+def test_one_step_is_that_of_every_modality() -> None:
+    method = small(METHODS["taaf"], modality_steps={"audio": 5}).one_step()
+    assert (method.time_steps, method.modality_steps) == (1, {})

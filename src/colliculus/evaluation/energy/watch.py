@@ -129,7 +129,7 @@ def watch(model: MultimodalSNN, inputs: Inputs, *, undetached: bool = False) -> 
     seen = _Watch(owners, undetached=undetached)
     with ExitStack() as hooks:
         for name, module in model.named_modules():
-            for hook in seen.follow(name, module) if name.count(".") or name else ():
+            for hook in seen.follow(name, module):
                 hooks.callback(hook.remove)
         with seen:
             output: Output = model(inputs)

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from colliculus.evaluation import evaluate
+
+CPU = ("--device", "cpu")
+SMALL = ("--snr-db", "0", "10", "--blur", "1", "--occlusion", "0.5", "--drops", "0.5", "--seeds", "2")
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    """A run of its own for each test."""
+    return str(shutil.copytree(run, tmp_path / "run"))
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """How often the split was evaluated; `passes.stop_at` interrupts."""
+    measure = evaluate.evaluate
+
+    class Passes:
+        number, stop_at = 0, -1
+
+    def counted(*arguments, **settings):
+        if Passes.number == Passes.stop_at:
+            raise KeyboardInterrupt
+        Passes.number += 1
+        return measure(*arguments, **settings)
+
+    monkeypatch.setattr(evaluate, "evaluate", counted)
+    return Passes
+
+
+def curve(found, kind, target):
+    return next(c for c in found["curves"] if (c["kind"], c["target"]) == (kind, target))
+
+
+def test_its_points_are_those_of_evaluate(answer_json, copy):
+    found = answer_json("robustness", copy, *CPU, *SMALL, "--only", "white", "missing")
+
+    def accuracy(*arguments):
+        return answer_json("evaluate", copy, *CPU, *arguments)["accuracy"]
+
+    assert found["clean"] == accuracy()
+    white = curve(found, "white", "audio")
+    assert white["levels"] == [0.0, 10.0]
+    for i, snr_db in enumerate(("0", "10")):
+        seeds = [accuracy("--snr-db", "audio", snr_db, "--noise-seed", seed) for seed in ("0", "1")]
+        assert white["accuracy"][i] == pytest.approx(sum(seeds) / 2)
+        assert (white["lowest"][i], white["highest"][i]) == (min(seeds), max(seeds))
+    missing = curve(found, "missing", "visual")
+    assert missing["levels"] == ["zeros", "mean", "absent"]
+    assert missing["accuracy"][2] == accuracy("--missing", "visual")
+    assert {c["kind"] for c in found["curves"]} == {"white", "missing"}
+
+
+def test_everything_is_written_and_drawn(answer, copy):
+    out, err = answer("robustness", copy, *CPU, *SMALL, "--attack", "pgd", "--attack-steps", "2", "--epsilon", "0.1")
+    for part in ("white, dB", "pink, dB", "blur, pixels", "share covered", "share lost", "steps late", "PGD, change"):
+        assert part in out
+    assert "not measured" not in err
+    folder = Path(copy, "robustness")
+    written = json.loads((folder / "result.json").read_text())
+    assert written["fingerprint"] == json.loads(Path(copy, "result.json").read_text())["fingerprint"]
+    assert (written["modalities"], len(written["classes"]), written["split"]) == (["audio", "visual"], 2, "test")
+    assert written["settings"]["attack"] == "pgd"
+    with (folder / "curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == sum(len(c["levels"]) for c in written["curves"])
+    first = written["curves"][0]
+    assert [float(row["accuracy"]) for row in rows[: len(first["levels"])]] == first["accuracy"]
+    with Image.open(folder / "curves.png") as image:
+        assert image.width > 1000
+        assert len(image.convert("RGB").getcolors(maxcolors=2**20)) > 20
+
+
+def test_without_matplotlib_the_numbers_remain(answer, copy, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    out, err = answer("robustness", copy, *CPU, *SMALL, "--only", "missing")
+    assert "absent" in out
+    assert "colliculus[report]" in err
+    assert not Path(copy, "robustness", "curves.png").exists()
+
+
+def test_an_interruption_costs_no_more_than_a_point(answer, copy, passes):
+    asked = ("robustness", copy, *CPU, *SMALL, "--only", "white", "blur")
+    passes.stop_at = 5
+    answer(*asked, code=130)
+    assert not Path(copy, "robustness", "result.json").exists()
+    passes.stop_at = -1
+    answer(*asked)
+    assert passes.number == 1 + 3 * 2 * 2 + 3  # clean, white on three targets at two levels with two seeds, blur
+    resumed = Path(copy, "robustness", "result.json").read_bytes()
+    shutil.rmtree(Path(copy, "robustness"))
+    answer(*asked)
+    assert Path(copy, "robustness", "result.json").read_bytes() == resumed
+
+
+def test_a_kill_loses_no_finished_point(answer, copy, passes):
+    asked = ["robustness", copy, *CPU, *SMALL, "--only", "white", "pink", "occlusion"]
+    points = Path(copy, "robustness", "points")
+    with subprocess.Popen([sys.executable, "-m", "colliculus", *asked], stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and len(list(points.glob("*.json"))) < 3:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    done = len(list(points.glob("*.json")))
+    assert done >= 3
+    answer(*asked)
+    assert passes.number == 1 + 3 * 2 * 2 * 2 + 3 * 2 - done
+
+
+def test_other_settings_are_measured_anew_and_it_is_said(answer, copy, passes):
+    asked = ("robustness", copy, *CPU, *SMALL, "--only", "missing")
+    assert "anew" not in answer(*asked)[1]
+    before = passes.number
+    assert "differs in split" in answer(*asked, "--split", "validation")[1]
+    assert passes.number == 2 * before
+
+
+def test_a_new_level_is_all_that_is_measured(answer, copy, passes):
+    asked = ("robustness", copy, *CPU, *SMALL, "--only", "blur", "--blur")
+    answer(*asked, "1", "2")
+    before = passes.number
+    answer(*asked, "1", "2", "3")
+    assert passes.number == before + 3
+
+
+def test_still_inputs_have_no_time_and_it_is_said(answer, answer_json, tmp_path):
+    run, small = str(tmp_path / "run"), ["--method.dim", "16", "--method.time-steps", "2", "--train.epochs", "1"]
+    data = ["--data.motion", "static", "--data.size", "16", "--data.num-classes", "2", "--data.num-train", "8"]
+    sizes = ["--data.num-validation", "4", "--data.num-test", "4", "--train.device", "cpu"]
+    noise = ["--train.snr-db", "audio", "0"]
+    answer("train", "late-fusion-synthetic", "--out", run, *small, *data, *sizes, *noise)
+    asked = ("robustness", run, *CPU, *SMALL, "--only", "shift", "drops", "blur")
+    _, err = answer(*asked)
+    assert "shift was not measured: audio and visual static" in err
+    found = answer_json(*asked)
+    assert set(found["not_applicable"]) == {"drops", "shift"}
+    assert found["snr_db"] == {"audio": 0.0}
+    assert found["clean"] == answer_json("evaluate", run, *CPU)["accuracy"]
+    clean = answer_json(*asked, "--clean")
+    assert clean["snr_db"] == {}
+    assert clean["clean"] == answer_json("evaluate", run, *CPU, "--clean")["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--data.num-classes", "3"], "classes"),
+        (["--data.tactile"], "modalities"),
+        (["--occlusion", "3"], "choose from 0 to 1"),
+        (["--only", "wihte"], "white"),
+        (["--attack", "pdg"], "pgd"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_told_in_a_sentence(answer, copy, arguments, sentence):
+    assert sentence in answer("robustness", copy, *CPU, *arguments, code=2)[1]
+    assert not Path(copy, "robustness").exists()
