@@ -61,6 +61,20 @@ def test_a_stopped_run_goes_on_with_its_own_settings(answer, tiny_flags, tmp_pat
     assert "Result" in answer(*command, "--resume")[0]
 
 
+def test_the_whole_command_may_be_given_again(answer, tiny_flags, tmp_path, monkeypatch):
+    def stop(*_arguments):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    noise = ["--train.snr-db", "audio", "0", "visual", "-10"]
+    command = ["train", "s-cmrl-synthetic", "--out", str(tmp_path / "run"), "--resume", *tiny_flags, *noise]
+    monkeypatch.setattr(Learner, "train_epoch", stop)
+    assert "--resume" in answer(*command, code=130)[1]
+    assert "Result" in answer(*command)[0]
+    assert "is finished" in answer(*command)[0]
+    assert read_run(tmp_path / "run").experiment.train.snr_db == {"audio": 0, "visual": -10}
+
+
 def test_a_resumed_run_does_not_take_other_settings(answer, run):
     _, err = answer("train", "s-cmrl-synthetic", "--out", run, "--resume", "--method.alpha", "9", code=2)
     assert "alpha" in err

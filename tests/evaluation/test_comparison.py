@@ -62,6 +62,7 @@ def test_folds_have_clips_of_their_own():
     found = compare("new", "old", methods)
     assert (found.num_clips, len(found.pairs)) == (100, 4)
     assert found.difference == pytest.approx(np.mean(found.differences))
+    assert "over 4 trainings" in verdict(found)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ VERBS = {
     "show": "list presets, methods and datasets, or one of them in full",
     "sweep": "train methods x seeds x settings, side by side, and compare them",
     "compare": "compare methods by their runs: intervals over seeds, paired tests, and what they say",
+    "reproduce": "train the rows of a paper's table and print its figures beside ours",
     "inspect": "see which layers of a trained run fire, and how its modalities fare",
     "contribution": "what each modality of a trained run gives, and how early its answer is there",
     "explain": "example clips of a trained run: where it looked, what fired, what each step said",

@@ -16,7 +16,6 @@ from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from colliculus.cli.jobs import Job
-    from colliculus.cli.sweep_plan import Grid
 
 Presets = Annotated[tuple[str, ...], Positional, tyro.conf.arg(metavar="PRESET")]
 Values = UseAppendAction[tuple[tuple[str, str], ...]]
@@ -65,8 +64,7 @@ class Options:
 
 def run(arguments: list[str]) -> int:
     """Train what is not trained, and compare."""
-    place = arguments.index("--") if "--" in arguments else len(arguments)
-    own, flags = arguments[:place], arguments[place + 1 :]
+    own, flags = split_flags(arguments)
     if own and own[0].endswith((".yaml", ".yml")):
         from colliculus.cli.sweep_file import read_sweep
 
@@ -74,9 +72,17 @@ def run(arguments: list[str]) -> int:
         own, flags = [*written, *own[1:]], [*further, *flags]
     options = parse(Options, "sweep", own)
 
-    from colliculus.cli.sweep_plan import plan
+    if options.seeds < 1 or options.first_seed < 0:
+        raise ColliculusError("--seeds is at least 1 and --first-seed at least 0")
 
-    todo = plan(_grid(options, flags))
+    from colliculus.cli.sweep_plan import Grid, plan_variants, variants
+
+    chosen: dict[str, list[str]] = {}
+    for key, values in options.set:
+        chosen.setdefault(key.removeprefix("--"), []).extend(values.split(","))
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    grid = Grid(presets=options.presets, settings=chosen, flags=flags)
+    todo = plan_variants(variants(grid), seeds, options.out)
     if options.dry_run:
         print_lines(todo)
         return 0
@@ -86,18 +92,15 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _grid(options: Options, flags: Sequence[str]) -> Grid:
-    from colliculus.cli.sweep_plan import Grid
+def split_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """What stands before and what behind the first `--`: arguments of the verb, and flags of every training.
 
-    if options.seeds < 1 or options.first_seed < 0:
-        raise ColliculusError("--seeds is at least 1 and --first-seed at least 0")
-    return Grid(
-        presets=options.presets,
-        settings={key.removeprefix("--"): values.split(",") for key, values in options.set},
-        seeds=range(options.first_seed, options.first_seed + options.seeds),
-        flags=flags,
-        out=options.out,
-    )
+    Example:
+        >>> split_flags(["late-fusion-synthetic", "--", "--train.epochs", "3"])
+        (['late-fusion-synthetic'], ['--train.epochs', '3'])
+    """
+    place = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:place], arguments[place + 1 :]
 
 
 def print_lines(jobs: Sequence[Job]) -> None:

@@ -22,24 +22,23 @@ from colliculus.types import ColliculusError, unknown_name
 OF_THE_SWEEP = ("--out", "--resume", f"--{SEED}")
 """Flags of `colliculus train` that a sweep gives by itself."""
 
+_SEED = "_seed"
+"""Between the name of a variant and a seed in the name of a run folder."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """What to train: each preset with each combination of settings and each seed.
+    """What to train: each preset with each combination of settings.
 
     Args:
         presets: names of experiments.
         settings: values of settings by name, as on the command line ("method.alpha").
-        seeds: of the trainings.
         flags: further flags of `colliculus train`, for all.
-        out: where the run folders go.
     """
 
     presets: Sequence[str]
     settings: Mapping[str, Sequence[str]]
-    seeds: Sequence[int]
     flags: Sequence[str]
-    out: Path
 
 
 @dataclass(frozen=True)
@@ -56,23 +55,23 @@ class Variant:
     name: str
     flags: tuple[str, ...]
 
-
-def plan(grid: Grid) -> list[Job]:
-    """The jobs of a grid, seed by seed, so that what is done first covers all methods.
-
-    Raises:
-        ColliculusError: a name is unknown, two jobs would share a folder, or a folder holds another run.
-        SystemExit: a flag or its value is not one of the preset's; it was told as `colliculus train` tells it.
-    """
-    if not grid.presets:
-        raise ColliculusError("there is nothing to train: name presets (`colliculus show presets` lists them)")
-    if taken := [flag for flag in grid.flags if flag.partition("=")[0].replace("_", "-") in OF_THE_SWEEP]:
-        raise ColliculusError(f"{taken[0]} is given by the sweep itself: leave it out behind --")
-    return plan_variants(_variants(grid), grid.seeds, grid.out)
+    def trained_by(self, job: Job) -> bool:
+        """Whether a job is one of its trainings."""
+        return job.folder.name.rpartition(_SEED)[0] == self.name
 
 
 def plan_variants(variants: Sequence[Variant], seeds: Sequence[int], out: Path) -> list[Job]:
-    """The jobs of variants, seed by seed; errors are those of `plan`."""
+    """The jobs of variants, seed by seed, so that what is done first covers all of them.
+
+    Args:
+        variants: what to train.
+        seeds: of the trainings of each.
+        out: where the run folders go.
+
+    Raises:
+        ColliculusError: two jobs would share a folder, or a folder holds another run.
+        SystemExit: a flag or its value is not one of the preset's; it was told as `colliculus train` tells it.
+    """
     experiments = {variant: read_settings(variant.preset, variant.flags) for variant in variants}
     jobs = [_job(variant, experiments[variant], seed, out) for seed in seeds for variant in experiments]
     if twice := [job for i, job in enumerate(jobs) if job.folder in {other.folder for other in jobs[:i]}]:
@@ -81,14 +80,23 @@ def plan_variants(variants: Sequence[Variant], seeds: Sequence[int], out: Path) 
 
 
 def _job(variant: Variant, experiment: Experiment[Any, Any], seed: int, out: Path) -> Job:
-    folder = out / f"{variant.name}_seed{seed}"
+    folder = out / f"{variant.name}{_SEED}{seed}"
     seeded = replace(experiment, train=replace(experiment.train, seed=seed))
     if begun(folder):
         check_settings(folder, experiment_to_plain(seeded))
     return Job(variant.preset, folder, (*variant.flags, f"--{SEED}", str(seed)), seeded)
 
 
-def _variants(grid: Grid) -> list[Variant]:
+def variants(grid: Grid) -> list[Variant]:
+    """What a grid asks for, each once.
+
+    Raises:
+        ColliculusError: a name is unknown, or a flag is the sweep's to give.
+    """
+    if not grid.presets:
+        raise ColliculusError("there is nothing to train: name presets (`colliculus show presets` lists them)")
+    if taken := [flag for flag in grid.flags if flag.partition("=")[0].replace("_", "-") in OF_THE_SWEEP]:
+        raise ColliculusError(f"{taken[0]} is given by the sweep itself: leave it out behind --")
     plain = {name: flat(experiment_to_plain(read_settings(name, ()))) for name in dict.fromkeys(grid.presets)}
     known = {key for settings in plain.values() for key in settings}
     for key in grid.settings:

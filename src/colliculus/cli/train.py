@@ -48,8 +48,8 @@ def run(arguments: list[str]) -> int:
     from colliculus.training.fit import fit
 
     options = _parse(arguments, preset(name))
-    if options.resume:
-        options = _parse(arguments, _stored(options.out, name, options.settings))
+    if options.resume and (stored := _stored(options.out, name, options.settings)) is not None:
+        options = _parse(arguments, stored)
     train = options.settings.train
     with Runtime.start(device=train.device, precision=train.precision) as runtime:
         result = fit(options.settings, options.out, preset=name, resume=options.resume, runtime=runtime)
@@ -72,12 +72,19 @@ def _parse(arguments: list[str], experiment: Experiment[Any, Any]) -> Options[Ex
     return parse(kind, "train", arguments, default)
 
 
-def _stored(folder: Path, name: str, otherwise: Experiment[Any, Any]) -> Experiment[Any, Any]:
-    """The settings a run of the preset was started with, so that a resumed run needs no override again."""
+def _stored(folder: Path, name: str, given: Experiment[Any, Any]) -> Experiment[Any, Any] | None:
+    """The settings a run of the preset was started with, so that a resumed run needs no override again.
+
+    None where there is no such run, and where all were given again: a mapping that has values by then (`train.snr-db`)
+    would have to be given in other words.
+    """
+    from colliculus.training.document import experiment_to_plain
     from colliculus.training.run import RUN_FILE, read_run
 
     stored = read_run(folder) if (folder / RUN_FILE).exists() else None
-    return stored.experiment if stored and stored.preset == name else otherwise
+    if stored is None or stored.preset != name:
+        return None
+    return None if experiment_to_plain(stored.experiment) == experiment_to_plain(given) else stored.experiment
 
 
 def _table(result: Mapping[str, Any]) -> RenderableType:

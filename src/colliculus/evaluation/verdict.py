@@ -52,15 +52,16 @@ def _seeds(c: Comparison) -> str:
     if c.p_seeds is None:
         return "One training of each says nothing of other seeds."
     n = len(c.pairs)
-    found = f"p = {p_value(c.p_seeds)} over {n} seeds"
+    kind = "seeds" if len({data for data, _ in c.pairs}) == 1 else "trainings"  # seeds, or seeds of several folds
+    found = f"p = {p_value(c.p_seeds)} over {n} {kind}"
     if c.p_seeds < LEVEL:
-        return f"Over seeds it is more than chance ({found})."
-    needed = f"about {c.seeds_needed} seeds would show a difference of this size" if c.seeds_needed else ""
+        return f"Over {kind} it is more than chance ({found})."
+    needed = f"about {c.seeds_needed} {kind} would show a difference of this size" if c.seeds_needed else ""
     least = min(c.num_tests * smallest_p(n), 1.0)
     if least >= LEVEL:
-        too_few = f"{n} seeds cannot give less than {p_value(least)}"
-        return f"Over seeds it is not settled ({'; '.join(filter(None, (found, too_few, needed)))})."
-    return f"The choice of seeds alone could explain it ({'; '.join(filter(None, (found, needed)))})."
+        too_few = f"{n} {kind} cannot give less than {p_value(least)}"
+        return f"Over {kind} it is not settled ({'; '.join(filter(None, (found, too_few, needed)))})."
+    return f"The choice of {kind} alone could explain it ({'; '.join(filter(None, (found, needed)))})."
 
 
 def p_value(value: float) -> str:
