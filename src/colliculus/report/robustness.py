@@ -42,6 +42,8 @@ def robustness(material: Material) -> Html:
     curves: Sequence[Curve] = document["curves"]
     kinds = list(dict.fromkeys(curve["kind"] for curve in curves))
     drawn = [_drawing(kind, curves, document) for kind in kinds if _of(kind, curves)]
+    own = ", ".join(f"{snr_db:g} dB on {m}" for m, snr_db in document["snr_db"].items())
+    anyway = f" The noise of the training ({own}) stays, but where noise itself is measured." if own else ""
     why_not = [
         note(f"{TITLES.get(kind, kind)}: not measured, {why}.") for kind, why in document["not_applicable"].items()
     ]
@@ -49,6 +51,7 @@ def robustness(material: Material) -> Html:
         note(
             f"Accuracy on the {document['split']} part; {percent(document['clean'])} without harm, "
             f"{percent(document['chance'])} by chance. Bands reach from the lowest to the highest seed of the harm."
+            f"{anyway}"
         ),
         tag("div", *drawn, attributes={"class": "grid"}),
         _areas(curves),
