@@ -28,7 +28,7 @@ check: $(STAMP)
 	@$(BIN)/lint-imports
 
 bench: $(STAMP)
-	@set -e; for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python "$$program"; done
+	@set -e; for name in neuron step augment prepare; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 clean:
 	rm -rf $(VENV) build src/*.egg-info src/colliculus/neurons/kernels/_native* .*_cache .hypothesis
