@@ -9,7 +9,8 @@ so that whatever else the machine does falls on all. Memory is the growth of the
 Prints tables, and writes OUT (JSON).
 
 The plain way: a loop over time whose every operation autograd records, an image given T times, channels first, one part
-after the other. The ANN twin has ReLU for neurons and the same T; "ours" for it means channels last and the image once.
+after the other, glibc as it is. The ANN twin has ReLU for neurons and the same T; "ours" for it means channels last,
+the image once, and glibc told to keep its memory, as our trainer does.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from torch import Tensor, nn
 from colliculus import SCMRL, DataSpec
 from colliculus.layers import conv_bn_spike
 from colliculus.neurons import SpikingNeuron
-from colliculus.runtime import Runtime
+from colliculus.runtime import Runtime, keep_memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +113,8 @@ class Stepper:
         os.environ["COLLICULUS_KERNELS"] = variant.kernels
         if variant.plain:
             conv_bn_spike.channels_last = unchanged
+        else:
+            keep_memory()
         torch.set_num_threads(1)
         torch.manual_seed(0)
         channels = {"audio": 1, "visual": 3}

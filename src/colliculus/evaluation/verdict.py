@@ -41,7 +41,7 @@ def verdict(comparison: Comparison) -> str:
 
 
 def _clips(c: Comparison) -> str:
-    found = f"p = {p_value(c.p_clips)} over {c.num_clips:,} clips"
+    found = f"{_p(c.p_clips)} over {c.num_clips:,} clips"
     if c.p_clips < LEVEL:
         return f"On such clips these trainings do differ ({found})."
     needed = f"; about {c.clips_needed:,} clips would show a difference of this size" if c.clips_needed else ""
@@ -53,7 +53,7 @@ def _seeds(c: Comparison) -> str:
         return "One training of each says nothing of other seeds."
     n = len(c.pairs)
     kind = "seeds" if len({data for data, _ in c.pairs}) == 1 else "trainings"  # seeds, or seeds of several folds
-    found = f"p = {p_value(c.p_seeds)} over {n} {kind}"
+    found = f"{_p(c.p_seeds)} over {n} {kind}"
     if c.p_seeds < LEVEL:
         return f"Over {kind} it is more than chance ({found})."
     needed = f"about {c.seeds_needed} {kind} would show a difference of this size" if c.seeds_needed else ""
@@ -72,3 +72,8 @@ def p_value(value: float) -> str:
         ('0.031', '1', '< 0.0001')
     """
     return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
+def _p(value: float) -> str:
+    told = p_value(value)
+    return f"p {told}" if told.startswith("<") else f"p = {told}"

@@ -28,9 +28,12 @@ static void NAME(read)(const VALUE *restrict values, float *restrict out, int64_
 /* The gradient of a window goes where its maximum is met; and what is still open in the end, to the first place. */
 FOR_EVERY_PROCESSOR
 static void NAME(take)(
-    const VALUE *restrict grad, const uint8_t *restrict spikes, const uint8_t *restrict open, float *restrict out, int64_t n
+    const VALUE *restrict grad, const uint8_t *restrict spikes, uint8_t *restrict open, float *restrict out, int64_t n
 ) {
-    for (int64_t c = 0; c < n; c++) out[c] += (float)(spikes[c] & open[c]) * LOAD(grad[c]);
+    for (int64_t c = 0; c < n; c++) {
+        out[c] += (float)(spikes[c] & open[c]) * LOAD(grad[c]);
+        open[c] &= (uint8_t)(1 ^ spikes[c]);
+    }
 }
 
 FOR_EVERY_PROCESSOR
@@ -125,7 +128,7 @@ static void NAME(unpool_window)(
             const uint8_t *fired = spikes + (i * b->width + j) * channels;
             if (!met++) first_place = place;
             if (place) NAME(take)(grad, fired, open, place, channels);
-            close_at(fired, open, channels);
+            else close_at(fired, open, channels);
         }
     if (first_place) NAME(take_open)(grad, open, first_place, channels);
 }
