@@ -2,11 +2,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 
-from colliculus.cli.run_data import check_spec
+from colliculus.cli import evaluate
+from colliculus.cli.run_data import check_spec, part_of
+from colliculus.data.transforms.augment import Augment
+from colliculus.evaluation.metrics import ClassMetrics
+from colliculus.training.run import read_run
 from colliculus.types import ColliculusError, DataSpec
 
 CPU = ("--device", "cpu")
@@ -136,3 +144,30 @@ def test_noise_on_a_modality_that_is_not_there_is_told_before_training(answer, t
     arguments = ["--out", str(tmp_path / "run"), "--train.snr-db", "touch", "0", *tiny_data("synthetic").overrides]
     assert "touch" in answer("train", "late-fusion-synthetic", *arguments, code=2)[1]
     assert not (tmp_path / "run" / "run.yaml").exists()
+
+
+def test_the_training_part_is_measured_as_it_is_stored(answer, answer_json, tmp_path, tiny_data):
+    data = tiny_data("folder")
+    small = ["--method.dim", "16", "--train.epochs", "1", "--train.device", "cpu", *data.overrides]
+    varied = ["--data.augment.mixup.probability", "0.5", "--data.augment.pictures.erase.probability", "1"]
+    answer("train", "late-fusion-folder", "--out", str(tmp_path / "varied"), *small, *varied)
+    plain = ["--data.augment.mixup.probability", "0", "--data.augment.pictures.erase.probability", "0"]
+    asked = ("evaluate", str(tmp_path / "varied"), *CPU, "--split", "train")
+    assert answer_json(*asked) == answer_json(*asked, *plain)
+    for verb in (("contribution",), ("explain", "--clips", "1", "--points", "4"), ("energy", "--samples", "4")):
+        answer(verb[0], str(tmp_path / "varied"), *CPU, "--split", "train", *verb[1:])
+    trained = read_run(tmp_path / "varied")
+    dataset = trained.experiment.data.load(trained.normalisation)
+    stored = replace(trained.experiment.data, augment=Augment()).load(trained.normalisation).train
+    rows = np.arange(len(stored))
+    varied, measured, expected = (x.batch(rows, epoch=0) for x in (dataset.train, part_of(dataset, "train"), stored))
+    assert not torch.equal(varied.inputs["visual"], expected.inputs["visual"])
+    assert torch.equal(measured.labels, expected.labels)
+    assert all(torch.equal(measured.inputs[m], x) for m, x in expected.inputs.items())
+
+
+@pytest.mark.parametrize(("confusion", "tables"), [([[3, 0], [0, 2]], 0), ([[2, 1], [0, 2]], 1)])
+def test_no_table_of_mistakes_without_a_mistake(confusion, tables):
+    classes = [ClassMetrics(name, 1.0, 1.0, 1.0, 3) for name in ("high", "low")]
+    metrics = SimpleNamespace(per_class=classes, confusion=confusion)
+    assert len(evaluate._mistakes(metrics)) == tables

@@ -56,7 +56,11 @@ def test_an_unknown_verb_offers_the_nearest(answer):
     [
         (ColliculusError("the data are wet: dry them"), 2, "colliculus: error: the data are wet: dry them"),
         (KeyboardInterrupt(), 130, "colliculus: interrupted"),
-        (PermissionError(13, "Permission denied", "runs/x"), 2, "colliculus: error: runs/x: Permission denied"),
+        (
+            PermissionError(13, "Permission denied", "runs/x"),
+            2,
+            "colliculus: error: runs/x: Permission denied: choose a folder you may read and write",
+        ),
     ],
     ids=["mistake", "ctrl-c", "file system"],
 )

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             raise
-        return _complain(f"{error.filename}: {error.strerror}", code=2)
+        return _complain(f"{error.filename}: {error.strerror}: choose a folder you may read and write", code=2)
     return code
 
 

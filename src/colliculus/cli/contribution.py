@@ -14,7 +14,7 @@ import tyro
 
 from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
-from colliculus.cli.run_data import load_data
+from colliculus.cli.run_data import load_data, part_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -64,7 +64,7 @@ def run(arguments: list[str]) -> int:
     data = trained.experiment.data
     options = parse(Options[type(data)], "contribution", arguments, Options(run=tyro.MISSING, data=data))
     dataset = load_data(trained, options.data)
-    split: Split = getattr(dataset, options.split)
+    split = part_of(dataset, options.split)
     snr_db = dict(trained.experiment.train.snr_db)
     about = identity(folder, trained, dataset.fingerprint) | {"split": options.split, "snr_db": snr_db}
     answers = _answers(trained, split, options, Pieces(folder / FOLDER / "subsets", about))

@@ -14,7 +14,7 @@ import tyro
 
 from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
-from colliculus.cli.run_data import load_data
+from colliculus.cli.run_data import load_data, part_of
 from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def run(arguments: list[str]) -> int:
     options = parse(Options[type(data)], "energy", arguments, Options(run=tyro.MISSING, data=data))
     chosen = _table(options)
     dataset = load_data(trained, options.data)
-    report = _measure(trained, getattr(dataset, options.split), options)
+    report = _measure(trained, part_of(dataset, options.split), options)
     snr_db = dict(trained.experiment.train.snr_db)
     about = identity(folder, trained, dataset.fingerprint) | {"split": options.split, "snr_db": snr_db}
     record = about | {"table": chosen.name} | report.record(TABLES, chosen)

@@ -10,7 +10,7 @@ import tyro
 
 from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
-from colliculus.cli.run_data import load_data
+from colliculus.cli.run_data import load_data, part_of
 from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def run(arguments: list[str]) -> int:
     if options.json:
         console.show_json(_record(trained, dataset, options) | asdict(metrics))
     else:
-        console.show(_summary(_record(trained, dataset, options), metrics), _classes(metrics), _mistakes(metrics))
+        console.show(_summary(_record(trained, dataset, options), metrics), _classes(metrics), *_mistakes(metrics))
     return 0
 
 
@@ -99,7 +99,7 @@ def _measure(run: Run, folder: Path, dataset: Dataset, options: Options[Any], ru
         raise unknown_name("modality", strangers[0], model.modalities)
     return evaluate_clips(
         model,
-        getattr(dataset, options.split),
+        part_of(dataset, options.split),
         batch_size=run.experiment.train.batch_size,
         collective=runtime,
         device=runtime.device,
@@ -156,8 +156,8 @@ def _classes(metrics: Metrics) -> RenderableType:
     return console.titled("Classes", table)
 
 
-def _mistakes(metrics: Metrics) -> RenderableType:
-    """The most frequent confusions: what a K x K matrix would say, in the width of a terminal."""
+def _mistakes(metrics: Metrics) -> list[RenderableType]:
+    """The most frequent confusions, if any: what a K x K matrix would say, in the width of a terminal."""
     names = [c.name for c in metrics.per_class]
     pairs = [
         (count, names[i], names[j])
@@ -171,4 +171,4 @@ def _mistakes(metrics: Metrics) -> RenderableType:
     table.add_column("times", justify="right")
     for count, true, predicted in sorted(pairs, key=lambda pair: -pair[0])[:MISTAKES_SHOWN]:
         table.add_row(true, predicted, f"{count:,}")
-    return console.titled("Most frequent mistakes", table)
+    return [console.titled("Most frequent mistakes", table)] if pairs else []

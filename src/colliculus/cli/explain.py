@@ -11,7 +11,7 @@ import tyro
 
 from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
-from colliculus.cli.run_data import load_data
+from colliculus.cli.run_data import load_data, part_of
 from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def run(arguments: list[str]) -> int:
     data = trained.experiment.data
     options = parse(Options[type(data)], "explain", arguments, Options(run=tyro.MISSING, data=data))
     dataset = load_data(trained, options.data)
-    split: Split = getattr(dataset, options.split)
+    split = part_of(dataset, options.split)
     _check(options, len(split))
     snr_db = dict(trained.experiment.train.snr_db)
     model = load_model(folder).to(choose_device(options.device))

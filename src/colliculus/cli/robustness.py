@@ -14,7 +14,7 @@ import tyro
 
 from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, Settings, SettingsT, Switch, leading_name, parse
-from colliculus.cli.run_data import load_data
+from colliculus.cli.run_data import load_data, part_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -100,7 +100,7 @@ def run(arguments: list[str]) -> int:
     found = curves({c: accuracy for c, accuracy in measured.items() if c is not None}, clean, chance)
     record = about | {
         "settings": asdict(options.conditions),
-        "total": len(getattr(dataset, options.split)),
+        "total": len(part_of(dataset, options.split)),
         "clean": clean,
         "chance": chance,
         "curves": [asdict(curve) for curve in found],
@@ -129,7 +129,7 @@ def _measure(
     from colliculus.training.run import load_model
 
     model = load_model(options.run).to(choose_device(options.device))
-    split: Split = getattr(dataset, options.split)
+    split = part_of(dataset, options.split)
     planned, why_not = plan(options.conditions, model.modalities, dataset.spec.steps)
     wanted = [c for c in planned if not options.only or c.kind in options.only]
     points = Pieces(options.run / FOLDER / POINTS, about)

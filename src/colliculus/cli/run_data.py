@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from colliculus.cli import console
 from colliculus.types import ColliculusError, DataSpec
 
 if TYPE_CHECKING:
-    from colliculus.data.dataset import Dataset, DataSettings
+    from colliculus.data.dataset import Dataset, DataSettings, Split
     from colliculus.training.run import Run
 
 
@@ -25,6 +25,14 @@ def load_data(run: Run, settings: DataSettings) -> Dataset:
             f"these are not the data of the training (fingerprint {dataset.fingerprint}, not {run.fingerprint})"
         )
     return dataset
+
+
+def part_of(dataset: Dataset, name: Literal["test", "validation", "train"]) -> Split:
+    """A part of the data as it is stored: what training does to vary its samples is left out."""
+    from colliculus.data.transforms.augment import AugmentedSplit
+
+    split: Split = getattr(dataset, name)
+    return split.split if isinstance(split, AugmentedSplit) else split
 
 
 def check_spec(trained: DataSpec, given: DataSpec) -> None:
