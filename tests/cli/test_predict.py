@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,29 @@ def test_mistakes_are_told_in_a_sentence(answer, run, tmp_path, name, sentence):
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "empty").mkdir()
     assert sentence in answer("predict", run, str(tmp_path / name), *CPU, code=2)[1]
+
+
+def test_a_damaged_file_does_not_keep_the_others_from_an_answer(answer, answer_json, run, clips):
+    folder = clips[0].parent
+    whole = answer_json("predict", run, str(folder), *CPU)["predictions"]
+    (folder / "aaa.wav").write_bytes(b"no sound")
+    out, err = answer("predict", run, str(folder), *CPU, "--json", code=1)
+    found = json.loads(out)
+    assert found["predictions"] == whole
+    assert list(found["unread"]) == ["aaa"]
+    assert "no prediction for 'aaa'" in err
+    assert "aaa.wav" in err
+    assert clips[0].stem in answer("predict", run, str(folder), *CPU, code=1)[0]
+
+
+def test_where_no_file_can_be_read_it_is_a_mistake(answer, run, tmp_path):
+    for name in ("one.wav", "two.wav"):
+        (tmp_path / name).write_bytes(b"no sound")
+    out, err = answer("predict", run, str(tmp_path), *CPU, "--json", code=2)
+    assert out == ""
+    assert "none of the 2 clips" in err
+    assert "one.wav" in err
+    assert "two.wav" in err
 
 
 def test_files_must_be_named(answer, run):

@@ -48,6 +48,14 @@ def test_from_nothing_to_a_prediction(answer, answer_json, clips, tmp_path):
     assert set(predictions[0]["probabilities"]) == {"high", "low"}
     silent = answer_json("predict", str(run), str(clips / "low" / "silent.mp4"), "--device", "cpu")["predictions"]
     assert silent[0]["missing"] == ["audio"]
+    gone = data.rename(tmp_path / "gone")
+    without = answer_json("predict", str(run), str(clips / "low" / "clip 1.mkv"), "--device", "cpu")["predictions"]
+    assert without == predictions
+    gone.rename(data)
+    (run / "run.yaml").write_text((run / "run.yaml").read_text().partition("\nstored:")[0])  # as once written
+    earlier = answer_json("predict", str(run), str(clips / "low" / "clip 1.mkv"), "--device", "cpu")["predictions"]
+    assert earlier == predictions
+    assert "is finished" in answer("train", "s-cmrl-prepared", "--out", str(run), "--resume")[0]
     out, _ = answer("prepare", "folder", str(clips), str(data), "--jobs", "1", *SMALL)
     assert "22 had been prepared before" in out
     _, err = answer("prepare", "folder", str(clips), str(data), "--jobs", "1", *SMALL, "--visual.steps", "2", code=2)

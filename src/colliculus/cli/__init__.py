@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the verb and what follows it; None takes the process's own.
 
     Returns:
-        Exit code: 0, 2 for a mistake the user can mend, 130 when interrupted, 1 when the reader of a pipe is gone.
+        Exit code: 0, 2 for a mistake the user can mend, 130 when interrupted, 1 when the reader of a pipe is gone or
+        a part of what was asked for could not be done.
     """
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,6 +36,7 @@ class Options:
     Files of one stem (clip.wav and clip.png) are one clip. One modality may be missing. Evidence is what a modality
     gave to the class that was chosen: its share of the class's logit less its mean share over all classes, so a
     positive number speaks for the class. The steps are the probabilities of that class had the network stopped then.
+    Clips that cannot be read are told on stderr and left out; the exit code is then 1, and 2 where none can be.
     """
 
     run: RunFolder
@@ -69,14 +70,39 @@ def run(arguments: list[str]) -> int:
 
     trained = read_run(options.run)
     model = load_model(options.run).to(choose_device(options.device))
-    reader = trained.experiment.data.reader(trained.spec)
+    reader = trained.reader()
     clips = reader.group(list(_files(options.files, reader)))
-    predictions = [_predict(name, clip, reader, model, trained) for name, clip in clips.items()]
+    predictions, unread = _predict_all(clips, lambda name, clip: _predict(name, clip, reader, model, trained))
     if options.json:
-        console.show_json({"run": str(options.run), "predictions": [p.as_json() for p in predictions]})
+        found = [p.as_json() for p in predictions]
+        console.show_json({"run": str(options.run), "predictions": found, "unread": unread})
     else:
         console.show(_table(predictions, model.modalities), MEANING)
-    return 0
+    return 1 if unread else 0
+
+
+def _predict_all(
+    clips: Mapping[str, Clip], predict: Callable[[str, Clip], Prediction]
+) -> tuple[list[Prediction], dict[str, str]]:
+    """The predictions, and of the clips that could not be read, which are told on stderr, why.
+
+    Raises:
+        ColliculusError: none could be read.
+    """
+    predictions: list[Prediction] = []
+    unread: dict[str, str] = {}
+    for name, clip in clips.items():
+        try:
+            predictions.append(predict(name, clip))
+        except ColliculusError as error:
+            if len(clips) == 1:
+                raise
+            unread[name] = str(error)
+    for name, why in unread.items():
+        console.remark(f"no prediction for {name!r}: {why}")
+    if not predictions:
+        raise ColliculusError(f"none of the {len(clips)} clips could be read: mend their files, or name others")
+    return predictions, unread
 
 
 def _files(given: tuple[Path, ...], reader: ClipReader) -> Iterable[Path]:

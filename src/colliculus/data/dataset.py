@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,8 @@ class Dataset:
         normalisation: what the splits were standardised by; a run keeps it for prediction.
         protocol: how the split was made ("standard", "speaker-out fold 0", ...), for the record.
         fingerprint: digest of contents, labels and split: two runs with the same one saw the same data.
+        stored: what reading files like these takes beyond the settings of the data, in plain values; a run keeps it
+            for prediction, when the data may be gone.
     """
 
     spec: DataSpec
@@ -96,6 +98,7 @@ class Dataset:
     normalisation: Normalisation
     protocol: str
     fingerprint: str
+    stored: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from colliculus.data.files import SPLITS, dataset_root
 from colliculus.data.fingerprint import fingerprint
 from colliculus.data.loading import ArraySplit, ToInput
 from colliculus.data.prepare.event_frames import EventFrames
-from colliculus.data.prepare.seal import PreparedFolder, read_prepared
+from colliculus.data.prepare.seal import PreparedFolder, describe, read_prepared
 from colliculus.data.prepare.storage import Frames, Sound, Storage
 from colliculus.data.protocols import Division, Partition, ProtocolName, choose_protocol
 from colliculus.data.shared_content import content_keys
@@ -91,10 +91,13 @@ class Prepared:
             normalisation=normalisation,
             protocol=parts.name,
             fingerprint=_fingerprint(folder, spec, splits),
+            stored=describe(wanted),
         )
 
     def reader(self, spec: DataSpec) -> StorageReader:
         """The reader of raw files like those that were prepared, with the same settings.
+
+        A run keeps these settings (`Dataset.stored`); here they are read where the data lie.
 
         Raises:
             ColliculusError: the prepared folder, which holds these settings, is gone or damaged.

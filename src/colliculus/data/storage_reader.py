@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from colliculus.data.clips import MediaReader, VisualSettings, file_with
 from colliculus.data.dataset import Clip
 from colliculus.data.media import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from colliculus.data.prepare.event_frames import EventFrames
+from colliculus.data.prepare.seal import described
 from colliculus.data.prepare.storage import Frames, Sound, Storage
 from colliculus.data.prepare.stored_array import StoredArray
 from colliculus.data.source import Source
@@ -37,6 +39,18 @@ class StorageReader:
     """
 
     storages: Mapping[str, Storage]
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> StorageReader:
+        """The reader that `Dataset.stored` of prepared data tells of.
+
+        Raises:
+            ColliculusError: it is damaged.
+        """
+        try:
+            return cls(described(dict(stored)))
+        except KeyError as error:
+            raise ColliculusError(f"how the data were stored cannot be read, {error} is missing or unknown") from error
 
     def knows(self, path: Path) -> bool:
         """Whether `path` is, by its suffix, of a kind that can hold what is wanted."""

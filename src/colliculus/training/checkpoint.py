@@ -30,8 +30,8 @@ STATE_FILE = "last/state.pt"
 STARTED = {RUN_FILE, HEALTH_FILE, CURVES_FOLDER, "last"}
 """What a run folder may hold before its first epoch is kept."""
 
-_MAY_DIFFER = ("version", "normalisation.", "experiment.train.device", "experiment.data.root")
-"""Keys of run.yaml that do not make another run: the fingerprint speaks for the data, wherever they lie."""
+_MAY_DIFFER = ("version", "normalisation.", "experiment.train.device", "experiment.data.root", "stored.")
+"""Keys of run.yaml that do not make another run: the fingerprint speaks for the data, wherever and however they lie."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from colliculus.data.dataset import Dataset, Normalisation
+from colliculus.data.dataset import ClipReader, Dataset, Normalisation
 from colliculus.data.plain import Document, as_document, from_plain, package_version, to_plain
+from colliculus.data.storage_reader import StorageReader
 from colliculus.model import MultimodalSNN
 from colliculus.training.atomic import write_atomic
 from colliculus.training.config import Experiment
@@ -36,6 +38,7 @@ class Run:
         normalisation: what its inputs were standardised by.
         protocol: how the data were split.
         fingerprint: digest of the data.
+        stored: what reading files like the data takes beyond their settings, so that the data may be gone by then.
     """
 
     preset: str
@@ -44,6 +47,7 @@ class Run:
     normalisation: Normalisation
     protocol: str
     fingerprint: str
+    stored: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @classmethod
     def of(cls, preset: str, experiment: Experiment[Any, Any], dataset: Dataset) -> Run:
@@ -55,7 +59,16 @@ class Run:
             normalisation=dataset.normalisation,
             protocol=dataset.protocol,
             fingerprint=dataset.fingerprint,
+            stored=dataset.stored,
         )
+
+    def reader(self) -> ClipReader:
+        """The reader of files like those of the data. A run of an earlier version asks the folder of prepared data.
+
+        Raises:
+            ColliculusError: what is needed is gone or damaged.
+        """
+        return StorageReader.of(self.stored) if self.stored else self.experiment.data.reader(self.spec)
 
 
 def to_document(run: Run) -> Document:
@@ -69,6 +82,7 @@ def to_document(run: Run) -> Document:
         "normalisation": to_plain(run.normalisation),
         "protocol": run.protocol,
         "fingerprint": run.fingerprint,
+        **({"stored": dict(run.stored)} if run.stored else {}),
     }
 
 
@@ -117,6 +131,7 @@ def read_run(folder: Path) -> Run:
             normalisation=from_plain(document["normalisation"], Normalisation),
             protocol=from_plain(document["protocol"], str),
             fingerprint=from_plain(document["fingerprint"], str),
+            stored=as_document(document.get("stored", {})),
         )
     except KeyError as error:
         raise ColliculusError(

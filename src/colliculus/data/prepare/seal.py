@@ -91,6 +91,17 @@ def describe(storages: Mapping[str, Storage]) -> Document:
     }
 
 
+def described(plain: object) -> dict[str, Storage]:
+    """The storages that `describe` told of.
+
+    Raises:
+        ColliculusError: a setting is unknown or of the wrong type.
+        KeyError: a storage has no such name, or something is left out.
+    """
+    told = {m: as_document(part) for m, part in as_document(plain).items()}
+    return {m: from_plain(part["settings"], STORAGES[part["stored"]]) for m, part in told.items()}
+
+
 def write_document(path: Path, document: Document) -> None:
     """Write YAML in one go.
 
@@ -172,11 +183,10 @@ def read_prepared(folder: Path) -> PreparedFolder:
     try:
         if hashlib.sha256(table.path.read_bytes()).hexdigest() != seal["manifest"]:
             raise ColliculusError("its digest is another")
-        told = {m: as_document(part) for m, part in as_document(seal["modalities"]).items()}
         return PreparedFolder(
             path=folder,
             classes=from_plain(seal["classes"], tuple[str, ...]),
-            storages={m: from_plain(part["settings"], STORAGES[part["stored"]]) for m, part in told.items()},
+            storages=described(seal["modalities"]),
             sources=sources_of(table),
             outcomes=_outcomes(table),
             content=from_plain(seal["content"], str),
