@@ -55,6 +55,13 @@ def test_every_layer_and_every_parameter_is_counted(answer_json, run):
     assert found["parts"]["encoders.audio"] == sum(p.numel() for p in model.encoders["audio"].parameters())
 
 
+def test_the_steps_of_the_training_are_told(answer_json, run, tmp_path):
+    assert answer_json("inspect", run, *CPU)["trained_steps"] == 1  # an epoch of one batch
+    earlier = Path(shutil.copytree(run, tmp_path / "run"))
+    (earlier / "spike_health.json").unlink()
+    assert answer_json("inspect", str(earlier), *CPU)["trained_steps"] is None
+
+
 def test_it_prints_a_table_and_draws_a_picture(answer, run):
     picture = Path(run, "inspect.png")
     picture.unlink(missing_ok=True)

@@ -93,6 +93,11 @@ def test_a_sick_layer_is_named(rate, kind):
     assert health.warnings() == [f"1 of 2 layers {kind}: a.b.c"]
 
 
+def test_of_silent_layers_it_is_told_after_how_much_training():
+    health = SpikeHealth(layers=(layer(), layer("a.b.c.neuron", 0.0)), num_parameters=1, trained_steps=1200)
+    assert health.warnings() == ["1 of 2 layers are silent after 1,200 steps of training: a.b.c"]
+
+
 def test_many_sick_layers_are_summed_up():
     health = SpikeHealth(layers=tuple(layer(f"a.b.{i}", 0.0) for i in range(7)), num_parameters=1)
     assert health.warnings() == ["7 of 7 layers are silent: a.b.0, a.b.1, a.b.2, a.b.3 and 3 more"]

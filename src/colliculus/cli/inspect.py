@@ -54,6 +54,7 @@ def run(arguments: list[str]) -> int:
 
     from colliculus.evaluation.spike_health import measure_spike_health
     from colliculus.runtime import choose_device
+    from colliculus.training.health import trained_steps
     from colliculus.training.logging import read_metrics
     from colliculus.training.run import load_model, read_run
 
@@ -62,7 +63,7 @@ def run(arguments: list[str]) -> int:
     options = parse(Options[type(data)], "inspect", arguments, Options(run=tyro.MISSING, data=data))
     model = load_model(folder).to(choose_device(options.device))
     batch = _samples(trained, options).to(next(model.parameters()).device)
-    health = measure_spike_health(model, batch.inputs)
+    health = replace(measure_spike_health(model, batch.inputs), trained_steps=trained_steps(folder))
     balance = balance_report.gather(read_metrics(folder), model, batch)
     parts = _parts(model)
     pictures = _draw(folder, trained, health, balance)

@@ -61,17 +61,21 @@ class SpikeHealth:
         num_parameters: numbers the model can learn.
         zero_gradient: parameter tensors whose gradient is exactly zero everywhere, with their number of elements;
             None when no objective was given.
+        trained_steps: optimiser steps that the model was trained; None where that is not known. Few of them excuse
+            silent layers.
     """
 
     layers: tuple[LayerHealth, ...]
     num_parameters: int
     zero_gradient: dict[str, int] | None = None
+    trained_steps: int | None = None
 
     def warnings(self) -> list[str]:
         """What is wrong, a sentence each: silent layers, rates outside `HEALTHY_RATE`, parameters nothing reaches."""
         low, high = HEALTHY_RATE
+        after = "" if self.trained_steps is None else f" after {self.trained_steps:,} steps of training"
         kinds = {
-            "are silent": [x.label for x in self.layers if x.rate == 0],
+            f"are silent{after}": [x.label for x in self.layers if x.rate == 0],
             f"fire below {low:.0%}": [x.label for x in self.layers if 0 < x.rate < low],
             f"fire above {high:.0%}": [x.label for x in self.layers if x.rate > high],
         }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
+from typing import cast
 
 from rich import box
 from rich.console import Console
@@ -16,6 +17,7 @@ from colliculus.data.loading import epoch_batches
 from colliculus.evaluation.spike_health import HEALTHY_RATE, SpikeHealth, measure_spike_health
 from colliculus.training.atomic import write_atomic
 from colliculus.training.learner import Learner
+from colliculus.training.result import best_epoch
 from colliculus.training.run import HEALTH_FILE
 
 
@@ -33,7 +35,14 @@ def report_end(folder: Path, learner: Learner, split: Split, console: Console) -
     batches = epoch_batches(split, batch_size=settings.batch_size, seed=settings.seed, epoch=0, shuffle=True)
     batch = next(batches).to(learner.runtime.device)
     health = measure_spike_health(learner.judged.eval(), batch.inputs)
-    _report(folder, "end", health, console)
+    _report(folder, "end", replace(health, trained_steps=_steps_to_best(learner)), console)
+
+
+def trained_steps(folder: Path) -> int | None:
+    """Steps that the model of a run was trained, as its health at the end tells; None where it does not."""
+    end = _measured_before(folder / HEALTH_FILE).get("end")
+    steps = cast("dict[str, object]", end).get("trained_steps") if isinstance(end, dict) else None
+    return steps if isinstance(steps, int) else None
 
 
 def health_table(health: SpikeHealth, title: str) -> Table:
@@ -58,6 +67,12 @@ def _report(folder: Path, moment: str, health: SpikeHealth, console: Console) ->
     console.print(health_table(health, f"spike health at the {moment} of training"))
     for sentence in health.warnings():
         console.print(f"warning: {sentence}", style="yellow")
+
+
+def _steps_to_best(learner: Learner) -> int:
+    """Steps that the chosen model was trained: all epochs have the same number of them."""
+    epochs = len(learner.history)
+    return learner.steps * best_epoch(learner.history) // epochs if epochs else 0
 
 
 def _measured_before(path: Path) -> dict[str, object]:

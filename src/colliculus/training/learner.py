@@ -47,7 +47,7 @@ class Learner:
         self._optimizer = build_optimizer(self.model, self.settings, streams)
         self._modulator: Modulator = method.modulator()
         self.history: list[dict[str, float]] = []
-        self._steps, self.samples, self.seconds = 0, 0, 0.0
+        self.steps, self.samples, self.seconds = 0, 0, 0.0
         if state is not None:
             self._restore(state)
         self._step = TrainingStep(
@@ -150,7 +150,7 @@ class Learner:
             average=None if self.average is None else self.average.state_dict(),
             optimizer=self._optimizer.state_dict(),
             modulation=self._modulator.state(),
-            steps=self._steps,
+            steps=self.steps,
             history=self.history,
             samples=self.samples,
             seconds=self.seconds,
@@ -162,13 +162,13 @@ class Learner:
             self.average.load_state_dict(state.average)
         self._optimizer.load_state_dict(state.optimizer)
         self._modulator.restore(state.modulation)
-        self._steps, self.history = state.steps, state.history
+        self.steps, self.history = state.steps, state.history
         self.samples, self.seconds = state.samples, state.seconds
 
     def _update_average(self) -> None:
         if self.average is not None and self.settings.ema_decay is not None:
-            update_average(self.average, self.model, decay=self.settings.ema_decay, step=self._steps)
-        self._steps += 1
+            update_average(self.average, self.model, decay=self.settings.ema_decay, step=self.steps)
+        self.steps += 1
 
     def _agree_on_buffers(self) -> None:
         """Running statistics, which each rank gathered on its own samples, become the mean over the ranks."""
