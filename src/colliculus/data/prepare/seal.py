@@ -41,6 +41,7 @@ class PreparedFolder:
 
     Args:
         path: the folder.
+        recipe: name of the recipe that made it.
         classes: their names, ascending.
         storages: of each modality, in declared order, how it is stored.
         sources: the samples, in the order of their rows.
@@ -49,6 +50,7 @@ class PreparedFolder:
     """
 
     path: Path
+    recipe: str
     classes: tuple[str, ...]
     storages: Mapping[str, Storage]
     sources: Sequence[Source]
@@ -175,6 +177,7 @@ def read_prepared(folder: Path) -> PreparedFolder:
         told = {m: as_document(part) for m, part in as_document(seal["modalities"]).items()}
         return PreparedFolder(
             path=folder,
+            recipe=from_plain(as_document(seal["recipe"])["name"], str),
             classes=from_plain(seal["classes"], tuple[str, ...]),
             storages={m: from_plain(part["settings"], STORAGES[part["stored"]]) for m, part in told.items()},
             sources=sources_of(table),
