@@ -7,7 +7,7 @@ column, the command line lists it and the tests run it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from colliculus.data.arrays import Arrays

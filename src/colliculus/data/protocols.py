@@ -90,7 +90,7 @@ class Honest:
         """As `Division.description`."""
         return (
             f"fold {self.fold} of {self.folds} is the test; groups and identical content stay on one side, classes (and"
-            " strata) keep their proportion, and what is left out or stands under two labels is tested on and not trained"
+            " strata) keep their proportion, and what is left out or stands under two labels is only tested"
             " on"
         )
 
@@ -179,8 +179,8 @@ class Given:
     def description(self) -> str:
         """As `Division.description`."""
         return (
-            "the split that the data tell, without what is left out; validation, where there is none, is taken from training, with"
-            " groups and identical content on one side"
+            "the split that the data tell, without what is left out; validation, where there is none, is taken from"
+            " training, with groups and identical content on one side"
         )
 
     def divide(self, sources: Sequence[Source], contents: Sequence[Collection[str]]) -> Partition:
@@ -208,7 +208,7 @@ def choose_protocol(
         return Honest(fold=fold, folds=folds, validation_fraction=validation_fraction, seed=seed)
     if fold:
         raise ColliculusError(
-            f"the protocol `{name}` has no folds, and `fold` is {fold}: leave `fold` at 0, or take the protocol `honest`"
+            f"the protocol `{name}` has no folds, and `fold` is {fold}: leave it at 0, or take `honest`"
         )
     kind = Paper if name == "paper" else Given
     return kind(validation_fraction=validation_fraction, seed=seed)
