@@ -7,7 +7,7 @@ column, the command line lists it and the tests run it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from colliculus.data.arrays import Arrays
@@ -42,7 +42,10 @@ class Preset:
 
 
 _CROP = RandomResizedCrop(probability=1.0, area=(0.08, 1.0))
-_CROPPED = Prepared(augment=Augment(pictures=Pictures(crop=_CROP, flip=Flip(probability=0.5))))
+_HONEST = Prepared(protocol="honest")
+"""Published data, whatever lists their publisher has."""
+
+_CROPPED = replace(_HONEST, augment=Augment(pictures=Pictures(crop=_CROP, flip=Flip(probability=0.5))))
 """Pictures as the published S-CMRL experiments show them in training; in test they are whole (there: their middle)."""
 
 _PUBLISHED = TrainSettings(drop_incomplete=True, seed=42)
@@ -57,7 +60,7 @@ class _Data:
     """Data with what suits them: settings of the training, and the size of the networks."""
 
     phrase: str
-    settings: DataSettings = field(default_factory=Prepared)
+    settings: DataSettings = _HONEST
     train: TrainSettings = _OURS
     dim: int = 64
     heads: int = 8
@@ -91,7 +94,7 @@ _DATA = {
         settings=Folder(),
         train=TrainSettings(epochs=50, batch_size=64, learning_rate=1e-3),
     ),
-    "prepared": _Data(phrase="what you prepared at --data.root"),
+    "prepared": _Data(phrase="what you prepared at --data.root", settings=Prepared()),
     "crema-d": _Data(phrase="CREMA-D", settings=_CROPPED, train=_PUBLISHED, dim=256, heads=16, alpha=1.5),
     "urbansound8k-av": _Data(
         phrase="UrbanSound8K-AV", settings=_CROPPED, train=_PUBLISHED, dim=64, heads=16, alpha=1.5, temperature=0.08

@@ -13,7 +13,7 @@ import torch
 from colliculus.cli import evaluate
 from colliculus.cli.run_data import check_spec, part_of
 from colliculus.data.transforms.augment import Augment
-from colliculus.evaluation.metrics import ClassMetrics
+from colliculus.evaluation.metrics import ClassMetrics, Metrics
 from colliculus.training.run import read_run
 from colliculus.types import ColliculusError, DataSpec
 
@@ -68,6 +68,20 @@ def test_other_data_are_evaluated_and_remarked_on(answer, run):
 )
 def test_mistakes_are_told_in_a_sentence(answer, run, arguments, sentence):
     assert sentence in answer("evaluate", run, *arguments, code=2)[1]
+
+
+def test_a_class_without_a_sample_has_no_figures_and_is_named(answer, run, monkeypatch):
+    def measured(*arguments):
+        return replace(measure(*arguments), metrics=Metrics.from_confusion(np.array([[3, 1], [0, 0]]), ["cat", "dog"]))
+
+    measure = evaluate._measure
+    asked = ("evaluate", run, *CPU, "--split", "validation")
+    assert "has no sample" not in answer(*asked)[1]
+    monkeypatch.setattr(evaluate, "_measure", measured)
+    out, err = answer(*asked)
+    assert "dog - - - 0" in out
+    assert "macro-F1 85.7 %" in out  # of the cats alone: 3 of 4 recognised
+    assert "of 1 class(es) the validation part has no sample, and no figure is about them: dog" in err
 
 
 def test_the_answer_to_each_test_clip_is_kept(answer_json, run, tmp_path):

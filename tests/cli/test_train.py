@@ -24,6 +24,14 @@ def test_overrides_reach_the_run_and_the_result_is_told(answer, tiny_flags, tmp_
     assert f"The run lies in {folder}" in out
 
 
+def test_a_class_that_is_never_tested_is_named(answer, run, tmp_path, monkeypatch):
+    result = json.loads(Path(run, "result.json").read_text())
+    result["test"]["per_class"][1] |= {"name": "dog", "total": 0}
+    monkeypatch.setattr("colliculus.training.fit.fit", lambda *_, **__: result)
+    _, err = answer("train", "s-cmrl-synthetic", "--out", str(tmp_path / "run"), "--train.device", "cpu")
+    assert "of 1 class(es) the test part has no sample, and no figure is about them: dog" in err
+
+
 def test_a_balance_is_chosen_and_set_on_the_command_line(answer, tiny_flags, tmp_path):
     folder = tmp_path / "run"
     balance = ["--method.balance.kind", "ogm-ge", "--method.balance.ogm-ge.alpha", "0.3"]

@@ -192,3 +192,33 @@ def test_arrays_stay_on_the_disk(root):
         while base is not None and not isinstance(base, np.memmap):
             base = base.base
         assert isinstance(base, np.memmap)
+
+
+def split_clips(raw, root):
+    """`raw` with every fifth clip in `test`."""
+    for file in raw.glob("*/*"):
+        if file.stem != "bad":
+            target = root / ("test" if int(file.stem) % 5 == 0 else "train") / file.parent.name / file.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target)
+    return root
+
+
+def test_a_split_of_the_user_is_kept_unless_folds_are_asked_for(raw, tmp_path):
+    prepare(RECIPE, split_clips(raw, tmp_path / "split"), tmp_path / "out", jobs=0)
+    dataset, sources = Prepared(root=tmp_path / "out").load(), read_prepared(tmp_path / "out").sources
+    assert dataset.protocol == "given, validation from training"
+    assert dataset.test.rows.tolist() == [row for row, source in enumerate(sources) if source.split == "test"]
+    assert Prepared(root=tmp_path / "out", protocol="honest").load().protocol.startswith("honest")
+    with pytest.raises(ColliculusError, match="`given` has no folds, and `fold` is 1"):
+        Prepared(root=tmp_path / "out", fold=1).load()
+
+
+def test_the_split_of_a_publisher_is_taken_only_where_it_is_asked_for(raw, tmp_path):
+    prepare(RECIPE, split_clips(raw, tmp_path / "split"), tmp_path / "out", jobs=0)
+    seal = tmp_path / "out" / "prepare.yaml"
+    text = seal.read_text()
+    assert text.count("name: folder") == 1
+    seal.write_text(text.replace("name: folder", "name: ave"))
+    assert Prepared(root=tmp_path / "out").load().protocol.startswith("honest")
+    assert Prepared(root=tmp_path / "out", protocol="paper").load().protocol.startswith("paper")

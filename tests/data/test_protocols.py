@@ -94,12 +94,21 @@ def test_identical_content_under_two_labels_is_only_tested_on():
 @pytest.mark.parametrize("kind", [Paper, Given])
 def test_a_split_is_taken_as_it_is(kind):
     sources = [
-        sample(i, "xy"[i % 2], group="one", split=["train", "validation", "test", None][i // 4], left_out="doubtful")
-        for i in range(16)
+        sample(i, "xy"[i % 2], group="one", split=["train", "validation", "test", None][i // 4]) for i in range(16)
     ]
     partition = kind(**CHOICE).divide(sources, nothing(sources))
     assert parts(partition) == ([0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11])
     assert partition.name == kind.name
+
+
+def test_what_is_left_out_is_in_no_part_of_a_given_split_and_stays_in_a_published_one():
+    sources = [
+        sample(i, "xy"[i % 2], split=["train", "validation", "test"][i // 4], left_out="" if i % 4 < 2 else "damaged")
+        for i in range(12)
+    ]
+    assert parts(Given(**CHOICE).divide(sources, nothing(sources))) == ([0, 1], [4, 5], [8, 9])
+    paper = Paper(**CHOICE).divide(sources, nothing(sources))
+    assert parts(paper) == ([0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11])
 
 
 def test_validation_is_taken_from_training_by_samples_or_by_groups():
@@ -139,13 +148,19 @@ def test_folds_out_of_range(fold, folds):
         Honest(fold=fold, folds=folds, **CHOICE)
 
 
+@pytest.mark.parametrize("name", ["paper", "given"])
+def test_a_fold_of_a_protocol_without_folds_is_refused(name):
+    with pytest.raises(ColliculusError, match=f"`{name}` has no folds, and `fold` is 1"):
+        choose_protocol(name, fold=1, folds=4, **CHOICE)
+
+
 @pytest.mark.parametrize("name", ["honest", "paper", "given"])
 def test_protocols_by_name(name):
-    protocol = choose_protocol(name, fold=1, folds=4, **CHOICE)
+    protocol = choose_protocol(name, fold=0, folds=4, **CHOICE)
     assert protocol.name == name
     assert protocol.description
     with pytest.raises(ColliculusError, match="`validation_fraction` must lie between"):
-        choose_protocol(name, fold=1, folds=4, validation_fraction=1.0, seed=0)
+        choose_protocol(name, fold=0, folds=4, validation_fraction=1.0, seed=0)
 
 
 def test_many_samples_are_divided_in_seconds():

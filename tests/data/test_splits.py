@@ -67,6 +67,17 @@ def test_the_smallest_group_that_leaves_every_class_is_held_out_where_all_are_to
         stratified_holdout(np.arange(12) % 2, fraction=0.1, seed=0, groups=np.arange(12) % 2)
 
 
+def test_something_of_every_class_is_held_out_where_its_groups_allow_it():
+    told = [(f"g{i}", "cat", 4) for i in range(6)] + [(f"h{i}", "dog", 2) for i in range(6)]
+    told += [(f"{c}{i}", f"class {c}", 10) for c in range(6) for i in range(3)]  # each group is larger than the share
+    labels = np.repeat([label for _, label, _ in told], [n for _, _, n in told])
+    groups = np.repeat([group for group, _, _ in told], [n for _, _, n in told])
+    kept, held = stratified_holdout(labels, fraction=0.1, seed=0, groups=groups)
+    assert set(labels[held]) == set(labels[kept]) == set(labels)
+    assert not set(groups[held]) & set(groups[kept])
+    assert len(np.unique(groups[held])) == 8  # no more than one of each class
+
+
 def test_the_seed_decides():
     labels = np.repeat([0, 1], 50)
     first, again, other = (stratified_holdout(labels, fraction=0.2, seed=seed)[1].tolist() for seed in (0, 0, 1))

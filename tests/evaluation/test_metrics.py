@@ -34,6 +34,11 @@ def test_macro_f1_leaves_out_a_class_that_neither_occurs_nor_is_predicted():
     assert metrics.per_class[2].total == 0
 
 
+def test_macro_f1_leaves_out_a_class_that_is_predicted_and_does_not_occur():
+    metrics = Metrics.from_confusion(np.array([[3, 0, 1], [0, 4, 0], [0, 0, 0]]), ["a", "b", "c"])
+    assert metrics.macro_f1 == pytest.approx((6 / 7 + 1) / 2)  # 3 of 4 recognised, none wrongly taken for a
+
+
 def test_macro_f1_counts_a_class_that_is_never_recognised_as_zero():
     assert Metrics.from_confusion(np.array([[2, 0], [2, 0]]), ["a", "b"]).macro_f1 == pytest.approx((2 / 3 + 0) / 2)
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 ItemT = TypeVar("ItemT")
 
+_NAMED = 10
+
 
 def is_main_rank() -> bool:
     """Whether this process is the one that speaks (torchrun tells each process its rank)."""
@@ -42,6 +44,21 @@ def remark(sentence: str) -> None:
     Console(stderr=True, quiet=not is_main_rank(), highlight=False).print(
         f"colliculus: {sentence}", style="yellow", markup=False
     )
+
+
+def remark_untested(totals: Mapping[str, int], part: str) -> None:
+    """Tell of classes without a sample in a part: no figure says how well they are recognised.
+
+    Args:
+        totals: samples of each class.
+        part: name of the part.
+    """
+    if without := [name for name, total in totals.items() if not total]:
+        more = f" and {len(without) - _NAMED} more" if len(without) > _NAMED else ""
+        remark(
+            f"of {len(without)} class(es) the {part} part has no sample, and no figure is about them: "
+            f"{', '.join(without[:_NAMED])}{more}"
+        )
 
 
 def progress_console() -> Console:

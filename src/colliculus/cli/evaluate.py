@@ -79,6 +79,7 @@ def run(arguments: list[str]) -> int:
         console.show_json(_record(trained, dataset, options) | asdict(metrics))
     else:
         console.show(_summary(_record(trained, dataset, options), metrics), _classes(metrics), *_mistakes(metrics))
+    console.remark_untested({c.name: c.total for c in metrics.per_class}, options.split)
     return 0
 
 
@@ -152,7 +153,8 @@ def _classes(metrics: Metrics) -> RenderableType:
     for heading in ("recall", "precision", "F1", "samples"):
         table.add_column(heading, justify="right")
     for c in metrics.per_class:
-        table.add_row(c.name, *map(console.percent, (c.recall, c.precision, c.f1)), f"{c.total:,}")
+        recall, precision, f1 = map(console.percent, (c.recall, c.precision, c.f1))
+        table.add_row(c.name, *((recall, precision, f1) if c.total else ("-", "-", "-")), f"{c.total:,}")
     return console.titled("Classes", table)
 
 

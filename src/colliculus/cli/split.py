@@ -28,8 +28,9 @@ class Options:
     "#" are yours.
 
     With --fractions, OUT is one file. With --folds K there are K files, OUT with -fold-0 to -fold-K-1 before its
-    ending, in each of which another part is the test. Samples that are left out get no split. `colliculus audit`
-    tells whether identical files stand on both sides.
+    ending, in each of which another part is the test. Samples that are left out get no split, and training with
+    the split that the table tells (--data.protocol given) uses them nowhere; folds made in training (honest) test on
+    them and do not train on them. `colliculus audit` tells whether identical files stand on both sides.
     """
 
     manifest: Annotated[Path, Positional, tyro.conf.arg(metavar="MANIFEST")]

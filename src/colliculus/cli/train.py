@@ -54,6 +54,7 @@ def run(arguments: list[str]) -> int:
     with Runtime.start(device=train.device, precision=train.precision) as runtime:
         result = fit(options.settings, options.out, preset=name, resume=options.resume, runtime=runtime)
     console.show(_table(result), *_next(options.out))
+    console.remark_untested({c["name"]: c["total"] for c in result["test"]["per_class"]}, "test")
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from colliculus.data.transforms.augment import Augment, Kind, augmented
 from colliculus.data.transforms.standardise import channel_statistics
 from colliculus.types import ColliculusError, DataSpec
 
+_OWN = ("folder", "manifest")  # recipes of your own data, whose split is yours and not a publisher's
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
@@ -41,10 +43,11 @@ class Prepared:
 
     root: Path | None = None
     """Folder that `colliculus prepare` made."""
-    protocol: ProtocolName = "honest"
-    """honest: folds that keep groups together; paper: the publisher's split; given: that of your folders or table."""
+    protocol: Literal["auto", ProtocolName] = "auto"
+    """auto: given where your own folders or table tell a split, else honest; honest: folds that keep groups together;
+    paper: the publisher's split; given: that of your folders or table."""
     fold: int = 0
-    """Which of the folds of `honest` is the test."""
+    """Which of the folds of `honest` is the test; the other protocols have none."""
     folds: int = 5
     """How many folds `honest` has."""
     validation_fraction: float = 0.1
@@ -59,7 +62,7 @@ class Prepared:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ColliculusError(f"`seed` of the data is {self.seed}: choose 0 or above")
-        self._division()
+        self._division("honest" if self.protocol == "auto" else self.protocol)
 
     def load(self, normalisation: Normalisation | None = None) -> Dataset:
         """Open the arrays; standardise by `normalisation`, or by the training part (if `standardise`).
@@ -105,9 +108,9 @@ class Prepared:
         storages = read_prepared(dataset_root(self.root)).storages
         return StorageReader({m: storages[m] for m in spec.modalities if m in storages})
 
-    def _division(self) -> Division:
+    def _division(self, name: ProtocolName) -> Division:
         return choose_protocol(
-            self.protocol,
+            name,
             fold=self.fold,
             folds=self.folds,
             validation_fraction=self.validation_fraction,
@@ -120,8 +123,15 @@ class Prepared:
         sources = [folder.sources[row] for row in usable]
         outcomes = [folder.outcomes[row] for row in usable]
         contents = [content_keys(s, o.sha256, o.missing) for s, o in zip(sources, outcomes, strict=True)]
-        parts = self._division().divide(sources, contents)
+        name = _own_choice(folder) if self.protocol == "auto" else self.protocol
+        parts = self._division(name).divide(sources, contents)
         return Partition(usable[parts.train], usable[parts.validation], usable[parts.test], parts.name)
+
+
+def _own_choice(folder: PreparedFolder) -> ProtocolName:
+    """A split that its user made is kept; a published one may have related samples on both sides."""
+    told = folder.recipe in _OWN and any(source.split for source in folder.sources)
+    return "given" if told else "honest"
 
 
 def _present(folder: PreparedFolder) -> dict[str, NDArray[np.bool_]]:

@@ -90,7 +90,8 @@ class Honest:
         """As `Division.description`."""
         return (
             f"fold {self.fold} of {self.folds} is the test; groups and identical content stay on one side, classes (and"
-            " strata) keep their proportion, and nothing that is left out or stands under two labels is trained on"
+            " strata) keep their proportion, and what is left out or stands under two labels is only tested"
+            " on"
         )
 
     def divide(self, sources: Sequence[Source], contents: Sequence[Collection[str]]) -> Partition:
@@ -122,6 +123,8 @@ class Honest:
 class Paper:
     """The publisher's split, for numbers that can be compared.
 
+    It is kept as it was published: samples that `left_out` marks stay in the part that the publisher put them in.
+
     Raises:
         ColliculusError: a setting is out of range.
     """
@@ -146,7 +149,8 @@ class Paper:
 
     def divide(self, sources: Sequence[Source], contents: Sequence[Collection[str]]) -> Partition:  # noqa: ARG002
         """As `Division.divide`; samples without a split are in no part."""
-        parts = _by_split(sources, "paper", "name the publisher's lists when you prepare it, or take `honest`")
+        splits = [source.split or "" for source in sources]
+        parts = _by_split(splits, "paper", "name the publisher's lists when you prepare it, or take `honest`")
         alone = np.arange(len(sources))
         return _checked(_with_validation(parts, sources, alone, self.validation_fraction, self.seed), sources)
 
@@ -154,6 +158,8 @@ class Paper:
 @dataclass(frozen=True, kw_only=True)
 class Given:
     """The split that your manifest or folders tell.
+
+    A sample that `left_out` marks is in no part.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -173,14 +179,15 @@ class Given:
     def description(self) -> str:
         """As `Division.description`."""
         return (
-            "the split that the data tell, as it is; validation, where there is none, is taken from training, with"
-            " groups and identical content on one side"
+            "the split that the data tell, without what is left out; validation, where there is none, is taken from"
+            " training, with groups and identical content on one side"
         )
 
     def divide(self, sources: Sequence[Source], contents: Sequence[Collection[str]]) -> Partition:
-        """As `Division.divide`; samples without a split are in no part."""
+        """As `Division.divide`; samples without a split, and those that are left out, are in no part."""
         mend = "write a column `split` (`colliculus split` makes one), or take `honest`"
-        parts = _by_split(sources, "given", mend)
+        splits = ["" if source.left_out else source.split or "" for source in sources]
+        parts = _by_split(splits, "given", mend)
         company = companies(sources, contents)
         return _checked(_with_validation(parts, sources, company, self.validation_fraction, self.seed), sources)
 
@@ -190,12 +197,19 @@ def choose_protocol(
 ) -> Honest | Paper | Given:
     """The protocol of that name; only `honest` has folds.
 
+    Raises:
+        ColliculusError: a setting is out of range, or a fold is asked of a protocol that has none.
+
     Example:
         >>> choose_protocol("paper", fold=0, folds=5, validation_fraction=0.1, seed=3)
         Paper(validation_fraction=0.1, seed=3)
     """
     if name == "honest":
         return Honest(fold=fold, folds=folds, validation_fraction=validation_fraction, seed=seed)
+    if fold:
+        raise ColliculusError(
+            f"the protocol `{name}` has no folds, and `fold` is {fold}: leave it at 0, or take `honest`"
+        )
     kind = Paper if name == "paper" else Given
     return kind(validation_fraction=validation_fraction, seed=seed)
 
@@ -205,9 +219,9 @@ def _check_fraction(fraction: float) -> None:
         raise ColliculusError(f"`validation_fraction` must lie between 0 and 1, and is {fraction}")
 
 
-def _by_split(sources: Sequence[Source], name: str, mend: str) -> Partition:
-    splits = np.array([source.split or "" for source in sources])
-    train, validation, test = (np.flatnonzero(splits == split) for split in SPLITS)
+def _by_split(splits: Sequence[str], name: str, mend: str) -> Partition:
+    told = np.array(splits)
+    train, validation, test = (np.flatnonzero(told == split) for split in SPLITS)
     if not len(train) or not len(test):
         lacking = "test" if len(train) else "train"
         raise ColliculusError(

@@ -23,7 +23,8 @@ class Source:
         stratum: what folds should keep in proportion beside the class: the speaker's sex.
         start_s: where in its files it begins, in seconds; None: at their beginning.
         end_s: where it ends; None: where they end.
-        left_out: why an honest protocol does not train on it; empty: it does.
+        left_out: why it is not used: `honest` tests on it and does not train on it, `given` does neither, `paper` keeps
+            the publisher's list as it is; empty: it is used.
 
     Raises:
         ColliculusError: there is no name, label or file, the split is unknown, or it ends before it begins.

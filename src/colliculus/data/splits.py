@@ -29,7 +29,7 @@ def stratified_holdout(
             sample is held out and at least one kept; a class of one sample is kept.
         seed: decides which samples are held out.
         groups: (n,) speakers, recordings, ...: each group lies wholly on one side, and the shares of the classes are
-            met as nearly as whole groups allow, at least one group being held out.
+            met as nearly as whole groups allow, something of every class being held out where its groups allow it.
 
     Returns:
         Rows kept and rows held out, both ascending; together they are every row once, and every class is kept in part.
@@ -230,7 +230,8 @@ def _hold_groups(
 ) -> NDArray[np.bool_]:
     """Greedy: groups in random order, largest first, are held out while that brings the class counts nearer the aim.
 
-    Where every group is larger than the share, the smallest is the nearest to it. No class loses all its samples.
+    Of a class that this holds nothing of, the smallest group is held too, so that every class can be looked at. No
+    class loses all its samples: one for which that cannot be avoided has none held out.
     """
     group, counts = _group_counts(strata, groups)
     total = counts.sum(axis=0)
@@ -243,6 +244,11 @@ def _hold_groups(
         if nearer and (after < total).all():
             chosen.append(int(candidate))
             taken = after
-    if not chosen:
-        chosen = [candidate for candidate in order[::-1].tolist() if (counts[candidate] < total).all()][:1]
+    for stratum in range(len(total)):
+        if taken[stratum]:
+            continue
+        fitting = (c for c in order[::-1].tolist() if counts[c, stratum] and (taken + counts[c] < total).all())
+        if (smallest := next(fitting, None)) is not None:
+            chosen.append(smallest)
+            taken = taken + counts[smallest]
     return np.isin(group, chosen)

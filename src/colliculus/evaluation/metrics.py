@@ -63,8 +63,8 @@ class ClassMetrics:
         name: name of the class.
         recall: share of its samples that were recognised; 0 where the class does not occur.
         precision: share of its predictions that were right; 0 where it was never predicted.
-        f1: harmonic mean of the two, 2 * right / (occurring + predicted); 0 where it neither occurs nor is predicted.
-        total: samples of the class.
+        f1: harmonic mean of the two, 2 * right / (occurring + predicted); 0 where the class does not occur.
+        total: samples of the class; where it is 0, recall and F1 say nothing and are shown as "-".
     """
 
     name: str
@@ -83,8 +83,9 @@ class Metrics:
         interval: its 95 % Wilson interval.
         correct: samples classified rightly.
         total: samples.
-        macro_f1: mean F1 of the classes that occur or are predicted. A class that does neither has no F1 and is left
-            out, as scikit-learn does; one that occurs and is never recognised counts as 0.
+        macro_f1: mean F1 of the classes that occur. One that occurs and is never recognised counts as 0; one of which
+            there is no sample cannot be recognised, so it is left out, also where it is predicted: such a prediction
+            is wrong for the class that does occur, whose F1 it lowers.
         per_class: figures of each class, in order.
         confusion: (K, K) counts, row = true class, column = predicted class.
         modality_accuracy: of each modality alone, by its own head or, where it has none, by its share of the logits;
@@ -120,13 +121,12 @@ class Metrics:
         if total == 0:
             raise ColliculusError("there is nothing to evaluate: the split holds no sample")
         per_class = tuple(_class_metrics(matrix, k, name) for k, name in enumerate(names))
-        seen = (matrix.sum(axis=0) + matrix.sum(axis=1)) > 0
         return cls(
             accuracy=correct / total,
             interval=wilson_interval(correct, total),
             correct=correct,
             total=total,
-            macro_f1=float(np.mean([c.f1 for c, present in zip(per_class, seen, strict=True) if present])),
+            macro_f1=float(np.mean([c.f1 for c in per_class if c.total])),
             per_class=per_class,
             confusion=tuple(tuple(int(count) for count in row) for row in matrix),
         )

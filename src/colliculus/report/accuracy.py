@@ -68,7 +68,7 @@ def classes(material: Material) -> Html:
 def _class(one: dict[str, Any], right: int) -> list[str]:
     bounds = wilson_interval(right, one["total"]) if one["total"] else None
     recall = bar(one["recall"], bounds, f"{100 * one['recall']:.1f}") if bounds else "-"
-    shares = (f"{100 * one[name]:.1f}" for name in ("precision", "f1"))
+    shares = (f"{100 * one[name]:.1f}" if bounds else "-" for name in ("precision", "f1"))
     return [one["name"], f"{one['total']:,}", recall, interval(bounds) if bounds else "-", *shares]
 
 

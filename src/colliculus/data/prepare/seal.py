@@ -41,6 +41,7 @@ class PreparedFolder:
 
     Args:
         path: the folder.
+        recipe: name of the recipe that made it.
         classes: their names, ascending.
         storages: of each modality, in declared order, how it is stored.
         sources: the samples, in the order of their rows.
@@ -49,6 +50,7 @@ class PreparedFolder:
     """
 
     path: Path
+    recipe: str
     classes: tuple[str, ...]
     storages: Mapping[str, Storage]
     sources: Sequence[Source]
@@ -185,6 +187,7 @@ def read_prepared(folder: Path) -> PreparedFolder:
             raise ColliculusError("its digest is another")
         return PreparedFolder(
             path=folder,
+            recipe=from_plain(as_document(seal["recipe"])["name"], str),
             classes=from_plain(seal["classes"], tuple[str, ...]),
             storages=described(seal["modalities"]),
             sources=sources_of(table),
