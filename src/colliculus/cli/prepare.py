@@ -103,7 +103,7 @@ def _report(summary: Summary, options: Options[Any]) -> list[RenderableType]:
 
 def _remarks(summary: Summary, incomplete: Literal["skip", "keep"]) -> list[str]:
     """What else the user should know of the samples: what is cut, what they lack, and how to mend that."""
-    told = [f"{count:,} samples are kept without {modality}." for modality, count in summary.kept_without.items()]
+    told = [f"  {count:,} x kept without {modality}" for modality, count in summary.kept_without.items()]
     if incomplete == "skip" and any(kind in _LACKS for kind in summary.problems):
         told.append(
             "Clips without sound or picture are left out; --incomplete keep, into a new OUT, keeps what they have."
