@@ -156,3 +156,9 @@ def test_a_narrow_terminal_shows_every_finding_in_words(answer, data, monkeypatc
     change(data, "11.png,s5,test", "11.png,s0,test")
     out, _ = answer("audit", str(data / "clips.csv"), "--quick", code=1)
     assert set(KINDS["group-in-two-splits"][1].split()) <= set(out.split())
+
+
+def test_an_unfinished_preparation_is_told(answer, tmp_path):
+    (tmp_path / "out" / ".unfinished").mkdir(parents=True)
+    _, err = answer("audit", str(tmp_path / "out"), code=2)
+    assert "is not finished: run it again" in err

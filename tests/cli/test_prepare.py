@@ -62,6 +62,22 @@ def test_from_nothing_to_a_prediction(answer, answer_json, clips, tmp_path):
     assert "its recipe.visual.steps is None and not 2" in err
 
 
+def test_the_summary_tells_what_is_lost_and_how_to_mend_it(answer, clips, tmp_path):
+    write_video(clips / "low" / "silent.mp4", grey([50] * 5, (16, 24)))
+    write_video(clips / "low" / "long.mp4", grey([50] * 10, (16, 24)), tone(300, rate_hz=48_000, duration_s=1.0))
+    (clips / "low" / "notes.txt").touch()
+    (clips / "low" / "photo.heic").touch()
+    flags = ["--jobs", "1", *SMALL[:4], "--audio.duration-s", "0.8", "--visual.size", "16", "16"]
+    for number in range(2):  # the second time nothing is left to do
+        out, _ = answer("prepare", "folder", str(clips), str(tmp_path / "skip"), *flags)
+        assert "1 of 21 clips are longer than 0.8 s: the rest of their sound is cut" in out, number
+        assert "passed over: 1 x .heic, 1 x .txt" in out or "passed over: 1 x .txt, 1 x .heic" in out
+        assert "--incomplete keep" in out
+    out, _ = answer("prepare", "folder", str(clips), str(tmp_path / "keep"), *flags, "--incomplete", "keep")
+    assert "1 x kept without audio" in out
+    assert "--incomplete keep" not in out
+
+
 def test_flags_reach_the_arrays(answer, clips, tmp_path):
     flags = ["--visual.steps", "3", "--visual.channels", "1", "--audio.kind", "waveform", "--incomplete", "keep"]
     answer("prepare", "folder", str(clips), str(tmp_path / "data"), "--jobs", "1", *SMALL, *flags)

@@ -79,13 +79,13 @@ def _gather(options: Options) -> tuple[Sequence[Source], Sequence[Outcome]]:
     from colliculus.data.inspection import Inspection
     from colliculus.data.manifest import read_manifest
     from colliculus.data.prepare.folder import FolderRecipe
-    from colliculus.data.prepare.seal import MANIFEST_FILE, SEAL_FILE, read_prepared
+    from colliculus.data.prepare.seal import MANIFEST_FILE, SEAL_FILE, WORK_FOLDER, read_prepared
     from colliculus.data.prepare.workers import in_processes, in_this_process
 
     data = options.data
     if not data.exists():
         raise ColliculusError(f"{data} does not exist: name a manifest or a folder")
-    if any((data / name).exists() for name in (SEAL_FILE, MANIFEST_FILE)):
+    if any((data / name).exists() for name in (SEAL_FILE, MANIFEST_FILE, WORK_FOLDER)):
         folder = read_prepared(data)
         return folder.sources, folder.outcomes
     if data.is_dir():

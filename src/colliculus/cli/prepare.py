@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from colliculus.data.prepare.summary import Summary
 
+_LACKS = ("holds no sound", "holds no picture")  # kinds of problems: the rest of the clip may be whole
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Generic[SettingsT]):
@@ -72,7 +74,7 @@ def run(arguments: list[str]) -> int:
             )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted: the same command goes on where it stopped") from None
-    console.show(*_report(summary, options.out))
+    console.show(*_report(summary, options))
     return 0
 
 
@@ -81,17 +83,38 @@ def _parse(arguments: list[str], recipe: type[Any]) -> Options[Any]:
     return parse(Options[recipe], "prepare", arguments, default)
 
 
-def _report(summary: Summary, out: Path) -> list[RenderableType]:
+def _report(summary: Summary, options: Options[Any]) -> list[RenderableType]:
     rows = {
         "samples": f"{summary.samples:,}",
         "usable": f"{summary.usable:,}",
         **({"kept": f"{summary.kept:,} had been prepared before"} if summary.kept else {}),
         **({"problems": f"{sum(summary.problems.values()):,}"} if summary.problems else {}),
     }
+    out = options.out
     folder = quote(str(out))
     return [
         console.facts("Prepared", rows),
         *(f"  {count:,} x {kind}, such as: {summary.example[kind]}" for kind, count in summary.problems.items()),
+        *_remarks(summary, options.incomplete),
         f"The data lie in {out}; manifest.csv there tells of every sample. Next:",
         f"  colliculus train s-cmrl-prepared --data.root {folder} --out RUN",
     ]
+
+
+def _remarks(summary: Summary, incomplete: Literal["skip", "keep"]) -> list[str]:
+    """What else the user should know of the samples: what is cut, what they lack, and how to mend that."""
+    told = [f"  {count:,} x kept without {modality}" for modality, count in summary.kept_without.items()]
+    if incomplete == "skip" and any(kind in _LACKS for kind in summary.problems):
+        told.append(
+            "Clips without sound or picture are left out; --incomplete keep, into a new OUT, keeps what they have."
+        )
+    if summary.problems:
+        told.append("Repair or replace the files with problems, and the same command takes them in.")
+    told += [
+        f"{longer:,} of {clips:,} clips are longer than {length_s:g} s: the rest of their sound is cut"
+        for longer, clips, length_s in summary.cut.values()
+    ]
+    if summary.passed_over:
+        endings = ", ".join(f"{count:,} x {ending}" for ending, count in summary.passed_over.items())
+        told.append(f"Files of kinds that are not taken were passed over: {endings}.")
+    return told

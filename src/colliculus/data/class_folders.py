@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ class LabelledClip:
 def find_clips(root: Path, reader: MediaReader) -> list[LabelledClip]:
     """All clips in `ROOT/{train,test[,validation]}/<class>/` or, without those folders, in `ROOT/<class>/`.
 
-    Hidden files, and files of kinds that `reader` does not know, are passed over.
+    Hidden files, and files of kinds that `reader` does not know, are passed over (`unknown_endings` counts these).
 
     Args:
         root: the folder of the data set.
@@ -45,6 +46,19 @@ def find_clips(root: Path, reader: MediaReader) -> list[LabelledClip]:
         if clip.class_name not in trained:
             raise ColliculusError(f"{root / str(clip.split) / clip.class_name} has no clips in train: put some there")
     return clips
+
+
+def unknown_endings(root: Path, reader: MediaReader) -> dict[str, int]:
+    """How many files of the class folders `find_clips` passed over, by their ending, the most frequent first.
+
+    Raises:
+        ColliculusError: as `find_clips`.
+    """
+    folders = [entry for entry in visible(root, root) if entry.is_dir()]
+    splits = {"train", "test"} & {folder.name for folder in folders}
+    classes = [entry for f in folders for entry in visible(f, root) if entry.is_dir()] if splits else folders
+    files = [entry for folder in classes for entry in visible(folder, root) if not entry.is_dir()]
+    return dict(Counter(file.suffix.lower() or "no ending" for file in files if not reader.knows(file)).most_common())
 
 
 def _clips_of_classes(parent: Path, root: Path, reader: MediaReader, *, split: str | None) -> list[LabelledClip]:

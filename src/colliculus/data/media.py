@@ -17,7 +17,7 @@ from colliculus.types import ColliculusError
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac"})
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".flv", ".webm", ".mov", ".gif"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".flv", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".gif"})
 RATES_HZ = range(1000, 1_000_001)
 """Sample rates to believe: resampled from what else a damaged header may state, a file takes memory or ages."""
 

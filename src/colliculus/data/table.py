@@ -16,6 +16,8 @@ from colliculus.data.files import check_file, decoding
 from colliculus.types import ColliculusError
 
 TABLE_SUFFIXES = (".csv", ".jsonl", ".parquet")
+TABLE_TEMPORARY = ".tmp"
+"""What stands behind the name of a table while it is written."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # a terminal may obey them; half a character is none
 
 
@@ -93,7 +95,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]
     """
     if path.suffix not in TABLE_SUFFIXES:
         raise ColliculusError(f"{path} is of a kind that is not written here: give {', '.join(TABLE_SUFFIXES)}")
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(path.name + TABLE_TEMPORARY)
     try:
         if path.suffix == ".parquet":
             _write_parquet(temporary, columns, rows)

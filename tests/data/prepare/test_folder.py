@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from raw_trees import grey, tone, write_video
 
 from colliculus.data.prepare.folder import FolderRecipe
+from colliculus.data.prepare.manifest import ManifestRecipe
+from colliculus.data.prepare.storage import Frames
+from colliculus.data.source import Source
 from colliculus.types import ColliculusError
 
 
@@ -61,3 +66,37 @@ def test_a_link_that_leaves_the_folder_is_refused(tree, tmp_path_factory):
         FolderRecipe().sources(raw)
     with pytest.raises(ColliculusError, match="is no folder"):
         FolderRecipe().sources(raw / "dog" / "a.wav")
+
+
+@pytest.mark.parametrize("recipe", [FolderRecipe, ManifestRecipe])
+def test_sound_is_of_the_whole_clip_as_the_pictures_are(tmp_path, recipe):
+    frames = grey([100] * 60, (16, 24))
+    late = np.concatenate([np.zeros(4 * 48_000, np.float32), tone(1000, rate_hz=48_000, duration_s=2)])
+    write_video(tmp_path / "late.mp4", frames, late)
+    heard = recipe().audio.read(tmp_path / "late.mp4", Source(name="late", label="x", files={"audio": "late.mp4"}))
+    assert recipe().audio.duration_s is None
+    assert np.ptp(heard[..., : heard.shape[-1] // 2]) < np.ptp(heard) / 2
+    assert np.ptp(heard[..., heard.shape[-1] * 3 // 4 :]) > np.ptp(heard) / 2
+
+
+@pytest.mark.parametrize("suffix", [".m4v", ".mpg", ".mpeg", ".wmv"])
+def test_more_kinds_of_video_are_read(tmp_path, suffix):
+    levels = [50] * 15 + [200] * 15
+    sound = tone(1000, rate_hz=48_000, duration_s=1)
+    for label in ("cat", "dog"):
+        (tmp_path / label).mkdir()
+        write_video(tmp_path / label / f"a{suffix}", grey(levels, (32, 48)), sound, fps=30)
+    recipe = FolderRecipe(visual=Frames(steps=2, size=(8, 8)))
+    source = recipe.sources(tmp_path)[0]
+    first, second = recipe.visual.read(tmp_path / source.files["visual"], source).astype(float)
+    assert abs(first.mean() - 50) < 15
+    assert abs(second.mean() - 200) < 15
+    assert np.ptp(recipe.audio.read(tmp_path / source.files["audio"], source)) > 1
+
+
+def test_what_is_passed_over_is_counted_by_ending(tree):
+    raw = tree("train/cat/a.mp4", "train/cat/n.TXT", "train/cat/m.txt", "train/dog/a.mp4", "train/dog/README")
+    tree("test/dog/b.mp4", "test/dog/b.heic", "test/dog/.hidden", "test/cat/b.mp4", "notes.md")
+    assert FolderRecipe().passed_over(raw) == {".txt": 2, "no ending": 1, ".heic": 1}
+    flat = raw / "train"
+    assert FolderRecipe().passed_over(flat) == {".txt": 2, "no ending": 1}

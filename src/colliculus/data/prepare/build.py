@@ -7,20 +7,25 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from colliculus.data.manifest import COLUMNS, PREPARED_COLUMNS, write_manifest
 from colliculus.data.plain import Document, package_version, to_plain
 from colliculus.data.prepare.journal import open_journal
 from colliculus.data.prepare.lock import LOCK_FILE, locked
-from colliculus.data.prepare.recipe import Recipe, raw_root
+from colliculus.data.prepare.recipe import PassesOver, Recipe, raw_root
 from colliculus.data.prepare.rows import RowFile
 from colliculus.data.prepare.sample import Incomplete, Outcome, Workplace, digests
 from colliculus.data.prepare.seal import (
     FORMAT,
+    MANIFEST_FILE,
     SEAL_FILE,
+    WORK_FOLDER,
+    PreparedFolder,
     check_same,
     describe,
     read_document,
@@ -33,12 +38,12 @@ from colliculus.data.prepare.storage import Storage
 from colliculus.data.prepare.summary import Summary, summarise
 from colliculus.data.prepare.workers import in_processes, in_this_process
 from colliculus.data.source import Source
+from colliculus.data.table import TABLE_TEMPORARY
 from colliculus.types import ColliculusError
 
-WORK_FOLDER = ".unfinished"
-"""What a preparation keeps in its folder until it is done: its plan, its sources and its journal."""
 _PLAN_FILE, _JOURNAL_FILE, _SOURCES_FILE = "plan.yaml", "journal.jsonl", "sources.csv"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_UNFINISHED = re.compile(r"\.incomplete-[a-z0-9_]{8}")  # as `atomic_path` and the check of a plan call theirs
 _RESULTS = ("manifest", "content", "usable")  # what the seal tells beside the plan
 
 Progress = Callable[[int, int], None]
@@ -74,14 +79,19 @@ def prepare(
     _check_apart(raw, out)
     sources = recipe.sources(raw)
     storages = _storages(recipe, sources)
+    passed_over = recipe.passed_over(raw) if isinstance(recipe, PassesOver) else {}
     with _full_disk_told(out):
         out.mkdir(parents=True, exist_ok=True)
         with locked(out):
             plan = _open_plan(out, recipe, incomplete, storages, sources)
             place = Workplace(raw_root(raw), storages, row_files(out, storages, len(sources)), incomplete)
             if (out / SEAL_FILE).exists():
-                return _check_again(out, place, sources, progress)
-            return _build(out, place, sources, plan, jobs, progress)
+                folder = read_prepared(out)
+                if not _repaired(folder, place, sources, progress):
+                    summary = summarise(out, sources, folder.outcomes, storages, kept=len(sources))
+                    return replace(summary, passed_over=passed_over)
+                _reopen(folder, plan, sources)
+            return replace(_build(out, place, sources, plan, jobs, progress), passed_over=passed_over)
 
 
 def _build(
@@ -103,7 +113,7 @@ def _build(
                 done[outcome.row] = outcome
                 progress(len(done), len(sources))
     outcomes = [done[row] for row in range(len(sources))]
-    summary = summarise(out, sources, outcomes, len(place.storages), kept=kept)
+    summary = summarise(out, sources, outcomes, place.storages, kept=kept)
     if not summary.usable:
         raise ColliculusError(
             f"none of the {len(sources)} samples can be prepared; the first: {outcomes[0].problem}. Once they are "
@@ -127,23 +137,44 @@ def _seal(
     shutil.rmtree(out / WORK_FOLDER)
 
 
-def _check_again(out: Path, place: Workplace, sources: Sequence[Source], progress: Progress) -> Summary:
-    """A preparation that is done: are its arrays there, and the files it was made of still the same?
+def _repaired(folder: PreparedFolder, place: Workplace, sources: Sequence[Source], progress: Progress) -> bool:
+    """Of a preparation that is done, whether files changed of samples that had a problem.
 
     Raises:
-        ColliculusError: they are not.
+        ColliculusError: its arrays are not there, or files changed of a sample that had none.
     """
-    shutil.rmtree(out / WORK_FOLDER, ignore_errors=True)
-    folder = read_prepared(out)
+    shutil.rmtree(folder.path / WORK_FOLDER, ignore_errors=True)
     for array in folder.arrays.values():
         array.memory_map()
+    repaired = False
     for done, (source, outcome) in enumerate(zip(sources, folder.outcomes, strict=True), 1):
         if digests(place.root, source) != outcome.sha256:
-            raise ColliculusError(
-                f"the files of {source.name!r} have changed since {out} was prepared: prepare them into a new folder"
-            )
+            if not outcome.problem:
+                raise ColliculusError(
+                    f"the files of {source.name!r} have changed since {folder.path} was prepared: prepare them into a "
+                    "new folder"
+                )
+            repaired = True
         progress(done, len(sources))
-    return summarise(out, sources, folder.outcomes, len(place.storages), kept=len(sources))
+    return repaired
+
+
+def _reopen(folder: PreparedFolder, plan: Document, sources: Sequence[Source]) -> None:
+    """Make a preparation that is done one that was stopped, of which a kill at any moment leaves either.
+
+    Raises:
+        ColliculusError: it was made by other versions, which may decode otherwise.
+    """
+    seal, work = folder.path / SEAL_FILE, folder.path / WORK_FOLDER
+    before = {key: value for key, value in read_document(seal).items() if key not in _RESULTS}
+    check_same(folder.path, before, plan, "prepare the repaired files into a new folder")
+    work.mkdir()
+    write_manifest(work / _SOURCES_FILE, sources)
+    with open_journal(work / _JOURNAL_FILE) as (journal, _):
+        for outcome in folder.outcomes:
+            journal.add(outcome)
+    write_document(work / _PLAN_FILE, plan)
+    seal.unlink()
 
 
 def _storages(recipe: Recipe, sources: Sequence[Source]) -> dict[str, Storage]:
@@ -172,41 +203,61 @@ def _open_plan(
         ColliculusError: `out` holds something else.
     """
     sealed, plan_file = out / SEAL_FILE, out / WORK_FOLDER / _PLAN_FILE
-    strange = sorted({path.name for path in out.iterdir()} - {LOCK_FILE, WORK_FOLDER})
+    strange = sorted(
+        p.name for p in out.iterdir() if p.name not in (LOCK_FILE, WORK_FOLDER) and not _UNFINISHED.fullmatch(p.name)
+    )
     if strange and not sealed.exists() and not plan_file.exists():
         raise ColliculusError(f"{out} holds {strange[0]!r}, which is no prepared data: choose an empty folder")
-    (out / WORK_FOLDER).mkdir(exist_ok=True)
-    _sweep(out)
-    write_manifest(out / WORK_FOLDER / _SOURCES_FILE, sources)  # what a table cannot hold is told at once
-    plan: Document = {
-        "format": FORMAT,
-        "versions": {"colliculus": package_version(), "av": package_version("av")},
-        "recipe": {"name": recipe.name, **to_plain(recipe)},
-        "incomplete": incomplete,
-        "samples": len(sources),
-        "sources": hashlib.sha256((out / WORK_FOLDER / _SOURCES_FILE).read_bytes()).hexdigest(),
-        "classes": sorted({source.label for source in sources}),
-        "modalities": describe(storages),
-    }
+    with tempfile.TemporaryDirectory(dir=out, prefix=".incomplete-") as aside:
+        listed = Path(aside) / _SOURCES_FILE
+        write_manifest(listed, sources)  # what a table cannot hold is told at once
+        plan: Document = {
+            "format": FORMAT,
+            "versions": {"colliculus": package_version(), "av": package_version("av")},
+            "recipe": {"name": recipe.name, **to_plain(recipe)},
+            "incomplete": incomplete,
+            "samples": len(sources),
+            "sources": hashlib.sha256(listed.read_bytes()).hexdigest(),
+            "classes": sorted({source.label for source in sources}),
+            "modalities": describe(storages),
+        }
+        _check_plan(out, plan)
+        _sweep(out, spare=aside)
+        if not sealed.exists():
+            (out / WORK_FOLDER).mkdir(exist_ok=True)
+            listed.replace(out / WORK_FOLDER / _SOURCES_FILE)
+            if not plan_file.exists():
+                write_document(plan_file, plan)
+    return plan
+
+
+def _check_plan(out: Path, plan: Document) -> None:
+    """Refuse to do in `out` what is not what was done or begun there."""
+    sealed, plan_file = out / SEAL_FILE, out / WORK_FOLDER / _PLAN_FILE
     mend = "give the same settings and raw data, or choose another folder"
     if sealed.exists():
         before = {key: value for key, value in read_document(sealed).items() if key not in _RESULTS}
         check_same(out, {**before, "versions": plan["versions"]}, plan, mend)
     elif plan_file.exists():
         check_same(out, read_document(plan_file), plan, mend)
-    else:
-        write_document(plan_file, plan)
-    return plan
 
 
-def _sweep(out: Path) -> None:
-    """Remove what a kill left of files that were being written."""
+def _sweep(out: Path, spare: str) -> None:
+    """Remove what a kill left of files that were being written, and nothing of any other name."""
     for folder in (out, out / WORK_FOLDER):
-        for litter in (*folder.glob(".incomplete-*"), *folder.glob("*.tmp")):
-            if litter.is_dir():
-                shutil.rmtree(litter)
-            else:
-                litter.unlink()
+        for litter in folder.iterdir() if folder.is_dir() else ():
+            if str(litter) != spare and _is_litter(litter):
+                if litter.is_dir():
+                    shutil.rmtree(litter)
+                else:
+                    litter.unlink()
+
+
+def _is_litter(path: Path) -> bool:
+    """Whether a folder or a file of this program was being written when it was killed."""
+    if path.is_dir():
+        return not path.is_symlink() and _UNFINISHED.fullmatch(path.name) is not None
+    return path.name == f"{MANIFEST_FILE}{TABLE_TEMPORARY}"
 
 
 def _check_apart(raw: Path, out: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from colliculus.data.class_folders import LabelledClip, find_clips
+from colliculus.data.class_folders import LabelledClip, find_clips, unknown_endings
 from colliculus.data.clips import MediaReader, VisualSettings
 from colliculus.data.media import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from colliculus.data.prepare.storage import Frames, Sound, Storage
@@ -32,8 +32,8 @@ class FolderRecipe:
 
     modalities: tuple[Literal["audio", "visual"], ...] = ("audio", "visual")
     """What is wanted of the clips."""
-    audio: Sound = field(default_factory=Sound)
-    """How sound is stored."""
+    audio: Sound = field(default_factory=lambda: Sound(duration_s=None))
+    """How sound is stored; of the whole sample unless `duration_s` is set, as its pictures are of all of it."""
     visual: Frames = field(default_factory=Frames)
     """How an image or a video is stored."""
 
@@ -55,11 +55,18 @@ class FolderRecipe:
         """
         if not raw.is_dir():
             raise ColliculusError(f"{raw} is no folder: name the one that holds a folder for each class")
-        reader = MediaReader(
+        return [self._source(clip, raw) for clip in find_clips(raw, self._reader)]
+
+    def passed_over(self, raw: Path) -> Mapping[str, int]:
+        """How many files of the class folders are of no kind that is wanted, by their ending."""
+        return unknown_endings(raw, self._reader)
+
+    @property
+    def _reader(self) -> MediaReader:
+        return MediaReader(
             audio=Spectrogram() if "audio" in self.modalities else None,
             visual=VisualSettings() if "visual" in self.modalities else None,
         )
-        return [self._source(clip, raw) for clip in find_clips(raw, reader)]
 
     def _source(self, clip: LabelledClip, raw: Path) -> Source:
         kinds = {"audio": (AUDIO_SUFFIXES, VIDEO_SUFFIXES), "visual": (IMAGE_SUFFIXES, VIDEO_SUFFIXES)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +14,12 @@ from colliculus.types import ColliculusError
 
 LOCK_FILE = ".lock"
 """It stays there, empty: a file that is removed while another process waits for it would lock nothing."""
+_HELD = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES}  # any other: the disk knows no locks, as some of a network
 
 
 @contextmanager
 def locked(folder: Path) -> Generator[None]:
-    """Hold `folder` for this process.
+    """Hold `folder` for this process; on a disk that knows no locks, only warn.
 
     Raises:
         ColliculusError: another process holds it.
@@ -25,9 +28,13 @@ def locked(folder: Path) -> Generator[None]:
         try:
             _lock(file)
         except OSError as error:
-            raise ColliculusError(
-                f"{folder} is being prepared by another process: wait until it is done, or choose another folder"
-            ) from error
+            if error.errno in _HELD:
+                raise ColliculusError(
+                    f"{folder} is being prepared by another process: wait until it is done, or choose another folder"
+                ) from error
+            warnings.warn(
+                f"{folder} cannot be locked ({error.strerror}): let no other process prepare into it", stacklevel=3
+            )
         yield
 
 

@@ -35,8 +35,8 @@ class ManifestRecipe:
     """Columns of image or video files, stored as `visual` says."""
     arrays: tuple[str, ...] = ()
     """Columns of .npy or .npz files and the shape of one sample, such as lidar:1x32x32, or touch:4x1x8x8 in 4 steps."""
-    audio: Sound = field(default_factory=Sound)
-    """How sound is stored."""
+    audio: Sound = field(default_factory=lambda: Sound(duration_s=None))
+    """How sound is stored; of the whole sample unless `duration_s` is set, as its pictures are of all of it."""
     visual: Frames = field(default_factory=Frames)
     """How an image or a video is stored."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from colliculus.data.prepare.storage import Storage
 from colliculus.data.source import Source
@@ -32,6 +32,15 @@ class Recipe(Protocol):
         Raises:
             ColliculusError: `raw` is not laid out as the data set is.
         """
+        ...
+
+
+@runtime_checkable
+class PassesOver(Protocol):
+    """A recipe that takes the files it finds, and so can tell which it did not take."""
+
+    def passed_over(self, raw: Path) -> Mapping[str, int]:
+        """How many files were not taken, by their ending."""
         ...
 
 

@@ -24,6 +24,8 @@ from colliculus.types import ColliculusError
 
 FORMAT = 1
 """Number of the layout of a prepared folder; a later layout gets a higher one."""
+WORK_FOLDER = ".unfinished"
+"""What a preparation keeps in its folder until it is done: its plan, its sources and its journal."""
 SEAL_FILE, MANIFEST_FILE = "prepare.yaml", "manifest.csv"
 _CONTENT = "#content"  # the column of digests of rows; readers of manifests pass over what begins so
 STORAGES: Mapping[str, type[Any]] = {
@@ -178,6 +180,8 @@ def read_prepared(folder: Path) -> PreparedFolder:
         ColliculusError: `folder` holds no finished preparation, or its tables are damaged or do not belong together.
     """
     if not (folder / SEAL_FILE).is_file():
+        if (folder / WORK_FOLDER).is_dir():
+            raise ColliculusError(f"the preparation of {folder} is not finished: run it again, and it goes on")
         raise ColliculusError(
             f"{folder} holds no {SEAL_FILE}, so no finished preparation: run `colliculus prepare RECIPE RAW {folder}`"
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from colliculus.data.prepare.sample import Outcome
+from colliculus.data.prepare.storage import Sound, Storage
 from colliculus.data.source import Source
 
 
@@ -23,6 +24,9 @@ class Summary:
         kept: how many had been prepared before.
         problems: of each kind of problem, in how many samples it is, the most frequent first.
         example: of each kind, the first sentence.
+        kept_without: how many samples with a problem are kept without this or that modality.
+        cut: of each sound of a set length, how many clips are longer, how many there are, and the length in seconds.
+        passed_over: how many files the recipe did not take, by their ending.
     """
 
     folder: Path
@@ -31,22 +35,46 @@ class Summary:
     kept: int
     problems: Mapping[str, int]
     example: Mapping[str, str]
+    kept_without: Mapping[str, int]
+    cut: Mapping[str, tuple[int, int, float]]
+    passed_over: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def summarise(
-    folder: Path, sources: Sequence[Source], outcomes: Sequence[Outcome], modalities: int, *, kept: int
+    folder: Path,
+    sources: Sequence[Source],
+    outcomes: Sequence[Outcome],
+    storages: Mapping[str, Storage],
+    *,
+    kept: int,
 ) -> Summary:
     """Count what became of the samples."""
     told = [(s, o.problem) for s, o in zip(sources, outcomes, strict=True) if o.problem]
     kinds = [(kind_of(problem, source), problem) for source, problem in told]
+    whole = [len(outcome.missing) == len(storages) for outcome in outcomes]
+    lost = zip(sources, outcomes, whole, strict=True)
+    without = Counter(m for s, o, gone in lost if o.problem and not gone for m in o.missing if m in s.files)
     return Summary(
         folder=folder,
         samples=len(outcomes),
-        usable=sum(len(outcome.missing) < modalities for outcome in outcomes),
+        usable=whole.count(False),
         kept=kept,
         problems=dict(Counter(kind for kind, _ in kinds).most_common()),
         example=dict(reversed(kinds)),
+        kept_without=dict(without),
+        cut=_cut(outcomes, storages),
     )
+
+
+def _cut(outcomes: Sequence[Outcome], storages: Mapping[str, Storage]) -> dict[str, tuple[int, int, float]]:
+    """Of each sound that is stored in a set length, how many of how many clips are longer than it."""
+    found: dict[str, tuple[int, int, float]] = {}
+    for modality, storage in storages.items():
+        if isinstance(storage, Sound) and storage.duration_s is not None:
+            lengths = [o.duration_s or 0.0 for o in outcomes if modality not in o.missing]
+            if longer := sum(length > storage.duration_s for length in lengths):
+                found[modality] = longer, len(lengths), storage.duration_s
+    return found
 
 
 def kind_of(problem: str, source: Source) -> str:
