@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
@@ -188,11 +189,22 @@ def _deaf() -> Generator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    heard: list[bool] = []  # a thread that the mask does not cover may hear it, and the first process must not stop
+    ours = threading.current_thread() is threading.main_thread()  # half-way through a start
+
+    def hear(_signal: int, _frame: object) -> None:
+        heard.append(True)
+
+    handler = signal.signal(signal.SIGINT, hear) if ours else None
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if ours:
+            signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+    if heard:
+        raise KeyboardInterrupt
 
 
 def _work(place: Place, connection: Connection) -> None:
