@@ -8,7 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Protocol
@@ -189,6 +189,7 @@ def _deaf() -> Generator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    resource_tracker.ensure_running()  # it unblocks Ctrl-C when it starts, which the first process would make it do
     heard: list[bool] = []  # a thread that the mask does not cover may hear it, and the first process must not stop
     ours = threading.current_thread() is threading.main_thread()  # half-way through a start
 
