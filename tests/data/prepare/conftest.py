@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from PIL import Image
 
 from colliculus.data.prepare.folder import FolderRecipe
@@ -54,3 +55,12 @@ def digest_of():
 @pytest.fixture
 def add_pair():
     return write_pair
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As preparation itself runs, or a spectrogram compared with its own differs in the last digit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
