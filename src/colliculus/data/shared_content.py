@@ -46,6 +46,27 @@ def sharing(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
     return [list(found) for found in sorted({tuple(found) for found in rows.values() if len(found) > 1})]
 
 
+def related(keys: Sequence[Collection[Hashable]]) -> NDArray[np.int64]:
+    """(n,) numbers: rows have the same one if they have a key in common, or are so related through others.
+
+    Example:
+        >>> related([{"a", "b"}, {"c"}, {"b", "d"}, {"d"}]).tolist()
+        [0, 1, 0, 0]
+    """
+    first = list(range(len(keys)))
+
+    def find(row: int) -> int:
+        while first[row] != row:
+            first[row] = row = first[first[row]]
+        return row
+
+    for rows in sharing(keys):
+        for row in rows[1:]:
+            low, high = sorted((find(rows[0]), find(row)))
+            first[high] = low
+    return np.unique([find(row) for row in range(len(keys))], return_inverse=True)[1].reshape(-1)
+
+
 def companies(sources: Sequence[Source], contents: Sequence[Collection[str]]) -> NDArray[np.int64]:
     """(n,) numbers: samples have the same one if they share a group or content, or are so related through others.
 
@@ -60,19 +81,8 @@ def companies(sources: Sequence[Source], contents: Sequence[Collection[str]]) ->
         >>> companies([ann, bob, ann], [set(), {"00ff"}, {"00ff"}]).tolist()
         [0, 0, 0]
     """
-    first = list(range(len(sources)))
-
-    def find(row: int) -> int:
-        while first[row] != row:
-            first[row] = row = first[first[row]]
-        return row
-
-    groups = [() if source.group is None else (source.group,) for source in sources]
-    for rows in (*sharing(groups), *sharing(contents)):
-        for row in rows[1:]:
-            low, high = sorted((find(rows[0]), find(row)))
-            first[high] = low
-    return np.unique([find(row) for row in range(len(sources))], return_inverse=True)[1].reshape(-1)
+    groups = [() if source.group is None else (("group", source.group),) for source in sources]
+    return related([(*group, *content) for group, content in zip(groups, contents, strict=True)])
 
 
 def conflicting(sources: Sequence[Source], contents: Sequence[Collection[str]]) -> list[list[int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -10,6 +10,7 @@ from typing import ClassVar
 from colliculus.data.manifest import read_manifest
 from colliculus.data.prepare.raw_tree import found_sources, list_path
 from colliculus.data.prepare.storage import Frames, Sound, Storage
+from colliculus.data.shared_content import related
 from colliculus.data.source import Source
 from colliculus.data.transforms.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
@@ -64,21 +65,13 @@ class CIFAR10AV:
         return found_sources(raw, grouped, "samples in its lists")
 
 
-def _linked(files: Sequence[Iterable[str]]) -> list[str]:
+def _linked(files: Sequence[Collection[str]]) -> list[str]:
     """Of each sample a name that it has in common with all that share a file with it, at whatever remove.
 
-    The name is the group's first file in the order of the alphabet. Found by merging sets of files (union-find).
+    The name is the group's first file in the order of the alphabet.
     """
-    parent: dict[str, str] = {}
-
-    def root(file: str) -> str:
-        while parent.setdefault(file, file) != file:
-            parent[file] = parent[parent[file]]
-            file = parent[file]
-        return file
-
-    for own in files:
-        roots = sorted({root(file) for file in own})
-        for other in roots[1:]:
-            parent[other] = roots[0]
-    return [root(next(iter(own))) for own in files]
+    numbers = related(files).tolist()
+    first: dict[int, str] = {}
+    for number, own in zip(numbers, files, strict=True):
+        first[number] = min(*own, first.get(number, min(own)))
+    return [first[number] for number in numbers]
