@@ -16,7 +16,7 @@ from colliculus.cli.reproduction import train_command
 from colliculus.training.run import read_run
 
 CPU = ("--device", "cpu")
-VOID = {"meta", "link", "img", "rect", "path", "polygon"}
+VOID = {"meta", "wbr", "link", "img", "rect", "path", "polygon"}
 
 
 def chromium():

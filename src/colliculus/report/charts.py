@@ -81,7 +81,9 @@ def lines(axes: Axes, series: Sequence[Series], caption: str) -> Html:
     for i, one in enumerate(series):
         drawn += _curve(i, one, place)
     keys = [tag("li", _key(i), " ", one.name) for i, one in enumerate(series)]
-    legend = [tag("ul", *keys, attributes={"class": "legend"})] if len(series) > 1 else []
+    if axes.level is not None:
+        keys.append(tag("li", _small(28, void("path", {"class": "level", "d": "M0 6H28"})), " ", axes.level[1]))
+    legend = [tag("ul", *keys, attributes={"class": "legend"})] if len(keys) > 1 else []
     return figure(_svg(axes.title, *drawn), caption, *legend)
 
 
@@ -164,10 +166,8 @@ def _frame(axes: Axes, series: Sequence[Series]) -> tuple[Place, Html]:
     turned = {"transform": f"translate(12 {(TOP + HEIGHT - BOTTOM) / 2:.0f}) rotate(-90)", "text-anchor": "middle"}
     parts.append(tag("text", axes.up, attributes=turned))
     if axes.level is not None:
-        value, name = axes.level
-        height = place(left, value)[1]
+        height = place(left, axes.level[0])[1]
         parts.append(void("path", {"class": "level", "d": f"M{LEFT} {height:.1f}H{WIDTH - RIGHT}"}))
-        parts.append(_text(WIDTH - RIGHT, height - 4, name, "end"))
     return place, join(*parts)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from colliculus.report.charts import Axes, Series, heat, lines, scatter, signed_bar
 from colliculus.report.folder import Material
-from colliculus.report.markup import Html, figure, join, note, percent, picture, table, tag
+from colliculus.report.markup import Html, breakable, figure, join, note, percent, picture, table, tag
 from colliculus.report.setting import absent
 
 SPIKES = "spikes"
@@ -67,7 +67,7 @@ def _picture(one: Mapping[str, str], folder: Path, clip: Mapping[str, Any]) -> H
     alt = f"{words}; clip {clip['index']} of class {clip['label']}, answered {clip['predicted']}"
     wide, high = _size(content)
     kind = "raster" if raster else "strip" if wide > 2 * high else ""
-    return figure(picture(content, alt, kind="raster" if raster else "pixels"), words, kind=kind)
+    return figure(picture(content, alt, kind="raster" if raster else "pixels"), breakable(words), kind=kind)
 
 
 def _size(png: bytes) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -121,8 +122,18 @@ def interval(bounds: Sequence[float]) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
+def breakable(name: str) -> Html:
+    """A name of several parts, such as a layer's, that a narrow page breaks between the parts.
+
+    Example:
+        >>> breakable("encoders.audio")
+        'encoders.<wbr/>audio'
+    """
+    return Html(re.sub(r"(?<=[._/+])\b", "<wbr/>", escape(name, quote=False)))
+
+
 def _first(cell: str) -> Html:
-    return tag("th", cell, attributes={"scope": "row"})
+    return tag("th", breakable(cell), attributes={"scope": "row"})
 
 
 def _cell(cell: str) -> Html:
