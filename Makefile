@@ -1,6 +1,8 @@
 # Two commands are enough: `make demo` and `make test`. Both build $(VENV) when it is missing or older than its recipe.
 #   PYTHON=python3.12   the interpreter a new environment is made of
 #   VENV=PATH           an environment of your own; a PyTorch 2.6 or newer in it is left alone
+# `make bench` measures speed; `make results` trains for hours and writes the tables of RESULTS.md.
+#   DATA=FOLDER         where AV-Digits lies; it is downloaded if not given
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,7 +10,7 @@ STAMP := $(VENV)/.colliculus
 
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench results clean
 .DELETE_ON_ERROR:
 
 # One thread a process. These networks are small, and where something else wants a core too, a second thread costs far more
@@ -29,6 +31,11 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	@set -e; for name in neuron step augment prepare; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+
+results: $(STAMP)
+	@set -e; for name in methods balance revival; do \
+	$(BIN)/python benchmarks/$$name.py --into RESULTS.md $(if $(DATA),--data-root $(DATA)); done
+	@$(BIN)/python benchmarks/controlled.py --into RESULTS.md
 
 clean:
 	rm -rf $(VENV) build src/*.egg-info src/colliculus/neurons/kernels/_native* .*_cache .hypothesis

@@ -17,7 +17,7 @@ from __future__ import annotations
 import csv
 import multiprocessing
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from math import log10, nan, sqrt
@@ -28,6 +28,7 @@ from typing import Any
 import torch
 import tyro
 from scipy.stats import t as student
+from study import Tables
 
 from colliculus.data.synthetic import Synthetic
 from colliculus.fusion import AlignmentName
@@ -46,7 +47,7 @@ FIGURES = {"joint": "test accuracy", "audio": "sound alone", "visual": "picture 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Tables):
     """Train every condition."""
 
     out: Path = Path("runs/controlled")
@@ -121,9 +122,21 @@ BALANCES: dict[str, SpikingTransformer] = {
     "Tectum without balance": tectum("none"),
     "Tectum": tectum("scores"),
 }
-_OWN = {"TAAF": "TAAF without balance", "Tectum": "Tectum without balance"}
-UNBALANCED = {name: _OWN.get(name.replace(",", "").split()[0], "late fusion") for name in BALANCES}
-"""What each is compared with, seed by seed."""
+ALIGNED_OVER = [
+    ("TAAF, conv", "TAAF, identity"),
+    ("TAAF, warp", "TAAF, identity"),
+    ("Tectum", "S-CMRL"),
+    ("Tectum", "TAAF, conv"),
+]
+BALANCED_OVER = [
+    ("late fusion, OGM-GE", "late fusion"),
+    ("late fusion, AGM", "late fusion"),
+    ("TAAF, OGM-GE", "TAAF without balance"),
+    ("TAAF (our reading)", "TAAF without balance"),
+    ("Tectum", "Tectum without balance"),
+]
+OVER_LATE_FUSION = [("TAAF (our reading)", "late fusion"), ("Tectum", "late fusion")]
+"""What is compared seed by seed: the first with the second."""
 ADAMW = TrainSettings(epochs=10, batch_size=32, warmup_epochs=1, learning_rate=4e-3, device="cpu")
 SGD = replace(ADAMW, optimizer="sgd", learning_rate=0.1, final_learning_rate=1e-3, epochs=15)
 
@@ -186,17 +199,17 @@ def table(found: Found, study: str, methods: Iterable[str], figure: str) -> Iter
         yield f"| {value} | " + " | ".join(f"{mean(c):.1f} ± {interval(c):.1f}" for c in columns) + " |"
 
 
-def differences(found: Found, study: str, against: Mapping[str, str], figure: str) -> Iterator[str]:
-    """The same of what each method has over another, seed by seed, in points."""
-    compared = {method: other for method, other in against.items() if method != other}
+def differences(found: Found, study: str, pairs: Iterable[tuple[str, str]], figure: str) -> Iterator[str]:
+    """The same of what the first method of each pair has over the second, seed by seed, in points."""
     gains: Found = {
-        (study, value, f"{method} over {compared[method]}"): [
-            {figure: r[figure] - o[figure]} for r, o in zip(results, found[of, value, compared[method]], strict=True)
+        (study, value, f"{method} over {other}"): [
+            {figure: r[figure] - o[figure]}
+            for r, o in zip(found[study, value, method], found[study, value, other], strict=True)
         ]
-        for (of, value, method), results in found.items()
-        if of == study and method in compared
+        for method, other in pairs
+        for value in sorted({value for of, value, _ in found if of == study})
     }
-    yield from table(gains, study, [f"{method} over {other}" for method, other in compared.items()], figure)
+    yield from table(gains, study, [f"{method} over {other}" for method, other in pairs], figure)
 
 
 def draw(found: Found, path: Path) -> None:
@@ -242,16 +255,13 @@ def main(settings: Settings) -> None:
     for study in ("lag", "dominance"):
         write_csv(found, study, settings.out / f"{study}.csv")
     draw(found, settings.out / "controlled.png")
-    over_identity = dict.fromkeys(LAGGED, "TAAF, identity")
-    for lines in (
-        table(found, "lag", LAGGED, "joint"),
-        differences(found, "lag", over_identity, "joint"),
-        *(differences(found, "lag", {"Tectum": parent}, "joint") for parent in ("S-CMRL", "TAAF, conv")),
-        *(table(found, "dominance", BALANCES, figure) for figure in FIGURES),
-        *(differences(found, "dominance", UNBALANCED, figure) for figure in ("joint", "audio")),
-        differences(found, "dominance", dict.fromkeys(("TAAF (our reading)", "Tectum"), "late fusion"), "joint"),
-    ):
-        print("\n".join(lines), end="\n\n")
+    settings.publish("lag", table(found, "lag", LAGGED, "joint"))
+    settings.publish("lag, differences", differences(found, "lag", ALIGNED_OVER, "joint"))
+    for figure in FIGURES:
+        settings.publish(f"dominance, {figure}", table(found, "dominance", BALANCES, figure))
+    for figure in ("joint", "audio"):
+        settings.publish(f"dominance, differences of {figure}", differences(found, "dominance", BALANCED_OVER, figure))
+    settings.publish("dominance, over late fusion", differences(found, "dominance", OVER_LATE_FUSION, "joint"))
 
 
 if __name__ == "__main__":

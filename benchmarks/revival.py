@@ -9,15 +9,13 @@ rate of a layer before and after training.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
 import tyro
-from av_digits import CONDITIONS, Job, Study, read, score, spread, train
+from study import Study, markdown, rates, read, spread
 
 PRESET = "s-cmrl-av-digits"
 HALF = ("--method.alpha", "0.5")
@@ -31,6 +29,10 @@ VARIANTS = {
 """What each changes on the command line."""
 
 
+RECORD = "robustness/result.json"
+CONDITIONS = ("--split", "validation", "--only", "white", "missing", "--conditions.snr-db", "0", "-10")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings(Study):
     """Train and test every variant."""
@@ -39,38 +41,32 @@ class Settings(Study):
     """Folder of the runs."""
 
 
-def jobs(settings: Settings, variant: str) -> list[Job]:
-    """The trainings of a variant, one for each seed."""
-    name = re.sub(r"[^\w.]+", "-", variant)
-    return [
-        settings.job(PRESET, f"{name}-seed{seed}", "--train.seed", str(seed), *VARIANTS[variant])
-        for seed in range(settings.seeds)
-    ]
+def row(title: str, folders: Sequence[Path]) -> dict[str, str]:
+    """What a variant's trainings came to."""
+    found = [read(folder / RECORD) for folder in folders]
+    noisy = [[a for c in one["curves"] if c["kind"] == "white" for a in c["accuracy"]] for one in found]
 
+    def without(modality: str) -> str:
+        curves = [c for one in found for c in one["curves"] if (c["kind"], c["target"]) == ("missing", modality)]
+        return spread([100 * c["accuracy"][c["levels"].index("absent")] for c in curves])
 
-def table(settings: Settings) -> Iterator[str]:
-    """A row for every variant."""
-    yield "| variant | clean | mean over noise | no audio | no visual | lowest rate, start | lowest rate, trained |"
-    yield "|---|---|---|---|---|---|---|"
-    noisy = [condition.title for condition in CONDITIONS if condition.snr_db]
-    for variant in VARIANTS:
-        done = jobs(settings, variant)
-        tests = [score(job, "validation") for job in done]
-        columns = [[found[title] for found in tests] for title in ("clean", "no audio", "no visual")]
-        columns.insert(1, [mean(found[title] for title in noisy) for found in tests])
-        health = [read(job.run / "spike_health.json") for job in done]
-        lowest = [
-            min(layer["rate"] for found in health for layer in found[moment]["layers"]) for moment in ("start", "end")
-        ]
-        cells = [spread(column) for column in columns] + [f"{100 * rate:.1f} %" for rate in lowest]
-        yield f"| {variant} | {' | '.join(cells)} |"
+    return {
+        "variant": title,
+        "clean": spread([100 * one["clean"] for one in found]),
+        "mean over noise": spread([100 * mean(accuracies) for accuracies in noisy]),
+        "no audio": without("audio"),
+        "no visual": without("visual"),
+        "lowest rate, start": f"{min(rates(folders, 'start')):.1f} %",
+        "lowest rate, trained": f"{min(rates(folders, 'end')):.1f} %",
+    }
 
 
 def main(settings: Settings) -> None:
-    """Train what is not trained, then print the table."""
-    with ThreadPoolExecutor(settings.jobs) as pool:
-        list(pool.map(train, [job for variant in VARIANTS for job in jobs(settings, variant)]))
-    print("\n".join(table(settings)))
+    """Train what is not trained, then write the table."""
+    variants = {title: settings.variant(title, PRESET, *flags) for title, flags in VARIANTS.items()}
+    runs = settings.train(list(variants.values()))
+    settings.examine([folder for folders in runs.values() for folder in folders], "robustness", RECORD, *CONDITIONS)
+    settings.publish("revival", markdown([row(title, runs[v.name]) for title, v in variants.items()]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,275 @@
+"""Every method on AV-Digits under one budget: under noise that leaves room between them, and with an unknown speaker.
+
+    python benchmarks/methods.py --data-root FOLDER --into RESULTS.md
+
+trains each preset (skips what is done, resumes what was cut off), measures robustness and energy of the runs, the speed
+of all methods in turns, and writes the tables of RESULTS.md with intervals and paired tests. Methods are compared with
+the best of the others' fusions, chosen on the validation part; ours in a comparison of its own, with more seeds, which
+was settled before any of these tests was looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, median
+from time import perf_counter
+from typing import Any
+
+import torch
+import tyro
+from study import Study, markdown, rates, read, spread
+
+from colliculus.cli.compare import compare_runs
+from colliculus.cli.compare_report import Compared
+from colliculus.evaluation.comparison import Comparison
+from colliculus.evaluation.verdict import p_value, verdict
+from colliculus.presets import PRESETS
+from colliculus.runtime import Runtime
+from colliculus.training.optim import build_optimizer
+from colliculus.training.step import TrainingStep
+from colliculus.types import Batch
+
+DATA = "av-digits"
+OURS = {"s-cmrl": "S-CMRL", "taaf": "TAAF (our reading)", "tectum": "Tectum"}
+OTHERS = {
+    "s-cmrl-reference": "S-CMRL, reference",
+    "spatial": "spatial attention alone",
+    "temporal": "temporal attention alone",
+    "sca": "SCA",
+    "sca-reference": "SCA, reference",
+    "cmci": "CMCI, as published",
+    "cmci-reference": "CMCI, reference",
+    "weighted-attention": "weighted attention",
+    "late-fusion": "late fusion, sum",
+    "late-fusion-concat": "late fusion, concatenation",
+}
+ALONE = {"audio": "audio alone", "visual": "visual alone"}
+TITLES = {f"{name}-{DATA}": title for name, title in {**OURS, **OTHERS, **ALONE}.items()}
+"""What the methods are called in the tables, by preset."""
+SNR_DB = "-10"
+NOISE = ("--train.snr-db", "audio", SNR_DB, "visual", SNR_DB)
+NUM_FOLDS = 6
+COSTS = "45nm-fp32"
+ROBUSTNESS, ENERGY = "robustness/result.json", "energy/energy.json"
+ROUNDS, STEPS = 5, 4
+Runs = Mapping[str, Sequence[Path]]
+"""Run folders by preset."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Study):
+    """Train, test, compare, count and time every method."""
+
+    out: Path = Path("runs/methods")
+    """Folder of the runs."""
+    seeds: int = 6
+    """Trainings of each method under noise; with an unknown speaker there is one for each of the six speakers."""
+    more_seeds: int = 10
+    """Trainings under noise of ours, and of what they are compared with."""
+    speaker_seeds: int = 2
+    """Trainings for each speaker of ours, and of what they are compared with."""
+
+
+def noisy_runs(settings: Settings, presets: Sequence[str], seeds: int) -> Runs:
+    """Trainings under noise, seed by seed."""
+    study = replace(settings, out=settings.out / "noisy")
+    return study.train(study.grid(presets, *NOISE), seeds)
+
+
+def speaker_runs(settings: Settings, presets: Sequence[str], seeds: int) -> Runs:
+    """Trainings with each speaker left out."""
+    study = replace(settings, out=settings.out / "speaker")
+    folds = {"data.fold": [str(fold) for fold in range(NUM_FOLDS)]}
+    grid = study.grid(presets, "--data.protocol", "speaker-out", **folds)
+    found = study.train(grid, seeds)
+    return {preset: [run for v in grid if v.preset == preset for run in found[v.name]] for preset in presets}
+
+
+def compared(runs: Runs, baseline: str, *over: str) -> Compared:
+    """Every method against one, on the clips that the runs were tested on."""
+    return compare_runs([folder for folders in runs.values() for folder in folders], baseline, over=over)
+
+
+def accuracy_table(found: Compared, runs: Runs) -> list[str]:
+    """Accuracy with its interval, and the difference to the baseline with both p-values; the best on top."""
+    against = {c.first: c for c in found.comparisons}
+    ranked = sorted(found.scores.items(), key=lambda item: -item[1].accuracy)
+    return markdown(
+        [
+            {
+                "method": TITLES[name],
+                "test accuracy, %": _share(score.accuracy, score.interval),
+                "validation, %": f"{_mean(runs[name], 'result.json', 'validation', 'accuracy', scale=100):.1f}",
+                **_tested(against.get(name), TITLES[found.baseline]),
+            }
+            for name, score in ranked
+        ]
+    )
+
+
+def _share(accuracy: float, interval: tuple[float, float]) -> str:
+    return f"{100 * accuracy:.1f} ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
+
+
+def _tested(comparison: Comparison | None, baseline: str) -> dict[str, str]:
+    headings = (f"over {baseline}, points", "p over trainings", "p over clips")
+    if comparison is None or comparison.seed_interval is None or comparison.p_seeds is None:
+        return dict.fromkeys(headings, "")
+    low, high = (f"{100 * bound:+.1f}" for bound in comparison.seed_interval)
+    points = f"{100 * comparison.difference:+.1f} ({low} to {high})"
+    return dict(zip(headings, (points, p_value(comparison.p_seeds), p_value(comparison.p_clips)), strict=True))
+
+
+def verdicts(found: Compared) -> list[str]:
+    """What the comparisons say, a sentence or two each."""
+    told = [verdict(comparison) for comparison in found.comparisons]
+    for preset, title in sorted(TITLES.items(), key=lambda item: -len(item[0])):
+        told = [sentence.replace(preset, title) for sentence in told]
+    return [f"- {sentence}" for sentence in told]
+
+
+def speaker_table(found: Compared) -> list[str]:
+    """A column for every speaker left out (mean over seeds), then mean, interval and tests over speakers."""
+    against = {c.first: c for c in found.comparisons}
+    rows: list[dict[str, str]] = []
+    for name, score in sorted(found.scores.items(), key=lambda item: -item[1].accuracy):
+        folds: dict[str, list[float]] = {}
+        for (fold, _), right in found.methods[name].items():
+            folds.setdefault(fold, []).append(100 * float(right.mean()))
+        rows.append(
+            {
+                "method": TITLES[name],
+                **{fold.replace("data.fold=", "speaker "): f"{mean(of):.1f}" for fold, of in sorted(folds.items())},
+                "mean, %": _share(score.accuracy, score.interval),
+                **_tested(against.get(name), TITLES[found.baseline]),
+            }
+        )
+    return markdown(rows)
+
+
+def robustness_table(runs: Runs) -> list[str]:
+    """Mean accuracy along the curve of white noise, on each modality and on both, and accuracy without a modality."""
+    heard = {"white noise on audio": "audio", "on visual": "visual", "on both": "audio+visual"}
+    rows: list[dict[str, str]] = []
+    for preset, folders in runs.items():
+        found = [read(folder / ROBUSTNESS)["curves"] for folder in folders]
+        rows.append({"method": TITLES[preset]})
+        for heading, target in heard.items():
+            areas = [100 * c["area"] for curves in found for c in curves if _is(c, "white", target)]
+            rows[-1][heading] = spread(areas) if areas else ""
+        for withheld in ("audio", "visual"):
+            missing = [c for curves in found for c in curves if _is(c, "missing", withheld)]
+            left = [100 * c["accuracy"][c["levels"].index("absent")] for c in missing if "absent" in c["levels"]]
+            rows[-1][f"no {withheld}"] = spread(left) if left else ""
+    return markdown(rows)
+
+
+def _is(curve: Mapping[str, Any], kind: str, target: str) -> bool:
+    return (curve["kind"], curve["target"]) == (kind, target)
+
+
+def cost_table(runs: Runs) -> list[str]:
+    """Parameters, speed, firing, and the energy of a clip: operations alone and with memory, spiking over ANN twin."""
+    speed = speeds(list(runs))
+    rows: list[dict[str, str]] = []
+    for preset, folders in runs.items():
+        spiking, artificial = ("tables", COSTS, "spiking_first_layer_once"), ("tables", COSTS, "twins", "artificial")
+        operations, together = (
+            [_mean(folders, ENERGY, *network, of, scale=1e-3) for network in (spiking, artificial)]
+            for of in ("compute_nj", "total_nj")
+        )
+        training, evaluation = speed[preset]
+        rows.append(
+            {
+                "method": TITLES[preset],
+                "parameters": f"{read(folders[0] / 'result.json')['parameters']:,}",
+                "samples/s in training": f"{training:.0f}",
+                "in evaluation": f"{evaluation:.0f}",
+                "lowest rate at the start": f"{min(rates(folders, 'start')):.1f} %",
+                "energy of a clip: operations, uJ": " / ".join(f"{uj:.1f}" for uj in operations),
+                "and memory, uJ": " / ".join(f"{uj:.0f}" for uj in together),
+            }
+        )
+    return markdown(rows)
+
+
+def _mean(folders: Sequence[Path], file: str, *keys: str, scale: float = 1.0) -> float:
+    """Mean over runs of a figure in a JSON file of theirs."""
+    found: list[float] = []
+    for folder in folders:
+        value = read(folder / file)
+        for key in keys[:-1]:
+            value = value[key]
+        found.append(scale * float(value[keys[-1]]))
+    return mean(found)
+
+
+def speeds(presets: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Samples a second of every method in training and in evaluation: they take turns, the median over turns counts."""
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    shape = (PRESETS[presets[0]].experiment.train.batch_size, 1, 32, 32)
+    batch = Batch({"audio": torch.randn(shape), "visual": torch.randn(shape)}, torch.arange(shape[0]) % 10)
+    learners = {preset: learner(preset) for preset in presets}
+    found: dict[str, list[tuple[float, float]]] = {preset: [] for preset in presets}
+    for turn in range(ROUNDS + 1):
+        for preset, step in learners.items():
+            start = perf_counter()
+            for _ in range(STEPS):
+                step(batch)
+            between = perf_counter()
+            with torch.inference_mode():
+                step.model.eval()
+                for _ in range(STEPS):
+                    step.model(batch.inputs)
+                step.model.train()
+            if turn:  # the first turn warms up
+                samples = STEPS * len(batch)
+                found[preset].append((samples / (between - start), samples / (perf_counter() - between)))
+    return {preset: (median(t for t, _ in turns), median(e for _, e in turns)) for preset, turns in found.items()}
+
+
+def learner(preset: str) -> TrainingStep:
+    """The training step of a preset, on one thread of the CPU."""
+    experiment = PRESETS[preset].experiment
+    model = experiment.method.model(experiment.data.spec).train()
+    return TrainingStep(
+        model=model,
+        objective=experiment.method.objective(),
+        modulator=experiment.method.modulator(),
+        optimizer=build_optimizer(model, experiment.train),
+        runtime=Runtime(device=torch.device("cpu")),
+        clip_norm=None,
+    )
+
+
+def best_of_the_others(runs: Runs) -> str:
+    """The fusion of the others with the highest mean validation accuracy; the test is not looked at."""
+    presets = [f"{name}-{DATA}" for name in OTHERS]
+    return max(presets, key=lambda preset: _mean(runs[preset], "result.json", "validation", "accuracy"))
+
+
+def main(settings: Settings) -> None:
+    """Train what is not trained, look at what was not looked at, write the tables."""
+    everything = list(TITLES)
+    noisy = noisy_runs(settings, everything, settings.seeds)
+    speaker = speaker_runs(settings, everything, 1)
+    best = best_of_the_others(noisy)
+    chosen = [*(f"{name}-{DATA}" for name in OURS), best]
+    more_noisy = noisy_runs(settings, chosen, settings.more_seeds)
+    more_speaker = speaker_runs(settings, chosen, settings.speaker_seeds)
+    trained = [run for runs in noisy.values() for run in runs]
+    settings.examine(trained, "energy", ENERGY)
+    settings.examine(trained, "robustness", ROBUSTNESS, "--only", "white", "missing", "--conditions.seeds", "1")
+    settings.publish("methods under noise", accuracy_table(compared(noisy, best), noisy))
+    settings.publish("ours under noise", verdicts(compared(more_noisy, best)))
+    settings.publish("robustness", robustness_table(noisy))
+    settings.publish("cost", cost_table(noisy))
+    settings.publish("unknown speaker", speaker_table(compared(speaker, best, "data.fold")))
+    settings.publish("ours with an unknown speaker", verdicts(compared(more_speaker, best, "data.fold")))
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings, description=__doc__))
