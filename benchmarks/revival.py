@@ -30,7 +30,7 @@ VARIANTS = {
 
 
 RECORD = "robustness/result.json"
-CONDITIONS = ("--split", "validation", "--only", "white", "missing", "--conditions.snr-db", "0", "-10")
+CONDITIONS = ("--split", "validation", "--only", "white", "missing", "--snr-db", "0", "-10")
 
 
 @dataclass(frozen=True, kw_only=True)
