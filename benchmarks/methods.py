@@ -100,7 +100,7 @@ def accuracy_table(found: Compared, runs: Runs) -> list[str]:
                 "method": TITLES[name],
                 "test accuracy, %": _share(score.accuracy, score.interval),
                 "validation, %": f"{_mean(runs[name], 'result.json', 'validation', 'accuracy', scale=100):.1f}",
-                **_tested(against.get(name), TITLES[found.baseline]),
+                **_tested(against.get(name), found),
             }
             for name, score in ranked
         ]
@@ -111,13 +111,15 @@ def _share(accuracy: float, interval: tuple[float, float]) -> str:
     return f"{100 * accuracy:.1f} ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
 
 
-def _tested(comparison: Comparison | None, baseline: str) -> dict[str, str]:
-    headings = (f"over {baseline}, points", "p over trainings", "p over clips")
-    if comparison is None or comparison.seed_interval is None or comparison.p_seeds is None:
+def _tested(comparison: Comparison | None, found: Compared) -> dict[str, str]:
+    """Difference to the baseline with its interval, both p-values, and what Holm makes of the larger."""
+    headings = (f"over {TITLES[found.baseline]}, points", f"p, {found.repeats}", "p, clips", "p, both, Holm")
+    if comparison is None or comparison.seed_interval is None or comparison.p_seeds is None or comparison.p is None:
         return dict.fromkeys(headings, "")
     low, high = (f"{100 * bound:+.1f}" for bound in comparison.seed_interval)
     points = f"{100 * comparison.difference:+.1f} ({low} to {high})"
-    return dict(zip(headings, (points, p_value(comparison.p_seeds), p_value(comparison.p_clips)), strict=True))
+    told = (p_value(p) for p in (comparison.p_seeds, comparison.p_clips, comparison.p))
+    return dict(zip(headings, (points, *told), strict=True))
 
 
 def verdicts(found: Compared) -> list[str]:
@@ -129,19 +131,17 @@ def verdicts(found: Compared) -> list[str]:
 
 
 def speaker_table(found: Compared) -> list[str]:
-    """A column for every speaker left out (mean over seeds), then mean, interval and tests over speakers."""
+    """A column for every speaker left out, then mean, interval and tests over speakers."""
     against = {c.first: c for c in found.comparisons}
     rows: list[dict[str, str]] = []
     for name, score in sorted(found.scores.items(), key=lambda item: -item[1].accuracy):
-        folds: dict[str, list[float]] = {}
-        for (fold, _), right in found.methods[name].items():
-            folds.setdefault(fold, []).append(100 * float(right.mean()))
+        answers = sorted(found.methods[name].items())
         rows.append(
             {
                 "method": TITLES[name],
-                **{fold.replace("data.fold=", "speaker "): f"{mean(of):.1f}" for fold, of in sorted(folds.items())},
+                **{fold.replace("data.fold=", "speaker "): f"{100 * right.mean():.1f}" for (fold, _), right in answers},
                 "mean, %": _share(score.accuracy, score.interval),
-                **_tested(against.get(name), TITLES[found.baseline]),
+                **_tested(against.get(name), found),
             }
         )
     return markdown(rows)

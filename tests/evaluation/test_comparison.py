@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from colliculus.evaluation.comparison import compare, compare_all
-from colliculus.evaluation.significance import mcnemar, permutation
+from colliculus.evaluation.significance import holm, mcnemar, permutation, smallest_p
 from colliculus.evaluation.student import student_interval
-from colliculus.evaluation.verdict import is_shown, verdict
+from colliculus.evaluation.verdict import is_shown, p_value, verdict
 from colliculus.types import ColliculusError
 
 
@@ -57,12 +57,41 @@ def test_what_only_one_was_trained_with_is_left_out():
     assert compare("new", "old", methods).pairs == (("", 0), ("", 1))
 
 
-def test_folds_have_clips_of_their_own():
-    methods = {name: trainings([0.8, 0.7], 50, seed, ("fold 0", "fold 1")) for seed, name in enumerate(("new", "old"))}
+def test_each_fold_counts_once_however_often_it_was_trained():
+    folds = [f"fold {k}" for k in range(3)]
+    methods = {name: trainings([0.8, 0.7], 50, seed, folds) for seed, name in enumerate(("new", "old"))}
     found = compare("new", "old", methods)
-    assert (found.num_clips, len(found.pairs)) == (100, 4)
-    assert found.difference == pytest.approx(np.mean(found.differences))
-    assert "over 4 trainings" in verdict(found)
+    assert (found.num_clips, len(found.pairs), found.repeats) == (150, 6, "test parts")
+    gains = [
+        np.mean([methods["new"][fold, k].mean() - methods["old"][fold, k].mean() for k in (0, 1)]) for fold in folds
+    ]
+    assert found.differences == pytest.approx(gains)
+    assert found.difference == pytest.approx(np.mean(gains))
+    assert found.p_seeds == permutation(gains)
+    assert found.seed_interval == pytest.approx(student_interval(gains))
+    assert "over 3 test parts" in verdict(found)
+
+
+def test_methods_that_are_equal_over_folds_are_called_different_once_in_twenty():
+    random = np.random.default_rng(0)
+    shown = 0
+    for _ in range(400):  # each fold favours one of them, all its seeds alike
+        liked = random.normal(0, 0.08, 6)
+        answers = {
+            name: {(f"fold {k}", seed): random.random(60) < 0.5 + sign * liked[k] for k in range(6) for seed in (0, 1)}
+            for name, sign in (("new", 1), ("old", -1))
+        }
+        shown += compare("new", "old", answers).p_seeds < 0.05
+    assert shown <= 400 * 0.05 + 2 * (400 * 0.05 * 0.95) ** 0.5
+
+
+def test_folds_of_unlike_size_have_one_difference_and_one_interval():
+    new = {("small", 0): np.ones(10, dtype=bool), ("large", 0): np.arange(1000) < 10}
+    old = {("small", 0): np.zeros(10, dtype=bool), ("large", 0): np.zeros(1000, dtype=bool)}
+    found = compare("new", "old", {"new": new, "old": old})
+    assert found.difference == pytest.approx((1 + 0.01) / 2)
+    low, high = found.clip_interval
+    assert low < found.difference < high
 
 
 @pytest.mark.parametrize(
@@ -74,18 +103,29 @@ def test_what_cannot_be_paired_is_told(old, told):
         compare("new", "old", {"new": trainings([0.8]), "old": old})
 
 
-def test_several_are_raised_after_holm_each_family_for_itself():
-    methods = {"base": trainings([0.6] * 6)}
-    methods |= {f"m{k}": trainings([0.6 + 0.06 * k] * (1 if k == 1 else 6), seed=k) for k in (1, 2, 3)}
-    alone = {name: compare(name, "base", methods) for name in ("m1", "m2", "m3")}
-    together = {c.first: c for c in compare_all(methods, "base")}
-    assert list(together) == ["m1", "m2", "m3"]
-    assert together["m1"].p_seeds is None
-    smallest = min(alone.values(), key=lambda c: c.p_clips)
-    assert together[smallest.first].p_clips == pytest.approx(min(3 * smallest.p_clips, 1))
-    seeds = sorted((alone[name].p_seeds, name) for name in ("m2", "m3"))  # two tests have seeds
-    assert together[seeds[0][1]].p_seeds == pytest.approx(min(2 * seeds[0][0], 1))
-    assert all(c.num_tests == 3 for c in together.values())
+def test_what_holm_raises_is_the_larger_of_both_p_values():
+    methods = {"base": trainings([0.6] * 8)}
+    methods |= {f"m{k}": trainings([0.6 + 0.02 * k] * (1 if k == 1 else 8), seed=k) for k in (1, 2, 3, 4)}
+    together = compare_all(methods, "base")
+    alone = [compare(c.first, "base", methods) for c in together]
+    assert [(c.p_seeds, c.p_clips) for c in together] == [(c.p_seeds, c.p_clips) for c in alone]
+    assert together[0].p is together[0].p_seeds is None  # one training: no test over seeds, and no part in the family
+    assert [c.num_tests for c in together[1:]] == [3, 3, 3]
+    assert [c.p for c in together[1:]] == pytest.approx(holm([max(c.p_seeds, c.p_clips) for c in alone[1:]]))
+    assert alone[1].p == max(alone[1].p_seeds, alone[1].p_clips)
+
+
+def test_the_least_p_is_what_holm_makes_of_the_smallest():
+    methods = {"base": trainings([0.5] * 10), "six": trainings([0.9] * 6, seed=1), "ten": trainings([0.9] * 10, seed=2)}
+    six, ten = compare_all(methods, "base")
+    assert ten.p == ten.least_p == 2 * smallest_p(10)
+    assert six.p == six.least_p == smallest_p(6) == 0.03125  # the other, smaller one took the factor of two
+    assert is_shown(six)
+    methods["ten"] = methods["base"]
+    six, _ = compare_all(methods, "base")
+    assert six.p == six.least_p == 2 * smallest_p(6)
+    assert not is_shown(six)
+    assert "So few seeds can show nothing among so many tests: p could not fall below 0.062." in verdict(six)
 
 
 def test_a_difference_counts_only_when_neither_seeds_nor_clips_explain_it():
@@ -94,16 +134,22 @@ def test_a_difference_counts_only_when_neither_seeds_nor_clips_explain_it():
     assert is_shown(found)
     assert verdict(found).startswith("good is better than bad: +")
     assert verdict(compare("bad", "good", methods)).startswith("bad is worse than good: -")
-    for doubtful in (replace(found, p_seeds=0.06), replace(found, p_clips=0.06), replace(found, p_seeds=None)):
+    for doubtful in (replace(found, p=0.06), replace(found, p=None)):
         assert not is_shown(doubtful)
         assert "not shown to differ" in verdict(doubtful)
+    five = {"good": trainings([0.9] * 5), "bad": trainings([0.5] * 5, seed=1)}
+    assert not is_shown(compare("good", "bad", five))
+    alike = {"good": trainings([0.72] * 6, 20), "bad": trainings([0.7] * 6, 20)}
+    assert compare("good", "bad", alike).p_clips > 0.05
+    assert not is_shown(compare("good", "bad", alike))
 
 
 def test_the_sentence_says_what_is_missing():
     five = compare("new", "old", {"new": trainings([0.9] * 5), "old": trainings([0.6] * 5, seed=1)})
     told = verdict(five)
     assert "On such clips these trainings do differ" in told
-    assert "p = 0.062 over 5 seeds; 5 seeds cannot give less than 0.062; about 6 seeds" in told
+    assert "p = 0.062 over 5 seeds; about 6 seeds" in told
+    assert told.endswith("So few seeds can show nothing: p could not fall below 0.062.")
     close = compare("new", "old", {"new": trainings([0.72] * 8), "old": trainings([0.7] * 8, seed=1)})
     assert f"about {close.clips_needed:,} clips would show" in verdict(close)
     assert f"about {close.seeds_needed} seeds would show" in verdict(close)
@@ -113,5 +159,6 @@ def test_the_sentence_says_what_is_missing():
 
 
 def test_a_table_of_many_says_so():
-    methods = {name: trainings([0.7] * 3, seed=k) for k, name in enumerate("abcd")}
-    assert all(verdict(c).endswith("raised after Holm for 3 tests.") for c in compare_all(methods, "a"))
+    methods = {name: trainings([0.7] * 8, seed=k) for k, name in enumerate("abcd")}
+    found = compare_all(methods, "a")
+    assert all(f"Both together, after Holm for 3 tests: p = {p_value(c.p)}." in verdict(c) for c in found)

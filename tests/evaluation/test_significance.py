@@ -8,6 +8,7 @@ from scipy import stats
 
 from colliculus.evaluation.significance import (
     ENUMERATED,
+    Part,
     bootstrap_interval,
     clip_permutation,
     clips_needed,
@@ -42,18 +43,29 @@ def every_sign(values, statistic=sum):
     "sums", [[3, 1, 0, 1], [0, 0], [5, -5], [1, 2, 3, -1, -2, 4, 4], [2, 2, 2, 2, -3, 1, 0, 0, 5, -1], [7]], ids=str
 )
 def test_the_permutation_over_clips_tries_every_sign(sums):
-    assert clip_permutation(np.array(sums)) == pytest.approx(every_sign(sums), rel=1e-12)
+    assert clip_permutation([Part(np.array(sums), 9)]) == pytest.approx(every_sign(sums), rel=1e-12)
 
 
 def test_a_clip_that_five_trainings_judge_alike_counts_once():
-    assert clip_permutation(np.array([5, 5, 5, -5])) == mcnemar(3, 1) > mcnemar(15, 5)
+    assert clip_permutation([Part(np.array([5, 5, 5, -5]), 5)]) == mcnemar(3, 1) > mcnemar(15, 5)
 
 
 def test_many_clips_take_no_time_and_stay_a_probability():
     random = np.random.default_rng(0)
-    assert clip_permutation(random.integers(-5, 6, 10_000)) <= 1
-    assert clip_permutation(np.full(10_000, 3)) < 1e-300
-    assert clip_permutation(np.tile([4, -4], 5000)) == 1
+    assert clip_permutation([Part(random.integers(-5, 6, 10_000), 5)]) <= 1
+    assert clip_permutation([Part(np.full(10_000, 3), 5)]) < 1e-300
+    assert clip_permutation([Part(np.tile([4, -4], 5000), 5)]) == 1
+
+
+def test_folds_of_one_size_are_one_test_part_and_others_weigh_alike():
+    sums = [np.array([2, 1, 0, 1]), np.array([-1, 2, 1, 1])]
+    assert clip_permutation([Part(part, 2) for part in sums]) == clip_permutation([Part(np.concatenate(sums), 2)])
+    small, large = np.array([1, 1, 1, 1, 0]), np.array([-1, 1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 1, -1, 0])
+    weighed = [*(small / len(small)), *(large / len(large))]
+    p = clip_permutation([Part(small, 1), Part(large, 1)])
+    assert p == clip_permutation([Part(small, 1), Part(large, 1)])
+    assert p == pytest.approx(every_sign([x for x in weighed if x]), abs=0.005)
+    assert p < clip_permutation([Part(np.concatenate([small, large]), 1)])
 
 
 @pytest.mark.parametrize(
@@ -87,8 +99,15 @@ def test_the_smallest_p_is_that_of_differences_of_one_sign(num_pairs):
 def test_the_bootstrap_over_clips_is_that_of_scipy():
     values = np.random.default_rng(0).choice([-1.0, -0.5, 0.0, 0.5, 1.0], 400, p=[0.05, 0.1, 0.6, 0.15, 0.1])
     reference = stats.bootstrap((values,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(1))
-    assert bootstrap_interval(values) == pytest.approx(tuple(reference.confidence_interval), abs=0.004)
-    assert bootstrap_interval(values) == bootstrap_interval(values) != bootstrap_interval(values, seed=1)
+    assert bootstrap_interval([values]) == pytest.approx(tuple(reference.confidence_interval), abs=0.004)
+    assert bootstrap_interval([values]) == bootstrap_interval([values]) != bootstrap_interval([values], seed=1)
+
+
+def test_the_bootstrap_of_folds_is_that_of_the_mean_of_their_means():
+    random = np.random.default_rng(2)
+    small, large = random.choice([-1.0, 0.0, 1.0], 40), random.choice([0.0, 1.0], 400)
+    draws = [(random.choice(small, 40).mean() + random.choice(large, 400).mean()) / 2 for _ in range(4000)]
+    assert bootstrap_interval([small, large]) == pytest.approx(np.quantile(draws, [0.025, 0.975]), abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,9 @@ class Options:
     """Compare methods by their finished runs, all tested on the same clips.
 
     Runs that differ in nothing but the seed are one method. Each method gets its mean, spread and 95 % interval over
-    seeds; each is tested against the baseline, paired by seed and clip, with p-values raised after Holm where there
-    are more than two. Runs of other data, classes or modalities are refused.
+    seeds; each is tested against the baseline, paired, over seeds and over clips, and counts as different where both
+    tests say so; with more than two methods that p-value is raised after Holm. Runs of other data, classes or
+    modalities are refused.
     Example: colliculus compare runs/sweep --baseline late-fusion-av-digits
     """
 
@@ -41,7 +42,7 @@ class Options:
     baseline: str | None = None
     """method that the others are compared with, by preset or full name; the first one if not given"""
     over: tuple[str, ...] = ()
-    """settings that may differ within a method as the seed does, such as data.fold"""
+    """settings that may differ within a method, such as data.fold: each fold then stands for one seed"""
     snr_db: dict[str, float] = field(default_factory=dict[str, float])
     """test all with Gaussian noise, such as --snr-db audio 0; if not given, as each run was tested"""
     missing: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from colliculus.cli import console
-from colliculus.evaluation.comparison import Comparison, Trainings
+from colliculus.evaluation.comparison import Comparison, Trainings, repeated
 from colliculus.evaluation.metrics import wilson_interval
 from colliculus.evaluation.student import student_interval
 from colliculus.evaluation.verdict import is_shown, p_value, verdict
@@ -32,9 +32,9 @@ class Score:
 
     Args:
         accuracies: of its trainings.
-        accuracy: their mean.
+        accuracy: mean over seeds; of several folds, over the means of the folds.
         deviation: their standard deviation; None for a single training.
-        interval: 95 % over seeds (Student), kept within 0 and 1; of a single training over clips (Wilson).
+        interval: 95 % over the same (Student), kept within 0 and 1; of a single training over clips (Wilson).
     """
 
     accuracies: tuple[float, ...]
@@ -45,12 +45,13 @@ class Score:
     @classmethod
     def of(cls, trainings: Trainings) -> Score:
         """The score of one method."""
-        accuracies = tuple(float(right.mean()) for right in trainings.values())
-        if len(accuracies) == 1:
+        accuracies = {training: float(right.mean()) for training, right in trainings.items()}
+        values = repeated(accuracies)
+        if len(values) == 1:
             right = next(iter(trainings.values()))
-            return cls(accuracies, accuracies[0], None, wilson_interval(int(right.sum()), len(right)))
-        low, high = student_interval(accuracies)
-        return cls(accuracies, mean(accuracies), stdev(accuracies), (max(low, 0.0), min(high, 1.0)))
+            return cls((values[0],), values[0], None, wilson_interval(int(right.sum()), len(right)))
+        low, high = student_interval(values)
+        return cls(tuple(accuracies.values()), mean(values), stdev(values), (max(low, 0.0), min(high, 1.0)))
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ class Compared:
     def scores(self) -> dict[str, Score]:
         """How each method did."""
         return {name: Score.of(trainings) for name, trainings in self.methods.items()}
+
+    @property
+    def repeats(self) -> str:
+        """What stands for chance in training: seeds, or test parts where there are several."""
+        return "test parts" if any(c.repeats == "test parts" for c in self.comparisons) else "seeds"
 
     @property
     def tested(self) -> Condition:
@@ -114,7 +120,7 @@ def record(found: Compared) -> dict[str, Any]:
 
 COLUMNS = (
     "method", "trainings", "accuracy", "deviation", "low", "high", "baseline", "difference", "difference_low",
-    "difference_high", "p_seeds", "p_clips", "shown",
+    "difference_high", "p_seeds", "p_clips", "p", "shown",
 )  # fmt: skip
 
 
@@ -127,7 +133,7 @@ def table(found: Compared) -> str:
     for name, score in found.scores.items():
         c = against.get(name)
         low, high = (c.seed_interval or (None, None)) if c else (None, None)
-        tests = (c.second, c.difference, low, high, c.p_seeds, c.p_clips, is_shown(c)) if c else ()
+        tests = (c.second, c.difference, low, high, c.p_seeds, c.p_clips, c.p, is_shown(c)) if c else ()
         own = (name, len(score.accuracies), score.accuracy, score.deviation, *score.interval)
         writer.writerow([*own, *tests] + [None] * (len(COLUMNS) - len(own) - len(tests)))
     return text.getvalue()
@@ -158,7 +164,7 @@ def _methods(found: Compared) -> RenderableType:
         interval = _range(*score.interval) + ("" if spread else " (clips)")
         reach = _range(min(score.accuracies), max(score.accuracies))
         shown.add_row(name, str(len(score.accuracies)), f"{100 * score.accuracy:.1f}{spread}", interval, reach)
-    return console.titled("Methods: mean and standard deviation over trainings, interval over seeds", shown)
+    return console.titled(f"Methods: mean, standard deviation and interval over {found.repeats}", shown)
 
 
 def _range(low: float, high: float) -> str:
@@ -168,13 +174,14 @@ def _range(low: float, high: float) -> str:
 def _tests(found: Compared) -> RenderableType:
     shown = console.plain_table()
     shown.add_column("method", style="cyan", min_width=_LEAST, overflow="fold")
-    for heading in ("points", "over seeds", "p", "over clips", "p"):
+    for heading in ("points", f"over {found.repeats}", "p", "over clips", "p", "both"):
         shown.add_column(heading, justify="right", no_wrap=True)
     for c in found.comparisons:
         seeds, clips = (_points(interval) for interval in (c.seed_interval, c.clip_interval))
-        p_seeds = "" if c.p_seeds is None else p_value(c.p_seeds)
-        shown.add_row(c.first, f"{100 * c.difference:+.1f}", seeds, p_seeds, clips, p_value(c.p_clips))
-    return console.titled(f"Difference to {found.baseline}, paired, with 95 % intervals", shown)
+        p_seeds, p = ("" if value is None else p_value(value) for value in (c.p_seeds, c.p))
+        shown.add_row(c.first, f"{100 * c.difference:+.1f}", seeds, p_seeds, clips, p_value(c.p_clips), p)
+    title = f"Difference to {found.baseline}, paired, 95 % intervals; both: the larger p, after Holm"
+    return console.titled(title, shown)
 
 
 def _points(interval: tuple[float, float] | None) -> str:

@@ -113,11 +113,12 @@ def _measure(
     rows: dict[str, Trainings] = {}
     runs = {job: read_finished(job.folder) for job in done}
     check_comparable(list(runs.values()), ())
+    about_noise = any(row.snr_db for row in table.rows)  # then its other rows are tested clean, however they learned
     for row in console.steps(table.rows, "test"):
         own = [run for job, run in runs.items() if variants[row.title].trained_by(job)]
         rows[row.title] = {
             ("", int(run.run.experiment.train.seed)): predictions_of(
-                run.folder, run.run, Condition(row.snr_db) if row.snr_db else Condition.of(run.run), options.device
+                run.folder, run.run, Condition(row.snr_db) if about_noise else Condition.of(run.run), options.device
             ).right
             for run in own
         }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from colliculus.cli import console
 from colliculus.cli.compare_report import Score
 from colliculus.cli.published_tables import Figure, PublishedTable, Row
-from colliculus.evaluation.comparison import Comparison, Trainings, compare
+from colliculus.evaluation.comparison import Comparison, Trainings, compare_all
 from colliculus.training.result import SELECTION
 from colliculus.training.run import package_version
 
@@ -69,19 +70,19 @@ class Reproduced:
         row, base = self.published(title), self.published(self.table.against)
         return None if title == self.table.against or not row or not base else row.accuracy - base.accuracy
 
-    def distance(self, title: str) -> Comparison | None:
-        """The same in our trainings, paired."""
-        base = self.table.against
-        if title == base or not self.rows[title].keys() & self.rows[base].keys():
-            return None
-        return compare(title, base, self.rows, num_tests=len(self.rows) - 1)
+    @cached_property
+    def distances(self) -> Mapping[str, Comparison]:
+        """The same in our trainings, paired, of every row that has seeds in common with it."""
+        base = self.rows[self.table.against]
+        paired = {title: row for title, row in self.rows.items() if row.keys() & base.keys()}
+        return {c.first: c for c in compare_all(paired, self.table.against)} if paired else {}
 
 
 def record(found: Reproduced) -> dict[str, Any]:
     """Plain JSON values: figures of the paper in percent and differences to them in points, ours as shares."""
     rows: list[dict[str, Any]] = []
     for row in found.table.rows:
-        figure, score, distance = found.published(row.title), found.score(row.title), found.distance(row.title)
+        figure, score, distance = found.published(row.title), found.score(row.title), found.distances.get(row.title)
         rows.append({
             "row": row.title,
             "preset": found.presets[row.title],
@@ -129,7 +130,7 @@ def pages(found: Reproduced) -> Iterator[RenderableType]:
 
 
 def _cells(found: Reproduced, title: str) -> Iterator[str]:
-    figure, score, distance = found.published(title), found.score(title), found.distance(title)
+    figure, score, distance = found.published(title), found.score(title), found.distances.get(title)
     yield _figure(figure)
     yield "" if score is None else f"{100 * score.accuracy:.1f} ({_bounds(score.interval, '.1f')})"
     apart = found.published_distance(title) if found.is_scaled else _difference(found, figure, score)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil, log2
 from statistics import NormalDist
 
@@ -35,28 +36,57 @@ def mcnemar(only_first: int, only_second: int) -> float:
         >>> mcnemar(1, 5)
         0.21875
     """
-    return clip_permutation(np.repeat([1, -1], [only_first, only_second]))
+    return clip_permutation([Part(np.repeat([1, -1], [only_first, only_second]), 1)])
 
 
-def clip_permutation(differences: NDArray[np.int64]) -> float:
-    """Exact two-sided p-value of the paired permutation test over clips, whose trainings stay together.
+@dataclass(frozen=True)
+class Part:
+    """What two methods did on one test part.
+
+    Args:
+        sums: (n,) for each clip, how many trainings of the first method have it right, less those of the second.
+        num_trainings: of each method.
+    """
+
+    sums: NDArray[np.int64]
+    num_trainings: int
+
+
+def clip_permutation(parts: Sequence[Part], seed: int = 0) -> float:
+    """Two-sided p-value of the paired permutation test over clips, whose trainings stay together.
 
     If neither of two methods is better, each clip's sign is as likely to be the other. A clip that several trainings
     of each method have judged counts once, by the sum of its differences; of one training each it is McNemar's test.
+    The statistic is the difference of the accuracies, the mean over the parts.
 
     Args:
-        differences: (n,) for each clip, how many trainings of the first method have it right, less those of the second.
+        parts: test parts, such as those of the folds.
+        seed: of the choices of signs that are drawn where parts are of unlike size; else every choice is counted.
 
     Example:
-        >>> clip_permutation(np.array([3, 1, 0, 1]))
+        >>> clip_permutation([Part(np.array([3, 1, 0, 1]), 3)])
         0.25
     """
-    observed = abs(int(differences.sum()))
+    if len({(part.num_trainings, len(part.sums)) for part in parts}) > 1:
+        return _drawn([part.sums / (part.num_trainings * len(part.sums)) for part in parts], seed)
+    sums = np.concatenate([part.sums for part in parts])
+    observed = abs(int(sums.sum()))
     chances = np.ones(1)  # of each sum, from the lowest possible to the highest
-    for size, times in zip(*np.unique(np.abs(differences[differences != 0]), return_counts=True), strict=True):
+    for size, times in zip(*np.unique(np.abs(sums[sums != 0]), return_counts=True), strict=True):
         chances = np.convolve(chances, _signs(int(size), int(times)))
-    sums = np.abs(np.arange(len(chances)) - len(chances) // 2)
-    return min(float(chances[sums >= observed].sum()), 1.0)
+    reached = np.abs(np.arange(len(chances)) - len(chances) // 2) >= observed
+    return min(float(chances[reached].sum()), 1.0)
+
+
+def _drawn(parts: Sequence[NDArray[np.float64]], seed: int) -> float:
+    """The same by `DRAWS` choices of signs: of equal sizes in one part only the number of pluses counts."""
+    random, totals = np.random.default_rng(seed), np.zeros(DRAWS)
+    for values in parts:
+        for size, times in zip(*np.unique(np.abs(values[values != 0]), return_counts=True), strict=True):
+            totals += size * (2 * random.binomial(times, 0.5, DRAWS) - times)
+    equal = 1e-9 * sum(float(np.abs(values).sum()) for values in parts)  # sums in another order round otherwise
+    observed = abs(sum(float(values.sum()) for values in parts))
+    return (int((np.abs(totals) >= observed - equal).sum()) + 1) / (DRAWS + 1)
 
 
 def _signs(size: int, times: int) -> NDArray[np.float64]:
@@ -102,21 +132,25 @@ def smallest_p(num_pairs: int) -> float:
     return min(2.0 ** (1 - num_pairs), 1.0)
 
 
-def bootstrap_interval(values: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean of `values`, drawn with replacement (Efron 1979, Ann. Stat. 7, 1-26).
+def bootstrap_interval(parts: Sequence[NDArray[np.float64]], seed: int = 0) -> tuple[float, float]:
+    """The 95 % percentile interval of a mean, clips drawn with replacement (Efron 1979, Ann. Stat. 7, 1-26).
 
     Args:
-        values: (n,) one for each clip.
+        parts: (n,) one value for each clip of each test part; clips are drawn within their part, and the mean is that
+            of the parts' means.
         seed: of the draws.
 
     Example:
-        >>> low, high = bootstrap_interval(np.array([0.0, 1.0] * 50))
+        >>> low, high = bootstrap_interval([np.array([0.0, 1.0] * 50)])
         >>> f"{low:.1f} {high:.1f}"
         '0.4 0.6'
     """
-    kinds, counts = np.unique(values, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(len(values), counts / len(values), size=RESAMPLES)
-    low, high = np.quantile(drawn @ kinds / len(values), [LEVEL / 2, 1 - LEVEL / 2])
+    random, means = np.random.default_rng(seed), np.zeros(RESAMPLES)
+    for values in parts:
+        kinds, counts = np.unique(values, return_counts=True)
+        drawn = random.multinomial(len(values), counts / len(values), size=RESAMPLES)
+        means += drawn @ kinds / len(values) / len(parts)
+    low, high = np.quantile(means, [LEVEL / 2, 1 - LEVEL / 2])
     return float(low), float(high)
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from colliculus.evaluation.comparison import Comparison
-from colliculus.evaluation.significance import smallest_p
 from colliculus.evaluation.student import LEVEL
 
 
 def is_shown(comparison: Comparison) -> bool:
-    """Whether the difference is more than the chance of seeds and more than the chance of clips.
-
-    Each may refute it alone, so no p-value is raised for there being two of them (Berger 1982, Technometrics 24,
-    295-300).
-    """
-    seeds, clips = comparison.p_seeds, comparison.p_clips
-    return seeds is not None and max(seeds, clips) < LEVEL
+    """Whether the difference is more than the chance of seeds and more than the chance of clips, among all tests."""
+    return comparison.p is not None and comparison.p < LEVEL
 
 
 def verdict(comparison: Comparison) -> str:
@@ -31,13 +27,12 @@ def verdict(comparison: Comparison) -> str:
     c = comparison
     better = "is better than" if c.difference > 0 else "is worse than"
     outcome = better if is_shown(c) else "is not shown to differ from"
-    interval, over = (c.seed_interval, "seeds") if c.seed_interval else (c.clip_interval, "clips")
+    interval, over = (c.seed_interval, c.repeats) if c.seed_interval else (c.clip_interval, "clips")
     low, high = (f"{100 * bound:+.1f}" for bound in interval)
     head = (
         f"{c.first} {outcome} {c.second}: {100 * c.difference:+.1f} points (95 % interval over {over} {low} to {high})."
     )
-    raised = f" P-values are raised after Holm for {c.num_tests} tests." if c.num_tests > 1 else ""
-    return f"{head} {_clips(c)} {_seeds(c)}{raised}"
+    return " ".join([head, _clips(c), _seeds(c), *_raised(c)])
 
 
 def _clips(c: Comparison) -> str:
@@ -51,17 +46,21 @@ def _clips(c: Comparison) -> str:
 def _seeds(c: Comparison) -> str:
     if c.p_seeds is None:
         return "One training of each says nothing of other seeds."
-    n = len(c.pairs)
-    kind = "seeds" if len({data for data, _ in c.pairs}) == 1 else "trainings"  # seeds, or seeds of several folds
-    found = f"{_p(c.p_seeds)} over {n} {kind}"
+    found = f"{_p(c.p_seeds)} over {len(c.differences)} {c.repeats}"
     if c.p_seeds < LEVEL:
-        return f"Over {kind} it is more than chance ({found})."
-    needed = f"about {c.seeds_needed} {kind} would show a difference of this size" if c.seeds_needed else ""
-    least = min(c.num_tests * smallest_p(n), 1.0)
-    if least >= LEVEL:
-        too_few = f"{n} {kind} cannot give less than {p_value(least)}"
-        return f"Over {kind} it is not settled ({'; '.join(filter(None, (found, too_few, needed)))})."
-    return f"The choice of {kind} alone could explain it ({'; '.join(filter(None, (found, needed)))})."
+        return f"Over {c.repeats} it is more than chance ({found})."
+    needed = f"about {c.seeds_needed} {c.repeats} would show a difference of this size" if c.seeds_needed else ""
+    return f"The choice of {c.repeats} alone could explain it ({'; '.join(filter(None, (found, needed)))})."
+
+
+def _raised(c: Comparison) -> Iterator[str]:
+    if c.p is None or c.least_p is None:
+        return
+    if c.num_tests > 1:
+        yield f"Both together, after Holm for {c.num_tests} tests: {_p(c.p)}."
+    if c.least_p >= LEVEL:
+        among = " among so many tests" if c.num_tests > 1 else ""
+        yield f"So few {c.repeats} can show nothing{among}: p could not fall below {p_value(c.least_p)}."
 
 
 def p_value(value: float) -> str:
