@@ -3,12 +3,17 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from colliculus.cli import contribution as verb
 from colliculus.evaluation import answers
+from colliculus.training.run import read_run
+from colliculus.training.weights import load_weights
 
 CPU = ("--device", "cpu")
 
@@ -21,7 +26,7 @@ def copy(run, tmp_path):
 
 @pytest.fixture
 def passes(monkeypatch):
-    """The subsets that were measured, in order."""
+    """The subsets that were measured, in order, once for each pass over the data."""
     seen = []
     measure = answers.measure_answers
 
@@ -62,21 +67,44 @@ def test_it_is_written_beside_the_run(answer_json, copy):
         assert float(row["probability_after_2"]) == pytest.approx(float(row["probability"]), abs=1e-5)
 
 
-def test_a_kill_costs_no_more_than_a_subset(answer, copy, passes):
+@pytest.mark.parametrize("lost", ["visual", "visual.1"])
+def test_a_kill_costs_no_more_than_a_pass(answer, copy, passes, lost):
     answer("contribution", copy, *CPU)
     kept = Path(copy, "contribution", "contribution.json").read_bytes()
-    assert passes == ["audio", "visual", "audio+visual"]
-    Path(copy, "contribution", "subsets", "visual.json").unlink()
+    assert passes == ["audio", "audio", "visual", "visual", "audio+visual", "audio+visual"]
+    Path(copy, "contribution", "subsets", f"{lost}.json").unlink()
     Path(copy, "contribution", "contribution.json").unlink()
     answer("contribution", copy, *CPU)
-    assert passes[3:] == ["visual"]
+    assert passes[6:] == ["visual"]
     assert Path(copy, "contribution", "contribution.json").read_bytes() == kept
 
 
 def test_other_settings_are_measured_anew_and_it_is_said(answer, copy, passes):
     assert "anew" not in answer("contribution", copy, *CPU)[1]
     assert "differs in split: all is measured anew" in answer("contribution", copy, *CPU, "--split", "validation")[1]
-    assert len(passes) == 6
+    assert len(passes) == 12
+
+
+def test_the_anytime_curve_is_that_of_the_same_weights_in_networks_of_fewer_steps(answer_json, copy):
+    trained = read_run(Path(copy))
+    test = trained.experiment.data.load(trained.normalisation).test
+    batch = test.batch(np.arange(len(test)), epoch=0)
+    small = replace(trained.experiment.method, time_steps=1).model(trained.spec)
+    load_weights(small, Path(copy, "model.safetensors"))
+    with torch.no_grad():
+        logits = small.eval()({m: x[:1] for m, x in batch.inputs.items()}).logits
+    found = answer_json("contribution", copy, *CPU)["contribution"]["given"][-1]
+    assert found["step_accuracy"] == [(logits.argmax(1) == batch.labels).double().mean(), found["accuracy"]]
+    with Path(copy, "contribution", "clips.csv").open() as file:
+        early = [float(row["probability_after_1"]) for row in csv.DictReader(file)]
+    assert early == pytest.approx(logits.softmax(1).gather(1, batch.labels[:, None])[:, 0].tolist(), abs=1e-5)
+
+
+def test_of_three_modalities_two_together_are_not_followed(answer_json, answer, tiny_flags, tmp_path):
+    run = str(tmp_path / "run")
+    answer("train", "s-cmrl-synthetic", "--out", run, *tiny_flags, "--data.tactile")
+    given = answer_json("contribution", run, *CPU)["contribution"]["given"]
+    assert [len(one["step_accuracy"]) for one in given] == [2, 2, 2, 0, 0, 0, 2]
 
 
 def test_it_prints_tables(answer, copy):

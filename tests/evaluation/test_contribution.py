@@ -73,26 +73,33 @@ def test_the_glove_game_by_hand():
     assert found == {k: pytest.approx(v) for k, v in {"left": 1 / 6, "right": 2 / 3, "spare": 1 / 6}.items()}
 
 
-def answers(predicted, probability, steps):
-    steps = np.array(steps)
-    return Answers(np.array(predicted), np.array(probability), steps, np.full(steps.shape, 0.5))
+def answers(predicted, probability):
+    return Answers(np.array(predicted), np.array(probability))
 
 
 @pytest.fixture
 def said():
-    """Four clips of two classes: sound has two right, the picture three, both all four. Two steps."""
+    """Four clips of two classes: sound has two right, the picture three, both all four."""
     return {
-        frozenset({"audio"}): answers([0, 1, 1, 0], [0.6, 0.4, 0.8, 0.2], [[1, 1, 1, 0], [0, 1, 1, 0]]),
-        frozenset({"visual"}): answers([0, 0, 0, 1], [0.7, 0.9, 0.3, 0.6], [[0, 0, 0, 1], [0, 0, 0, 1]]),
-        frozenset({"audio", "visual"}): answers([0, 0, 1, 1], [0.9, 0.8, 1.0, 0.5], [[0, 1, 1, 1], [0, 0, 1, 1]]),
+        frozenset({"audio"}): answers([0, 1, 1, 0], [0.6, 0.4, 0.8, 0.2]),
+        frozenset({"visual"}): answers([0, 0, 0, 1], [0.7, 0.9, 0.3, 0.6]),
+        frozenset({"audio", "visual"}): answers([0, 0, 1, 1], [0.9, 0.8, 1.0, 0.5]),
     }
 
 
-def test_a_case_by_hand(said):
-    found = contribution(said, np.array([0, 0, 1, 1]), modalities=["audio", "visual"], names=["x", "y"])
+@pytest.fixture
+def by_step(said):
+    """Of two steps; the picture was not followed."""
+    sound, both = frozenset({"audio"}), frozenset({"audio", "visual"})
+    early = {sound: answers([1, 1, 1, 0], [0.5] * 4), both: answers([0, 1, 1, 1], [0.5] * 4)}
+    return {subset: [one, said[subset]] for subset, one in early.items()}
+
+
+def test_a_case_by_hand(said, by_step):
+    found = contribution(said, by_step, np.array([0, 0, 1, 1]), modalities=["audio", "visual"], names=["x", "y"])
     assert [g.accuracy for g in found.given] == [0.5, 0.75, 1.0]
     assert [g.modalities for g in found.given] == [("audio",), ("visual",), ("audio", "visual")]
-    assert [g.step_accuracy for g in found.given] == [(0.25, 0.5), (0.75, 0.75), (0.75, 1.0)]
+    assert [g.step_accuracy for g in found.given] == [(0.25, 0.5), (), (0.75, 1.0)]
     assert found.chance == 0.5
     # audio joins first (0.5 - 0.5) or after the picture (1 - 0.75): the mean of 0 and 0.25
     assert found.shapley_accuracy == pytest.approx({"audio": 0.125, "visual": 0.375})
@@ -109,7 +116,7 @@ def test_a_case_by_hand(said):
 
 
 def test_a_class_without_a_clip_has_no_share(said):
-    found = contribution(said, np.array([0, 0, 1, 1]), modalities=["audio", "visual"], names=["x", "y", "z"])
+    found = contribution(said, {}, np.array([0, 0, 1, 1]), modalities=["audio", "visual"], names=["x", "y", "z"])
     assert (found.classes[2].total, found.classes[2].shapley) == (0, None)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from colliculus.evaluation.anytime import outputs_by_step
 from colliculus.evaluation.explain import choose_examples, explain
 from colliculus.types import Output
 
@@ -15,20 +16,21 @@ def test_an_explanation_by_hand():
     audio = torch.tensor([[[0.0, 0.0, 3.0]], [[0.0, 0.0, 3.0]]])  # T = 2, B = 1, K = 3
     visual = torch.tensor([[[2.0, 0.0, 0.0]], [[2.0, 0.0, 0.0]]])
     steps = audio + visual
-    found = explain(Output(steps.mean(0), steps, {"audio": audio, "visual": visual}), ["x", "y", "z"])[0]
-    odds = np.exp([2.0, 0.0, 3.0])
+    early = torch.tensor([[[1.0, 0.0, 0.0]]])
+    whole = Output(steps.mean(0), steps, {"audio": audio, "visual": visual})
+    found = explain([Output(early[0], early, {}), whole], ["x", "y", "z"])[0]
+    odds, odds_early = np.exp([2.0, 0.0, 3.0]), np.exp([1.0, 0.0, 0.0])
     assert found.predicted == "z"
     assert found.probability == pytest.approx(odds[2] / odds.sum())
     assert list(found.probabilities.values()) == pytest.approx(odds / odds.sum())
     assert found.evidence == pytest.approx({"audio": 3 - 1, "visual": 0 - 2 / 3})
-    assert found.step_probabilities == pytest.approx([odds[2] / odds.sum()] * 2)
+    assert found.step_probabilities == pytest.approx([odds_early[2] / odds_early.sum(), odds[2] / odds.sum()])
 
 
 def test_the_last_step_says_what_the_model_says_and_each_sample_speaks_for_itself(model, split):
-    with torch.no_grad():
-        output = model.eval()(split.batch(np.arange(4), epoch=0).inputs)
-    found = explain(output, "abc")
-    for explanation, logits in zip(found, output.logits, strict=True):
+    outputs = outputs_by_step(model, split.batch(np.arange(4), epoch=0).inputs, 2)
+    found = explain(outputs, "abc")
+    for explanation, logits in zip(found, outputs[-1].logits, strict=True):
         assert explanation.step_probabilities[-1] == pytest.approx(explanation.probability, rel=1e-5)
         assert explanation.predicted == "abc"[logits.argmax()]
         gap = logits.max() - logits.mean()

@@ -37,9 +37,10 @@ Record = dict[str, Any]
 class Options(Generic[SettingsT]):
     """Explain a run on example clips: half of them its worst mistakes, the others right.
 
-    For each clip: the inputs, Grad-CAM and gradient maps and the attention over them, evidence and probability step by
-    step, spike rasters, and the scores of the time steps where there are any (TAAF). For many clips: the joint feature
-    in the plane, by principal components and t-SNE.
+    For each clip: the inputs, Grad-CAM and gradient maps and the attention over them, evidence, the probability of its
+    class when the network runs for its first 1, 2, ... T steps (later ones are withheld), spike rasters, and the scores
+    of the time steps where there are any (TAAF). For many clips: the joint feature in the plane, by principal
+    components and t-SNE.
 
     Written into RUN/explain: explain.json and the pictures it names. Under the noise that the run learned under, if it
     did. What is done is not computed again after an interruption.
@@ -103,6 +104,7 @@ def run(arguments: list[str]) -> int:
     model = load_model(folder).to(choose_device(options.device))
     subject = Subject(trained, model, split, GaussianNoise(snr_db) if snr_db else None)
     about = identity(folder, trained, dataset.fingerprint) | {"split": options.split, "snr_db": snr_db}
+    about["time_steps"] = trained.experiment.method.time_steps
     pieces = Pieces(folder / FOLDER / "pieces", about)
     found = {
         "clips": _clips(subject, options, folder / FOLDER, pieces),
@@ -152,17 +154,14 @@ def _choose(subject: Subject, count: int) -> list[int]:
 
 def _clip(subject: Subject, index: int, folder: Path) -> Record:
     """All that is told of one clip; its pictures are written."""
-    import torch
-
-    from colliculus.evaluation.evaluate import same_draws
+    from colliculus.evaluation.anytime import outputs_by_step
     from colliculus.evaluation.explain import explain
     from colliculus.training.atomic import write_atomic
 
     batch, clean = subject.batch(index)
     names = subject.run.spec.names
-    with torch.no_grad(), same_draws(batch.labels.device):
-        output = subject.model(batch.inputs)
-    (why,) = explain(output, names)
+    outputs = outputs_by_step(subject.model, batch.inputs, subject.run.experiment.method.time_steps)
+    (why,) = explain(outputs, names)
     pictures: list[Record] = []
     for name, (modality, title, content) in _pictures(subject, batch, clean).items():
         write_atomic(folder / f"clip-{index}-{name}.png", content)
@@ -171,7 +170,7 @@ def _clip(subject: Subject, index: int, folder: Path) -> Record:
         "index": index,
         "label": names[int(batch.labels[0])],
         **asdict(why),
-        "time_weights": {stream: weights[:, 0].tolist() for stream, weights in output.time_weights.items()},
+        "time_weights": {stream: weights[:, 0].tolist() for stream, weights in outputs[-1].time_weights.items()},
         "pictures": pictures,
     }
 
@@ -248,7 +247,7 @@ def _table(clips: list[Record]) -> RenderableType:
     for heading in ("clip", "class", "taken for"):
         table.add_column(heading, style="cyan")
     table.add_column("prob.", justify="right")
-    table.add_column("% by step", justify="right")
+    table.add_column("% run for 1, 2, ... steps", justify="right")
     for clip in clips:
         steps = " ".join(f"{100 * share:.0f}" for share in clip["step_probabilities"])
         wrong = "" if clip["label"] == clip["predicted"] else "  (wrong)"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MEANING = (
     "Below a modality: its evidence for the class (- where the fusion leaves none that is its alone). By step: "
-    "probability had it stopped there."
+    "probability of the class when the network runs for its first 1, 2, ... steps only, later ones withheld."
 )
 
 
@@ -35,8 +35,9 @@ class Options:
 
     Files of one stem (clip.wav and clip.png) are one clip. One modality may be missing. Evidence is what a modality
     gave to the class that was chosen: its share of the class's logit less its mean share over all classes, so a
-    positive number speaks for the class. The steps are the probabilities of that class had the network stopped then.
-    Clips that cannot be read are told on stderr and left out; the exit code is then 1, and 2 where none can be.
+    positive number speaks for the class. The steps are the probabilities of that class when the network runs for its
+    first 1, 2, ... T steps, later ones withheld. Clips that cannot be read are told on stderr and left out; the exit
+    code is then 1, and 2 where none can be.
     """
 
     run: RunFolder
@@ -123,18 +124,17 @@ def _files(given: tuple[Path, ...], reader: ClipReader) -> Iterable[Path]:
 
 def _predict(name: str, clip: Clip, reader: ClipReader, model: MultimodalSNN, run: Run) -> Prediction:
     import numpy as np
-    import torch
 
     from colliculus.data.loading import collate
-    from colliculus.evaluation.evaluate import same_draws
+    from colliculus.evaluation.anytime import outputs_by_step
     from colliculus.evaluation.explain import explain
 
     arrays = {m: array[None] for m, array in reader.read(clip).items() if m in model.modalities}
     if not arrays:
         raise ColliculusError(f"the clip {name!r} lacks what the model takes: give it {' or '.join(model.modalities)}")
     batch = collate(arrays, np.zeros(1, dtype=np.int64), run.normalisation).to(next(model.parameters()).device)
-    with torch.no_grad(), same_draws(batch.labels.device):
-        (explanation,) = explain(model(batch.inputs), run.spec.names)
+    outputs = outputs_by_step(model, batch.inputs, run.experiment.method.time_steps)
+    (explanation,) = explain(outputs, run.spec.names)
     return Prediction(name, explanation, tuple(m for m in model.modalities if m not in arrays))
 
 

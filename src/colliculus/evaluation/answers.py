@@ -17,17 +17,6 @@ from colliculus.model import MultimodalSNN
 from colliculus.types import ColliculusError, Output
 
 
-def stopped_logits(step_logits: Tensor) -> Tensor:
-    """The logits had the model stopped after 1, 2, ... T steps: the mean of the first t, (T, B, K) -> (T, B, K).
-
-    Example:
-        >>> stopped_logits(torch.tensor([0.0, 4.0])[:, None, None]).flatten()
-        tensor([0., 2.])
-    """
-    taken = torch.arange(1, len(step_logits) + 1, device=step_logits.device).reshape(-1, 1, 1)
-    return step_logits.cumsum(0) / taken
-
-
 @dataclass(frozen=True, eq=False)
 class Answers:
     """Of n clips, in the order of their split.
@@ -35,14 +24,10 @@ class Answers:
     Args:
         predicted: (n,) classes.
         probability: (n,) of the true class.
-        step_predicted: (T, n) classes had the model stopped after 1, 2, ... T steps.
-        step_probability: (T, n) of the true class, likewise.
     """
 
     predicted: NDArray[np.int64]
     probability: NDArray[np.float64]
-    step_predicted: NDArray[np.int64]
-    step_probability: NDArray[np.float64]
 
     def to_plain(self) -> dict[str, object]:
         """As lists of numbers, for a file."""
@@ -54,8 +39,6 @@ class Answers:
         return cls(
             predicted=np.array(plain["predicted"], dtype=np.int64),
             probability=np.array(plain["probability"], dtype=np.float64),
-            step_predicted=np.array(plain["step_predicted"], dtype=np.int64),
-            step_probability=np.array(plain["step_probability"], dtype=np.float64),
         )
 
 
@@ -93,23 +76,14 @@ def measure_answers(
     return Answers(
         predicted=np.concatenate([part.predicted for part in parts]),
         probability=np.concatenate([part.probability for part in parts]),
-        step_predicted=np.concatenate([part.step_predicted for part in parts], axis=1),
-        step_probability=np.concatenate([part.step_probability for part in parts], axis=1),
     )
 
 
 def _read(output: Output, labels: Tensor) -> Answers:
     if not output.logits.isfinite().all():
         raise ColliculusError("the model answers with numbers that are not finite, its training diverged: train again")
-    stopped = stopped_logits(output.step_logits)
+    probabilities = output.logits.double().softmax(dim=1)
     return Answers(
         predicted=output.logits.argmax(dim=1).cpu().numpy(),
-        probability=_of_the_true_class(output.logits[None], labels)[0],
-        step_predicted=stopped.argmax(dim=2).cpu().numpy(),
-        step_probability=_of_the_true_class(stopped, labels),
+        probability=probabilities.gather(1, labels[:, None])[:, 0].cpu().numpy(),
     )
-
-
-def _of_the_true_class(logits: Tensor, labels: Tensor) -> NDArray[np.float64]:
-    probabilities = logits.double().softmax(dim=2)
-    return probabilities.gather(2, labels.expand(len(logits), -1)[..., None])[..., 0].cpu().numpy()

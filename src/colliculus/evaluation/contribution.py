@@ -44,6 +44,16 @@ def subsets(modalities: Sequence[str]) -> list[Subset]:
     return [frozenset(s) for size in range(1, len(modalities) + 1) for s in combinations(modalities, size)]
 
 
+def followed(modalities: Sequence[str]) -> list[Subset]:
+    """The subsets of which the anytime curve is measured, each modality alone and all together: it takes T passes.
+
+    Example:
+        >>> [sorted(s) for s in followed(["audio", "tactile", "visual"])]
+        [['audio'], ['tactile'], ['visual'], ['audio', 'tactile', 'visual']]
+    """
+    return [s for s in subsets(modalities) if len(s) in (1, len(modalities))]
+
+
 def shapley(values: Mapping[Subset, Values]) -> dict[str, Values]:
     """Exact Shapley values: what a modality adds, averaged over all orders in which they may join.
 
@@ -94,7 +104,8 @@ class GivenModalities:
         accuracy: over all clips.
         interval: its 95 % Wilson interval.
         probability: mean probability of the true class.
-        step_accuracy: had the model stopped after 1, 2, ... T steps (the anytime curve).
+        step_accuracy: of the model run for its first 1, 2, ... T steps, later ones withheld (the anytime curve, see
+            `colliculus.evaluation.anytime`); empty where it was not followed.
     """
 
     modalities: tuple[str, ...]
@@ -159,19 +170,25 @@ def clip_shapley(answers: Mapping[Subset, Answers], num_classes: int) -> dict[st
 
 
 def contribution(
-    answers: Mapping[Subset, Answers], labels: NDArray[np.int64], *, modalities: Sequence[str], names: Sequence[str]
+    answers: Mapping[Subset, Answers],
+    by_step: Mapping[Subset, Sequence[Answers]],
+    labels: NDArray[np.int64],
+    *,
+    modalities: Sequence[str],
+    names: Sequence[str],
 ) -> Contribution:
     """Sum up what a model said with every subset of its modalities.
 
     Args:
         answers: of every subset that is not empty.
+        by_step: of the subsets that were followed, when the model ran for its first 1, 2, ... T steps.
         labels: (n,) true classes.
         modalities: of the model, in order.
         names: K class names.
     """
     chance = 1 / len(names)
     clips = clip_shapley(answers, len(names))
-    given = tuple(_given(modalities, s, answers[s], labels) for s in subsets(modalities))
+    given = tuple(_given(modalities, s, answers[s], by_step.get(s, ()), labels) for s in subsets(modalities))
     values = {frozenset[str](): np.asarray(chance)}
     values |= {frozenset(g.modalities): np.asarray(g.accuracy) for g in given}
     share = shapley(values)
@@ -188,14 +205,20 @@ def contribution(
     )
 
 
-def _given(modalities: Iterable[str], subset: Subset, answers: Answers, labels: NDArray[np.int64]) -> GivenModalities:
+def _given(
+    modalities: Iterable[str],
+    subset: Subset,
+    answers: Answers,
+    by_step: Sequence[Answers],
+    labels: NDArray[np.int64],
+) -> GivenModalities:
     right = int((answers.predicted == labels).sum())
     return GivenModalities(
         modalities=tuple(m for m in modalities if m in subset),
         accuracy=right / len(labels),
         interval=wilson_interval(right, len(labels)),
         probability=float(answers.probability.mean()),
-        step_accuracy=tuple((answers.step_predicted == labels).mean(axis=1).tolist()),
+        step_accuracy=tuple(float((after.predicted == labels).mean()) for after in by_step),
     )
 
 

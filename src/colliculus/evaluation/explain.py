@@ -1,4 +1,4 @@
-"""Why a model decided as it did: what each modality gave, and what it would have said at every time step."""
+"""Why a model decided as it did: what each modality gave, and what it says when it runs for its first steps only."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from colliculus.evaluation.answers import stopped_logits
 from colliculus.types import Output
 
 
@@ -22,7 +22,8 @@ class Explanation:
         probabilities: of every class, in order.
         evidence: what each modality gave to the predicted class: its share of that class's logit less its mean share
             over all classes (which moves no decision), averaged over time. Positive speaks for the class.
-        step_probabilities: probability of the predicted class had the model stopped after 1, 2, ... T steps.
+        step_probabilities: probability of the predicted class when the model runs for its first 1, 2, ... T steps,
+            later ones withheld.
     """
 
     predicted: str
@@ -32,22 +33,23 @@ class Explanation:
     step_probabilities: tuple[float, ...]
 
 
-def explain(output: Output, names: Sequence[str]) -> list[Explanation]:
+def explain(by_step: Sequence[Output], names: Sequence[str]) -> list[Explanation]:
     """Explain the decision on each sample of a batch.
 
     Args:
-        output: of the model, B samples.
+        by_step: what the model returns when it runs for its first 1, 2, ... T steps (see
+            `colliculus.evaluation.anytime.outputs_by_step`), B samples; the last is explained.
         names: K class names.
 
     Example:
-        >>> import torch
         >>> steps = torch.tensor([[[0.0, 0.0]], [[4.0, 0.0]]])  # T = 2, B = 1, K = 2
-        >>> output = Output(logits=steps.mean(0), step_logits=steps, evidence={"audio": steps})
-        >>> found = explain(output, ["cat", "dog"])[0]
+        >>> by_step = [Output(logits=x.mean(0), step_logits=x, evidence={"audio": x}) for x in (steps[:1], steps)]
+        >>> found = explain(by_step, ["cat", "dog"])[0]
         >>> found.predicted, found.evidence, [round(p, 3) for p in found.step_probabilities]
         ('cat', {'audio': 1.0}, [0.5, 0.881])
     """
-    stopped = stopped_logits(output.step_logits).softmax(dim=2)  # (T, B, K)
+    output = by_step[-1]
+    after = torch.stack([one.logits for one in by_step]).softmax(dim=2)  # (T, B, K)
     shares = {m: share.mean(0) for m, share in output.evidence.items()}
     centred = {m: share - share.mean(dim=1, keepdim=True) for m, share in shares.items()}
     probabilities = output.logits.softmax(dim=1)
@@ -58,7 +60,7 @@ def explain(output: Output, names: Sequence[str]) -> list[Explanation]:
             probability=probabilities[b, k].item(),
             probabilities=dict(zip(names, probabilities[b].tolist(), strict=True)),
             evidence={m: share[b, k].item() for m, share in centred.items()},
-            step_probabilities=tuple(stopped[:, b, k].tolist()),
+            step_probabilities=tuple(after[:, b, k].tolist()),
         )
         for b, k in enumerate(chosen)
     ]

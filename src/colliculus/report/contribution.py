@@ -80,14 +80,18 @@ def _anytime(found: Mapping[str, Any]) -> Html:
     series = [
         Series(" + ".join(one["modalities"]), [(t + 1, 100 * x) for t, x in enumerate(one["step_accuracy"])])
         for one in reversed(found["given"])
+        if one["step_accuracy"]
     ]
     axes = Axes(
-        title="Accuracy had the network stopped after each step",
-        across="time steps taken",
+        title="Accuracy of the same network run for fewer time steps",
+        across="time steps run",
         up="accuracy, %",
         low=0,
         high=100,
         level=(100 * found["chance"], "chance"),
     )
-    chart = lines(axes, series, "The anytime curve: how right the answer is after 1, 2, ... T time steps.")
-    return join(tag("h4", "Evidence by time step"), chart)
+    caption = (
+        "The anytime curve: how right the answer is when the network runs for its first 1, 2, ... T time steps. Later "
+        "ones are withheld; where streams are aligned in time (TAAF, Tectum) they count as zero."
+    )
+    return join(tag("h4", "Evidence by time step"), lines(axes, series, caption))

@@ -78,7 +78,7 @@ def _size(png: bytes) -> tuple[int, int]:
 def _steps(one: Mapping[str, Any]) -> Html:
     axes = Axes(
         title=f"Probability of {one['predicted']} by step, clip {one['index']}",
-        across="time steps taken",
+        across="time steps",
         up="probability, %",
         low=0,
         high=100,
@@ -88,7 +88,10 @@ def _steps(one: Mapping[str, Any]) -> Html:
         Series(f"weight of the step, {stream}", [(t + 1, 100 * x) for t, x in enumerate(alpha)])
         for stream, alpha in one["time_weights"].items()
     ]
-    return lines(axes, [*series, *weights], f"Probability of the answer {one['predicted']} had it stopped there.")
+    said = (
+        f"Probability of {one['predicted']} when the network runs for its first 1, 2, ... T steps, later ones withheld."
+    )
+    return lines(axes, [*series, *weights], said)
 
 
 def _evidence(one: Mapping[str, Any]) -> Html:

@@ -1,0 +1,185 @@
+"""What a model answers after t steps: nothing later reaches it, and it is the answer of a network of t steps."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from math import ceil
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from colliculus.evaluation.answers import measure_answers
+from colliculus.evaluation.anytime import first_steps, outputs_by_step
+from colliculus.evaluation.corruptions import GaussianNoise
+from colliculus.evaluation.evaluate import same_draws
+from colliculus.fusion.time_alignment import ConvAlignment
+from colliculus.layers import stepwise
+from colliculus.methods import METHODS
+from colliculus.types import DataSpec
+
+T = 4
+SPEC = DataSpec(
+    channels={"audio": 1, "visual": 2, "touch": 1},
+    sizes=dict.fromkeys(("audio", "visual", "touch"), (16, 16)),
+    steps={"audio": 4, "visual": 6},  # touch stands still
+    num_classes=4,
+)
+OWN_STEPS = {"modality_steps": {"visual": 6}}
+CASES = {
+    **{name: (name, {}) for name in METHODS},
+    "scmrl, reference": ("scmrl", {"reference": True}),
+    "sca, reference": ("sca", {"reference": True}),
+    "poisson": ("tectum", {"coding": "poisson"}),
+    "interpolate": ("tectum", {"alignment": "interpolate", **OWN_STEPS}),
+    "warp": ("tectum", {"alignment": "warp", **OWN_STEPS}),
+    "conv": ("tectum", {"alignment": "conv", **OWN_STEPS}),
+    "identity": ("taaf", {"alignment": "identity", "apply_to": "features"}),
+    "gate": ("taaf", {"apply_to": "gate", "score_reduction": "max", **OWN_STEPS}),
+}
+
+
+def made(case):
+    """A method, and a network of it in which much fires and the alignments are far from their start."""
+    name, changes = CASES[case]
+    known = {field.name for field in fields(METHODS[name])}
+    settings = {"dim": 16, "heads": 4, "time_steps": T, "encoder": "shallow"} | changes
+    method = METHODS[name](**{key: value for key, value in settings.items() if key in known})
+    torch.manual_seed(0)
+    model = method.model(SPEC)
+    with torch.no_grad():
+        for norm in model.modules():
+            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+                norm.momentum = 1.0  # the statistics of one batch, given below
+                if norm.affine:
+                    norm.weight.fill_(2.0)
+                    norm.bias.fill_(0.5)
+        for key, value in model.named_parameters():
+            if "head" in key:
+                value.normal_()
+            if "alignments" in key:
+                value.add_(0.3 * torch.rand_like(value))
+        model(given(model, clips()))
+    return method, model.eval()
+
+
+def clips(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return {m: 3 * torch.randn(SPEC.input_shape(m, 6), generator=generator) for m in SPEC.modalities}
+
+
+def given(model, inputs):
+    return {m: x for m, x in inputs.items() if m in model.modalities}
+
+
+def steps_of(method, m, t):
+    """How many of its own steps a modality has come to after t of T."""
+    return ceil(getattr(method, "modality_steps", {}).get(m, T) * t / T)
+
+
+def frames_of(method, m, t):
+    """How many of its frames these steps took."""
+    own, frames = steps_of(method, m, T), SPEC.steps[m]
+    return steps_of(method, m, t) if own == frames else {1: 1, 2: 3, 3: 4}[t]  # of 6 frames T = 4 takes 0, 2, 3 and 5
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_comes_later_does_not_reach_it(case):
+    method, model = made(case)
+    before, after = given(model, clips()), given(model, clips(seed=1))
+    first = outputs_by_step(model, before, T)
+    for t in range(1, T):
+        changed = {
+            m: torch.cat([x[: frames_of(method, m, t)], after[m][frames_of(method, m, t) :]]) if m in SPEC.steps else x
+            for m, x in before.items()
+        }
+        second = outputs_by_step(model, changed, T)
+        assert torch.equal(first[t - 1].logits, second[t - 1].logits)
+        assert not torch.equal(first[t].logits, second[t].logits)  # by then it came
+        assert not torch.equal(first[-1].logits, second[-1].logits)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_after_all_steps_it_is_the_model_s_answer(case):
+    _, model = made(case)
+    outputs = outputs_by_step(model, given(model, clips()), T)
+    with torch.no_grad(), same_draws(torch.device("cpu")):
+        whole = model(given(model, clips()))
+    assert torch.equal(outputs[-1].logits, whole.logits)
+    assert [len(output.step_logits) for output in outputs] == [1, 2, 3, 4]
+
+
+class Cut(nn.Module):
+    """h'(r) = sum_s P[r, s] h(s) over the first rows and columns of an alignment's matrix: a slow loop."""
+
+    def __init__(self, whole, rows, columns):
+        super().__init__()
+        self.whole, self.rows, self.columns = whole, rows, columns
+
+    def forward(self, stream):
+        assert len(stream) == self.columns
+        matrix = self.whole.matrix
+        moved = torch.stack([sum(matrix[r, s] * stream[s] for s in range(self.columns)) for r in range(self.rows)])
+        if not isinstance(self.whole, ConvAlignment):
+            return moved
+        spikes = self.whole.neuron(stepwise(self.whole.norm, moved))
+        return (1 - self.whole.mix) * moved + self.whole.mix * spikes
+
+
+def network_of(t, method, model):
+    """The same weights in a network that was built for t steps."""
+    own = {m: steps_of(method, m, t) for m in getattr(method, "modality_steps", {})}
+    aligned = {"alignment": "interpolate", "modality_steps": own} if hasattr(method, "modality_steps") else {}
+    small = replace(method, time_steps=t, **aligned).model(SPEC).eval()
+    weights = {key: value for key, value in model.state_dict().items() if "alignments" not in key}
+    assert not small.load_state_dict(weights, strict=False).unexpected_keys
+    for m, whole in model.fusion.alignments.items() if aligned else ():
+        small.fusion.alignments[m] = whole if method.alignment == "identity" else Cut(whole, t, own.get(m, t))
+    return small
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case != "poisson"])  # which draws other numbers for less
+@pytest.mark.parametrize("t", [1, 3])
+def test_it_is_the_answer_of_a_network_of_so_many_steps(case, t):
+    method, model = made(case)
+    inputs = given(model, clips())
+    frames = {m: model.coding[m](x)[: steps_of(method, m, t)] if m in SPEC.steps else x for m, x in inputs.items()}
+    with torch.no_grad(), same_draws(torch.device("cpu")):
+        expected = network_of(t, method, model)(frames)
+    found = outputs_by_step(model, inputs, T)[t - 1]
+    torch.testing.assert_close(found.logits, expected.logits, rtol=1e-4, atol=1e-4)
+
+
+def test_of_a_spike_per_pixel_those_have_come_that_were_early():
+    spec = DataSpec(channels={"audio": 1}, sizes={"audio": (2, 2)}, num_classes=2)
+    model = METHODS["late-fusion"](dim=8, encoder="shallow", coding="latency", time_steps=4).model(spec)
+    seen = []
+    model.encoders["audio"].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    pixels = torch.tensor([[[[1.0, 0.7], [0.4, 0.0]]]])  # fire at steps 1, 1, 2 and never
+    outputs_by_step(model, {"audio": pixels}, 4)
+    assert [spikes.sum().item() for spikes in seen] == [2, 3, 3, 3]
+
+
+def test_the_model_is_whole_again_whatever_happens():
+    _, model = made("conv")
+    inputs = given(model, clips())
+    with torch.no_grad():
+        whole = model(inputs).logits
+        with pytest.raises(KeyError), first_steps(model, 2, T):
+            raise KeyError
+        assert torch.equal(model(inputs).logits, whole)
+
+
+def test_a_split_is_answered_as_its_clips_are(model, split):
+    """Batch by batch, under noise that is the same after every number of steps."""
+    noise = GaussianNoise({"audio": 0.0, "visual": 0.0})
+    rows = np.arange(len(split))
+    batch = split.batch(rows, epoch=0)
+    outputs = outputs_by_step(model, noise(batch.inputs, rows), 2)
+    for t, output in enumerate(outputs, start=1):
+        with first_steps(model, t, 2):
+            found = measure_answers(model, split, frozenset(batch.inputs), batch_size=4, corruption=noise)
+        assert found.predicted.tolist() == output.logits.argmax(1).tolist()
+        expected = output.logits.softmax(1)[rows, batch.labels]
+        assert found.probability == pytest.approx(expected.numpy(), abs=1e-5)
