@@ -6,6 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
+
+from colliculus.evaluation.energy import count
 
 CPU = ("--device", "cpu")
 
@@ -63,6 +66,53 @@ def test_it_prints_tables(answer, copy):
     for part in ("encoders: audio stages.0", "fusion: audio_from_visual", "spatial q k^T", "usual count", "45nm-int8"):
         assert part in out
     assert "does not need head.linear (repeated to explain)" in out
+
+
+@pytest.fixture
+def batches(run, tmp_path, monkeypatch):
+    """A run with two clips a batch, and how many batches were counted; `stop_at` interrupts."""
+    copy = shutil.copytree(run, tmp_path / "run")
+    document = yaml.safe_load((copy / "run.yaml").read_text())
+    document["experiment"]["train"]["batch_size"] = 2
+    (copy / "run.yaml").write_text(yaml.safe_dump(document))
+    counted = count.count
+
+    class Batches:
+        run, number, stop_at = str(copy), 0, -1
+
+    def one(model, inputs):
+        if Batches.number == Batches.stop_at:
+            raise KeyboardInterrupt
+        Batches.number += 1
+        return counted(model, inputs)
+
+    monkeypatch.setattr(count, "count", one)
+    return Batches
+
+
+def test_an_interruption_costs_no_more_than_a_batch(answer, answer_json, batches):
+    record = Path(batches.run, "energy", "energy.json")
+    batches.stop_at = 2
+    answer("energy", batches.run, *CPU, code=130)
+    assert not record.exists()
+    batches.stop_at = -1
+    resumed = answer_json("energy", batches.run, *CPU)
+    assert batches.number == 3 + 1  # each batch once, and the twin
+    shutil.rmtree(record.parent)
+    assert answer_json("energy", batches.run, *CPU) == resumed
+
+
+def test_what_was_counted_serves_other_costs_and_no_other_clips(answer_json, batches):
+    asked = ("energy", batches.run, *CPU)
+    first = answer_json(*asked)
+    batches.number = 0
+    assert answer_json(*asked, "--table", "45nm-int8")["operations"] == first["operations"]
+    assert batches.number == 1
+    for other in (["--samples", "5"], ["--split", "train"], ["--data.seed", "5"]):
+        batches.number = 0
+        assert answer_json(*asked, *other)["layers"] != first["layers"]
+        assert batches.number > 3
+    assert answer_json(*asked) == first
 
 
 def test_costs_may_be_the_users_own(answer_json, copy):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import ExitStack
 
 import pytest
 
 from colliculus.cli import jobs
 from colliculus.cli.jobs import Job, run_jobs
+from colliculus.data.lock import locked
 from colliculus.presets import preset
+from colliculus.training.checkpoint import IN_HAND
 
 PROGRAM = """
 import os, sys, time, pathlib
@@ -27,6 +30,13 @@ with (folder.parent / "spans.txt").open("a") as file:
     file.write(f"{folder.name} {start} {time.monotonic()}\\n")
 """
 
+LOST = f"""
+import sys, pathlib
+if not (mark := pathlib.Path(sys.argv[4] + ".lost")).exists():
+    mark.touch()
+    sys.exit("it {IN_HAND}: wait")
+"""
+
 
 @pytest.fixture
 def make(tmp_path, monkeypatch):
@@ -36,7 +46,7 @@ def make(tmp_path, monkeypatch):
     return lambda *names: [Job("late-fusion-synthetic", tmp_path / "out" / name, (), experiment) for name in names]
 
 
-def ignore(running, over):
+def ignore(running, elsewhere, over):
     pass
 
 
@@ -49,7 +59,7 @@ def spans(tmp_path):
 def test_so_many_run_side_by_side_and_never_more(make, tmp_path, at_once):
     seen = []
     todo = make("a", "b", "c")
-    assert run_jobs(todo, at_once, lambda running, over: seen.append((len(list(running)), dict(over)))) == {}
+    assert run_jobs(todo, at_once, lambda running, elsewhere, over: seen.append((len(list(running)), dict(over)))) == {}
     assert max(count for count, _ in seen) == at_once
     assert seen[-1] == (0, dict.fromkeys(todo))
     edges = sorted([(start, 1) for start, _ in spans(tmp_path)] + [(end, -1) for _, end in spans(tmp_path)])
@@ -93,11 +103,49 @@ def test_two_sweeps_share_the_work_and_no_job_runs_twice(make, tmp_path):
     assert len(spans(tmp_path)) == 3
 
 
+def test_a_job_that_another_process_trains_is_left_to_it_and_begun_when_that_dies(make):
+    todo, seen, other = make("a", "b"), [], ExitStack()
+    todo[0].folder.mkdir(parents=True)
+    other.enter_context(locked(todo[0].folder, "is held"))
+
+    def watch(running, elsewhere, over):
+        seen.append((list(running), list(elsewhere)))
+        if todo[1].is_done:
+            assert not todo[0].log.read_bytes()
+            other.close()
+
+    assert run_jobs(todo, 2, watch) == {}
+    assert seen[0] == ([todo[1]], [todo[0]])
+    assert ([todo[0]], []) in seen
+    assert all(job.is_done for job in todo)
+
+
+def test_a_job_that_another_process_has_finished_is_done(make):
+    (job,) = make("a")
+    job.folder.mkdir(parents=True)
+    with locked(job.folder, "is held"):
+
+        def watch(running, elsewhere, over):
+            if elsewhere:
+                (job.folder / "result.json").write_text('{"validation": {}, "test": {"accuracy": 0.5}}')
+
+        assert run_jobs([job], 1, watch) == {}
+    assert not job.log.read_bytes()
+
+
+def test_a_job_that_lost_the_race_for_its_folder_has_not_failed(make, monkeypatch):
+    monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, "-c", LOST + PROGRAM))
+    (job,) = make("a")
+    assert run_jobs([job], 1, ignore) == {}
+    assert job.is_done
+    assert IN_HAND in job.log.read_text()
+
+
 def test_whoever_interrupts_leaves_no_process_behind(make):
     todo = make("a", "b")
     seen = []
 
-    def interrupt(running, over):
+    def interrupt(running, elsewhere, over):
         seen.extend(running)
         raise KeyboardInterrupt
 

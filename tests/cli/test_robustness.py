@@ -128,6 +128,55 @@ def test_other_settings_are_measured_anew_and_it_is_said(answer, copy, passes):
     assert passes.number == 2 * before
 
 
+def test_what_was_measured_before_stays_beside_what_is_asked_for_now(answer, answer_json, copy, passes):
+    asked, attack = ("robustness", copy, *CPU, *SMALL), ("--epsilon", "0.1", "--attack", "fgsm")
+    before = answer_json(*asked, *attack, "--only", "white", "missing", "fgsm")
+    found = answer_json(*asked, "--epsilon", "0.1", "--only", "blur")
+    assert [c for c in found["curves"] if c["kind"] != "blur"] == before["curves"]
+    assert [c["kind"] for c in found["curves"]] == ["white"] * 3 + ["blur"] * 3 + ["missing"] * 2 + ["fgsm"] * 3
+    count = passes.number
+    assert answer_json(*asked, "--epsilon", "0.1", "--only", "missing") == found
+    assert passes.number == count
+    with Path(copy, "robustness", "curves.csv").open() as file:
+        assert {row["kind"] for row in csv.DictReader(file)} == {"white", "blur", "missing", "fgsm"}
+    _, err = answer("robustness", copy, *CPU, *SMALL, "--seeds", "3", "--only", "blur")
+    assert "measured before and kept: missing" in err  # of the noise there are two seeds of the three
+    assert "left out now: white, fgsm" in err
+
+
+def test_what_was_measured_of_something_else_does_not_stay(answer_json, copy):
+    asked = ("robustness", copy, *CPU, *SMALL, "--only")
+    answer_json(*asked, "missing")
+    assert {c["kind"] for c in answer_json(*asked, "blur", "--split", "validation")["curves"]} == {"blur"}
+
+
+def test_a_kind_that_was_measured_in_part_waits_for_the_rest(answer, answer_json, copy, passes):
+    asked = ("robustness", copy, *CPU, *SMALL, "--only")
+    passes.stop_at = 5
+    answer(*asked, "white", code=130)
+    passes.stop_at = -1
+    assert {c["kind"] for c in answer_json(*asked, "blur")["curves"]} == {"blur"}
+
+
+@pytest.mark.parametrize("kind", ["fgsm", "pgd"])
+def test_an_attack_that_is_named_is_measured(answer_json, copy, kind):
+    asked = ("--attack-steps", "2", "--epsilon", "0.1", "--only", kind)
+    found = answer_json("robustness", copy, *CPU, *SMALL, *asked)
+    assert [(c["kind"], c["target"]) for c in found["curves"]] == [
+        (kind, target) for target in ("audio", "visual", "audio+visual")
+    ]
+    assert found["settings"]["attack"] == kind
+
+
+def test_a_picture_of_other_curves_does_not_stay(answer, copy, monkeypatch):
+    picture = Path(copy, "robustness", "curves.png")
+    answer("robustness", copy, *CPU, *SMALL, "--only", "missing")
+    assert picture.exists()
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    answer("robustness", copy, *CPU, *SMALL, "--only", "blur")
+    assert not picture.exists()
+
+
 def test_a_new_level_is_all_that_is_measured(answer, copy, passes):
     asked = ("robustness", copy, *CPU, *SMALL, "--only", "blur", "--blur")
     answer(*asked, "1", "2")
@@ -161,6 +210,7 @@ def test_still_inputs_have_no_time_and_it_is_said(answer, answer_json, tmp_path)
         (["--data.tactile"], "modalities"),
         (["--occlusion", "3"], "choose from 0 to 1"),
         (["--only", "wihte"], "white"),
+        (["--only", "shift", "--shift", "0"], "nothing to measure of shift"),
         (["--attack", "pdg"], "pgd"),
     ],
     ids=str,

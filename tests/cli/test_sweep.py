@@ -17,6 +17,9 @@ TINY = {
     "data.num-validation": "4", "data.num-test": "6", "data.size": "16", "data.steps": "2", "train.epochs": "3",
     "train.device": "cpu",
 }  # fmt: skip
+EPOCHS = "30"
+"""Of a training that something happens to meanwhile."""
+
 SMALL = [part for name, value in TINY.items() for part in (f"--{name}", value)]
 
 
@@ -82,20 +85,70 @@ def test_a_file_says_the_same_as_a_command(capsys, tmp_path):
     assert lines(capsys, str(file), *out, small=[]) == lines(capsys, *document["presets"], *asked)
 
 
+def test_a_file_may_say_what_yaml_says(capsys, tmp_path):
+    text = """
+presets: [s-cmrl-synthetic]
+seeds: 1
+dry_run: true
+json: false
+baseline: null
+over: [data.seed, train.batch-size]
+out: a folder/of mine
+set:
+  train.snr_db: [{audio: 0, visual: -10}, [audio, 3], audio 4]
+  method.alignment: [true, false]
+train:
+  train.drop_incomplete: false
+  method.neuron.temporal-gradient: true
+  train.ema_decay: null
+  train.learning-rate: 0.5
+"""
+    (tmp_path / "sweep.yaml").write_text(text)
+    assert main(["sweep", str(tmp_path / "sweep.yaml")]) == 0
+    found = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
+    switches = ["--train.no-drop_incomplete", "--method.neuron.temporal-gradient", "--train.ema_decay", "None"]
+    switches += ["--train.learning-rate", "0.5"]
+    noises = [["audio", "0", "visual", "-10"], ["audio", "3"], ["audio", "4"]]
+    assert [line[6:-2] for line in found] == [
+        [*switches, "--train.snr_db", *noise, alignment]
+        for noise in noises
+        for alignment in ("--method.alignment", "--method.no-alignment")
+    ]
+    assert (
+        found[0][4] == "a folder/of mine/s-cmrl-synthetic_train.snr_db=audio-0-visual--10_method.alignment=true_seed0"
+    )
+
+
+@pytest.mark.parametrize("key", ["seeds: 0", "baseline: audio", "seeds: many", "train: {method.dmi: 8}"])
+def test_a_mistake_that_the_command_line_finds_names_the_file_too(answer, tmp_path, key):
+    (tmp_path / "sweep.yml").write_text(f"{{presets: [late-fusion-synthetic], dry_run: true, {key}}}")
+    assert "sweep.yml" in answer("sweep", str(tmp_path / "sweep.yml"), code=2)[1]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("[a", "no YAML"),
         ("- a", "names with values"),
-        ("presets: a", "list of names"),
-        ("{presets: [late-fusion-synthetic], set: {method.dim: 8}}", "list of values"),
-        ("{presets: [late-fusion-synthetic], sedes: 3}", "--seeds"),
+        ("presets: a", "presets is a list of names"),
+        ("{presets: [[a]]}", "presets holds ['a'] within a list"),
+        ("{presets: [late-fusion-synthetic], set: {method.dim: 8}}", "set: method.dim takes a list of values, not 8"),
+        ("{presets: [late-fusion-synthetic], set: {method.dim: ['8,16']}}", "set: method.dim holds '8,16'"),
+        ("{presets: [late-fusion-synthetic], set: 3}", "set: names with values"),
+        ("{presets: [late-fusion-synthetic], train: }", "train: names with values"),
+        ("{presets: [late-fusion-synthetic], train: {method: {dim: 8}}}", "train: method is no setting"),
+        ("{presets: [late-fusion-synthetic], train: {train.snr_db: {visual: [1]}}}", "train: train.snr_db holds [1]"),
+        ('{presets: [late-fusion-synthetic], train: {data.root: "it\'s"}}', "a quotation in it has no end"),
+        ("{presets: [late-fusion-synthetic], sedes: 3}", "unknown option 'sedes': did you mean 'seeds'?"),
+        ("{presets: [late-fusion-synthetic], json: perhaps}", "json is true or false, and not 'perhaps'"),
         ("{presets: [late-fusion-synthetic], seeds: many}", "--seeds"),
     ],
 )
 def test_a_wrong_file_is_told(answer, tmp_path, text, told):
     (tmp_path / "sweep.yml").write_text(text)
-    assert told in answer("sweep", str(tmp_path / "sweep.yml"), "--dry-run", code=2)[1]
+    err = answer("sweep", str(tmp_path / "sweep.yml"), "--dry-run", code=2)[1]
+    assert told in err
+    assert "sweep.yml" in err
 
 
 @pytest.mark.parametrize(
@@ -110,6 +163,10 @@ def test_a_wrong_file_is_told(answer, tmp_path, text, told):
         (["s-cmrl-synthetic", "--", "--out=x"], "given by the sweep itself"),
         (["s-cmrl-synthetic", "--seeds", "0"], "at least 1"),
         (["s-cmrl-synthetic", "--jobs", "0"], "at least 1"),
+        (["s-cmrl-synthetic", "--baseline", "s-crml-synthetic"], "did you mean 's-cmrl-synthetic'?"),
+        (["s-cmrl-synthetic", "--set", "method.dim", "8,16", "--baseline", "s-cmrl-synthetic"], "is in 2 settings"),
+        (["s-cmrl-synthetic", "--over", "data.foldd", "--json"], "unknown setting 'data.foldd'"),
+        (["s-cmrl-synthetic", "--over", "data.foldd", "--dry-run"], "unknown setting 'data.foldd'"),
     ],
     ids=str,
 )
@@ -124,6 +181,13 @@ def test_a_mistake_is_told_before_anything_is_trained(answer, tmp_path, argument
 def test_settings_that_give_one_folder_name_are_told(answer, tmp_path):
     asked = ["--set", "data.root", "a/b,a:b", "--out", str(tmp_path)]
     assert "share the folder" in answer("sweep", "late-fusion-folder", *asked, code=2)[1]
+
+
+def test_a_baseline_may_have_the_name_that_compare_gives_it(capsys, tmp_path):
+    asked = ("s-cmrl-synthetic", "--set", "method.dim", "8,16", "--seeds", "1", "--out", str(tmp_path))
+    assert len(lines(capsys, *asked, "--baseline", "s-cmrl-synthetic method.dim=16", small=[])) == 2
+    one_method = ("--over", "method.dim", "--baseline", "s-cmrl-synthetic")
+    assert len(lines(capsys, *asked, *one_method, small=[])) == 2
 
 
 def command(out, *flags):
@@ -193,6 +257,41 @@ def test_a_training_that_fails_is_named_and_keeps_no_other_from_running(answer, 
     assert "1 of 2 trainings failed: late-fusion-synthetic_seed0 (" in err
     assert "holds files that are no run" in err
     assert [method["name"] for method in json.loads(out)["methods"]] == ["weighted-attention-synthetic"]
+
+
+@pytest.mark.timeout(200)
+def test_trainings_that_cannot_be_compared_are_no_success(answer, tmp_path):
+    noise = ["--set", "train.snr-db", "audio 0,audio 9", "--seeds", "1", "--json", "--jobs", "2"]
+    asked = ["sweep", "audio-synthetic", *noise, "--out", str(tmp_path)]
+    small = [*SMALL, "--train.epochs", "1"]
+    out, err = answer(*asked, "--", *small, code=1)
+    assert not out
+    assert "the trainings are done and not compared" in err
+    assert len(list(tmp_path.glob("*/result.json"))) == 2
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("how", [None, signal.SIGKILL])
+def test_a_job_that_is_run_by_hand_is_waited_for_and_taken_up_when_it_dies(answer, tmp_path, how):
+    """As from a line of --dry-run; its end is held back until the sweep has met it."""
+    asked = ["sweep", "audio-synthetic", "--seeds", "1", "--out", str(tmp_path), "--json"]
+    folder = tmp_path / "audio-synthetic_seed0"
+    train = ["train", "audio-synthetic", "--out", str(folder), *SMALL, "--train.seed", "0", "--train.epochs"]
+    with subprocess.Popen([sys.executable, "-m", "colliculus", *train, EPOCHS], stderr=subprocess.PIPE) as by_hand:
+        wait_for((folder / "metrics.csv").exists)
+        told = answer(*train, EPOCHS, "--resume", code=2)[1]
+        assert "is being trained by another process" in told
+        by_hand.send_signal(signal.SIGSTOP)
+        sweep = [sys.executable, "-m", "colliculus", *asked, "--", *SMALL, "--train.epochs", EPOCHS]
+        with subprocess.Popen(sweep, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            wait_for((tmp_path / "audio-synthetic_seed0.log").exists)
+            by_hand.send_signal(how or signal.SIGCONT)
+            out, err = process.communicate(timeout=200)
+        assert by_hand.wait() == (-signal.SIGKILL if how else 0)
+    assert process.returncode == 0, err
+    assert "audio-synthetic_seed0: is being trained by another process" in err
+    assert json.loads(out)["methods"][0]["name"] == "audio-synthetic"
+    assert bool((tmp_path / "audio-synthetic_seed0.log").read_text()) == bool(how)
 
 
 def test_missing_data_are_told_once_before_anything_is_trained(answer, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.data.dataset import Split
+from colliculus.data.lock import LOCK_FILE, locked
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import LateFusion
 from colliculus.model import MultimodalSNN
@@ -21,7 +23,7 @@ from colliculus.runtime import Runtime
 from colliculus.training.config import Experiment, TrainSettings
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
-from colliculus.types import Collective, DataSpec, Output
+from colliculus.types import Collective, ColliculusError, DataSpec, Output
 
 
 class CountSamples(Modulator):
@@ -111,11 +113,27 @@ def check_collective(runtime: Runtime) -> None:
     assert not np.isclose(draws.item(), 0)  # each rank draws its own
 
 
+def check_refused(folder: Path, runtime: Runtime) -> None:
+    """Where another process trains, each rank is told, and none waits for one that is gone."""
+    with ExitStack() as other:
+        if runtime.is_main:
+            folder.mkdir()
+            other.enter_context(locked(folder, "is held"))
+        try:
+            train(folder, runtime, resume=False)
+        except ColliculusError as error:
+            told = str(error)
+        assert ("by another process" in told) == runtime.is_main
+        runtime.barrier()
+    assert [path.name for path in folder.iterdir()] == [LOCK_FILE]
+
+
 def main(part: str, folder: Path) -> None:
     with Runtime.start(device="cpu") as runtime:
         if part == "first":
             check_collective(runtime)
             check_gradients(runtime)
+            check_refused(folder / "held", runtime)
             train(folder / "whole", runtime, resume=False)
             train_two_epochs(folder / "halves", runtime)
         else:

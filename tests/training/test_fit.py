@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from colliculus.data.lock import is_locked, locked
 from colliculus.training import fit as fit_module
 from colliculus.training.checkpoint import State
 from colliculus.training.fit import TrainingInterrupted, fit
@@ -33,6 +34,12 @@ def stop_in(monkeypatch: pytest.MonkeyPatch, epoch: int, how: Any) -> None:
     monkeypatch.setattr(Learner, "train_epoch", stopped)
 
 
+@pytest.fixture
+def contents() -> Any:
+    """Every file of a folder with what it holds."""
+    return lambda folder: {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def ctrl_c() -> None:
     raise KeyboardInterrupt
 
@@ -46,7 +53,7 @@ def test_the_folder_of_a_finished_run(train, tmp_path):
     names = {path.relative_to(tmp_path / "run").parts[0] for path in (tmp_path / "run").rglob("*")}
     assert names == {
         "run.yaml", "metrics.csv", "model.safetensors", "result.json", "spike_health.json", "last", "tensorboard",
-        "predictions.csv", "predictions.json",
+        "predictions.csv", "predictions.json", ".lock",
     }  # fmt: skip
     assert json.loads((tmp_path / "run" / "result.json").read_text()) == result
     assert result["test"]["total"] == 5
@@ -154,6 +161,51 @@ def test_a_finished_run_is_neither_trained_again_nor_overwritten(train, tmp_path
     assert train(tmp_path, resume=True) == result
     with pytest.raises(ColliculusError, match="--resume"):
         train(tmp_path)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_a_folder_in_which_another_process_trains_is_left_to_it(
+    train, digits, tmp_path, monkeypatch, contents, epochs, resume
+):
+    train(tmp_path / "whole")
+    stop_in(monkeypatch, epochs, ctrl_c)
+    with pytest.raises(TrainingInterrupted):
+        train(tmp_path / "run")
+    before = contents(tmp_path / "run")
+    told = "is being trained by another process: wait until it is done"
+    with locked(tmp_path / "run", "is held"), pytest.raises(ColliculusError, match=told):
+        train(tmp_path / "run", resume=resume)
+    assert contents(tmp_path / "run") == before
+    train(tmp_path / "run", resume=True)
+    assert digits(tmp_path / "run") == digits(tmp_path / "whole")
+
+
+def test_a_training_has_its_folder_from_before_its_first_write_to_behind_its_last(train, tmp_path, monkeypatch):
+    replace, seen = Path.replace, []
+
+    def watched(path: Path, target: Path) -> Path:
+        seen.append(is_locked(tmp_path / "run"))
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    train(tmp_path / "run")
+    assert len(seen) > 5
+    assert all(seen)
+    assert not is_locked(tmp_path / "run")
+
+
+def test_not_even_a_lock_is_left_in_a_folder_of_other_files(train, tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ColliculusError, match="no run"):
+        train(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_that_cannot_be_made_is_told(train, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ColliculusError, match=r"run.yaml cannot be written \(.*choose another --out"):
+        train(tmp_path / "file" / "run")
 
 
 def test_divergence_is_told_in_a_sentence(train, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal
@@ -18,6 +18,8 @@ from colliculus.cli.run_data import load_data, part_of
 from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.console import RenderableType
     from rich.table import Table
     from torch import Tensor
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from colliculus.evaluation.energy.report import EnergyReport
     from colliculus.training.run import Run
 
-FOLDER, RECORD, LAYERS = "energy", "energy.json", "layers.csv"
+FOLDER, RECORD, LAYERS, BATCHES = "energy", "energy.json", "layers.csv", "batches"
 OWN = "own"
 TWINS = {
     "artificial": "artificial, one step",
@@ -48,7 +50,8 @@ class Options(Generic[SettingsT]):
     network, and as one whose activations have ceil(log2(T + 1)) bits, with the rate at which the spiking one breaks
     even.
 
-    Written into RUN/energy: layers.csv and energy.json. Under the noise that the run learned under, if it did.
+    Written into RUN/energy: layers.csv and energy.json. Under the noise that the run learned under, if it did. A batch
+    that is counted is not counted again after an interruption.
     """
 
     run: RunFolder
@@ -86,9 +89,9 @@ def run(arguments: list[str]) -> int:
     options = parse(Options[type(data)], "energy", arguments, Options(run=tyro.MISSING, data=data))
     chosen = _table(options)
     dataset = load_data(trained, options.data)
-    report = _measure(trained, part_of(dataset, options.split), options)
     snr_db = dict(trained.experiment.train.snr_db)
     about = identity(folder, trained, dataset.fingerprint) | {"split": options.split, "snr_db": snr_db}
+    report = _measure(trained, part_of(dataset, options.split), options, about)
     record = about | {"table": chosen.name} | report.record(TABLES, chosen)
     _write(folder / FOLDER, record)
     if options.json:
@@ -113,44 +116,54 @@ def _table(options: Options[Any]) -> CostTable:
     return replace(TABLES[options.table], name=OWN, source="given on the command line", **given)
 
 
-def _measure(run: Run, split: Split, options: Options[Any]) -> EnergyReport:
-    from rich.progress import Progress
+def _measure(run: Run, split: Split, options: Options[Any], about: Mapping[str, Any]) -> EnergyReport:
+    """Count batch by batch; what was counted before is read."""
+    from dataclasses import asdict
 
-    from colliculus.evaluation.energy.count import count
+    from colliculus.data.plain import from_plain
+    from colliculus.evaluation.energy.count import Counts, count, together
     from colliculus.evaluation.energy.report import EnergyReport
     from colliculus.runtime import choose_device
+    from colliculus.training.pieces import Pieces
     from colliculus.training.run import load_model
 
     if options.samples < 1:
         raise ColliculusError(f"--samples is {options.samples}: give at least 1")
-    model = load_model(options.run).to(choose_device(options.device))
-    twin = run.experiment.method.one_step().model(run.spec).to(choose_device(options.device))
-    one = next(_batches(run, split, 1, choose_device(options.device)))
-    number = min(options.samples, len(split))
-    with Progress(console=console.progress_console(), transient=True) as bar:
-        task = bar.add_task("counting", total=number)
+    device = choose_device(options.device)
+    model = load_model(options.run).to(device)
+    twin = run.experiment.method.one_step().model(run.spec).to(device)
 
-        def told() -> Iterator[Mapping[str, Tensor]]:
-            for inputs in _batches(run, split, number, choose_device(options.device)):
-                yield {m: x for m, x in inputs.items() if m in model.modalities}
-                bar.advance(task, next(iter(inputs.values())).shape[-4])
+    def inputs(rows: NDArray[np.int64]) -> dict[str, Tensor]:
+        return {m: x for m, x in _inputs(run, split, rows, device).items() if m in model.modalities}
 
-        counts = count(model, told())
-    given = {m: x for m, x in one.items() if m in model.modalities}
-    return EnergyReport(counts=counts, twin=count(twin, [given]), sequences=any(x.dim() == 5 for x in given.values()))
+    chosen = {"samples": min(options.samples, len(split)), "batch_size": run.experiment.train.batch_size}
+    batches = _rows(len(split), **chosen)
+    pieces = Pieces(options.run / FOLDER / BATCHES, {**about, **chosen})
+    counts: list[Counts] = []
+    for number, rows in enumerate(console.steps(batches, "counting")):
+        kept = pieces.find(str(number))
+        if kept is None:
+            kept = asdict(count(model, [inputs(rows)]))
+            pieces.keep(str(number), kept)
+        counts.append(from_plain(kept, Counts))
+    given = inputs(batches[0][:1])
+    sequences = any(x.dim() == 5 for x in given.values())
+    return EnergyReport(counts=together(counts), twin=count(twin, [given]), sequences=sequences)
 
 
-def _batches(run: Run, split: Split, number: int, device: Any) -> Iterator[dict[str, Tensor]]:
-    """So many samples, evenly over the split, under the noise of the training if there was any."""
+def _rows(size: int, samples: int, batch_size: int) -> list[NDArray[np.int64]]:
+    """So many samples, evenly over a split, in batches."""
     import numpy as np
 
+    return np.array_split(np.linspace(0, size - 1, samples).astype(np.int64), -(-samples // batch_size))
+
+
+def _inputs(run: Run, split: Split, rows: NDArray[np.int64], device: Any) -> dict[str, Tensor]:
+    """Samples under the noise of the training, if there was any."""
     from colliculus.evaluation.corruptions import GaussianNoise
 
     noise = GaussianNoise(run.experiment.train.snr_db)
-    rows = np.linspace(0, len(split) - 1, number).astype(np.int64)
-    for chosen in np.array_split(rows, -(-number // run.experiment.train.batch_size)):
-        batch = split.batch(chosen, epoch=0).to(device)
-        yield noise(batch.inputs, chosen)
+    return noise(split.batch(rows, epoch=0).to(device).inputs, rows)
 
 
 def _write(folder: Path, record: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from colliculus.cli.console import percent
 from colliculus.cli.jobs import Job
+from colliculus.training.checkpoint import IN_HAND
 from colliculus.training.result import read_result
 from colliculus.training.run import METRICS_FILE
 
@@ -37,6 +38,7 @@ class JobBoard:
         self._before, self._all = done, self._bars.add_task("all", total=len(jobs), completed=done, unit="trainings")
         self._tasks: dict[Job, TaskID] = {}
         self._told: set[Job] = set()
+        self._left_alone: set[Job] = set()
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -47,9 +49,13 @@ class JobBoard:
     ) -> None:
         self._bars.stop()
 
-    def watch(self, running: Iterable[Job], over: Mapping[Job, str | None]) -> None:
+    def watch(self, running: Iterable[Job], elsewhere: Iterable[Job], over: Mapping[Job, str | None]) -> None:
         """Show the state of things; see `jobs.Watch`."""
-        for job in running:
+        for job in elsewhere:
+            if job not in self._left_alone:
+                self._left_alone.add(job)
+                self._console.print(f"{job.folder.name}: {IN_HAND}, it is waited for", soft_wrap=True)
+        for job in [*running, *elsewhere]:
             if job not in self._tasks:
                 self._tasks[job] = self._bars.add_task(
                     job.folder.name, total=job.experiment.train.epochs, unit="epochs"

@@ -1,7 +1,7 @@
 """Trainings as jobs: each one `colliculus train` command in a process of its own, several at once.
 
-Nothing but the run folders says what is done, so that a job may also be run by hand or by a cluster's scheduler, and a
-kill at any moment costs at most an epoch.
+Nothing but the run folders says what is done and what is in hand, so that a job may also be run by hand or by a
+cluster's scheduler, and a kill at any moment costs at most an epoch.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from pathlib import Path
 from shlex import join
 from typing import IO, Any
 
+from colliculus.data.lock import is_locked, take
+from colliculus.training.checkpoint import IN_HAND
 from colliculus.training.config import Experiment
 from colliculus.training.result import read_result
 
@@ -67,14 +69,14 @@ class Job:
         return lines[-1].removeprefix("colliculus: error: ") if lines else "it said nothing"
 
 
-Watch = Callable[[Iterable[Job], Mapping[Job, str | None]], None]
-"""Is shown again and again which jobs run, and which are over: what went wrong, or None."""
+Watch = Callable[[Iterable[Job], Iterable[Job], Mapping[Job, str | None]], None]
+"""Is shown again and again which jobs run, which another process runs, and which are over: what went wrong, or None."""
 
 
 def run_jobs(jobs: Sequence[Job], at_once: int, watch: Watch) -> dict[Job, str]:
     """Run jobs, so many side by side; one that fails does not keep the others from running.
 
-    A job that another process has in hand is left to it and waited for.
+    A job that another process has in hand is left to it and waited for; if that process dies, it is started.
 
     Args:
         jobs: in the order in which they start; those that are done are passed over.
@@ -90,15 +92,24 @@ def run_jobs(jobs: Sequence[Job], at_once: int, watch: Watch) -> dict[Job, str]:
         while waiting or running:
             for job, process in [(j, p) for j, p in running.items() if p.poll() is not None]:
                 del running[job]
-                over[job] = job.complaint() if process.returncode or not job.is_done else None
+                complaint = None if job.is_done and not process.returncode else job.complaint()
+                if complaint and IN_HAND in complaint:  # it was begun elsewhere while this one was starting
+                    waiting.append(job)
+                else:
+                    over[job] = complaint
+            elsewhere: list[Job] = []
             for job in list(waiting):
                 if job.is_done:
-                    waiting.remove(job)
                     over[job] = None
-                elif len(running) < at_once and (process := _start(job)) is not None:
-                    waiting.remove(job)
+                elif len(running) >= at_once:
+                    continue
+                elif (process := _start(job)) is not None:
                     running[job] = process
-            watch(running, over)
+                else:
+                    elsewhere.append(job)
+                    continue
+                waiting.remove(job)
+            watch(running, elsewhere, over)
             time.sleep(POLL_S)
     finally:
         _stop(running.values())
@@ -106,10 +117,14 @@ def run_jobs(jobs: Sequence[Job], at_once: int, watch: Watch) -> dict[Job, str]:
 
 
 def _start(job: Job) -> subprocess.Popen[bytes] | None:
-    """Start a job; None while another process has it. The lock is on the log, so it lasts as long as the training."""
+    """Start a job; None while another process has it.
+
+    Whoever trains holds the run folder. Another sweep is known by the log, which the job it has started holds from its
+    first moment.
+    """
     job.folder.parent.mkdir(parents=True, exist_ok=True)
     with job.log.open("ab") as log:
-        if not _lock(log) or job.is_done:
+        if not _is_ours(log) or is_locked(job.folder) or job.is_done:
             return None
         return subprocess.Popen(
             [*PROGRAM, *job.arguments],
@@ -121,16 +136,13 @@ def _start(job: Job) -> subprocess.Popen[bytes] | None:
         )
 
 
-def _lock(file: IO[bytes]) -> bool:
-    try:
-        from fcntl import LOCK_EX, LOCK_NB, flock
-    except ImportError:  # Windows: two sweeps must not share a folder there
+def _is_ours(log: IO[bytes]) -> bool:
+    if os.name == "nt":  # a file that is locked there cannot be written by the job
         return True
     try:
-        flock(file, LOCK_EX | LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return take(log)
+    except OSError:  # the disk knows no locks
+        return True
 
 
 def _stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:

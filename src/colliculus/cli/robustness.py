@@ -15,12 +15,13 @@ import tyro
 from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, Settings, SettingsT, Switch, leading_name, parse
 from colliculus.cli.run_data import load_data, part_of
+from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from colliculus.data.dataset import Dataset, Split
-    from colliculus.evaluation.conditions import Condition
+    from colliculus.evaluation.conditions import Condition, RobustnessSettings
     from colliculus.evaluation.robustness import Curve
     from colliculus.model import MultimodalSNN
     from colliculus.training.pieces import Pieces
@@ -41,6 +42,7 @@ SHORT = {
     "pgd": "PGD, change",
 }
 """Kinds and what their levels are, on the screen."""
+ATTACKS: tuple[Literal["fgsm", "pgd"], ...] = ("fgsm", "pgd")
 
 ConditionsT = TypeVar("ConditionsT")
 
@@ -63,7 +65,7 @@ class Options(Generic[SettingsT, ConditionsT]):
     split: Literal["test", "validation", "train"] = "test"
     """part of the data"""
     only: tuple[KINDS, ...] = ()
-    """measure these alone, such as --only white missing"""
+    """measure these alone, such as --only white missing; other kinds stay as they were measured with these settings"""
     clean: Switch = False
     """add no noise of the training"""
     device: str = "auto"
@@ -95,17 +97,20 @@ def run(arguments: list[str]) -> int:
         "split": options.split,
         "snr_db": {} if options.clean else dict(trained.experiment.train.snr_db),
     }
-    measured, why_not = _measure(trained, dataset, options, about)
+    settings = _meant(options)
+    measured, why_not = _measure(trained, dataset, options, settings, about)
     clean, chance = measured[None], 1 / trained.spec.num_classes
     found = curves({c: accuracy for c, accuracy in measured.items() if c is not None}, clean, chance)
     record = about | {
-        "settings": asdict(options.conditions),
+        "settings": asdict(settings),
         "total": len(part_of(dataset, options.split)),
         "clean": clean,
         "chance": chance,
         "curves": [asdict(curve) for curve in found],
         "not_applicable": why_not,
     }
+    _say_what_stays(folder / FOLDER / RECORD, found, options.only)
+    (folder / FOLDER / PICTURE).unlink(missing_ok=True)  # or a kill would leave it beside other curves
     _write(folder / FOLDER, record, found)
     picture = _draw(folder / FOLDER / PICTURE, trained.preset, found, clean, chance)
     if options.json:
@@ -113,37 +118,70 @@ def run(arguments: list[str]) -> int:
         return 0
     console.show(*_tables(record, found), f"Written into {folder / FOLDER}")
     for kind, why in why_not.items():
-        console.remark(f"{kind} was not measured: {why}")
+        if not options.only or kind in options.only:
+            console.remark(f"{kind} was not measured: {why}")
     return 0
 
 
+def _meant(options: Options[Any, RobustnessSettings]) -> RobustnessSettings:
+    """The settings, with an attack that `--only` names switched on."""
+    from dataclasses import replace
+
+    settings = options.conditions
+    named = [kind for kind in ATTACKS if kind in options.only]
+    return replace(settings, attack=named[0]) if named and settings.attack not in named else settings
+
+
+def _plan(
+    settings: RobustnessSettings, only: Sequence[str], modalities: Sequence[str], steps: Mapping[str, int]
+) -> tuple[dict[Condition, bool], dict[str, str]]:
+    """Every condition of these settings, under either attack, with whether it is asked for; why a kind cannot be.
+
+    Raises:
+        ColliculusError: `only` names a kind that has no levels.
+    """
+    from dataclasses import replace
+
+    from colliculus.evaluation.conditions import plan
+
+    wanted = only or [kind for kind in SHORT if kind not in ATTACKS or kind == settings.attack]
+    plans = [plan(replace(settings, attack=attack), modalities, steps) for attack in ATTACKS]
+    planned = {condition: condition.kind in wanted for conditions, _ in plans for condition in conditions}
+    _, why_not = plans[0]
+    if without := [kind for kind in only if kind not in why_not and kind not in {c.kind for c in planned}]:
+        raise ColliculusError(f"there is nothing to measure of {without[0]}, which --only names: give it levels")
+    return planned, why_not
+
+
 def _measure(
-    run: Run, dataset: Dataset, options: Options[Any, Any], about: Mapping[str, Any]
+    run: Run, dataset: Dataset, options: Options[Any, Any], settings: RobustnessSettings, about: Mapping[str, Any]
 ) -> tuple[dict[Condition | None, float], dict[str, str]]:
-    """Accuracy under every condition, and without any (None); what was measured before is read."""
+    """Accuracy under every condition that is asked for, and without any (None); what was measured before is read.
+
+    So is a kind that is not asked for, where all of it was measured with these settings.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from colliculus.evaluation.conditions import Circumstances, plan
+    from colliculus.evaluation.conditions import Circumstances
     from colliculus.runtime import choose_device
     from colliculus.training.pieces import Pieces
     from colliculus.training.run import load_model
 
     model = load_model(options.run).to(choose_device(options.device))
     split = part_of(dataset, options.split)
-    planned, why_not = plan(options.conditions, model.modalities, dataset.spec.steps)
-    wanted = [c for c in planned if not options.only or c.kind in options.only]
+    planned, why_not = _plan(settings, options.only, model.modalities, dataset.spec.steps)
     points = Pieces(options.run / FOLDER / POINTS, about)
-    attacks = Pieces(options.run / FOLDER / POINTS, {**about, "attack_steps": options.conditions.attack_steps})
+    attacks = Pieces(options.run / FOLDER / POINTS, {**about, "attack_steps": settings.attack_steps})
     around = Circumstances(
         model=model,
         labels=split.labels,
         spec=run.spec,
         normalisation=dataset.normalisation,
         snr_db=about["snr_db"],
-        attack_steps=options.conditions.attack_steps,
+        attack_steps=settings.attack_steps,
     )
-    conditions: dict[Condition | None, Pieces] = {None: points}
-    conditions |= {condition: attacks if condition.kind == "pgd" else points for condition in wanted}
+    kept = {c: (attacks if c.kind == "pgd" else points) for c in planned}
+    conditions: dict[Condition | None, Pieces] = {None: points} | {c: kept[c] for c in planned if planned[c]}
     _say_what_changed(conditions)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     measured: dict[Condition | None, float] = {}
@@ -151,13 +189,16 @@ def _measure(
         task = bar.add_task("", total=len(conditions))
         for condition, pieces in conditions.items():
             bar.update(task, description=_name(condition))
-            kept = pieces.find(_name(condition))
-            if kept is None:
-                kept = _accuracy(model, split, run, around, condition)
-                pieces.keep(_name(condition), kept)
-            measured[condition] = kept
+            found = pieces.find(_name(condition))
+            if found is None:
+                found = _accuracy(model, split, run, around, condition)
+                pieces.keep(_name(condition), found)
+            measured[condition] = found
             bar.advance(task)
-    return measured, {kind: why for kind, why in why_not.items() if not options.only or kind in options.only}
+    before = {c: pieces.find(c.name) for c, pieces in kept.items() if not planned[c]}
+    partly = {c.kind for c, found in before.items() if found is None}
+    measured |= {c: found for c, found in before.items() if found is not None and c.kind not in partly}
+    return {c: measured[c] for c in (None, *planned) if c in measured}, why_not
 
 
 def _name(condition: Condition | None) -> str:
@@ -167,6 +208,19 @@ def _name(condition: Condition | None) -> str:
 def _say_what_changed(conditions: Mapping[Condition | None, Pieces]) -> None:
     if changed := sorted({key for condition, pieces in conditions.items() for key in pieces.changed(_name(condition))}):
         console.remark(f"an earlier measurement differs in {', '.join(changed)}: what differs is measured anew")
+
+
+def _say_what_stays(record: Path, found: Sequence[Curve], only: Sequence[str]) -> None:
+    """Tell which kinds of an earlier measurement stay beside those that were asked for, and which do not."""
+    kinds = list(dict.fromkeys(curve.kind for curve in found))
+    if only and (stay := [kind for kind in kinds if kind not in only]):
+        console.remark(f"measured before and kept: {', '.join(stay)}")
+    try:
+        earlier = json.loads(record.read_text(encoding="utf-8"))["curves"]
+    except (OSError, ValueError, KeyError):
+        return
+    if gone := [kind for kind in dict.fromkeys(curve["kind"] for curve in earlier) if kind not in kinds]:
+        console.remark(f"measured before with other settings and left out now: {', '.join(gone)}")
 
 
 def _accuracy(model: MultimodalSNN, split: Split, run: Run, around: Any, condition: Condition | None) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,16 +67,49 @@ def run(arguments: list[str]) -> int:
     """Train what is not trained, and compare."""
     own, flags = split_flags(arguments)
     if own and own[0].endswith((".yaml", ".yml")):
-        from colliculus.cli.sweep_file import read_sweep
+        with _file_named(own[0]):
+            options, todo = _plan(*_read(Path(own[0]), own[1:], flags))
+    else:
+        options, todo = _plan(own, flags)
+    if options.dry_run:
+        print_lines(todo)
+        return 0
+    failed = train_all(todo, options.jobs)
+    compared = _compare([job.folder for job in todo if job not in failed], options)
+    complain(failed, len(todo))
+    return 0 if compared else 1
 
-        written, further = read_sweep(Path(own[0]))
-        own, flags = [*written, *own[1:]], [*further, *flags]
+
+def _read(path: Path, own: Sequence[str], flags: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Arguments and flags of a file, followed by those of the command line."""
+    from colliculus.cli.sweep_file import read_sweep
+
+    known = {field.name: field.default for field in fields(Options)}
+    written, further = read_sweep(path, known)
+    return [*written, *own], [*further, *flags]
+
+
+@contextmanager
+def _file_named(name: str) -> Generator[None]:
+    """Name the file in every complaint about what may stand in it."""
+    try:
+        yield
+    except ColliculusError as error:
+        raise (error if name in str(error) else ColliculusError(f"{name}: {error}")) from error
+    except SystemExit as stop:
+        if stop.code:
+            console.remark(f"part of that command line was written in {name}")
+        raise
+
+
+def _plan(own: list[str], flags: Sequence[str]) -> tuple[Options, list[Job]]:
+    """What is asked for, and its trainings; any mistake in it is told here, before something is trained."""
     options = parse(Options, "sweep", own)
 
     if options.seeds < 1 or options.first_seed < 0:
         raise ColliculusError("--seeds is at least 1 and --first-seed at least 0")
 
-    from colliculus.cli.sweep_plan import Grid, plan_variants, variants
+    from colliculus.cli.sweep_plan import Grid, check_comparison, plan_variants, variants
 
     chosen: dict[str, list[str]] = {}
     for key, values in options.set:
@@ -83,13 +117,8 @@ def run(arguments: list[str]) -> int:
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     grid = Grid(presets=options.presets, settings=chosen, flags=flags)
     todo = plan_variants(variants(grid), seeds, options.out)
-    if options.dry_run:
-        print_lines(todo)
-        return 0
-    failed = train_all(todo, options.jobs)
-    _compare([job.folder for job in todo if job not in failed], options)
-    complain(failed, len(todo))
-    return 0
+    check_comparison(todo, options.baseline, options.over)
+    return options, todo
 
 
 def split_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -148,14 +177,16 @@ def complain(failed: dict[Job, str], total: int) -> None:
         raise ColliculusError(f"{len(failed)} of {total} trainings failed: {told}")
 
 
-def _compare(folders: Sequence[Path], options: Options) -> None:
+def _compare(folders: Sequence[Path], options: Options) -> bool:
+    """Show the comparison; whether there is one."""
     from colliculus.cli import compare
 
     if not folders:
-        return
+        return False
     try:
         found = compare.compare_runs(folders, options.baseline, over=options.over)
     except ColliculusError as error:
         console.remark(f"the trainings are done and not compared: {error}")
-        return
+        return False
     compare.show(found, compare.Options(runs=tuple(folders), json=options.json))
+    return True

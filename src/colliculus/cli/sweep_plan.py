@@ -17,7 +17,7 @@ from colliculus.data.plain import flat
 from colliculus.training.checkpoint import begun, check_settings
 from colliculus.training.config import Experiment
 from colliculus.training.document import experiment_to_plain
-from colliculus.training.groups import SEED
+from colliculus.training.groups import SEED, methods_among
 from colliculus.types import ColliculusError, unknown_name
 
 OF_THE_SWEEP = ("--out", "--resume", f"--{SEED}")
@@ -78,6 +78,28 @@ def plan_variants(variants: Sequence[Variant], seeds: Sequence[int], out: Path) 
     if twice := [job for i, job in enumerate(jobs) if job.folder in {other.folder for other in jobs[:i]}]:
         raise ColliculusError(f"two trainings would share the folder {twice[0].folder}: give settings that differ")
     return jobs
+
+
+def check_comparison(jobs: Sequence[Job], baseline: str | None, over: Sequence[str]) -> None:
+    """Refuse names that `colliculus compare` would not find among the trainings of `jobs`.
+
+    Args:
+        jobs: what is trained.
+        baseline: a method, by preset or full name.
+        over: settings that may differ within a method.
+
+    Raises:
+        ColliculusError: no training has such a name, or `baseline` means several methods.
+    """
+    settings = [{"preset": job.preset, **flat(experiment_to_plain(job.experiment))} for job in jobs]
+    methods = {name: jobs[places[0]].preset for name, places in methods_among(settings, over)}
+    if baseline is None or baseline in methods:
+        return
+    meant = [name for name, preset in methods.items() if preset == baseline]
+    if not meant:
+        raise unknown_name("method", baseline, methods)
+    if len(meant) > 1:
+        raise ColliculusError(f"{baseline} is in {len(meant)} settings: choose one of {', '.join(map(repr, meant))}")
 
 
 def _job(variant: Variant, experiment: Experiment[Any, Any], seed: int, out: Path) -> Job:

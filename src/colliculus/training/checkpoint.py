@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from colliculus.data.lock import LOCK_FILE, locked
 from colliculus.data.plain import Document, flat
+from colliculus.runtime import Runtime
 from colliculus.training.atomic import TEMPORARY, write_atomic
 from colliculus.training.run import (
     CURVES_FOLDER,
@@ -26,6 +29,9 @@ from colliculus.training.run import (
 from colliculus.types import ColliculusError
 
 STATE_FILE = "last/state.pt"
+
+IN_HAND = "is being trained by another process"
+"""What a training is told that finds another one in its folder."""
 
 STARTED = {RUN_FILE, HEALTH_FILE, CURVES_FOLDER, "last"}
 """What a run folder may hold before its first epoch is kept."""
@@ -87,6 +93,30 @@ def read_state(folder: Path) -> State | None:
         raise ColliculusError(f"{path} is damaged and cannot be resumed: train again with another --out") from error
 
 
+@contextmanager
+def alone(folder: Path, runtime: Runtime) -> Generator[None]:
+    """Keep every other training out of `folder`: within, this one has it, and a kill gives it back.
+
+    Rank 0 holds it for all. A folder that cannot be written is left to the first write, which tells it.
+
+    Raises:
+        ColliculusError: on every rank, so that none waits for another: a training has it in hand, or it is no run's.
+    """
+    with ExitStack() as held:
+        refused: ColliculusError | None = None
+        if runtime.is_main:
+            try:
+                _present(folder)
+                with suppress(OSError):
+                    folder.mkdir(parents=True, exist_ok=True)
+                    held.enter_context(locked(folder, IN_HAND))
+            except ColliculusError as error:
+                refused = error
+        if runtime.sum(torch.tensor(int(refused is not None), device=runtime.device)):
+            raise refused or ColliculusError(f"rank 0 may not train in {folder}")
+        yield
+
+
 def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> State | None:
     """Check that `run` may train in `folder` and find where it stands; nothing is written.
 
@@ -103,15 +133,9 @@ def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> Sta
     Raises:
         ColliculusError: the folder is in use and `resume` was not asked for, or it belongs to something else.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ColliculusError(f"{folder} is a file: choose a folder for --out")
-    present = (
-        [entry.name for entry in folder.iterdir() if not entry.name.endswith(TEMPORARY)] if folder.exists() else []
-    )
+    present = _present(folder)
     if not present or _not_begun(present, folder):
         return None
-    if RUN_FILE not in present:
-        raise ColliculusError(f"{folder} holds files that are no run: choose another --out")
     if not resume:
         raise ColliculusError(f"{folder} is not empty: add --resume to go on with its run, or choose another --out")
     _check_same(folder, read_document(folder), to_document(run))
@@ -120,6 +144,21 @@ def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> Sta
         _check_same(folder / STATE_FILE, state.run, to_document(run))
         _check_world_size(folder, state.world_size, world_size)
     return state
+
+
+def _present(folder: Path) -> list[str]:
+    """What a run left in `folder`, without litter.
+
+    Raises:
+        ColliculusError: something else lies there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ColliculusError(f"{folder} is a file: choose a folder for --out")
+    names = [entry.name for entry in folder.iterdir()] if folder.exists() else []
+    present = [name for name in names if not name.endswith(TEMPORARY) and name != LOCK_FILE]
+    if present and RUN_FILE not in present:
+        raise ColliculusError(f"{folder} holds files that are no run: choose another --out")
+    return present
 
 
 def _not_begun(present: Sequence[str], folder: Path) -> bool:

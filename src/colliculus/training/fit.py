@@ -15,7 +15,7 @@ from rich.console import Console
 from colliculus.data.dataset import Dataset
 from colliculus.data.loading import num_batches
 from colliculus.runtime import Runtime, keep_memory
-from colliculus.training.checkpoint import open_folder, read_state, write_state
+from colliculus.training.checkpoint import alone, open_folder, read_state, write_state
 from colliculus.training.config import Experiment
 from colliculus.training.health import report_end, report_start
 from colliculus.training.learner import Learner
@@ -55,28 +55,29 @@ def fit(
         What `result.json` holds.
 
     Raises:
-        ColliculusError: the folder is in use or holds another run, the data or the device are not there, or training
-            diverged.
+        ColliculusError: the folder holds another run or is being trained by another process, the data or the device
+            are not there, or training diverged.
         TrainingInterrupted: Ctrl-C or SIGTERM; `folder` can be resumed.
     """
     keep_memory()
     console = Console(quiet=not (progress and runtime.is_main), highlight=False, markup=False)  # a name may be "[a]"
     dataset = runtime.main_first(experiment.data.load)
     run = Run.of(preset, experiment, dataset)
-    state = open_folder(folder, run, world_size=runtime.world_size, resume=resume)
-    if (result := read_result(folder)) is not None:
-        console.print(f"{folder} is finished: nothing is left to resume", soft_wrap=True)
-        return result
-    if resume and state is None:
-        console.print(f"nothing to resume in {folder}: the training starts", soft_wrap=True)
-    runtime.barrier()  # nobody writes before everybody has looked
-    learner = Learner(run, runtime, state)
-    with _interruptible(folder, learner):
-        if runtime.is_main and state is None:
-            write_run(folder, run)
-            report_start(folder, learner, dataset.train, console)
-        _train(folder, learner, dataset, console)
-        return _conclude(folder, learner, dataset, console)
+    with alone(folder, runtime):
+        state = open_folder(folder, run, world_size=runtime.world_size, resume=resume)
+        if (result := read_result(folder)) is not None:
+            console.print(f"{folder} is finished: nothing is left to resume", soft_wrap=True)
+            return result
+        if resume and state is None:
+            console.print(f"nothing to resume in {folder}: the training starts", soft_wrap=True)
+        runtime.barrier()  # nobody writes before everybody has looked
+        learner = Learner(run, runtime, state)
+        with _interruptible(folder, learner):
+            if runtime.is_main and state is None:
+                write_run(folder, run)
+                report_start(folder, learner, dataset.train, console)
+            _train(folder, learner, dataset, console)
+            return _conclude(folder, learner, dataset, console)
 
 
 def _train(folder: Path, learner: Learner, dataset: Dataset, console: Console) -> None:

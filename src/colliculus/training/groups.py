@@ -92,17 +92,37 @@ def group_runs(runs: Sequence[Finished], over: Sequence[str] = ()) -> list[Group
         ColliculusError: a setting of `over` does not exist, two runs are the same training, or runs cannot be compared
             (see `check_comparable`).
     """
-    known = {key for run in runs for key in run.settings}
+    over = [key.replace("-", "_") for key in over]
+    methods = methods_among([run.settings for run in runs], over)
+    check_comparable(runs, over)
+    members = [(name, [runs[i] for i in places]) for name, places in methods]
+    return [Group(name, those[0].run.preset, _members(those, over)) for name, those in members]
+
+
+def methods_among(settings: Sequence[Document], over: Sequence[str] = ()) -> list[tuple[str, list[int]]]:
+    """The methods among trainings, finished or not: the name of each and the places of its trainings.
+
+    Args:
+        settings: those of each training by dotted name, and its preset.
+        over: settings that, like the seed, may differ within a method.
+
+    Raises:
+        ColliculusError: a setting of `over` does not exist.
+
+    Example:
+        >>> methods_among([{"preset": "a", "train.seed": s, "method.dim": d} for d in (8, 16) for s in (0, 1)])
+        [('a method.dim=8', [0, 1]), ('a method.dim=16', [2, 3])]
+    """
+    known = {key for own in settings for key in own}
     over = [key.replace("-", "_") for key in over]
     if unknown := [key for key in over if key not in known]:
         raise unknown_name("setting", unknown[0], sorted(known))
-    check_comparable(runs, over)
-    kinds: dict[str, list[Finished]] = {}
-    for run in runs:
-        own = {key: value for key, value in run.settings.items() if key not in (*NOT_OF_THE_METHOD, *over)}
-        kinds.setdefault(repr(sorted(own.items())), []).append(run)
-    kept = list(kinds.values())
-    return [Group(_name(members, kept), members[0].run.preset, _members(members, over)) for members in kept]
+    kinds: dict[str, list[int]] = {}
+    for place, its in enumerate(settings):
+        own = {key: value for key, value in its.items() if key not in (*NOT_OF_THE_METHOD, *over)}
+        kinds.setdefault(repr(sorted(own.items())), []).append(place)
+    first = [settings[places[0]] for places in kinds.values()]
+    return [(_name(own, first), places) for own, places in zip(first, kinds.values(), strict=True)]
 
 
 def check_comparable(runs: Sequence[Finished], over: Sequence[str]) -> None:
@@ -154,11 +174,10 @@ def _members(runs: Sequence[Finished], over: Sequence[str]) -> dict[Training, Fi
     return members
 
 
-def _name(members: Sequence[Finished], kinds: Sequence[Sequence[Finished]]) -> str:
-    """The preset, with the settings in which it differs from another group of the same preset."""
-    own = members[0]
-    others = [kind[0] for kind in kinds if kind[0].run.preset == own.run.preset]
-    keys = dict.fromkeys(key for run in others for key in run.settings)
+def _name(own: Document, methods: Sequence[Document]) -> str:
+    """The preset, with the settings in which it differs from another method of the same preset."""
+    others = [other for other in methods if other["preset"] == own["preset"]]
+    keys = dict.fromkeys(key for other in others for key in other)
     constant = (*NOT_OF_THE_METHOD, "preset")
-    telling = [k for k in keys if k not in constant and len({repr(run.settings.get(k)) for run in others}) > 1]
-    return " ".join([own.run.preset, *(f"{key}={own.settings[key]}" for key in telling if key in own.settings)])
+    telling = [k for k in keys if k not in constant and len({repr(other.get(k)) for other in others}) > 1]
+    return " ".join([own["preset"], *(f"{key}={own[key]}" for key in telling if key in own)])

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from colliculus.data.prepare import build, lock
+from colliculus.data import lock
+from colliculus.data.prepare import build
 from colliculus.data.prepare.build import prepare
 from colliculus.data.prepare.seal import read_prepared
 from colliculus.data.prepare.storage import Frames
@@ -110,7 +111,7 @@ def test_a_disk_without_locks_is_warned_of(raw, small, tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(lock, "_lock", unlockable)
-    with pytest.warns(UserWarning, match="cannot be locked .*: let no other process prepare into it"):
+    with pytest.warns(UserWarning, match="cannot be locked .*: let no other process write into it"):
         assert prepare(small, raw, tmp_path / "out", jobs=0).usable == 12
 
 

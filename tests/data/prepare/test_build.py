@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from colliculus.data.lock import locked
 from colliculus.data.manifest import read_manifest
 from colliculus.data.prepare import build
 from colliculus.data.prepare.build import prepare
-from colliculus.data.prepare.lock import locked
 from colliculus.data.prepare.seal import read_prepared
 from colliculus.data.prepare.storage import Frames
 from colliculus.data.source import Source
@@ -206,7 +206,10 @@ def test_a_folder_of_something_else_is_left_alone(raw, small, tmp_path, digest_o
 
 def test_one_at_a_time(raw, small, tmp_path):
     (tmp_path / "out").mkdir()
-    with locked(tmp_path / "out"), pytest.raises(ColliculusError, match="is being prepared by another process"):
+    with (
+        locked(tmp_path / "out", "is busy"),
+        pytest.raises(ColliculusError, match="is being prepared by another process"),
+    ):
         prepare(small, raw, tmp_path / "out", jobs=0)
     assert prepare(small, raw, tmp_path / "out", jobs=0).usable == 12
 

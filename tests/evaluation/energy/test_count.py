@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from colliculus.evaluation.energy.count import count
+from colliculus.evaluation.energy.count import count, together
 from colliculus.methods import CMCI, METHODS, SCMRL, TAAF
 from colliculus.types import ColliculusError, DataSpec
 
@@ -132,6 +132,7 @@ def test_samples_add_up_however_they_are_batched():
         replace(x, stored=0, sources=0, results=0) for x in two.layers if x.values == "spikes"
     ]
     assert one.neurons == two.neurons
+    assert together([count(model, [part]) for part in parts]) == two
 
 
 def test_the_model_is_left_as_it_was():

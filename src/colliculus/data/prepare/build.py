@@ -13,10 +13,10 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from colliculus.data.lock import LOCK_FILE, locked
 from colliculus.data.manifest import COLUMNS, PREPARED_COLUMNS, write_manifest
 from colliculus.data.plain import Document, package_version, to_plain
 from colliculus.data.prepare.journal import open_journal
-from colliculus.data.prepare.lock import LOCK_FILE, locked
 from colliculus.data.prepare.recipe import PassesOver, Recipe, raw_root
 from colliculus.data.prepare.rows import RowFile
 from colliculus.data.prepare.sample import Incomplete, Outcome, Workplace, digests
@@ -82,7 +82,7 @@ def prepare(
     passed_over = recipe.passed_over(raw) if isinstance(recipe, PassesOver) else {}
     with _full_disk_told(out):
         out.mkdir(parents=True, exist_ok=True)
-        with locked(out):
+        with locked(out, "is being prepared by another process"):
             plan = _open_plan(out, recipe, incomplete, storages, sources)
             place = Workplace(raw_root(raw), storages, row_files(out, storages, len(sources)), incomplete)
             if (out / SEAL_FILE).exists():

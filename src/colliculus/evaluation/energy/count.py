@@ -157,6 +157,23 @@ def count(model: MultimodalSNN, batches: Iterable[Inputs]) -> Counts:
     return Counts(samples=samples, steps=steps, layers=(*layers.values(),), neurons=(*neurons.values(),))
 
 
+def together(parts: Iterable[Counts]) -> Counts:
+    """Counts of several batches as those of all of them; at least one, all of the same model."""
+    first, *others = parts
+    layers = {(x.name, x.decides): x for x in first.layers}
+    neurons = {(x.name, x.decides): x for x in first.neurons}
+    samples = first.samples
+    for part in others:
+        samples += part.samples
+        for x in part.layers:
+            known = layers.get((x.name, x.decides))
+            layers[x.name, x.decides] = x if known is None else _more_uses(known, x)
+        for n in part.neurons:
+            known = neurons.get((n.name, n.decides))
+            neurons[n.name, n.decides] = n if known is None else _more_updates(known, n)
+    return replace(first, samples=samples, layers=(*layers.values(),), neurons=(*neurons.values(),))
+
+
 def _layer(name: str, product: Product, decides: bool, firsts: dict[str, int], steps: int, samples: int) -> LayerCount:
     return LayerCount(
         name=name,
