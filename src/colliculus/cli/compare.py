@@ -12,7 +12,7 @@ from tyro.conf import Positional
 
 from colliculus.cli import console
 from colliculus.cli.options import Switch, parse
-from colliculus.types import ColliculusError, unknown_name
+from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from colliculus.cli.compare_report import Compared
     from colliculus.evaluation.comparison import Training
-    from colliculus.training.groups import Group
     from colliculus.training.predictions import Condition
 
 RunFolders = Annotated[tuple[Path, ...], Positional, tyro.conf.arg(metavar="RUN")]
@@ -90,31 +89,20 @@ def compare_runs(
     from colliculus.cli.compare_report import Compared
     from colliculus.cli.run_predictions import predictions_of
     from colliculus.evaluation.comparison import compare_all
-    from colliculus.training.groups import find_runs, group_runs, read_finished
+    from colliculus.training.groups import find_runs, group_runs, method_named, read_finished
     from colliculus.training.predictions import Condition
 
     if not paths:
         raise ColliculusError("there is nothing to compare: name run folders, or a folder of runs")
     groups = group_runs([read_finished(folder) for folder in find_runs(paths)], over)
-    chosen = _baseline(groups, baseline)
+    presets = {group.name: group.preset for group in groups}
+    chosen = groups[0].name if baseline is None else method_named(baseline, presets)
     methods: dict[str, dict[Training, NDArray[np.bool_]]] = {group.name: {} for group in groups}
     members = [(methods[g.name], training, member) for g in groups for training, member in g.members.items()]
     for answers, training, member in console.steps(members, "test"):
         tested = condition or Condition.of(member.run)
         answers[training] = predictions_of(member.folder, member.run, tested, device).right
     return Compared(groups, methods, chosen, compare_all(methods, chosen), condition)
-
-
-def _baseline(groups: Sequence[Group], name: str | None) -> str:
-    """Full name of the group that is meant."""
-    if name is None:
-        return groups[0].name
-    meant = [group.name for group in groups if name in (group.name, group.preset)]
-    if len(meant) > 1 and name not in meant:
-        raise ColliculusError(f"{name} was run in {len(meant)} settings: choose one of {', '.join(map(repr, meant))}")
-    if not meant:
-        raise unknown_name("method", name, [group.name for group in groups])
-    return name if name in meant else meant[0]
 
 
 def show(found: Compared, options: Options) -> None:

@@ -17,7 +17,7 @@ from colliculus.data.plain import flat
 from colliculus.training.checkpoint import begun, check_settings
 from colliculus.training.config import Experiment
 from colliculus.training.document import experiment_to_plain
-from colliculus.training.groups import SEED, methods_among
+from colliculus.training.groups import SEED, method_named, methods_among
 from colliculus.types import ColliculusError, unknown_name
 
 OF_THE_SWEEP = ("--out", "--resume", f"--{SEED}")
@@ -93,13 +93,8 @@ def check_comparison(jobs: Sequence[Job], baseline: str | None, over: Sequence[s
     """
     settings = [{"preset": job.preset, **flat(experiment_to_plain(job.experiment))} for job in jobs]
     methods = {name: jobs[places[0]].preset for name, places in methods_among(settings, over)}
-    if baseline is None or baseline in methods:
-        return
-    meant = [name for name, preset in methods.items() if preset == baseline]
-    if not meant:
-        raise unknown_name("method", baseline, methods)
-    if len(meant) > 1:
-        raise ColliculusError(f"{baseline} is in {len(meant)} settings: choose one of {', '.join(map(repr, meant))}")
+    if baseline is not None:
+        method_named(baseline, methods)
 
 
 def _job(variant: Variant, experiment: Experiment[Any, Any], seed: int, out: Path) -> Job:

@@ -125,6 +125,28 @@ def methods_among(settings: Sequence[Document], over: Sequence[str] = ()) -> lis
     return [(_name(own, first), places) for own, places in zip(first, kinds.values(), strict=True)]
 
 
+def method_named(name: str, methods: Mapping[str, str]) -> str:
+    """Full name of the method that is meant.
+
+    Args:
+        name: full name, or a preset that was run in one setting only.
+        methods: preset of each method by full name.
+
+    Raises:
+        ColliculusError: there is none of that name, or several.
+
+    Example:
+        >>> method_named("sca", {"late-fusion": "late-fusion", "sca method.dim=8": "sca"})
+        'sca method.dim=8'
+    """
+    meant = [name] if name in methods else [full for full, preset in methods.items() if preset == name]
+    if not meant:
+        raise unknown_name("method", name, methods)
+    if len(meant) > 1:
+        raise ColliculusError(f"{name} was run in {len(meant)} settings: choose one of {', '.join(map(repr, meant))}")
+    return meant[0]
+
+
 def check_comparable(runs: Sequence[Finished], over: Sequence[str]) -> None:
     """Refuse runs that were not tested on the same clips.
 
