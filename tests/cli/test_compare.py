@@ -153,7 +153,7 @@ def test_folds_may_be_taken_together(answer, answer_json, study, tmp_path):
     ("arguments", "told"),
     [
         (["--baseline", "weighted-atention"], "did you mean 'weighted-attention-synthetic'"),
-        (["--baseline", "late-fusion-synthetic"], "was run in 2 settings"),
+        (["--baseline", "late-fusion-synthetic"], "stands in 2 settings"),
         (["--over", "data.sed"], "did you mean 'data.seed'?"),
         (["--snr-db", "adio", "0"], "did you mean 'audio'?"),
         (["--missing", "adio"], "did you mean 'audio'?"),

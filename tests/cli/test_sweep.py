@@ -164,7 +164,7 @@ def test_a_wrong_file_is_told(answer, tmp_path, text, told):
         (["s-cmrl-synthetic", "--seeds", "0"], "at least 1"),
         (["s-cmrl-synthetic", "--jobs", "0"], "at least 1"),
         (["s-cmrl-synthetic", "--baseline", "s-crml-synthetic"], "did you mean 's-cmrl-synthetic'?"),
-        (["s-cmrl-synthetic", "--set", "method.dim", "8,16", "--baseline", "s-cmrl-synthetic"], "is in 2 settings"),
+        (["s-cmrl-synthetic", "--set", "method.dim", "8,16", "--baseline", "s-cmrl-synthetic"], "stands in 2 settings"),
         (["s-cmrl-synthetic", "--over", "data.foldd", "--json"], "unknown setting 'data.foldd'"),
         (["s-cmrl-synthetic", "--over", "data.foldd", "--dry-run"], "unknown setting 'data.foldd'"),
     ],

@@ -143,7 +143,7 @@ def method_named(name: str, methods: Mapping[str, str]) -> str:
     if not meant:
         raise unknown_name("method", name, methods)
     if len(meant) > 1:
-        raise ColliculusError(f"{name} was run in {len(meant)} settings: choose one of {', '.join(map(repr, meant))}")
+        raise ColliculusError(f"{name} stands in {len(meant)} settings: choose one of {', '.join(map(repr, meant))}")
     return meant[0]
 
 
