@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from colliculus.report.charts import Axes, Series, bar, lines
+from colliculus.report.figures import Figure
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, join, note, percent, table, tag
 from colliculus.report.setting import absent
@@ -27,11 +28,21 @@ NOISE = "white"
 Curve = Mapping[str, Any]
 
 
-def noise_area(material: Material) -> float | None:
-    """Mean accuracy under white noise, over its levels and targets; None where it was not measured."""
-    document = material.analyses.get("robustness", {"curves": []})
-    areas = [curve["area"] for curve in document["curves"] if curve["kind"] == NOISE and curve["area"] is not None]
-    return fmean(areas) if areas else None
+def noise_area(material: Material) -> Figure | None:
+    """Mean accuracy under white noise in %, over its levels and targets; None where it was not measured."""
+    document = material.analyses.get("robustness")
+    curves = [] if document is None else _of(NOISE, document["curves"])
+    if document is None or not curves:
+        return None
+    about = {
+        "data": document["fingerprint"],
+        "part of the data": document["split"],
+        "noise of the training": document["snr_db"],
+        "modalities that get noise": [curve["target"] for curve in curves],
+        "levels": [curve["levels"] for curve in curves],
+        "number of seeds": document["settings"]["seeds"],
+    }
+    return Figure(f"{100 * fmean(curve['area'] for curve in curves):.1f}", about)
 
 
 def robustness(material: Material) -> Html:
@@ -49,9 +60,8 @@ def robustness(material: Material) -> Html:
     ]
     return join(
         note(
-            f"Accuracy on the {document['split']} part; {percent(document['clean'])} without harm, "
-            f"{percent(document['chance'])} by chance. Bands reach from the lowest to the highest seed of the harm."
-            f"{anyway}"
+            f"Accuracy: {percent(document['clean'])} without harm, {percent(document['chance'])} by chance. "
+            f"Bands reach from the lowest to the highest seed of the harm.{anyway}"
         ),
         tag("div", *drawn, attributes={"class": "grid"}),
         _areas(curves),
