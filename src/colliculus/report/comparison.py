@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from shlex import join as command_line
-from statistics import mean
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.evaluation.comparison import Comparison, Training, compare_all
-from colliculus.evaluation.student import student_interval
+from colliculus.evaluation.comparison import Comparison, Training, Trainings, compare_all
+from colliculus.evaluation.score import Score
 from colliculus.evaluation.verdict import is_shown, verdict
 from colliculus.report.charts import bar
 from colliculus.report.energy import COMPARED_AT, clip_energy
@@ -75,7 +74,7 @@ def _figures(material: Material) -> list[str]:
     ]
 
 
-Answers = Mapping[str, Mapping[Training, NDArray[np.bool_]]]
+Answers = Mapping[str, Trainings]
 """Of each method by name and each of its trainings: whether each test clip was recognised."""
 
 
@@ -99,16 +98,21 @@ def _answers(groups: Sequence[Group]) -> Answers:
 
 
 def _methods(methods: Answers) -> Html:
-    """Mean, interval over seeds and range of each method."""
+    """Mean, interval and range of each method, as `colliculus compare` reckons them."""
     rows: list[list[str]] = []
     for name, trainings in methods.items():
-        accuracies = [float(right.mean()) for right in trainings.values()]
-        several = len(accuracies) > 1
-        low, high = student_interval(accuracies) if several else (0.0, 1.0)
-        bounds = (max(low, 0.0), min(high, 1.0))
-        shown = bar(mean(accuracies), bounds if several else None, f"{100 * mean(accuracies):.1f}")
-        reach = f"{100 * min(accuracies):.1f} to {100 * max(accuracies):.1f}"
-        rows.append([name, str(len(accuracies)), shown, interval(bounds) if several else "one seed", reach])
+        score = Score.of(trainings)
+        shown = bar(score.accuracy, score.interval, f"{100 * score.accuracy:.1f}")
+        over = " (clips)" if score.deviation is None else ""
+        rows.append(
+            [
+                name,
+                str(len(score.accuracies)),
+                shown,
+                f"{interval(score.interval)}{over}",
+                interval((min(score.accuracies), max(score.accuracies))),
+            ]
+        )
     header = ["method", "trainings", "accuracy, %", "95 % interval over seeds", "lowest to highest"]
     return table("Methods over their seeds", header, rows)
 
