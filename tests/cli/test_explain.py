@@ -11,6 +11,7 @@ from PIL import Image
 
 from colliculus.cli import clip_pictures
 from colliculus.evaluation import maps
+from colliculus.training.pieces import Pieces
 
 CPU = ("--device", "cpu")
 
@@ -59,6 +60,39 @@ def test_a_kill_costs_no_more_than_a_clip(answer, copy, monkeypatch):
     Path(copy, "explain", "pieces", "clip-1.json").unlink()
     answer("explain", copy, *CPU, "--index", "0", "1")
     assert seen == [1]
+
+
+def pictures(found):
+    """What is seen of every picture that a record names."""
+    folder = Path(found["run"], "explain")
+    shown = [picture for clip in found["clips"] for picture in clip["pictures"]]
+    return [(picture["modality"], picture["title"], (folder / picture["file"]).read_bytes()) for picture in shown]
+
+
+def test_a_kill_leaves_no_picture_of_another_clip(answer, answer_json, copy, monkeypatch):
+    asked = ("explain", copy, *CPU, "--index", "0", "--points", "4")
+    before = pictures(answer_json(*asked))
+    keep = Pieces.keep
+
+    def killed(self, name, piece):
+        if name.startswith("clip-"):
+            raise KeyboardInterrupt
+        keep(self, name, piece)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pieces, "keep", killed)
+        answer(*asked, "--split", "train", code=130)
+    again = answer_json(*asked)
+    assert pictures(again) == before
+    named = {picture["file"] for clip in again["clips"] for picture in clip["pictures"]}
+    assert named == {path.name for path in Path(copy, "explain").glob("*.png")}
+
+
+def test_pictures_that_are_gone_are_drawn_again(answer, answer_json, copy):
+    asked = ("explain", copy, *CPU, "--points", "4", "--index")
+    before = pictures(answer_json(*asked, "0", "1"))
+    answer(*asked, "0", "--split", "train")  # takes the pictures of both away, and what was told of the first
+    assert pictures(answer_json(*asked, "0", "1")) == before
 
 
 def test_the_scores_of_the_steps_are_told(answer, answer_json, tmp_path, tiny_flags):

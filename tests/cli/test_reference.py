@@ -65,6 +65,16 @@ def test_the_run_is_loaded_evaluated_and_predicts(checkpoint, tmp_path, capsys) 
     assert predicted == [str(k) for k in expected.argmax(1).tolist()]
 
 
+def test_compare_says_what_it_is(checkpoint, tmp_path, capsys) -> None:
+    run = tmp_path / "run"
+    assert main(["import-reference", str(checkpoint), str(run), *TOLD]) == 0
+    assert main(["compare", str(run)]) == 2
+    said = capsys.readouterr().err
+    assert "was imported, not trained here" in said
+    assert f"`colliculus evaluate {run}`" in said
+    assert "--resume" not in said
+
+
 def test_without_a_size_predict_tells_the_mend(checkpoint, tmp_path, capsys) -> None:
     run = tmp_path / "run"
     assert main(["import-reference", str(checkpoint), str(run), *TOLD]) == 0

@@ -6,13 +6,11 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from colliculus.cli import console
-from colliculus.evaluation.comparison import Comparison, Trainings, repeated
-from colliculus.evaluation.metrics import wilson_interval
-from colliculus.evaluation.student import student_interval
+from colliculus.evaluation.comparison import Comparison, Trainings
+from colliculus.evaluation.score import Score
 from colliculus.evaluation.verdict import is_shown, p_value, verdict
 from colliculus.training.groups import Group
 from colliculus.training.predictions import Condition
@@ -24,34 +22,6 @@ if TYPE_CHECKING:
 
 _LEAST = 18
 """Characters of a method's name that a narrow terminal leaves on one line."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """How one method did, in shares.
-
-    Args:
-        accuracies: of its trainings.
-        accuracy: mean over seeds; of several folds, over the means of the folds.
-        deviation: their standard deviation; None for a single training.
-        interval: 95 % over the same (Student), kept within 0 and 1; of a single training over clips (Wilson).
-    """
-
-    accuracies: tuple[float, ...]
-    accuracy: float
-    deviation: float | None
-    interval: tuple[float, float]
-
-    @classmethod
-    def of(cls, trainings: Trainings) -> Score:
-        """The score of one method."""
-        accuracies = {training: float(right.mean()) for training, right in trainings.items()}
-        values = repeated(accuracies)
-        if len(values) == 1:
-            right = next(iter(trainings.values()))
-            return cls((values[0],), values[0], None, wilson_interval(int(right.sum()), len(right)))
-        low, high = student_interval(values)
-        return cls(tuple(accuracies.values()), mean(values), stdev(values), (max(low, 0.0), min(high, 1.0)))
 
 
 @dataclass(frozen=True)

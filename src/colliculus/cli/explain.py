@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from colliculus.cli.album import Album
     from colliculus.data.dataset import Split
     from colliculus.evaluation.corruptions import GaussianNoise
     from colliculus.model import MultimodalSNN
@@ -88,6 +89,7 @@ def run(arguments: list[str]) -> int:
     """Explain, draw and print."""
     folder = Path(leading_name(arguments, Options[NoSettings], "explain", "colliculus explain RUN [options]"))
 
+    from colliculus.cli.album import Album
     from colliculus.evaluation.corruptions import GaussianNoise
     from colliculus.runtime import choose_device
     from colliculus.training.atomic import write_atomic
@@ -106,12 +108,14 @@ def run(arguments: list[str]) -> int:
     about = identity(folder, trained, dataset.fingerprint) | {"split": options.split, "snr_db": snr_db}
     about["time_steps"] = trained.experiment.method.time_steps
     pieces = Pieces(folder / FOLDER / "pieces", about)
+    album = Album.about(folder / FOLDER, about)
     found = {
-        "clips": _clips(subject, options, folder / FOLDER, pieces),
+        "clips": _clips(subject, options, album, pieces),
         "time_weights": _kept(pieces, "time-weights", lambda: _time_weights(subject, options.points)),
         "features": _kept(pieces, f"features-{options.points}", lambda: _features(subject, options.points)),
     }
     write_atomic(folder / FOLDER / RECORD, json.dumps(about | found, indent=1, allow_nan=False).encode())
+    album.remove_others()
     if options.json:
         console.show_json({"run": str(folder)} | about | found)
     else:
@@ -130,16 +134,28 @@ def _check(options: Options[Any], count: int) -> None:
 
 def _kept(pieces: Pieces, name: str, make: Callable[[], Any]) -> Any:
     """A piece that is there, else made and kept; as a file gives it back."""
-    if (found := pieces.find(name)) is None:
-        pieces.keep(name, make())
-        found = pieces.find(name)
-    return found
+    found = pieces.find(name)
+    return _renewed(pieces, name, make) if found is None else found
 
 
-def _clips(subject: Subject, options: Options[Any], folder: Path, pieces: Pieces) -> list[Record]:
+def _renewed(pieces: Pieces, name: str, make: Callable[[], Any]) -> Any:
+    """A piece made now; as a file gives it back."""
+    pieces.keep(name, make())
+    return pieces.find(name)
+
+
+def _clips(subject: Subject, options: Options[Any], album: Album, pieces: Pieces) -> list[Record]:
     chosen = options.index or _kept(pieces, f"choice-{options.clips}", lambda: _choose(subject, options.clips))
-    shown = console.steps(chosen, "clips")
-    return [_kept(pieces, f"clip-{i}", lambda i=i: _clip(subject, i, folder)) for i in shown]
+    return [_kept_clip(subject, i, album, pieces) for i in console.steps(chosen, "clips")]
+
+
+def _kept_clip(subject: Subject, index: int, album: Album, pieces: Pieces) -> Record:
+    """What is told of a clip; it is told anew where a picture is gone."""
+    name = f"clip-{index}"
+    found: Record | None = pieces.find(name)
+    if found is not None and album.holds(picture["file"] for picture in found["pictures"]):
+        return found
+    return _renewed(pieces, name, lambda: _clip(subject, index, album))
 
 
 def _choose(subject: Subject, count: int) -> list[int]:
@@ -152,11 +168,10 @@ def _choose(subject: Subject, count: int) -> list[int]:
     return choose_examples(answers.predicted, subject.split.labels, answers.probability, count)
 
 
-def _clip(subject: Subject, index: int, folder: Path) -> Record:
+def _clip(subject: Subject, index: int, album: Album) -> Record:
     """All that is told of one clip; its pictures are written."""
     from colliculus.evaluation.anytime import outputs_by_step
     from colliculus.evaluation.explain import explain
-    from colliculus.training.atomic import write_atomic
 
     batch, clean = subject.batch(index)
     names = subject.run.spec.names
@@ -164,8 +179,7 @@ def _clip(subject: Subject, index: int, folder: Path) -> Record:
     (why,) = explain(outputs, names)
     pictures: list[Record] = []
     for name, (modality, title, content) in _pictures(subject, batch, clean).items():
-        write_atomic(folder / f"clip-{index}-{name}.png", content)
-        pictures.append({"modality": modality, "title": title, "file": f"clip-{index}-{name}.png"})
+        pictures.append({"modality": modality, "title": title, "file": album.keep(index, name, content)})
     return {
         "index": index,
         "label": names[int(batch.labels[0])],

@@ -23,7 +23,7 @@ class Options:
 
     It shows what the run folders hold: setting, curves, confusions, classes with intervals, spike health, and what
     `contribution`, `robustness`, `energy` and `explain` have found; where one of them was not run, the command line
-    that does it. Several runs, which must be of the same data, are also compared.
+    that does it. Several runs, which must be of the same data and tested under the same noise, are also compared.
     """
 
     runs: Annotated[tuple[Path, ...], Positional, tyro.conf.arg(metavar="RUN ...")]
@@ -39,9 +39,10 @@ def run(arguments: list[str]) -> int:
     options = parse(Options, "report", arguments)
 
     from colliculus.cli.reproduction import train_command
-    from colliculus.report.folder import check_comparable, read_material, short_names
+    from colliculus.report.folder import read_material, short_names
     from colliculus.report.page import page
     from colliculus.training.atomic import write_atomic
+    from colliculus.training.groups import check_comparable
 
     if not options.runs:
         raise ColliculusError("no run was named: colliculus report RUN... --out FILE.html")

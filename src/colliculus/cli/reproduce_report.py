@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from colliculus.cli import console
-from colliculus.cli.compare_report import Score
 from colliculus.cli.published_tables import Figure, PublishedTable, Row
 from colliculus.evaluation.comparison import Comparison, Trainings, compare_all
+from colliculus.evaluation.score import Score
 from colliculus.training.result import SELECTION
 from colliculus.training.run import package_version
 

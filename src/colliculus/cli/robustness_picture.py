@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from colliculus.cli.balance_picture import COLOURS, MARKERS
 from colliculus.cli.health_picture import FAINT, INK
+from colliculus.evaluation.conditions import TITLES
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -16,17 +17,6 @@ if TYPE_CHECKING:
     from colliculus.evaluation.robustness import Curve
 
 COLUMNS = 3
-TITLES = {
-    "white": "white noise",
-    "pink": "pink noise",
-    "blur": "blur",
-    "occlusion": "covered patch",
-    "drops": "lost frames",
-    "shift": "shift in time",
-    "missing": "missing modality",
-    "fgsm": "attack of one step (FGSM)",
-    "pgd": "attack of many steps (PGD)",
-}
 
 
 def draw(curves: Sequence[Curve], title: str, path: Path, *, clean: float, chance: float) -> None:

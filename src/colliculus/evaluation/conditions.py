@@ -33,6 +33,19 @@ UNITS: dict[Kind, str] = {
 }
 """What the levels of a curve are; those of "missing" are words."""
 
+TITLES: dict[str, str] = {
+    "white": "white noise",
+    "pink": "pink noise",
+    "blur": "blur",
+    "occlusion": "covered patch",
+    "drops": "lost frames",
+    "shift": "one modality late or early",
+    "missing": "missing modality",
+    "fgsm": "attack of one step (FGSM)",
+    "pgd": "attack of many steps (PGD)",
+}
+"""What happens, as a heading."""
+
 RANDOM: tuple[Kind, ...] = ("white", "pink", "occlusion", "drops", "pgd")
 """Drawn anew with each seed."""
 

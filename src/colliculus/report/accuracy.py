@@ -9,6 +9,7 @@ from colliculus.evaluation.metrics import wilson_interval
 from colliculus.report.charts import Axes, Series, bar, heat, lines
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, interval, join, note, percent, table, tag, titled_table
+from colliculus.report.setting import untested
 from colliculus.training.logging import Row
 
 MOST_CLASSES = 30
@@ -47,7 +48,7 @@ def curves(material: Material) -> Html:
 def confusions(material: Material) -> Html:
     """Which class was taken for which."""
     if material.result is None:
-        return note("The test part is looked at when the training is finished.")
+        return note(untested(material))
     names, matrix = material.run.spec.names, material.result["test"]["confusion"]
     return _matrix(names, matrix) if len(names) <= MOST_CLASSES else _pairs(names, matrix)
 
@@ -55,7 +56,7 @@ def confusions(material: Material) -> Html:
 def classes(material: Material) -> Html:
     """Recall with its Wilson interval, precision and F1 of every class."""
     if material.result is None:
-        return note("The test part is looked at when the training is finished.")
+        return note(untested(material))
     test = material.result["test"]
     rows = [_class(one, test["confusion"][k][k]) for k, one in enumerate(test["per_class"])]
     header = ["class", "clips", "recall, %", "95 % interval", "precision, %", "F1, %"]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from shlex import join as command_line
-from statistics import mean
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.evaluation.comparison import Comparison, Training, compare_all
-from colliculus.evaluation.student import student_interval
+from colliculus.evaluation.comparison import Comparison, Training, Trainings, compare_all
+from colliculus.evaluation.score import Score
 from colliculus.evaluation.verdict import is_shown, verdict
 from colliculus.report.charts import bar
-from colliculus.report.energy import clip_energy
+from colliculus.report.energy import COMPARED_AT, clip_energy
+from colliculus.report.figures import column
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, command, interval, join, note, table, tag
 from colliculus.report.robustness import noise_area
@@ -27,7 +27,7 @@ def comparison(materials: Sequence[Material]) -> Html:
     parts = [_runs(materials)]
     finished = [Finished(m.folder, m.run, m.result) for m in materials if m.result is not None]
     if len(finished) < 2:
-        return join(*parts, note("Fewer than two of these runs are finished: there is nothing to test."))
+        return join(*parts, note("Fewer than two of these runs were trained to their end: there is nothing to test."))
     try:
         groups = group_runs(finished)
         methods = _answers(groups)
@@ -38,31 +38,34 @@ def comparison(materials: Sequence[Material]) -> Html:
             parts.append(_methods(methods))
     except ColliculusError as error:
         parts.append(note(f"No paired tests: {error}"))
-    folders = [str(m.folder) for m in materials]
+    folders = [str(one.folder) for one in finished]
     return join(*parts, command(command_line(["colliculus", "compare", *folders])))
 
 
 def _runs(materials: Sequence[Material]) -> Html:
+    measured = [
+        column(f"energy of a clip at {COMPARED_AT}", "uJ", "energy", materials, clip_energy),
+        column("area under white noise", "%", "robustness", materials, noise_area),
+    ]
+    shown = [one for one in measured if one.heading]
     header = ["run", "preset", "seed", "accuracy, %", "95 % interval", "macro-F1, %", "parameters", "clips/s"]
-    energies = [clip_energy(m) for m in materials]
-    areas = [noise_area(m) for m in materials]
-    header += ["energy of a clip, uJ"] if any(x is not None for x in energies) else []
-    header += ["area under white noise, %"] if any(x is not None for x in areas) else []
-    rows: list[list[str]] = []
-    for material, energy, area in zip(materials, energies, areas, strict=True):
-        row = [material.name, material.run.preset, str(material.run.experiment.train.seed), *_figures(material)]
-        row += [f"{energy / 1000:.3g}" if energy is not None else "-"] if any(x is not None for x in energies) else []
-        row += ["-" if area is None else f"{100 * area:.1f}"] if any(x is not None for x in areas) else []
-        rows.append(row)
-    return table("Runs, on the same test clips", header, rows)
+    rows = [[m.name, m.run.preset, *_figures(m), *(one.cells[i] for one in shown)] for i, m in enumerate(materials)]
+    under = Condition.of(materials[0].run).describe()
+    caption = f"Runs, on the same test clips, {under}"
+    return join(table(caption, [*header, *(one.heading for one in shown)], rows), *(one.remark for one in measured))
 
 
 def _figures(material: Material) -> list[str]:
+    """From the seed to the speed."""
+    if material.imported:
+        return ["-", "imported", *["-"] * 4]
+    seed = str(material.run.experiment.train.seed)
     if material.result is None:
-        return ["not finished", *["-"] * 4]
+        return [seed, "not finished", *["-"] * 4]
     test = material.result["test"]
     bounds = tuple(test["interval"])
     return [
+        seed,
         bar(test["accuracy"], bounds, f"{100 * test['accuracy']:.1f}"),
         interval(bounds),
         f"{100 * test['macro_f1']:.1f}",
@@ -71,7 +74,7 @@ def _figures(material: Material) -> list[str]:
     ]
 
 
-Answers = Mapping[str, Mapping[Training, NDArray[np.bool_]]]
+Answers = Mapping[str, Trainings]
 """Of each method by name and each of its trainings: whether each test clip was recognised."""
 
 
@@ -95,16 +98,21 @@ def _answers(groups: Sequence[Group]) -> Answers:
 
 
 def _methods(methods: Answers) -> Html:
-    """Mean, interval over seeds and range of each method."""
+    """Mean, interval and range of each method, as `colliculus compare` reckons them."""
     rows: list[list[str]] = []
     for name, trainings in methods.items():
-        accuracies = [float(right.mean()) for right in trainings.values()]
-        several = len(accuracies) > 1
-        low, high = student_interval(accuracies) if several else (0.0, 1.0)
-        bounds = (max(low, 0.0), min(high, 1.0))
-        shown = bar(mean(accuracies), bounds if several else None, f"{100 * mean(accuracies):.1f}")
-        reach = f"{100 * min(accuracies):.1f} to {100 * max(accuracies):.1f}"
-        rows.append([name, str(len(accuracies)), shown, interval(bounds) if several else "one seed", reach])
+        score = Score.of(trainings)
+        shown = bar(score.accuracy, score.interval, f"{100 * score.accuracy:.1f}")
+        over = " (clips)" if score.deviation is None else ""
+        rows.append(
+            [
+                name,
+                str(len(score.accuracies)),
+                shown,
+                f"{interval(score.interval)}{over}",
+                interval((min(score.accuracies), max(score.accuracies))),
+            ]
+        )
     header = ["method", "trainings", "accuracy, %", "95 % interval over seeds", "lowest to highest"]
     return table("Methods over their seeds", header, rows)
 

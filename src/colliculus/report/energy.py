@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from colliculus.report.charts import bar
+from colliculus.report.figures import Figure
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, facts, join, note, percent, table, tag
 from colliculus.report.setting import absent
@@ -18,10 +19,23 @@ TWINS = {
 }
 
 
-def clip_energy(material: Material) -> float | None:
-    """Nanojoules of one clip, compute and memory; None where they were not counted."""
+COMPARED_AT = "45nm-fp32"
+"""Costs at which runs are compared, whatever each was reckoned with: every record holds them."""
+
+
+def clip_energy(material: Material) -> Figure | None:
+    """Energy of one clip in uJ, compute and memory, at `COMPARED_AT`; None where it was not counted."""
     document = material.analyses.get("energy")
-    return None if document is None else float(_totals(document)["spiking_first_layer_once"]["total_nj"])
+    if document is None:
+        return None
+    about = {
+        "data": document["fingerprint"],
+        "part of the data": document["split"],
+        "noise": document["snr_db"],
+        "number of clips": document["samples"],
+    }
+    spiking = document["tables"][COMPARED_AT]["spiking_first_layer_once"]
+    return Figure(microjoules(spiking["total_nj"]), about)
 
 
 def energy(material: Material) -> Html:

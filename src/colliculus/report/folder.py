@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from colliculus.report.outcome import read_outcome
+from colliculus.training.groups import was_imported
 from colliculus.training.logging import Row, read_metrics
 from colliculus.training.pieces import identity
-from colliculus.training.result import Result, read_result
-from colliculus.training.run import HEALTH_FILE, MODEL_FILE, Run, read_run
+from colliculus.training.result import Result
+from colliculus.training.run import HEALTH_FILE, METRICS_FILE, MODEL_FILE, Run, read_run
 from colliculus.types import ColliculusError
 
 Document = dict[str, Any]
@@ -24,8 +26,19 @@ ANALYSES = {
 }
 """Where each verb that looks at a run writes what it found."""
 
-SAME = ("model", "fingerprint", "classes", "modalities")
-"""What an analysis must have in common with its run, as far as it names it."""
+RECORDS = {**ANALYSES, "inspect": HEALTH_FILE}
+"""The same, and what training itself writes by the verb that shows it."""
+
+SAME = {
+    "model": "another model",
+    "fingerprint": "other data",
+    "classes": "other classes",
+    "modalities": "other modalities",
+}
+"""What an analysis must have in common with its run, as far as it names it, and on what it was measured if not."""
+
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, ColliculusError)
+"""In what reading a record ends that lacks something, or holds it in another form."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +50,10 @@ class Material:
         folder: where it lies, as it was named.
         run: its settings.
         commands: the command lines that make it again.
-        result: None while it is not finished.
+        result: None while it is not finished, and of a run that was imported.
         history: a row for each epoch; may be empty.
-        health: spike health at the start and at the end; may be empty.
-        analyses: what was found by each verb of `ANALYSES` that was run on this model and these data.
-        stale: of the others that were run, in what they differ.
+        analyses: what was found by each verb of `RECORDS` that was run on this model and these data.
+        left_out: why what another one found is not told: the end of a sentence.
     """
 
     name: str
@@ -50,9 +62,19 @@ class Material:
     commands: tuple[str, ...]
     result: Result | None
     history: Sequence[Row]
-    health: Document
     analyses: Mapping[str, Document]
-    stale: Mapping[str, str]
+    left_out: Mapping[str, str]
+
+    @property
+    def imported(self) -> bool:
+        """Whether it was trained by another program."""
+        return was_imported(self.run)
+
+    def without(self, verb: str) -> Material:
+        """The same, less a record that nobody can read."""
+        why = f"is left out: {RECORDS[verb]} is damaged, or was written by another version"
+        others = {name: record for name, record in self.analyses.items() if name != verb}
+        return replace(self, analyses=others, left_out={**self.left_out, verb: why})
 
 
 def read_material(folder: Path, name: str, commands: Callable[[Run], Sequence[str]]) -> Material:
@@ -64,43 +86,21 @@ def read_material(folder: Path, name: str, commands: Callable[[Run], Sequence[st
         commands: from what was run to the command lines that make it again.
 
     Raises:
-        ColliculusError: it holds no run, or a file in it is damaged.
+        ColliculusError: it holds no run, or what its training wrote is damaged.
     """
     run = read_run(folder)
-    found = {verb: document for verb, file in ANALYSES.items() if (document := _read(folder / file)) is not None}
-    stale = _stale(folder, run, found)
+    found = {verb: record for verb, file in RECORDS.items() if (record := _read(folder / file)) is not None}
+    others = _others(folder, run, found)
     return Material(
         name=name,
         folder=folder,
         run=run,
         commands=tuple(commands(run)),
-        result=read_result(folder),
-        history=read_metrics(folder),
-        health=_read(folder / HEALTH_FILE) or {},
-        analyses={verb: document for verb, document in found.items() if verb not in stale},
-        stale=stale,
+        result=read_outcome(folder, run.spec.num_classes),
+        history=_history(folder),
+        analyses={verb: record for verb, record in found.items() if verb not in others},
+        left_out={verb: f"was measured on {what} and is left out" for verb, what in others.items()},
     )
-
-
-def check_comparable(materials: Sequence[Material]) -> None:
-    """Refuse runs that do not belong on one page.
-
-    Raises:
-        ColliculusError: two differ in data, classes or modalities.
-    """
-    first, *others = materials
-    for other in others:
-        kinds = {
-            "modalities": (", ".join(first.run.spec.modalities), ", ".join(other.run.spec.modalities)),
-            "classes": (", ".join(first.run.spec.names), ", ".join(other.run.spec.names)),
-            "data (fingerprint)": (first.run.fingerprint, other.run.fingerprint),
-        }
-        for kind, (ours, theirs) in kinds.items():
-            if ours != theirs:
-                raise ColliculusError(
-                    f"{first.folder} and {other.folder} differ in their {kind}, {ours} and {theirs}: "
-                    "make a report of each"
-                )
 
 
 def short_names(folders: Sequence[Path]) -> list[str]:
@@ -117,29 +117,32 @@ def short_names(folders: Sequence[Path]) -> list[str]:
     return ["/".join(part[-size:]) for part in parts]
 
 
-def _stale(folder: Path, run: Run, found: Mapping[str, Document]) -> dict[str, str]:
+def _others(folder: Path, run: Run, found: Mapping[str, Document]) -> dict[str, str]:
+    """Of the records that are of another model or of other data: of what."""
     if not found or not (folder / MODEL_FILE).exists():
         return {}
     ours = identity(folder, run, run.fingerprint)
-    return {
-        verb: differs[0]
-        for verb, document in found.items()
-        if (differs := [key for key in SAME if key in document and document[key] != ours[key]])
+    known = [key for key in SAME if key != "fingerprint" or not was_imported(run)]
+    differing = {
+        verb: [SAME[key] for key in known if key in record and record[key] != ours[key]]
+        for verb, record in found.items()
     }
+    return {verb: whats[0] for verb, whats in differing.items() if whats}
+
+
+def _history(folder: Path) -> list[Row]:
+    history = read_metrics(folder)
+    if any("epoch" not in row for row in history):
+        raise ColliculusError(f"{folder / METRICS_FILE} is damaged, a row names no epoch: restore or remove it")
+    return history
 
 
 def _read(path: Path) -> Document | None:
-    """The JSON object in a file; None where there is no such file.
-
-    Raises:
-        ColliculusError: it is damaged.
-    """
+    """The JSON object in a file, an empty one where it holds none; None where there is no such file."""
     if not path.exists():
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ColliculusError(f"{path} is damaged, it is no JSON: remove it and make it anew") from error
-    if not isinstance(found, dict):
-        raise ColliculusError(f"{path} is damaged, it holds no names with values: remove it and make it anew")
-    return found
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -14,13 +14,16 @@ MOMENTS = {"end": "in the model that was kept", "start": "before training"}
 
 def health(material: Material) -> Html:
     """The rate of every layer, over all and at each step, at the end and at the start of training."""
-    if not material.health:
-        return absent(material, "inspect", "Spike health at the end of training")
+    record = material.analyses.get("inspect")
+    if record is None:
+        return absent(material, "inspect", "Spike health in training", "This shows that of the model:")
+    if not record.keys() & MOMENTS:
+        raise KeyError(*MOMENTS)
     low, high = HEALTHY_RATE
     parts: list[Html] = [note(f"Rates between {low:.0%} and {high:.0%} raise no warning.")]
     for moment, when in MOMENTS.items():
-        if moment in material.health:
-            found = from_plain(material.health[moment], SpikeHealth)
+        if moment in record:
+            found = from_plain(record[moment], SpikeHealth)
             inside = join(*map(_warning, found.warnings()), _layers(found, when))
             parts.append(inside if moment == "end" else tag("details", tag("summary", f"Layers {when}"), inside))
     return join(*parts)

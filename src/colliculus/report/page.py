@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.resources import files
 
 from colliculus.report.accuracy import classes, confusions, curves
@@ -10,11 +11,11 @@ from colliculus.report.comparison import comparison
 from colliculus.report.contribution import contribution
 from colliculus.report.energy import energy
 from colliculus.report.examples import examples
-from colliculus.report.folder import Material
+from colliculus.report.folder import UNREADABLE, Material
 from colliculus.report.health import health
 from colliculus.report.markup import Html, join, tag, void
 from colliculus.report.robustness import robustness
-from colliculus.report.setting import headline, reproduce, setting
+from colliculus.report.setting import headline, measured_on, reproduce, setting
 
 MOST_PICTURES = 3_000_000
 """Bytes of pictures on a page, all runs together, so that it stays below 5 MB."""
@@ -55,28 +56,53 @@ def _head(title: str) -> Html:
     )
 
 
-PARTS: dict[str, Callable[[Material], Html]] = {
-    "Setting": setting,
-    "Curves": curves,
-    "Confusions": confusions,
-    "Classes": classes,
-    "Contribution of the modalities": contribution,
-    "Robustness": robustness,
-    "Energy": energy,
-    "Spike health": health,
-}
-EXAMPLES, REPRODUCE = "Example clips", "How to make it again"
+Show = Callable[[Material], Html]
+
+
+def _parts(most_bytes: int) -> Mapping[str, Show]:
+    """What is told of a run, by heading."""
+    return {
+        "Setting": setting,
+        "Curves": curves,
+        "Confusions": confusions,
+        "Classes": classes,
+        "Contribution of the modalities": partial(_analysis, "contribution", contribution),
+        "Robustness": partial(_analysis, "robustness", robustness),
+        "Energy": partial(_analysis, "energy", energy),
+        "Spike health": partial(_readable, "inspect", health),
+        "Example clips": partial(_analysis, "explain", partial(examples, most_bytes=most_bytes)),
+        "How to make it again": reproduce,
+    }
+
+
+def _analysis(verb: str, show: Show, material: Material) -> Html:
+    """What a verb found, below the clips that it looked at."""
+
+    def shown(material: Material) -> Html:
+        document = material.analyses.get(verb)
+        return show(material) if document is None else join(measured_on(material, document), show(material))
+
+    return _readable(verb, shown, material)
+
+
+def _readable(verb: str, show: Show, material: Material) -> Html:
+    """A part; where nobody can read the record that it tells of, how to make that anew."""
+    if verb not in material.analyses:
+        return show(material)
+    try:
+        return show(material)
+    except UNREADABLE:
+        return show(material.without(verb))
 
 
 def _run(i: int, material: Material, most_bytes: int, several: bool) -> Html:
     """All of one run; of several, the first lies open."""
-    parts = [_part("h3", name, _anchor(i, name), show(material)) for name, show in PARTS.items()]
-    parts.append(_part("h3", EXAMPLES, _anchor(i, EXAMPLES), examples(material, most_bytes)))
-    parts.append(_part("h3", REPRODUCE, _anchor(i, REPRODUCE), reproduce(material)))
+    told = _parts(most_bytes)
+    parts = [_part("h3", name, _anchor(i, name), show(material)) for name, show in told.items()]
     inside = join(headline(material), *parts)
     if several:
-        shown = {"open": ""} if i == 0 else {}
-        inside = tag("details", tag("summary", f"All of {material.name}"), inside, attributes=shown)
+        first = {"open": ""} if i == 0 else {}
+        inside = tag("details", tag("summary", f"All of {material.name}"), inside, attributes=first)
     return _part("h2", f"Run {material.name}", f"run-{i}", inside)
 
 
@@ -92,6 +118,6 @@ def _contents(materials: Sequence[Material]) -> Html:
     if len(materials) > 1:
         links = {"comparison": "Comparison"} | {f"run-{i}": m.name for i, m in enumerate(materials)}
     else:
-        links = {_anchor(0, name): name for name in (*PARTS, EXAMPLES, REPRODUCE)}
+        links = {_anchor(0, name): name for name in _parts(MOST_PICTURES)}
     items = (tag("li", tag("a", name, attributes={"href": f"#{anchor}"})) for anchor, name in links.items())
     return tag("nav", tag("ul", *items), attributes={"aria-label": "Contents"})

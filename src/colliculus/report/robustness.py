@@ -6,32 +6,33 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from colliculus.evaluation.conditions import TITLES
 from colliculus.report.charts import Axes, Series, bar, lines
+from colliculus.report.figures import Figure
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, join, note, percent, table, tag
 from colliculus.report.setting import absent
 
-TITLES = {
-    "white": "White noise",
-    "pink": "Pink noise",
-    "blur": "Blur",
-    "occlusion": "A covered patch",
-    "drops": "Lost frames",
-    "shift": "One modality late or early",
-    "missing": "A modality missing",
-    "fgsm": "Adversarial inputs, one step (FGSM)",
-    "pgd": "Adversarial inputs, many steps (PGD)",
-}
 NOISE = "white"
 
 Curve = Mapping[str, Any]
 
 
-def noise_area(material: Material) -> float | None:
-    """Mean accuracy under white noise, over its levels and targets; None where it was not measured."""
-    document = material.analyses.get("robustness", {"curves": []})
-    areas = [curve["area"] for curve in document["curves"] if curve["kind"] == NOISE and curve["area"] is not None]
-    return fmean(areas) if areas else None
+def noise_area(material: Material) -> Figure | None:
+    """Mean accuracy under white noise in %, over its levels and targets; None where it was not measured."""
+    document = material.analyses.get("robustness")
+    curves = [] if document is None else _of(NOISE, document["curves"])
+    if document is None or not curves:
+        return None
+    about = {
+        "data": document["fingerprint"],
+        "part of the data": document["split"],
+        "noise of the training": document["snr_db"],
+        "modalities that get noise": [curve["target"] for curve in curves],
+        "levels": [curve["levels"] for curve in curves],
+        "number of seeds": document["settings"]["seeds"],
+    }
+    return Figure(f"{100 * fmean(curve['area'] for curve in curves):.1f}", about)
 
 
 def robustness(material: Material) -> Html:
@@ -44,20 +45,23 @@ def robustness(material: Material) -> Html:
     drawn = [_drawing(kind, curves, document) for kind in kinds if _of(kind, curves)]
     own = ", ".join(f"{snr_db:g} dB on {m}" for m, snr_db in document["snr_db"].items())
     anyway = f" The noise of the training ({own}) stays, but where noise itself is measured." if own else ""
-    why_not = [
-        note(f"{TITLES.get(kind, kind)}: not measured, {why}.") for kind, why in document["not_applicable"].items()
-    ]
+    why_not = [note(f"{_title(kind)}: not measured, {why}.") for kind, why in document["not_applicable"].items()]
     return join(
         note(
-            f"Accuracy on the {document['split']} part; {percent(document['clean'])} without harm, "
-            f"{percent(document['chance'])} by chance. Bands reach from the lowest to the highest seed of the harm."
-            f"{anyway}"
+            f"Accuracy: {percent(document['clean'])} without harm, {percent(document['chance'])} by chance. "
+            f"Bands reach from the lowest to the highest seed of the harm.{anyway}"
         ),
         tag("div", *drawn, attributes={"class": "grid"}),
         _areas(curves),
         _by_word(curves),
         *why_not,
     )
+
+
+def _title(kind: str) -> str:
+    """A kind of harm as the beginning of a line; a later version may know more of them."""
+    title = TITLES.get(kind, kind)
+    return title[:1].upper() + title[1:]
 
 
 def _of(kind: str, curves: Sequence[Curve]) -> list[Curve]:
@@ -67,7 +71,7 @@ def _of(kind: str, curves: Sequence[Curve]) -> list[Curve]:
 
 def _drawing(kind: str, curves: Sequence[Curve], document: Mapping[str, Any]) -> Html:
     mine = _of(kind, curves)
-    title = TITLES.get(kind, kind)
+    title = _title(kind)
     axes = Axes(
         title=f"{title}: accuracy by level",
         across=mine[0]["unit"],
@@ -89,7 +93,7 @@ def _series(curve: Curve) -> Series:
 def _areas(curves: Sequence[Curve]) -> Html:
     rows = [
         [
-            f"{TITLES.get(curve['kind'], curve['kind'])}: {curve['target']}",
+            f"{_title(curve['kind'])}: {curve['target']}",
             bar(curve["area"], None, f"{100 * curve['area']:.1f}"),
             "-" if curve["retained"] is None else f"{100 * curve['retained']:.1f}",
         ]
@@ -111,7 +115,7 @@ def _areas(curves: Sequence[Curve]) -> Html:
 def _by_word(curves: Sequence[Curve]) -> Html:
     """Harms whose levels are words, such as the ways in which a modality may be missing."""
     rows = [
-        [f"{TITLES.get(curve['kind'], curve['kind'])}: {curve['target']}", str(level), bar(x, None, f"{100 * x:.1f}")]
+        [f"{_title(curve['kind'])}: {curve['target']}", str(level), bar(x, None, f"{100 * x:.1f}")]
         for curve in curves
         if curve["area"] is None
         for level, x in zip(curve["levels"], curve["accuracy"], strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from colliculus.data.plain import Document, flat
 from colliculus.evaluation.comparison import Training
@@ -18,6 +19,20 @@ NOT_OF_THE_METHOD = (SEED, "train.device", "data.root")
 """Settings by which trainings of one method may differ; the fingerprint speaks for the data."""
 
 
+class InFolder(Protocol):
+    """A run and where it lies."""
+
+    @property
+    def folder(self) -> Path:
+        """Its folder."""
+        ...
+
+    @property
+    def run(self) -> Run:
+        """What was run."""
+        ...
+
+
 @dataclass(frozen=True)
 class Finished:
     """A run that came to its end."""
@@ -29,7 +44,7 @@ class Finished:
     @property
     def settings(self) -> Document:
         """Every setting under its dotted name, and the preset."""
-        return {"preset": self.run.preset, **flat(experiment_to_plain(self.run.experiment))}
+        return _settings(self.run)
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,9 @@ def _runs_of(path: Path) -> Iterator[Path]:
         raise ColliculusError(f"{path} is no run folder, and no folder of runs: name what `colliculus train` wrote")
     finished = [folder for folder in within if read_result(folder) is not None]
     if not finished:
-        raise ColliculusError(f"none of the {len(within)} runs in {path} is finished: add --resume to go on with them")
+        raise ColliculusError(
+            f"none of the {len(within)} runs in {path} is finished: add --resume to go on with what was trained here"
+        )
     yield from finished
 
 
@@ -73,12 +90,22 @@ def read_finished(folder: Path) -> Finished:
     """What was run in `folder` and what came out.
 
     Raises:
-        ColliculusError: it holds no run, or one that is not finished.
+        ColliculusError: it holds no run, or one that was imported or is not finished.
     """
     run, result = read_run(folder), read_result(folder)
+    if result is None and was_imported(run):
+        raise ColliculusError(
+            f"{folder} was imported, not trained here, and keeps no answers to compare: leave it out, and look at it "
+            f"with `colliculus evaluate {folder}` or `colliculus report {folder}`"
+        )
     if result is None:
         raise ColliculusError(f"{folder} is not finished: go on with `colliculus train ... --resume`, or leave it out")
     return Finished(folder, run, result)
+
+
+def was_imported(run: Run) -> bool:
+    """Whether a run was trained by another program: it does not know its data."""
+    return not run.fingerprint
 
 
 def group_runs(runs: Sequence[Finished], over: Sequence[str] = ()) -> list[Group]:
@@ -147,35 +174,54 @@ def method_named(name: str, methods: Mapping[str, str]) -> str:
     return meant[0]
 
 
-def check_comparable(runs: Sequence[Finished], over: Sequence[str]) -> None:
-    """Refuse runs that were not tested on the same clips.
+def check_comparable(runs: Sequence[InFolder], over: Sequence[str] = ()) -> None:
+    """Refuse runs that were not tested on the same clips. An imported run does not know its data: they differ in none.
+
+    Args:
+        runs: of any methods, finished or not.
+        over: settings that may differ; runs that are alike in them are held against each other.
 
     Raises:
         ColliculusError: data, classes, modalities or the noise of the test differ; the sentence says where.
     """
-    first: dict[str, Finished] = {}
+    first: dict[str, InFolder] = {}
+    first_known: dict[str, InFolder] = {}
     for run in runs:
-        like = first.setdefault(_part(run, over), run)
+        part = _part(run, over)
+        like = first.setdefault(part, run)
         kinds = {
             "classes": (run.run.spec.names, like.run.spec.names),
             "modalities": (run.run.spec.modalities, like.run.spec.modalities),
-            "data (fingerprint)": ((run.run.fingerprint,), (like.run.fingerprint,)),
             "noise at test": (_noise(run), _noise(like)),
         }
-        for kind, (its, others) in kinds.items():
-            if its != others:
-                raise ColliculusError(
-                    f"{run.folder} cannot be compared with {like.folder}, their {kind} differ: "
-                    f"{', '.join(its) or 'none'} and {', '.join(others) or 'none'}{_hint(run, like, over)}"
-                )
+        for kind, (ours, theirs) in kinds.items():
+            _check_same(kind, run, like, ours, theirs, over)
+        if not was_imported(run.run):
+            known = first_known.setdefault(part, run)
+            _check_same("data (fingerprint)", run, known, (run.run.fingerprint,), (known.run.fingerprint,), over)
 
 
-def _noise(run: Finished) -> tuple[str, ...]:
+def _check_same(
+    kind: str, run: InFolder, like: InFolder, ours: Sequence[str], theirs: Sequence[str], over: Sequence[str]
+) -> None:
+    if ours != theirs:
+        raise ColliculusError(
+            f"{run.folder} cannot be compared with {like.folder}, their {kind} differ: "
+            f"{', '.join(ours) or 'none'} and {', '.join(theirs) or 'none'}{_hint(run, like, over)}; "
+            "leave one of them out"
+        )
+
+
+def _settings(run: Run) -> Document:
+    return {"preset": run.preset, **flat(experiment_to_plain(run.experiment))}
+
+
+def _noise(run: InFolder) -> tuple[str, ...]:
     return tuple(f"{snr_db:g} dB on {m}" for m, snr_db in sorted(run.run.experiment.train.snr_db.items()))
 
 
-def _hint(run: Finished, like: Finished, over: Sequence[str]) -> str:
-    ours, theirs = run.settings, like.settings
+def _hint(run: InFolder, like: InFolder, over: Sequence[str]) -> str:
+    ours, theirs = _settings(run.run), _settings(like.run)
     keys = [k for k in ours if k.startswith("data.") and k not in (*NOT_OF_THE_METHOD, *over)]
     differing = [key for key in keys if ours[key] != theirs.get(key)]
     if differing == ["data.fold"]:
@@ -183,8 +229,9 @@ def _hint(run: Finished, like: Finished, over: Sequence[str]) -> str:
     return f" (by {', '.join(differing)})" if differing else ""
 
 
-def _part(run: Finished, over: Sequence[str]) -> str:
-    return ", ".join(f"{key}={run.settings.get(key)}" for key in over)
+def _part(run: InFolder, over: Sequence[str]) -> str:
+    own = _settings(run.run) if over else {}
+    return ", ".join(f"{key}={own.get(key)}" for key in over)
 
 
 def _members(runs: Sequence[Finished], over: Sequence[str]) -> dict[Training, Finished]:
