@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pytest
 
+from colliculus.data.encode import write_png
 from colliculus.report.folder import ANALYSES
 
 ALL = {verb: {} for verb in ANALYSES}
@@ -104,3 +106,19 @@ def test_an_imported_run_is_told_as_one(made, told):
 def test_other_data_than_those_of_the_training_stay_out(made, told):
     page = told(made("run", measured={"energy": {"fingerprint": "fedcba9876543210"}}))
     assert "The energy of a decision was measured on other data and is left out." in page
+
+
+def test_a_picture_is_taken_from_its_folder_alone(made, told, tmp_path):
+    write_png(tmp_path / "elsewhere.png", np.zeros((4, 4), dtype=np.uint8))
+    folder = made("run", measured={"explain": {}})
+    record = json.loads((folder / ANALYSES["explain"]).read_text())
+    names = {"up": "../../elsewhere.png", "root": str(tmp_path / "elsewhere.png"), "mine": "own.png"}
+    write_png((folder / ANALYSES["explain"]).with_name("own.png"), np.zeros((4, 4), dtype=np.uint8))
+    record["clips"][0]["pictures"] = [
+        {"modality": "visual", "title": title, "file": name} for title, name in names.items()
+    ]
+    (folder / ANALYSES["explain"]).write_text(json.dumps(record))
+    page = told(folder)
+    assert "visual: mine" in page
+    assert "visual: up" not in page
+    assert "visual: root" not in page

@@ -42,7 +42,7 @@ def _affordable(clips: Sequence[Mapping[str, Any]], folder: Path, most_bytes: in
     """How many of the clips, from the first, fit; at least one."""
     total = 0
     for i, one in enumerate(clips):
-        total += sum(file.stat().st_size for p in one["pictures"] if (file := folder / p["file"]).exists()) * 4 // 3
+        total += sum(file.stat().st_size for p in one["pictures"] if (file := _file(folder, p)).exists()) * 4 // 3
         if i and total > most_bytes:
             return i
     return len(clips)
@@ -52,7 +52,7 @@ def _clip(one: Mapping[str, Any], folder: Path) -> Html:
     right = one["label"] == one["predicted"]
     verdict = "recognised" if right else f"taken for {one['predicted']}"
     title = tag("h4", f"Clip {one['index']}: {one['label']}, {verdict} ({percent(one['probability'])})")
-    there = [p for p in one["pictures"] if (folder / p["file"]).exists()]
+    there = [p for p in one["pictures"] if _file(folder, p).exists()]
     kinds = dict.fromkeys(p["modality"] for p in there)
     rows = ([_picture(p, folder, one) for p in there if p["modality"] == kind] for kind in kinds)
     pictures = (tag("div", *row, attributes={"class": "pictures"}) for row in rows)
@@ -60,8 +60,13 @@ def _clip(one: Mapping[str, Any], folder: Path) -> Html:
     return tag("article", title, *pictures, detail, attributes={"class": "clip"})
 
 
+def _file(folder: Path, one: Mapping[str, str]) -> Path:
+    """A picture in the folder of explanations, whatever path its record names."""
+    return folder / Path(one["file"]).name
+
+
 def _picture(one: Mapping[str, str], folder: Path, clip: Mapping[str, Any]) -> Html:
-    content = (folder / one["file"]).read_bytes()
+    content = _file(folder, one).read_bytes()
     raster = one["modality"] == SPIKES
     words = f"Spikes of {one['title']}" if raster else f"{one['modality']}: {one['title']}"
     alt = f"{words}; clip {clip['index']} of class {clip['label']}, answered {clip['predicted']}"
