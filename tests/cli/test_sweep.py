@@ -122,7 +122,8 @@ train:
 @pytest.mark.parametrize("key", ["seeds: 0", "baseline: audio", "seeds: many", "train: {method.dmi: 8}"])
 def test_a_mistake_that_the_command_line_finds_names_the_file_too(answer, tmp_path, key):
     (tmp_path / "sweep.yml").write_text(f"{{presets: [late-fusion-synthetic], dry_run: true, {key}}}")
-    assert "sweep.yml" in answer("sweep", str(tmp_path / "sweep.yml"), code=2)[1]
+    err = answer("sweep", str(tmp_path / "sweep.yml"), code=2)[1]
+    assert "sweep.yml" in err.replace(" ", "")  # a long path is broken over lines
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_a_wrong_file_is_told(answer, tmp_path, text, told):
     (tmp_path / "sweep.yml").write_text(text)
     err = answer("sweep", str(tmp_path / "sweep.yml"), "--dry-run", code=2)[1]
     assert told in err
-    assert "sweep.yml" in err
+    assert "sweep.yml" in err.replace(" ", "")  # a long path is broken over lines
 
 
 @pytest.mark.parametrize(
@@ -190,16 +191,15 @@ def test_a_baseline_may_have_the_name_that_compare_gives_it(capsys, tmp_path):
     assert len(lines(capsys, *asked, *one_method, small=[])) == 2
 
 
-def command(out, *flags):
-    sweep = ["sweep", "late-fusion-synthetic", "weighted-attention-synthetic", "--seeds", "1", "--jobs", "2"]
+def command(out, *flags, jobs=2):
+    sweep = ["sweep", "late-fusion-synthetic", "weighted-attention-synthetic", "--seeds", "1", "--jobs", str(jobs)]
     return [*sweep, "--out", str(out), "--json", "--", *SMALL, *flags]
 
 
 def begin(out):
-    """A sweep in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "colliculus", *command(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    """A sweep in a process of its own; one training after the other, so that one is left when the first has begun."""
+    asked = [sys.executable, "-m", "colliculus", *command(out, jobs=1)]
+    return subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(happened, seconds=100):
