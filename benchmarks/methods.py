@@ -257,8 +257,8 @@ def main(settings: Settings) -> None:
     noisy = noisy_runs(settings, everything, settings.seeds)
     speaker = speaker_runs(settings, OWN_ARITHMETIC)
     best = best_of_the_others(noisy)
-    chosen = [*(f"{name}-{DATA}" for name in OURS), best]
-    more_noisy = noisy_runs(settings, chosen, settings.more_seeds)
+    ours = [f"{name}-{DATA}" for name in OURS]
+    more_noisy = noisy_runs(settings, [*ours, best], settings.more_seeds)
     trained = [run for runs in noisy.values() for run in runs]
     settings.examine(trained, "energy", ENERGY)
     settings.examine(trained, "robustness", ROBUSTNESS, "--only", "white", "missing", "--seeds", "1")
@@ -266,11 +266,10 @@ def main(settings: Settings) -> None:
     settings.publish("ours under noise", verdicts(compared(more_noisy, best)))
     settings.publish("robustness", robustness_table(noisy))
     settings.publish("cost", cost_table(noisy))
+    best = best_of_the_others(speaker)
     settings.publish("unknown speaker", speaker_table(compared(speaker, best, "data.fold")))
-    settings.publish(
-        "ours with an unknown speaker",
-        verdicts(compared({preset: speaker[preset] for preset in chosen}, best, "data.fold")),
-    )
+    found = compared({preset: speaker[preset] for preset in (*ours, best)}, best, "data.fold")
+    settings.publish("ours with an unknown speaker", verdicts(found))
 
 
 if __name__ == "__main__":
