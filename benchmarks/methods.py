@@ -4,8 +4,8 @@
 
 trains each preset (skips what is done, resumes what was cut off), measures robustness and energy of the runs, the speed
 of all methods in turns, and writes the tables of RESULTS.md with intervals and paired tests. Methods are compared with
-the best of the others' fusions, chosen on the validation part; ours in a comparison of its own, with more seeds, which
-was settled before any of these tests was looked at.
+the best of the others' fusions, chosen on the validation part; ours once more by themselves, under noise with more
+seeds.
 """
 
 from __future__ import annotations
