@@ -1,6 +1,6 @@
 """Accumulates of a forward pass, counted by us and by SpikingJelly, for every method.
 
-    pip install spikingjelly==2.0.0
+    pip install --no-deps spikingjelly==2.0.0 loguru
     python benchmarks/energy.py
 
 SpikingJelly counts whatever passes PyTorch's dispatcher (its SynOpCounter), ours by layer (evaluation/energy), so that
@@ -78,7 +78,7 @@ def row(name: str) -> dict[str, str]:
 def main(settings: Tables) -> None:
     """Count and write the table."""
     if find_spec("spikingjelly") is None:
-        sys.exit("SpikingJelly is not installed: pip install spikingjelly==2.0.0")
+        sys.exit("SpikingJelly is not installed: pip install --no-deps spikingjelly==2.0.0 loguru")
     settings.publish("counters", markdown([row(name) for name in METHODS]))
 
 

@@ -75,14 +75,14 @@ class Settings(Study):
 def noisy_runs(settings: Settings, presets: Sequence[str], seeds: int) -> Runs:
     """Trainings under noise, seed by seed."""
     study = replace(settings, out=settings.out / "noisy")
-    return study.train(study.grid(presets, *NOISE), seeds)
+    return study.train(study.grid(presets, NOISE), seeds)
 
 
 def speaker_runs(settings: Settings, presets: Sequence[str]) -> Runs:
     """One training with each speaker left out."""
     study = replace(settings, out=settings.out / "speaker")
     folds = {"data.fold": [str(fold) for fold in range(NUM_FOLDS)]}
-    grid = study.grid(presets, "--data.protocol", "speaker-out", **folds)
+    grid = study.grid(presets, ("--data.protocol", "speaker-out"), folds)
     found = study.train(grid, 1)
     return {preset: [run for v in grid if v.preset == preset for run in found[v.name]] for preset in presets}
 

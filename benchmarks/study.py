@@ -59,9 +59,11 @@ class Study(Tables):
         complain(train_all(todo, self.jobs), len(todo))
         return {variant.name: [job.folder for job in todo if variant.trained_by(job)] for variant in chosen}
 
-    def grid(self, presets: Sequence[str], *flags: str, **settings: Sequence[str]) -> list[Variant]:
-        """Presets in all combinations of settings."""
-        return variants(Grid(presets=presets, settings=settings, flags=(*flags, *self._root)))
+    def grid(
+        self, presets: Sequence[str], flags: Sequence[str], settings: Mapping[str, Sequence[str]] | None = None
+    ) -> list[Variant]:
+        """Presets with flags for all, in all combinations of settings."""
+        return variants(Grid(presets=presets, settings=settings or {}, flags=(*flags, *self._root)))
 
     def variant(self, title: str, preset: str, *flags: str) -> Variant:
         """A preset with other settings, under a title of the table."""
@@ -76,12 +78,14 @@ class Study(Tables):
         left = [folder for folder in folders if not (folder / record).exists()]
         environment = {"OMP_NUM_THREADS": "1", **os.environ}
 
-        def look(folder: Path) -> None:
+        def look(folder: Path) -> str:
             command = [*PROGRAM, verb, str(folder), *flags]
-            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+            return f"{verb} of {folder}: {done.stderr.strip()}" if done.returncode else ""
 
         with ThreadPoolExecutor(self.jobs) as pool:
-            list(pool.map(look, left))
+            if complaints := [told for told in pool.map(look, left) if told]:
+                sys.exit("\n".join(complaints))
 
 
 def read(path: Path) -> dict[str, Any]:

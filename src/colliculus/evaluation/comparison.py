@@ -45,15 +45,16 @@ class Comparison:
         pairs: trainings that both have, and that are compared.
         repeats: what was trained again, "seeds" or "test parts".
         num_clips: test clips.
-        differences: of the accuracies, one for each seed or fold.
+        differences: of the accuracies, one for each seed or test part.
         mcnemar: of each pair, clips that the first alone has right, those of the second, and the exact p-value.
-        difference: mean over seeds or folds.
-        seed_interval: its 95 % interval over seeds or folds (Student); None for a single one.
-        clip_interval: its 95 % interval over clips (bootstrap within each fold).
+        difference: mean over seeds or test parts.
+        seed_interval: its 95 % interval over seeds or test parts (Student); None for a single one.
+        clip_interval: its 95 % interval over clips (bootstrap within each test part).
         p_seeds: None for a single one.
         p_clips: as above.
         p: the larger of both, raised after Holm for the tests made at once; None without `p_seeds`.
-        least_p: the least that `p` could have been with so many seeds or folds, the other tests being what they are.
+        least_p: the least that `p` could have been with so many seeds or test parts, the other tests being as
+            they are.
         num_tests: tests made at once.
         seeds_needed, clips_needed: how many would show a difference of this size; None where it cannot be told.
     """
@@ -131,7 +132,7 @@ def compare(first: str, second: str, methods: Mapping[str, Trainings], num_tests
 
 
 def repeated(values: Mapping[Training, float]) -> list[float]:
-    """What counts as independent: a value for each seed or, where there are several folds, the mean of each fold.
+    """What counts as independent: a value for each seed or, where there are several test parts, the mean of each.
 
     Example:
         >>> repeated({("", 0): 0.1, ("", 1): 0.3})

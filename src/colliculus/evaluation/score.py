@@ -16,7 +16,7 @@ class Score:
 
     Args:
         accuracies: of its trainings.
-        accuracy: mean over seeds; of several folds, over the means of the folds.
+        accuracy: mean over seeds; of several test parts, over the means of each.
         deviation: their standard deviation; None for a single training.
         interval: 95 % over the same (Student), kept within 0 and 1; of a single training over clips (Wilson).
     """
