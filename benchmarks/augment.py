@@ -21,20 +21,20 @@ import numpy as np
 import torch
 import tyro
 
+from colliculus.data.augment import Augment, augmented
+from colliculus.data.augment.colour import ColourJitter
+from colliculus.data.augment.crop import RandomResizedCrop
+from colliculus.data.augment.draws import Draws
+from colliculus.data.augment.erase import RandomErasing
+from colliculus.data.augment.events import EventDrop
+from colliculus.data.augment.flip import Flip
+from colliculus.data.augment.masks import Masks
+from colliculus.data.augment.mix import CutMix, Mixup
+from colliculus.data.augment.noise import BackgroundNoise, Gain
+from colliculus.data.augment.settings import Pictures, Spectrograms
+from colliculus.data.augment.shift import TimeShift
 from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import ArraySplit
-from colliculus.data.transforms.augment import Augment, augmented
-from colliculus.data.transforms.augment.colour import ColourJitter
-from colliculus.data.transforms.augment.crop import RandomResizedCrop
-from colliculus.data.transforms.augment.draws import Draws
-from colliculus.data.transforms.augment.erase import RandomErasing
-from colliculus.data.transforms.augment.events import EventDrop
-from colliculus.data.transforms.augment.flip import Flip
-from colliculus.data.transforms.augment.masks import Masks
-from colliculus.data.transforms.augment.mix import CutMix, Mixup
-from colliculus.data.transforms.augment.noise import BackgroundNoise, Gain
-from colliculus.data.transforms.augment.settings import Pictures, Spectrograms
-from colliculus.data.transforms.augment.shift import TimeShift
 from colliculus.types import DataSpec
 
 SIZE = 128

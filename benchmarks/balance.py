@@ -18,8 +18,8 @@ import tyro
 from study import Study, markdown, read, spread
 
 from colliculus.cli.run_predictions import predictions_of
-from colliculus.training.predictions import Condition
-from colliculus.training.run import read_run
+from colliculus.runs.kept_predictions import Condition
+from colliculus.runs.run import read_run
 
 OWN_HEADS = ("--method.unimodal-loss", "1")
 

@@ -36,8 +36,8 @@ from colliculus.methods import SCMRL, TAAF, LateFusion, Tectum
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.modulation import Balance, BalanceName
 from colliculus.neurons import NeuronSettings
+from colliculus.runs.experiment import Experiment, TrainSettings
 from colliculus.runtime import Runtime
-from colliculus.training.config import Experiment, TrainSettings
 from colliculus.training.fit import fit
 
 LAGS = (0, 1, 2, 3, 4)

@@ -22,14 +22,14 @@ import av
 import numpy as np
 import tyro
 
-from colliculus.data.dataset import Clip
+from colliculus.corpus.prepare.build import prepare
+from colliculus.corpus.prepare.storage import Frames, Sound
+from colliculus.corpus.recipes.folder import FolderRecipe
+from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.loading import collate
-from colliculus.data.prepare.build import prepare
-from colliculus.data.prepare.folder import FolderRecipe
-from colliculus.data.prepare.storage import Frames, Sound
 from colliculus.data.prepared import Prepared
-from colliculus.data.storage_reader import StorageReader
-from colliculus.data.transforms.spectrogram import Spectrogram
+from colliculus.media.clips import Clip
+from colliculus.media.spectrogram import Spectrogram
 
 RATE_HZ = 48_000
 

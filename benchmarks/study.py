@@ -14,10 +14,10 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from colliculus.cli.jobs import PROGRAM
 from colliculus.cli.sweep import complain, train_all
-from colliculus.cli.sweep_plan import Grid, Variant, plan_variants, variants
-from colliculus.training.atomic import write_atomic
+from colliculus.files.atomic import write_atomic
+from colliculus.sweeps.jobs import PROGRAM
+from colliculus.sweeps.plan import Grid, Variant, plan_variants, variants
 
 
 @dataclass(frozen=True, kw_only=True)

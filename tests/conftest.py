@@ -15,14 +15,14 @@ import pytest
 import raw_trees
 from PIL import Image
 
-from colliculus.data.prepare import RECIPES
-from colliculus.data.prepare.build import prepare
-from colliculus.data.prepare.event_frames import EventFrames
-from colliculus.data.prepare.recipe import Recipe
-from colliculus.data.prepare.storage import Frames, Sound
-from colliculus.data.source import Source
+from colliculus.corpus.prepare.build import prepare
+from colliculus.corpus.prepare.event_frames import EventFrames
+from colliculus.corpus.prepare.recipe import Recipe
+from colliculus.corpus.prepare.storage import Frames, Sound
+from colliculus.corpus.recipes import RECIPES
+from colliculus.corpus.source import Source
 from colliculus.data.synthetic import Synthetic
-from colliculus.data.transforms.spectrogram import Spectrogram
+from colliculus.media.spectrogram import Spectrogram
 
 SIZE = 16
 TINY_SYNTHETIC = {"num_classes": 2, "num_train": 8, "num_validation": 4, "num_test": 4, "size": SIZE, "steps": 2}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from colliculus.data.source import Source
+from colliculus.corpus.source import Source
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ import pytest
 from colliculus.data import DATASETS
 from colliculus.methods import METHODS
 from colliculus.presets import PRESETS, preset
-from colliculus.training.document import experiment_from_plain, experiment_to_plain
+from colliculus.runs.document import experiment_from_plain, experiment_to_plain
 from colliculus.types import ColliculusError
 
 COMPARED = (

@@ -26,7 +26,7 @@ _HOMES = {
     "Tectum": "colliculus.methods",
     "Unimodal": "colliculus.methods",
     "WeightedAttention": "colliculus.methods",
-    "load": "colliculus.training.run:load_model",
+    "load": "colliculus.runs.run:load_model",
 }
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     )
     from colliculus.model import MultimodalSNN
     from colliculus.neurons import LIF, PLIF, NeuronSettings
-    from colliculus.training.run import load_model as load
+    from colliculus.runs.run import load_model as load
     from colliculus.types import Batch, ColliculusError, DataSpec, Output
 
 __all__ = [

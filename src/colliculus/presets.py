@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from colliculus.data.arrays import Arrays
+from colliculus.data.augment import Augment
+from colliculus.data.augment.crop import RandomResizedCrop
+from colliculus.data.augment.flip import Flip
+from colliculus.data.augment.settings import Pictures
 from colliculus.data.av_digits import AVDigits
 from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
 from colliculus.data.prepared import Prepared
 from colliculus.data.synthetic import Synthetic
-from colliculus.data.transforms.augment import Augment
-from colliculus.data.transforms.augment.crop import RandomResizedCrop
-from colliculus.data.transforms.augment.flip import Flip
-from colliculus.data.transforms.augment.settings import Pictures
 from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Tectum, Unimodal, WeightedAttention
 from colliculus.methods.spiking_transformer import EncoderName, SpikingTransformer
-from colliculus.training.config import Experiment, TrainSettings
+from colliculus.runs.experiment import Experiment, TrainSettings
 from colliculus.types import unknown_name
 
 

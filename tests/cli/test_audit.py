@@ -8,7 +8,7 @@ import soundfile
 from PIL import Image
 
 from colliculus.cli import main
-from colliculus.data.audit import KINDS
+from colliculus.corpus.audit import KINDS
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import torch
 
 from colliculus.cli import contribution as verb
 from colliculus.evaluation import answers
-from colliculus.training.run import read_run
-from colliculus.training.weights import load_weights
+from colliculus.runs.run import read_run
+from colliculus.runs.weights import load_weights
 
 CPU = ("--device", "cpu")
 

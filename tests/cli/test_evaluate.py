@@ -12,9 +12,9 @@ import torch
 
 from colliculus.cli import evaluate
 from colliculus.cli.run_data import check_spec, part_of
-from colliculus.data.transforms.augment import Augment
+from colliculus.data.augment import Augment
 from colliculus.evaluation.metrics import ClassMetrics, Metrics
-from colliculus.training.run import read_run
+from colliculus.runs.run import read_run
 from colliculus.types import ColliculusError, DataSpec
 
 CPU = ("--device", "cpu")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from colliculus.cli import clip_pictures
 from colliculus.evaluation import maps
-from colliculus.training.pieces import Pieces
+from colliculus.files.cache import Pieces
 
 CPU = ("--device", "cpu")
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from colliculus.cli import main
 from colliculus.evaluation.time_alignment import alignment_matrices
-from colliculus.training.run import load_model
+from colliculus.runs.run import load_model
 
 CPU = ("--device", "cpu")
 

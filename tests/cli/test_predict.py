@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from colliculus.data.synthetic import Synthetic
-from colliculus.training.run import load_model, read_run
+from colliculus.runs.run import load_model, read_run
 
 CPU = ("--device", "cpu")
 

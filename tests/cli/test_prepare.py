@@ -5,7 +5,7 @@ import pytest
 import yaml
 from raw_trees import grey, tone, write_video
 
-from colliculus.data.prepare import RECIPES
+from colliculus.corpus.recipes import RECIPES
 
 SMALL = [
     *("--audio.spectrogram.sample-rate-hz", "8000", "--audio.spectrogram.size", "16", "16"),

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from colliculus.cli import main
-from colliculus.cli.reproduction import train_command
-from colliculus.training.run import read_run
+from colliculus.runs.run import read_run
+from colliculus.sweeps.reproduction import train_command
 
 CPU = ("--device", "cpu")
 VOID = {"meta", "wbr", "link", "img", "rect", "path", "polygon"}
@@ -222,7 +222,7 @@ def test_the_command_line_trains_the_same_again(run, tmp_path):
     """Through the parser of `colliculus train` itself, with settings of every kind."""
     from colliculus.cli.train import _parse
     from colliculus.presets import preset
-    from colliculus.training.run import Run
+    from colliculus.runs.run import Run
 
     words = [
         "s-cmrl-av-digits",

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from colliculus.cli import main, reproduce_report
-from colliculus.cli.published_tables import TABLES
 from colliculus.cli.reproduce import SCALED
-from colliculus.cli.reproduce_report import Reproduced
 from colliculus.evaluation.comparison import compare, compare_all
 from colliculus.evaluation.score import Score
 from colliculus.evaluation.significance import smallest_p
 from colliculus.presets import PRESETS
+from colliculus.sweeps.published_tables import TABLES
+from colliculus.sweeps.reproduce_report import Reproduced
 
 TINY = {
     "method.dim": "16", "method.time-steps": "2", "data.num-classes": "2", "data.num-train": "8",

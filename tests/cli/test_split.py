@@ -5,7 +5,7 @@ import json
 import pytest
 
 from colliculus.cli import main
-from colliculus.data.manifest import read_manifest
+from colliculus.corpus.manifest import read_manifest
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from colliculus.runs.run import read_run
 from colliculus.training.learner import Learner
-from colliculus.training.run import read_run
 
 
 def test_overrides_reach_the_run_and_the_result_is_told(answer, tiny_flags, tmp_path):

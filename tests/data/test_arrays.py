@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from colliculus.data.array_files import ArrayReader, open_array
 from colliculus.data.arrays import Arrays
-from colliculus.data.dataset import Clip
+from colliculus.media.array_files import ArrayReader, open_array
+from colliculus.media.clips import Clip
 from colliculus.types import ColliculusError, DataSpec
 
 

@@ -10,8 +10,8 @@ import torch
 
 from colliculus.cli.train import _parse
 from colliculus.data.arrays import Arrays
+from colliculus.data.augment import AugmentedSplit
 from colliculus.data.loading import epoch_batches
-from colliculus.data.transforms.augment import AugmentedSplit
 from colliculus.presets import preset
 from colliculus.types import ColliculusError
 

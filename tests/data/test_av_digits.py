@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colliculus.corpus.prepare.fetch_av_digits import MNIST_SHA256, RECORDINGS_SHA256, recordings_digest
 from colliculus.data.av_digits import AVDigits
-from colliculus.data.digit_files import NUM_DIGITS, read_pictures, read_speech
 from colliculus.data.loading import epoch_batches
-from colliculus.data.media import read_audio
-from colliculus.data.prepare.av_digits import MNIST_SHA256, RECORDINGS_SHA256, recordings_digest
-from colliculus.data.transforms.delta import SpectralDelta
+from colliculus.media.delta import SpectralDelta
+from colliculus.media.digit_files import NUM_DIGITS, read_pictures, read_speech
+from colliculus.media.reading import read_audio
 from colliculus.types import ColliculusError
 
 SPEAKERS = ("george", "jackson", "theo")

@@ -7,9 +7,9 @@ import pytest
 import soundfile
 from PIL import Image
 
-from colliculus.data.clips import VisualSettings
 from colliculus.data.folder import Folder
-from colliculus.data.transforms.spectrogram import Spectrogram
+from colliculus.media.clips import VisualSettings
+from colliculus.media.spectrogram import Spectrogram
 from colliculus.types import ColliculusError, DataSpec
 
 SETTINGS = {

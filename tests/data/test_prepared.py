@@ -8,14 +8,14 @@ import pytest
 import soundfile
 from PIL import Image
 
+from colliculus.corpus.prepare.build import prepare
+from colliculus.corpus.prepare.seal import read_prepared
+from colliculus.corpus.prepare.storage import Frames, Sound
+from colliculus.corpus.recipes.folder import FolderRecipe
+from colliculus.data.augment import Augment
 from colliculus.data.dataset import Normalisation
-from colliculus.data.prepare.build import prepare
-from colliculus.data.prepare.folder import FolderRecipe
-from colliculus.data.prepare.seal import read_prepared
-from colliculus.data.prepare.storage import Frames, Sound
 from colliculus.data.prepared import Prepared
-from colliculus.data.transforms.augment import Augment
-from colliculus.data.transforms.spectrogram import Spectrogram
+from colliculus.media.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
 
 SPECTRUM = Spectrogram(sample_rate_hz=8000, n_fft=64, hop=40, size=(8, 8))

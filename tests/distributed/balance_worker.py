@@ -14,10 +14,10 @@ from torch import Tensor
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import SCMRL, TAAF
 from colliculus.modulation import OGMGE, Balance, BalanceName, ScoreBalance, ScoreBalanceName
+from colliculus.runs.experiment import Experiment, TrainSettings
+from colliculus.runs.run import Run
 from colliculus.runtime import Runtime
-from colliculus.training.config import Experiment, TrainSettings
 from colliculus.training.learner import Learner
-from colliculus.training.run import Run
 
 METHOD = SCMRL(dim=8, heads=2, encoder="shallow", time_steps=2, unimodal_loss=1.0)
 BY_SCORE = TAAF(dim=8, encoder="shallow", time_steps=2)

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.data.dataset import Split
-from colliculus.data.lock import LOCK_FILE, locked
 from colliculus.data.synthetic import Synthetic
+from colliculus.files.lock import LOCK_FILE, locked
 from colliculus.methods import LateFusion
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator, Prepared
+from colliculus.runs.experiment import Experiment, TrainSettings
 from colliculus.runtime import Runtime
-from colliculus.training.config import Experiment, TrainSettings
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
 from colliculus.types import Collective, ColliculusError, DataSpec, Output

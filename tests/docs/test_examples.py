@@ -66,7 +66,7 @@ def understand(monkeypatch: pytest.MonkeyPatch):
         raise Understood
 
     monkeypatch.setattr(tyro, "cli", read)
-    monkeypatch.setattr("colliculus.training.run.read_run", lambda _folder: trained)
+    monkeypatch.setattr("colliculus.runs.run.read_run", lambda _folder: trained)
     return lambda command: main(shlex.split(command, comments=True)[1:])
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from colliculus.data.noise import GaussianNoise
 from colliculus.evaluation.answers import measure_answers
-from colliculus.evaluation.corruptions import GaussianNoise
 from colliculus.types import ColliculusError
 
 BOTH, PICTURE = frozenset({"audio", "visual"}), frozenset({"visual"})

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from colliculus.data.noise import GaussianNoise
 from colliculus.evaluation.answers import measure_answers
 from colliculus.evaluation.anytime import first_steps, outputs_by_step
-from colliculus.evaluation.corruptions import GaussianNoise
 from colliculus.evaluation.evaluate import same_draws
 from colliculus.fusion.time_alignment import ConvAlignment
 from colliculus.layers import stepwise

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from colliculus.data.dataset import Normalisation
+from colliculus.data.noise import GaussianNoise
 from colliculus.evaluation.conditions import Circumstances, Condition, RobustnessSettings, plan
-from colliculus.evaluation.corruptions import GaussianNoise
 from colliculus.types import ColliculusError
 
 FEW = RobustnessSettings(snr_db=(0.0, 10.0), blur=(1.0,), occlusion=(0.5,), drops=(0.5,), seeds=2)

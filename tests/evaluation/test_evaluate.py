@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from colliculus.evaluation.corruptions import GaussianNoise
+from colliculus.data.noise import GaussianNoise
 from colliculus.evaluation.evaluate import evaluate
 from colliculus.types import ColliculusError, Output
 

@@ -11,9 +11,9 @@ from colliculus import TAAF, ColliculusError, DataSpec
 from colliculus.data.synthetic import Synthetic
 from colliculus.evaluation.spike_health import measure_spike_health
 from colliculus.modulation import Balance, BalanceName, ScoreBalance
+from colliculus.runs.document import experiment_from_plain, experiment_to_plain
+from colliculus.runs.experiment import Experiment
 from colliculus.runtime import Runtime
-from colliculus.training.config import Experiment
-from colliculus.training.document import experiment_from_plain, experiment_to_plain
 from colliculus.training.step import TrainingStep
 from colliculus.types import Batch
 

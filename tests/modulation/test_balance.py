@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 import torch
 
-from colliculus.data.plain import from_plain, to_plain
+from colliculus.files.documents import from_plain, to_plain
 from colliculus.methods import SCMRL, LateFusion
 from colliculus.modulation import OGMGE, Balance, BalanceName, NoModulation, OGMGESettings
 from colliculus.runtime import Runtime

@@ -16,8 +16,8 @@ from colliculus.evaluation.energy.cost import TABLES
 from colliculus.evaluation.metrics import Metrics
 from colliculus.presets import preset
 from colliculus.report.folder import ANALYSES
-from colliculus.training.pieces import identity
-from colliculus.training.run import Run, write_run
+from colliculus.runs.identity import identity
+from colliculus.runs.run import Run, write_run
 from colliculus.types import DataSpec
 
 SPEC = DataSpec(

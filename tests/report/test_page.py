@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from colliculus.data.encode import write_png
+from colliculus.media.encode import write_png
 from colliculus.report.folder import ANALYSES
 
 ALL = {verb: {} for verb in ANALYSES}

@@ -12,11 +12,11 @@ import torch
 
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import LateFusion
+from colliculus.runs.experiment import Experiment, TrainSettings
+from colliculus.runs.result import Result
 from colliculus.runtime import Runtime
 from colliculus.training.checkpoint import read_state
-from colliculus.training.config import Experiment, TrainSettings
 from colliculus.training.fit import fit
-from colliculus.training.result import Result
 
 TinyExperiment = Callable[..., Experiment[Any, Any]]
 Train = Callable[..., Result]

@@ -16,10 +16,10 @@ from typing import Any
 
 import torch.utils.tensorboard  # noqa: F401  imported once, not in every child
 
+from colliculus.runs.experiment import Experiment
+from colliculus.runs.run import read_run
 from colliculus.runtime import Runtime
-from colliculus.training.config import Experiment
 from colliculus.training.fit import fit
-from colliculus.training.run import read_run
 
 
 def child(folder: Path, experiment: Experiment[Any, Any]) -> int:

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from colliculus.data.arrays import Arrays
-from colliculus.data.transforms.augment import Augment
-from colliculus.data.transforms.augment.crop import RandomResizedCrop
-from colliculus.data.transforms.augment.flip import Flip
-from colliculus.data.transforms.augment.masks import Masks
-from colliculus.data.transforms.augment.mix import CutMix, Mixup
-from colliculus.data.transforms.augment.settings import Pictures, Spectrograms
+from colliculus.data.augment import Augment
+from colliculus.data.augment.crop import RandomResizedCrop
+from colliculus.data.augment.flip import Flip
+from colliculus.data.augment.masks import Masks
+from colliculus.data.augment.mix import CutMix, Mixup
+from colliculus.data.augment.settings import Pictures, Spectrograms
 from colliculus.modulation import Balance
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner

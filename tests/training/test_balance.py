@@ -11,10 +11,10 @@ import torch
 
 from colliculus.methods import TAAF, Tectum
 from colliculus.modulation import AGM, MSLR, OGMGE, PMR, Balance, BalanceName, MSLRSettings
+from colliculus.runs.run import Run
 from colliculus.training.checkpoint import read_state
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
-from colliculus.training.run import Run
 
 KINDS = [kind for kind in get_args(BalanceName) if kind not in ("none", "scores")]
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from colliculus.data.arrays import Arrays
+from colliculus.runs.run import Run, write_run
 from colliculus.training.checkpoint import STATE_FILE, open_folder, read_state, write_state
-from colliculus.training.run import Run, write_run
 from colliculus.types import ColliculusError
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from colliculus.data.lock import is_locked, locked
+from colliculus.files.lock import is_locked, locked
 from colliculus.training import fit as fit_module
 from colliculus.training.checkpoint import State
 from colliculus.training.fit import TrainingInterrupted, fit

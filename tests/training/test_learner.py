@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from colliculus.runs.run import Run
 from colliculus.training.learner import Learner
-from colliculus.training.run import Run
 
 
 @pytest.fixture

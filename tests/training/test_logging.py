@@ -8,7 +8,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from colliculus.training.logging import TrainingLog, read_metrics, write_metrics
+from colliculus.runs.history import read_metrics, write_metrics
+from colliculus.training.logging import TrainingLog
 from colliculus.training.step import EpochSums, StepReport
 from colliculus.types import ColliculusError
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from colliculus.methods import SCMRL
-from colliculus.training.config import TrainSettings
+from colliculus.runs.experiment import TrainSettings
 from colliculus.training.optim import build_optimizer, learning_rate, set_learning_rate, update_average
 from colliculus.types import DataSpec
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from colliculus import __version__
-from colliculus.cli.console import is_main_rank
+from colliculus.records.console import is_main_rank
 from colliculus.types import ColliculusError, unknown_name
 
 VERBS = {

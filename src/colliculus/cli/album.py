@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from colliculus.training.atomic import write_atomic
+from colliculus.files.atomic import write_atomic
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli import console
 from colliculus.cli.class_table import class_table
 from colliculus.cli.options import Switch, parse
+from colliculus.records import console
 from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from colliculus.data.audit import Finding, Report
-    from colliculus.data.prepare.sample import Outcome
-    from colliculus.data.source import Source
+    from colliculus.corpus.audit import Finding, Report
+    from colliculus.corpus.prepare.sample import Outcome
+    from colliculus.corpus.source import Source
 
 _SHOWN = 3
 
@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> int:
     """Audit and print."""
     options = parse(Options, "audit", arguments)
 
-    from colliculus.data.audit import audit
+    from colliculus.corpus.audit import audit
 
     if options.jobs is not None and options.jobs < 0:
         raise ColliculusError(f"--jobs is {options.jobs}: give 0 or more processes")
@@ -76,11 +76,11 @@ def run(arguments: list[str]) -> int:
 
 def _gather(options: Options) -> tuple[Sequence[Source], Sequence[Outcome]]:
     """The samples, and what is known of their files."""
-    from colliculus.data.inspection import Inspection
-    from colliculus.data.manifest import read_manifest
-    from colliculus.data.prepare.folder import FolderRecipe
-    from colliculus.data.prepare.seal import MANIFEST_FILE, SEAL_FILE, WORK_FOLDER, read_prepared
-    from colliculus.data.prepare.workers import in_processes, in_this_process
+    from colliculus.corpus.inspection import Inspection
+    from colliculus.corpus.manifest import read_manifest
+    from colliculus.corpus.prepare.seal import MANIFEST_FILE, SEAL_FILE, WORK_FOLDER, read_prepared
+    from colliculus.corpus.prepare.workers import in_processes, in_this_process
+    from colliculus.corpus.recipes.folder import FolderRecipe
 
     data = options.data
     if not data.exists():

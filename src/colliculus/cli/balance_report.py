@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from colliculus.cli import console
+from colliculus.records import console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from colliculus.evaluation.time_alignment import AlignmentMatrix
     from colliculus.evaluation.time_weights import TimeWeights
     from colliculus.model import MultimodalSNN
-    from colliculus.training.logging import Row
+    from colliculus.runs.history import Row
     from colliculus.types import Batch
 
 JOINT, ALONE, MODULATION = "validation_accuracy", "validation_accuracy_", "modulation_"
@@ -73,7 +73,7 @@ def gather(history: Sequence[Row], model: MultimodalSNN, batch: Batch) -> Balanc
     from colliculus.evaluation.time_weights import measure_time_weights
     from colliculus.fusion import TemporalAttentionReadout
     from colliculus.heads import ReadoutPerModality
-    from colliculus.training.result import best_epoch
+    from colliculus.runs.result import best_epoch
 
     columns = list(dict.fromkeys(name for row in history for name in row))
     alone = {m: _curve(history, ALONE + m) for m in model.modalities if ALONE + m in columns}

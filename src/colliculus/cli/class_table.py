@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from colliculus.cli.console import plain_table, titled
+from colliculus.records.console import plain_table, titled
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

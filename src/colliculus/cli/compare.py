@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli import console
 from colliculus.cli.options import Switch, parse
+from colliculus.records import console
 from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from colliculus.cli.compare_report import Compared
     from colliculus.evaluation.comparison import Training
-    from colliculus.training.predictions import Condition
+    from colliculus.runs.kept_predictions import Condition
 
 RunFolders = Annotated[tuple[Path, ...], Positional, tyro.conf.arg(metavar="RUN")]
 
@@ -58,7 +58,7 @@ def run(arguments: list[str]) -> int:
     """Compare and print."""
     options = parse(Options, "compare", arguments)
 
-    from colliculus.training.predictions import Condition
+    from colliculus.runs.kept_predictions import Condition
 
     asked = Condition(options.snr_db, options.missing) if options.snr_db or options.missing else None
     found = compare_runs(options.runs, options.baseline, over=options.over, condition=asked, device=options.device)
@@ -89,8 +89,8 @@ def compare_runs(
     from colliculus.cli.compare_report import Compared
     from colliculus.cli.run_predictions import predictions_of
     from colliculus.evaluation.comparison import compare_all
-    from colliculus.training.groups import find_runs, group_runs, method_named, read_finished
-    from colliculus.training.predictions import Condition
+    from colliculus.evaluation.groups import find_runs, group_runs, method_named, read_finished
+    from colliculus.runs.kept_predictions import Condition
 
     if not paths:
         raise ColliculusError("there is nothing to compare: name run folders, or a folder of runs")
@@ -110,7 +110,7 @@ def show(found: Compared, options: Options) -> None:
     from colliculus.cli import compare_report
 
     if options.csv is not None:
-        from colliculus.training.atomic import write_atomic
+        from colliculus.files.atomic import write_atomic
 
         write_atomic(options.csv, compare_report.table(found).encode())
     if options.json:

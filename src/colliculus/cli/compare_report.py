@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from colliculus.cli import console
 from colliculus.evaluation.comparison import Comparison, Trainings
+from colliculus.evaluation.groups import Group
 from colliculus.evaluation.score import Score
 from colliculus.evaluation.verdict import is_shown, p_value, verdict
-from colliculus.training.groups import Group
-from colliculus.training.predictions import Condition
-from colliculus.training.run import package_version
+from colliculus.files.documents import package_version
+from colliculus.records import console
+from colliculus.runs.kept_predictions import Condition
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

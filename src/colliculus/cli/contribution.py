@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import tyro
 
-from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
 from colliculus.cli.run_data import load_data, part_of
+from colliculus.records import console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from colliculus.data.dataset import Split
     from colliculus.evaluation.answers import Answers
     from colliculus.evaluation.contribution import Contribution, Subset
-    from colliculus.training.pieces import Pieces
-    from colliculus.training.run import Run
+    from colliculus.files.cache import Pieces
+    from colliculus.runs.run import Run
 
 FOLDER, RECORD, CLIPS = "contribution", "contribution.json", "clips.csv"
 
@@ -59,8 +59,9 @@ def run(arguments: list[str]) -> int:
     folder = Path(leading_name(arguments, Options[NoSettings], "contribution", "colliculus contribution RUN [options]"))
 
     from colliculus.evaluation.contribution import contribution, followed
-    from colliculus.training.pieces import Pieces, identity
-    from colliculus.training.run import read_run
+    from colliculus.files.cache import Pieces
+    from colliculus.runs.identity import identity
+    from colliculus.runs.run import read_run
 
     trained = read_run(folder)
     data = trained.experiment.data
@@ -92,12 +93,12 @@ def _by_step(run: Run, split: Split, options: Options[Any], pieces: Pieces) -> d
     """
     from rich.progress import Progress
 
+    from colliculus.data.noise import GaussianNoise
     from colliculus.evaluation.answers import Answers, measure_answers
     from colliculus.evaluation.anytime import first_steps
     from colliculus.evaluation.contribution import followed, subsets
-    from colliculus.evaluation.corruptions import GaussianNoise
+    from colliculus.runs.run import load_model
     from colliculus.runtime import choose_device
-    from colliculus.training.run import load_model
 
     model = load_model(options.run).to(choose_device(options.device))
     noise = GaussianNoise(snr_db) if (snr_db := run.experiment.train.snr_db) else None
@@ -142,7 +143,7 @@ def _clips(answers: Mapping[Subset, Answers], by_step: Sequence[Answers], split:
 
 
 def _write(folder: Path, record: Mapping[str, object], clips: str) -> None:
-    from colliculus.training.atomic import write_atomic
+    from colliculus.files.atomic import write_atomic
 
     write_atomic(folder / CLIPS, clips.encode())
     write_atomic(folder / RECORD, json.dumps(record, indent=1, allow_nan=False).encode())

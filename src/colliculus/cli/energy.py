@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import tyro
 
-from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
 from colliculus.cli.run_data import load_data, part_of
+from colliculus.records import console
 from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from colliculus.data.dataset import Split
     from colliculus.evaluation.energy.cost import CostTable
     from colliculus.evaluation.energy.report import EnergyReport
-    from colliculus.training.run import Run
+    from colliculus.runs.run import Run
 
 FOLDER, RECORD, LAYERS, BATCHES = "energy", "energy.json", "layers.csv", "batches"
 OWN = "own"
@@ -81,8 +81,8 @@ def run(arguments: list[str]) -> int:
     folder = Path(leading_name(arguments, Options[NoSettings], "energy", "colliculus energy RUN [options]"))
 
     from colliculus.evaluation.energy.cost import TABLES
-    from colliculus.training.pieces import identity
-    from colliculus.training.run import read_run
+    from colliculus.runs.identity import identity
+    from colliculus.runs.run import read_run
 
     trained = read_run(folder)
     data = trained.experiment.data
@@ -120,12 +120,12 @@ def _measure(run: Run, split: Split, options: Options[Any], about: Mapping[str, 
     """Count batch by batch; what was counted before is read."""
     from dataclasses import asdict
 
-    from colliculus.data.plain import from_plain
     from colliculus.evaluation.energy.count import Counts, count, together
     from colliculus.evaluation.energy.report import EnergyReport
+    from colliculus.files.cache import Pieces
+    from colliculus.files.documents import from_plain
+    from colliculus.runs.run import load_model
     from colliculus.runtime import choose_device
-    from colliculus.training.pieces import Pieces
-    from colliculus.training.run import load_model
 
     if options.samples < 1:
         raise ColliculusError(f"--samples is {options.samples}: give at least 1")
@@ -160,14 +160,14 @@ def _rows(size: int, samples: int, batch_size: int) -> list[NDArray[np.int64]]:
 
 def _inputs(run: Run, split: Split, rows: NDArray[np.int64], device: Any) -> dict[str, Tensor]:
     """Samples under the noise of the training, if there was any."""
-    from colliculus.evaluation.corruptions import GaussianNoise
+    from colliculus.data.noise import GaussianNoise
 
     noise = GaussianNoise(run.experiment.train.snr_db)
     return noise(split.batch(rows, epoch=0).to(device).inputs, rows)
 
 
 def _write(folder: Path, record: Mapping[str, Any]) -> None:
-    from colliculus.training.atomic import write_atomic
+    from colliculus.files.atomic import write_atomic
 
     text = io.StringIO()
     writer = csv.DictWriter(text, list(record["layers"][0]), lineterminator="\n")

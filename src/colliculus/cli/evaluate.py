@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import tyro
 
-from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
 from colliculus.cli.run_data import load_data, part_of
+from colliculus.records import console
 from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from colliculus.data.dataset import Dataset
     from colliculus.evaluation.evaluate import Evaluation
     from colliculus.evaluation.metrics import Metrics
+    from colliculus.runs.run import Run
     from colliculus.runtime import Runtime
-    from colliculus.training.run import Run
 
 MISTAKES_SHOWN = 5
 
@@ -62,8 +62,8 @@ def run(arguments: list[str]) -> int:
     """Evaluate and print."""
     folder = Path(leading_name(arguments, Options[NoSettings], "evaluate", "colliculus evaluate RUN [options]"))
 
+    from colliculus.runs.run import read_run
     from colliculus.runtime import Runtime
-    from colliculus.training.run import read_run
 
     trained = read_run(folder)
     data = trained.experiment.data
@@ -90,9 +90,9 @@ def _noise(options: Options[Any], run: Run) -> dict[str, float]:
 
 
 def _measure(run: Run, folder: Path, dataset: Dataset, options: Options[Any], runtime: Runtime) -> Evaluation:
-    from colliculus.evaluation.corruptions import GaussianNoise
+    from colliculus.data.noise import GaussianNoise
     from colliculus.evaluation.evaluate import evaluate_clips
-    from colliculus.training.run import load_model
+    from colliculus.runs.run import load_model
 
     model = load_model(folder).to(runtime.device)
     learned_under = run.experiment.train.snr_db
@@ -111,7 +111,7 @@ def _measure(run: Run, folder: Path, dataset: Dataset, options: Options[Any], ru
 
 def _keep(run: Run, folder: Path, dataset: Dataset, options: Options[Any], found: Evaluation) -> None:
     """Keep the answers to the run's own test clips in its folder, where other verbs look for them."""
-    from colliculus.training.predictions import Condition, write_predictions
+    from colliculus.runs.kept_predictions import Condition, write_predictions
 
     if options.split == "test" and options.noise_seed == 0 and dataset.fingerprint == run.fingerprint:
         write_predictions(folder, run, Condition(options.snr_db, options.missing), found.predictions)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import tyro
 
-from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
 from colliculus.cli.run_data import load_data, part_of
+from colliculus.records import console
 from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from colliculus.cli.album import Album
     from colliculus.data.dataset import Split
-    from colliculus.evaluation.corruptions import GaussianNoise
+    from colliculus.data.noise import GaussianNoise
+    from colliculus.files.cache import Pieces
     from colliculus.model import MultimodalSNN
-    from colliculus.training.pieces import Pieces
-    from colliculus.training.run import Run
+    from colliculus.runs.run import Run
     from colliculus.types import Batch
 
 FOLDER, RECORD = "explain", "explain.json"
@@ -90,11 +90,12 @@ def run(arguments: list[str]) -> int:
     folder = Path(leading_name(arguments, Options[NoSettings], "explain", "colliculus explain RUN [options]"))
 
     from colliculus.cli.album import Album
-    from colliculus.evaluation.corruptions import GaussianNoise
+    from colliculus.data.noise import GaussianNoise
+    from colliculus.files.atomic import write_atomic
+    from colliculus.files.cache import Pieces
+    from colliculus.runs.identity import identity
+    from colliculus.runs.run import load_model, read_run
     from colliculus.runtime import choose_device
-    from colliculus.training.atomic import write_atomic
-    from colliculus.training.pieces import Pieces, identity
-    from colliculus.training.run import load_model, read_run
 
     trained = read_run(folder)
     data = trained.experiment.data

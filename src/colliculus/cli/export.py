@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from colliculus.cli import console
 from colliculus.cli.import_reference import IMPORTED, NEVER_ACTING_FILE
 from colliculus.cli.options import RunFolder, parse
+from colliculus.records import console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +35,9 @@ def run(arguments: list[str]) -> int:
 
     from colliculus.export.reference import keep_never_acting, to_state_dict
     from colliculus.export.reference_files import checkpoint_bytes
-    from colliculus.training.atomic import write_atomic
-    from colliculus.training.run import load_model, read_run
-    from colliculus.training.weights import read_tensors
+    from colliculus.files.atomic import write_atomic
+    from colliculus.runs.run import load_model, read_run
+    from colliculus.runs.weights import read_tensors
 
     model = load_model(options.run)
     if read_run(options.run).preset == IMPORTED:

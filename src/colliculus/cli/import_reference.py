@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli import console
 from colliculus.cli.options import Settings, parse
 from colliculus.export.reference_settings import ReferenceSettings
+from colliculus.records import console
 from colliculus.types import ColliculusError, DataSpec
 
 if TYPE_CHECKING:
     from colliculus.methods.spiking_transformer import SpikingTransformer
-    from colliculus.training.run import Run
+    from colliculus.runs.run import Run
 
 IMPORTED = "imported"
 NEVER_ACTING_FILE = "never_acting.safetensors"
@@ -55,8 +55,8 @@ def run(arguments: list[str]) -> int:
     from colliculus.export.reference import fill, never_acting
     from colliculus.export.reference_files import read_checkpoint
     from colliculus.export.reference_methods import recognise
-    from colliculus.training.run import MODEL_FILE, write_run
-    from colliculus.training.weights import save_tensors, save_weights
+    from colliculus.runs.run import MODEL_FILE, write_run
+    from colliculus.runs.weights import save_tensors, save_weights
 
     tensors = read_checkpoint(options.file)
     method, spec = recognise(tensors, options.settings, options.sizes)
@@ -72,8 +72,8 @@ def run(arguments: list[str]) -> int:
 def _run_of(method: SpikingTransformer, spec: DataSpec, options: Options) -> Run:
     from colliculus.data import DATASETS
     from colliculus.data.dataset import Normalisation
-    from colliculus.training.config import Experiment
-    from colliculus.training.run import Run
+    from colliculus.runs.experiment import Experiment
+    from colliculus.runs.run import Run
 
     return Run(
         preset=IMPORTED,

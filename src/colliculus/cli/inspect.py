@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import tyro
 
-from colliculus.cli import balance_report, console
+from colliculus.cli import balance_report
 from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
 from colliculus.cli.run_data import load_data
+from colliculus.records import console
 from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from colliculus.cli.balance_report import BalanceReport
     from colliculus.evaluation.spike_health import SpikeHealth
     from colliculus.model import MultimodalSNN
-    from colliculus.training.run import Run
+    from colliculus.runs.run import Run
     from colliculus.types import Batch
 
 PICTURE, BALANCE_PICTURE = "inspect.png", "balance.png"
@@ -53,10 +54,10 @@ def run(arguments: list[str]) -> int:
     folder = Path(leading_name(arguments, Options[NoSettings], "inspect", "colliculus inspect RUN [options]"))
 
     from colliculus.evaluation.spike_health import measure_spike_health
+    from colliculus.runs.history import read_metrics
+    from colliculus.runs.run import load_model, read_run
     from colliculus.runtime import choose_device
     from colliculus.training.health import trained_steps
-    from colliculus.training.logging import read_metrics
-    from colliculus.training.run import load_model, read_run
 
     trained = read_run(folder)
     data = trained.experiment.data
@@ -83,7 +84,7 @@ def _samples(run: Run, options: Options[Any]) -> Batch:
     """Validation samples, evenly over the split, under the noise of the training if there was any."""
     import numpy as np
 
-    from colliculus.evaluation.corruptions import GaussianNoise
+    from colliculus.data.noise import GaussianNoise
 
     if options.samples < 1:
         raise ColliculusError(f"--samples is {options.samples}: give at least 1")

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import tyro
 
-from colliculus.cli.console import is_main_rank
+from colliculus.records.console import is_main_rank
 from colliculus.types import ColliculusError
 
 OptionsT = TypeVar("OptionsT")

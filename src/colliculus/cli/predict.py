@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli import console
 from colliculus.cli.options import RunFolder, Switch, parse
+from colliculus.records import console
 from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from colliculus.data.dataset import Clip, ClipReader
+    from colliculus.data.dataset import ClipReader
     from colliculus.evaluation.explain import Explanation
+    from colliculus.media.clips import Clip
     from colliculus.model import MultimodalSNN
-    from colliculus.training.run import Run
+    from colliculus.runs.run import Run
 
 
 MEANING = (
@@ -66,8 +67,8 @@ class Prediction:
 def run(arguments: list[str]) -> int:
     """Predict and print."""
     options = parse(Options, "predict", arguments)
+    from colliculus.runs.run import load_model, read_run
     from colliculus.runtime import choose_device
-    from colliculus.training.run import load_model, read_run
 
     trained = read_run(options.run)
     model = load_model(options.run).to(choose_device(options.device))

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli import console
 from colliculus.cli.options import NoSettings, Settings, SettingsT, leading_name, parse
+from colliculus.records import console
 from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from colliculus.data.prepare.summary import Summary
+    from colliculus.corpus.prepare.summary import Summary
 
 _LACKS = ("holds no sound", "holds no picture")  # kinds of problems: the rest of the clip may be whole
 
@@ -53,8 +53,8 @@ def run(arguments: list[str]) -> int:
     """Prepare, and print what came of it."""
     name = leading_name(arguments, Options[NoSettings], "prepare", "colliculus prepare RECIPE RAW OUT [options]")
 
-    from colliculus.data.prepare import RECIPES
-    from colliculus.data.prepare.build import prepare
+    from colliculus.corpus.prepare.build import prepare
+    from colliculus.corpus.recipes import RECIPES
 
     if name not in RECIPES:
         raise unknown_name("recipe", name, RECIPES)

@@ -9,8 +9,8 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli import console
 from colliculus.cli.options import parse
+from colliculus.records import console
 from colliculus.types import ColliculusError
 
 MOST_BYTES = 5_000_000
@@ -38,11 +38,11 @@ def run(arguments: list[str]) -> int:
     """Read, write and say where."""
     options = parse(Options, "report", arguments)
 
-    from colliculus.cli.reproduction import train_command
+    from colliculus.evaluation.groups import check_comparable
+    from colliculus.files.atomic import write_atomic
     from colliculus.report.folder import read_material, short_names
     from colliculus.report.page import page
-    from colliculus.training.atomic import write_atomic
-    from colliculus.training.groups import check_comparable
+    from colliculus.sweeps.reproduction import train_command
 
     if not options.runs:
         raise ColliculusError("no run was named: colliculus report RUN... --out FILE.html")

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli import console, sweep
+from colliculus.cli import sweep
 from colliculus.cli.options import Switch, parse
-from colliculus.cli.published_tables import TABLES, PublishedTable, Row
+from colliculus.records import console
+from colliculus.sweeps.published_tables import TABLES, PublishedTable, Row
 from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
-    from colliculus.cli.jobs import Job
-    from colliculus.cli.reproduce_report import Reproduced
-    from colliculus.cli.sweep_plan import Variant
     from colliculus.evaluation.comparison import Trainings
+    from colliculus.sweeps.jobs import Job
+    from colliculus.sweeps.plan import Variant
+    from colliculus.sweeps.reproduce_report import Reproduced
 
 SCALED = ("synthetic", "av-digits")
 """Data that everybody has, for a small version of any table."""
@@ -64,8 +65,8 @@ def run(arguments: list[str]) -> int:
     if options.seeds < 1:
         raise ColliculusError(f"--seeds is {options.seeds}: give at least 1")
 
-    from colliculus.cli import reproduce_report
-    from colliculus.cli.sweep_plan import plan_variants
+    from colliculus.sweeps import reproduce_report
+    from colliculus.sweeps.plan import plan_variants
 
     table = TABLES[options.table]
     variants = _variants(table, options, flags)
@@ -85,8 +86,8 @@ def run(arguments: list[str]) -> int:
 
 def _variants(table: PublishedTable, options: Options, flags: Sequence[str]) -> dict[str, Variant]:
     """What is trained for each row; rows that differ in the test alone share their trainings."""
-    from colliculus.cli.sweep_plan import Grid, variants
     from colliculus.presets import PRESETS
+    from colliculus.sweeps.plan import Grid, variants
 
     def of(row: Row) -> Variant:
         reference = f"{row.method}-reference-{options.data}"
@@ -105,10 +106,10 @@ def _measure(
     table: PublishedTable, variants: Mapping[str, Variant], done: Sequence[Job], options: Options
 ) -> Reproduced:
     """The answers of each row's trainings under its noise."""
-    from colliculus.cli.reproduce_report import Reproduced
     from colliculus.cli.run_predictions import predictions_of
-    from colliculus.training.groups import check_comparable, read_finished
-    from colliculus.training.predictions import Condition
+    from colliculus.evaluation.groups import check_comparable, read_finished
+    from colliculus.runs.kept_predictions import Condition
+    from colliculus.sweeps.reproduce_report import Reproduced
 
     rows: dict[str, Trainings] = {}
     runs = {job: read_finished(job.folder) for job in done}

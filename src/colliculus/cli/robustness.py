@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import tyro
 
-from colliculus.cli import console
 from colliculus.cli.options import NoSettings, RunFolder, Settings, SettingsT, Switch, leading_name, parse
 from colliculus.cli.run_data import load_data, part_of
+from colliculus.records import console
 from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from colliculus.data.dataset import Dataset, Split
     from colliculus.evaluation.conditions import Condition, RobustnessSettings
     from colliculus.evaluation.robustness import Curve
+    from colliculus.files.cache import Pieces
     from colliculus.model import MultimodalSNN
-    from colliculus.training.pieces import Pieces
-    from colliculus.training.run import Run
+    from colliculus.runs.run import Run
 
 FOLDER, RECORD, TABLE, PICTURE, POINTS = "robustness", "result.json", "curves.csv", "curves.png", "points"
 CLEAN = "clean"
@@ -85,8 +85,8 @@ def run(arguments: list[str]) -> int:
 
     from colliculus.evaluation.conditions import RobustnessSettings
     from colliculus.evaluation.robustness import curves
-    from colliculus.training.pieces import identity
-    from colliculus.training.run import read_run
+    from colliculus.runs.identity import identity
+    from colliculus.runs.run import read_run
 
     trained = read_run(folder)
     data = trained.experiment.data
@@ -163,9 +163,9 @@ def _measure(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from colliculus.evaluation.conditions import Circumstances
+    from colliculus.files.cache import Pieces
+    from colliculus.runs.run import load_model
     from colliculus.runtime import choose_device
-    from colliculus.training.pieces import Pieces
-    from colliculus.training.run import load_model
 
     model = load_model(options.run).to(choose_device(options.device))
     split = part_of(dataset, options.split)
@@ -241,7 +241,7 @@ def _accuracy(model: MultimodalSNN, split: Split, run: Run, around: Any, conditi
 
 
 def _write(folder: Path, record: Mapping[str, Any], found: Sequence[Curve]) -> None:
-    from colliculus.training.atomic import write_atomic
+    from colliculus.files.atomic import write_atomic
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

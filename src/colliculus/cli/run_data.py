@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from colliculus.cli import console
+from colliculus.records import console
 from colliculus.types import ColliculusError, DataSpec
 
 if TYPE_CHECKING:
     from colliculus.data.dataset import Dataset, DataSettings, Split
-    from colliculus.training.run import Run
+    from colliculus.runs.run import Run
 
 
 def load_data(run: Run, settings: DataSettings) -> Dataset:
@@ -29,7 +29,7 @@ def load_data(run: Run, settings: DataSettings) -> Dataset:
 
 def part_of(dataset: Dataset, name: Literal["test", "validation", "train"]) -> Split:
     """A part of the data as it is stored: what training does to vary its samples is left out."""
-    from colliculus.data.transforms.augment import AugmentedSplit
+    from colliculus.data.augment import AugmentedSplit
 
     split: Split = getattr(dataset, name)
     return split.split if isinstance(split, AugmentedSplit) else split

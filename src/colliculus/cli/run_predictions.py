@@ -9,9 +9,9 @@ from colliculus.cli.run_data import load_data
 from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
-    from colliculus.evaluation.predictions import Predictions
-    from colliculus.training.predictions import Condition
-    from colliculus.training.run import Run
+    from colliculus.runs.kept_predictions import Condition
+    from colliculus.runs.predictions import Predictions
+    from colliculus.runs.run import Run
 
 
 def predictions_of(folder: Path, run: Run, condition: Condition, device: str = "auto") -> Predictions:
@@ -27,7 +27,7 @@ def predictions_of(folder: Path, run: Run, condition: Condition, device: str = "
         ColliculusError: the data of the run are not there or are others by now, or the condition names a modality that
             they do not have.
     """
-    from colliculus.training.predictions import read_predictions, write_predictions
+    from colliculus.runs.kept_predictions import read_predictions, write_predictions
 
     kept = read_predictions(folder, run, condition)
     if kept is not None:
@@ -40,10 +40,10 @@ def predictions_of(folder: Path, run: Run, condition: Condition, device: str = "
 
 
 def _measure(folder: Path, run: Run, condition: Condition, device: str) -> Predictions:
-    from colliculus.evaluation.corruptions import GaussianNoise
+    from colliculus.data.noise import GaussianNoise
     from colliculus.evaluation.evaluate import evaluate_clips
+    from colliculus.runs.run import load_model
     from colliculus.runtime import Runtime
-    from colliculus.training.run import load_model
 
     dataset = load_data(run, run.experiment.data)
     if dataset.fingerprint != run.fingerprint:

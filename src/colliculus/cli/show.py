@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli import console
 from colliculus.cli.options import parse
+from colliculus.records import console
 from colliculus.types import unknown_name
 
 if TYPE_CHECKING:

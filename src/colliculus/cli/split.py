@@ -9,9 +9,9 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli import console
 from colliculus.cli.class_table import class_table
 from colliculus.cli.options import Switch, parse
+from colliculus.records import console
 from colliculus.types import ColliculusError
 
 
@@ -53,7 +53,7 @@ def run(arguments: list[str]) -> int:
     """Divide, write and print."""
     options = parse(Options, "split", arguments)
 
-    from colliculus.data.divide import divide_manifest
+    from colliculus.corpus.divide import divide_manifest
 
     if bool(options.fractions) == bool(options.folds):
         raise ColliculusError("say how to divide: either --fractions 0.7 0.1 0.2 or --folds 5")

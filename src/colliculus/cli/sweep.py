@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from tyro.conf import Positional, UseAppendAction
 
-from colliculus.cli import console
 from colliculus.cli.options import Switch, parse
+from colliculus.records import console
 from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
-    from colliculus.cli.jobs import Job
+    from colliculus.sweeps.jobs import Job
 
 Presets = Annotated[tuple[str, ...], Positional, tyro.conf.arg(metavar="PRESET")]
 Values = UseAppendAction[tuple[tuple[str, str], ...]]
@@ -82,7 +82,7 @@ def run(arguments: list[str]) -> int:
 
 def _read(path: Path, own: Sequence[str], flags: Sequence[str]) -> tuple[list[str], list[str]]:
     """Arguments and flags of a file, followed by those of the command line."""
-    from colliculus.cli.sweep_file import read_sweep
+    from colliculus.sweeps.file import read_sweep
 
     known = {field.name: field.default for field in fields(Options)}
     written, further = read_sweep(path, known)
@@ -109,7 +109,7 @@ def _plan(own: list[str], flags: Sequence[str]) -> tuple[Options, list[Job]]:
     if options.seeds < 1 or options.first_seed < 0:
         raise ColliculusError("--seeds is at least 1 and --first-seed at least 0")
 
-    from colliculus.cli.sweep_plan import Grid, check_comparison, plan_variants, variants
+    from colliculus.sweeps.plan import Grid, check_comparison, plan_variants, variants
 
     chosen: dict[str, list[str]] = {}
     for key, values in options.set:
@@ -146,8 +146,8 @@ def train_all(jobs: Sequence[Job], at_once: int) -> dict[Job, str]:
         SweepInterrupted: by Ctrl-C or SIGTERM; every training that ran has kept its last epoch.
         ColliculusError: the data are not there.
     """
-    from colliculus.cli.job_board import JobBoard
-    from colliculus.cli.jobs import run_jobs
+    from colliculus.sweeps.job_board import JobBoard
+    from colliculus.sweeps.jobs import run_jobs
     from colliculus.training.fit import sigterm_as_interrupt
 
     if at_once < 1:

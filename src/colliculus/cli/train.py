@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli import console
 from colliculus.cli.options import NoSettings, Settings, SettingsT, Switch, leading_name, parse
+from colliculus.records import console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from colliculus.training.config import Experiment
+    from colliculus.runs.experiment import Experiment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ def read_settings(name: str, flags: Sequence[str]) -> Experiment[Any, Any]:
 
 
 def _parse(arguments: list[str], experiment: Experiment[Any, Any]) -> Options[Experiment[Any, Any]]:
-    from colliculus.training.config import Experiment
+    from colliculus.runs.experiment import Experiment
 
     kind = Options[Experiment[type(experiment.method), type(experiment.data)]]
     default = Options(preset=tyro.MISSING, out=tyro.MISSING, settings=experiment)
@@ -79,8 +79,8 @@ def _stored(folder: Path, name: str, given: Experiment[Any, Any]) -> Experiment[
     None where there is no such run, and where all were given again: a mapping that has values by then (`train.snr-db`)
     would have to be given in other words.
     """
-    from colliculus.training.document import experiment_to_plain
-    from colliculus.training.run import RUN_FILE, read_run
+    from colliculus.runs.document import experiment_to_plain
+    from colliculus.runs.run import RUN_FILE, read_run
 
     stored = read_run(folder) if (folder / RUN_FILE).exists() else None
     if stored is None or stored.preset != name:

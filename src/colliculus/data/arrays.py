@@ -10,15 +10,15 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.data.array_files import ArrayReader, as_float32, check_numbers, open_array
+from colliculus.corpus.splits import stratified_holdout
 from colliculus.data.assemble import assemble
+from colliculus.data.augment import Augment, augmented
 from colliculus.data.chunks import chunks
 from colliculus.data.dataset import Dataset, Normalisation
-from colliculus.data.files import dataset_root, split_folders, visible
 from colliculus.data.loading import ArraySplit
-from colliculus.data.splits import stratified_holdout
-from colliculus.data.transforms.augment import Augment, augmented
-from colliculus.data.transforms.standardise import channel_statistics
+from colliculus.data.standardise import channel_statistics
+from colliculus.files.checks import dataset_root, split_folders, visible
+from colliculus.media.array_files import ArrayReader, as_float32, check_numbers, open_array
 from colliculus.types import ColliculusError, DataSpec, unknown_name
 
 ArrayKind = Literal["pictures", "spectrograms", "events"]

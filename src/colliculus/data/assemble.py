@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from colliculus.data.dataset import Dataset
-from colliculus.data.files import SPLITS
 from colliculus.data.fingerprint import fingerprint
 from colliculus.data.loading import ArraySplit
+from colliculus.files.checks import SPLITS
 from colliculus.types import DataSpec
 
 

@@ -10,19 +10,20 @@ from typing import ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.data.clips import MEDIA_KINDS, MediaReader, VisualSettings
+from colliculus.corpus.prepare.fetch_av_digits import default_root, prepare
+from colliculus.corpus.splits import stratified_holdout
+from colliculus.data.augment import Augment, Kind, augmented
+from colliculus.data.augment.settings import MEDIA_KINDS
 from colliculus.data.dataset import ClipReader, Dataset, Normalisation
-from colliculus.data.digit_files import NUM_DIGITS, SAMPLE_RATE_HZ, Pictures, Speech, read_pictures, read_speech
 from colliculus.data.fingerprint import fingerprint
 from colliculus.data.loading import ArraySplit, collate
 from colliculus.data.pairing import draw_pairs
-from colliculus.data.prepare.av_digits import default_root, prepare
-from colliculus.data.splits import stratified_holdout
-from colliculus.data.transforms.augment import Augment, Kind, augmented
-from colliculus.data.transforms.delta import SpectralDelta
-from colliculus.data.transforms.resize import resize
-from colliculus.data.transforms.spectrogram import Spectrogram
-from colliculus.data.transforms.standardise import channel_statistics
+from colliculus.data.standardise import channel_statistics
+from colliculus.media.clips import MediaReader, VisualSettings
+from colliculus.media.delta import SpectralDelta
+from colliculus.media.digit_files import NUM_DIGITS, SAMPLE_RATE_HZ, Pictures, Speech, read_pictures, read_speech
+from colliculus.media.resize import resize
+from colliculus.media.spectrogram import Spectrogram
 from colliculus.types import Batch, ColliculusError, DataSpec
 
 _NUM_TEST_INDICES = 5  # standard protocol: recordings 0..4 of each digit and speaker

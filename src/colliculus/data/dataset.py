@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.media.clips import Clip
 from colliculus.types import Batch, DataSpec
 
 
@@ -99,19 +100,6 @@ class Dataset:
     protocol: str
     fingerprint: str
     stored: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-
-@dataclass(frozen=True)
-class Clip:
-    """Where one sample lies.
-
-    Args:
-        files: what belongs to it.
-        row: its row, where the files hold many samples; None where they hold this one alone.
-    """
-
-    files: tuple[Path, ...]
-    row: int | None = None
 
 
 class ClipReader(Protocol):

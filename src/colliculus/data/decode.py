@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from colliculus.data.class_folders import LabelledClip
+from colliculus.corpus.class_folders import LabelledClip
 from colliculus.data.dataset import ClipReader
 from colliculus.types import ColliculusError
 

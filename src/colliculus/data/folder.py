@@ -10,17 +10,18 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.corpus.class_folders import LabelledClip, find_clips
+from colliculus.corpus.splits import stratified_holdout
 from colliculus.data.assemble import assemble
-from colliculus.data.class_folders import LabelledClip, find_clips
-from colliculus.data.clips import MEDIA_KINDS, MediaReader, VisualSettings
+from colliculus.data.augment import Augment, augmented
+from colliculus.data.augment.settings import MEDIA_KINDS
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.decode import decode, stack
-from colliculus.data.files import SPLITS, dataset_root
 from colliculus.data.loading import ArraySplit
-from colliculus.data.splits import stratified_holdout
-from colliculus.data.transforms.augment import Augment, augmented
-from colliculus.data.transforms.spectrogram import Spectrogram
-from colliculus.data.transforms.standardise import channel_statistics
+from colliculus.data.standardise import channel_statistics
+from colliculus.files.checks import SPLITS, dataset_root
+from colliculus.media.clips import MediaReader, VisualSettings
+from colliculus.media.spectrogram import Spectrogram
 from colliculus.types import ColliculusError, DataSpec
 
 

@@ -10,18 +10,18 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.corpus.prepare.event_frames import EventFrames
+from colliculus.corpus.prepare.seal import PreparedFolder, describe, read_prepared
+from colliculus.corpus.prepare.storage import Frames, Sound, Storage
+from colliculus.corpus.protocols import Division, Partition, ProtocolName, choose_protocol
+from colliculus.corpus.shared_content import content_keys
+from colliculus.corpus.storage_reader import StorageReader
+from colliculus.data.augment import Augment, Kind, augmented
 from colliculus.data.dataset import Dataset, Normalisation
-from colliculus.data.files import SPLITS, dataset_root
 from colliculus.data.fingerprint import fingerprint
 from colliculus.data.loading import ArraySplit, ToInput
-from colliculus.data.prepare.event_frames import EventFrames
-from colliculus.data.prepare.seal import PreparedFolder, describe, read_prepared
-from colliculus.data.prepare.storage import Frames, Sound, Storage
-from colliculus.data.protocols import Division, Partition, ProtocolName, choose_protocol
-from colliculus.data.shared_content import content_keys
-from colliculus.data.storage_reader import StorageReader
-from colliculus.data.transforms.augment import Augment, Kind, augmented
-from colliculus.data.transforms.standardise import channel_statistics
+from colliculus.data.standardise import channel_statistics
+from colliculus.files.checks import SPLITS, dataset_root
 from colliculus.types import ColliculusError, DataSpec
 
 _OWN = ("folder", "manifest")  # recipes of your own data, whose split is yours and not a publisher's

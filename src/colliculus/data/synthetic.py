@@ -10,14 +10,14 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.data.clips import MediaReader, VisualSettings
 from colliculus.data.dataset import ClipReader, Dataset, Normalisation
-from colliculus.data.encode import write_gif, write_png, write_wav
 from colliculus.data.fingerprint import fingerprint
 from colliculus.data.loading import ArraySplit
+from colliculus.data.standardise import channel_statistics
 from colliculus.data.synthesis import SHAPES, SOUNDS, Floats, add_noise, pressure, shapes, sounds
-from colliculus.data.transforms.spectrogram import Spectrogram
-from colliculus.data.transforms.standardise import channel_statistics
+from colliculus.media.clips import MediaReader, VisualSettings
+from colliculus.media.encode import write_gif, write_png, write_wav
+from colliculus.media.spectrogram import Spectrogram
 from colliculus.types import ColliculusError, DataSpec
 
 _RATE_HZ = 8000

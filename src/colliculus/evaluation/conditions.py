@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.data.dataset import Normalisation
+from colliculus.data.noise import MOST_DB, GaussianNoise
 from colliculus.evaluation.attack import SignAttack
-from colliculus.evaluation.corruptions import MOST_DB, GaussianNoise
 from colliculus.evaluation.evaluate import Corruption
 from colliculus.evaluation.frames import Blur, Constant, FrameDrops, InTurn, Occlusion, TimeShift
 from colliculus.model import MultimodalSNN

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from colliculus.data.dataset import Split
 from colliculus.evaluation.metrics import Metrics, confusion_matrix
-from colliculus.evaluation.predictions import Predictions
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.scores import right_answers
+from colliculus.runs.predictions import Predictions
 from colliculus.types import Collective, ColliculusError, Output, unknown_name
 
 Corruption = Callable[[dict[str, Tensor], NDArray[np.int64]], dict[str, Tensor]]

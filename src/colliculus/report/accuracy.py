@@ -10,7 +10,7 @@ from colliculus.report.charts import Axes, Series, bar, heat, lines
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, interval, join, note, percent, table, tag, titled_table
 from colliculus.report.setting import untested
-from colliculus.training.logging import Row
+from colliculus.runs.history import Row
 
 MOST_CLASSES = 30
 """Of a confusion matrix that can be read; of more, the most frequent confusions are listed."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.evaluation.comparison import Comparison, Training, Trainings, compare_all
+from colliculus.evaluation.groups import Finished, Group, group_runs
 from colliculus.evaluation.score import Score
 from colliculus.evaluation.verdict import is_shown, verdict
 from colliculus.report.charts import bar
@@ -17,8 +18,7 @@ from colliculus.report.figures import column
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, command, interval, join, note, table, tag
 from colliculus.report.robustness import noise_area
-from colliculus.training.groups import Finished, Group, group_runs
-from colliculus.training.predictions import Condition, read_predictions
+from colliculus.runs.kept_predictions import Condition, read_predictions
 from colliculus.types import ColliculusError
 
 

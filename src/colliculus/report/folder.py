@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from colliculus.evaluation.groups import was_imported
 from colliculus.report.outcome import read_outcome
-from colliculus.training.groups import was_imported
-from colliculus.training.logging import Row, read_metrics
-from colliculus.training.pieces import identity
-from colliculus.training.result import Result
-from colliculus.training.run import HEALTH_FILE, METRICS_FILE, MODEL_FILE, Run, read_run
+from colliculus.runs.history import Row, read_metrics
+from colliculus.runs.identity import identity
+from colliculus.runs.result import Result
+from colliculus.runs.run import HEALTH_FILE, METRICS_FILE, MODEL_FILE, Run, read_run
 from colliculus.types import ColliculusError
 
 Document = dict[str, Any]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from colliculus.data.plain import from_plain
 from colliculus.evaluation.spike_health import HEALTHY_RATE, LayerHealth, SpikeHealth
+from colliculus.files.documents import from_plain
 from colliculus.report.charts import bar, heat
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, join, note, table, tag

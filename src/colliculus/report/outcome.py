@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from colliculus.data.plain import from_plain
 from colliculus.evaluation.metrics import Metrics
-from colliculus.training.result import Result, read_result
-from colliculus.training.run import RESULT_FILE
+from colliculus.files.documents import from_plain
+from colliculus.runs.result import Result, read_result
+from colliculus.runs.run import RESULT_FILE
 from colliculus.types import ColliculusError
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from shlex import join as command_line
 
-from colliculus.data.plain import flat
+from colliculus.files.documents import flat
 from colliculus.report.folder import ANALYSES, Document, Material
 from colliculus.report.markup import Html, command, facts, interval, join, note, percent, table, tag
-from colliculus.training.document import experiment_to_plain
-from colliculus.training.predictions import Condition
+from colliculus.runs.document import experiment_to_plain
+from colliculus.runs.kept_predictions import Condition
 
 
 def headline(material: Material) -> Html:

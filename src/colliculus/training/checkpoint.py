@@ -13,11 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colliculus.data.lock import LOCK_FILE, locked
-from colliculus.data.plain import Document, flat
-from colliculus.runtime import Runtime
-from colliculus.training.atomic import TEMPORARY, write_atomic
-from colliculus.training.run import (
+from colliculus.files.atomic import TEMPORARY, write_atomic
+from colliculus.files.documents import Document, flat
+from colliculus.files.lock import LOCK_FILE, locked
+from colliculus.runs.run import (
     CURVES_FOLDER,
     HEALTH_FILE,
     RESULT_FILE,
@@ -26,6 +25,7 @@ from colliculus.training.run import (
     read_document,
     to_document,
 )
+from colliculus.runtime import Runtime
 from colliculus.types import ColliculusError
 
 STATE_FILE = "last/state.pt"

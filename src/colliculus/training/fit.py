@@ -14,16 +14,18 @@ from rich.console import Console
 
 from colliculus.data.dataset import Dataset
 from colliculus.data.loading import num_batches
+from colliculus.runs.experiment import Experiment
+from colliculus.runs.history import write_metrics
+from colliculus.runs.kept_predictions import Condition, write_predictions
+from colliculus.runs.result import Result, best_epoch, read_result, write_result
+from colliculus.runs.run import MODEL_FILE, Run, write_run
+from colliculus.runs.weights import load_weights, save_weights
 from colliculus.runtime import Runtime, keep_memory
 from colliculus.training.checkpoint import alone, open_folder, read_state, write_state
-from colliculus.training.config import Experiment
+from colliculus.training.conclude import measure_result
 from colliculus.training.health import report_end, report_start
 from colliculus.training.learner import Learner
-from colliculus.training.logging import TrainingLog, write_metrics
-from colliculus.training.predictions import Condition, write_predictions
-from colliculus.training.result import Result, best_epoch, measure_result, read_result, write_result
-from colliculus.training.run import MODEL_FILE, Run, write_run
-from colliculus.training.weights import load_weights, save_weights
+from colliculus.training.logging import TrainingLog
 
 
 class TrainingInterrupted(KeyboardInterrupt):

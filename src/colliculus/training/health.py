@@ -15,10 +15,10 @@ from rich.table import Table
 from colliculus.data.dataset import Split
 from colliculus.data.loading import epoch_batches
 from colliculus.evaluation.spike_health import HEALTHY_RATE, SpikeHealth, measure_spike_health
-from colliculus.training.atomic import write_atomic
+from colliculus.files.atomic import write_atomic
+from colliculus.runs.result import best_epoch
+from colliculus.runs.run import HEALTH_FILE
 from colliculus.training.learner import Learner
-from colliculus.training.result import best_epoch
-from colliculus.training.run import HEALTH_FILE
 
 
 def report_start(folder: Path, learner: Learner, split: Split, console: Console) -> None:

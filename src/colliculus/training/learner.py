@@ -11,15 +11,15 @@ import torch
 
 from colliculus.data.dataset import Split
 from colliculus.data.loading import epoch_batches, made_ahead
-from colliculus.evaluation.corruptions import GaussianNoise, NoisySplit, check_modalities
+from colliculus.data.noise import GaussianNoise, NoisySplit, check_modalities
 from colliculus.evaluation.evaluate import Evaluation, evaluate_clips
 from colliculus.evaluation.metrics import Metrics
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator
+from colliculus.runs.run import Run, to_document
 from colliculus.runtime import Runtime
 from colliculus.training.checkpoint import State
 from colliculus.training.optim import build_optimizer, learning_rate, set_learning_rate, update_average
-from colliculus.training.run import Run, to_document
 from colliculus.training.step import EpochSums, TrainingStep
 from colliculus.types import Batch
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -12,42 +9,12 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from colliculus.training.atomic import write_atomic
-from colliculus.training.run import CURVES_FOLDER, METRICS_FILE
+from colliculus.runs.history import Row
+from colliculus.runs.run import CURVES_FOLDER, METRICS_FILE
 from colliculus.training.step import EpochSums
-from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
-
-Row = Mapping[str, float]
-"""One epoch's figures by column name."""
-
-
-def write_metrics(folder: Path, history: Sequence[Row]) -> None:
-    """Write `metrics.csv` anew from the whole history, so that it always agrees with the state it is kept in."""
-    columns = list(dict.fromkeys(name for row in history for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    write_atomic(folder / METRICS_FILE, text.getvalue().encode())
-
-
-def read_metrics(folder: Path) -> list[Row]:
-    """The history that `metrics.csv` holds, an empty cell left out; nothing where there is no such file.
-
-    Raises:
-        ColliculusError: it is damaged.
-    """
-    path = folder / METRICS_FILE
-    if not path.exists():
-        return []
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-        return [{name: float(value) for name, value in row.items() if value} for row in rows]
-    except (ValueError, TypeError) as error:
-        raise ColliculusError(f"{path} is damaged, a cell holds no number: restore or remove it") from error
 
 
 class TrainingLog:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
-from colliculus.training.config import TrainSettings
+from colliculus.runs.experiment import TrainSettings
 
 
 def learning_rate(settings: TrainSettings, epoch: int) -> float:

@@ -1,0 +1,1 @@
+"""Corpus: raw files to one prepared folder; manifests, audits, splits and protocols."""

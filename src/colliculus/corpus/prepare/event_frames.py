@@ -1,0 +1,83 @@
+"""Recordings of a silicon retina or cochlea, stored as frames of counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.corpus.prepare.recipe import split_entry
+from colliculus.corpus.source import Source
+from colliculus.files.checks import decoding
+from colliculus.media.events import Events, count_events
+from colliculus.types import ColliculusError
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventFrames:
+    """Events as frames of how many came, (bins, polarities, H, W): the T steps of a spiking network.
+
+    The frames are equal parts of the time from the first event to the last (or, with `window_s`, to so much later), or
+    of the segment that a manifest names. A ".aedat" is read as a retina's, "FILE.hdf5::ENTRY" as a cochlea's.
+
+    Raises:
+        ColliculusError: a setting is out of range.
+
+    Example:
+        >>> EventFrames(sensor=(128, 128)).shape
+        (10, 2, 28, 28)
+    """
+
+    sensor: tuple[int, int]
+    """Rows and columns of the sensor; a cochlea's channels are laid out in rows of so many columns."""
+    size: tuple[int, int] = (28, 28)
+    """Height and width of a frame."""
+    bins: int = 10
+    """Frames of a recording."""
+    polarities: Literal[1, 2] = 2
+    """2: events of either polarity are counted apart; 1: together."""
+    window_s: float | None = None
+    """Seconds that the frames span, from the first event; None: to the last event."""
+
+    def __post_init__(self) -> None:
+        if min(*self.sensor, *self.size, self.bins) < 1 or self.polarities not in (1, 2):
+            raise ColliculusError("`sensor`, `size` and `bins` of events must be at least 1, and `polarities` 1 or 2")
+        if self.window_s is not None and not self.window_s > 0:
+            raise ColliculusError(f"`window_s` of events is {self.window_s}: choose a time above 0")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(bins, polarities, H, W)."""
+        return (self.bins, self.polarities, *self.size)
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Counts up to 65,535."""
+        return np.dtype(np.uint16)
+
+    def read(self, path: Path, source: Source) -> NDArray[np.generic]:
+        """As `Storage.read`."""
+        file, _ = split_entry(path)
+        with decoding(file):
+            events = self._events(path)
+            if not len(events.t_s):
+                raise ColliculusError(f"{path} holds no event: record or copy it again")
+            begin = float(events.t_s.min()) if source.start_s is None else source.start_s
+            end = float(events.t_s.max()) if source.end_s is None else source.end_s
+            return count_events(
+                Events(events.t_s - begin, events.x, events.y, events.polarity),
+                sensor=self.sensor,
+                size=self.size,
+                bins=self.bins,
+                polarities=self.polarities,
+                window_s=max(end - begin, 1e-6) if self.window_s is None else self.window_s,
+            )
+
+    def _events(self, path: Path) -> Events:
+        from colliculus.media.event_files import read_aedat, read_cochlea
+
+        file, entry = split_entry(path)
+        return read_aedat(file) if file.suffix.lower() == ".aedat" else read_cochlea(file, entry)

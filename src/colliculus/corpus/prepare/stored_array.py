@@ -1,0 +1,69 @@
+"""Arrays of .npy and .npz files, stored as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.corpus.prepare.recipe import split_entry
+from colliculus.corpus.source import Source
+from colliculus.files.checks import decoding
+from colliculus.media.array_files import as_float32, check_numbers
+from colliculus.types import ColliculusError
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredArray:
+    """Arrays of a .npy, or of an entry of a .npz ("FILE.npz::ENTRY", or the only one), of one shape.
+
+    Raises:
+        ColliculusError: a setting is out of range.
+
+    Example:
+        >>> StoredArray(shape=(1, 8, 8)).dtype
+        dtype('float32')
+    """
+
+    shape: tuple[int, ...]
+    """(C, H, W), or (T, C, H, W) of a sequence."""
+    number: Literal["float32", "uint8", "int16", "uint16"] = "float32"
+    """Type of the numbers as they are stored."""
+
+    def __post_init__(self) -> None:
+        if len(self.shape) not in (3, 4) or min(self.shape) < 1:
+            raise ColliculusError(f"`shape` of an array is {self.shape}: give C H W, or T C H W of a sequence")
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """That of `number`."""
+        return np.dtype(self.number)
+
+    def read(self, path: Path, source: Source) -> NDArray[np.generic]:  # noqa: ARG002 - an array has no seconds
+        """As `Storage.read`."""
+        file, entry = split_entry(path)
+        with decoding(file, "write it again with numpy.save, as numbers"):
+            array = _load(file, entry)
+        check_numbers(path, array)
+        if array.shape != self.shape:
+            raise ColliculusError(f"{path} has the shape {array.shape}: write {self.shape}, or prepare that shape")
+        values = as_float32(path, array)
+        with np.errstate(invalid="ignore"):
+            stored = values.astype(self.dtype)
+        if not np.array_equal(stored, values):
+            raise ColliculusError(f"{path} holds numbers that {self.number} cannot: prepare it as float32")
+        return stored
+
+
+def _load(file: Path, entry: str) -> NDArray[np.generic]:
+    with file.open("rb") as stream:
+        loaded = np.load(stream, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        names = list(loaded.files)
+        if (entry or len(names) != 1) and entry not in names:
+            raise ColliculusError(f"{file} holds the arrays {', '.join(names)}: name one of them, {file}::ARRAY")
+        return loaded[entry or names[0]]

@@ -1,0 +1,30 @@
+"""From raw files to one folder of arrays: recipes of data sets, and fetching of public ones from official mirrors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from colliculus.corpus.prepare.recipe import Recipe
+from colliculus.corpus.recipes.ave import AVE
+from colliculus.corpus.recipes.cifar10_av import CIFAR10AV
+from colliculus.corpus.recipes.crema_d import CremaD
+from colliculus.corpus.recipes.folder import FolderRecipe
+from colliculus.corpus.recipes.kinetics_sounds import KineticsSounds
+from colliculus.corpus.recipes.manifest import ManifestRecipe
+from colliculus.corpus.recipes.mnistdvs_ntidigits import MnistDvsNtidigits
+from colliculus.corpus.recipes.urbansound8k_av import UrbanSound8KAV
+
+RECIPES: Mapping[str, type[Recipe]] = {
+    recipe.name: recipe
+    for recipe in (
+        FolderRecipe,
+        ManifestRecipe,
+        CremaD,
+        UrbanSound8KAV,
+        AVE,
+        MnistDvsNtidigits,
+        KineticsSounds,
+        CIFAR10AV,
+    )
+}
+"""Recipes by name."""

@@ -1,0 +1,122 @@
+"""Own files read with the settings of a preparation, so that a model is asked about what it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.corpus.prepare.event_frames import EventFrames
+from colliculus.corpus.prepare.seal import described
+from colliculus.corpus.prepare.storage import Frames, Sound, Storage
+from colliculus.corpus.prepare.stored_array import StoredArray
+from colliculus.corpus.source import Source
+from colliculus.media.clips import Clip, MediaReader, VisualSettings, file_with
+from colliculus.media.reading import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from colliculus.media.spectrogram import Spectrogram
+from colliculus.types import ColliculusError
+
+
+@dataclass(frozen=True)
+class StorageReader:
+    """A `ClipReader` that decodes as a preparation did.
+
+    Sound and picture files are grouped as `MediaReader` does. Of other kinds, recordings of events (.aedat) and arrays
+    (.npy, .npz), a file belongs to the clip of its stem; `<clip>.<modality>.npy` tells two arrays of a clip apart.
+
+    Args:
+        storages: of each modality wanted, how it was stored.
+
+    Example:
+        >>> reader = StorageReader({"visual": Frames(), "lidar": StoredArray(shape=(1, 8, 8))})
+        >>> reader.group([Path("walk.mp4"), Path("walk.lidar.npy")])["walk"].files
+        (PosixPath('walk.mp4'), PosixPath('walk.lidar.npy'))
+    """
+
+    storages: Mapping[str, Storage]
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> StorageReader:
+        """The reader that `Dataset.stored` of prepared data tells of.
+
+        Raises:
+            ColliculusError: it is damaged.
+        """
+        try:
+            return cls(described(dict(stored)))
+        except KeyError as error:
+            raise ColliculusError(f"how the data were stored cannot be read, {error} is missing or unknown") from error
+
+    def knows(self, path: Path) -> bool:
+        """Whether `path` is, by its suffix, of a kind that can hold what is wanted."""
+        return any(path.suffix.lower() in _suffixes(storage) for storage in self.storages.values())
+
+    def group(self, files: Sequence[Path]) -> dict[str, Clip]:
+        """The clips that `files` hold, by name.
+
+        Raises:
+            ColliculusError: a file is of unknown kind, or two would be the same part of a clip.
+        """
+        media = MediaReader(
+            audio=Spectrogram() if self._has(Sound) else None, visual=VisualSettings() if self._has(Frames) else None
+        )
+        others = [file for file in dict.fromkeys(files) if not media.knows(file)]
+        clips = media.group([file for file in files if media.knows(file)])
+        for file in others:
+            if not self.knows(file):
+                known = ", ".join(sorted({s for storage in self.storages.values() for s in _suffixes(storage)}))
+                raise ColliculusError(f"{file} is of a kind that is not read here: give {known}")
+            name = file.stem.removesuffix(f".{self._named(file)}")
+            clips[name] = Clip((*(clips[name].files if name in clips else ()), file))
+        return clips
+
+    def read(self, clip: Clip) -> dict[str, NDArray[np.float32]]:
+        """The arrays of one clip, not standardised; what it lacks is left out.
+
+        Raises:
+            ColliculusError: a file is damaged, or the clip holds nothing that is wanted.
+        """
+        arrays: dict[str, NDArray[np.float32]] = {}
+        for modality, storage in self.storages.items():
+            if (file := self._file(modality, storage, clip.files)) is not None:
+                stored = storage.read(file, Source(name=file.stem, label="unknown", files={modality: str(file)}))
+                if isinstance(storage, Sound) and storage.kind == "waveform":
+                    stored = storage.pictures(stored[None])[0]
+                arrays[modality] = stored.astype(np.float32)
+        if not arrays:
+            raise ColliculusError(f"{clip.files[0]} holds nothing that is wanted: {', '.join(self.storages)}")
+        return arrays
+
+    def _has(self, kind: type[Storage]) -> bool:
+        return any(isinstance(storage, kind) for storage in self.storages.values())
+
+    def _named(self, file: Path) -> str:
+        """The modality that the name of an array ends in, "" if it ends in none."""
+        ending = file.stem.rpartition(".")[2]
+        return ending if ending in self.storages and ending != file.stem else ""
+
+    def _file(self, modality: str, storage: Storage, files: Sequence[Path]) -> Path | None:
+        """The file of a clip that holds a modality."""
+        if isinstance(storage, Sound):
+            return file_with(files, AUDIO_SUFFIXES, "audio")
+        if isinstance(storage, Frames):
+            return file_with(files, IMAGE_SUFFIXES, "video")
+        fitting = [file for file in files if file.suffix.lower() in _suffixes(storage)]
+        own = [file for file in fitting if self._named(file) in (modality, "")]
+        if len(own) > 1:
+            raise ColliculusError(f"{own[0]} and {own[1]} would both be {modality!r} of one clip: keep one of them")
+        return own[0] if own else None
+
+
+def _suffixes(storage: Storage) -> frozenset[str]:
+    kinds: Mapping[type[Storage], frozenset[str]] = {
+        Sound: AUDIO_SUFFIXES | VIDEO_SUFFIXES,
+        Frames: IMAGE_SUFFIXES | VIDEO_SUFFIXES,
+        EventFrames: frozenset({".aedat"}),
+        StoredArray: frozenset({".npy", ".npz"}),
+    }
+    return kinds[type(storage)]

@@ -1,0 +1,87 @@
+"""Events lost: some everywhere, all of some moments, all of a part of the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.data.augment.bounds import check_share
+from colliculus.data.augment.boxes import boxes, fill_boxes
+from colliculus.data.augment.draws import Draws
+from colliculus.data.augment.masks import bands
+from colliculus.types import ColliculusError
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventDrop:
+    """Lose events of a sample: the three ways of EventDrop (Gu et al., IJCAI 2021), each with a share drawn anew.
+
+    Deviation: the paper draws one of the three, or none, for each sample; here each has a probability of its own.
+    """
+
+    probability: float = 0.0
+    """of losing events at random in a sample, each on its own"""
+    most: float = 0.5
+    """largest share of the events that is lost at random"""
+    time_probability: float = 0.0
+    """of losing all events of some consecutive bins"""
+    time_most: float = 0.5
+    """largest share of the bins"""
+    area_probability: float = 0.0
+    """of losing all events of a rectangle, in all bins"""
+    area_most: float = 0.3
+    """largest share of the picture"""
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            check_share(f"`{name}` of the event drop", value)
+
+    def __call__(self, counts: NDArray[np.generic], draws: Draws) -> NDArray[np.generic]:
+        """Lose events of (B, P, H, W) or (B, T, P, H, W): counts, whole numbers of any type.
+
+        Raises:
+            ColliculusError: the counts are not whole.
+        """
+        nothing = np.zeros(counts.shape[-3], dtype=counts.dtype)
+        if self.time_probability and counts.ndim == 5:
+            chosen = draws.happens("time drop?", self.time_probability)
+            share, place = np.split(draws.uniform("time drop", 2), 2, axis=1)
+            lost = bands(counts.shape[1], self.time_most * share, place) & chosen[:, None]
+            counts = np.where(lost[:, :, None, None, None], nothing[:, None, None], counts)
+        if self.area_probability:
+            drawn = draws.uniform("area drop", 3)
+            found = boxes(
+                (counts.shape[-2], counts.shape[-1]), self.area_most * drawn[:, 0], np.ones(len(counts)), drawn[:, 1:]
+            )
+            counts = fill_boxes(counts, found, draws.happens("area drop?", self.area_probability), nothing)
+        if self.probability:
+            shares = draws.between("event drop", 0, self.most) * draws.happens("event drop?", self.probability)
+            counts = thin(counts, 1 - shares, draws)
+        return counts
+
+
+def thin(counts: NDArray[np.generic], kept: NDArray[np.float64], draws: Draws) -> NDArray[np.generic]:
+    """Let each event survive with a probability: every count n becomes a draw from Binomial(n, kept).
+
+    Args:
+        counts: (B, ...), whole numbers.
+        kept: the probability, (B,).
+        draws: of the samples.
+
+    Returns:
+        A new array of the same type.
+
+    Raises:
+        ColliculusError: the counts are negative or not whole.
+    """
+    thinned = counts.copy()
+    for sample, share, rng in zip(thinned, kept, draws.generators("events"), strict=True):
+        if share < 1:
+            some = np.nonzero(sample)
+            whole = np.rint(sample[some].astype(np.float64))
+            if (whole < 0).any() or (whole != sample[some]).any():
+                raise ColliculusError("events are dropped from counts, whole numbers: these are none, leave it off")
+            sample[some] = rng.binomial(whole.astype(np.int64), share)
+    return thinned

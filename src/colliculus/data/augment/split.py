@@ -1,0 +1,95 @@
+"""The training part, varied anew in each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.data.augment.draws import Draws
+from colliculus.data.augment.mix import Mixing
+from colliculus.data.augment.settings import Augment, Kind
+from colliculus.data.dataset import RawSplit, Split
+from colliculus.types import Batch, DataSpec
+
+
+def augmented(split: RawSplit, augment: Augment, kinds: Mapping[str, Kind], spec: DataSpec) -> Split:
+    """The split under these augmentations; `split` itself where none is set.
+
+    Args:
+        split: the training part.
+        augment: what is done.
+        kinds: what each modality holds; one that is not named is only ever mixed.
+        spec: for the number of classes.
+
+    Raises:
+        ColliculusError: something is set for a kind that no modality is of.
+    """
+    if not augment.is_set:
+        return split
+    augment.check_kinds(kinds)
+    return AugmentedSplit(split, augment, kinds, spec.num_classes)
+
+
+@dataclass(frozen=True, eq=False)
+class AugmentedSplit:
+    """A `Split` whose samples are varied, as a pure function of (seed, epoch, index).
+
+    A sample that is mixed gets a partner from the whole split, varied as it is itself in that epoch; the sample that
+    another one is mixed with for noise is as it is stored.
+
+    Args:
+        split: the samples.
+        augment: what is done to them.
+        kinds: what each modality holds.
+        num_classes: K.
+    """
+
+    split: RawSplit
+    augment: Augment
+    kinds: Mapping[str, Kind]
+    num_classes: int
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) class indices."""
+        return self.split.labels
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
+        """The samples at `indices`, varied; their labels are soft where samples are mixed, be it in other batches."""
+        if not self.augment.mixes:
+            return self._alone(indices, epoch)
+        draws = Draws.of(self.augment.seed, epoch, indices)
+        mixing = Mixing.draw(self.augment.mixup, self.augment.cutmix, draws, len(self))
+        return mixing(self._alone(np.concatenate([indices, mixing.partners]), epoch), self.num_classes)
+
+    def _alone(self, indices: NDArray[np.int64], epoch: int) -> Batch:
+        """Varied samples, not mixed yet."""
+        draws = Draws.of(self.augment.seed, epoch, indices)
+        others = self._others(draws, epoch)
+        stored = {
+            m: self.augment.stored(self.kinds.get(m), x, draws, others.get(m))
+            for m, x in self.split.values(indices, epoch=epoch).items()
+        }
+        made = {
+            m: self.augment.made(self.kinds.get(m), x, draws, self._fill(m, x))
+            for m, x in self.split.inputs(stored).items()
+        }
+        return self.split.collate(made, indices)
+
+    def _others(self, draws: Draws, epoch: int) -> dict[str, NDArray[np.generic]]:
+        """For each sample another one of the split whose sound may be its noise; nothing where none is wanted."""
+        if not self.augment.waveforms.noise.needs_others:
+            return {}
+        partners = (draws.uniform("noise partner", 1)[:, 0] * len(self)).astype(np.int64)
+        return self.split.values(partners, epoch=epoch)
+
+    def _fill(self, modality: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """The training mean of each channel, (C,), in the units and the type of `values`; 0 where it is not known."""
+        mean = np.array(self.split.normalisation.mean.get(modality, (0.0,) * values.shape[-3]))
+        return (np.rint(mean) if values.dtype.kind in "ui" else mean).astype(values.dtype)

@@ -1,1 +1,0 @@
-"""Pure functions from raw sound and pictures to the arrays a model is fed: spectrogram, resize, time, standardise."""

@@ -1,8 +1,0 @@
-"""Augmentations: training samples varied at random, as a pure function of (seed, epoch, index of the sample)."""
-
-from __future__ import annotations
-
-from colliculus.data.transforms.augment.settings import Augment, Kind
-from colliculus.data.transforms.augment.split import AugmentedSplit, augmented
-
-__all__ = ["Augment", "AugmentedSplit", "Kind", "augmented"]

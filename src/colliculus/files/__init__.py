@@ -1,0 +1,1 @@
+"""Files: atomic writing, locks, documents, caches, checks and tables of text."""

@@ -1,0 +1,1 @@
+"""Media: sound, images, video and events, from files to arrays."""

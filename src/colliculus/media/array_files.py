@@ -1,0 +1,152 @@
+"""`.npy` and `.npz` files of samples: opened without copying, and checked before anybody trusts them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.files.checks import decoding
+from colliculus.media.clips import Clip
+from colliculus.types import ColliculusError, DataSpec
+
+
+def open_array(path: Path) -> NDArray[np.generic]:
+    """The array of a `.npy` file, memory-mapped.
+
+    Raises:
+        ColliculusError: the file is missing, empty, damaged, or holds Python objects.
+    """
+    with decoding(path, "write it again with numpy.save, as numbers"):
+        array: object = np.load(path, mmap_mode="r", allow_pickle=False)
+    if not isinstance(array, np.ndarray):
+        raise ColliculusError(f"{path} is an archive, not an array: write each array with numpy.save")
+    return cast(NDArray[np.generic], array)
+
+
+def as_float32(path: Path, array: NDArray[np.generic]) -> NDArray[np.float32]:
+    """A copy of the values as the model gets them.
+
+    Raises:
+        ColliculusError: one of them is not finite, or too large for float32.
+    """
+    with np.errstate(over="ignore"):  # it becomes infinite
+        values = np.array(array, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise ColliculusError(
+            f"{path} holds values that are not finite in float32: remove NaN, infinity and whatever is beyond 3.4e38"
+        )
+    return values
+
+
+def check_numbers(path: Path, array: NDArray[np.generic]) -> None:
+    """Refuse an array that is not made of booleans, integers or real numbers.
+
+    Raises:
+        ColliculusError: it holds something else.
+    """
+    if array.dtype.kind not in "biuf":
+        raise ColliculusError(f"{path} holds {array.dtype} values: write it with an integer or floating type")
+
+
+@dataclass(frozen=True)
+class ArrayReader:
+    """A `ClipReader` of array files, as `colliculus predict` takes them.
+
+    A file `<modality>.npy` belongs to the set of samples named by its folder, `<name>.<modality>.npy` to the set
+    `<name>` of that folder. An array (C, H, W), or (T, C, H, W) of a sequence, is one sample, the clip `<name>`; with a
+    leading n it is n of them, the clips `<name>[0]`, `<name>[1]`, ... So the test folder of a data set can be given
+    whole; its labels and metadata are passed over. `<name>.npz` with one array per modality is one sample.
+
+    Args:
+        spec: what the model was built for; channels, sizes and steps must be these.
+    """
+
+    spec: DataSpec
+
+    def knows(self, path: Path) -> bool:
+        """Whether `path` is an array file, by its suffix."""
+        return path.suffix in (".npy", ".npz")
+
+    def group(self, files: Sequence[Path]) -> dict[str, Clip]:
+        """The samples that `files` hold.
+
+        Raises:
+            ColliculusError: a file is damaged, of another kind, or names no modality of the model; a shape does not
+                fit; or the modalities of a set differ in their number of samples.
+        """
+        sets: dict[Path, dict[Path, int | None]] = {}
+        for file in dict.fromkeys(files):
+            for modality, array in _entries(file).items():
+                if modality in self.spec.channels:
+                    sets.setdefault(_set_path(file), {})[file] = self._num_samples(file, modality, array)
+                elif array.ndim != 1:  # one number per sample: labels or metadata
+                    raise ColliculusError(f"{file} holds {modality!r}, and the model takes {self._known}: rename it")
+        if not sets:
+            raise ColliculusError(f"none of the files holds what the model takes: give {self._known}")
+        names = [path.name for path in sets]
+        clips: dict[str, Clip] = {}
+        for path, members in sets.items():
+            clips |= _rows(path.name if names.count(path.name) == 1 else str(path), members)
+        return clips
+
+    def read(self, clip: Clip) -> dict[str, NDArray[np.float32]]:
+        """The arrays of one sample, (C, H, W) or (T, C, H, W), not standardised.
+
+        Raises:
+            ColliculusError: a file is damaged or holds values that are not finite in float32.
+        """
+        arrays: dict[str, NDArray[np.float32]] = {}
+        for file in clip.files:
+            for modality, array in _entries(file).items():
+                if modality in self.spec.channels:
+                    arrays[modality] = as_float32(file, array if clip.row is None else array[clip.row])
+        return arrays
+
+    @property
+    def _known(self) -> str:
+        return ", ".join(f"{modality}.npy" for modality in self.spec.modalities)
+
+    def _num_samples(self, file: Path, modality: str, array: NDArray[np.generic]) -> int | None:
+        """n of an array of many samples, None of a single one."""
+        check_numbers(file, array)
+        frame = self.spec.input_shape(modality, batch=1)[-3:]
+        steps = (self.spec.steps[modality],) if modality in self.spec.steps else ()
+        shape = (*steps, *frame)
+        if array.shape == shape:
+            return None
+        if array.ndim == len(shape) + 1 and array.shape[1:] == shape and file.suffix == ".npy":
+            return len(array)
+        raise ColliculusError(f"{file} has the shape {array.shape}: give one sample {shape}, or n of them in a .npy")
+
+
+def _entries(file: Path) -> dict[str, NDArray[np.generic]]:
+    """Arrays of a file by modality."""
+    if file.suffix == ".npy":
+        return {file.stem.rpartition(".")[2]: open_array(file)}
+    if file.suffix != ".npz":
+        raise ColliculusError(f"{file} is of a kind that is not read here: give .npy or .npz files")
+    with decoding(file, "write it again with numpy.savez, as numbers"), file.open("rb") as stream:
+        return dict(np.load(stream, allow_pickle=False).items())
+
+
+def _set_path(file: Path) -> Path:
+    """What the samples of `file` are named by: their folder, or the part of the file's name before the modality."""
+    path = file.absolute()
+    prefix = path.stem if path.suffix == ".npz" else path.stem.rpartition(".")[0]
+    return path.parent / prefix if prefix else path.parent
+
+
+def _rows(name: str, members: dict[Path, int | None]) -> dict[str, Clip]:
+    counts = set(members.values())
+    if len(counts) > 1:
+        numbers = ", ".join(f"{file}: {count or 'one sample alone'}" for file, count in members.items())
+        raise ColliculusError(
+            f"the samples of {name!r} differ in number ({numbers}): give the same samples in each file"
+        )
+    files, count = tuple(members), counts.pop()
+    return {name: Clip(files)} if count is None else {f"{name}[{row}]": Clip(files, row) for row in range(count)}

@@ -1,0 +1,178 @@
+"""Event files: AEDAT 2.0, as jAER writes it, and the spikes of a silicon cochlea in N-TIDIGITS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.files.checks import decoding
+from colliculus.media.events import Events
+from colliculus.types import ColliculusError
+
+COCHLEA_SHAPE = (8, 8)
+"""How the 64 channels of the cochlea lie in a picture: channel c at row c // 8 and column c % 8."""
+
+_MOST_EVENTS = 100_000_000  # of one recording: what claims more is damaged, and would fill the memory
+_VERSION = b"#!AER-DAT"
+_SECONDS = 1e-6  # of a tick
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chip:
+    """Where a chip's address holds what; `special` marks what is no event of the picture (frames, motion, pins)."""
+
+    special: int
+    x_shift: int
+    x_mask: int
+    y_shift: int
+    y_mask: int
+    polarity_shift: int
+    on: int
+    flip_x: int | None = None
+
+
+_DVS128 = _Chip(
+    special=0xFFFF8000, x_shift=1, x_mask=0x7F, y_shift=8, y_mask=0x7F, polarity_shift=0, on=0, flip_x=127
+)  # x and polarity are turned round, as jAER and the publisher's own `dat2mat.m` do
+_DAVIS = _Chip(
+    special=0x80000400, x_shift=12, x_mask=0x3FF, y_shift=22, y_mask=0x1FF, polarity_shift=11, on=1
+)  # bit 31: a sample of a frame; bit 10: motion sensor or pin
+
+
+def read_aedat(path: Path) -> Events:
+    """The events of an AEDAT 2.0 file: a text header, then pairs of a 32-bit address and a time in microseconds.
+
+    The address is read as a DVS128's (as in MNIST-DVS, whose header names no chip) unless the header line `# AEChip:`
+    names a DAVIS. Source: iniVation, "AEDAT 2.0"; columns and polarity of the DVS128 as in the `dat2mat.m` that is
+    published with MNIST-DVS. Times are counted from the first event; where the 32-bit clock wraps they go on.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The events, without samples of frames, of the motion sensor and of pins.
+
+    Raises:
+        ColliculusError: the file is missing, empty, cut short, a git-lfs pointer, or of another version or chip.
+    """
+    with decoding(path):
+        content = path.read_bytes()
+        header, start = _header(path, content)
+        chip = _chip(path, header)
+        if (len(content) - start) % 8:
+            raise ColliculusError(f"{path} ends within an event: copy or download it again")
+        words = np.frombuffer(content, dtype=">u4", offset=start).reshape(-1, 2)
+        addresses, ticks = words[:, 0].astype(np.int64), words[:, 1]
+        kept = (addresses & chip.special) == 0
+        if not kept.any():
+            raise ColliculusError(f"{path} holds no event: record or download it again")
+        addresses, times = addresses[kept], _unwrapped(ticks[kept])
+        order = np.argsort(times, kind="stable")  # older hardware stepped back now and then
+        x = addresses >> chip.x_shift & chip.x_mask
+        return Events(
+            t_s=(times[order] - times.min()) * _SECONDS,
+            x=(x if chip.flip_x is None else chip.flip_x - x)[order],
+            y=(addresses >> chip.y_shift & chip.y_mask)[order],
+            polarity=((addresses >> chip.polarity_shift & 1) == chip.on).astype(np.int64)[order],
+        )
+
+
+def _header(path: Path, content: bytes) -> tuple[list[str], int]:
+    """The lines of the header, and where the events begin."""
+    if not content.startswith(_VERSION):
+        raise ColliculusError(f"{path} does not begin with {_VERSION.decode()}2.0: give an AEDAT 2.0 file")
+    lines: list[str] = []
+    start = 0
+    while content[start : start + 1] == b"#":
+        end = content.find(b"\n", start)
+        if end < 0:
+            raise ColliculusError(f"{path} ends within its header: copy or download it again")
+        lines.append(content[start:end].decode("latin-1").strip())
+        start = end + 1
+    if not lines[0].startswith("#!AER-DAT2."):
+        raise ColliculusError(f"{path} is of the version {lines[0][2:]!r}: only AEDAT 2.0 is read here, convert it")
+    return lines, start
+
+
+def _chip(path: Path, header: list[str]) -> _Chip:
+    names = [line.partition(":")[2].strip() for line in header if line.lstrip("# ").startswith("AEChip")]
+    if not names or "dvs128" in names[0].lower():
+        return _DVS128
+    if "davis" in names[0].lower():
+        return _DAVIS
+    raise ColliculusError(f"{path} was recorded by {names[0]!r}: only DVS128 and DAVIS addresses are read here")
+
+
+def _unwrapped(ticks: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Times that go on where the 32-bit clock began anew; a step counts as whichever way round is shorter."""
+    steps = np.diff(ticks.astype(np.int64))
+    shortest = (steps + 2**31) % 2**32 - 2**31
+    return np.concatenate([ticks[:1].astype(np.int64), ticks[0] + np.cumsum(shortest)])
+
+
+def read_cochlea(path: Path, entry: str) -> Events:
+    """The spikes of one recording of N-TIDIGITS.
+
+    Args:
+        path: `n-tidigits.hdf5`.
+        entry: part and label of the recording, such as "train/man-ae-a-1".
+
+    Returns:
+        The events; channel c lies at x = c % 8, y = c // 8 (`COCHLEA_SHAPE`), and there is no polarity. Times are those
+        of the file: from the beginning of the recording.
+
+    Raises:
+        ColliculusError: the file is missing, damaged, a git-lfs pointer, or does not hold this entry; or h5py is not
+            installed.
+    """
+    part, _, label = entry.partition("/")
+    with decoding(path), open_hdf5(path) as file:
+        times = hdf5_array(path, file, f"{part}_timestamps/{label}").astype(np.float64)
+        channels = hdf5_array(path, file, f"{part}_addresses/{label}").astype(np.int64)
+        whole = times.shape == channels.shape == (len(times),) and np.isfinite(times).all()
+        if not whole or not len(times) or times.min() < 0 or channels.min() < 0 or channels.max() >= 64:
+            raise ColliculusError(f"{path}: {entry!r} is no list of times and of channels 0 to 63: download it again")
+    order = np.argsort(times, kind="stable")
+    row, column = np.divmod(channels[order], COCHLEA_SHAPE[1])
+    return Events(t_s=times[order], x=column, y=row, polarity=np.zeros_like(row))
+
+
+def open_hdf5(path: Path) -> Any:
+    """The file, opened by h5py for reading; use it in a `with`.
+
+    Raises:
+        ColliculusError: h5py is not installed.
+    """
+    try:
+        import h5py  # an extra
+    except ImportError as error:
+        raise ColliculusError(f"{path} needs h5py: pip install 'colliculus[events]'") from error
+    return h5py.File(path, "r")
+
+
+def hdf5_array(path: Path, file: Mapping[str, Any], name: str) -> NDArray[Any]:
+    """The array `name` of an open HDF5 file, once it is known to lie in this very file and to fit into memory.
+
+    Raises:
+        ColliculusError: there is none of that name, it is too large, or it points into another file.
+    """
+    import h5py
+
+    group: Any = file
+    for key in name.split("/"):
+        link = group.get(key, getlink=True) if isinstance(group, h5py.Group) else None
+        if link is None:
+            raise ColliculusError(f"{path} holds no {name!r}: give the published file, or download it again")
+        if not isinstance(link, h5py.HardLink):
+            raise ColliculusError(f"{path}: {name!r} is a link to elsewhere: download the published file")
+        group = group[key]
+    if not isinstance(group, h5py.Dataset) or group.external or group.is_virtual or group.size is None:
+        raise ColliculusError(f"{path}: {name!r} is no array of its own: download the published file")
+    if group.size > _MOST_EVENTS:
+        raise ColliculusError(f"{path}: {name!r} claims {group.size} values: copy or download it again")
+    return np.asarray(group[()])

@@ -1,0 +1,149 @@
+"""Log-magnitude and log-mel spectrograms of a whole clip, or of consecutive parts of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colliculus.media.resize import resize
+from colliculus.types import ColliculusError
+
+_FLOOR = 1e-7  # added before the logarithm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spectrogram:
+    """From a waveform to a log spectrogram as a picture; frequency rises along H, time along W.
+
+    Windows are periodic Hann windows, centred on multiples of `hop`; the clip is continued by silence on both sides.
+    The defaults are those of the published S-CMRL experiments.
+
+    Raises:
+        ColliculusError: a setting is not positive.
+
+    Example:
+        >>> Spectrogram(size=(8, 16))(np.zeros(22_050, dtype=np.float32)).shape
+        (1, 8, 16)
+        >>> Spectrogram(size=(8, 16), steps=4)(np.zeros(22_050, dtype=np.float32)).shape
+        (4, 1, 8, 16)
+    """
+
+    sample_rate_hz: int = 22_050
+    """Samples per second of the waveforms this is called with."""
+    n_fft: int = 512
+    """Samples of one window."""
+    hop: int = 353
+    """Samples from one window to the next."""
+    scale: Literal["stft", "mel"] = "stft"
+    """log(|STFT| + 1e-7), or log(mel power + 1e-7)."""
+    num_mels: int = 64
+    """Bands of the mel scale."""
+    size: tuple[int, int] = (128, 128)
+    """Height and width the spectrogram is resized to."""
+    steps: int | None = None
+    """Cut the clip into so many equal consecutive parts, each with its own spectrogram; None: one of the whole clip."""
+
+    def __post_init__(self) -> None:
+        numbers = (self.sample_rate_hz, self.hop, self.num_mels, *self.size, 1 if self.steps is None else self.steps)
+        if min(numbers) < 1 or self.n_fft < 2:
+            raise ColliculusError("the settings of a spectrogram must be at least 1, and `n_fft` at least 2")
+
+    def __call__(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The spectrogram of one clip.
+
+        Args:
+            waveform: (samples,), full scale +-1 (what is louder is clipped); too short ones, even empty ones, are
+                continued by silence to one window.
+
+        Returns:
+            (1, H, W), or (steps, 1, H, W) when `steps` is set; float32, not standardised.
+        """
+        return self.picture(self.log_spectrum(waveform))
+
+    def log_spectrum(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The spectrogram before it is resized, (parts, 1, bins, windows); one part unless `steps` is set."""
+        return self._spectra(waveform[None])
+
+    def batch(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The spectrograms of many clips of one length at once.
+
+        Args:
+            waveforms: (B, samples), as a call takes one of them.
+
+        Returns:
+            (B, 1, H, W), or (B, steps, 1, H, W) when `steps` is set: what calls would give one by one.
+        """
+        pictures = resize(self._spectra(waveforms), self.size)
+        return pictures if self.steps is None else pictures.reshape(len(waveforms), self.steps, *pictures.shape[1:])
+
+    def _spectra(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(B, samples) -> (B * parts, 1, bins, windows)."""
+        count, given = waveforms.shape
+        parts = self.steps or 1
+        samples = max(-(-given // parts), self.n_fft)
+        padded = np.zeros((count, parts * samples), dtype=np.float32)
+        padded[:, :given] = np.clip(waveforms, -1.0, 1.0)
+        return self._log_spectrum(torch.from_numpy(padded.reshape(count * parts, samples))).numpy()[:, None]
+
+    def picture(self, spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What `log_spectrum` gave, or something of its shape, resized: as a call returns it."""
+        pictures = resize(spectrum, self.size)
+        return pictures[0] if self.steps is None else pictures
+
+    def _log_spectrum(self, waveforms: Tensor) -> Tensor:
+        """(clips, samples) -> (clips, bins, windows)."""
+        spectrum = torch.stft(
+            waveforms,
+            n_fft=self.n_fft,
+            hop_length=self.hop,
+            window=torch.hann_window(self.n_fft),
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
+        )
+        if self.scale == "stft":
+            return torch.log(spectrum.abs() + _FLOOR)
+        filters = torch.tensor(mel_filterbank(self.sample_rate_hz, self.n_fft, self.num_mels))
+        return torch.log(filters @ spectrum.abs().square() + _FLOOR)
+
+
+@cache
+def mel_filterbank(sample_rate_hz: int, n_fft: int, num_mels: int) -> NDArray[np.float32]:
+    """Triangular filters of equal area, evenly spaced on Slaney's mel scale from 0 Hz to half the sample rate.
+
+    Source: M. Slaney, Auditory Toolbox, Interval Research TR 1998-010; the scale is linear below 1 kHz (200/3 Hz per
+    mel) and logarithmic above (a factor of 6.4 in 27 mel).
+
+    Args:
+        sample_rate_hz: samples per second.
+        n_fft: samples of one window.
+        num_mels: number of filters.
+
+    Returns:
+        (num_mels, n_fft // 2 + 1), read-only; multiplies a power spectrum.
+
+    Example:
+        >>> mel_filterbank(8000, 256, 40).shape
+        (40, 129)
+    """
+    bins = np.arange(n_fft // 2 + 1) * sample_rate_hz / n_fft
+    edges = _mel_to_hz(np.linspace(0.0, _hz_to_mel(sample_rate_hz / 2), num_mels + 2))
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    triangles = np.maximum(0.0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
+    filters = (triangles * 2.0 / (high - low)).astype(np.float32)
+    filters.flags.writeable = False  # the cache hands the same array to everybody
+    return filters
+
+
+def _hz_to_mel(frequency_hz: float) -> float:
+    return frequency_hz * 3 / 200 if frequency_hz < 1000 else 15 + 27 * np.log(frequency_hz / 1000) / np.log(6.4)
+
+
+def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))

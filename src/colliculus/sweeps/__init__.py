@@ -1,0 +1,1 @@
+"""Sweeps: plans of trainings and the jobs that run them."""

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dying_decoder import DyingDecoder
+
+from colliculus.corpus.prepare.rows import RowFile
+from colliculus.corpus.prepare.sample import Workplace
+from colliculus.corpus.prepare.workers import in_processes
+from colliculus.corpus.recipes import workers
+from colliculus.corpus.source import Source
+from colliculus.types import ColliculusError
+
+pytestmark = pytest.mark.timeout(400)  # a busy machine takes long to start a process
+
+NAMES = ["a", "crash", "b", "once", "c", "hang", "d", "e"]
+
+
+@pytest.fixture
+def place(tmp_path):
+    for number, name in enumerate(NAMES, 1):
+        (tmp_path / f"{name}.txt").write_text(str(number))
+    storage = DyingDecoder()
+    rows = RowFile(tmp_path / "value.npy", len(NAMES), storage.shape, storage.dtype)
+    rows.create()
+    return Workplace(tmp_path, {"value": storage}, {"value": rows}, "skip")
+
+
+SOURCES = [Source(name=name, label="0", files={"value": f"{name}.txt"}) for name in NAMES]
+
+
+def test_a_crash_costs_only_its_sample(place):
+    """One of the samples kills its process every time, one only the first time."""
+    rows = [row for row, name in enumerate(NAMES) if name != "hang"]
+    outcomes = {outcome.row: outcome for outcome in in_processes(place, SOURCES, rows, jobs=2)}
+    assert sorted(outcomes) == rows
+    problems = {NAMES[row]: outcome.problem for row, outcome in outcomes.items() if outcome.problem}
+    assert problems == {"crash": "crash.txt crashed its decoder (signal 11): leave it out"}
+    assert np.load(place.root / "value.npy").reshape(-1).tolist() == [1, 0, 3, 4, 5, 0, 7, 8]
+
+
+def test_a_decoder_that_hangs_is_ended(place):
+    (outcome,) = in_processes(place, SOURCES, [NAMES.index("hang")], jobs=1, patience_s=1)
+    assert outcome.problem == "hang.txt was not decoded within 1 s: copy or download it again"
+    assert outcome.missing == ("value",)
+
+
+def test_no_process_outlives_what_it_was_for(place):
+    work = in_processes(place, SOURCES, [0, 2, 4, 6], jobs=1)
+    next(work)
+    (process,) = multiprocessing.active_children()
+    work.close()
+    deadline = time.monotonic() + 10
+    while process.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not process.is_alive()
+
+
+def test_processes_that_cannot_start_are_told(place, monkeypatch):
+    monkeypatch.setattr(workers, "_work", os._exit)  # another's function, for this test's module cannot be imported
+    with pytest.raises(ColliculusError, match="could not be started"):
+        list(in_processes(place, SOURCES, [0], jobs=1))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_disk_in_a_process_is_an_error_here(place):
+    (place.root / "value.npy").unlink()
+    (place.root / "value.npy").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        list(in_processes(place, SOURCES, [0], jobs=1))
+    assert caught.value.errno == errno.ENOSPC

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from colliculus.corpus.prepare.build import prepare
+from colliculus.corpus.prepare.seal import read_prepared
+from colliculus.corpus.prepare.stored_array import StoredArray
+from colliculus.corpus.recipes.manifest import ManifestRecipe
+from colliculus.types import ColliculusError
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(text):
+        (tmp_path / "raw").mkdir(exist_ok=True)
+        (tmp_path / "raw" / "clips.csv").write_text(text)
+        return tmp_path / "raw" / "clips.csv"
+
+    return write
+
+
+def test_columns_become_modalities(table, small, add_pair, tmp_path):
+    raw = table(
+        "name,label,breath,face,depth,group,start,end\n"
+        "one,x,a.wav,a.png,a.npy,ann,0.05,0.15\n"
+        "two,y,b.wav,,b.npy,bob,,\n"
+    )
+    for number, name in enumerate("ab"):
+        add_pair(raw.parent, name, number)
+        np.save(raw.parent / f"{name}.npy", np.full((2, 1, 4, 4), number, np.float32))
+    recipe = ManifestRecipe(
+        sounds=("breath",), pictures=("face",), arrays=("depth:2x1x4x4",), audio=small.audio, visual=small.visual
+    )
+    assert prepare(recipe, raw, tmp_path / "out", jobs=0).usable == 2
+    folder = read_prepared(tmp_path / "out")
+    assert list(folder.storages) == ["breath", "face", "depth"]
+    assert folder.storages["depth"] == StoredArray(shape=(2, 1, 4, 4))
+    assert [source.group for source in folder.sources] == ["ann", "bob"]
+    assert [outcome.missing for outcome in folder.outcomes] == [(), ("face",)]
+    assert [outcome.problem for outcome in folder.outcomes] == ["", ""]
+    assert [outcome.duration_s for outcome in folder.outcomes] == [0.1, 0.2]
+    assert folder.arrays["depth"].memory_map()[:, 0, 0, 0, 0].tolist() == [0, 1]
+
+
+def test_a_column_nobody_can_store_is_named(table):
+    raw = table("label,lidar\nx,a.npy\ny,b.npy\n")
+    with pytest.raises(ColliculusError, match=r"has a column 'lidar': name it in --sounds, --pictures or --arrays"):
+        ManifestRecipe().sources(raw)
+    with pytest.raises(ColliculusError, match="is a folder: name the manifest itself"):
+        ManifestRecipe().sources(raw.parent)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"sounds": ("a",), "pictures": ("a",)}, "'a' is named twice"),
+        ({"arrays": ("lidar",)}, "write lidar:CxHxW"),
+        ({"arrays": ("lidar:4x4",)}, "write lidar:CxHxW"),
+        ({"arrays": ("lidar:1xbig",)}, "write lidar:CxHxW"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, told):
+    with pytest.raises(ColliculusError, match=told):
+        ManifestRecipe(**settings)

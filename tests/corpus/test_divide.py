@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import pytest
+
+from colliculus.corpus.divide import divide_manifest
+from colliculus.corpus.manifest import read_manifest, write_manifest
+from colliculus.corpus.source import Source
+from colliculus.files.tables import read_table
+from colliculus.types import ColliculusError
+
+HOW = {"fractions": (0.5, 0.25, 0.25), "folds": 0, "group": "group", "seed": 0}
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """Eight speakers with four clips of two classes, one clip left out."""
+    sources = [
+        Source(
+            name=f"{s}{c}",
+            label="xy"[c % 2],
+            files={"audio": f"{s}{c}.wav"},
+            group=s,
+            left_out="damaged" if (s, c) == ("a", 0) else "",
+            split="test",
+        )
+        for s in "abcdefgh"
+        for c in range(4)
+    ]
+    write_manifest(tmp_path / "all.csv", sources)
+    return tmp_path / "all.csv"
+
+
+def test_parts_keep_groups_together_and_everything_else_as_it_was(manifest):
+    before = manifest.read_bytes()
+    divided = divide_manifest(manifest, manifest.with_name("split.csv"), **HOW)
+    assert divided.paths == (manifest.with_name("split.csv"),)
+    assert divided.groups == 8
+    assert not any(divided.untrained.values())
+    assert manifest.read_bytes() == before
+    sources = read_manifest(divided.paths[0])
+    splits = {source.group: source.split for source in sources if not source.left_out}
+    assert all(source.split == splits[source.group] for source in sources if not source.left_out)
+    assert sorted(splits.values()) == ["test"] * 2 + ["train"] * 4 + ["validation"] * 2
+    assert [source.split for source in sources if source.left_out] == [None]
+    for old, new in zip(read_manifest(manifest), sources, strict=True):
+        assert (old.name, old.label, old.files, old.group, old.left_out) == (
+            new.name,
+            new.label,
+            new.files,
+            new.group,
+            new.left_out,
+        )
+    counts = {"test": 4, "train": 8, "validation": 4}
+    assert divided.balance["y"] == counts
+    assert sum(divided.balance["x"].values()) == 16
+    assert divided.balance["x"][""] == 1
+
+
+def test_each_fold_is_the_test_of_one_file(manifest):
+    divided = divide_manifest(manifest, manifest.with_name("cv.csv"), **{**HOW, "fractions": (), "folds": 4})
+    assert [path.name for path in divided.paths] == [f"cv-fold-{i}.csv" for i in range(4)]
+    tested = []
+    for number, path in enumerate(divided.paths):
+        sources, table = read_manifest(path), read_table(path)
+        fold = [cells[table.columns.index("#fold")] for cells in table.rows]
+        for source, own in zip(sources, fold, strict=True):
+            assert source.split == (None if source.left_out else "test" if own == str(number) else "train")
+        tested += [source.name for source in sources if source.split == "test"]
+    assert sorted(tested) == sorted(source.name for source in read_manifest(manifest) if not source.left_out)
+
+
+def test_another_column_tells_the_groups(tmp_path):
+    path = tmp_path / "all.jsonl"
+    rows = [f'{{"label": "{"xy"[i % 2]}", "audio": "{i}.wav", "#who": "{"ab c"[i // 4].strip()}"}}' for i in range(16)]
+    path.write_text("\n".join(rows))
+    divided = divide_manifest(path, tmp_path / "out.csv", **{**HOW, "fractions": (0.5, 0.5), "group": "#who"})
+    sources = read_manifest(tmp_path / "out.csv")
+    assert [source.group for source in sources] == ["a"] * 4 + ["b"] * 4 + [None] * 4 + ["c"] * 4
+    assert all(len({source.split for source in sources if source.group == g}) == 1 for g in "abc")
+    assert divided.groups == 3
+    with pytest.raises(ColliculusError, match=r"unknown column of .*all\.jsonl 'who': did you mean '#who'"):
+        divide_manifest(path, tmp_path / "new.csv", **{**HOW, "group": "who"})
+
+
+def test_without_groups_every_class_is_cut_exactly(tmp_path):
+    sources = [Source(name=str(i), label="xxxy"[i % 4], files={"audio": f"{i}.wav"}) for i in range(40)]
+    write_manifest(tmp_path / "all.csv", sources)
+    divided = divide_manifest(tmp_path / "all.csv", tmp_path / "o.csv", **{**HOW, "fractions": (0.8, 0.2)})
+    assert divided.groups == 0
+    assert divided.balance == {"x": {"test": 6, "train": 24}, "y": {"test": 2, "train": 8}}
+
+
+def test_a_class_of_one_group_is_told_where_it_is_not_trained_on(tmp_path):
+    sources = [
+        Source(name=f"{s}{k}", label=k, files={"audio": f"{s}{k}.wav"}, group=s)
+        for s, labels in {"a": "xy", "b": "xy", "c": "xz"}.items()
+        for k in labels
+    ]
+    write_manifest(tmp_path / "all.csv", sources)
+    divided = divide_manifest(tmp_path / "all.csv", tmp_path / "o.csv", **{**HOW, "fractions": (), "folds": 3})
+    assert sorted(divided.untrained.values()) == [(), (), ("z",)]
+
+
+def test_nothing_is_overwritten_and_no_path_goes_astray(manifest, tmp_path):
+    with pytest.raises(ColliculusError, match=r"all\.csv exists: choose another name"):
+        divide_manifest(manifest, manifest, **HOW)
+    (tmp_path / "cv-fold-1.csv").symlink_to("nowhere")
+    with pytest.raises(ColliculusError, match=r"cv-fold-1\.csv exists"):
+        divide_manifest(manifest, tmp_path / "cv.csv", **{**HOW, "fractions": (), "folds": 2})
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(ColliculusError, match=r"does not lie beside .*where its paths begin"):
+        divide_manifest(manifest, tmp_path / "sub" / "o.csv", **HOW)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.csv", "cv-fold-1.csv", "sub"]
+
+
+@pytest.mark.parametrize("how", [{"fractions": (1.0,)}, {"fractions": ()}, {"folds": 3}])
+def test_one_way_to_divide_must_be_told(manifest, how):
+    with pytest.raises(ColliculusError, match="say how to divide"):
+        divide_manifest(manifest, manifest.with_name("o.csv"), **{**HOW, **how})

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from colliculus.data.augment import Augment, AugmentedSplit, augmented
+from colliculus.data.augment.colour import ColourJitter
+from colliculus.data.augment.crop import RandomResizedCrop
+from colliculus.data.augment.erase import RandomErasing
+from colliculus.data.augment.events import EventDrop
+from colliculus.data.augment.flip import Flip
+from colliculus.data.augment.masks import Masks
+from colliculus.data.augment.mix import CutMix, Mixup
+from colliculus.data.augment.noise import BackgroundNoise, Gain
+from colliculus.data.augment.settings import Pictures, Spectrograms, Waveforms
+from colliculus.data.augment.shift import TimeShift
+from colliculus.data.dataset import Normalisation
+from colliculus.data.loading import ArraySplit, epoch_batches
+from colliculus.types import ColliculusError, DataSpec
+
+N, K = 23, 4
+KINDS = {"audio": "waveforms", "touch": "events", "visual": "pictures", "depth": "pictures"}
+SPEC = DataSpec(channels=dict.fromkeys([*KINDS, "other"], 1), sizes={}, num_classes=K)
+NORMALISATION = Normalisation({"audio": (2.0,), "visual": (100.0,) * 3}, {"audio": (0.5,), "visual": (50.0,) * 3})
+EVERYTHING = Augment(
+    pictures=Pictures(
+        crop=RandomResizedCrop(probability=0.8),
+        flip=Flip(probability=0.5),
+        colour=ColourJitter(brightness=0.3, contrast=0.3, saturation=0.3),
+        erase=RandomErasing(probability=0.5),
+    ),
+    waveforms=Waveforms(
+        shift=TimeShift(most=0.2), gain=Gain(most_db=6), noise=BackgroundNoise(probability=0.5, kind="other")
+    ),
+    spectrograms=Spectrograms(shift=TimeShift(most=0.2), time_masks=Masks(num=1), frequency_masks=Masks(num=1)),
+    events=EventDrop(probability=0.5, time_probability=0.5, area_probability=0.5),
+    mixup=Mixup(probability=0.4),
+    cutmix=CutMix(probability=0.3),
+)
+PARTS = {
+    "pictures": EVERYTHING.pictures,
+    "waveforms": EVERYTHING.waveforms,
+    "spectrograms": EVERYTHING.spectrograms,
+    "events": EVERYTHING.events,
+    "mixup": EVERYTHING.mixup,
+    "cutmix": EVERYTHING.cutmix,
+}
+TOUCHED = {
+    "pictures": {"visual", "depth"},
+    "waveforms": {"audio"},
+    "spectrograms": {"audio"},
+    "events": {"touch"},
+    "mixup": {"audio", "touch", "visual", "depth", "other"},
+    "cutmix": {"audio", "touch", "visual", "depth", "other"},
+}
+
+
+def pictures_of(waveforms):
+    """(B, 64) int16 -> (B, 1, 8, 8), as spectrograms would be made."""
+    return np.log1p(np.abs(waveforms.astype(np.float32))).reshape(-1, 1, 8, 8)
+
+
+def split_of(**missing):
+    rng = np.random.default_rng(0)
+    arrays = {
+        "audio": rng.integers(-9000, 9000, (N + 5, 64), dtype=np.int16),
+        "touch": rng.poisson(2, (N + 5, 4, 1, 6, 6)).astype(np.uint8),
+        "visual": rng.integers(0, 256, (N + 5, 2, 3, 12, 12), dtype=np.uint8),
+        "depth": rng.integers(0, 256, (N + 5, 1, 12, 12)).astype(np.float32),
+        "other": rng.normal(size=(N + 5, 1, 3, 3)),
+    }
+    rows = rng.permutation(N + 5)[:N]
+    return ArraySplit(arrays, np.arange(N) % K, rows, NORMALISATION, {"audio": pictures_of}, missing)
+
+
+def equal(a, b):
+    return torch.equal(a.labels, b.labels) and all(torch.equal(a.inputs[m], x) for m, x in b.inputs.items())
+
+
+def joined(batches):
+    names = batches[0].inputs
+    return {m: torch.cat([b.inputs[m] for b in batches], dim=-4) for m in names}, torch.cat([b.labels for b in batches])
+
+
+@given(
+    indices=st.lists(st.integers(0, N - 1), min_size=2, max_size=12),
+    cut=st.integers(1, 11),
+    epoch=st.integers(0, 5),
+    seed=st.integers(0, 3),
+)
+@settings(max_examples=25, deadline=None)
+def test_a_sample_is_the_same_in_any_batch(indices, cut, epoch, seed) -> None:
+    split = AugmentedSplit(split_of(), replace(EVERYTHING, seed=seed), KINDS, K)
+    cut = min(cut, len(indices) - 1)
+    whole = split.batch(np.array(indices), epoch=epoch)
+    parts = [split.batch(np.array(part), epoch=epoch) for part in (indices[:cut], indices[cut:])]
+    inputs, labels = joined(parts)
+    assert torch.equal(whole.labels, labels)
+    assert all(torch.equal(x, inputs[m]) for m, x in whole.inputs.items())
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_ranks_share_what_one_process_would_see(world_size) -> None:
+    split = AugmentedSplit(split_of(), EVERYTHING, KINDS, K)
+    options = {"batch_size": 9, "seed": 1, "epoch": 2, "shuffle": True}
+    alone = list(epoch_batches(split, **options))
+    ranks = [list(epoch_batches(split, **options, rank=rank, world_size=world_size)) for rank in range(world_size)]
+    for step, whole in enumerate(alone):
+        for rank in range(world_size):
+            part = ranks[rank][step]
+            assert torch.equal(whole.labels[rank::world_size], part.labels)
+            for m, x in whole.inputs.items():
+                assert torch.equal(x.movedim(-4, 0)[rank::world_size], part.inputs[m].movedim(-4, 0))
+
+
+def test_every_epoch_and_seed_is_another_one_and_the_same_one_comes_back() -> None:
+    everyone = np.arange(N)
+    split = AugmentedSplit(split_of(), EVERYTHING, KINDS, K)
+    first, second = (split.batch(everyone, epoch=epoch) for epoch in (0, 1))
+    assert equal(first, split.batch(everyone, epoch=0))
+    for other in (second, replace(split, augment=replace(EVERYTHING, seed=1)).batch(everyone, epoch=0)):
+        assert not any(torch.equal(first.inputs[m], x) for m, x in other.inputs.items())
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_touches_its_modalities_alone(part) -> None:
+    plain, everyone = split_of(), np.arange(N)
+    before = plain.batch(everyone, epoch=0)
+    after = augmented(plain, Augment(**{part: PARTS[part]}), KINDS, SPEC).batch(everyone, epoch=0)
+    changed = {m for m, x in after.inputs.items() if not torch.equal(x, before.inputs[m])}
+    assert changed == TOUCHED[part]
+    assert {m: (x.shape, x.dtype) for m, x in after.inputs.items()} == {
+        m: (x.shape, x.dtype) for m, x in before.inputs.items()
+    }
+    soft = part in {"mixup", "cutmix"}
+    assert after.labels.shape == ((N, K) if soft else (N,))
+    assert soft or torch.equal(after.labels, before.labels)
+
+
+def test_what_is_off_is_the_split_itself_and_probabilities_of_0_give_it_bit_for_bit() -> None:
+    plain, everyone = split_of(), np.arange(N)
+    assert augmented(plain, Augment(seed=7), {}, SPEC) is plain
+    idle = Augment(pictures=Pictures(crop=RandomResizedCrop(area=(0.1, 0.2))), mixup=Mixup(alpha=2.0))
+    split = augmented(plain, idle, KINDS, SPEC)
+    assert isinstance(split, AugmentedSplit)
+    assert equal(split.batch(everyone, epoch=3), plain.batch(everyone, epoch=3))
+
+
+def test_modalities_of_one_kind_stay_aligned() -> None:
+    """Depth is the first channel of the picture: cropped and mirrored alike."""
+    plain = split_of()
+    plain.arrays["depth"] = plain.arrays["visual"][:, 0, :1].astype(np.float32)
+    geometry = Augment(pictures=Pictures(crop=RandomResizedCrop(probability=1), flip=Flip(probability=0.5)))
+    got = augmented(replace(plain, normalisation=Normalisation({}, {})), geometry, KINDS, SPEC).batch(
+        np.arange(N), epoch=0
+    )
+    assert (got.inputs["depth"][:, 0] - got.inputs["visual"][0, :, 0]).abs().max() <= 1  # bytes are rounded
+
+
+def test_what_is_hidden_is_0_once_standardised_and_what_is_missing_too() -> None:
+    present = np.ones(N + 5, dtype=bool)
+    plain = split_of(visual=present)
+    gone = plain.rows[:7]
+    present[gone] = False
+    assert not plain.batch(np.arange(N), epoch=0).inputs["visual"][:, :7].any()
+    got = augmented(plain, Augment(pictures=EVERYTHING.pictures), KINDS, SPEC).batch(np.arange(N), epoch=0)
+    assert not got.inputs["visual"][:, :7].any()
+    erased = (got.inputs["visual"][:, 7:] == 0).all(dim=2)  # of all colours
+    assert 0.02 < erased.float().mean() < 0.3
+    masked = augmented(split_of(), Augment(spectrograms=EVERYTHING.spectrograms), KINDS, SPEC)
+    assert (masked.batch(np.arange(N), epoch=0).inputs["audio"] == 0).any()
+
+
+def test_partners_come_from_the_whole_split_and_are_varied_as_they_are_themselves() -> None:
+    """Each is found again: share and partner by what the label says, the rest by what mixing would give."""
+    everyone, varied = np.arange(N), Augment(pictures=EVERYTHING.pictures)
+    distinct = replace(split_of(), labels=everyone)  # a class of its own for each sample
+    spec = replace(SPEC, num_classes=N)
+    alone = augmented(distinct, varied, KINDS, spec).batch(everyone, epoch=1).inputs["visual"]
+    both = augmented(distinct, replace(varied, mixup=Mixup(probability=1, alpha=1.0)), KINDS, spec)
+    partners = set()
+    for index in everyone:
+        got = both.batch(np.array([index]), epoch=1)
+        torch.testing.assert_close(got.inputs["visual"][:, 0], torch.einsum("tnchw,n->tchw", alone, got.labels[0]))
+        partners |= set(np.flatnonzero(got.labels[0])) - {index}
+    assert len(partners) > N // 3
+
+
+@pytest.mark.parametrize("part", ["pictures", "waveforms", "spectrograms", "events"])
+def test_settings_that_no_modality_reads_are_refused(part) -> None:
+    kinds = {"other": "events" if part != "events" else "pictures"}
+    with pytest.raises(ColliculusError, match=rf"augment\.{part} is set, and the data hold other \(\w+\)"):
+        augmented(split_of(), Augment(**{part: PARTS[part]}), kinds, SPEC)
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    with pytest.raises(ColliculusError, match="add up to more than 1"):
+        Augment(mixup=Mixup(probability=0.6), cutmix=CutMix(probability=0.6))
+    with pytest.raises(ColliculusError, match="`seed` of the augmentation is -1"):
+        Augment(seed=-1)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.lib.format import open_memmap
+
+from colliculus.data.dataset import Normalisation
+from colliculus.data.standardise import channel_statistics
+from colliculus.types import ColliculusError
+
+
+@given(count=st.integers(1, 600), steps=st.integers(0, 2), offset=st.sampled_from([0.0, 1e6]))
+def test_agrees_with_numpy(count, steps, offset):
+    shape = (count, *[steps] * bool(steps), 2, 1, 3)
+    values = np.random.default_rng(count).normal(size=shape) + offset
+    axes = tuple(axis for axis in range(values.ndim) if axis != values.ndim - 3)
+    found = channel_statistics({"audio": values}, np.arange(count))
+    np.testing.assert_allclose(found.mean["audio"], values.mean(axis=axes), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.std["audio"], values.std(axis=axes), rtol=1e-6)
+
+
+def test_only_the_given_rows_count():
+    values = np.array([0.0, 2.0, 1000.0]).reshape(3, 1, 1, 1)
+    assert channel_statistics({"a": values}, np.array([0, 1])) == Normalisation(mean={"a": (1.0,)}, std={"a": (1.0,)})
+
+
+def test_a_constant_channel_is_only_centred():
+    found = channel_statistics({"a": np.full((4, 1, 2, 2), 0.1)}, np.arange(4))
+    assert found.std["a"] == (1.0,)
+    assert found.mean["a"] == pytest.approx((0.1,))
+
+
+def test_memory_mapped_bytes(tmp_path):
+    stored = open_memmap(tmp_path / "a.npy", mode="w+", dtype=np.uint8, shape=(700, 1, 2, 2))
+    stored[:] = np.random.default_rng(0).integers(0, 256, stored.shape)
+    found = channel_statistics({"a": stored}, np.arange(700))
+    assert found.mean["a"] == pytest.approx((float(np.asarray(stored, dtype=float).mean()),))
+
+
+def test_batches_are_standardised_by_it():
+    values = np.random.default_rng(0).normal(3, 5, (50, 2, 4, 4))
+    standardised = channel_statistics({"a": values}, np.arange(50))("a", values)
+    np.testing.assert_allclose(standardised.mean(axis=(0, 2, 3)), 0, atol=1e-6)
+    np.testing.assert_allclose(standardised.std(axis=(0, 2, 3)), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_values_that_are_not_finite(bad):
+    with pytest.raises(ColliculusError, match="'a' holds values that are not finite"):
+        channel_statistics({"a": np.array([0.0, bad]).reshape(2, 1, 1, 1)}, np.arange(2))
+
+
+def test_no_rows():
+    with pytest.raises(ColliculusError, match="empty"):
+        channel_statistics({"a": np.zeros((2, 1, 1, 1))}, np.arange(0))

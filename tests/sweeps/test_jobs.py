@@ -1,0 +1,158 @@
+"""The jobs here run a few lines of Python in place of a training, which write what a training leaves."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from colliculus.cli import jobs
+from colliculus.files.lock import locked
+from colliculus.presets import preset
+from colliculus.sweeps.jobs import Job, run_jobs
+from colliculus.training.checkpoint import IN_HAND
+
+PROGRAM = """
+import os, sys, time, pathlib
+folder = pathlib.Path(sys.argv[4])
+folder.mkdir(exist_ok=True)
+with (folder.parent / "spans.txt").open("a") as file:
+    start = time.monotonic()
+    if "broken" in folder.name:
+        print("colliculus: error: it is broken")
+        sys.exit(2)
+    time.sleep(0.3)
+    (folder / "result.json").write_text('{"validation": {}, "test": {"accuracy": 0.5}}')
+    (folder / "threads").write_text(os.environ["OMP_NUM_THREADS"])
+    file.write(f"{folder.name} {start} {time.monotonic()}\\n")
+"""
+
+LOST = f"""
+import sys, pathlib
+if not (mark := pathlib.Path(sys.argv[4] + ".lost")).exists():
+    mark.touch()
+    sys.exit("it {IN_HAND}: wait")
+"""
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, "-c", PROGRAM))
+    monkeypatch.setattr(jobs, "POLL_S", 0.01)
+    experiment = preset("late-fusion-synthetic")
+    return lambda *names: [Job("late-fusion-synthetic", tmp_path / "out" / name, (), experiment) for name in names]
+
+
+def ignore(running, elsewhere, over):
+    pass
+
+
+def spans(tmp_path):
+    rows = [line.split() for line in (tmp_path / "out" / "spans.txt").read_text().splitlines()]
+    return [(float(start), float(end)) for _, start, end in rows]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_so_many_run_side_by_side_and_never_more(make, tmp_path, at_once):
+    seen = []
+    todo = make("a", "b", "c")
+    assert run_jobs(todo, at_once, lambda running, elsewhere, over: seen.append((len(list(running)), dict(over)))) == {}
+    assert max(count for count, _ in seen) == at_once
+    assert seen[-1] == (0, dict.fromkeys(todo))
+    edges = sorted([(start, 1) for start, _ in spans(tmp_path)] + [(end, -1) for _, end in spans(tmp_path)])
+    assert max(sum(step for _, step in edges[: i + 1]) for i in range(len(edges))) <= at_once
+
+
+def test_each_has_one_thread_unless_the_user_says_otherwise(make, monkeypatch):
+    (first, second) = make("a", "b")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    run_jobs([first], 1, ignore)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    run_jobs([second], 1, ignore)
+    assert [(job.folder / "threads").read_text() for job in (first, second)] == ["1", "3"]
+
+
+def test_a_failure_is_kept_with_its_last_words_and_the_rest_goes_on(make):
+    todo = make("broken-1", "a", "broken-2", "b")
+    failed = run_jobs(todo, 2, ignore)
+    assert failed == {todo[0]: "it is broken", todo[2]: "it is broken"}
+    assert [job.is_done for job in todo] == [False, True, False, True]
+    assert run_jobs(todo, 2, ignore).keys() == failed.keys()  # what failed is tried again
+    assert todo[0].log.read_text().count("it is broken") == 2
+
+
+def test_what_is_done_is_not_run_again(make, tmp_path):
+    todo = make("a", "b")
+    run_jobs(todo, 2, ignore)
+    before = spans(tmp_path)
+    assert run_jobs(todo, 2, ignore) == {}
+    assert spans(tmp_path) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks there")
+def test_two_sweeps_share_the_work_and_no_job_runs_twice(make, tmp_path):
+    todo = make("a", "b", "c")
+    if (child := os.fork()) == 0:
+        run_jobs(todo, 1, ignore)
+        os._exit(0)
+    assert run_jobs(todo, 1, ignore) == {}
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert len(spans(tmp_path)) == 3
+
+
+def test_a_job_that_another_process_trains_is_left_to_it_and_begun_when_that_dies(make):
+    todo, seen, other = make("a", "b"), [], ExitStack()
+    todo[0].folder.mkdir(parents=True)
+    other.enter_context(locked(todo[0].folder, "is held"))
+
+    def watch(running, elsewhere, over):
+        seen.append((list(running), list(elsewhere)))
+        if todo[1].is_done:
+            assert not todo[0].log.read_bytes()
+            other.close()
+
+    assert run_jobs(todo, 2, watch) == {}
+    assert seen[0] == ([todo[1]], [todo[0]])
+    assert ([todo[0]], []) in seen
+    assert all(job.is_done for job in todo)
+
+
+def test_a_job_that_another_process_has_finished_is_done(make):
+    (job,) = make("a")
+    job.folder.mkdir(parents=True)
+    with locked(job.folder, "is held"):
+
+        def watch(running, elsewhere, over):
+            if elsewhere:
+                (job.folder / "result.json").write_text('{"validation": {}, "test": {"accuracy": 0.5}}')
+
+        assert run_jobs([job], 1, watch) == {}
+    assert not job.log.read_bytes()
+
+
+def test_a_job_that_lost_the_race_for_its_folder_has_not_failed(make, monkeypatch):
+    monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, "-c", LOST + PROGRAM))
+    (job,) = make("a")
+    assert run_jobs([job], 1, ignore) == {}
+    assert job.is_done
+    assert IN_HAND in job.log.read_text()
+
+
+def test_whoever_interrupts_leaves_no_process_behind(make):
+    todo = make("a", "b")
+    seen = []
+
+    def interrupt(running, elsewhere, over):
+        seen.extend(running)
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(todo, 2, interrupt)
+    assert seen == todo
+    assert time.monotonic() - start < 20
+    time.sleep(0.5)
+    assert not any(job.is_done for job in todo)
