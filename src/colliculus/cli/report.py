@@ -42,7 +42,7 @@ def run(arguments: list[str]) -> int:
     from colliculus.files.atomic import write_atomic
     from colliculus.report.folder import read_material, short_names
     from colliculus.report.page import page
-    from colliculus.sweeps.reproduction import train_command
+    from colliculus.sweeps.command import train_command
 
     if not options.runs:
         raise ColliculusError("no run was named: colliculus report RUN... --out FILE.html")

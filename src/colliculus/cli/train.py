@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -56,13 +56,6 @@ def run(arguments: list[str]) -> int:
     console.show(_table(result), *_next(options.out))
     console.remark_untested({c["name"]: c["total"] for c in result["test"]["per_class"]}, "test")
     return 0
-
-
-def read_settings(name: str, flags: Sequence[str]) -> Experiment[Any, Any]:
-    """The experiment that `colliculus train NAME FLAGS...` runs; a mistake in the flags is told as there."""
-    from colliculus.presets import preset
-
-    return _parse([name, "--out", ".", *flags], preset(name)).settings
 
 
 def _parse(arguments: list[str], experiment: Experiment[Any, Any]) -> Options[Experiment[Any, Any]]:
