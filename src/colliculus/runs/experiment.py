@@ -112,7 +112,7 @@ class TrainSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment(Generic[MethodT, DataT]):
-    """A method, its data and its training. `tyro.cli(Experiment[SCMRL, AVDigits], default=preset)` reads it from flags."""
+    """A method, its data and its training; `tyro.cli(Experiment[SCMRL, AVDigits], default=...)` reads it from flags."""
 
     method: MethodT
     """the method and its settings"""
