@@ -112,7 +112,7 @@ class TrainSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment(Generic[MethodT, DataT]):
-    """Everything that decides a run. `tyro.cli(Experiment[SCMRL, AVDigits], default=preset)` puts it on a command line."""
+    """A method, its data and its training; `tyro.cli(Experiment[SCMRL, AVDigits], default=...)` reads it from flags."""
 
     method: MethodT
     """the method and its settings"""
