@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class Variant:
 
     preset: str
     name: str
-    experiment: Experiment[Any, Any] = field(compare=False)
+    experiment: Experiment[Any, Any]
 
     def trained_by(self, job: Job) -> bool:
         """True where a job is one of its trainings."""
@@ -93,7 +93,8 @@ def plan_variants(variants: Sequence[Variant], seeds: int | Sequence[int], out: 
     numbers = range(seeds) if isinstance(seeds, int) else seeds
     if not numbers:
         raise ColliculusError("there are no seeds: give at least 1")
-    jobs = [_job(variant, seed, out) for seed in numbers for variant in dict.fromkeys(variants)]
+    distinct = [variant for i, variant in enumerate(variants) if variant not in variants[:i]]
+    jobs = [_job(variant, seed, out) for seed in numbers for variant in distinct]
     seen: set[Path] = set()
     for job in jobs:
         if job.folder in seen:
