@@ -198,6 +198,7 @@ def test_trainings_that_cannot_be_compared_are_not_a_success(answer, capsys, tmp
     asked = ["audio-synthetic", "--set", "train.snr-db", "audio 0,audio 9", "--seeds", "1", "--out", str(tmp_path)]
     for line in lines(capsys, *asked, small=SMALL):
         assert main(line) == 0
+    capsys.readouterr()
     assert "the trainings are finished but cannot be compared" in answer("sweep", *asked, "--", *SMALL, code=1)[0]
 
 

@@ -59,12 +59,11 @@ def reproduce(
         >>> small = {"data.num_classes": 2, "data.num_train": 8, "data.num_validation": 4, "data.num_test": 6,
         ...          "data.size": 16, "method.dim": 16, "train.epochs": 1, "train.device": "cpu"}
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     found = reproduce("taaf/table-1", seeds=1, overrides=small, out=folder)
-        >>> for row in found.rows:
-        ...     print(row.title, row.published_distance, row.distance is not None)
-        TAAF (our reading) None False
-        without balance None True
-        late fusion, concatenation None True
+        ...     found = reproduce("s-cmrl/noise", seeds=1, overrides=small, out=folder, jobs=2)
+        >>> found.against, found.scaled, found.failure
+        ('S-CMRL, clean', True, '')
+        >>> [row.title for row in found.rows if row.distance][:2]
+        ['S-CMRL, 30 dB', 'S-CMRL, 20 dB']
     """
     presets = row_presets(table, data, ours=ours)
     chosen = _variants(table, presets, overrides or {})
