@@ -75,3 +75,13 @@ def test_nothing_to_compare_is_refused():
         compare([])
     with pytest.raises(ColliculusError, match="nowhere is not a run folder"):
         compare(Path("nowhere"))
+
+
+def test_the_figure_has_a_bar_with_an_interval_for_each_method_and_test(found, tmp_path):
+    drawn = found.figure()
+    methods, tests = (part.axes[0] for part in drawn.subfigs)
+    assert [bar.get_width() for bar in methods.patches] == [100 * score.accuracy for score in found.scores.values()]
+    assert [bar.get_width() for bar in tests.patches] == [100 * found.tests[0].difference]
+    low, high = found.methods[1].score.interval
+    assert any(line.get_xdata() == pytest.approx([100 * low, 100 * high]) for line in methods.lines)
+    drawn.savefig(tmp_path / "comparison.png")

@@ -117,6 +117,15 @@ def test_on_other_data_only_distances_compare():
     assert row.published_distance == pytest.approx(72.31 - 70.74)
 
 
+def test_the_figure_puts_ours_beside_the_papers(tmp_path):
+    for data, paper, ours in (("crema-d", 72.31, 67.0), ("av-digits", 72.31 - 70.74, 6.0)):
+        drawn = alpha_table(data)[1].figure()
+        (axes,) = (part.axes[0] for part in drawn.subfigs)
+        widths = [bar.get_width() for bar in axes.patches]
+        assert (widths[3], widths[5 + 3]) == pytest.approx((paper, ours))
+        drawn.savefig(tmp_path / f"{data}.png")
+
+
 @pytest.mark.parametrize("data", ["crema-d", "av-digits"])
 @pytest.mark.parametrize("without", [["alpha 1.5"], ["alpha 0.0"]], ids=str)
 def test_a_row_without_trainings_is_empty(data, without):
@@ -124,3 +133,4 @@ def test_a_row_without_trainings_is_empty(data, without):
     (row,) = [row for row in found.rows if row.title in without]
     assert row.ours is row.difference is row.distance is None
     assert without[0] in str(found.table())
+    assert found.figure().subfigs

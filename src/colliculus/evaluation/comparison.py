@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from colliculus.evaluation.groups import Group, find_runs, group_runs, method_named, open_finished, settings_of
 from colliculus.evaluation.paired import PairedTest, Training, Trainings, paired_tests
@@ -15,10 +15,14 @@ from colliculus.evaluation.run_predictions import predictions_of
 from colliculus.evaluation.score import Score
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.evaluation.verdict import p_value, verdict
+from colliculus.figures import Bars, BarSeries, figure
 from colliculus.files.documents import package_version
 from colliculus.records import Column, Record, Table, Tables, console
 from colliculus.runs.kept_predictions import Condition, read_predictions
 from colliculus.types import ColliculusError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 AnyRun = TrainedRun | Path | str
 """A trained run, its folder, or a folder of runs."""
@@ -121,6 +125,26 @@ class Comparison(Record):
         return Table(
             _columns("points", f"over {self.repeats}", "p", "over clips", "p", "both"), rows, title, self.verdicts
         )
+
+    def figure(self) -> Figure:
+        """Accuracy of each method and difference of each to the baseline, with 95 % intervals."""
+        scores = list(self.scores.values())
+        methods = Bars(
+            names=list(self.scores),
+            series=[_bars([score.accuracy for score in scores], [score.interval for score in scores], ".1f")],
+            xlabel="test accuracy, %",
+            low=0,
+        )
+        if not self.tests:
+            return figure([methods])
+        differences = [test.difference for test in self.tests]
+        intervals = [test.seed_interval or test.clip_interval for test in self.tests]
+        tests = Bars(
+            names=[test.first for test in self.tests],
+            series=[_bars(differences, intervals, "+.1f")],
+            xlabel=f"difference to {self.baseline}, points",
+        )
+        return figure([methods], [tests])
 
     def to_csv(self) -> str:
         """A row of CSV for each method, in fractions; cells that do not apply are empty."""
@@ -236,6 +260,16 @@ def _record(
         methods=tuple(methods),
         tests=tests,
         verdicts=tuple(map(verdict, tests)),
+    )
+
+
+def _bars(values: Sequence[float], intervals: Sequence[tuple[float, float]], form: str) -> BarSeries:
+    """Fractions with their intervals as bars in percent."""
+    return BarSeries(
+        values=[100 * value for value in values],
+        low=[100 * low for low, _ in intervals],
+        high=[100 * high for _, high in intervals],
+        labels=[format(100 * value, form) for value in values],
     )
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import nan
+from typing import TYPE_CHECKING, Any
 
 from colliculus.evaluation.paired import PairedTest, Trainings, paired_tests
 from colliculus.evaluation.score import Score
 from colliculus.evaluation.trained_run import TrainedRun
+from colliculus.figures import Bars, BarSeries, figure
 from colliculus.files.documents import package_version
 from colliculus.records import Column, Record, Table
 from colliculus.runs.result import SELECTION
 from colliculus.sweeps.published_tables import TABLES, PublishedAccuracy, Row
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,28 @@ class Reproduction(Record):
         rows = [(row.title, *self._cells(row)) for row in self.rows]
         return Table(columns, rows, f"{self.source}: {self.title}, accuracy in %", tuple(self._notes()))
 
+    def figure(self) -> Figure:
+        """Accuracy of each row in the paper and in our trainings; on other data, the distances to the reference row."""
+        if self.scaled:
+            paper = [row.published_distance for row in self.rows]
+            tests = [row.distance for row in self.rows]
+            ours = [100 * test.difference if test else None for test in tests]
+            intervals = [(test.seed_interval or test.clip_interval) if test else None for test in tests]
+        else:
+            paper = [row.published.accuracy if row.published else None for row in self.rows]
+            ours = [100 * row.ours.accuracy if row.ours else None for row in self.rows]
+            intervals = [row.ours.interval if row.ours else None for row in self.rows]
+        bounds = [(nan, nan) if one is None else (100 * one[0], 100 * one[1]) for one in intervals]
+        series = [
+            BarSeries(name="paper", values=_drawn(paper)),
+            BarSeries(
+                name="ours", values=_drawn(ours), low=[low for low, _ in bounds], high=[high for _, high in bounds]
+            ),
+        ]
+        xlabel = f"difference to {self.against}, points" if self.scaled else "test accuracy, %"
+        names = [row.title for row in self.rows]
+        return figure([Bars(names=names, series=series, xlabel=xlabel)], title=f"{self.source}: {self.title}")
+
     def _cells(self, row: ReproducedRow) -> Iterator[str]:
         yield str(row.published or "not at hand")
         yield "" if row.ours is None else f"{100 * row.ours.accuracy:.1f} ({_bounds(row.ours.interval, '.1f')})"
@@ -116,6 +143,11 @@ class Reproduction(Record):
                 f"The paper has no accuracies on {self.data}: this is a scaled version of its table. Compare the "
                 "distances between rows, not the accuracies."
             )
+
+
+def _drawn(values: Sequence[float | None]) -> list[float]:
+    """Values for a drawing, where a gap is not a number."""
+    return [nan if value is None else value for value in values]
 
 
 def _bounds(interval: tuple[float, float], form: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from colliculus.evaluation.comparison import Comparison, compare
 from colliculus.files.documents import package_version
@@ -17,6 +17,9 @@ from colliculus.sweeps.jobs import Job, run_jobs
 from colliculus.sweeps.plan import Values, plan_sweep
 from colliculus.training.fit import sigterm_as_interrupt
 from colliculus.types import ColliculusError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class SweepInterrupted(KeyboardInterrupt):
@@ -85,6 +88,16 @@ class Sweep(Record):
         rows = [(one.name, "failed" if one.accuracy is None else percent(one.accuracy)) for one in self.trainings]
         columns = Column("training", style="cyan", fold=True), Column("test accuracy", "right")
         return Tables((Table(columns, rows, "Trainings", [self.remark]),))
+
+    def figure(self) -> Figure:
+        """Accuracy of each method and difference of each to the baseline.
+
+        Raises:
+            ColliculusError: the trainings were not compared.
+        """
+        if self.comparison is None:
+            raise ColliculusError(f"there is nothing to draw: {self.remark}")
+        return self.comparison.figure()
 
 
 def sweep(
