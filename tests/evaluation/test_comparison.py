@@ -3,12 +3,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from colliculus.evaluation.comparison import Comparison, compare
 from colliculus.evaluation.trained_run import open_run
 from colliculus.presets import preset
 from colliculus.runs.experiment import replaced
+from colliculus.runs.kept_predictions import Condition, read_predictions, write_predictions
+from colliculus.runs.run import read_run
 from colliculus.runtime import Runtime
 from colliculus.training.fit import fit
 from colliculus.types import ColliculusError
@@ -20,19 +23,33 @@ SMALL = {"data.num_classes": 2, "data.num_train": 8, "data.num_validation": 4, "
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """Two methods with two seeds each."""
-    root = tmp_path_factory.mktemp("study")
-    for name in ("late-fusion-synthetic", "weighted-attention-synthetic"):
+    """Two methods with two seeds each; their kept predictions are made up, right for a share of the clips."""
+    root, random = tmp_path_factory.mktemp("study"), np.random.default_rng(0)
+    for name, share in (("late-fusion-synthetic", 0.5), ("weighted-attention-synthetic", 0.9)):
         for seed in (0, 1):
-            experiment = replaced(preset(name), {**SMALL, "train.seed": seed})
+            folder, experiment = root / f"{name}-{seed}", replaced(preset(name), {**SMALL, "train.seed": seed})
             with Runtime.start("cpu") as runtime:
-                fit(experiment, root / f"{name}-{seed}", preset=name, resume=False, runtime=runtime, progress=False)
+                fit(experiment, folder, preset=name, resume=False, runtime=runtime, progress=False)
+            run = read_run(folder)
+            kept = read_predictions(folder, run, Condition.of(run))
+            predicted = np.where(random.random(len(kept)) < share, kept.labels, 1 - kept.labels)
+            write_predictions(folder, run, Condition.of(run), replace(kept, predicted=predicted))
     return root
 
 
 @pytest.fixture(scope="module")
 def found(study):
     return compare(study)
+
+
+def test_the_numbers_are_those_of_the_kept_predictions(study, found):
+    for method in found.methods:
+        right = [read_predictions(Path(run), read_run(Path(run)), found.condition).right.mean() for run in method.runs]
+        assert method.score.accuracies == pytest.approx(right)
+        assert method.trainings == (("", 0), ("", 1))
+    first, second = (method.score.accuracy for method in found.methods)
+    assert found.tests[0].difference == pytest.approx(second - first)
+    assert second != first
 
 
 def test_a_comparison_is_read_as_it_was_written(found, tmp_path):

@@ -115,7 +115,7 @@ class Reproduction(Record):
         ]
         xlabel = f"difference to {self.against}, points" if self.scaled else "test accuracy, %"
         names = [row.title for row in self.rows]
-        return figure([Bars(names=names, series=series, xlabel=xlabel)], title=f"{self.source}: {self.title}")
+        return figure([Bars(names=names, series=series, xlabel=xlabel)], title=self.name)
 
     def _cells(self, row: ReproducedRow) -> Iterator[str]:
         yield str(row.published or "not at hand")
