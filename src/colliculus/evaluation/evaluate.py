@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from colliculus.data.dataset import Split
-from colliculus.runs.metrics import Metrics, confusion_matrix
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.scores import right_answers
+from colliculus.runs.metrics import Metrics, confusion_matrix
 from colliculus.runs.predictions import Predictions
 from colliculus.types import Collective, ColliculusError, Output, unknown_name
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from colliculus.runs.metrics import wilson_interval
 from colliculus.report.charts import Axes, Series, bar, heat, lines
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, interval, join, note, percent, table, tag, titled_table
 from colliculus.report.setting import untested
 from colliculus.runs.history import Row
+from colliculus.runs.metrics import wilson_interval
 
 MOST_CLASSES = 30
 """Of a confusion matrix that can be read; of more, the most frequent confusions are listed."""

@@ -22,8 +22,7 @@ def headline(material: Material) -> Html:
     return tag(
         "p",
         strong,
-        f" recognised (95 % interval {interval(test.interval)} %; chance {chance}); "
-        f"macro-F1 {percent(test.macro_f1)}.",
+        f" recognised (95 % interval {interval(test.interval)} %; chance {chance}); macro-F1 {percent(test.macro_f1)}.",
         attributes={"class": "lead"},
     )
 

@@ -108,10 +108,8 @@ class Metrics:
         if not untested:
             return ()
         more = f" and {len(untested) - _NAMED} more" if len(untested) > _NAMED else ""
-        return (
-            f"The {part} part has no sample of {len(untested)} class(es), so no figure covers them: "
-            f"{', '.join(untested[:_NAMED])}{more}",
-        )
+        names = f"{', '.join(untested[:_NAMED])}{more}"
+        return (f"The {part} part has no sample of {len(untested)} class(es), so no figure covers them: {names}",)
 
     @classmethod
     def from_confusion(cls, matrix: NDArray[np.int64], names: Sequence[str]) -> Metrics:

@@ -57,7 +57,7 @@ def fit(
         data: a loaded `Dataset`, or your own data as `colliculus.data.user_data.as_dataset` takes them; None loads the
             experiment's own.
         out: run folder. After every epoch it holds all that is needed to go on exactly where it was left; under
-            `torchrun` every process must see it. None trains in a temporary folder that lasts as long as what is returned.
+            `torchrun` every process must see it. None: a temporary folder that lasts as long as what is returned.
         resume: go on with the run in `out`, to the same digits as if it had never stopped. A run that has not finished
             an epoch starts afresh; a finished one is opened.
         callbacks: called at the start, after each step and epoch, and at the end.
@@ -89,7 +89,9 @@ def fit(
         experiment = replace(experiment, data=Given())
     train = experiment.train
     with Runtime.start(device=train.device, precision=train.precision) as runtime:
-        console = Console(quiet=not (progress and runtime.is_main), highlight=False, markup=False)  # a name may be "[a]"
+        console = Console(
+            quiet=not (progress and runtime.is_main), highlight=False, markup=False
+        )  # a name may be "[a]"
         dataset = runtime.main_first(experiment.data.load) if data is None else _dataset(data)
         run, given = Run.of(experiment, dataset), None if data is None else dataset
         with _folder(out, runtime) as folder:
@@ -146,9 +148,7 @@ def _fit(
             _train(folder, learner, dataset, callbacks, console)
 
 
-def _train(
-    folder: Path, learner: Learner, dataset: Dataset, callbacks: Sequence[Callback], console: Console
-) -> None:
+def _train(folder: Path, learner: Learner, dataset: Dataset, callbacks: Sequence[Callback], console: Console) -> None:
     settings, runtime = learner.settings, learner.runtime
     batches = num_batches(
         len(dataset.train),
