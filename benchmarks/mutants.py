@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import importlib.abc
-import importlib.machinery
 import os
 import random
 import signal
@@ -19,7 +17,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "colliculus"
@@ -44,8 +44,10 @@ EQUIVALENT: dict[str, str] = {}
 
 TOOL_FAILED = 99
 
-SLOWEST_S = 240
-"""A mutant whose tests take longer counts as noticed: it hangs."""
+NOTICED, SURVIVES, HANGS = "noticed", "SURVIVES", "hangs"
+
+SLOWEST_S = 400
+"""Tests that take longer are ended: the mutant hangs, which counts as noticed."""
 
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
@@ -161,27 +163,14 @@ def mutated(mutant: Mutant) -> str:
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
-class Mutated(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
-    """Import hook that gives one module its mutated source."""
+def give_source(path: Path, source: str) -> None:
+    """Let this process import the file at `path` as if `source` stood in it."""
+    usual = SourceFileLoader.get_code
 
-    def __init__(self, module: str, path: Path, source: str) -> None:
-        super().__init__(module, str(path))
-        self._source = source
+    def get_code(loader: SourceFileLoader, fullname: str) -> CodeType | None:
+        return compile(source, path, "exec") if loader.path == str(path) else usual(loader, fullname)
 
-    def find_spec(self, fullname: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
-        """The module itself; every other goes the usual way."""
-        if fullname != self.name:
-            return None
-        package = [str(Path(self.path).parent)] if self.path.endswith("__init__.py") else None
-        spec = importlib.machinery.ModuleSpec(fullname, self, origin=self.path, is_package=package is not None)
-        spec.has_location = True
-        if package:
-            spec.submodule_search_locations = package
-        return spec
-
-    def get_code(self, fullname: str) -> object:
-        """The mutated code; no cache of byte code is read or written."""
-        return compile(self._source, self.path, "exec")
+    SourceFileLoader.get_code = get_code
 
 
 def test_order(mutant: Mutant) -> list[str]:
@@ -193,8 +182,8 @@ def test_order(mutant: Mutant) -> list[str]:
     return [test for test in chosen if (ROOT / test).exists()]
 
 
-def survives(mutant: Mutant) -> bool:
-    """Whether all tests pass with the mutant in place."""
+def verdict(mutant: Mutant) -> str:
+    """Run the tests with the mutant in place: one of the words below."""
     child = os.fork()
     if not child:
         _run_tests(mutant)
@@ -202,13 +191,13 @@ def survives(mutant: Mutant) -> bool:
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)
         if done and (code := os.waitstatus_to_exitcode(status)) in (0, 1, 2):  # passed, failed, broken import
-            return code == 0
+            return NOTICED if code else SURVIVES
         if done:
             raise RuntimeError(f"the tests could not run for {mutant.name}: pytest ended with {code}")
         time.sleep(0.05)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return False
+    return HANGS
 
 
 def _run_tests(mutant: Mutant) -> None:
@@ -219,11 +208,10 @@ def _run_tests(mutant: Mutant) -> None:
     os.dup2(silence, 2)
     import pytest
 
-    module = ".".join(("colliculus", *mutant.path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__")
     code = TOOL_FAILED
     try:
         if mutant.change:
-            sys.meta_path.insert(0, Mutated(module, mutant.path, mutated(mutant)))
+            give_source(mutant.path, mutated(mutant))
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header"]
         code = int(pytest.main([*options, *test_order(mutant)]))
     finally:
@@ -246,21 +234,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     files = {path: None for pattern in TESTS for path in sorted(SOURCE.glob(pattern)) if options.only in str(path)}
     known = [mutant for path in files for mutant in mutants(path) if mutant.name not in EQUIVALENT]
-    drawn = random.Random(options.seed).sample(known, min(options.count, len(known)))
+    drawn = random.Random(options.seed).sample(known, min(options.count, len(known)))  # noqa: S311
     print(f"{len(drawn)} of {len(known)} mutants of {len(files)} files", flush=True)
     with ThreadPoolExecutor(options.jobs) as pool:
-        unchanged = {tuple(test_order(mutant))[-1]: Mutant(mutant.path, 0, 0, "") for mutant in drawn}
+        unchanged = list({test_order(mutant)[-1]: Mutant(mutant.path, 0, 0, "") for mutant in drawn}.values())
         if broken := [
-            m.name
-            for m, alive in zip(unchanged.values(), pool.map(survives, unchanged.values()), strict=True)
-            if not alive
+            m.name for m, word in zip(unchanged, pool.map(verdict, unchanged), strict=True) if word != SURVIVES
         ]:
             print(f"the tests fail without any mutant: {', '.join(broken)}")
             return 2
-        survivors = []
-        for number, (mutant, alive) in enumerate(zip(drawn, pool.map(survives, drawn), strict=True), 1):
-            print(f"{number:4d} {'SURVIVES' if alive else 'noticed '} {mutant.name}", flush=True)
-            survivors += [mutant] * alive
+        survivors: list[Mutant] = []
+        for number, (mutant, word) in enumerate(zip(drawn, pool.map(verdict, drawn), strict=True), 1):
+            print(f"{number:4d} {word:8} {mutant.name}", flush=True)
+            survivors += [mutant] * (word == SURVIVES)
     share = 1 - len(survivors) / max(len(drawn), 1)
     print(f"{100 * share:.1f} % of {len(drawn)} mutants are noticed, {len(survivors)} survive")
     for mutant in survivors:
