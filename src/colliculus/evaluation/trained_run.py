@@ -13,7 +13,7 @@ from colliculus.data.augment import AugmentedSplit
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.model import MultimodalSNN
 from colliculus.records.console import remark
-from colliculus.runs.experiment import Experiment
+from colliculus.runs.experiment import Experiment, Method
 from colliculus.runs.result import TrainingResult, read_result
 from colliculus.runs.run import Run, load_model, read_run
 from colliculus.types import ColliculusError, DataSpec
@@ -92,12 +92,16 @@ class TrainedRun:
         return stored_part(self.data, name)
 
 
-def open_run(path: Path | str, device: str = "auto") -> TrainedRun:
+def open_run(
+    path: Path | str, device: str = "auto", *, data: Dataset | None = None, method: Method | None = None
+) -> TrainedRun:
     """Open a run folder.
 
     Args:
         path: folder that `colliculus train --out` wrote.
         device: "auto" (CUDA where present, else CPU), "cpu", "cuda", or one GPU such as "cuda:0".
+        data: data of a run that was trained on data given in Python; None loads the recorded ones.
+        method: method of your own whose class cannot be imported; None makes the recorded one.
 
     Raises:
         ColliculusError: the folder is not a run folder, its `run.yaml` is damaged, or the device is absent.
@@ -105,7 +109,7 @@ def open_run(path: Path | str, device: str = "auto") -> TrainedRun:
     from colliculus.runtime import choose_device
 
     folder = Path(path)
-    return TrainedRun(folder, read_run(folder), choose_device(device))
+    return TrainedRun(folder, read_run(folder, method), choose_device(device), data)
 
 
 def stored_part(dataset: Dataset, name: Part) -> Split:

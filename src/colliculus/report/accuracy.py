@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from colliculus.report.charts import Axes, Series, bar, heat, lines
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, interval, join, note, percent, table, tag, titled_table
 from colliculus.report.setting import untested
 from colliculus.runs.history import Row
-from colliculus.runs.metrics import wilson_interval
+from colliculus.runs.metrics import ClassMetrics, wilson_interval
 
 MOST_CLASSES = 30
 """Of a confusion matrix that can be read; of more, the most frequent confusions are listed."""
@@ -66,10 +65,10 @@ def classes(material: Material) -> Html:
     )
 
 
-def _class(one: dict[str, Any], right: int) -> list[str]:
+def _class(one: ClassMetrics, right: int) -> list[str]:
     bounds = wilson_interval(right, one.total) if one.total else None
     recall = bar(one.recall, bounds, f"{100 * one.recall:.1f}") if bounds else "-"
-    shares = (f"{100 * one[name]:.1f}" if bounds else "-" for name in ("precision", "f1"))
+    shares = (f"{100 * getattr(one, name):.1f}" if bounds else "-" for name in ("precision", "f1"))
     return [one.name, f"{one.total:,}", recall, interval(bounds) if bounds else "-", *shares]
 
 

@@ -63,7 +63,7 @@ def _figures(material: Material) -> list[str]:
     if material.result is None:
         return [seed, "not finished", *["-"] * 4]
     test = material.result.test
-    bounds = tuple(test.interval)
+    bounds = test.interval
     return [
         seed,
         bar(test.accuracy, bounds, f"{100 * test.accuracy:.1f}"),
