@@ -32,6 +32,10 @@ UNIMODAL = "unimodal"
 """Name of the loss term of the modalities' own heads, or its beginning where each modality has a term."""
 
 
+MOST_DB = 200
+"""Largest SNR in dB: beyond it, float32 keeps either the signal or the noise alone."""
+
+
 class ColliculusError(ValueError):
     """A mistake that the user can fix: one sentence says what is wrong and what to do (exit code 2 of a command)."""
 
