@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from colliculus.data.dataset import DataSettings
 from colliculus.data.evenly import evenly
-from colliculus.evaluation.analysis import batch_of
 from colliculus.evaluation.modality_curves import ModalityCurves
 from colliculus.evaluation.spike_health import SpikeHealth, measure_spike_health, read_health
 from colliculus.evaluation.time_alignment import (
@@ -139,7 +138,7 @@ def inspect(run: TrainedRun | Path | str, *, data: DataSettings | None = None, s
         raise ColliculusError(f"samples is {samples}: give at least 1")
     run = open_run(run)
     split = (run.data if data is None else run.load(data)).validation
-    batch = batch_of(run, split, evenly(samples, len(split)))
+    batch = run.batch(split, evenly(samples, len(split)))
     trained = read_health(run.folder).get("end")
     health = replace(
         measure_spike_health(run.model, batch.inputs), trained_steps=None if trained is None else trained.trained_steps

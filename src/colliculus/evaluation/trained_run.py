@@ -8,7 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from colliculus.data.augment import AugmentedSplit
@@ -22,7 +24,7 @@ from colliculus.runs.identity import identity
 from colliculus.runs.result import TrainingResult, read_result
 from colliculus.runs.run import Run, load_model, read_run
 from colliculus.runtime import choose_device
-from colliculus.types import ColliculusError, DataSpec
+from colliculus.types import Batch, ColliculusError, DataSpec
 
 Part = Literal["test", "validation", "train"]
 """Part of a dataset."""
@@ -50,7 +52,7 @@ class TrainedRun:
         ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
         ...     run = open_run(folder, device="cpu")
         ...     run.model.modalities, len(run.data.test)
-        (('audio', 'visual'), 300)
+        (('audio', 'visual'), 480)
     """
 
     folder: Path
@@ -121,6 +123,11 @@ class TrainedRun:
     def part(self, name: Part) -> Split:
         """A part of the run's data as it is stored, without augmentation."""
         return stored_part(self.data, name)
+
+    def batch(self, split: Split, rows: NDArray[np.int64]) -> Batch:
+        """The samples at `rows` of a split on the model's device, with the noise of the training."""
+        clean = split.batch(rows, epoch=0).to(self.device)
+        return clean if self.noise is None else Batch(self.noise(clean.inputs, rows), clean.labels)
 
     def about(self, dataset: Dataset, part: Part) -> dict[str, Any]:
         """The fields of a `RunRecord` about a measurement on a part of `dataset`."""

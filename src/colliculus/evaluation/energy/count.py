@@ -11,7 +11,7 @@ import torch
 from colliculus.coding import Direct
 from colliculus.evaluation.energy.products import VALUES, Kind, Product, Values
 from colliculus.evaluation.energy.watch import Event, Inputs, WatchedForward, deciding, watch
-from colliculus.evaluation.evaluate import eval_mode, same_draws
+from colliculus.evaluation.inference import inference_mode
 from colliculus.model import MultimodalSNN
 from colliculus.types import ColliculusError
 
@@ -141,7 +141,7 @@ def count(model: MultimodalSNN, batches: Iterable[Inputs]) -> Counts:
         >>> found.layers[0].values, found.layers[0].mac > 0, found.layers[1].values
         ('numbers', True, 'spikes')
     """
-    with eval_mode(model), same_draws(next(model.parameters()).device):
+    with inference_mode(model), torch.enable_grad():
         parts = [_count_batch(model, inputs) for inputs in batches]
     if not parts:
         raise ColliculusError("no sample to count: give at least one")

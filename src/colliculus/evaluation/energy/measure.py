@@ -13,7 +13,6 @@ from torch import Tensor
 
 from colliculus.data.dataset import DataSettings, Split
 from colliculus.data.evenly import evenly
-from colliculus.evaluation.analysis import about, batch_of
 from colliculus.evaluation.energy import count as counting
 from colliculus.evaluation.energy.cost import TABLES, CostTable, named_table
 from colliculus.evaluation.energy.count import Counts, together
@@ -65,7 +64,7 @@ def energy(
         raise ColliculusError(f"samples is {samples}: give at least 1")
     run = open_run(run)
     dataset = run.data if data is None else run.load(data)
-    subject = about(run, dataset.fingerprint, split)
+    subject = run.about(dataset, split)
     tally = _count(run, stored_part(dataset, split), samples, subject)
     found = Energy(
         **subject,
@@ -86,7 +85,7 @@ def _count(run: TrainedRun, split: Split, samples: int, subject: Mapping[str, An
     """Count batch by batch; kept batches are read."""
 
     def inputs(rows: NDArray[np.int64]) -> dict[str, Tensor]:
-        return {m: x for m, x in batch_of(run, split, rows).inputs.items() if m in run.model.modalities}
+        return {m: x for m, x in run.batch(split, rows).inputs.items() if m in run.model.modalities}
 
     rows = evenly(samples, len(split))
     chosen = {"samples": len(rows), "batch_size": run.experiment.train.batch_size}

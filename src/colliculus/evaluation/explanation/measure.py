@@ -12,15 +12,13 @@ import torch
 
 from colliculus.data.dataset import DataSettings, Split
 from colliculus.data.evenly import evenly
-from colliculus.data.noise import GaussianNoise
-from colliculus.evaluation.analysis import about, batch_of
-from colliculus.evaluation.answers import measure_answers
 from colliculus.evaluation.explanation.clip import ExplainedClip, explain_clip
 from colliculus.evaluation.explanation.decision import choose_examples
 from colliculus.evaluation.explanation.embedding import LEAST_POINTS, pca, require_sklearn, tsne
 from colliculus.evaluation.explanation.image_store import ImageStore
 from colliculus.evaluation.explanation.rasters import fused_features
 from colliculus.evaluation.explanation.record import Explanation, Features
+from colliculus.evaluation.inference import batches, classify
 from colliculus.evaluation.time_weights import TimeWeights, measure_time_weights
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
 from colliculus.files.cache import Pieces
@@ -73,7 +71,7 @@ def explain(
     if absent := [i for i in index if not 0 <= i < len(part)]:
         raise ColliculusError(f"clip {absent[0]} does not exist: the {split} part has clips 0 to {len(part) - 1}")
     folder = run.folder / FOLDER
-    subject = about(run, dataset.fingerprint, split) | {"time_steps": run.experiment.method.time_steps}
+    subject = run.about(dataset, split) | {"time_steps": run.experiment.method.time_steps}
     kept = _Kept(Pieces(folder / CACHE, subject))
     store = ImageStore.about(folder, subject)
     chosen = index or kept.get(f"choice-{clips}", tuple[int, ...], lambda: _choose(run, part, clips))
@@ -124,31 +122,25 @@ def _clip(run: TrainedRun, part: Split, index: int, store: ImageStore, kept: _Ke
 
 
 def _choose(run: TrainedRun, part: Split, count: int) -> tuple[int, ...]:
-    answers = measure_answers(
-        run.model,
-        part,
-        frozenset(run.model.modalities),
-        batch_size=run.experiment.train.batch_size,
-        corruption=GaussianNoise(run.experiment.train.snr_db),
-    )
-    return tuple(choose_examples(answers.predicted, part.labels, answers.probability, count))
+    found = classify(run.model, part, batch_size=run.experiment.train.batch_size, corruption=run.noise)
+    return tuple(choose_examples(found.predicted, found.labels, found.true_probability, count))
 
 
 def _batches(run: TrainedRun, part: Split, points: int) -> list[Batch]:
     """Clips evenly over a part, in batches."""
     rows, size = evenly(points, len(part)), run.experiment.train.batch_size
-    return [batch_of(run, part, rows[start : start + size]) for start in range(0, len(rows), size)]
+    return [batch for _, batch in batches(part, rows, batch_size=size, device=run.device, corruption=run.noise)]
 
 
 def _features(run: TrainedRun, part: Split, points: int) -> Features:
     """The joint feature of some clips in the plane."""
-    batches = _batches(run, part, points)
-    features = torch.cat([fused_features(run.model, batch.inputs) for batch in batches]).double().cpu().numpy()
+    chosen = _batches(run, part, points)
+    features = torch.cat([fused_features(run.model, batch.inputs) for batch in chosen]).double().cpu().numpy()
     components, share = pca(features)
     neighbours = tsne(features) if len(features) >= LEAST_POINTS else np.zeros((0, 2))
     return Features(
         index=tuple(evenly(points, len(part)).tolist()),
-        label=tuple(int(k) for batch in batches for k in batch.labels),
+        label=tuple(int(k) for batch in chosen for k in batch.labels),
         pca=tuple(map(tuple, components.round(5).tolist())),
         pca_share=tuple(share.tolist()),
         tsne=tuple(map(tuple, neighbours.round(4).tolist())),
