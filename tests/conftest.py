@@ -97,8 +97,13 @@ def folder(root: Path) -> TinyData:
             for i in range(count):
                 write_tone(clips / f"{i}.wav", 300 + 900 * k + 10 * i)
                 write_picture(clips / f"{i}.png", 40 + 150 * k + i)
-    sizes = [part for m in ("audio", "visual") for part in (f"--data.{m}.size", str(SIZE), str(SIZE))]
-    return TinyData(["--data.root", str(root), *sizes], [root / "test" / "low"])
+    sizes = [
+        part
+        for size in ("audio.spectrogram.size", "visual.size")
+        for part in (f"--data.clips.{size}", str(SIZE), str(SIZE))
+    ]
+    cache = ["--data.cache", str(root.parent / "cache")]
+    return TinyData(["--data.root", str(root), *cache, *sizes], [root / "test" / "low"])
 
 
 TINY: dict[str, Callable[[Path], TinyData]] = {
@@ -138,6 +143,38 @@ def clip_files(root: Path, raw: Path, source: Source) -> list[Path]:
     for file in files:
         raw_trees.write_aedat(file, [(120 + i % 8, i // 8, 0, 100 * i) for i in range(64)])
     return files
+
+
+@pytest.fixture(scope="session")
+def brightening() -> np.ndarray:
+    """Ten frames of one grey each, from dark to bright: which frame was read can be told from its level."""
+    return raw_trees.grey(range(20, 220, 20), (32, 48))
+
+
+@pytest.fixture(scope="session")
+def tone() -> np.ndarray:
+    """One second of 440 Hz at 48 kHz."""
+    return raw_trees.tone(440, rate_hz=48_000, duration_s=1)
+
+
+@pytest.fixture(scope="session")
+def shared_video(
+    tmp_path_factory: pytest.TempPathFactory, brightening: np.ndarray, tone: np.ndarray
+) -> Callable[[str], Path]:
+    """A video of `brightening` and `tone` under a name like clip.mp4, silent.mp4 (no sound) or blind.mp4 (no images).
+
+    Each is written once for all tests, none of which may change it.
+    """
+    folder = tmp_path_factory.mktemp("videos")
+
+    @cache
+    def video(name: str) -> Path:
+        frames = None if name.startswith("blind") else brightening
+        sound = None if name.startswith("silent") or name.endswith(".gif") else tone
+        raw_trees.write_video(folder / name, frames, sound)
+        return folder / name
+
+    return video
 
 
 @pytest.fixture(scope="session")

@@ -126,14 +126,14 @@ def _files(given: tuple[Path, ...], reader: ClipReader) -> Iterable[Path]:
 def _predict(name: str, clip: Clip, reader: ClipReader, model: MultimodalSNN, run: Run) -> Prediction:
     import numpy as np
 
-    from colliculus.data.loading import collate
+    from colliculus.data.loading import standard_batch
     from colliculus.evaluation.anytime import outputs_by_step
     from colliculus.evaluation.explain import explain
 
     arrays = {m: array[None] for m, array in reader.read(clip).items() if m in model.modalities}
     if not arrays:
         raise ColliculusError(f"the clip {name!r} lacks what the model takes: give it {' or '.join(model.modalities)}")
-    batch = collate(arrays, np.zeros(1, dtype=np.int64), run.normalisation).to(next(model.parameters()).device)
+    batch = standard_batch(arrays, np.zeros(1, dtype=np.int64), run.normalisation).to(next(model.parameters()).device)
     outputs = outputs_by_step(model, batch.inputs, run.experiment.method.time_steps)
     (explanation,) = explain(outputs, run.spec.names)
     return Prediction(name, explanation, tuple(m for m in model.modalities if m not in arrays))

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colliculus.data.dataset import Split
+from colliculus.data.dataset import BatchedDataset, Split
 from colliculus.types import Batch, ColliculusError, DataSpec, unknown_name
 
 Colour = Literal["white", "pink"]
@@ -114,7 +114,7 @@ def check_modalities(snr_db: Mapping[str, float], spec: DataSpec) -> None:
 
 
 @dataclass(frozen=True)
-class NoisySplit:
+class NoisySplit(BatchedDataset):
     """A `Split` with noise on its inputs that is drawn anew in each epoch, as a pure function of (seed, epoch).
 
     Args:

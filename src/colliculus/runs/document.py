@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from colliculus.data import DATASETS
+from colliculus.data.former_folder import FormerFolder
 from colliculus.files.documents import Document, as_document, from_plain, to_plain
 from colliculus.methods import METHODS
 from colliculus.runs.experiment import Experiment, TrainSettings
@@ -32,9 +33,16 @@ def experiment_from_plain(plain: object) -> Experiment[Any, Any]:
         raise ColliculusError(f"an experiment has the keys method, data and train, and not {', '.join(parts)}")
     return Experiment(
         method=_named(parts["method"], METHODS, "method"),
-        data=_named(parts["data"], DATASETS, "dataset"),
+        data=_named(_as_today(parts["data"]), {**DATASETS, FormerFolder.name: FormerFolder}, "dataset"),
         train=from_plain(parts["train"], TrainSettings),
     )
+
+
+def _as_today(data: object) -> Document:
+    """Settings of data under today's name: `folder` read clips otherwise in version 0.1."""
+    plain = as_document(data)
+    former = plain.get("name") == "folder" and "test_fraction" in plain
+    return {**plain, "name": FormerFolder.name} if former else plain
 
 
 def _named(plain: object, table: Mapping[str, type[Any]], what: str) -> Any:
