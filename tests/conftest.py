@@ -146,6 +146,11 @@ def clip_files(root: Path, raw: Path, source: Source) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
+def write_video() -> Callable[..., None]:
+    return raw_trees.write_video
+
+
+@pytest.fixture(scope="session")
 def brightening() -> np.ndarray:
     """Ten frames of one grey each, from dark to bright: which frame was read can be told from its level."""
     return raw_trees.grey(range(20, 220, 20), (32, 48))

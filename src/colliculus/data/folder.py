@@ -68,9 +68,8 @@ class Folder(DividedData):
                     prepare(self.clips, root, folder, jobs=jobs, incomplete=self.incomplete, progress=shown)
         prepared = read_prepared(folder)
         if problems := [outcome.problem for outcome in prepared.outcomes if outcome.problem]:
-            remark(
-                f"{len(problems)} of {len(sources)} clips have problems ({self.incomplete}); the first: {problems[0]}"
-            )
+            kept = "left out" if self.incomplete == "skip" else "kept in part"
+            remark(f"{len(problems)} of {len(sources)} clips cannot be read whole and are {kept}; the first: {problems[0]}")
         return prepared
 
     def reader(self, spec: DataSpec) -> StorageReader:
