@@ -41,7 +41,8 @@ SIZE = 128
 CROP, FLIP, ERASE = RandomResizedCrop(probability=1), Flip(probability=0.5), RandomErasing(probability=0.25)
 COLOUR = ColourJitter(brightness=0.4, contrast=0.4, saturation=0.4)
 SHIFT, MASKS = SoundShift(most=0.1), Masks(num=2)
-HEARD, SEEN = SpectrogramAugment(shift=SHIFT, time_masks=MASKS, frequency_masks=MASKS), ImageAugment(crop=CROP, flip=FLIP)
+HEARD = SpectrogramAugment(shift=SHIFT, time_masks=MASKS, frequency_masks=MASKS)
+SEEN = ImageAugment(crop=CROP, flip=FLIP)
 SEEN_ALL = ImageAugment(crop=CROP, flip=FLIP, colour=COLOUR, erase=ERASE)
 
 VARIANTS: Mapping[str, Augment] = {

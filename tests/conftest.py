@@ -24,6 +24,8 @@ from colliculus.corpus.source import Source
 from colliculus.data.synthetic import Synthetic
 from colliculus.media.spectrogram import Spectrogram
 
+pytest_plugins = ("tiny_media", "tiny_training")
+
 SIZE = 16
 TINY_SYNTHETIC = {"num_classes": 2, "num_train": 8, "num_validation": 4, "num_test": 4, "size": SIZE, "steps": 2}
 
@@ -143,43 +145,6 @@ def clip_files(root: Path, raw: Path, source: Source) -> list[Path]:
     for file in files:
         raw_trees.write_aedat(file, [(120 + i % 8, i // 8, 0, 100 * i) for i in range(64)])
     return files
-
-
-@pytest.fixture(scope="session")
-def write_video() -> Callable[..., None]:
-    return raw_trees.write_video
-
-
-@pytest.fixture(scope="session")
-def brightening() -> np.ndarray:
-    """Ten frames of one grey each, from dark to bright: which frame was read can be told from its level."""
-    return raw_trees.grey(range(20, 220, 20), (32, 48))
-
-
-@pytest.fixture(scope="session")
-def tone() -> np.ndarray:
-    """One second of 440 Hz at 48 kHz."""
-    return raw_trees.tone(440, rate_hz=48_000, duration_s=1)
-
-
-@pytest.fixture(scope="session")
-def shared_video(
-    tmp_path_factory: pytest.TempPathFactory, brightening: np.ndarray, tone: np.ndarray
-) -> Callable[[str], Path]:
-    """A video of `brightening` and `tone` under a name like clip.mp4, silent.mp4 (no sound) or blind.mp4 (no images).
-
-    Each is written once for all tests, none of which may change it.
-    """
-    folder = tmp_path_factory.mktemp("videos")
-
-    @cache
-    def video(name: str) -> Path:
-        frames = None if name.startswith("blind") else brightening
-        sound = None if name.startswith("silent") or name.endswith(".gif") else tone
-        raw_trees.write_video(folder / name, frames, sound)
-        return folder / name
-
-    return video
 
 
 @pytest.fixture(scope="session")

@@ -312,7 +312,7 @@ def test_values_that_are_not_finite_and_other_kinds_of_file_are_refused(tmp_path
     folder = save(tmp_path, "mine", sound=np.full((1, 5, 4), value))
     with pytest.raises(ColliculusError, match="not finite"):
         ArrayReader(SPEC).read(Clip((folder / "sound.npy",)))
-    with pytest.raises(ColliculusError, match=r"a\.wav is of a kind"):
+    with pytest.raises(ColliculusError, match=r"a\.wav has an unknown suffix"):
         ArrayReader(SPEC).group([Path("a.wav")])
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(ColliculusError, match=r"x\.npz cannot be decoded"):

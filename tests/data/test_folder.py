@@ -94,9 +94,8 @@ def test_the_same_clips_are_the_same_data_in_all_three_ways(tmp_path):
     """Folder, `prepare folder` and the reader of `predict`: equal arrays, spec, statistics and fingerprint."""
     for split, name, i in [(s, n, i) for s in ("train", "test") for n in ("a", "b") for i in range(3)]:
         write_late_clip(tmp_path / "raw" / split / name / f"{i}.mkv", 60 * (name == "b") + 5 * i, 300 + 100 * i)
-    clips = replace(
-        CLIPS, visual=Frames(size=(6, 7), steps=5), audio=replace(CLIPS.audio, spectrogram=replace(CLIPS.audio.spectrogram, steps=4))
-    )  # fmt: skip
+    sound = replace(CLIPS.audio, spectrogram=replace(CLIPS.audio.spectrogram, steps=4))
+    clips = replace(CLIPS, visual=Frames(size=(6, 7), steps=5), audio=sound)
     folder = Folder(root=tmp_path / "raw", cache=tmp_path / "cache", clips=clips)
     prepare(clips, tmp_path / "raw", tmp_path / "prepared", jobs=0)
     ours, theirs = folder.load(), Prepared(root=tmp_path / "prepared").load()
@@ -131,26 +130,24 @@ def test_the_cache_is_used_again_until_clips_or_settings_change(root, folder, tm
     assert len([path for path in (tmp_path / "cache").iterdir() if path.is_dir()]) == 3
 
 
-def test_a_stopped_preparation_goes_on(folder, tmp_path, monkeypatch):
-    from colliculus.corpus.prepare import build
+def test_a_stopped_preparation_goes_on(folder, monkeypatch):
+    done: list[int] = []
 
-    def stop(done, _total):
-        if done == 5:
+    def stop(count, _total):
+        done.append(count)
+        if count == 5:
             raise KeyboardInterrupt
 
-    real = build.prepare
-    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
-        context.setattr(
-            "colliculus.data.folder.prepare", lambda *args, **options: real(*args, **{**options, "progress": stop})
-        )
+    def watched(recipe, raw, out, *, progress, **options):
+        prepare(recipe, raw, out, progress=stop if not stopped else lambda count, _total: done.append(count), **options)
+
+    monkeypatch.setattr("colliculus.data.folder.prepare", watched)
+    stopped = False
+    with pytest.raises(KeyboardInterrupt):
         folder.load()
-    begun = []
-    monkeypatch.setattr(
-        "colliculus.data.folder.prepare",
-        lambda *args, **options: real(*args, **{**options, "progress": lambda done, _total: begun.append(done)}),
-    )
+    stopped = done.clear() is None
     assert len(folder.load().train) == 8
-    assert begun[0] == 5  # five clips were there before
+    assert done == list(range(5, 15))  # five clips were there before
 
 
 def test_without_a_folder_of_its_own_the_cache_is_the_users(folder, tmp_path, monkeypatch):
@@ -216,7 +213,9 @@ def test_a_damaged_clip_is_named_and_left_out_or_kept_in_part(root, folder, caps
     (root / "train" / "çat" / "clip 3.wav").write_bytes(b"RIFF and nothing else")
     dataset = replace(folder, incomplete=incomplete).load()
     told = " ".join(capsys.readouterr().err.split())
-    assert f"1 of 14 clips cannot be read whole and are {'left out' if incomplete == 'skip' else 'kept in part'}" in told
+    assert (
+        f"1 of 14 clips cannot be read whole and are {'left out' if incomplete == 'skip' else 'kept in part'}" in told
+    )
     assert "clip 3.wav cannot be decoded" in told
     assert len(dataset.train) + len(dataset.validation) == {"skip": 9, "keep": 10}[incomplete]
     assert dataset.fingerprint != complete.fingerprint

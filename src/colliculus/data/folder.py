@@ -69,7 +69,9 @@ class Folder(DividedData):
         prepared = read_prepared(folder)
         if problems := [outcome.problem for outcome in prepared.outcomes if outcome.problem]:
             kept = "left out" if self.incomplete == "skip" else "kept in part"
-            remark(f"{len(problems)} of {len(sources)} clips cannot be read whole and are {kept}; the first: {problems[0]}")
+            remark(
+                f"{len(problems)} of {len(sources)} clips cannot be read whole and are {kept}; the first: {problems[0]}"
+            )
         return prepared
 
     def reader(self, spec: DataSpec) -> StorageReader:

@@ -14,7 +14,9 @@ from colliculus.data.augment.shift import SoundShift, roll
 from colliculus.types import ColliculusError
 
 LOUD = WaveformAugment(
-    shift=SoundShift(most=0.5), gain=Gain(most_db=12), noise=BackgroundNoise(probability=0.7, kind="pink", snr_db=(0, 5))
+    shift=SoundShift(most=0.5),
+    gain=Gain(most_db=12),
+    noise=BackgroundNoise(probability=0.7, kind="pink", snr_db=(0, 5)),
 )
 HIDING = SpectrogramAugment(
     shift=SoundShift(most=0.3), time_masks=Masks(num=2, most=0.4), frequency_masks=Masks(num=1, most=0.5)
