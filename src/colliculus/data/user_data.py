@@ -149,7 +149,7 @@ class SampleSplit(BatchedDataset):
         wanted = indices.tolist()
         fetch = getattr(self.samples, "__getitems__", None)
         items = [_pair(item) for item in (fetch(wanted) if fetch else map(self.samples.__getitem__, wanted))]
-        if lacking := [m for m in self.modalities if m not in items[0][0]]:
+        if lacking := [m for m in self.modalities for inputs, _ in items if m not in inputs]:
             raise ColliculusError(f"a sample lacks {lacking[0]}: give every sample {', '.join(self.modalities)}")
         return collate([({m: inputs[m] for m in self.modalities}, label) for inputs, label in items])
 
@@ -230,7 +230,7 @@ def _labels(data: object, samples: Any) -> NDArray[np.int64]:
     """(n,) class indices: an attribute of the dataset, else those of the samples, each read once."""
     for name in ("labels", "targets"):
         found = getattr(data, name, None)
-        if found is not None and len(found) == len(samples):
+        if found is not None and len(found) == len(samples) and np.asarray(found).dtype.kind in "iu":
             return np.asarray(found, dtype=np.int64)
     labels = [torch.as_tensor(_pair(samples[i])[1]) for i in range(len(samples))]
     stacked: Tensor = stack_labels([((), label) for label in labels])
