@@ -14,7 +14,7 @@ from colliculus.data.arrays import Arrays
 from colliculus.data.augment import Augment
 from colliculus.data.augment.crop import RandomResizedCrop
 from colliculus.data.augment.flip import Flip
-from colliculus.data.augment.settings import Pictures
+from colliculus.data.augment.settings import ImageAugment
 from colliculus.data.av_digits import AVDigits
 from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
@@ -46,7 +46,7 @@ _CROP = RandomResizedCrop(probability=1.0, area=(0.08, 1.0))
 _HONEST = Prepared(protocol="honest")
 """Published data, whatever lists their publisher has."""
 
-_CROPPED = replace(_HONEST, augment=Augment(pictures=Pictures(crop=_CROP, flip=Flip(probability=0.5))))
+_CROPPED = replace(_HONEST, augment=Augment(pictures=ImageAugment(crop=_CROP, flip=Flip(probability=0.5))))
 """Pictures as the published S-CMRL experiments show them in training; in test they are whole (there: their middle)."""
 
 _PUBLISHED = TrainSettings(drop_incomplete=True, seed=42)

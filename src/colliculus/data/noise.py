@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colliculus.data.dataset import Split
+from colliculus.data.dataset import BatchedDataset, Split
 from colliculus.types import MOST_DB, Batch, ColliculusError, DataSpec, unknown_name
 
 Colour = Literal["white", "pink"]
@@ -111,8 +111,8 @@ def check_modalities(snr_db: Mapping[str, float], spec: DataSpec) -> None:
 
 
 @dataclass(frozen=True)
-class NoisySplit:
-    """A `Split` with noise on its inputs that differs in each epoch, as a pure function of (seed, epoch).
+class NoisySplit(BatchedDataset):
+    """A `Split` with noise on its inputs that is drawn anew in each epoch, as a pure function of (seed, epoch).
 
     Args:
         split: clean samples.

@@ -187,7 +187,7 @@ def robustness(
         >>> from colliculus.runs.weights import save_weights
         >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
         >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
-        >>> started = Run.of(experiment, data.load())
+        >>> started = Run.of("tiny", experiment, data.load())
         >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
         ...     write_run(Path(folder), started)
         ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
@@ -219,63 +219,6 @@ def robustness(
     return found
 
 
-<<<<<<< HEAD
-def _measure(
-    run: TrainedRun, dataset: Dataset, settings: RobustnessSettings, planned: Plan, about: Mapping[str, Any]
-) -> dict[Corruption | None, float]:
-    """Accuracy under each corruption to measure now and without one (None); finished points are read.
-
-    Kinds that are not to be measured now are added where all of their points are there.
-    """
-    split = stored_part(dataset, about["split"])
-    points = Pieces(run.folder / FOLDER / POINTS, about)
-    attacks = Pieces(run.folder / FOLDER / POINTS, {**about, "attack_steps": settings.attack_steps})
-    kept = {c: attacks if c.kind == "pgd" else points for c in planned.corruptions}
-    corrupter = Corrupter(
-        model=run.model,
-        labels=split.labels,
-        spec=run.run.spec,
-        normalisation=dataset.normalisation,
-        snr_db=about["snr_db"],
-        attack_steps=settings.attack_steps,
-    )
-    wanted: dict[Corruption | None, Pieces] = {None: points} | {
-        c: kept[c] for c, now in planned.corruptions.items() if now
-    }
-    if changed := sorted({key for c, pieces in wanted.items() for key in pieces.changed(_name(c))}):
-        remark(f"an earlier measurement differs in {', '.join(changed)}: these points are measured again")
-    measured: dict[Corruption | None, float] = {}
-    with progress("robustness") as advance:
-        for number, (corruption, pieces) in enumerate(wanted.items(), start=1):
-            accuracy = pieces.find(_name(corruption))
-            if accuracy is None:
-                accuracy = _accuracy(run, split, corrupter, corruption)
-                pieces.keep(_name(corruption), accuracy)
-            measured[corruption] = accuracy
-            advance(number, len(wanted))
-    before = {c: pieces.find(c.name) for c, pieces in kept.items() if c not in wanted}
-    incomplete = {c.kind for c, accuracy in before.items() if accuracy is None}
-    measured |= {c: accuracy for c, accuracy in before.items() if accuracy is not None and c.kind not in incomplete}
-    return {c: measured[c] for c in (None, *planned.corruptions) if c in measured}
-
-
-def _name(corruption: Corruption | None) -> str:
-    return CLEAN if corruption is None else corruption.name
-
-
-def _accuracy(run: TrainedRun, split: Split, corrupter: Corrupter, corruption: Corruption | None) -> float:
-    predictions = classify(
-        run.model,
-        split,
-        batch_size=run.experiment.train.batch_size,
-        corruption=corrupter(corruption),
-        missing=() if corruption is None else corruption.absent,
-    )
-    return float(predictions.correct.mean())
-
-
-=======
->>>>>>> h-measure
 def _write(folder: Path, found: Robustness, only: Sequence[Kind]) -> None:
     """Write the record and its table, and remark which kinds of an earlier measurement stay and which do not."""
     kinds = list(dict.fromkeys(curve.kind for curve in found.curves))
