@@ -149,7 +149,7 @@ def _features(run: TrainedRun, part: Split, points: int) -> Features:
     return Features(
         index=tuple(evenly(points, len(part)).tolist()),
         label=tuple(int(k) for batch in batches for k in batch.labels),
-        pca=tuple(map(tuple, components.round(5).tolist())),
-        pca_share=tuple(share.tolist()),
-        tsne=tuple(map(tuple, neighbours.round(4).tolist())),
+        pca=tuple((x, y) for x, y in components.round(5).tolist()),
+        pca_share=(float(share[0]), float(share[1])),
+        tsne=tuple((x, y) for x, y in neighbours.round(4).tolist()),
     )
