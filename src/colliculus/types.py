@@ -32,6 +32,10 @@ UNIMODAL = "unimodal"
 """Name of the objective's term of the modalities' own heads; the beginning of it where each has a term of its own."""
 
 
+MOST_DB = 200
+"""Largest SNR in dB: beyond it, float32 keeps either the signal or the noise alone."""
+
+
 class ColliculusError(ValueError):
     """A mistake the user can mend: one sentence names the thing and the mend (exit code 2 of the command line)."""
 

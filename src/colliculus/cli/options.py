@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import tyro
 
@@ -48,6 +48,27 @@ def parse(
         default=default,
         console_outputs=is_main_rank(),
     )
+
+
+def parse_for_run(options: type[OptionsT], verb: str, arguments: list[str]) -> OptionsT:
+    """Read the arguments of a verb about a trained run, whose `data` are by default those of the run.
+
+    Args:
+        options: frozen dataclass of everything the verb takes, generic in the settings of the data, with the fields
+            `run` and `data`.
+        verb: for the usage line.
+        arguments: what follows the verb.
+
+    Raises:
+        ColliculusError: the folder is not a run folder, or options come before it.
+    """
+    generic = cast("Any", options)
+    folder = Path(leading_name(arguments, generic[NoSettings], verb, f"colliculus {verb} RUN [options]"))
+
+    from colliculus.runs.run import read_run
+
+    data = read_run(folder).experiment.data
+    return parse(generic[type(data)], verb, arguments, generic(run=tyro.MISSING, data=data))
 
 
 def leading_name(arguments: list[str], general: type[object], verb: str, usage: str) -> str:

@@ -41,9 +41,8 @@ def remark(sentence: str) -> None:
     """Tell something on stderr, where it does not mix with a result."""
     from rich.console import Console
 
-    Console(stderr=True, quiet=not is_main_rank(), highlight=False).print(
-        f"colliculus: {sentence}", style="yellow", markup=False
-    )
+    console = Console(stderr=True, quiet=not is_main_rank(), highlight=False)
+    console.print(f"colliculus: {sentence}", style="yellow", markup=False, soft_wrap=True)  # a path must not break
 
 
 def remark_untested(totals: Mapping[str, int], part: str) -> None:

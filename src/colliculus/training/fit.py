@@ -14,6 +14,7 @@ from rich.console import Console
 
 from colliculus.data.dataset import Dataset
 from colliculus.data.loading import num_batches
+from colliculus.evaluation.metrics import Metrics
 from colliculus.runs.experiment import Experiment
 from colliculus.runs.history import write_metrics
 from colliculus.runs.kept_predictions import Condition, write_predictions
@@ -120,10 +121,10 @@ def _conclude(folder: Path, learner: Learner, dataset: Dataset, console: Console
     runtime = learner.runtime
     runtime.barrier()  # rank 0 has written the best model
     load_weights(learner.judged, folder / MODEL_FILE)
-    tested = learner.evaluate_clips(dataset.test)
-    result = measure_result(learner, learner.evaluate(dataset.validation), tested.metrics)
+    tested = learner.classify(dataset.test)
+    result = measure_result(learner, learner.evaluate(dataset.validation), Metrics.of(tested))
     if runtime.is_main:
-        write_predictions(folder, learner.run, Condition.of(learner.run), tested.predictions)
+        write_predictions(folder, learner.run, Condition.of(learner.run), tested)
         report_end(folder, learner, learner.noisy(dataset.validation), console)
         write_metrics(folder, learner.history)
         write_result(folder, result)

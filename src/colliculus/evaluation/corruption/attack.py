@@ -1,4 +1,4 @@
-"""Adversarial inputs: the change within a small cube that the gradient says harms most."""
+"""Adversarial inputs: changes within a small cube along the gradient of the loss."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class SignAttack:
     """Raise the cross-entropy of the true class by steps along the sign of its gradient, within epsilon of each value.
 
     One step of epsilon from the sample itself is FGSM (Goodfellow et al., arXiv 1412.6572). More, each of
-    2.5 * epsilon / steps, from a random point of the cube and back into it after each, are PGD (Madry et al.,
-    arXiv 1706.06083). The gradient of a spiking network is that of its surrogate, so that what is found is a lower
-    bound of the harm: an attack that knows spikes better may do more.
+    2.5 * epsilon / steps, from a random point of the cube and projected back into it after each, are PGD (Madry et al.,
+    arXiv 1706.06083). A spiking network has surrogate gradients, so the accuracy drop is a lower bound: an attack made
+    for spikes may find a larger one.
 
     Args:
-        model: attacked, in the mode it is in.
+        model: model to attack, in its current mode.
         labels: (n,) true classes of the split.
-        epsilon: largest change of a value of each modality attacked, in units of the standardised input.
-        steps: 1: FGSM, more: PGD.
-        seed: of the random start.
+        epsilon: largest change of a value of each attacked modality, in units of the standardised input.
+        steps: 1 is FGSM, more is PGD.
+        seed: seed of the random start.
 
     Raises:
-        ColliculusError: an epsilon is negative, there is no step, or no gradient reaches an input.
+        ColliculusError: an epsilon is negative, `steps` is below 1, or no gradient reaches an input.
     """
 
     model: MultimodalSNN
@@ -45,13 +45,13 @@ class SignAttack:
 
     def __post_init__(self) -> None:
         if self.steps < 1:
-            raise ColliculusError(f"an attack of {self.steps} steps does nothing: give at least 1")
+            raise ColliculusError(f"the attack has {self.steps} steps: give at least 1")
         for modality, epsilon in self.epsilon.items():
             if not 0 <= epsilon < float("inf"):
-                raise ColliculusError(f"the attack on {modality} may change a value by {epsilon}: choose at least 0")
+                raise ColliculusError(f"epsilon of the attack on {modality} is {epsilon}: choose 0 or more")
 
     def __call__(self, inputs: dict[str, Tensor], rows: NDArray[np.int64]) -> dict[str, Tensor]:
-        """Inputs of each modality -> the same, those attacked changed."""
+        """Inputs of each modality -> the same, some attacked."""
         clean = {m: inputs[m] for m in self.epsilon if m in inputs}
         labels = torch.from_numpy(self.labels[rows]).to(next(iter(inputs.values())).device)
         found = {m: x + self._start(x, m, rows) if self.steps > 1 else x for m, x in clean.items()}
@@ -71,14 +71,12 @@ class SignAttack:
             gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
         known = cast("tuple[Tensor | None, ...]", gradients)  # None where the loss does not depend on an input
         found = {m: gradient for m, gradient in zip(attacked, known, strict=True) if gradient is not None}
-        if deaf := [m for m in attacked if m not in found]:
-            raise ColliculusError(
-                f"no gradient reaches {deaf[0]}: an attack needs a model that hears it through direct coding"
-            )
+        if without := [m for m in attacked if m not in found]:
+            raise ColliculusError(f"no gradient reaches {without[0]}: attacks need direct coding for that modality")
         return found
 
     def _start(self, x: Tensor, modality: str, rows: NDArray[np.int64]) -> Tensor:
-        """A random point of the cube, for each sample its own."""
+        """A random point of the cube per sample."""
         samples = x.movedim(-4, 0)
         keys = [(self.seed, crc32(modality.encode()), int(row)) for row in rows]
         drawn = np.stack([np.random.default_rng(key).uniform(-1, 1, samples.shape[1:]) for key in keys])

@@ -1,4 +1,4 @@
-"""What may happen to the frames of a modality: blur, a covered patch, lost steps, a shift in time, nothing at all."""
+"""Corruptions of the frames of a modality: blur, occlusion, dropped frames, a shift in time, a constant input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from colliculus.evaluation.evaluate import Corruption
+from colliculus.evaluation.inference import Corrupt
 from colliculus.types import ColliculusError
 
 Rows = NDArray[np.int64]
@@ -24,13 +24,13 @@ class InTurn:
     """One corruption after another.
 
     Args:
-        corruptions: in the order in which they happen.
+        corruptions: corruptions in the order they are applied.
     """
 
-    corruptions: Sequence[Corruption]
+    corruptions: Sequence[Corrupt]
 
     def __call__(self, inputs: dict[str, Tensor], rows: Rows) -> dict[str, Tensor]:
-        """Inputs of each modality -> the same, spoiled."""
+        """Inputs of each modality -> the same, corrupted."""
         for corruption in self.corruptions:
             inputs = corruption(inputs, rows)
         return inputs
@@ -38,13 +38,13 @@ class InTurn:
 
 @dataclass(frozen=True)
 class Blur:
-    """A Gaussian blur of every frame; beyond the edges the outermost values go on.
+    """Gaussian blur of every frame, with the edge values repeated beyond the edges.
 
     Args:
-        sigma: standard deviation in pixels (bins of a spectrogram), of each modality that is blurred; 0 does nothing.
+        sigma: standard deviation of each blurred modality, in pixels (bins of a spectrogram); 0 does nothing.
 
     Raises:
-        ColliculusError: it is negative.
+        ColliculusError: a standard deviation is negative.
 
     Example:
         >>> point = torch.zeros(1, 1, 9, 9)
@@ -59,7 +59,7 @@ class Blur:
     def __post_init__(self) -> None:
         for modality, sigma in self.sigma.items():
             if not 0 <= sigma < float("inf"):
-                raise ColliculusError(f"the blur of {modality} is {sigma} pixels: choose at least 0")
+                raise ColliculusError(f"the blur of {modality} is {sigma} pixels: choose 0 or more")
 
     def __call__(self, inputs: dict[str, Tensor], rows: Rows) -> dict[str, Tensor]:
         """Inputs (B, C, H, W) or (T, B, C, H, W) of each modality -> the same, blurred."""
@@ -79,20 +79,20 @@ def _blurred(x: Tensor, sigma: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Occlusion:
-    """A rectangle of the frame's shape is covered with zeros, the mean of standardised inputs.
+    """Occlusion: a rectangle with the proportions of the frame is zero, the mean of standardised inputs.
 
-    Its place is drawn for every sample and modality and stays the same at all steps.
+    Its position is drawn per sample and modality and is the same at all steps.
 
     Args:
-        share: of the frame's area, of each modality that is covered; the sides are rounded to whole values.
-        seed: which places are drawn.
+        share: covered share of the frame's area, for each occluded modality; the sides are rounded to whole values.
+        seed: seed of the positions.
 
     Raises:
         ColliculusError: a share is not between 0 and 1.
 
     Example:
-        >>> seen = Occlusion({"visual": 0.25})({"visual": torch.ones(1, 1, 8, 8)}, np.array([0]))["visual"]
-        >>> int((seen == 0).sum())
+        >>> occluded = Occlusion({"visual": 0.25})({"visual": torch.ones(1, 1, 8, 8)}, np.array([0]))["visual"]
+        >>> int((occluded == 0).sum())
         16
     """
 
@@ -100,10 +100,10 @@ class Occlusion:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_shares(self.share, "covered")
+        _check_shares(self.share, "occlusion")
 
     def __call__(self, inputs: dict[str, Tensor], rows: Rows) -> dict[str, Tensor]:
-        """Inputs (B, C, H, W) or (T, B, C, H, W) of each modality -> the same, covered."""
+        """Inputs (B, C, H, W) or (T, B, C, H, W) of each modality -> the same, occluded."""
         return {m: self._cover(x, m, rows) if self.share.get(m) else x for m, x in inputs.items()}
 
     def _cover(self, x: Tensor, modality: str, rows: Rows) -> Tensor:
@@ -118,20 +118,20 @@ class Occlusion:
 
 @dataclass(frozen=True)
 class FrameDrops:
-    """Steps of a sequence are lost: their frames become zeros, the mean of standardised inputs.
+    """Dropped frames: some steps of a sequence become zeros, the mean of standardised inputs.
 
-    Of every sample round(share * T') steps are lost, drawn for each modality on its own.
+    Each sample loses round(share * T') steps, drawn per sample and modality.
 
     Args:
-        share: of the steps, of each modality that loses some.
-        seed: which steps are drawn.
+        share: dropped share of the steps, for each modality that loses some.
+        seed: seed of the dropped steps.
 
     Raises:
-        ColliculusError: a share is not between 0 and 1, or a modality is no sequence.
+        ColliculusError: a share is not between 0 and 1, or a modality is static.
 
     Example:
-        >>> left = FrameDrops({"visual": 0.5})({"visual": torch.ones(4, 1, 1, 2, 2)}, np.array([0]))["visual"]
-        >>> sorted(left.mean((1, 2, 3, 4)).tolist())
+        >>> dropped = FrameDrops({"visual": 0.5})({"visual": torch.ones(4, 1, 1, 2, 2)}, np.array([0]))["visual"]
+        >>> sorted(dropped.mean((1, 2, 3, 4)).tolist())
         [0.0, 0.0, 1.0, 1.0]
     """
 
@@ -139,14 +139,14 @@ class FrameDrops:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_shares(self.share, "lost")
+        _check_shares(self.share, "share of dropped frames")
 
     def __call__(self, inputs: dict[str, Tensor], rows: Rows) -> dict[str, Tensor]:
-        """Inputs (T', B, C, H, W) of each modality named -> the same without some frames."""
+        """Inputs (T', B, C, H, W) of each modality named -> the same with some frames dropped."""
         return {m: self._drop(x, m, rows) if self.share.get(m) else x for m, x in inputs.items()}
 
     def _drop(self, x: Tensor, modality: str, rows: Rows) -> Tensor:
-        _needs_steps(x, modality, "lose frames")
+        _check_sequence(x, modality, "have dropped frames")
         number = round(self.share[modality] * len(x))
         kept = torch.ones((len(x), len(rows)), dtype=x.dtype, device=x.device)
         for i, row in enumerate(rows):
@@ -157,13 +157,13 @@ class FrameDrops:
 
 @dataclass(frozen=True)
 class TimeShift:
-    """A sequence comes later (or earlier) than the others; what leaves at one end enters at the other.
+    """Shift in time: a sequence is later or earlier than the others and wraps around at the ends.
 
     Args:
-        steps: by which each modality named is late; negative: early.
+        steps: delay of each shifted modality in steps; negative is early.
 
     Raises:
-        ColliculusError: a modality is no sequence.
+        ColliculusError: a modality is static.
 
     Example:
         >>> late = TimeShift({"audio": 1})({"audio": torch.arange(4.0).reshape(4, 1, 1, 1, 1)}, np.array([0]))["audio"]
@@ -179,16 +179,16 @@ class TimeShift:
         return {m: self._shift(x, m) if self.steps.get(m) else x for m, x in inputs.items()}
 
     def _shift(self, x: Tensor, modality: str) -> Tensor:
-        _needs_steps(x, modality, "come late")
+        _check_sequence(x, modality, "be shifted in time")
         return x.roll(self.steps[modality], dims=0)
 
 
 @dataclass(frozen=True)
 class Constant:
-    """Nothing of a modality comes but one value in every channel.
+    """Constant input: one value per channel replaces a modality.
 
     Args:
-        values: C numbers of each modality that is silenced.
+        values: C numbers for each replaced modality.
 
     Example:
         >>> Constant({"audio": (0.5,)})({"audio": torch.ones(1, 1, 1, 2)}, np.array([0]))["audio"].flatten().tolist()
@@ -198,7 +198,7 @@ class Constant:
     values: Mapping[str, tuple[float, ...]]
 
     def __call__(self, inputs: dict[str, Tensor], rows: Rows) -> dict[str, Tensor]:
-        """Inputs of each modality -> the same, those silenced constant."""
+        """Inputs of each modality -> the same, some replaced."""
         del rows
         return {m: self._fill(x, self.values[m]) if m in self.values else x for m, x in inputs.items()}
 
@@ -207,16 +207,16 @@ class Constant:
 
 
 def _generator(seed: int, modality: str, row: np.int64) -> np.random.Generator:
-    """Random numbers of a sample that no batch size and no other sample changes."""
+    """Random numbers of a sample, independent of the batch size and of other samples."""
     return np.random.default_rng((seed, crc32(modality.encode()), int(row)))
 
 
 def _check_shares(shares: Mapping[str, float], what: str) -> None:
     for modality, share in shares.items():
         if not 0 <= share <= 1:
-            raise ColliculusError(f"{share} of {modality} would be {what}: choose a share from 0 to 1")
+            raise ColliculusError(f"the {what} of {modality} is {share}: choose a share from 0 to 1")
 
 
-def _needs_steps(x: Tensor, modality: str, what: str) -> None:
+def _check_sequence(x: Tensor, modality: str, what: str) -> None:
     if x.dim() != 5:
-        raise ColliculusError(f"{modality} is static and cannot {what}: name a modality that is a sequence")
+        raise ColliculusError(f"{modality} is static and cannot {what}: choose a sequence")
