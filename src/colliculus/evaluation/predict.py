@@ -12,7 +12,7 @@ from torch import Tensor
 from colliculus.data.dataset import ClipReader, Normalisation
 from colliculus.data.loading import collate
 from colliculus.evaluation.anytime import outputs_by_step
-from colliculus.evaluation.explain import explain
+from colliculus.evaluation.explanation.decision import decisions
 from colliculus.model import MultimodalSNN
 from colliculus.records import Column, Record, Table
 from colliculus.records.console import percent
@@ -27,7 +27,7 @@ MEANING = (
 
 @dataclass(frozen=True, kw_only=True)
 class ClipPrediction:
-    """Prediction for one clip and its explanation (see `colliculus.evaluation.explain`).
+    """Prediction for one clip and its explanation (see `colliculus.evaluation.explanation.decision`).
 
     Args:
         clip: name of the clip.
@@ -144,7 +144,7 @@ def _predict(
         what = f"the clip {names[0]!r} has" if names else "the tensors have"
         raise ColliculusError(f"{what} no modality of the model: give {' or '.join(model.modalities)}")
     missing = tuple(m for m in model.modalities if m not in given)
-    for i, one in enumerate(explain(outputs_by_step(model, given, steps), model.spec.names)):
+    for i, one in enumerate(decisions(outputs_by_step(model, given, steps), model.spec.names)):
         yield ClipPrediction(clip=names[i] if names else str(i), missing=missing, **vars(one))
 
 

@@ -185,7 +185,9 @@ def _measure(
         snr_db=about["snr_db"],
         attack_steps=settings.attack_steps,
     )
-    wanted: dict[Corruption | None, Pieces] = {None: points} | {c: kept[c] for c, now in planned.corruptions.items() if now}
+    wanted: dict[Corruption | None, Pieces] = {None: points} | {
+        c: kept[c] for c, now in planned.corruptions.items() if now
+    }
     if changed := sorted({key for c, pieces in wanted.items() for key in pieces.changed(_name(c))}):
         remark(f"an earlier measurement differs in {', '.join(changed)}: these points are measured again")
     measured: dict[Corruption | None, float] = {}

@@ -8,12 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from colliculus.data.augment import AugmentedSplit
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.noise import GaussianNoise
+from colliculus.evaluation.inference import batches
 from colliculus.evaluation.predict import ClipPredictions, predict_files, predict_tensors
 from colliculus.model import MultimodalSNN
 from colliculus.records.console import remark
@@ -21,7 +24,7 @@ from colliculus.runs.experiment import Experiment
 from colliculus.runs.identity import identity
 from colliculus.runs.run import Run, load_model, read_run
 from colliculus.runtime import choose_device
-from colliculus.types import ColliculusError, DataSpec
+from colliculus.types import Batch, ColliculusError, DataSpec
 
 Part = Literal["test", "validation", "train"]
 """Part of a dataset."""
@@ -107,6 +110,11 @@ class TrainedRun:
     def part(self, name: Part) -> Split:
         """A part of the run's data as it is stored, without augmentation."""
         return stored_part(self.data, name)
+
+    def batch(self, split: Split, rows: NDArray[np.int64]) -> Batch:
+        """Samples of a split on the device of the model, under the noise of the training."""
+        ((_, batch),) = batches(split, rows, batch_size=len(rows), device=self.device, corruption=self.noise)
+        return batch
 
     def about(self, dataset: Dataset, part: Part) -> dict[str, Any]:
         """The fields of a `RunRecord` about a measurement on a part of `dataset`."""

@@ -93,7 +93,9 @@ def _checked(cells: NDArray[np.float64], names: Sequence[str]) -> Predictions:
     if not np.array_equal(index, np.arange(len(cells))):
         raise ColliculusError("rows of the predictions are missing or out of order: write them again")
     if not np.isin(classes, np.arange(len(names))).all():
-        raise ColliculusError(f"a class of the predictions is not a number from 0 to {len(names) - 1}: write them again")
+        raise ColliculusError(
+            f"a class of the predictions is not a number from 0 to {len(names) - 1}: write them again"
+        )
     if not (np.abs(probabilities.sum(axis=1) - 1) < 1e-3).all() or (probabilities < 0).any():
         raise ColliculusError("the probabilities of a prediction do not sum to 1: write the predictions again")
     labels, predicted = classes.astype(np.int64).T

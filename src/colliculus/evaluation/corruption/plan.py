@@ -224,9 +224,7 @@ def plan(
     return found, _why_not(modalities, steps)
 
 
-def _grid(
-    kind: Kind, where: Sequence[tuple[str, ...]], severities: Sequence[float], seeds: int
-) -> list[Corruption]:
+def _grid(kind: Kind, where: Sequence[tuple[str, ...]], severities: Sequence[float], seeds: int) -> list[Corruption]:
     draws = range(seeds if kind in RANDOM else 1)
     return [Corruption(kind, targets, x, seed) for targets in where for x in severities for seed in draws]
 

@@ -10,17 +10,15 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from colliculus.data.dataset import DataSettings, Split
+from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.evenly import evenly
-from colliculus.data.noise import GaussianNoise
-from colliculus.evaluation.analysis import about, batch_of
-from colliculus.evaluation.answers import measure_answers
 from colliculus.evaluation.explanation.clip import ExplainedClip, explain_clip
 from colliculus.evaluation.explanation.decision import choose_examples
 from colliculus.evaluation.explanation.embedding import LEAST_POINTS, pca, require_sklearn, tsne
 from colliculus.evaluation.explanation.image_store import ImageStore
 from colliculus.evaluation.explanation.rasters import fused_features
 from colliculus.evaluation.explanation.record import Explanation, Features
+from colliculus.evaluation.inference import batches, classify
 from colliculus.evaluation.time_weights import TimeWeights, measure_time_weights
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
 from colliculus.files.cache import Pieces
@@ -35,12 +33,13 @@ PieceT = TypeVar("PieceT")
 
 def explain(
     run: TrainedRun | Path | str,
+    data: DataSettings | Dataset | None = None,
     *,
-    data: DataSettings | None = None,
     split: Part = "test",
     clips: int = 6,
     index: Sequence[int] = (),
     points: int = 300,
+    device: str = "auto",
 ) -> Explanation:
     """Explain a run on example clips: half of them its worst mistakes, the others correct.
 
@@ -53,27 +52,28 @@ def explain(
     images that it names. Finished parts are kept there, so that an interruption costs at most one clip.
 
     Args:
-        run: trained run, or its folder.
-        data: data to explain on; None: those of the training.
+        run: trained run or its folder.
+        data: settings of the data or loaded data; None takes the run's own.
         split: part of the data.
         clips: number of example clips.
         index: explain these clips instead, by their row in the part, from 0.
         points: clips in the plane, at most; evenly over the part.
+        device: as in `open_run`.
 
     Raises:
         ColliculusError: a number is below 1, a clip does not exist, the model cannot take the data, or scikit-learn is
             not installed.
     """
     require_sklearn()
-    run = open_run(run)
-    dataset = run.data if data is None else run.load(data)
+    run = open_run(run, device)
+    dataset = run.load(data)
     part = stored_part(dataset, split)
     if clips < 1 or points < 1:
         raise ColliculusError(f"clips is {clips} and points is {points}: give at least 1")
     if absent := [i for i in index if not 0 <= i < len(part)]:
         raise ColliculusError(f"clip {absent[0]} does not exist: the {split} part has clips 0 to {len(part) - 1}")
     folder = run.folder / FOLDER
-    subject = about(run, dataset.fingerprint, split) | {"time_steps": run.experiment.method.time_steps}
+    subject = run.about(dataset, split) | {"time_steps": run.experiment.method.time_steps}
     kept = _Kept(Pieces(folder / CACHE, subject))
     store = ImageStore.about(folder, subject)
     chosen = index or kept.get(f"choice-{clips}", tuple[int, ...], lambda: _choose(run, part, clips))
@@ -124,20 +124,14 @@ def _clip(run: TrainedRun, part: Split, index: int, store: ImageStore, kept: _Ke
 
 
 def _choose(run: TrainedRun, part: Split, count: int) -> tuple[int, ...]:
-    answers = measure_answers(
-        run.model,
-        part,
-        frozenset(run.model.modalities),
-        batch_size=run.experiment.train.batch_size,
-        corruption=GaussianNoise(run.experiment.train.snr_db),
-    )
-    return tuple(choose_examples(answers.predicted, part.labels, answers.probability, count))
+    found = classify(run.model, part, batch_size=run.experiment.train.batch_size, corruption=run.noise)
+    return tuple(choose_examples(found.predicted, found.labels, found.true_probability, count))
 
 
 def _batches(run: TrainedRun, part: Split, points: int) -> list[Batch]:
     """Clips evenly over a part, in batches."""
-    rows, size = evenly(points, len(part)), run.experiment.train.batch_size
-    return [batch_of(run, part, rows[start : start + size]) for start in range(0, len(rows), size)]
+    size, rows = run.experiment.train.batch_size, evenly(points, len(part))
+    return [batch for _, batch in batches(part, rows, batch_size=size, device=run.device, corruption=run.noise)]
 
 
 def _features(run: TrainedRun, part: Split, points: int) -> Features:
