@@ -132,6 +132,7 @@ def count(model: MultimodalSNN, batches: Iterable[Inputs]) -> Counts:
         ColliculusError: there is no batch, or the model makes a product of a kind that cannot be counted.
 
     Example:
+        >>> import torch
         >>> from colliculus import DataSpec, LateFusion
         >>> spec = DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=3)
         >>> model = LateFusion(dim=16, encoder="shallow", time_steps=2).model(spec)

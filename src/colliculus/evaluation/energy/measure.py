@@ -59,7 +59,24 @@ def energy(
 
     Raises:
         ColliculusError: the table is unknown, `samples` is below 1, the model cannot take the data, or it makes a
-            product of a kind that is not counted.
+            product of a kind that cannot be counted.
+
+    Example:
+        >>> import tempfile
+        >>> from colliculus.data.synthetic import Synthetic
+        >>> from colliculus.methods import LateFusion
+        >>> from colliculus.runs.experiment import Experiment
+        >>> from colliculus.runs.run import MODEL_FILE, Run, write_run
+        >>> from colliculus.runs.weights import save_weights
+        >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
+        >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
+        >>> started = Run.of("tiny", experiment, data.load())
+        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
+        ...     write_run(Path(folder), started)
+        ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
+        ...     found = energy(folder, samples=2)
+        >>> found.samples, found.layers[0].layer, found.operations.mac > 0
+        (2, 'encoders.audio.stages.0.conv', True)
     """
     chosen = named_table(table) if isinstance(table, str) else table
     if samples < 1:
