@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -91,53 +90,50 @@ def explain(
         raise ColliculusError(f"clip {absent[0]} does not exist: the {split} part has clips 0 to {len(part) - 1}")
     folder = run.folder / FOLDER
     subject = run.about(dataset, split) | {"time_steps": run.experiment.method.time_steps}
-    kept = _Kept(Pieces(folder / CACHE, subject))
+    cache = Pieces(folder / CACHE, subject)
     store = ImageStore.about(folder, subject)
-    chosen = index or kept.get(f"choice-{clips}", tuple[int, ...], lambda: _choose(run, part, clips))
+    chosen = index or _kept(cache, f"choice-{clips}", tuple[int, ...], lambda: _choose(run, part, clips))
     found = Explanation(
         **subject,
-        clips=tuple(_clip(run, part, i, store, kept) for i in console.steps(chosen, "clips")),
-        time_weights=kept.get(
+        clips=tuple(_clip(run, part, i, store, cache) for i in console.steps(chosen, "clips")),
+        time_weights=_kept(
+            cache,
             f"time-weights-{points}",
             dict[str, TimeWeights],
             lambda: measure_time_weights(run.model, _batches(run, part, points)),
         ),
-        features=kept.get(f"features-{points}", Features, lambda: _features(run, part, points)),
+        features=_kept(cache, f"features-{points}", Features, lambda: _features(run, part, points)),
     )
     found.save(folder / RECORD_FILE)
     store.remove_others()
     return found
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """Finished parts in a cache, as dataclasses."""
-
-    cache: Pieces
-
-    def find(self, name: str, kind: type[PieceT]) -> PieceT | None:
-        """The part of that name; None where it is not kept."""
-        plain = self.cache.find(name)
-        return None if plain is None else from_plain(plain, kind)
-
-    def renew(self, name: str, kind: type[PieceT], made: PieceT) -> PieceT:
-        """Keep a part, and return it as it will be found."""
-        self.cache.keep(name, to_plain(made))
-        return from_plain(self.cache.find(name), kind)
-
-    def get(self, name: str, kind: type[PieceT], make: Callable[[], PieceT]) -> PieceT:
-        """The part of that name; made and kept where it is absent."""
-        found = self.find(name, kind)
-        return self.renew(name, kind, make()) if found is None else found
-
-
-def _clip(run: TrainedRun, part: Split, index: int, store: ImageStore, kept: _Kept) -> ExplainedClip:
-    """A kept clip, explained again where one of its images is gone."""
-    name = f"clip-{index}"
-    found = kept.find(name, ExplainedClip)
-    if found is not None and store.holds(image.file for image in found.images):
+def _kept(
+    cache: Pieces,
+    name: str,
+    kind: type[PieceT],
+    make: Callable[[], PieceT],
+    valid: Callable[[PieceT], bool] = lambda _: True,
+) -> PieceT:
+    """The part of that name in a cache; where it is absent or not valid, made and kept."""
+    plain = cache.find(name)
+    if plain is not None and valid(found := from_plain(plain, kind)):
         return found
-    return kept.renew(name, ExplainedClip, explain_clip(run, part, index, store))
+    made = make()
+    cache.keep(name, to_plain(made))
+    return made
+
+
+def _clip(run: TrainedRun, part: Split, index: int, store: ImageStore, cache: Pieces) -> ExplainedClip:
+    """An explained clip, with all of its images."""
+    return _kept(
+        cache,
+        f"clip-{index}",
+        ExplainedClip,
+        lambda: explain_clip(run, part, index, store),
+        valid=lambda found: store.holds(image.file for image in found.images),
+    )
 
 
 def _choose(run: TrainedRun, part: Split, count: int) -> tuple[int, ...]:
