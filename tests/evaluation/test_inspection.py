@@ -38,9 +38,9 @@ def taaf_run(train):
     return train("taaf-synthetic", "--train.epochs", "2", *warp)
 
 
-def test_every_layer_and_every_parameter_is_counted(trained_folder):
-    found = inspect(trained_folder)
-    model = load_model(trained_folder)
+def test_every_layer_and_every_parameter_is_counted(scmrl_folder):
+    found = inspect(scmrl_folder)
+    model = load_model(scmrl_folder)
     modules = dict(model.named_modules())
     assert all(layer.name in modules and len(layer.step_rates) == 2 for layer in found.health.layers)
     assert any(layer.rate > 0 for layer in found.health.layers)
@@ -56,9 +56,9 @@ def test_the_steps_of_the_training_are_known_where_they_are_recorded(folder):
     assert inspect(folder).health.trained_steps is None
 
 
-def test_no_sample_is_a_mistake(trained_folder):
+def test_no_sample_is_a_mistake(scmrl_folder):
     with pytest.raises(ColliculusError, match="samples is 0: give at least 1"):
-        inspect(trained_folder, samples=0)
+        inspect(scmrl_folder, samples=0)
 
 
 def columns(folder):
@@ -119,8 +119,8 @@ def test_a_class_without_a_sample_is_left_out(taaf_run):
     assert found.balance_figure() is not None
 
 
-def test_a_run_without_a_balance_has_accuracies_alone(trained_folder):
-    found = inspect(trained_folder)
+def test_a_run_without_a_balance_has_accuracies_alone(scmrl_folder):
+    found = inspect(scmrl_folder)
     assert [*found.curves.accuracy_alone] == ["audio", "visual"]
     assert (found.curves.balance, found.time_weights, found.alignments) == ({}, {}, {})
     assert not found.curves.own_heads

@@ -40,7 +40,7 @@ def run(arguments: list[str]) -> int:
 
     from colliculus.evaluation.contribution import FOLDER, contribution
 
-    found = contribution(options.run, options.data, split=options.split, device=options.device)
+    found = contribution(options.run, data=options.data, split=options.split, device=options.device)
     if options.json:
         console.show_json({"run": str(options.run)} | found.to_dict())
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,16 @@ from colliculus.evaluation.metrics import wilson_interval
 from colliculus.evaluation.passes import Pass, Passes, clip_shapley, clips_csv, measure_passes
 from colliculus.evaluation.shapley import Subset, Values, interaction, shapley, subsets
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
+from colliculus.figures import Bars, BarSeries, Lines, Panel, Series, figure
 from colliculus.files.atomic import write_atomic
 from colliculus.files.cache import Pieces
 from colliculus.files.documents import as_document
 from colliculus.records import Column, Table, Tables
 from colliculus.records.console import percent
 from colliculus.runs.identity import RunRecord
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FOLDER, RECORD, CLIPS, SUBSETS = "contribution", "contribution.json", "clips.csv", "subsets"
 
@@ -103,6 +107,40 @@ class Contribution(RunRecord):
         """Performance with each subset of the modalities, and Shapley values."""
         return Tables((self._given_table(), self._shapley_table()))
 
+    def figure(self) -> Figure:
+        """Shapley values, and accuracy by time step."""
+        return figure(self.panels(), title=f"{self.preset}: contribution")
+
+    def panels(self) -> Sequence[Panel]:
+        """The panels of `figure`."""
+        modalities = self.given[-1].modalities
+        of_accuracy = [100 * self.shapley_accuracy[m] for m in modalities]
+        of_probability = [100 * self.shapley_probability[m] for m in modalities]
+        shares = [BarSeries(name="accuracy", values=of_accuracy), BarSeries(name="probability", values=of_probability)]
+        followed = [
+            Series(
+                name=" + ".join(one.modalities),
+                x=range(1, len(one.step_accuracy) + 1),
+                y=[100 * x for x in one.step_accuracy],
+                colour=1 + i if len(one.modalities) == 1 < len(modalities) else 0,
+            )
+            for i, one in enumerate(self.given)
+            if one.step_accuracy
+        ]
+        return (
+            Bars(names=modalities, series=shares, title="Shapley values", xlabel="points beyond chance"),
+            Lines(
+                series=followed,
+                title="Accuracy by time step",
+                xlabel="time steps run",
+                ylabel="accuracy, %",
+                low=0,
+                high=100,
+                levels=[(100 * self.chance, "chance")],
+                whole=True,
+            ),
+        )
+
     def _given_table(self) -> Table:
         rows: list[tuple[str, ...]] = []
         for one in self.given:
@@ -138,8 +176,8 @@ class Contribution(RunRecord):
 
 def contribution(
     run: TrainedRun | Path | str,
-    data: DataSettings | Dataset | None = None,
     *,
+    data: DataSettings | Dataset | None = None,
     split: Part = "test",
     device: str = "auto",
 ) -> Contribution:

@@ -13,6 +13,7 @@ from colliculus.data.noise import GaussianNoise
 from colliculus.evaluation.inference import classify
 from colliculus.evaluation.metrics import Metrics
 from colliculus.evaluation.trained_run import Part, TrainedRun, check_spec, open_run, stored_part
+from colliculus.figures import confusion, figure
 from colliculus.model import MultimodalSNN
 from colliculus.records import Column, Record, Table, Tables
 from colliculus.records.console import accuracy, percent
@@ -22,6 +23,7 @@ from colliculus.runtime import Runtime, choose_device
 from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch.utils.data import Dataset as TorchDataset
 
 MISTAKES_SHOWN = 5
@@ -67,6 +69,10 @@ class Evaluation(Record):
     def table(self) -> Tables:
         """What was evaluated, metrics per class, and the most frequent mistakes if there are any."""
         return Tables([self._summary(), self._classes(), *self._mistakes()])
+
+    def figure(self) -> Figure:
+        """Confusion matrix."""
+        return figure([confusion(self.metrics.confusion, self.predictions.names)])
 
     def _summary(self) -> Table:
         metrics = self.metrics

@@ -41,7 +41,8 @@ def classify(
         collective: ranks that share the samples; each gets all predictions. None: this process alone.
 
     Raises:
-        ColliculusError: `missing` names an unknown modality or all of them, or logits are not finite.
+        ColliculusError: `missing` names an unknown modality or all of them, there is no sample, or the logits are not
+            finite.
 
     Example:
         >>> from colliculus import LateFusion
@@ -52,6 +53,8 @@ def classify(
         (6, 2)
     """
     _check_missing(missing, model.modalities)
+    if not len(split):
+        raise ColliculusError("there is nothing to classify: the split has no sample")
     device = next(model.parameters()).device
     collective = collective or Runtime(device=device)
     probabilities = torch.zeros((len(split), model.spec.num_classes), device=device)

@@ -27,7 +27,7 @@ MEANING = (
 
 @dataclass(frozen=True, kw_only=True)
 class ClipPrediction:
-    """Prediction for one clip and its explanation (see `colliculus.evaluation.explanation.decision`).
+    """Prediction for one clip and its explanation (see `colliculus.evaluation.explanation`).
 
     Args:
         clip: name of the clip.

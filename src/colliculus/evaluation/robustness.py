@@ -8,25 +8,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from colliculus.data.dataset import Dataset, DataSettings, Split
-from colliculus.evaluation.corruption.corrupter import Corrupter
-from colliculus.evaluation.corruption.plan import ATTACKS, SHORT_UNITS, Corruption, Kind, Plan, RobustnessSettings
+from colliculus.data.dataset import Dataset, DataSettings
+from colliculus.evaluation.corruption.plan import (
+    ATTACKS,
+    NOISES,
+    SHORT_UNITS,
+    TITLES,
+    Kind,
+    Plan,
+    RobustnessSettings,
+)
+from colliculus.evaluation.corruption.points import measure_points
 from colliculus.evaluation.curves import Curve, curves
-from colliculus.evaluation.inference import classify
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
+from colliculus.figures import Bars, BarSeries, Lines, Panel, Series, figure, grid, to_png
 from colliculus.files.atomic import write_atomic
-from colliculus.files.cache import Pieces
 from colliculus.files.documents import as_document
 from colliculus.records import Column, Table, Tables
-from colliculus.records.console import percent, progress, remark
+from colliculus.records.console import percent, remark
 from colliculus.runs.identity import RunRecord
 from colliculus.types import ColliculusError
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 FOLDER, RECORD, CURVES, FIGURE, POINTS = "robustness", "result.json", "curves.csv", "curves.png", "points"
-CLEAN = "clean"
-"""Name of the point without a corruption."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +61,9 @@ class Robustness(RunRecord):
     def from_dict(cls, plain: object) -> Self:
         """The inverse of `to_dict`; it also reads records of version 0.1."""
         found = as_document(plain)
-        return super().from_dict({**found, "curves": [_renamed(curve) for curve in found.get("curves", ())]})
+        if isinstance(former := found.get("curves"), list):
+            found["curves"] = [_renamed(curve) for curve in former]
+        return super().from_dict(found)
 
     def table(self) -> Tables:
         """Clean accuracy, and accuracy by severity with the area and the relative robustness of each curve."""
@@ -88,6 +98,46 @@ class Robustness(RunRecord):
             rows.append((f" {curve.target}", _in_columns((f"{100 * x:.1f}" for x in curve.accuracy), width), *shown))
         return rows
 
+    def figure(self) -> Figure:
+        """A panel per kind of corruption: accuracy by severity, a line per target."""
+        return figure(*grid(self.panels()), title=f"{self.preset}: robustness", legend="shared")
+
+    def panels(self) -> Sequence[Panel]:
+        """The panels of `figure`."""
+        return [self._panel(kind) for kind in dict.fromkeys(curve.kind for curve in self.curves)]
+
+    def _panel(self, kind: str) -> Panel:
+        mine = [curve for curve in self.curves if curve.kind == kind]
+        colours = {m: i for i, m in enumerate(self.modalities, start=1)}  # all together are 0
+        if mine[0].area is None:
+            bars = [
+                BarSeries(name=c.target, values=_percent(c.accuracy), colour=colours.get(c.target, 0)) for c in mine
+            ]
+            names = [str(severity) for severity in mine[0].severities]
+            return Bars(names=names, series=bars, title=TITLES[kind], xlabel="accuracy, %", low=0, high=100)
+        lines = [
+            Series(
+                name=c.target,
+                x=[float(severity) for severity in c.severities],
+                y=_percent(c.accuracy),
+                low=_percent(c.lowest),
+                high=_percent(c.highest),
+                colour=colours.get(c.target, 0),
+            )
+            for c in mine
+        ]
+        return Lines(
+            series=lines,
+            title=TITLES[kind],
+            xlabel=mine[0].unit,
+            ylabel="accuracy, %",
+            low=0,
+            high=100,
+            levels=[(100 * self.clean, "clean"), (100 * self.chance, "chance")],
+            falling=kind in NOISES,  # the severity grows to the right in every panel
+            whole=kind == "shift",
+        )
+
     def to_csv(self) -> str:
         """A line per point of a curve."""
         text = io.StringIO()
@@ -109,11 +159,12 @@ def robustness(
     device: str = "auto",
     data: DataSettings | Dataset | None = None,
 ) -> Robustness:
-    """Measure the accuracy of a trained run under noise, blur, occlusion, dropped frames, shifts and missing modalities.
+    """Measure the accuracy of a trained run under noise, blur, occlusion, dropped frames, shifts and attacks.
 
-    Each kind corrupts every modality alone and all together. The folder `robustness` of the run gets `result.json` and
-    `curves.csv`. Finished points are kept in it, so an interrupted measurement goes on where it stopped. Kinds that
-    were measured before with the same settings stay in the record.
+    Each kind corrupts every modality alone and all together, and each modality is left out once. The folder
+    `robustness` of the run gets `result.json`, `curves.csv` and, with matplotlib, `curves.png`. It also keeps finished
+    points, so an interrupted measurement goes on where it stopped. Kinds that were measured before with the same
+    settings stay in the record.
 
     Args:
         run: trained run or its folder.
@@ -149,9 +200,11 @@ def robustness(
     named = [kind for kind in ATTACKS if kind in only]
     if named and settings.attack not in named:
         settings = replace(settings, attack=named[0])
-    about = trained.about(dataset, split) | ({"snr_db": {}} if clean else {})
+    about = trained.about(dataset, split)
+    if clean:
+        about["snr_db"] = {}
     planned = Plan.of(settings, only, trained.model.modalities, dataset.spec.steps)
-    measured = _measure(trained, dataset, settings, planned, about)
+    measured = measure_points(trained, dataset, settings.attack_steps, planned, about, trained.folder / FOLDER / POINTS)
     accuracy, chance = measured[None], 1 / trained.run.spec.num_classes
     found = Robustness(
         **about,
@@ -166,60 +219,6 @@ def robustness(
     return found
 
 
-def _measure(
-    run: TrainedRun, dataset: Dataset, settings: RobustnessSettings, planned: Plan, about: Mapping[str, Any]
-) -> dict[Corruption | None, float]:
-    """Accuracy under each corruption to measure now and without one (None); finished points are read.
-
-    Kinds that are not to be measured now are added where all of their points are there.
-    """
-    split = stored_part(dataset, about["split"])
-    points = Pieces(run.folder / FOLDER / POINTS, about)
-    attacks = Pieces(run.folder / FOLDER / POINTS, {**about, "attack_steps": settings.attack_steps})
-    kept = {c: attacks if c.kind == "pgd" else points for c in planned.corruptions}
-    corrupter = Corrupter(
-        model=run.model,
-        labels=split.labels,
-        spec=run.run.spec,
-        normalisation=dataset.normalisation,
-        snr_db=about["snr_db"],
-        attack_steps=settings.attack_steps,
-    )
-    wanted: dict[Corruption | None, Pieces] = {None: points} | {
-        c: kept[c] for c, now in planned.corruptions.items() if now
-    }
-    if changed := sorted({key for c, pieces in wanted.items() for key in pieces.changed(_name(c))}):
-        remark(f"an earlier measurement differs in {', '.join(changed)}: these points are measured again")
-    measured: dict[Corruption | None, float] = {}
-    with progress("robustness") as advance:
-        for number, (corruption, pieces) in enumerate(wanted.items(), start=1):
-            accuracy = pieces.find(_name(corruption))
-            if accuracy is None:
-                accuracy = _accuracy(run, split, corrupter, corruption)
-                pieces.keep(_name(corruption), accuracy)
-            measured[corruption] = accuracy
-            advance(number, len(wanted))
-    before = {c: pieces.find(c.name) for c, pieces in kept.items() if c not in wanted}
-    incomplete = {c.kind for c, accuracy in before.items() if accuracy is None}
-    measured |= {c: accuracy for c, accuracy in before.items() if accuracy is not None and c.kind not in incomplete}
-    return {c: measured[c] for c in (None, *planned.corruptions) if c in measured}
-
-
-def _name(corruption: Corruption | None) -> str:
-    return CLEAN if corruption is None else corruption.name
-
-
-def _accuracy(run: TrainedRun, split: Split, corrupter: Corrupter, corruption: Corruption | None) -> float:
-    predictions = classify(
-        run.model,
-        split,
-        batch_size=run.experiment.train.batch_size,
-        corruption=corrupter(corruption),
-        missing=() if corruption is None else corruption.absent,
-    )
-    return float(predictions.correct.mean())
-
-
 def _write(folder: Path, found: Robustness, only: Sequence[Kind]) -> None:
     """Write the record and its table, and remark which kinds of an earlier measurement stay and which do not."""
     kinds = list(dict.fromkeys(curve.kind for curve in found.curves))
@@ -232,12 +231,21 @@ def _write(folder: Path, found: Robustness, only: Sequence[Kind]) -> None:
     (folder / FIGURE).unlink(missing_ok=True)  # after a kill it must not stand beside other curves
     write_atomic(folder / CURVES, found.to_csv().encode())
     found.save(folder / RECORD)
+    if found.curves:
+        try:
+            write_atomic(folder / FIGURE, to_png(found.figure()))
+        except ColliculusError as error:  # without matplotlib the numbers remain
+            remark(f"nothing was drawn: {error}")
 
 
 def _renamed(curve: Any) -> Any:
     """A curve of version 0.1, which had other names for two fields."""
     names = {"levels": "severities", "retained": "relative_robustness"}
     return {names.get(key, key): value for key, value in curve.items()} if isinstance(curve, dict) else curve
+
+
+def _percent(shares: Sequence[float]) -> list[float]:
+    return [100 * share for share in shares]
 
 
 def _in_columns(words: Iterable[str], width: int) -> str:

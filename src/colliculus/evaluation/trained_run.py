@@ -16,7 +16,6 @@ from torch import Tensor
 from colliculus.data.augment import AugmentedSplit
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.noise import GaussianNoise
-from colliculus.evaluation.inference import batches
 from colliculus.evaluation.predict import ClipPredictions, predict_files, predict_tensors
 from colliculus.model import MultimodalSNN
 from colliculus.records.console import remark
@@ -51,7 +50,7 @@ class TrainedRun:
         ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
         ...     run = open_run(folder, device="cpu")
         ...     run.model.modalities, len(run.data.test)
-        (('audio', 'visual'), 300)
+        (('audio', 'visual'), 480)
     """
 
     folder: Path
@@ -112,9 +111,9 @@ class TrainedRun:
         return stored_part(self.data, name)
 
     def batch(self, split: Split, rows: NDArray[np.int64]) -> Batch:
-        """Samples of a split on the device of the model, under the noise of the training."""
-        ((_, batch),) = batches(split, rows, batch_size=len(rows), device=self.device, corruption=self.noise)
-        return batch
+        """The samples at `rows` of a split on the model's device, with the noise of the training."""
+        clean = split.batch(rows, epoch=0).to(self.device)
+        return clean if self.noise is None else Batch(self.noise(clean.inputs, rows), clean.labels)
 
     def about(self, dataset: Dataset, part: Part) -> dict[str, Any]:
         """The fields of a `RunRecord` about a measurement on a part of `dataset`."""

@@ -93,6 +93,9 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook_func(_is_array, _array)
     for kind in (int, float, str, bool):
         converter.register_structure_hook(kind, _exactly)
+    converter.register_structure_hook(
+        float | str, lambda value, _: _exactly(value, str if isinstance(value, str) else float)
+    )
     return converter
 
 

@@ -93,7 +93,7 @@ def _answers(groups: Sequence[Group]) -> Answers:
                 raise ColliculusError(
                     f"{member.folder} keeps no answers to its test clips: the command line below makes them"
                 )
-            kept[training] = predictions.right
+            kept[training] = predictions.correct
     return found
 
 

@@ -5,13 +5,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from colliculus.evaluation.attack import SignAttack
-from colliculus.evaluation.evaluate import evaluate
+from colliculus.evaluation.corruption.attack import SignAttack
+from colliculus.evaluation.inference import classify
 from colliculus.methods import LateFusion
-from colliculus.runtime import Runtime
 from colliculus.types import ColliculusError
 
-CPU = torch.device("cpu")
 BOTH = {"audio": 0.5, "visual": 0.25}
 
 
@@ -39,9 +37,7 @@ def loss(model, inputs, batch):
 
 
 def accuracy(model, split, corruption=None):
-    return evaluate(
-        model, split, batch_size=4, collective=Runtime(device=CPU), device=CPU, corruption=corruption
-    ).accuracy
+    return classify(model, split, batch_size=4, corruption=corruption).correct.mean()
 
 
 def test_one_step_goes_to_the_corner_the_gradient_points_at(trained, split, batch):
@@ -54,7 +50,7 @@ def test_one_step_goes_to_the_corner_the_gradient_points_at(trained, split, batc
 
 
 @pytest.mark.parametrize("steps", [1, 8], ids=["fgsm", "pgd"])
-def test_an_attack_stays_in_its_cube_and_harms(trained, split, batch, steps):
+def test_an_attack_stays_in_its_cube_and_lowers_the_accuracy(trained, split, batch, steps):
     rows = np.arange(len(split))
     found = SignAttack(trained, split.labels, BOTH, steps)(batch.inputs, rows)
     for m, epsilon in BOTH.items():
@@ -66,7 +62,7 @@ def test_an_attack_stays_in_its_cube_and_harms(trained, split, batch, steps):
     assert accuracy(trained, split, SignAttack(trained, split.labels, BOTH, steps)) < clean
 
 
-def test_many_steps_harm_more_than_noise_of_the_same_size(trained, split, batch):
+def test_many_steps_raise_the_loss_more_than_noise_of_the_same_size(trained, split, batch):
     rows = np.arange(len(split))
     found = SignAttack(trained, split.labels, BOTH, 8)(batch.inputs, rows)
     drawn = torch.Generator().manual_seed(0)
@@ -107,9 +103,9 @@ def test_the_model_learns_nothing_from_it(trained, split, batch):
 
 
 def test_spikes_drawn_at_random_have_no_gradient(model, split, batch):
-    deaf = LateFusion(dim=8, encoder="shallow", time_steps=2, coding="poisson").model(model.spec).eval()
+    poisson = LateFusion(dim=8, encoder="shallow", time_steps=2, coding="poisson").model(model.spec).eval()
     with pytest.raises(ColliculusError, match="no gradient reaches audio"):
-        SignAttack(deaf, split.labels, {"audio": 0.1})(batch.inputs, np.arange(len(split)))
+        SignAttack(poisson, split.labels, {"audio": 0.1})(batch.inputs, np.arange(len(split)))
 
 
 @pytest.mark.parametrize(("epsilon", "steps"), [(-0.1, 1), (float("nan"), 1), (0.1, 0)])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from colliculus.evaluation.frames import Blur, Constant, FrameDrops, InTurn, Occlusion, TimeShift
+from colliculus.evaluation.corruption.frames import Blur, Constant, FrameDrops, InTurn, Occlusion, TimeShift
 from colliculus.types import ColliculusError
 
 ROWS = np.array([3, 8])

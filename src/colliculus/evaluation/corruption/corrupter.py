@@ -49,20 +49,22 @@ class Corrupter:
         if isinstance(corruption.severity, str):
             return Constant({m: self._substitute(m, corruption.severity) for m in corruption.targets})
         by_target, seed = dict.fromkeys(corruption.targets, corruption.severity), corruption.seed
+        found: Corrupt
         match corruption.kind:
             case "white" | "pink":
-                return GaussianNoise(by_target, seed, corruption.kind)
+                found = GaussianNoise(by_target, seed, corruption.kind)
             case "blur":
-                return Blur(by_target)
+                found = Blur(by_target)
             case "occlusion":
-                return Occlusion(by_target, seed)
+                found = Occlusion(by_target, seed)
             case "drops":
-                return FrameDrops(by_target, seed)
+                found = FrameDrops(by_target, seed)
             case "shift":
-                return TimeShift({m: int(steps) for m, steps in by_target.items()})
+                found = TimeShift({m: int(steps) for m, steps in by_target.items()})
             case _:
                 steps = 1 if corruption.kind == "fgsm" else self.attack_steps
-                return SignAttack(self.model, self.labels, by_target, steps, seed)
+                found = SignAttack(self.model, self.labels, by_target, steps, seed)
+        return found
 
     def _substitute(self, modality: str, word: str) -> tuple[float, ...]:
         """Standardised values, one per channel: the training mean is 0, raw zeros are -mean / std."""

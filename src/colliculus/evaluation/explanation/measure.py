@@ -149,13 +149,13 @@ def _batches(run: TrainedRun, part: Split, points: int) -> list[Batch]:
 
 def _features(run: TrainedRun, part: Split, points: int) -> Features:
     """The joint feature of some clips in the plane."""
-    batches = _batches(run, part, points)
-    features = torch.cat([fused_features(run.model, batch.inputs) for batch in batches]).double().cpu().numpy()
+    chosen = _batches(run, part, points)
+    features = torch.cat([fused_features(run.model, batch.inputs) for batch in chosen]).double().cpu().numpy()
     components, share = pca(features)
     neighbours = tsne(features) if len(features) >= LEAST_POINTS else np.zeros((0, 2))
     return Features(
         index=tuple(evenly(points, len(part)).tolist()),
-        label=tuple(int(k) for batch in batches for k in batch.labels),
+        label=tuple(int(k) for batch in chosen for k in batch.labels),
         pca=tuple((x, y) for x, y in components.round(5).tolist()),
         pca_share=(float(share[0]), float(share[1])),
         tsne=tuple((x, y) for x, y in neighbours.round(4).tolist()),
