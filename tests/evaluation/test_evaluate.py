@@ -74,6 +74,17 @@ def test_a_model_is_evaluated_where_it_is_and_needs_data(model, split):
         evaluate(model)
 
 
+def test_own_batches_of_inputs_and_labels_are_evaluated(model, split):
+    whole = split.batch(np.arange(len(split)), epoch=0)
+    inputs = {"audio": whole.inputs["audio"], "visual": whole.inputs["visual"].transpose(0, 1)}  # batch first
+    parts = [({m: x[rows] for m, x in inputs.items()}, whole.labels[rows]) for rows in (slice(0, 6), slice(6, None))]
+    found = evaluate(model, parts)
+    assert np.array_equal(found.predictions.probabilities, evaluate(model, split).predictions.probabilities)
+    strange = [(inputs, whole.labels + 1)]
+    with pytest.raises(ColliculusError, match="a label is 3 and the model has 3 classes"):
+        evaluate(model, strange)
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
@@ -134,4 +145,4 @@ def test_a_class_without_a_sample_has_no_metrics_and_is_named():
     text = " ".join(str(predicted([[3, 1], [0, 0]], ("cat", "dog")).table()).split())
     assert "dog - - - 0" in text
     assert "macro-F1 85.7 %" in text  # of the cats alone: 3 of 4 are correct
-    assert "The validation split has no sample of dog." in text
+    assert "no sample of 1 class(es), so no figure covers them: dog" in text
