@@ -18,7 +18,7 @@ from typing import Any
 import tyro
 from study import Study, markdown, read, spread
 
-from colliculus.evaluation.run_predictions import predictions_of
+from colliculus.evaluation.evaluate import predictions_of
 from colliculus.evaluation.trained_run import open_run
 from colliculus.runs.kept_predictions import Condition
 
@@ -60,7 +60,7 @@ def withheld(folder: Path, missing: str) -> float:
     """Test accuracy in percent without a modality, under the noise of the training."""
     run = open_run(folder, "cpu")
     condition = Condition(dict(run.experiment.train.snr_db), (missing,))
-    return 100 * float(predictions_of(run, condition).right.mean())
+    return 100 * float(predictions_of(run, condition).correct.mean())
 
 
 def table(runs: Mapping[str, Sequence[Path]]) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from colliculus.evaluation.metrics import wilson_interval
 from colliculus.evaluation.paired import Trainings, repeated
 from colliculus.evaluation.significance import student_interval
+from colliculus.runs.metrics import wilson_interval
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from colliculus.labels import at_label, rightness
+from colliculus.labels import at_label, correctness
 from colliculus.types import Collective, ColliculusError, Output
 
 _TINY = 1e-12  # a modality may have no probability left for the right class
@@ -54,9 +54,9 @@ def shares_or_own_answers(output: Output, balance: str) -> dict[str, Tensor]:
 
 
 def right_answers(output: Output, labels: Tensor) -> dict[str, Tensor]:
-    """`rightness` of each modality alone, (B,), by its own head or, where it has none, by its share."""
+    """`correctness` of each modality alone, (B,), by its own head or, where it has none, by its share."""
     answers = own_answers(output) or shares(output)
-    return {m: rightness(x.detach().argmax(dim=1), labels) for m, x in answers.items()}
+    return {m: correctness(x.detach().argmax(dim=1), labels) for m, x in answers.items()}
 
 
 def mean_score(logits: Mapping[str, Tensor], labels: Tensor, collective: Collective) -> dict[str, float]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from colliculus.evaluation.metrics import wilson_interval
 from colliculus.report.charts import Axes, Series, bar, heat, lines
 from colliculus.report.folder import Material
 from colliculus.report.markup import Html, interval, join, note, percent, table, tag, titled_table
 from colliculus.report.setting import untested
 from colliculus.runs.history import Row
+from colliculus.runs.metrics import ClassMetrics, wilson_interval
 
 MOST_CLASSES = 30
 """Of a confusion matrix that can be read; of more, the most frequent confusions are listed."""
@@ -32,7 +31,7 @@ def curves(material: Material) -> Html:
     terms = [n for n in _columns(history, "train_") if not n.startswith("train_accuracy")]
     losses = [_series(history, name, name.removeprefix("train_").replace("_", " "), 1) for name in terms]
     down = Axes(title="Training loss by epoch", across="epoch", up="loss", low=0)
-    kept = f" The model of epoch {material.result['best_epoch']} was kept." if material.result else ""
+    kept = f" The model of epoch {material.result.best_epoch} was kept." if material.result else ""
     alone_text = " A modality alone answers by its own head, or by its share of the joint answer." if alone else ""
     parts = [
         lines(shares, accuracy, f"Accuracy in training and on the validation part.{kept}{alone_text}"),
@@ -49,7 +48,7 @@ def confusions(material: Material) -> Html:
     """Which class was taken for which."""
     if material.result is None:
         return note(untested(material))
-    names, matrix = material.run.spec.names, material.result["test"]["confusion"]
+    names, matrix = material.run.spec.names, material.result.test.confusion
     return _matrix(names, matrix) if len(names) <= MOST_CLASSES else _pairs(names, matrix)
 
 
@@ -57,8 +56,8 @@ def classes(material: Material) -> Html:
     """Recall with its Wilson interval, precision and F1 of every class."""
     if material.result is None:
         return note(untested(material))
-    test = material.result["test"]
-    rows = [_class(one, test["confusion"][k][k]) for k, one in enumerate(test["per_class"])]
+    test = material.result.test
+    rows = [_class(one, test.confusion[k][k]) for k, one in enumerate(test.per_class)]
     header = ["class", "clips", "recall, %", "95 % interval", "precision, %", "F1, %"]
     return join(
         table("Every class on the test part", header, rows),
@@ -66,11 +65,11 @@ def classes(material: Material) -> Html:
     )
 
 
-def _class(one: dict[str, Any], right: int) -> list[str]:
-    bounds = wilson_interval(right, one["total"]) if one["total"] else None
-    recall = bar(one["recall"], bounds, f"{100 * one['recall']:.1f}") if bounds else "-"
-    shares = (f"{100 * one[name]:.1f}" if bounds else "-" for name in ("precision", "f1"))
-    return [one["name"], f"{one['total']:,}", recall, interval(bounds) if bounds else "-", *shares]
+def _class(one: ClassMetrics, right: int) -> list[str]:
+    bounds = wilson_interval(right, one.total) if one.total else None
+    recall = bar(one.recall, bounds, f"{100 * one.recall:.1f}") if bounds else "-"
+    shares = (f"{100 * getattr(one, name):.1f}" if bounds else "-" for name in ("precision", "f1"))
+    return [one.name, f"{one.total:,}", recall, interval(bounds) if bounds else "-", *shares]
 
 
 def _matrix(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> Html:

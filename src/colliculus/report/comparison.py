@@ -54,15 +54,15 @@ def _figures(material: Material) -> list[str]:
     seed = str(material.run.experiment.train.seed)
     if material.result is None:
         return [seed, "not finished", *["-"] * 4]
-    test = material.result["test"]
-    bounds = tuple(test["interval"])
+    test = material.result.test
+    bounds = test.interval
     return [
         seed,
-        bar(test["accuracy"], bounds, f"{100 * test['accuracy']:.1f}"),
+        bar(test.accuracy, bounds, f"{100 * test.accuracy:.1f}"),
         interval(bounds),
-        f"{100 * test['macro_f1']:.1f}",
-        f"{material.result['parameters']:,}",
-        f"{material.result['samples_per_second']:,.0f}",
+        f"{100 * test.macro_f1:.1f}",
+        f"{material.result.parameters:,}",
+        f"{material.result.samples_per_second:,.0f}",
     ]
 
 

@@ -12,7 +12,7 @@ from colliculus.evaluation.groups import was_imported
 from colliculus.report.outcome import read_outcome
 from colliculus.runs.history import Row, read_metrics
 from colliculus.runs.identity import identity
-from colliculus.runs.result import Result
+from colliculus.runs.result import TrainingResult
 from colliculus.runs.run import HEALTH_FILE, METRICS_FILE, MODEL_FILE, Run, read_run
 from colliculus.types import ColliculusError
 
@@ -60,7 +60,7 @@ class Material:
     folder: Path
     run: Run
     commands: tuple[str, ...]
-    result: Result | None
+    result: TrainingResult | None
     history: Sequence[Row]
     analyses: Mapping[str, Document]
     left_out: Mapping[str, str]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from colliculus.evaluation.conditions import TITLES
+from colliculus.evaluation.corruption.plan import TITLES
 from colliculus.report.charts import Axes, Series, bar, lines
 from colliculus.report.figures import Figure
 from colliculus.report.folder import Material

@@ -16,14 +16,13 @@ def headline(material: Material) -> Html:
     result = material.result
     if result is None:
         return tag("p", f"{untested(material)} {_next(material)}", attributes={"class": "warning"})
-    test = result["test"]
-    strong = tag("strong", f"{percent(test['accuracy'])} of {test['total']:,} test clips")
+    test = result.test
+    strong = tag("strong", f"{percent(test.accuracy)} of {test.total:,} test clips")
     chance = percent(1 / len(material.run.spec.names))
     return tag(
         "p",
         strong,
-        f" recognised (95 % interval {interval(test['interval'])} %; chance {chance}); "
-        f"macro-F1 {percent(test['macro_f1'])}.",
+        f" recognised (95 % interval {interval(test.interval)} %; chance {chance}); macro-F1 {percent(test.macro_f1)}.",
         attributes={"class": "lead"},
     )
 
@@ -57,11 +56,11 @@ def setting(material: Material) -> Html:
     if not material.imported:
         rows |= {"noise": noise(material), "epochs": f"{train.epochs}", "seed": f"{train.seed}"}
     if (result := material.result) is not None:
-        versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+        versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
         rows |= {
-            "epoch kept": f"{result['best_epoch']} ({result['selection']})",
-            "parameters": f"{result['parameters']:,}",
-            "speed of training": f"{result['samples_per_second']:,.0f} clips/s on {result['device']}",
+            "epoch kept": f"{result.best_epoch} ({result.selection})",
+            "parameters": f"{result.parameters:,}",
+            "speed of training": f"{result.samples_per_second:,.0f} clips/s on {result.device}",
             "versions": versions,
         }
     settings = flat(experiment_to_plain(run.experiment))
@@ -84,7 +83,7 @@ def reproduce(material: Material) -> Html:
     lines = [*material.commands, *verbs, command_line(["colliculus", "report", folder, "--out", "report.html"])]
     if material.imported:
         return command(*lines)
-    version = material.result["versions"].get("colliculus") if material.result else None
+    version = material.result.versions.get("colliculus") if material.result else None
     by = f"Made with colliculus {version}; w" if version else "W"
     return join(
         note(f"{by}ith the same data, versions and device, training ends at the same numbers."), command(*lines)

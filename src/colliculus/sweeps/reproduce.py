@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from colliculus.evaluation.evaluate import predictions_of
 from colliculus.evaluation.groups import check_comparable, open_finished
 from colliculus.evaluation.paired import Trainings
-from colliculus.evaluation.run_predictions import predictions_of
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.presets import PRESETS
 from colliculus.records import console
@@ -142,7 +142,7 @@ def _correctness(
         found[row.title] = {
             ("", int(run.experiment.train.seed)): predictions_of(
                 run, Condition(row.snr_db) if about_noise else Condition.of(run.run)
-            ).right
+            ).correct
             for run in own
         }
     return found

@@ -55,7 +55,7 @@ class SweptTraining:
             preset=job.preset,
             seed=job.experiment.train.seed,
             folder=str(job.folder),
-            accuracy=result["test"]["accuracy"] if result and error is None else None,
+            accuracy=result.test.accuracy if result and error is None else None,
             error=None if error is None else f"{error}; see {job.log}",
         )
 
