@@ -130,7 +130,7 @@ def test_a_confusion_matrix_shows_counts_and_shares_of_the_true_class():
 
 
 def test_a_heat_map_without_texts_says_what_its_strongest_colour_means():
-    assert Heat(values=[[1.0, -4.0]]).legend == ["-4", "4"]
+    assert Heat(values=[[1.0, -4.0]]).legend == ["full colour: -4", "full colour: 4"]
     assert Heat(values=[[1.0, 4.0]], texts=[["1", "4"]]).legend == []
 
 

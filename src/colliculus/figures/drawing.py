@@ -59,6 +59,7 @@ def figure(*rows: Sequence[Panel], title: str = "", legend: Literal["each", "sha
 
         size = max(widths), sum(heights) + (TITLE if title else 0)
         drawing = Drawing(figsize=size, layout="constrained")
+        drawing.rows = rows
         if title:
             drawing.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         parts = drawing.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
@@ -134,7 +135,7 @@ def _draw_row(part: SubFigure, row: Sequence[Panel], width: float, legend: Liter
         axes.tick_params(labelsize=8, labelcolor=LIGHT["ink"], color=LIGHT["faint"], length=2.5)
         panel.draw_on(axes)
         if legend == "each" and panel.legend:
-            _put_legend_below(axes, _columns(panel.legend, panel.size[0]))
+            _put_legend_below(axes, _columns(panel.legend, panel.size[0] - panel.margin))
 
 
 def _put_legend_below(axes: Axes, columns: int) -> None:
@@ -167,4 +168,4 @@ def _columns(names: Sequence[str], width: float) -> int:
 def _legend_height(panel: Panel, legend: Literal["each", "shared"]) -> float:
     if legend == "shared" or not panel.legend:
         return 0.0
-    return LEGEND_ROW * -(-len(panel.legend) // _columns(panel.legend, panel.size[0])) + 0.05
+    return LEGEND_ROW * -(-len(panel.legend) // _columns(panel.legend, panel.size[0] - panel.margin)) + 0.05

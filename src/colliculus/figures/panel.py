@@ -23,6 +23,11 @@ class Panel(ABC):
         """Width and height in inches, without a legend."""
 
     @property
+    def margin(self) -> float:
+        """Inches to the left of the axes, about."""
+        return 0.5
+
+    @property
     def legend(self) -> Sequence[str]:
         """Names in the legend; empty where the panel needs none."""
         return ()
