@@ -66,6 +66,9 @@ class Runtime:
         if world_size == 1:
             yield Runtime(device=chosen, precision=precision)
             return
+        if dist.is_initialized():  # within another start, or in a program that joined the processes itself
+            yield Runtime(device=chosen, rank=dist.get_rank(), world_size=world_size, precision=precision)
+            return
         # Its functions have the group as a default argument. Imported later (torch's optimisers do), they would keep
         # the group and its threads into the interpreter's end, where a thread that still held a tensor aborted.
         importlib.import_module("torch.distributed.nn.functional")

@@ -13,7 +13,7 @@ import torch
 from colliculus.cli import evaluate
 from colliculus.cli.run_data import check_spec, part_of
 from colliculus.data.augment import Augment
-from colliculus.evaluation.metrics import ClassMetrics, Metrics
+from colliculus.runs.metrics import ClassMetrics, Metrics
 from colliculus.runs.run import read_run
 from colliculus.types import ColliculusError, DataSpec
 

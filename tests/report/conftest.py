@@ -13,7 +13,7 @@ import pytest
 from colliculus.cli import main
 from colliculus.data.dataset import Normalisation
 from colliculus.evaluation.energy.cost import TABLES
-from colliculus.evaluation.metrics import Metrics
+from colliculus.runs.metrics import Metrics
 from colliculus.presets import preset
 from colliculus.report.folder import ANALYSES
 from colliculus.runs.identity import identity

@@ -17,7 +17,7 @@ from colliculus.types import ColliculusError
 @pytest.fixture
 def run(tiny):
     experiment = tiny()
-    return Run.of("tiny", experiment, experiment.data.load())
+    return Run.of(experiment, experiment.data.load())
 
 
 @pytest.fixture

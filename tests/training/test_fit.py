@@ -55,12 +55,12 @@ def test_the_folder_of_a_finished_run(train, tmp_path):
         "run.yaml", "metrics.csv", "model.safetensors", "result.json", "spike_health.json", "last", "tensorboard",
         "predictions.csv", "predictions.json", ".lock",
     }  # fmt: skip
-    assert json.loads((tmp_path / "run" / "result.json").read_text()) == result
-    assert result["test"]["total"] == 5
-    assert result["validation"]["total"] == 6
-    assert result["test"]["correct"] == sum(row[k] for k, row in enumerate(result["test"]["confusion"]))
+    assert json.loads((tmp_path / "run" / "result.json").read_text()) == result.to_dict()
+    assert result.test.total == 5
+    assert result.validation.total == 6
+    assert result.test.correct == sum(row[k] for k, row in enumerate(result.test.confusion))
     assert {"preset": "tiny", "method": "late-fusion", "dataset": "synthetic", "epochs": 3, "seed": 0}.items() <= (
-        result.items()
+        result.to_dict().items()
     )
 
 
@@ -75,7 +75,7 @@ def test_one_row_of_metrics_for_each_epoch_and_the_best_of_them_in_the_result(tr
         "validation_accuracy_visual",
     ]  # fmt: skip
     best = max(float(row["validation_accuracy"]) for row in rows)
-    assert result["validation"]["accuracy"] == best == float(rows[result["best_epoch"] - 1]["validation_accuracy"])
+    assert result.validation.accuracy == best == float(rows[result.best_epoch - 1]["validation_accuracy"])
 
 
 def test_training_learns(train, tmp_path):
@@ -98,7 +98,7 @@ def test_training_learns(train, tmp_path):
 )
 @pytest.mark.parametrize("how", [ctrl_c, sigterm])
 def test_a_resumed_run_equals_an_uninterrupted_one_in_every_digit(
-    tiny, runtime, train, digits, tmp_path, monkeypatch, settings, how
+    train, digits, tmp_path, monkeypatch, settings, how
 ):
     settings = {"epochs": 4, **settings}
     train(tmp_path / "whole", **settings)
@@ -144,7 +144,8 @@ def test_a_damaged_result_is_measured_again_on_resume(train, tmp_path, text):
     result = train(tmp_path)
     (tmp_path / "result.json").write_text(text)
     again = train(tmp_path, resume=True)
-    assert again == result == json.loads((tmp_path / "result.json").read_text())
+    assert again == result
+    assert again.to_dict() == json.loads((tmp_path / "result.json").read_text())
 
 
 def test_a_lost_model_is_told(train, tmp_path):
@@ -213,16 +214,16 @@ def test_divergence_is_told_in_a_sentence(train, tmp_path):
         train(tmp_path, learning_rate=1e30, warmup_epochs=0)
 
 
-def test_without_a_terminal_there_is_a_line_for_each_epoch(tiny, runtime, tmp_path, capsys):
+def test_without_a_terminal_there_is_a_line_for_each_epoch(tiny, tmp_path, capsys):
     folder = tmp_path / "[red]run"
-    fit(tiny(epochs=2), folder, preset="tiny", resume=True, runtime=runtime)
+    fit(tiny(epochs=2), out=folder, resume=True)
     printed = capsys.readouterr().out
     assert f"nothing to resume in {folder}: the training starts" in printed
     assert "epoch 1/2  loss" in printed
     assert "epoch 2/2  loss" in printed
     assert "spike health at the start" in printed
     assert "spike health at the end" in printed
-    fit(tiny(epochs=2), folder, preset="tiny", resume=True, runtime=runtime)
+    fit(tiny(epochs=2), out=folder, resume=True)
     assert capsys.readouterr().out == f"{folder} is finished: nothing is left to resume\n"
 
 

@@ -16,7 +16,7 @@ from colliculus.training.learner import Learner
 @pytest.fixture
 def learner(tiny, runtime):
     experiment = tiny()
-    return Learner(Run.of("tiny", experiment, experiment.data.load()), runtime, None)
+    return Learner(Run.of(experiment, experiment.data.load()), runtime, None)
 
 
 @pytest.fixture

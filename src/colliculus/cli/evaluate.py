@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from colliculus.data.dataset import Dataset
     from colliculus.evaluation.evaluate import Evaluation
-    from colliculus.evaluation.metrics import Metrics
+    from colliculus.runs.metrics import Metrics
     from colliculus.runs.run import Run
     from colliculus.runtime import Runtime
 

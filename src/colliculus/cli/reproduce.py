@@ -132,5 +132,5 @@ def _measure(
         rows=rows,
         protocol=first.run.protocol if first else "",
         fingerprint=first.run.fingerprint if first else "",
-        epochs=int(first.result["epochs"]) if first else 0,
+        epochs=first.result.epochs if first else 0,
     )

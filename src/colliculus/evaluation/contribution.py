@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.evaluation.answers import Answers
-from colliculus.evaluation.metrics import wilson_interval
+from colliculus.runs.metrics import wilson_interval
 from colliculus.types import ColliculusError
 
 Subset = frozenset[str]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from colliculus.data.dataset import Split
-from colliculus.evaluation.metrics import Metrics, confusion_matrix
+from colliculus.runs.metrics import Metrics, confusion_matrix
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.scores import right_answers
 from colliculus.runs.predictions import Predictions

@@ -10,7 +10,7 @@ from typing import Protocol
 from colliculus.evaluation.comparison import Training
 from colliculus.files.documents import Document, flat
 from colliculus.runs.document import experiment_to_plain
-from colliculus.runs.result import Result, read_result
+from colliculus.runs.result import TrainingResult, read_result
 from colliculus.runs.run import RUN_FILE, Run, read_run
 from colliculus.types import ColliculusError, unknown_name
 
@@ -39,7 +39,7 @@ class Finished:
 
     folder: Path
     run: Run
-    result: Result
+    result: TrainingResult
 
     @property
     def settings(self) -> Document:

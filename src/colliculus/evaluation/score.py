@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from colliculus.evaluation.comparison import Trainings, repeated
-from colliculus.evaluation.metrics import wilson_interval
+from colliculus.runs.metrics import wilson_interval
 from colliculus.evaluation.student import student_interval
 
 

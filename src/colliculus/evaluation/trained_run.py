@@ -14,6 +14,7 @@ from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.model import MultimodalSNN
 from colliculus.records.console import remark
 from colliculus.runs.experiment import Experiment
+from colliculus.runs.result import TrainingResult, read_result
 from colliculus.runs.run import Run, load_model, read_run
 from colliculus.types import ColliculusError, DataSpec
 
@@ -29,16 +30,29 @@ class TrainedRun:
         folder: run folder, written by `colliculus train --out` or `fit(..., out=...)`.
         run: contents of its `run.yaml`.
         device: device of the model.
+        given: data given in Python, in the place of the experiment's own.
     """
 
     folder: Path
     run: Run
     device: torch.device
+    given: Dataset | None = None
 
     @property
     def experiment(self) -> Experiment[Any, Any]:
         """Method, data and training settings."""
         return self.run.experiment
+
+    @property
+    def result(self) -> TrainingResult:
+        """Figures of the finished training.
+
+        Raises:
+            ColliculusError: the run is not finished, or was not trained here.
+        """
+        if (found := read_result(self.folder)) is None:
+            raise ColliculusError(f"{self.folder} is not finished: add --resume to the command that trained it")
+        return found
 
     @cached_property
     def model(self) -> MultimodalSNN:
@@ -47,7 +61,7 @@ class TrainedRun:
         Raises:
             ColliculusError: the weights are absent, damaged or of another model.
         """
-        return load_model(self.folder).to(self.device)
+        return load_model(self.folder, self.run).to(self.device)
 
     @cached_property
     def data(self) -> Dataset:
@@ -56,7 +70,7 @@ class TrainedRun:
         Raises:
             ColliculusError: the data are absent, or of another shape than the model takes.
         """
-        return self.load(self.experiment.data)
+        return self.load(self.experiment.data) if self.given is None else self.given
 
     def load(self, settings: DataSettings) -> Dataset:
         """Load other data for this model, standardised as in training; remark when they are not the training's.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass, 
 from math import inf
 from typing import (
     TYPE_CHECKING,
+    Annotated,
     Any,
-    ClassVar,
     Generic,
     Literal,
     Protocol,
@@ -18,34 +18,68 @@ from typing import (
     get_type_hints,
 )
 
+from tyro.conf import Fixed, Suppress
+
 from colliculus.data.dataset import DataSettings
 from colliculus.data.noise import GaussianNoise
 from colliculus.files.documents import from_plain, to_plain
+from colliculus.losses import CrossEntropy, Objective
+from colliculus.modulation import Modulator, NoModulation
 from colliculus.types import ColliculusError, DataSpec, Output, unknown_name
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from colliculus.model import MultimodalSNN
-    from colliculus.modulation import Modulator
 
 
 class Method(Protocol):
-    """Settings of a paper's method: a frozen dataclass that knows its parts."""
+    """Settings of a method; a frozen dataclass, so that run folders can record it.
 
-    name: ClassVar[str]
+    A method of your own inherits this class and defines `model`; the rest has defaults.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> import colliculus as cl
+        >>> from colliculus.coding import Direct
+        >>> from colliculus.encoders import SpikingPatchSplitting
+        >>> from colliculus.fusion import Sum
+        >>> from colliculus.heads import LinearReadout
+        >>> @dataclass(frozen=True, kw_only=True)
+        ... class Plain(cl.Method):
+        ...     dim: int = 16
+        ...
+        ...     def model(self, spec):
+        ...         return cl.MultimodalSNN(
+        ...             spec,
+        ...             coding={m: Direct(4) for m in spec.modalities},
+        ...             encoders={
+        ...                 m: SpikingPatchSplitting(spec.channels[m], spec.size(m), self.dim) for m in spec.modalities
+        ...             },
+        ...             fusion=Sum(),
+        ...             head=LinearReadout(self.dim, spec.num_classes),
+        ...         )
+        >>> small = {"data": {"num_train": 64, "size": 16}, "train": {"epochs": 1}}
+        >>> cl.fit(cl.preset("s-cmrl-synthetic", method=Plain(dim=8), **small), progress=False).result.method
+        'Plain'
+    """
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
-        """The network for data of this kind."""
+        """A fresh network for data of this shape."""
         ...
 
     def objective(self) -> Callable[[Output, Tensor], dict[str, Tensor]]:
-        """The named terms whose sum is minimised."""
-        ...
+        """Named terms whose sum is minimised: here the cross-entropy of the logits."""
+        return Objective({"task": CrossEntropy(0.0)})
 
     def modulator(self) -> Modulator:
-        """What keeps the modalities in balance while training."""
-        ...
+        """Hooks that balance the modalities in training: here none."""
+        return NoModulation()
+
+
+def method_name(method: Method) -> str:
+    """The name of a method: its `name`, or that of its class."""
+    return getattr(method, "name", type(method).__name__)
 
 
 MethodT = TypeVar("MethodT", bound=Method)
@@ -112,7 +146,7 @@ class TrainSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment(Generic[MethodT, DataT]):
-    """A method, its data and its training; `tyro.cli(Experiment[SCMRL, AVDigits], default=...)` reads it from flags."""
+    """A method, its data and its training. `tyro.cli(Experiment[SCMRL, AVDigits], default=...)` reads it from flags."""
 
     method: MethodT
     """the method and its settings"""
@@ -120,6 +154,13 @@ class Experiment(Generic[MethodT, DataT]):
     """the dataset and its settings"""
     train: TrainSettings = TrainSettings()
     """the training loop"""
+    preset: Annotated[str, Fixed, Suppress] = field(default="", compare=False)
+    """name for the record; empty is METHOD-DATA"""
+
+    @property
+    def name(self) -> str:
+        """The preset that the experiment was made from, or METHOD-DATA."""
+        return self.preset or f"{method_name(self.method)}-{self.data.name}"
 
 
 def replaced(experiment: Experiment[Any, Any], changes: Mapping[str, Any]) -> Experiment[Any, Any]:

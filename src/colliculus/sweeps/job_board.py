@@ -82,4 +82,4 @@ def _epochs(job: Job) -> int:
 
 def _outcome(job: Job) -> str:
     result = read_result(job.folder)
-    return percent(result["test"]["accuracy"]) if result else "done"
+    return percent(result.test.accuracy) if result else "done"

@@ -13,7 +13,7 @@ from colliculus.data.dataset import Split
 from colliculus.data.loading import epoch_batches, made_ahead
 from colliculus.data.noise import GaussianNoise, NoisySplit, check_modalities
 from colliculus.evaluation.evaluate import Evaluation, evaluate_clips
-from colliculus.evaluation.metrics import Metrics
+from colliculus.runs.metrics import Metrics
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator
 from colliculus.runs.run import Run, to_document

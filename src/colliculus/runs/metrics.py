@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from colliculus.types import ColliculusError
 
+_NAMED = 10
 _Z_95 = 1.959963984540054  # the standard normal lies within +-z with a probability of 95 %
 
 
@@ -100,6 +101,17 @@ class Metrics:
     per_class: tuple[ClassMetrics, ...]
     confusion: tuple[tuple[int, ...], ...]
     modality_accuracy: dict[str, float] = field(default_factory=dict[str, float])
+
+    def notes(self, part: str) -> tuple[str, ...]:
+        """A sentence that names the classes without a sample in this part of the data, where there are any."""
+        untested = [one.name for one in self.per_class if not one.total]
+        if not untested:
+            return ()
+        more = f" and {len(untested) - _NAMED} more" if len(untested) > _NAMED else ""
+        return (
+            f"The {part} part has no sample of {len(untested)} class(es), so no figure covers them: "
+            f"{', '.join(untested[:_NAMED])}{more}",
+        )
 
     @classmethod
     def from_confusion(cls, matrix: NDArray[np.int64], names: Sequence[str]) -> Metrics:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colliculus.evaluation.metrics import Metrics, confusion_matrix, wilson_interval
+from colliculus.runs.metrics import Metrics, confusion_matrix, wilson_interval
 from colliculus.types import ColliculusError
 
 
