@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from colliculus.data.dataset import ClipReader
-    from colliculus.evaluation.explain import Explanation
+    from colliculus.evaluation.explanation.decision import Decision
     from colliculus.media.clips import Clip
     from colliculus.model import MultimodalSNN
     from colliculus.runs.run import Run
@@ -56,7 +56,7 @@ class Prediction:
     """A clip, why it was classified as it was, and which modalities it lacks."""
 
     clip: str
-    explanation: Explanation
+    explanation: Decision
     missing: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -128,14 +128,14 @@ def _predict(name: str, clip: Clip, reader: ClipReader, model: MultimodalSNN, ru
 
     from colliculus.data.loading import collate
     from colliculus.evaluation.anytime import outputs_by_step
-    from colliculus.evaluation.explain import explain
+    from colliculus.evaluation.explanation.decision import decisions
 
     arrays = {m: array[None] for m, array in reader.read(clip).items() if m in model.modalities}
     if not arrays:
         raise ColliculusError(f"the clip {name!r} lacks what the model takes: give it {' or '.join(model.modalities)}")
     batch = collate(arrays, np.zeros(1, dtype=np.int64), run.normalisation).to(next(model.parameters()).device)
     outputs = outputs_by_step(model, batch.inputs, run.experiment.method.time_steps)
-    (explanation,) = explain(outputs, run.spec.names)
+    (explanation,) = decisions(outputs, run.spec.names)
     return Prediction(name, explanation, tuple(m for m in model.modalities if m not in arrays))
 
 

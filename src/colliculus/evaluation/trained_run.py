@@ -92,11 +92,11 @@ class TrainedRun:
         return stored_part(self.data, name)
 
 
-def open_run(path: Path | str, device: str = "auto") -> TrainedRun:
-    """Open a run folder.
+def open_run(run: TrainedRun | Path | str, device: str = "auto") -> TrainedRun:
+    """Open a run folder; an open run is returned as it is.
 
     Args:
-        path: folder that `colliculus train --out` wrote.
+        run: folder that `colliculus train --out` wrote.
         device: "auto" (CUDA where present, else CPU), "cpu", "cuda", or one GPU such as "cuda:0".
 
     Raises:
@@ -104,7 +104,9 @@ def open_run(path: Path | str, device: str = "auto") -> TrainedRun:
     """
     from colliculus.runtime import choose_device
 
-    folder = Path(path)
+    if isinstance(run, TrainedRun):
+        return run
+    folder = Path(run)
     return TrainedRun(folder, read_run(folder), choose_device(device))
 
 

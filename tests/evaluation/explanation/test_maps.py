@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from colliculus.evaluation.maps import attention_maps, attention_received, grad_cam, gradient_maps, saliency
+from colliculus.evaluation.explanation.maps import attention_maps, attention_received, grad_cam, gradient_maps, saliency
 from colliculus.layers.attention import SpikingAttention
 from colliculus.methods import METHODS, SCMRL, Unimodal
 from colliculus.types import DataSpec

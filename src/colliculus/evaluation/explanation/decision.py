@@ -1,4 +1,4 @@
-"""Why a model decided as it did: what each modality gave, and what it says when it runs for its first steps only."""
+"""Decisions explained: evidence of each modality, and the prediction after the first time steps."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from colliculus.types import Output
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """One sample's decision; `dataclasses.asdict` turns it into plain JSON values.
+class Decision:
+    """The decision on one sample.
 
     Args:
         predicted: name of the most probable class.
         probability: its probability.
         probabilities: of every class, in order.
-        evidence: what each modality gave to the predicted class: its share of that class's logit less its mean share
-            over all classes (which moves no decision), averaged over time. Positive speaks for the class.
-        step_probabilities: probability of the predicted class when the model runs for its first 1, 2, ... T steps,
-            later ones withheld.
+        evidence: of each modality for the predicted class: its part of that class's logit less the mean of its parts
+            over all classes (which changes no decision), averaged over time. Positive speaks for the class.
+        step_probabilities: probability of the predicted class when the model runs for its first 1, 2, ... T steps and
+            later ones are withheld.
     """
 
     predicted: str
@@ -33,33 +33,33 @@ class Explanation:
     step_probabilities: tuple[float, ...]
 
 
-def explain(by_step: Sequence[Output], names: Sequence[str]) -> list[Explanation]:
+def decisions(by_step: Sequence[Output], names: Sequence[str]) -> list[Decision]:
     """Explain the decision on each sample of a batch.
 
     Args:
-        by_step: what the model returns when it runs for its first 1, 2, ... T steps (see
-            `colliculus.evaluation.anytime.outputs_by_step`), B samples; the last is explained.
+        by_step: outputs of the model after its first 1, 2, ... T steps
+            (`colliculus.evaluation.anytime.outputs_by_step`), B samples; the last is explained.
         names: K class names.
 
     Example:
         >>> steps = torch.tensor([[[0.0, 0.0]], [[4.0, 0.0]]])  # T = 2, B = 1, K = 2
         >>> by_step = [Output(logits=x.mean(0), step_logits=x, evidence={"audio": x}) for x in (steps[:1], steps)]
-        >>> found = explain(by_step, ["cat", "dog"])[0]
+        >>> found = decisions(by_step, ["cat", "dog"])[0]
         >>> found.predicted, found.evidence, [round(p, 3) for p in found.step_probabilities]
         ('cat', {'audio': 1.0}, [0.5, 0.881])
     """
     output = by_step[-1]
     after = torch.stack([one.logits for one in by_step]).softmax(dim=2)  # (T, B, K)
-    shares = {m: share.mean(0) for m, share in output.evidence.items()}
-    centred = {m: share - share.mean(dim=1, keepdim=True) for m, share in shares.items()}
+    parts = {m: part.mean(0) for m, part in output.evidence.items()}
+    centred = {m: part - part.mean(dim=1, keepdim=True) for m, part in parts.items()}
     probabilities = output.logits.softmax(dim=1)
     chosen: list[int] = output.logits.argmax(dim=1).tolist()
     return [
-        Explanation(
+        Decision(
             predicted=names[k],
             probability=probabilities[b, k].item(),
             probabilities=dict(zip(names, probabilities[b].tolist(), strict=True)),
-            evidence={m: share[b, k].item() for m, share in centred.items()},
+            evidence={m: part[b, k].item() for m, part in centred.items()},
             step_probabilities=tuple(after[:, b, k].tolist()),
         )
         for b, k in enumerate(chosen)
@@ -69,17 +69,17 @@ def explain(by_step: Sequence[Output], names: Sequence[str]) -> list[Explanation
 def choose_examples(
     predicted: NDArray[np.int64], labels: NDArray[np.int64], probability: NDArray[np.float64], count: int
 ) -> list[int]:
-    """Clips worth a look: half of them the worst mistakes, the others right, of different classes as far as they go.
+    """Example clips: half of them the worst mistakes, the others correct ones of as many classes as possible.
 
     Args:
         predicted: (n,) classes.
         labels: (n,) true classes.
         probability: (n,) of the true class.
-        count: clips to choose; fewer where there are not so many. Where mistakes are few, more are right, and the
+        count: clips to choose; all where there are fewer. Correct clips take the place of missing mistakes, and the
             other way round.
 
     Returns:
-        Rows: the mistakes, that with the least probability first; then the right ones, a class after the other.
+        Rows: the mistakes by rising probability of the true class, then the correct ones by class.
 
     Example:
         >>> choose_examples(np.array([0, 1, 0]), np.array([0, 0, 1]), np.array([0.9, 0.4, 0.1]), 2)
@@ -87,12 +87,12 @@ def choose_examples(
     """
     by_probability = np.argsort(probability, kind="stable")
     wrong = [int(i) for i in by_probability if predicted[i] != labels[i]]
-    right = [int(i) for i in by_probability[::-1] if predicted[i] == labels[i]]
+    correct = [int(i) for i in by_probability[::-1] if predicted[i] == labels[i]]
     taken = dict.fromkeys(labels.tolist(), 0)
     turns: list[tuple[int, int]] = []
-    for i in right:  # the surest of every class, then the second of every class, and so on
+    for i in correct:  # the most probable clip of every class, then the second of every class, and so on
         turns.append((taken[int(labels[i])], i))
         taken[int(labels[i])] += 1
-    right = [i for _, i in sorted(turns, key=lambda turn: turn[0])]
-    num_right = min(len(right), max(count - count // 2, count - len(wrong)))
-    return wrong[: count - num_right] + sorted(right[:num_right], key=lambda i: int(labels[i]))
+    correct = [i for _, i in sorted(turns, key=lambda turn: turn[0])]
+    num_correct = min(len(correct), max(count - count // 2, count - len(wrong)))
+    return wrong[: count - num_correct] + sorted(correct[:num_correct], key=lambda i: int(labels[i]))

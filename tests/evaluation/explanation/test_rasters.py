@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from colliculus.evaluation.rasters import fused_features, spike_rasters
+from colliculus.evaluation.explanation.rasters import fused_features, spike_rasters
 from colliculus.evaluation.spike_health import measure_spike_health
 
 

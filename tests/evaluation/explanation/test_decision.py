@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from colliculus.evaluation.anytime import outputs_by_step
-from colliculus.evaluation.explain import choose_examples, explain
+from colliculus.evaluation.explanation.decision import choose_examples, decisions
 from colliculus.types import Output
 
 
@@ -18,7 +18,7 @@ def test_an_explanation_by_hand():
     steps = audio + visual
     early = torch.tensor([[[1.0, 0.0, 0.0]]])
     whole = Output(steps.mean(0), steps, {"audio": audio, "visual": visual})
-    found = explain([Output(early[0], early, {}), whole], ["x", "y", "z"])[0]
+    found = decisions([Output(early[0], early, {}), whole], ["x", "y", "z"])[0]
     odds, odds_early = np.exp([2.0, 0.0, 3.0]), np.exp([1.0, 0.0, 0.0])
     assert found.predicted == "z"
     assert found.probability == pytest.approx(odds[2] / odds.sum())
@@ -29,7 +29,7 @@ def test_an_explanation_by_hand():
 
 def test_the_last_step_says_what_the_model_says_and_each_sample_speaks_for_itself(model, split):
     outputs = outputs_by_step(model, split.batch(np.arange(4), epoch=0).inputs, 2)
-    found = explain(outputs, "abc")
+    found = decisions(outputs, "abc")
     for explanation, logits in zip(found, outputs[-1].logits, strict=True):
         assert explanation.step_probabilities[-1] == pytest.approx(explanation.probability, rel=1e-5)
         assert explanation.predicted == "abc"[logits.argmax()]

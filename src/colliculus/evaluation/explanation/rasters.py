@@ -1,4 +1,4 @@
-"""Spike rasters and the joint feature: what the inside of a model did on given samples."""
+"""Spike rasters and joint features of a model on given samples."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from colliculus.types import Fused
 
 
 def spike_rasters(model: MultimodalSNN, inputs: Mapping[str, Tensor], most_neurons: int) -> dict[str, Tensor]:
-    """Which neurons fired when: (B, T, neurons), true where there is a spike, of every spiking layer by name.
+    """Spikes of every spiking layer by name, (B, T, neurons), True where a neuron fires.
 
     Args:
-        model: answers in eval mode and is handed back in the mode it came in.
+        model: runs in eval mode and is returned to its mode.
         inputs: of each modality, on the model's device.
-        most_neurons: of a larger layer as many are taken, evenly over it.
+        most_neurons: neurons of a larger layer that are taken, evenly over it.
     """
     rasters: dict[str, Tensor] = {}
 
@@ -47,7 +47,7 @@ def fused_features(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> Tensor
     """The joint feature that the head reads, its mean over time, (B, F).
 
     Args:
-        model: answers in eval mode and is handed back in the mode it came in.
+        model: runs in eval mode and is returned to its mode.
         inputs: of each modality, on the model's device.
     """
     seen: list[Tensor] = []

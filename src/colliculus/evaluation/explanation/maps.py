@@ -1,7 +1,7 @@
-"""Where a model looked: gradient maps over the inputs and feature maps, and what its attention received from where.
+"""Maps of where a model looked: gradients over inputs and feature maps, and the attention that each token received.
 
-Gradients of a spiking network are those of its surrogate: they say what would have changed the answer if spikes were a
-little smooth, and are a hint, not a measurement. What a modality contributes is measured in `contribution`.
+Gradients of a spiking network are those of its surrogate: they show what would change the prediction if spikes were
+slightly smooth. They are a hint, not a measurement; `contribution` measures what a modality contributes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from colliculus.model import MultimodalSNN
 from colliculus.neurons import SpikingNeuron
 
 LEAST_PLACES = 7
-"""Of a map, in height and in width: a coarser one tells hardly where."""
+"""Height and width of a feature map that is fine enough to show where."""
 
 
 def grad_cam(features: Tensor, gradient: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ def grad_cam(features: Tensor, gradient: Tensor) -> Tensor:
 
     Args:
         features: A, (T, B, D, H, W).
-        gradient: of the logit y of a class in them, of that shape.
+        gradient: of the logit y of a class with respect to A, the same shape.
 
     Returns:
         (T, B, H, W).
@@ -48,12 +48,12 @@ def grad_cam(features: Tensor, gradient: Tensor) -> Tensor:
 
 
 def saliency(gradient: Tensor) -> Tensor:
-    """How strongly every place of the input moves the answer: |dy / dx| summed over channels.
+    """How strongly each place of the input changes the prediction: |dy / dx| summed over channels.
 
     Source: Simonyan et al., arXiv 1312.6034 (there the largest channel).
 
     Args:
-        gradient: of a logit in the inputs, (*, C, H, W).
+        gradient: of a logit with respect to the inputs, (*, C, H, W).
 
     Returns:
         (*, H, W).
@@ -63,12 +63,12 @@ def saliency(gradient: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class GradientMaps:
-    """Of one modality, for the class that was predicted.
+    """Gradient maps of one modality, for the predicted class.
 
     Args:
-        layer: name of the feature map below `cam`.
+        layer: name of the layer whose feature map `cam` shows.
         cam: Grad-CAM, (T, B, H', W') on the grid of that layer.
-        gradient: `saliency` of the input, (B, H, W), or (T', B, H, W) of a sequence.
+        gradient: `saliency` of the input, (B, H, W), or (T', B, H, W) for a sequence.
     """
 
     layer: str
@@ -77,13 +77,13 @@ class GradientMaps:
 
 
 def gradient_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> dict[str, GradientMaps]:
-    """Maps of each modality, of the class that is predicted for each sample.
+    """Maps of each modality, for the class that is predicted for each sample.
 
-    The feature map is the deepest of the modality's encoder with at least `LEAST_PLACES` places in height and width; of
-    an encoder without such a one, the finest.
+    The feature map is the deepest of the modality's encoder with at least `LEAST_PLACES` places in height and width; in
+    an encoder without one, the finest.
 
     Args:
-        model: answers in eval mode and is handed back in the mode it came in, its gradients untouched.
+        model: runs in eval mode and is returned to its mode; its gradients stay untouched.
         inputs: (B, C, H, W) or (T', B, C, H, W) of each modality, on the model's device.
     """
     given = {m: inputs[m].detach().clone().requires_grad_() for m in model.modalities if m in inputs}
@@ -91,7 +91,7 @@ def gradient_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> dict[st
     device = next(model.parameters()).device
     with eval_mode(model), torch.enable_grad(), same_draws(device), _watched(model, seen):
         logits = model(given).logits
-        chosen = logits.gather(1, logits.argmax(dim=1, keepdim=True)).sum()  # samples do not touch in eval mode
+        chosen = logits.gather(1, logits.argmax(dim=1, keepdim=True)).sum()  # samples are independent in eval mode
         layers = {m: _deepest(maps) for m, maps in seen.items()}
         features = [seen[m][layer] for m, layer in layers.items()]
         wanted = [*features, *given.values()]
@@ -102,14 +102,14 @@ def gradient_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> dict[st
 
 
 def _deepest(maps: Mapping[str, Tensor]) -> str:
-    """Name of the last map that is fine enough; else of the finest."""
+    """Name of the last map that is fine enough, otherwise of the finest."""
     fine = [name for name, x in maps.items() if min(x.shape[-2:]) >= LEAST_PLACES]
     return fine[-1] if fine else max(maps, key=lambda name: maps[name].shape[-2:].numel())
 
 
 @contextmanager
 def _watched(model: MultimodalSNN, seen: Mapping[str, dict[str, Tensor]]) -> Generator[None]:
-    """Put every feature map (T, B, D, H, W) that fires in an encoder into `seen`, by modality and name."""
+    """Record every spiking feature map (T, B, D, H, W) of the encoders in `seen`, by modality and name."""
 
     def recorder(into: dict[str, Tensor], name: str) -> Callable[[nn.Module, object, Tensor], None]:
         def record(_module: nn.Module, _inputs: object, spikes: Tensor) -> None:
@@ -129,12 +129,12 @@ def _watched(model: MultimodalSNN, seen: Mapping[str, dict[str, Tensor]]) -> Gen
 
 @dataclass(frozen=True)
 class AttentionMap:
-    """What the tokens of one modality gave to those that attend to them.
+    """Attention that the tokens of one modality received.
 
     Args:
-        layer: name of the attention.
+        layer: name of the attention layer.
         source: modality whose tokens are attended to.
-        received: share of all scores that fall on each of its tokens, (B, N'); all zero where no score is positive.
+        received: share of all scores on each of its tokens, (B, N'); all zero where no score is positive.
     """
 
     layer: str
@@ -143,7 +143,7 @@ class AttentionMap:
 
 
 def attention_received(scores: Tensor) -> Tensor:
-    """Share of the scores on each token that is attended to, (T, B, heads, N, N') -> (B, N').
+    """Share of the scores on each attended token, (T, B, heads, N, N') -> (B, N').
 
     Example:
         >>> scores = torch.tensor([[1.0, 0.0], [2.0, 1.0]]).reshape(1, 1, 1, 2, 2)  # two queries, two keys
@@ -155,10 +155,10 @@ def attention_received(scores: Tensor) -> Tensor:
 
 
 def attention_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> list[AttentionMap]:
-    """Of every spiking attention over tokens, in the order in which they are computed.
+    """Maps of every spiking attention over tokens, in the order of computation.
 
     Args:
-        model: answers in eval mode and is handed back in the mode it came in.
+        model: runs in eval mode and is returned to its mode.
         inputs: of each modality, on the model's device.
     """
     found: list[AttentionMap] = []
@@ -184,7 +184,7 @@ def attention_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> list[A
 
 
 def _source(layer: str, modalities: tuple[str, ...]) -> str:
-    """The modality attended to, read off the layer's name: "visual_from_audio" attends to audio."""
+    """The attended modality by the layer's name: "visual_from_audio" attends to audio."""
     words = chain.from_iterable(word.split("_from_") for word in layer.split("."))
     named = [word for word in words if word in modalities]
     return named[-1] if named else modalities[0]
