@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import join
 
 from colliculus.evaluation.groups import was_imported
-from colliculus.evaluation.spike_health import SpikeHealth
-from colliculus.files.documents import as_document, from_plain
+from colliculus.evaluation.spike_health import SpikeHealth, read_health
 from colliculus.report.analyses import ANALYSES, Analysis
 from colliculus.runs.history import Row, read_metrics
 from colliculus.runs.identity import RunRecord, identity
@@ -20,8 +18,6 @@ from colliculus.types import ColliculusError
 
 SAME = {"model": "another model", "fingerprint": "other data", "classes": "other classes", "modalities": "other data"}
 """Fields in which a record must agree with its run, and what it was measured on where it does not."""
-MOMENTS = ("end", "start")
-"""Moments of a training at which spike health is measured."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +78,10 @@ def read_material(folder: Path, name: str) -> Material:
     """
     run = read_run(folder)
     read = {verb: _read(folder, run, analysis) for verb, analysis in ANALYSES.items() if analysis.kind is not None}
-    health = _read_health(folder)
     left_out = {verb: found for verb, found in read.items() if isinstance(found, str)}
-    if isinstance(health, str):
-        left_out["inspect"] = health
+    health = read_health(folder)
+    if not health and (folder / HEALTH_FILE).exists():
+        left_out["inspect"] = _damaged(HEALTH_FILE)
     return Material(
         name=name,
         folder=folder,
@@ -94,7 +90,7 @@ def read_material(folder: Path, name: str) -> Material:
         history=_read_history(folder),
         records={verb: found for verb, found in read.items() if isinstance(found, RunRecord)},
         left_out=left_out,
-        health={} if isinstance(health, str) else health,
+        health=health,
     )
 
 
@@ -128,18 +124,6 @@ def _read(folder: Path, run: Run, analysis: Analysis) -> RunRecord | str | None:
             if known and (list(found) if isinstance(found, tuple) else found) != ours[field]:
                 return f"it was measured on {other}"
     return record
-
-
-def _read_health(folder: Path) -> dict[str, SpikeHealth] | str:
-    path = folder / HEALTH_FILE
-    if not path.exists():
-        return {}
-    try:
-        plain = as_document(json.loads(path.read_text(encoding="utf-8")))
-        found = {moment: from_plain(plain[moment], SpikeHealth) for moment in MOMENTS if moment in plain}
-    except (OSError, ValueError):  # ColliculusError is one too
-        return _damaged(HEALTH_FILE)
-    return found or _damaged(HEALTH_FILE)
 
 
 def _damaged(file: str) -> str:
