@@ -6,7 +6,7 @@ column, the command line lists it and the tests run it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,8 @@ from colliculus.data.prepared import Prepared
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Tectum, Unimodal, WeightedAttention
 from colliculus.methods.spiking_transformer import EncoderName, SpikingTransformer
-from colliculus.runs.experiment import Experiment, TrainSettings
+from colliculus.records import Record, Table, Tables
+from colliculus.runs.experiment import Experiment, TrainSettings, replaced
 from colliculus.types import unknown_name
 
 
@@ -191,16 +192,67 @@ PRESETS: dict[str, Preset] = {
 """Every experiment, METHOD-DATA, by name; `colliculus show presets` lists them in this order."""
 
 
-def preset(name: str) -> Experiment[Any, Any]:
-    """The experiment of that name.
+@dataclass(frozen=True)
+class PresetList(Record):
+    """The names of all presets, METHOD-DATA, in order.
 
-    Raises:
-        ColliculusError: there is none; the nearest name is offered.
+    Args:
+        methods: first parts of the names, with what they train.
+        data: second parts, with what they train on.
+        names: of all presets; not every method is on every dataset.
+    """
+
+    methods: Mapping[str, str]
+    data: Mapping[str, str]
+    names: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def table(self) -> Tables:
+        """The methods and the datasets, which together name the presets."""
+        missing = {m: [data for data in self.data if f"{m}-{data}" not in self.names] for m in self.methods}
+        methods = {m: does + (f" (not on {', '.join(missing[m])})" if missing[m] else "") for m, does in self.methods.items()}
+        return Tables(
+            (
+                Table.facts("presets: METHOD-DATA, with METHOD one of", methods),
+                Table.facts("and DATA one of", dict(self.data)),
+            )
+        )
+
+
+def presets() -> PresetList:
+    """All presets.
 
     Example:
-        >>> preset("s-cmrl-synthetic").method.name
-        'scmrl'
+        >>> "s-cmrl-av-digits" in presets()
+        True
+    """
+    return PresetList(
+        methods={name.removesuffix(f"-{p.data}"): p.title for name, p in PRESETS.items()},
+        data={p.data: p.phrase for p in PRESETS.values()},
+        names=tuple(PRESETS),
+    )
+
+
+def preset(name: str, **overrides: Any) -> Experiment[Any, Any]:
+    """The experiment of that name, with some settings changed.
+
+    Args:
+        name: one of `presets()`.
+        overrides: changed settings, nested or by dotted name; see `colliculus.runs.experiment.replaced`.
+
+    Raises:
+        ColliculusError: there is no such preset or setting (the nearest name is offered), or a value is wrong.
+
+    Example:
+        >>> experiment = preset("s-cmrl-synthetic", method={"dim": 64}, **{"train.epochs": 2})
+        >>> experiment.name, experiment.method.dim, experiment.train.epochs
+        ('s-cmrl-synthetic', 64, 2)
     """
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)
-    return PRESETS[name].experiment
+    return replaced(replace(PRESETS[name].experiment, preset=name), overrides)
