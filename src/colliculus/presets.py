@@ -215,7 +215,9 @@ class PresetList(Record):
     def table(self) -> Tables:
         """The methods and the datasets, which together name the presets."""
         missing = {m: [data for data in self.data if f"{m}-{data}" not in self.names] for m in self.methods}
-        methods = {m: does + (f" (not on {', '.join(missing[m])})" if missing[m] else "") for m, does in self.methods.items()}
+        methods = {
+            m: does + (f" (not on {', '.join(missing[m])})" if missing[m] else "") for m, does in self.methods.items()
+        }
         return Tables(
             (
                 Table.facts("presets: METHOD-DATA, with METHOD one of", methods),

@@ -92,6 +92,13 @@ def test_a_curve_keeps_its_gap_its_names_and_its_bounds():
     assert {"audio <b>", "chance", "steps", "$%"} <= set(found)
 
 
+def test_texts_stay_as_they_are():
+    name = "#0072b2 0.12345 font-family: x"
+    panel = Bars(names=[name], series=[BarSeries(values=[0.004])], xlabel="xlink:href")
+    found = texts(to_svg(figure([panel]), name="x", alt="x"))
+    assert {name, "xlink:href", "0.004"} <= set(found)
+
+
 def test_a_band_reaches_from_low_to_high():
     drawn = figure([Lines(series=[Series(name="a", x=[0, 1], y=[5, 5], low=[0, 1], high=[10, 9])])])
     (band,) = drawn.axes[0].collections

@@ -97,9 +97,7 @@ def test_training_learns(train, tmp_path):
     ids=str,
 )
 @pytest.mark.parametrize("how", [ctrl_c, sigterm])
-def test_a_resumed_run_equals_an_uninterrupted_one_in_every_digit(
-    train, digits, tmp_path, monkeypatch, settings, how
-):
+def test_a_resumed_run_equals_an_uninterrupted_one_in_every_digit(train, digits, tmp_path, monkeypatch, settings, how):
     settings = {"epochs": 4, **settings}
     train(tmp_path / "whole", **settings)
     stop_in(monkeypatch, 2, how)

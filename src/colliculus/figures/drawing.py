@@ -102,14 +102,24 @@ def to_svg(figure: Figure, *, name: str, alt: str) -> str:
     _, width, height = re.split(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text, maxsplit=1)[:3]
     body = text[text.index(">", text.index("<svg")) + 1 :]
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(r'<g id="[^"]*"', "<g", body).replace("xlink:href", "href")
-    body = re.sub(r"font-family: [^;\"]*", "font-family: inherit", body)
-    body = re.sub(r"#[0-9a-f]{6}\b", lambda found: VARIABLES.get(found[0], found[0]), body)
-    body = re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", body)
-    body = re.sub(r"\s*\n\s*", "\n", body)
+    body = re.sub(r'<g id="[^"]*"', "<g", body).replace(' xlink:href="', ' href="')
+    body = re.sub(r' style="[^"]*"', lambda found: _with_variables(found[0]), body)
+    body = re.sub(r' (?:d|x|y|transform)="[^"]*"', lambda found: _rounded(found[0]), body)
+    body = re.sub(r"\n+", "\n", body)
     described = escape(alt)
     look = f'class="chart" role="img" aria-label="{described}" style="max-width: {float(width) / 10.7:.1f}rem"'
     return f'<svg viewBox="0 0 {width} {height}" {look}><title>{described}</title>{body.rstrip()}'
+
+
+def _with_variables(style: str) -> str:
+    """A style attribute with the colours and the font of the page."""
+    style = re.sub(r"#[0-9a-f]{6}\b", lambda found: VARIABLES.get(found[0], found[0]), style)
+    return re.sub(r"font-family: [^;\"]*", "font-family: inherit", style)
+
+
+def _rounded(attribute: str) -> str:
+    """An attribute of coordinates with two digits after the point, on one line."""
+    return re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", attribute.replace("\n", " "))
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class Heat(Panel):
     def size(self) -> tuple[float, float]:
         """Width and height in inches."""
         count, across = len(self.values), max(map(len, self.values))
-        wide = min(max((0.34 if self.texts else 0.2) * across, 1.2, 0.068 * len(self.title)), 9.0)
+        wide = min(max((0.34 if self.texts else 0.2) * across, 1.2, 0.085 * len(self.title)), 9.0)
         return wide + self.margin, max(1.2, 0.75 + min(ROW * count, 7.5))
 
     @property
@@ -105,7 +105,11 @@ class Heat(Panel):
         cells = self._cells()
         if self.texts and len(cells) <= MOST_TEXTS:
             return []
-        below = [(f"full colour: {self.centre - self._far():.3g}", "c2")] if any(v < self.centre for _, _, v in cells) else []
+        below = (
+            [(f"full colour: {self.centre - self._far():.3g}", "c2")]
+            if any(v < self.centre for _, _, v in cells)
+            else []
+        )
         return [*below, (f"full colour: {self.centre + self._far():.3g}", "heat")]
 
     def _draw_cells(self, axes: Axes, cells: Sequence[tuple[int, int, float]]) -> None:

@@ -73,8 +73,8 @@ def recall(result: TrainingResult) -> Figure | None:
         labels=[f"{100 * one.recall:.1f}" for one in tested],
     )
     names = [one.name for one in tested]
-    title = "Recall of each class, %"
-    return figure([Bars(names=names, series=[bars], title=title, xlabel="95 % interval (Wilson)", low=0, high=115)])
+    xlabel = "recall, % (line: 95 % interval)"
+    return figure([Bars(names=names, series=[bars], title="Recall of each class", xlabel=xlabel, low=0, high=115)])
 
 
 def classes(result: TrainingResult) -> Table:
@@ -91,9 +91,8 @@ def _class(one: ClassMetrics, correct: int) -> Sequence[str]:
         return one.name, "0", *["-"] * 4
     low, high = wilson_interval(correct, one.total)
     interval = f"{100 * low:.1f} to {100 * high:.1f}"
-    return (one.name, f"{one.total:,}", f"{100 * one.recall:.1f}", interval) + tuple(
-        f"{100 * share:.1f}" for share in (one.precision, one.f1)
-    )
+    shares = (f"{100 * share:.1f}" for share in (one.precision, one.f1))
+    return one.name, f"{one.total:,}", f"{100 * one.recall:.1f}", interval, *shares
 
 
 def confused_pairs(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:
@@ -103,7 +102,12 @@ def confused_pairs(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Tab
         (names[i], names[j], str(n), f"{100 * n / sum(counts[i]):.1f}")
         for n, i, j in sorted(pairs, key=lambda pair: -pair[0])[:PAIRS]
     ]
-    columns = Column("true class"), Column("predicted class"), Column("clips", "right"), Column("of the class, %", "right")
+    columns = (
+        Column("true class"),
+        Column("predicted class"),
+        Column("clips", "right"),
+        Column("of the class, %", "right"),
+    )
     return Table(columns, rows, f"The {len(rows)} most frequent of {len(pairs):,} kinds of confusion on the test part")
 
 

@@ -60,9 +60,7 @@ def _runs(materials: Sequence[Material]) -> tuple[Table, list[str]]:
     shown = [column for column in measured if not isinstance(column, str)]
     headings = ("seed", "accuracy, %", "95 % interval", "macro-F1, %", "parameters", "clips/s")
     columns = (Column("run"), Column("preset"), *(Column(h, "right") for h in (*headings, *(h for h, _ in shown))))
-    rows = [
-        (m.name, m.run.preset, *_figures(m), *(cells[i] for _, cells in shown)) for i, m in enumerate(materials)
-    ]
+    rows = [(m.name, m.run.preset, *_figures(m), *(cells[i] for _, cells in shown)) for i, m in enumerate(materials)]
     title = f"Runs on the same test clips, {Condition.of(materials[0].run).describe()}"
     return Table(columns, rows, title), [column for column in measured if isinstance(column, str) and column]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from colliculus.evaluation.explanation.clip import SPIKES, ClipImage, ExplainedClip
 from colliculus.evaluation.explanation.record import Explanation
+from colliculus.evaluation.time_weights import time_weights_panels
 from colliculus.figures import Bars, BarSeries, Lines, Panel, Series, figure
 from colliculus.report.analyses import ANALYSES
 from colliculus.report.material import Material
@@ -66,6 +67,11 @@ def shown_clips(material: Material, record: Explanation, most_bytes: int) -> lis
     return shown
 
 
+def time_scores(record: Explanation) -> Figure | None:
+    """Temporal attention scores of each stream by class and time step; None where the model has none."""
+    return figure(time_weights_panels(record.time_weights, record.classes)) if record.time_weights else None
+
+
 def _rows(clip: ExplainedClip, folder: Path) -> Iterator[Iterator[ShownImage]]:
     there = [image for image in clip.images if _path(folder, image).exists()]
     for modality in dict.fromkeys(image.modality for image in there):
@@ -97,10 +103,11 @@ def _figure(clip: ExplainedClip) -> Figure:
     series = [Series(name=name, x=steps, y=[100 * share for share in shares]) for name, shares in curves.items()]
     best = sorted(clip.probabilities.items(), key=lambda item: -item[1])[:3]
     shares = BarSeries(values=[100 * p for _, p in best], labels=[f"{100 * p:.1f}" for _, p in best])
+    title = f"Probability of {clip.predicted} after each time step, %"
     panels: list[Panel] = [
-        Lines(series=series, title=f"Probability of {clip.predicted} after each time step, %", xlabel="time steps", low=0, high=100, whole=True),
+        Lines(series=series, title=title, xlabel="time steps", low=0, high=100, whole=True),
         Bars(names=[name for name, _ in best], series=[shares], title="Most probable classes, %", low=0, high=115),
-    ]  # fmt: skip
+    ]
     if clip.evidence:
         found = BarSeries(values=list(clip.evidence.values()), labels=[f"{x:+.2f}" for x in clip.evidence.values()])
         title = f"Evidence for {clip.predicted}, in its logit"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -51,14 +51,22 @@ def page(materials: Sequence[Material], title: str) -> str:
     contents = {f"run-0-{_slug(name)}": name for name in SECTIONS}
     if several:
         contents = {"comparison": "Comparison"} | {f"run-{i}": material.name for i, material in enumerate(materials)}
-    return _environment().get_template("page.html").render(
-        title=title,
-        palette=css(),
-        contents=contents,
-        comparison=compared(materials) if several else None,
-        runs=materials,
-        sections=SECTIONS,
-        image_bytes=IMAGE_BYTES // len(materials),
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=title,
+            palette=css(),
+            contents=contents,
+            comparison=compared(materials) if several else None,
+            runs=materials,
+            sections=SECTIONS,
+            image_bytes=IMAGE_BYTES // len(materials),
+            accuracy=accuracy,
+            examples=examples,
+            setting=setting,
+            zip=zip,
+        )
     )
 
 
@@ -80,7 +88,6 @@ def _environment() -> Environment:
         breakable=_breakable, charts=_charts(svg), interval=_interval, percent=_percent, slug=_slug, svg=svg,
         tables=_tables,
     )  # fmt: skip
-    made.globals.update(accuracy=accuracy, examples=examples, setting=setting, zip=zip)
     return made
 
 

@@ -58,7 +58,9 @@ def next_step(material: Material) -> str:
     """The way to figures of the test part, in a sentence."""
     if material.imported:
         line = material.command("evaluate")
-        return f"To test it, run `{line}` with --data.root and other settings of the data; the verbs below take them too."
+        return (
+            f"To test it, run `{line}` with --data.root and other settings of the data; the verbs below take them too."
+        )
     return "To finish it, run the first command line below with --resume."
 
 

@@ -89,7 +89,9 @@ def fit(
         experiment = replace(experiment, data=Given())
     train = experiment.train
     with Runtime.start(device=train.device, precision=train.precision) as runtime:
-        console = Console(quiet=not (progress and runtime.is_main), highlight=False, markup=False)  # a name may be "[a]"
+        console = Console(
+            quiet=not (progress and runtime.is_main), highlight=False, markup=False
+        )  # a name may be "[a]"
         dataset = runtime.main_first(experiment.data.load) if data is None else _dataset(data)
         run, given = Run.of(experiment, dataset), None if data is None else dataset
         with _folder(out, runtime) as folder:
@@ -146,9 +148,7 @@ def _fit(
             _train(folder, learner, dataset, callbacks, console)
 
 
-def _train(
-    folder: Path, learner: Learner, dataset: Dataset, callbacks: Sequence[Callback], console: Console
-) -> None:
+def _train(folder: Path, learner: Learner, dataset: Dataset, callbacks: Sequence[Callback], console: Console) -> None:
     settings, runtime = learner.settings, learner.runtime
     batches = num_batches(
         len(dataset.train),
