@@ -140,6 +140,6 @@ def _noise_area(material: Material) -> Measured | None:
         "part of the data": record.split,
         "noise of the training": record.snr_db,
         "modalities that get noise": [curve.target for curve in curves],
-        "severities": [curve.levels for curve in curves],
+        "severities": [curve.severities for curve in curves],
         "number of seeds": record.settings.seeds,
     }

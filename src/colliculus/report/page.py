@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from colliculus.figures import figure, to_svg
 from colliculus.figures.palette import css
 from colliculus.records import Table, Tables
-from colliculus.report import accuracy, examples, setting
+from colliculus.report import accuracy, contribution, examples, setting
 from colliculus.report.comparison import compared
 from colliculus.report.material import Material
 from colliculus.types import ColliculusError
@@ -63,6 +63,7 @@ def page(materials: Sequence[Material], title: str) -> str:
             sections=SECTIONS,
             image_bytes=IMAGE_BYTES // len(materials),
             accuracy=accuracy,
+            contribution=contribution,
             examples=examples,
             setting=setting,
             zip=zip,
@@ -84,10 +85,16 @@ def _environment() -> Environment:
     def svg(drawn: Figure, alt: str) -> Markup:
         return Markup(to_svg(drawn, name=f"chart-{next(numbers)}", alt=alt))  # noqa: S704 to_svg escapes every text
 
-    made.filters.update(
-        breakable=_breakable, charts=_charts(svg), interval=_interval, percent=_percent, slug=_slug, svg=svg,
-        tables=_tables,
-    )  # fmt: skip
+    filters: Mapping[str, Any] = {
+        "breakable": _breakable,
+        "charts": _charts(svg),
+        "interval": _interval,
+        "percent": _percent,
+        "slug": _slug,
+        "svg": svg,
+        "tables": _tables,
+    }
+    made.filters.update(filters)
     return made
 
 
