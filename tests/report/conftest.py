@@ -147,7 +147,7 @@ def result(about, seed):
 
 @pytest.fixture
 def made(tmp_path):
-    """Write a run folder: its settings, its result, and the record of every verb with the fields that differ (or a function to them)."""
+    """Write a run folder: settings, result, and records by verb with their changed fields (or a function to them)."""
 
     def make(name, *, seed=0, snr_db=None, fingerprint="0123456789abcdef", imported=False, measured=None):
         folder = tmp_path / name

@@ -22,7 +22,7 @@ def test_every_measurement_is_shown_with_its_clips(made, written):
     page = written(made("run", measured=ALL))
     assert page.count("Measured on the test part, clean.") == len(MEASURED)
     assert "is left out" not in page
-    assert "has not been measured" not in page.replace("Spike health has not been measured", "")
+    assert "has not been" not in page
     assert "accuracy at the top" not in page
     for part in (
         "Shapley value",
@@ -37,6 +37,10 @@ def test_every_measurement_is_shown_with_its_clips(made, written):
 def test_an_absent_measurement_gives_its_command(made, written):
     page = written(folder := made("run"))
     assert f"Robustness has not been measured. To measure it, run: colliculus robustness {folder}" in page
+    assert (
+        f"Spike health was not recorded in the training. To see that of the model, run: colliculus inspect {folder}"
+        in page
+    )
     assert f"example clips has not been made. To make it, run: colliculus explain {folder}" in page
 
 

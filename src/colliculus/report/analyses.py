@@ -20,21 +20,34 @@ class Analysis:
         subject: its name at the beginning of a sentence.
         file: its record in the run folder.
         kind: class of the record; None for spike health, which the training itself measures.
-        infinitive, participle: how to say that it is measured.
+        absent: end of the sentence for a run without it, and the introduction of the command.
+        again: introduction of the command where its record cannot be shown.
     """
 
     subject: str
     file: str
     kind: type[RunRecord] | None
-    infinitive: str = "measure"
-    participle: str = "measured"
+    absent: str = "has not been measured. To measure it, run:"
+    again: str = "To measure it again, run:"
 
 
 ANALYSES = {
     "contribution": Analysis("The contribution of the modalities", "contribution/contribution.json", Contribution),
     "robustness": Analysis("Robustness", "robustness/result.json", Robustness),
     "energy": Analysis("The energy of a decision", "energy/energy.json", Energy),
-    "explain": Analysis("The explanation of example clips", "explain/explain.json", Explanation, "make", "made"),
-    "inspect": Analysis("Spike health", HEALTH_FILE, None),
+    "explain": Analysis(
+        "The explanation of example clips",
+        "explain/explain.json",
+        Explanation,
+        "has not been made. To make it, run:",
+        "To make it again, run:",
+    ),
+    "inspect": Analysis(
+        "Spike health",
+        HEALTH_FILE,
+        None,
+        "was not recorded in the training. To see that of the model, run:",
+        "To see that of the model, run:",
+    ),
 }
 """Measurements by the verb that makes them."""

@@ -62,8 +62,8 @@ class Material:
         """Sentences that stand in place of a measurement that is not there."""
         analysis = ANALYSES[verb]
         if why := self.left_out.get(verb):
-            return f"{analysis.subject} is left out: {why}. To {analysis.infinitive} it again, run:"
-        return f"{analysis.subject} has not been {analysis.participle}. To {analysis.infinitive} it, run:"
+            return f"{analysis.subject} is left out: {why}. {analysis.again}"
+        return f"{analysis.subject} {analysis.absent}"
 
 
 def read_material(folder: Path, name: str) -> Material:
