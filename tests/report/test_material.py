@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from colliculus.report.analyses import ANALYSES
-from colliculus.report.material import short_names
+from colliculus.report.material import read_material, short_names
 from colliculus.types import ColliculusError
 
 MEASURED = [verb for verb, analysis in ANALYSES.items() if analysis.kind is not None]
@@ -22,20 +22,24 @@ def test_names_are_as_short_as_they_can_be():
 
 @pytest.mark.parametrize("record", ["{}", "{", "[]", '{"split": "test", "snr_db": {}, "fingerprint": "0"}'])
 @pytest.mark.parametrize("verb", MEASURED)
-def test_a_record_that_cannot_be_read_is_left_out(made, written, verb, record):
+def test_a_record_that_cannot_be_read_is_left_out(made, verb, record):
     folder = made("run", measured=ALL)
+    assert read_material(folder, "run").records.keys() == ALL.keys()
     (folder / ANALYSES[verb].file).write_text(record)
-    page = written(folder)
-    why = f"is left out: {ANALYSES[verb].file} is damaged or was written by another version."
-    assert f"{why} {ANALYSES[verb].again} colliculus {verb} {folder}" in page
-    assert page.count("is left out") == 1
+    found = read_material(folder, "run")
+    assert found.records.keys() == ALL.keys() - {verb}
+    assert found.reason(verb) == (
+        f"{ANALYSES[verb].subject} is left out: {ANALYSES[verb].file} is damaged or was written by another version. "
+        f"{ANALYSES[verb].again}"
+    )
+    assert found.command(verb) == f"colliculus {verb} {folder}"
 
 
 @pytest.mark.parametrize("record", ["{}", "{", '{"end": {"layers": 3}}'])
-def test_spike_health_that_cannot_be_read_is_left_out(made, written, record):
+def test_spike_health_that_cannot_be_read_is_left_out(made, record):
     folder = made("run")
     (folder / "spike_health.json").write_text(record)
-    assert "Spike health is left out: spike_health.json is damaged" in written(folder)
+    assert "Spike health is left out: spike_health.json is damaged" in read_material(folder, "run").reason("inspect")
 
 
 @pytest.mark.parametrize(
@@ -46,10 +50,11 @@ def test_spike_health_that_cannot_be_read_is_left_out(made, written, record):
         ("classes", ("a", "c"), "other classes"),
     ],
 )
-def test_a_record_of_another_subject_is_left_out(made, written, field, value, why):
-    page = written(made("run", measured={"energy": {field: value}}))
-    assert f"The energy of a decision is left out: it was measured on {why}. To measure it again, run:" in page
-    assert "ANN counterpart" not in page
+def test_a_record_of_another_subject_is_left_out(made, field, value, why):
+    found = read_material(made("run", measured={"energy": {field: value}}), "run")
+    expected = f"The energy of a decision is left out: it was measured on {why}. To measure it again, run:"
+    assert found.reason("energy") == expected
+    assert not found.records
 
 
 def without_a_class(result):
@@ -68,24 +73,24 @@ def without_a_class(result):
         without_a_class,
     ],
 )
-def test_a_result_that_cannot_be_read_is_an_error_of_one_sentence(made, written, change):
+def test_a_result_that_cannot_be_read_is_an_error_of_one_sentence(made, change):
     folder = made("run")
     path = folder / "result.json"
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
     with pytest.raises(ColliculusError, match=r"result.json is damaged or was written by another version .*--resume"):
-        written(folder)
+        read_material(folder, "run")
 
 
-def test_a_result_may_hold_more_than_the_page_shows(made, written):
+def test_a_result_may_hold_more_than_the_page_shows(made):
     folder = made("run")
     result = json.loads((folder / "result.json").read_text())
     result["test"]["later"] = 1
     (folder / "result.json").write_text(json.dumps(result | {"later": 1}))
-    assert "of 8 test clips recognised" in written(folder)
+    assert read_material(folder, "run").result.test.total == 8
 
 
-def test_a_history_without_epochs_is_an_error_of_one_sentence(made, written):
+def test_a_history_without_epochs_is_an_error_of_one_sentence(made):
     folder = made("run")
     (folder / "metrics.csv").write_text("train_loss\n1.0\n")
     with pytest.raises(ColliculusError, match=r"metrics.csv is damaged, a row has no epoch"):
-        written(folder)
+        read_material(folder, "run")

@@ -44,9 +44,8 @@ def test_an_absent_measurement_gives_its_command(made, written):
     assert f"example clips has not been made. To make it, run: colliculus explain {folder}" in page
 
 
-@pytest.mark.parametrize("verb", MEASURED)
-def test_other_clips_than_those_of_the_result_are_named(made, written, verb):
-    page = written(made("run", measured=ALL | {verb: {"split": "train"}}))
+def test_other_clips_than_those_of_the_result_are_named(made, written):
+    page = written(made("run", measured=ALL | {"robustness": {"split": "train"}}))
     warning = "Measured on the train part, clean. The accuracy at the top is of the test part, clean."
     assert page.count(warning) == 1
     assert page.count("Measured on the test part, clean.") == len(MEASURED) - 1
@@ -96,7 +95,7 @@ def test_an_image_is_taken_from_its_folder_alone(made, written, tmp_path):
 
 
 def render(template, **values):
-    return _environment().from_string('{% import "parts.html" as parts %}' + template).render(**values)
+    return _environment().from_string('{% import "parts.html" as parts with context %}' + template).render(**values)
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", "a & b", "'\""])
