@@ -155,7 +155,7 @@ def _put_legend_below(axes: Axes, columns: int) -> None:
     figure = axes.figure.get_figure(root=True)
     assert figure is not None  # noqa: S101 the axes were just made in it
     place = axes.transAxes + ScaledTranslation(-0.1, -below, figure.dpi_scale_trans)
-    axes.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=place, ncols=columns, fontsize=8)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=place, ncols=columns)
 
 
 def _share_legend(parts: Sequence[SubFigure], names: Sequence[str], width: float) -> None:
@@ -167,12 +167,12 @@ def _share_legend(parts: Sequence[SubFigure], names: Sequence[str], width: float
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     handles = [found[name] for name in names]
-    parts[-1].legend(handles, names, loc="center left", ncols=_columns(names, width), fontsize=8)
+    parts[-1].legend(handles, names, loc="center left", ncols=_columns(names, width))
 
 
 def _columns(names: Sequence[str], width: float) -> int:
     """Columns of a legend that fit into so many inches."""
-    return max(1, min(len(names), int(width / (0.62 + 0.062 * max(map(len, names))))))
+    return max(1, min(len(names), int(width / (0.5 + 0.062 * max(map(len, names))))))
 
 
 def _legend_height(panel: Panel, legend: Literal["each", "shared"]) -> float:

@@ -37,7 +37,7 @@ class Panel(ABC):
         """Draw into empty axes. Artists with a name in the legend carry it as their label."""
 
 
-ROW, MOST_LETTERS = 0.24, 48
+ROW, MOST_LETTERS = 0.24, 52
 """Height in inches of a row of bars or cells; letters of a name beside it."""
 
 
@@ -46,7 +46,7 @@ def shortened(name: str) -> str:
 
     Example:
         >>> shortened("fusion.attention.audio_from_visual.stages.0.temporal.query")
-        'fusion.attention.audio_f….stages.0.temporal.query'
+        'fusion.attention.audio_fro…l.stages.0.temporal.query'
     """
     half = MOST_LETTERS // 2
     return name if len(name) <= MOST_LETTERS else f"{name[:half]}…{name[-half + 1 :]}"
