@@ -34,6 +34,13 @@ def test_every_measurement_is_shown_with_its_clips(made, written):
         assert part in page
 
 
+def test_every_chart_is_described(made, tmp_path):
+    report(made("run", measured=ALL), tmp_path / "page.html")
+    described = re.findall(r'<svg [^>]*aria-label="([^"]*)"', (tmp_path / "page.html").read_text())
+    assert len(described) >= 6
+    assert all(described)
+
+
 def test_an_absent_measurement_gives_its_command(made, written):
     page = written(folder := made("run"))
     assert f"Robustness has not been measured. To measure it, run: colliculus robustness {folder}" in page

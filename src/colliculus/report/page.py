@@ -103,7 +103,7 @@ def _charts(svg: Callable[[Figure, str], Markup]) -> Callable[[Figure], Iterator
 
     def charts(drawn: Figure) -> Iterator[Markup]:
         rows = getattr(drawn, "rows", ())
-        return (svg(figure([panel]), panel.title) for row in rows for panel in row)
+        return (svg(figure([panel]), panel.title or drawn.get_suptitle()) for row in rows for panel in row)
 
     return charts
 
