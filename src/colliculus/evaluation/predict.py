@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from colliculus.data.dataset import ClipReader, Normalisation
-from colliculus.data.loading import collate
+from colliculus.data.loading import standard_batch
 from colliculus.evaluation.anytime import outputs_by_step
 from colliculus.evaluation.explanation.decision import decisions
 from colliculus.model import MultimodalSNN
@@ -122,7 +122,7 @@ def predict_files(
     for name, clip in clips.items():
         try:
             arrays = {m: array[None] for m, array in reader.read(clip).items() if m in model.modalities}
-            inputs = collate(arrays, np.zeros(1, dtype=np.int64), normalisation).inputs
+            inputs = standard_batch(arrays, np.zeros(1, dtype=np.int64), normalisation).inputs
             predictions += _predict(model, inputs, steps, (name,))
         except ColliculusError as error:
             if len(clips) == 1:
