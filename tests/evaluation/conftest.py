@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from colliculus.cli import main
 from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import ArraySplit
 from colliculus.data.synthetic import Synthetic
@@ -77,3 +81,21 @@ def trained_folder(tmp_path):
 def noisy_folder(tmp_path):
     """The folder of a run that was trained with noise on the sound."""
     return write_trained(tmp_path / "noisy", snr_db={"audio": -5.0})
+
+
+@pytest.fixture(scope="session")
+def scmrl_folder(tmp_path_factory):
+    """The folder of a small run of S-CMRL on synthetic data; tests that write work on a copy."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    method = ("--method.dim", "16", "--method.heads", "4", "--method.time-steps", "2")
+    sizes = {"num-classes": 2, "num-train": 8, "num-validation": 4, "num-test": 6, "size": 16, "steps": 2}
+    data = [part for name, value in sizes.items() for part in (f"--data.{name}", str(value))]
+    train = ("--train.epochs", "1", "--train.device", "cpu")
+    assert main(["train", "s-cmrl-synthetic", "--out", str(folder), *method, *data, *train]) == 0
+    return folder
+
+
+@pytest.fixture
+def folder(scmrl_folder, tmp_path):
+    """A run folder of a test's own."""
+    return Path(shutil.copytree(scmrl_folder, tmp_path / "run"))

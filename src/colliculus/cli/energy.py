@@ -51,14 +51,14 @@ def run(arguments: list[str]) -> int:
 
     from colliculus.evaluation.energy.cost import named_table
     from colliculus.evaluation.energy.measure import FOLDER, energy
-    from colliculus.evaluation.trained_run import open_run
 
     found = energy(
-        open_run(options.run, options.device),
-        data=options.data,
+        options.run,
+        options.data,
         split=options.split,
         samples=options.samples,
         table=named_table(options.table, mac_pj=options.mac_pj, ac_pj=options.ac_pj, bits=options.bits),
+        device=options.device,
     )
     if options.json:
         console.show_json({"run": str(options.run)} | found.to_dict())

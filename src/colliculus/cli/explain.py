@@ -45,15 +45,15 @@ def run(arguments: list[str]) -> int:
     options = parse_for_run(Options, "explain", arguments)
 
     from colliculus.evaluation.explanation.measure import FOLDER, explain
-    from colliculus.evaluation.trained_run import open_run
 
     found = explain(
-        open_run(options.run, options.device),
-        data=options.data,
+        options.run,
+        options.data,
         split=options.split,
         clips=options.clips,
         index=options.index,
         points=options.points,
+        device=options.device,
     )
     if options.json:
         console.show_json({"run": str(options.run)} | found.to_dict())

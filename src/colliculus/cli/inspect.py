@@ -38,9 +38,8 @@ def run(arguments: list[str]) -> int:
     options = parse_for_run(Options, "inspect", arguments)
 
     from colliculus.evaluation.inspection import inspect
-    from colliculus.evaluation.trained_run import open_run
 
-    found = inspect(open_run(options.run, options.device), data=options.data, samples=options.samples)
+    found = inspect(options.run, options.data, samples=options.samples, device=options.device)
     try:
         drawn = [str(path) for path in found.draw(options.run)]
     except ColliculusError as error:  # without matplotlib the tables remain
