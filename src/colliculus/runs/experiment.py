@@ -13,6 +13,7 @@ from typing import (
     Literal,
     Protocol,
     TypeVar,
+    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -21,6 +22,7 @@ from typing import (
 from tyro.conf import Fixed, Suppress
 
 from colliculus.data.dataset import DataSettings
+from colliculus.data.given import Given
 from colliculus.data.noise import GaussianNoise
 from colliculus.files.documents import from_plain, to_plain
 from colliculus.losses import CrossEntropy, Objective
@@ -162,8 +164,8 @@ class Experiment(Generic[MethodT, DataT]):
 
     method: MethodT
     """the method and its settings"""
-    data: DataT
-    """the dataset and its settings"""
+    data: DataT = field(default_factory=cast("Any", Given))
+    """the dataset and its settings; left out in Python, the data are given to `fit`"""
     train: TrainSettings = TrainSettings()
     """the training loop"""
     preset: Annotated[str, Fixed, Suppress] = field(default="", compare=False)
