@@ -9,9 +9,9 @@ from colliculus.data.noise import GaussianNoise
 from colliculus.data.synthetic import Synthetic
 from colliculus.evaluation.evaluate import Evaluation, evaluate, predictions_of
 from colliculus.evaluation.inference import classify
-from colliculus.evaluation.metrics import Metrics
 from colliculus.evaluation.trained_run import open_run
 from colliculus.runs.kept_predictions import Condition
+from colliculus.runs.metrics import Metrics
 from colliculus.runs.predictions import Predictions
 from colliculus.types import ColliculusError
 
@@ -22,7 +22,12 @@ def test_a_run_is_evaluated_on_its_own_test_part_and_keeps_the_predictions(train
     expected = classify(run.model, run.data.test, batch_size=3)
     assert found.predictions.predicted.tolist() == expected.predicted.tolist()
     assert found.metrics == Metrics.of(expected)
-    assert (found.preset, found.method, found.dataset, found.split) == ("tiny", "late-fusion", "synthetic", "test")
+    assert (found.preset, found.method, found.dataset, found.split) == (
+        "late-fusion-synthetic",
+        "late-fusion",
+        "synthetic",
+        "test",
+    )
     assert found.fingerprint == found.trained_on == run.run.fingerprint
     kept = Predictions.from_csv((trained_folder / "predictions.csv").read_text())
     assert np.array_equal(kept.probabilities, found.predictions.probabilities)
@@ -72,6 +77,17 @@ def test_a_model_is_evaluated_where_it_is_and_needs_data(model, split):
     assert (found.run, found.preset, found.trained_on) == ("", "", "")
     with pytest.raises(ColliculusError, match="give `data`"):
         evaluate(model)
+
+
+def test_own_batches_of_inputs_and_labels_are_evaluated(model, split):
+    whole = split.batch(np.arange(len(split)), epoch=0)
+    inputs = {"audio": whole.inputs["audio"], "visual": whole.inputs["visual"].transpose(0, 1)}  # batch first
+    parts = [({m: x[rows] for m, x in inputs.items()}, whole.labels[rows]) for rows in (slice(0, 6), slice(6, None))]
+    found = evaluate(model, parts)
+    assert np.array_equal(found.predictions.probabilities, evaluate(model, split).predictions.probabilities)
+    strange = [(inputs, whole.labels + 1)]
+    with pytest.raises(ColliculusError, match="a label is 3 and the model has 3 classes"):
+        evaluate(model, strange)
 
 
 @pytest.mark.parametrize(
@@ -134,4 +150,4 @@ def test_a_class_without_a_sample_has_no_metrics_and_is_named():
     text = " ".join(str(predicted([[3, 1], [0, 0]], ("cat", "dog")).table()).split())
     assert "dog - - - 0" in text
     assert "macro-F1 85.7 %" in text  # of the cats alone: 3 of 4 are correct
-    assert "The validation split has no sample of dog." in text
+    assert "no sample of 1 class(es), so no figure covers them: dog" in text

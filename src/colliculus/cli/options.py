@@ -18,7 +18,7 @@ Settings = Annotated[SettingsT, tyro.conf.arg(name="")]
 """A field whose settings appear as --method.dim and not as --settings.method.dim."""
 
 Switch = tyro.conf.FlagCreatePairsOff[bool]
-"""An option that is there or not, without a --no- twin."""
+"""An option that is given or not, without a --no- form."""
 
 
 RunFolder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -72,9 +72,9 @@ def parse_for_run(options: type[OptionsT], verb: str, arguments: list[str]) -> O
 
 
 def leading_name(arguments: list[str], general: type[object], verb: str, usage: str) -> str:
-    """What stands first after the verb and decides which settings there are: a preset or a run.
+    """The first argument after the verb, which decides the settings: a preset or a run.
 
-    Where none stands there, the general help (or what is missing) is printed and the program exits.
+    Without it, the general help (or an error) is printed and the program exits.
 
     Args:
         arguments: what follows the verb.

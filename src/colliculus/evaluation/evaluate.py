@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.noise import GaussianNoise
+from colliculus.data.user_data import as_split
 from colliculus.evaluation.inference import classify
 from colliculus.evaluation.trained_run import Part, TrainedRun, check_spec, open_run, stored_part
 from colliculus.figures import confusion, figure
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset as TorchDataset
 
 MISTAKES_SHOWN = 5
-CLASSES_NAMED = 10
 BATCH_SIZE = 128
 """Samples of a forward pass for a model that comes without its training settings."""
 
@@ -67,7 +67,7 @@ class Evaluation(Record):
     predictions: Predictions
 
     def table(self) -> Tables:
-        """What was evaluated, metrics per class, and the most frequent mistakes if there are any."""
+        """Three tables: the evaluation as a whole, the metrics per class, and the most frequent mistakes if any."""
         return Tables([self._summary(), self._classes(), *self._mistakes()])
 
     def figure(self) -> Figure:
@@ -93,11 +93,8 @@ class Evaluation(Record):
         for c in self.metrics.per_class:
             shares = map(percent, (c.recall, c.precision, c.f1)) if c.total else ("-", "-", "-")
             rows.append((c.name, *shares, f"{c.total:,}"))
-        without = [c.name for c in self.metrics.per_class if not c.total]
-        more = f" and {len(without) - CLASSES_NAMED} more" if len(without) > CLASSES_NAMED else ""
-        note = f"The {self.split} split has no sample of {', '.join(without[:CLASSES_NAMED])}{more}."
         columns = (Column("class", style="cyan"), *(Column(heading, "right") for heading in headings))
-        return Table(columns, rows, "Classes", (note,) if without else ())
+        return Table(columns, rows, "Classes", self.metrics.notes(self.split))
 
     def _mistakes(self) -> list[Table]:
         """The most frequent confusions, which fit a terminal where a K x K matrix does not."""
@@ -133,7 +130,7 @@ def evaluate(
     Args:
         run: trained run, its folder, or a model.
         data: settings of a dataset, a loaded dataset, a split, or a `torch.utils.data.Dataset` or iterable of
-            `(inputs, labels)` standardised as the model takes them. None evaluates a run on its own data.
+            `(inputs, labels)` (see `colliculus.data.user_data.as_split`). None evaluates a run on its own data.
         split: part of a dataset; data that are a split or an iterable are taken whole.
         snr_db: Gaussian noise: modality and signal-to-noise ratio in dB. None keeps the noise of the training, if any;
             {} is clean.
@@ -144,7 +141,7 @@ def evaluate(
             GPU such as "cuda:0".
 
     Raises:
-        ColliculusError: the model cannot take these data, a modality is unknown or all are missing, there is no sample,
+        ColliculusError: the model cannot take these data, a modality is unknown or all are missing, the split is empty,
             or the logits are not finite.
 
     Example:
@@ -258,7 +255,7 @@ def _data(
         dataset = _load(run, model, given)
         settings = run.experiment.data if given is None and run is not None else given
         return _Tested(stored_part(dataset, part), getattr(settings, "name", ""), dataset.protocol, dataset.fingerprint)
-    return _Tested(cast("Split", data))
+    return _Tested(as_split(data, model.spec))
 
 
 def _load(run: TrainedRun | None, model: MultimodalSNN, data: DataSettings | Dataset | None) -> Dataset:

@@ -41,8 +41,8 @@ def classify(
         collective: ranks that share the samples; each gets all predictions. None: this process alone.
 
     Raises:
-        ColliculusError: `missing` names an unknown modality or all of them, there is no sample, or the logits are not
-            finite.
+        ColliculusError: `missing` names an unknown modality or all of them, the split is empty, the model lacks a
+            class, or the logits are not finite.
 
     Example:
         >>> from colliculus import LateFusion
@@ -55,6 +55,8 @@ def classify(
     _check_missing(missing, model.modalities)
     if not len(split):
         raise ColliculusError("there is nothing to classify: the split has no sample")
+    if (largest := split.labels.max()) >= model.spec.num_classes:
+        raise ColliculusError(f"a label is {largest} and the model has {model.spec.num_classes} classes, from 0")
     device = next(model.parameters()).device
     collective = collective or Runtime(device=device)
     probabilities = torch.zeros((len(split), model.spec.num_classes), device=device)

@@ -109,7 +109,7 @@ def write_predictions(folder: Path, run: Run, condition: Condition, predictions:
 
 
 def read_predictions(folder: Path, run: Run, condition: Condition) -> Predictions | None:
-    """The kept predictions; None where there are none, or where they belong to another model, data or condition.
+    """The kept predictions; None where they are absent or belong to another model, data or condition.
 
     The digests differ after a kill during writing and after a new training.
     """

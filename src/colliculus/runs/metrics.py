@@ -116,7 +116,7 @@ class Metrics:
         """Metrics of predictions.
 
         Raises:
-            ColliculusError: there are none.
+            ColliculusError: they are empty.
         """
         labels, names = predictions.labels, predictions.names
         found = cls.from_confusion(confusion_matrix(labels, predictions.predicted, len(names)), names)

@@ -65,7 +65,7 @@ class RobustnessSettings:
     """Corruptions to measure.
 
     Raises:
-        ColliculusError: a severity is out of range or there is no seed.
+        ColliculusError: a number is out of range.
 
     Example:
         >>> RobustnessSettings(snr_db=(0.0,), seeds=1).blur

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
+from colliculus.data.evenly import evenly
 from colliculus.evaluation.inference import inference_mode
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import SpikingNeuron
@@ -27,7 +28,7 @@ def spike_rasters(model: MultimodalSNN, inputs: Mapping[str, Tensor], most_neuro
         def record(_module: nn.Module, _inputs: object, spikes: Tensor) -> None:
             fired = spikes.flatten(2).transpose(0, 1) > 0
             count = fired.shape[2]
-            rows = torch.linspace(0, count - 1, min(count, most_neurons), device=fired.device).round().long()
+            rows = torch.from_numpy(evenly(most_neurons, count)).to(fired.device)
             rasters[name.removesuffix(".neuron")] = fired[..., rows]
 
         return record
