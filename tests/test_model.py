@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colliculus import SCMRL, TAAF, ColliculusError, DataSpec, LateFusion, Unimodal
-from colliculus.fusion import CrossModalArithmetic
+from colliculus.fusion import CrossModalSettings
 from colliculus.heads import LinearReadout
 from colliculus.neurons import SpikingNeuron
 from colliculus.types import Fused
@@ -20,7 +20,7 @@ SPEC = DataSpec(
 )
 METHODS = [
     SCMRL(dim=16, heads=4),
-    SCMRL(dim=16, heads=4, reference=True, fusion="concat"),
+    SCMRL(dim=16, heads=4, arithmetic="reference", fusion="concat"),
     SCMRL(dim=16, heads=4, encoder="shallow", cross_attention="temporal", alignment=False),
     LateFusion(dim=16),
     LateFusion(dim=16, fusion="concat", coding="poisson"),
@@ -149,16 +149,16 @@ def test_a_setting_out_of_range_is_named(method, change, sentence) -> None:
 @pytest.mark.parametrize("change", [{"dropout": 1.0}, {"scale": 0.0}, {"threshold": float("inf")}])
 def test_an_arithmetic_out_of_range_is_refused(change) -> None:
     with pytest.raises(ColliculusError, match=next(iter(change))):
-        CrossModalArithmetic(**change)
+        CrossModalSettings(**change)
 
 
 def test_reference_takes_the_place_of_the_arithmetic() -> None:
     def thresholds(method: SCMRL) -> set[float]:
         return {m.dynamics.threshold for m in method.model(SPEC).modules() if isinstance(m, SpikingNeuron)}
 
-    changed = CrossModalArithmetic(threshold=0.3)
-    assert thresholds(SCMRL(dim=16, heads=4, arithmetic=changed)) == {1.0, 0.3}
-    assert thresholds(SCMRL(dim=16, heads=4, arithmetic=changed, reference=True)) == {1.0}
+    changed = CrossModalSettings(threshold=0.3)
+    assert thresholds(SCMRL(dim=16, heads=4, cross_modal=changed)) == {1.0, 0.3}
+    assert thresholds(SCMRL(dim=16, heads=4, arithmetic="reference")) == {1.0}
 
 
 def test_readout_shares_by_hand() -> None:

@@ -21,7 +21,7 @@ TOLD = ["--num-heads", "4", "--time-steps", "2", "--alpha", "0.7"]
 def checkpoint(tmp_path):
     """A checkpoint whose tensors that never act are not the plain ones."""
     torch.manual_seed(0)
-    model = SCMRL(dim=16, heads=4, time_steps=2, alpha=0.7, reference=True).model(SPEC)
+    model = SCMRL(dim=16, heads=4, time_steps=2, alpha=0.7, arithmetic="reference").model(SPEC)
     tensors = reference.to_state_dict(model)
     tensors |= {name: torch.randn_like(value) for name, value in tensors.items() if name.startswith("av_attention")}
     path = tmp_path / "model_best.pth.tar"

@@ -8,9 +8,9 @@ import torch
 from colliculus.fusion import (
     REFERENCE,
     Concat,
-    CrossModalArithmetic,
     CrossModalAttention,
     CrossModalResidual,
+    CrossModalSettings,
     SemanticBranch,
     Sum,
 )
@@ -19,7 +19,7 @@ from colliculus.layers import SpikingAttention
 from colliculus.neurons import NeuronSettings
 
 T, B, D = 3, 2, 16
-OURS = CrossModalArithmetic()
+OURS = CrossModalSettings()
 
 
 def tokens(seed=0, **counts):
@@ -36,7 +36,7 @@ def residual_fusion(grids, **changes):
         "alignment": True,
         "join": Sum(),
         "neuron": NeuronSettings(),
-        "arithmetic": OURS,
+        "settings": OURS,
     }
     return CrossModalResidual(grids, **{**options, **changes})
 
@@ -50,7 +50,7 @@ def test_nearest_tokens_by_hand() -> None:
 @pytest.mark.parametrize("arithmetic", [REFERENCE, OURS], ids=["reference", "ours"])
 def test_two_branches_meet_as_the_formula_says(arithmetic) -> None:
     torch.manual_seed(0)
-    attention = CrossModalAttention(D, 4, grids=((2, 2), (2, 2)), arithmetic=arithmetic)
+    attention = CrossModalAttention(D, 4, grids=((2, 2), (2, 2)), settings=arithmetic)
     x, y = tokens(a=4, b=4).values()
     got = attention(x, y)
     attention.eval()
@@ -130,7 +130,7 @@ def test_an_absent_modality_leaves_its_slice_empty_and_gives_no_residual() -> No
 
 def test_dropout_leaves_out_whole_residuals_in_training_alone() -> None:
     torch.manual_seed(0)
-    fusion = residual_fusion({"a": (2, 2), "b": (2, 2)}, arithmetic=replace(OURS, dropout=0.3))
+    fusion = residual_fusion({"a": (2, 2), "b": (2, 2)}, settings=replace(OURS, dropout=0.3))
     ones = torch.ones(T, 4000, D, 4)
     left = fusion._drop(ones)
     kept = left[0, :, 0, 0]
@@ -138,7 +138,7 @@ def test_dropout_leaves_out_whole_residuals_in_training_alone() -> None:
     assert torch.equal(left, ones * kept[:, None, None])
     assert kept.mean().item() == pytest.approx(0.7, abs=0.03)
     assert fusion.eval()._drop(ones) is ones
-    never = residual_fusion({"a": (2, 2), "b": (2, 2)}, arithmetic=REFERENCE)
+    never = residual_fusion({"a": (2, 2), "b": (2, 2)}, settings=REFERENCE)
     assert never._drop(ones) is ones
 
 
@@ -154,7 +154,7 @@ def silent_layers(arithmetic):
     from colliculus.neurons import SpikingNeuron
 
     torch.manual_seed(0)
-    fusion = residual_fusion({"audio": (3, 3), "visual": (3, 3)}, arithmetic=arithmetic)
+    fusion = residual_fusion({"audio": (3, 3), "visual": (3, 3)}, settings=arithmetic)
     rates = {}
     for name, module in fusion.named_modules():
         if isinstance(module, SpikingNeuron):

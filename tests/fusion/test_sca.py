@@ -80,7 +80,7 @@ def test_what_is_received_replaces_the_tokens(reference) -> None:
 
 
 def test_the_reference_biases_only_what_a_later_modality_receives() -> None:
-    attention = fusion({"audio": (2, 2), "visual": (2, 2)}, reference=True).attention
+    attention = fusion({"audio": (2, 2), "visual": (2, 2)}, arithmetic="reference").attention
     assert isinstance(attention["visual_from_audio"].scores, BiasedScores)
     assert not isinstance(attention["audio_from_visual"].scores, BiasedScores)
 

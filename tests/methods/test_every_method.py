@@ -87,7 +87,7 @@ def test_the_reference_is_another_arithmetic(name) -> None:
     assert not torch.equal(logits(reference=True), logits(reference=False))
 
 
-@pytest.mark.parametrize("name", ["scmrl", "sca"])
+@pytest.mark.parametrize("name", ["s-cmrl", "sca"])
 def test_exchange_needs_two(name) -> None:
     with pytest.raises(ColliculusError, match="Unimodal"):
         small(METHODS[name]).model(DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=2))

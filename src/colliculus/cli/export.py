@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from colliculus.cli.import_reference import IMPORTED, NEVER_ACTING_FILE
+from colliculus.cli.import_reference import IMPORTED, UNUSED_FILE
 from colliculus.cli.options import RunFolder, parse
 from colliculus.records import console
 
@@ -17,7 +17,7 @@ class Options:
 
     "reference" is a checkpoint of the released S-CMRL program (arXiv 2502.12488), for networks that compute what it
     computes: presets with "reference" in their names, late fusion, weighted attention, and a single modality trained
-    with --method.reference. Example:
+    with --method.arithmetic reference. Example:
     colliculus export runs/digits --to reference --out digits.pth.tar
     """
 
@@ -33,7 +33,7 @@ def run(arguments: list[str]) -> int:
     """Write the file and say where it is."""
     options = parse(Options, "export", arguments)
 
-    from colliculus.export.reference import keep_never_acting, to_state_dict
+    from colliculus.export.reference import keep_unused, to_state_dict
     from colliculus.export.reference_files import checkpoint_bytes
     from colliculus.files.atomic import write_atomic
     from colliculus.runs.run import load_model, read_run
@@ -41,8 +41,8 @@ def run(arguments: list[str]) -> int:
 
     model = load_model(options.run)
     if read_run(options.run).preset == IMPORTED:
-        unread = read_tensors(options.run / NEVER_ACTING_FILE, mend="import the checkpoint again")
-        keep_never_acting(model, unread)
+        unread = read_tensors(options.run / UNUSED_FILE, mend="import the checkpoint again")
+        keep_unused(model, unread)
     tensors = to_state_dict(model)
     out = options.out or options.run / "reference.pth.tar"
     write_atomic(out, checkpoint_bytes(tensors))

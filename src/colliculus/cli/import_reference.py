@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from colliculus.runs.run import Run
 
 IMPORTED = "imported"
-NEVER_ACTING_FILE = "never_acting.safetensors"
+UNUSED_FILE = "never_acting.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> int:
     if options.run.exists() and (not options.run.is_dir() or any(options.run.iterdir())):
         raise ColliculusError(f"{options.run} is not empty: choose another folder for the run")
 
-    from colliculus.export.reference import fill, never_acting
+    from colliculus.export.reference import fill, unused_parameters
     from colliculus.export.reference_files import read_checkpoint
     from colliculus.export.reference_methods import recognise
     from colliculus.runs.run import MODEL_FILE, write_run
@@ -61,9 +61,9 @@ def run(arguments: list[str]) -> int:
     tensors = read_checkpoint(options.file)
     method, spec = recognise(tensors, options.settings, options.sizes)
     model = fill(method.model(spec), tensors)
-    unread = never_acting(model)
+    unread = unused_parameters(model)
     save_weights(model, options.run / MODEL_FILE)
-    save_tensors(unread, options.run / NEVER_ACTING_FILE)
+    save_tensors(unread, options.run / UNUSED_FILE)
     write_run(options.run, _run_of(method, spec, options))  # last: a folder with it is whole
     console.show(console.facts(f"{options.run}", _facts(method, spec, unread)))
     return 0
@@ -91,5 +91,5 @@ def _facts(method: SpikingTransformer, spec: DataSpec, unread: Iterable[str]) ->
         "method": f"{method.name}, D = {method.dim}, T = {method.time_steps}, {method.encoder} encoder",
         "inputs": "; ".join(f"{m} ({spec.frame(m)})" for m in spec.modalities),
         "classes": str(spec.num_classes),
-        "never acting": f"{', '.join(layers)}: kept in {NEVER_ACTING_FILE} for the way back",
+        "unused parameters": f"{', '.join(layers)}: kept in {UNUSED_FILE} for the way back",
     }

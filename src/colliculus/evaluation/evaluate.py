@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from colliculus.data.dataset import Split
 from colliculus.evaluation.metrics import Metrics, confusion_matrix
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.scores import right_answers
+from colliculus.modulation.scores import modality_correct
 from colliculus.runs.predictions import Predictions
 from colliculus.types import Collective, ColliculusError, Output, unknown_name
 
@@ -109,7 +109,7 @@ def evaluate_clips(
 
 def _right_alone(output: Output, labels: Tensor, modalities: tuple[str, ...]) -> Tensor:
     """Samples each modality alone has right, and those it answered: (M, 2), zeros where it does not answer."""
-    right = right_answers(output, labels)
+    right = modality_correct(output, labels)
     nothing = labels.new_zeros(2)
     return torch.stack(
         [torch.stack([right[m].sum(), labels.new_tensor(len(labels))]) if m in right else nothing for m in modalities]

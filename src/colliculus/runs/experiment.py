@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from colliculus.data.dataset import DataSettings
 from colliculus.data.noise import GaussianNoise
-from colliculus.types import ColliculusError, DataSpec, Output
+from colliculus.types import ColliculusError, DataSpec, Output, refuse_unread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,7 +51,7 @@ class TrainSettings:
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """adamw, or sgd with momentum, which most balance methods were published with"""
     momentum: float = 0.9
-    """of sgd"""
+    """momentum of sgd"""
     learning_rate: float = 6.25e-4
     """peak of the learning rate"""
     warmup_epochs: int = 5
@@ -92,6 +92,10 @@ class TrainSettings:
                 raise ColliculusError(f"train.{name} is {value}: give zero or a positive number")
         if not 0 <= self.momentum < 1:
             raise ColliculusError(f"train.momentum is {self.momentum}: give at least 0 and less than 1")
+        if self.optimizer == "adamw":
+            refuse_unread(self, ["momentum"], 'with `optimizer` "adamw"')
+        if not self.warmup_epochs:
+            refuse_unread(self, ["warmup_learning_rate"], "without `warmup_epochs`")
         if self.seed >= 2**63:
             raise ColliculusError(f"train.seed is {self.seed}: give a number below 2**63")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
