@@ -133,7 +133,7 @@ def test_what_the_reference_cannot_compute_is_refused(method) -> None:
 
 def test_tokens_in_different_places_are_refused() -> None:
     spec = DataSpec(channels=SPEC.channels, sizes={"audio": (32, 32), "visual": (48, 48)}, num_classes=2)
-    with pytest.raises(ColliculusError, match="different places"):
+    with pytest.raises(ColliculusError, match="different token grids"):
         reference.to_state_dict(SCMRL_REFERENCE.model(spec))
 
 
@@ -147,18 +147,18 @@ def test_three_modalities_are_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "told", "sentence"),
     [
-        ({}, {"cross_attention": "SCA"}, "lacks block.0.attn.q_conv.weight"),
-        ({}, {"cross_attention": "CMCI"}, "lacks"),
+        ({}, {"cross_attention": "SCA"}, "no block.0.attn.q_conv.weight"),
+        ({}, {"cross_attention": "CMCI"}, "has no"),
         ({}, {"interaction": "Concat"}, "head.weight has shape"),
         ({}, {"cross_attention": "Spatail"}, "did you mean 'Spatial'"),
         ({}, {"interaction": "Addd"}, "did you mean 'Add'"),
-        ({"head.weight": None}, {}, "lacks head"),
-        ({"stranger": torch.zeros(1)}, {}, "holds stranger"),
+        ({"head.weight": None}, {}, "no head"),
+        ({"stranger": torch.zeros(1)}, {}, "has stranger"),
         ({"mlp.0.mlp.fc1_lif.threshold": torch.tensor(0.5)}, {}, "threshold is 0.5"),
         ({"mlp.0.mlp.fc1_lif.threshold": torch.ones(3)}, {}, r"threshold is \[1.0, 1.0, 1.0\]"),
-        ({"audio_patch_embed.rpe_conv.weight": torch.tensor(1.0)}, {}, "not whole"),
-        ({"av_attention.fc.weight": torch.ones(16, 16).to_sparse()}, {}, "no dense tensor"),
-        ({"head.bias": torch.ones(4, dtype=torch.float16)}, {}, "no dense tensor of float32"),
+        ({"audio_patch_embed.rpe_conv.weight": torch.tensor(1.0)}, {}, "use a complete"),
+        ({"av_attention.fc.weight": torch.ones(16, 16).to_sparse()}, {}, "not a dense tensor"),
+        ({"head.bias": torch.ones(4, dtype=torch.float16)}, {}, "not a dense tensor of float32"),
         ({"head.bias": torch.full((4,), torch.nan)}, {}, "not finite"),
         ({}, {"modality": "audio"}, "two modalities"),
         ({"audio_patch_embed.proj_bn.weight": torch.zeros(3)}, {}, "has shape"),

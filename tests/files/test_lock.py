@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from colliculus.data import lock
+from colliculus.files import lock
 from colliculus.files.lock import LOCK_FILE, is_locked, locked, take
 from colliculus.types import ColliculusError
 

@@ -66,9 +66,9 @@ def test_scores_become_spikes() -> None:
     assert spikes[0, 0, 0].tolist() == [[1, 0], [0, 1]]
 
 
-@pytest.mark.parametrize("reference", [False, True])
-def test_what_is_received_replaces_the_tokens(reference) -> None:
-    module = fusion({"audio": (2, 2), "visual": (2, 2)}, reference=reference).eval()
+@pytest.mark.parametrize("arithmetic", ["ours", "reference"])
+def test_what_is_received_replaces_the_tokens(arithmetic) -> None:
+    module = fusion({"audio": (2, 2), "visual": (2, 2)}, arithmetic=arithmetic).eval()
     x = tokens(audio=4, visual=4)
     torch.manual_seed(0)
     fused = module(x)

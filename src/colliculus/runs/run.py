@@ -10,13 +10,13 @@ from typing import Any
 import torch
 import yaml
 
-from colliculus.data.dataset import ClipReader, Dataset, Normalisation
-from colliculus.files.documents import Document, as_document, from_plain, package_version, to_plain
 from colliculus.corpus.storage_reader import StorageReader
-from colliculus.model import MultimodalSNN
+from colliculus.data.dataset import ClipReader, Dataset, Normalisation
 from colliculus.files.atomic import write_atomic
-from colliculus.runs.experiment import Experiment
+from colliculus.files.documents import Document, as_document, from_plain, package_version, to_plain
+from colliculus.model import MultimodalSNN
 from colliculus.runs.document import experiment_from_plain, experiment_to_plain
+from colliculus.runs.experiment import Experiment
 from colliculus.runs.migration import FORMAT, migrated
 from colliculus.runs.weights import load_weights
 from colliculus.types import ColliculusError, DataSpec

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from colliculus.corpus.prepare import build
 from colliculus.corpus.prepare.build import prepare
 from colliculus.corpus.prepare.seal import read_prepared
 from colliculus.corpus.prepare.storage import Frames
-from colliculus.corpus.recipes import build
-from colliculus.data import lock
+from colliculus.files import lock
 from colliculus.types import ColliculusError
 
 

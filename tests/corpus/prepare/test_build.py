@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from colliculus.corpus.manifest import read_manifest
+from colliculus.corpus.prepare import build
 from colliculus.corpus.prepare.build import prepare
 from colliculus.corpus.prepare.seal import read_prepared
 from colliculus.corpus.prepare.storage import Frames
-from colliculus.corpus.recipes import build
 from colliculus.corpus.source import Source
 from colliculus.files.lock import locked
 from colliculus.types import ColliculusError

@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from colliculus.corpus.prepare import build
 from colliculus.corpus.prepare.build import prepare
 from colliculus.corpus.prepare.sample import Outcome
 from colliculus.corpus.prepare.seal import read_prepared
 from colliculus.corpus.prepare.storage import Frames
-from colliculus.corpus.recipes import build
 from colliculus.corpus.recipes.manifest import ManifestRecipe
 from colliculus.types import ColliculusError
 

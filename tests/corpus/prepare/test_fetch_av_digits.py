@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
+from colliculus.corpus.prepare import fetch_av_digits
 from colliculus.corpus.prepare.fetch_av_digits import MNIST_SHA256, extract_recordings, prepare, recordings_digest
-from colliculus.corpus.recipes import av_digits
 from colliculus.types import ColliculusError
 
 
@@ -86,7 +86,9 @@ def test_a_file_that_is_no_recording(recordings):
 
 def test_only_what_is_missing_is_fetched(tmp_path, monkeypatch):
     fetched = []
-    monkeypatch.setattr(av_digits, "download", lambda urls, target, sha256: fetched.append((target, sha256, len(urls))))
+    monkeypatch.setattr(
+        fetch_av_digits, "download", lambda urls, target, sha256: fetched.append((target, sha256, len(urls)))
+    )
     (tmp_path / "recordings").mkdir()
     present, *missing = MNIST_SHA256
     (tmp_path / present).touch()

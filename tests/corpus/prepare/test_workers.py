@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from dying_decoder import DyingDecoder
 
+from colliculus.corpus.prepare import workers
 from colliculus.corpus.prepare.rows import RowFile
 from colliculus.corpus.prepare.sample import Workplace
 from colliculus.corpus.prepare.workers import in_processes
-from colliculus.corpus.recipes import workers
 from colliculus.corpus.source import Source
 from colliculus.types import ColliculusError
 
