@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from active import assert_active, awake, no_zeros_compared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from colliculus.fusion import CrossModalSettings
 from colliculus.heads import LinearReadout
 from colliculus.neurons import SpikingNeuron
 from colliculus.types import Fused
+
+__all__ = ["no_zeros_compared"]
 
 SPEC = DataSpec(
     channels={"audio": 1, "visual": 3, "touch": 2},
@@ -81,8 +84,9 @@ def test_objective_trains_every_parameter(method) -> None:
 
 @pytest.mark.parametrize("method", [SCMRL(dim=16, heads=4), LateFusion(dim=16), LateFusion(dim=16, fusion="concat")])
 def test_an_absent_modality_gives_nothing(method) -> None:
-    model = method.model(SPEC).eval()
+    model = awake(method.model(SPEC), inputs())
     alone = model({"visual": inputs()["visual"]})
+    assert_active(alone.streams["visual"])
     assert [*alone.evidence] == ["visual"]
     torch.testing.assert_close(alone.evidence["visual"], alone.step_logits)
     if isinstance(method, SCMRL):
@@ -93,7 +97,8 @@ def test_an_absent_modality_gives_nothing(method) -> None:
 
 
 def test_samples_of_a_batch_do_not_meet_in_evaluation() -> None:
-    model = SCMRL(dim=16, heads=4).model(SPEC).eval()
+    model = awake(SCMRL(dim=16, heads=4).model(SPEC), inputs(batch=3))
+    assert_active(*model(inputs(batch=3)).residual.values())
     together = model(inputs(batch=3)).logits
     alone = [model({m: x[b : b + 1] for m, x in inputs(batch=3).items()}).logits for b in range(3)]
     torch.testing.assert_close(together, torch.cat(alone))
@@ -192,4 +197,5 @@ def test_same_seed_same_network() -> None:
     for _ in range(2):
         torch.manual_seed(3)
         weights.append(SCMRL(dim=16, heads=4).model(SPEC).state_dict())
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    flat = [torch.cat([x.flatten() for x in w.values()]) for w in weights]
+    assert torch.equal(*flat)

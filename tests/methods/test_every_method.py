@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
+from active import assert_active, awake
 
 from colliculus import ColliculusError, DataSpec
 from colliculus.methods import CMCI, METHODS
@@ -48,7 +49,8 @@ def test_three_modalities_learn(name) -> None:
 
 @pytest.mark.parametrize("name", MULTIMODAL)
 def test_shares_of_the_evidence_sum_where_there_are_any(name) -> None:
-    output = small(MULTIMODAL[name]).model(SPEC).eval()(inputs())
+    output = awake(small(MULTIMODAL[name]).model(SPEC), inputs())(inputs())
+    assert_active(*output.streams.values())
     assert bool(output.evidence) == (name != "cmci")
     if output.evidence:
         torch.testing.assert_close(sum(output.evidence.values()), output.step_logits)
@@ -57,10 +59,11 @@ def test_shares_of_the_evidence_sum_where_there_are_any(name) -> None:
 @pytest.mark.parametrize("missing", [("audio",), ("visual",), ("touch",), ("audio", "touch")])
 @pytest.mark.parametrize("name", MULTIMODAL)
 def test_a_modality_may_be_missing(name, missing) -> None:
-    model = small(MULTIMODAL[name], unimodal_loss=1.0).model(SPEC).eval()
+    model = awake(small(MULTIMODAL[name], unimodal_loss=1.0).model(SPEC), inputs())
     there = {m: x for m, x in inputs().items() if m not in missing}
     output = model(there)
     assert output.logits.isfinite().all()
+    assert_active(*output.streams.values())
     assert set(output.modality_logits) == set(there)
 
 
