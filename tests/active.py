@@ -18,11 +18,7 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 def awake(module: ModuleT, *inputs: Any, current: float = 1.0) -> ModuleT:
     """`module` in evaluation mode, with the statistics of these inputs and currents of that mean, so that it fires."""
-    norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
-    for norm in norms:
-        if norm.affine:
-            nn.init.constant_(norm.weight, 2.0)
-            nn.init.constant_(norm.bias, current)
+    norms = with_currents(module, current)
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 1.0
@@ -31,6 +27,16 @@ def awake(module: ModuleT, *inputs: Any, current: float = 1.0) -> ModuleT:
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     return module.eval()
+
+
+def with_currents(module: nn.Module, mean: float) -> list[_BatchNorm]:
+    """The normalisations of `module`, which give currents of that mean from now on."""
+    norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
+    for norm in norms:
+        if norm.affine:
+            nn.init.constant_(norm.weight, 2.0)
+            nn.init.constant_(norm.bias, mean)
+    return norms
 
 
 def assert_active(*tensors: Tensor) -> None:

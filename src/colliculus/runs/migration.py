@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from copy import deepcopy
 
 from colliculus.files.documents import Document
+from colliculus.runs.document import experiment_from_plain, experiment_to_plain
+from colliculus.types import ColliculusError
 
 FORMAT = 2
 """Number of the format of a run folder; a later format gets a higher one."""
@@ -16,6 +19,8 @@ _NAMES = {"scmrl": "s-cmrl", "cmci-reference": "cmci"}
 
 def migrated(document: Document) -> Document:
     """A document of any format up to `FORMAT` in the present one; damaged parts stay as they are.
+
+    Settings that are missing get their defaults, so that a run can be resumed.
 
     Example:
         >>> method = {"name": "scmrl", "reference": True, "arithmetic": {"threshold": 0.3}}
@@ -34,6 +39,8 @@ def migrated(document: Document) -> Document:
         _drop(train, ["momentum"])
     if train.get("warmup_epochs") == 0:
         _drop(train, ["warmup_learning_rate"])
+    with suppress(ColliculusError):  # whoever reads a damaged experiment reports it
+        document["experiment"] = experiment_to_plain(experiment_from_plain(experiment))
     return document
 
 
