@@ -28,7 +28,6 @@ _HOMES = {
     "Objective": "colliculus.losses",
     "Output": "colliculus.types",
     "PLIF": "colliculus.neurons",
-    "ReferenceCMCI": "colliculus.methods",
     "SCA": "colliculus.methods",
     "SCMRL": "colliculus.methods",
     "TAAF": "colliculus.methods",
@@ -73,17 +72,7 @@ if TYPE_CHECKING:
     from colliculus.evaluation.trained_run import TrainedRun
     from colliculus.evaluation.trained_run import open_run as load
     from colliculus.losses import CrossEntropy, Objective
-    from colliculus.methods import (
-        CMCI,
-        SCA,
-        SCMRL,
-        TAAF,
-        LateFusion,
-        ReferenceCMCI,
-        Tectum,
-        Unimodal,
-        WeightedAttention,
-    )
+    from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, Tectum, Unimodal, WeightedAttention
     from colliculus.model import MultimodalSNN
     from colliculus.modulation import Modulator
     from colliculus.neurons import LIF, PLIF, NeuronSettings
@@ -114,7 +103,6 @@ __all__ = [
     "NeuronSettings",
     "Objective",
     "Output",
-    "ReferenceCMCI",
     "Tectum",
     "TrainSettings",
     "TrainedRun",

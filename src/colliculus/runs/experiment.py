@@ -27,7 +27,7 @@ from colliculus.data.noise import GaussianNoise
 from colliculus.files.documents import from_plain, to_plain
 from colliculus.losses import CrossEntropy, Objective
 from colliculus.modulation import Modulator, NoModulation
-from colliculus.types import ColliculusError, DataSpec, Output, unknown_name
+from colliculus.types import ColliculusError, DataSpec, Output, refuse_unread, unknown_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -145,6 +145,10 @@ class TrainSettings:
                 raise ColliculusError(f"train.{name} is {value}: give zero or a positive number")
         if not 0 <= self.momentum < 1:
             raise ColliculusError(f"train.momentum is {self.momentum}: give at least 0 and less than 1")
+        if self.optimizer == "adamw":
+            refuse_unread(self, ["momentum"], 'with `optimizer` "adamw"')
+        if not self.warmup_epochs:
+            refuse_unread(self, ["warmup_learning_rate"], "without `warmup_epochs`")
         if self.seed >= 2**63:
             raise ColliculusError(f"train.seed is {self.seed}: give a number below 2**63")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
