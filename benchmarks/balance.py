@@ -17,7 +17,7 @@ from pathlib import Path
 import tyro
 from study import Study, markdown, read, spread
 
-from colliculus.cli.run_predictions import predictions_of
+from colliculus.evaluation.evaluate import predictions_of
 from colliculus.runs.kept_predictions import Condition
 from colliculus.runs.run import read_run
 
@@ -59,7 +59,7 @@ def withheld(folder: Path, missing: str) -> float:
     """Test accuracy in percent without a modality, under the noise of the training."""
     run = read_run(folder)
     condition = Condition(dict(run.experiment.train.snr_db), (missing,))
-    return 100 * float(predictions_of(folder, run, condition, "cpu").right.mean())
+    return 100 * float(predictions_of(folder, condition, device="cpu").correct.mean())
 
 
 def table(runs: Mapping[str, Sequence[Path]]) -> list[str]:

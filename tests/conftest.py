@@ -99,8 +99,13 @@ def folder(root: Path) -> TinyData:
             for i in range(count):
                 write_tone(clips / f"{i}.wav", 300 + 900 * k + 10 * i)
                 write_picture(clips / f"{i}.png", 40 + 150 * k + i)
-    sizes = [part for m in ("audio", "visual") for part in (f"--data.{m}.size", str(SIZE), str(SIZE))]
-    return TinyData(["--data.root", str(root), *sizes], [root / "test" / "low"])
+    sizes = [
+        part
+        for size in ("audio.spectrogram.size", "visual.size")
+        for part in (f"--data.clips.{size}", str(SIZE), str(SIZE))
+    ]
+    cache = ["--data.cache", str(root.parent / "cache")]
+    return TinyData(["--data.root", str(root), *cache, *sizes], [root / "test" / "low"])
 
 
 TINY: dict[str, Callable[[Path], TinyData]] = {

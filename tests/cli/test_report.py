@@ -237,7 +237,7 @@ def test_the_command_line_trains_the_same_again(run, tmp_path):
         "visual",
     ]
     words += ["-10", "--train.clip-norm", "1.5", "--method.no-alignment", "--method.neuron.surrogate", "atan"]
-    words += ["--data.delta", "--method.arithmetic.no-normalise", "--train.epochs", "3"]
+    words += ["--data.delta", "--method.cross-modal.no-normalise", "--train.epochs", "3"]
     wanted = _parse(words, preset("s-cmrl-av-digits")).settings
     trained = read_run(Path(run))
     made = Run(

@@ -152,9 +152,9 @@ def _break(message, split="test", **arrays):
         _break(r"label\.npy holds labels that are not whole numbers", label=[0, 1, 0.5, 1, 0, 0]),
         _break(r"label\.npy holds <U1 values", label=list("abcdef")),
         _break(r"label\.npy has the shape \(6, 1\)", label=np.zeros((6, 1), int)),
-        _break(r"label\.npy holds the label 7, unknown to train", label=[0, 1, 7, 1, 0, 0]),
+        _break(r"label\.npy holds the label 7, which train lacks", label=[0, 1, 7, 1, 0, 0]),
         _break(r"all labels in .*label\.npy are 1", "train", label=np.ones(40, int)),
-        _break(r"touch\.x\.npy names a modality with a dot", **{"touch.x": np.zeros((6, 1, 5, 4))}),
+        _break(r"touch\.x\.npy has a dot in the name of its modality", **{"touch.x": np.zeros((6, 1, 5, 4))}),
     ],
 )
 def test_contradictions_are_one_clear_sentence(root, split, arrays, message):
@@ -312,7 +312,7 @@ def test_values_that_are_not_finite_and_other_kinds_of_file_are_refused(tmp_path
     folder = save(tmp_path, "mine", sound=np.full((1, 5, 4), value))
     with pytest.raises(ColliculusError, match="not finite"):
         ArrayReader(SPEC).read(Clip((folder / "sound.npy",)))
-    with pytest.raises(ColliculusError, match=r"a\.wav is of a kind"):
+    with pytest.raises(ColliculusError, match=r"a\.wav has an unknown suffix"):
         ArrayReader(SPEC).group([Path("a.wav")])
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(ColliculusError, match=r"x\.npz cannot be decoded"):

@@ -166,7 +166,7 @@ def test_the_reader_reads_raw_files_as_they_were_prepared(raw, tmp_path, recipe)
             expected = batch.inputs[modality][:, 0] if modality == "visual" else batch.inputs[modality][0]
             np.testing.assert_allclose(dataset.normalisation(modality, array), expected, atol=1e-4)
     assert not reader.knows(Path("notes.txt"))
-    with pytest.raises(ColliculusError, match="of a kind that is not read here"):
+    with pytest.raises(ColliculusError, match="has an unknown suffix"):
         reader.group([Path("notes.txt")])
 
 

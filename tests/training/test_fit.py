@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from colliculus.evaluation.trained_run import open_run
 from colliculus.files.lock import is_locked, locked
 from colliculus.training import fit as fit_module
 from colliculus.training.checkpoint import State
@@ -259,3 +261,37 @@ def test_a_run_killed_at_random_moments_resumes_to_the_same_digits(train, digits
     script = Path(__file__).with_name("killed.py")
     subprocess.run([sys.executable, script, tmp_path / "killed", tmp_path / "whole"], check=True, timeout=100)
     assert digits(tmp_path / "killed") == digits(tmp_path / "whole")
+
+
+def test_without_a_folder_the_run_lasts_as_long_as_what_is_returned(tiny):
+    trained = fit(tiny(), progress=False)
+    folder = trained.folder
+    assert trained.result.epochs == 3
+    assert trained.model.modalities == ("audio", "visual")
+    del trained
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_a_failed_training_leaves_no_temporary_folder(tiny, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(ColliculusError, match="diverged"):
+        fit(tiny(learning_rate=1e30, warmup_epochs=0), progress=False)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ColliculusError, match="resume needs the folder"):
+        fit(tiny(), resume=True, progress=False)
+
+
+def test_a_loaded_dataset_is_trained_on_and_recorded_as_given(tiny, train, digits, tmp_path):
+    train(tmp_path / "own")
+    data = tiny().data.load()
+    trained = fit(tiny(), data, tmp_path / "given", device="cpu", progress=False)
+    assert trained.data is data
+    assert (tmp_path / "own" / "metrics.csv").read_text() == (tmp_path / "given" / "metrics.csv").read_text()
+    assert (tmp_path / "own" / "model.safetensors").read_bytes() == (
+        tmp_path / "given" / "model.safetensors"
+    ).read_bytes()
+    assert trained.result.dataset == "given"
+    with pytest.raises(ColliculusError, match=r"pass them, as in fit\(experiment, data=\.\.\.\) or load\(path, data="):
+        open_run(tmp_path / "given").part("test")
+    assert open_run(tmp_path / "given", data=data).part("test") is data.test

@@ -87,8 +87,8 @@ def compare_runs(
         ColliculusError: the runs are not finished or cannot be compared, or a name is unknown.
     """
     from colliculus.cli.compare_report import Compared
-    from colliculus.cli.run_predictions import predictions_of
     from colliculus.evaluation.comparison import compare_all
+    from colliculus.evaluation.evaluate import predictions_of
     from colliculus.evaluation.groups import find_runs, group_runs, method_named, read_finished
     from colliculus.runs.kept_predictions import Condition
 
@@ -101,7 +101,7 @@ def compare_runs(
     members = [(methods[g.name], training, member) for g in groups for training, member in g.members.items()]
     for answers, training, member in console.steps(members, "test"):
         tested = condition or Condition.of(member.run)
-        answers[training] = predictions_of(member.folder, member.run, tested, device).right
+        answers[training] = predictions_of(member.folder, tested, device=device).correct
     return Compared(groups, methods, chosen, compare_all(methods, chosen), condition)
 
 

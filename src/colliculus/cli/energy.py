@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, Literal
 
-import tyro
-
-from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
+from colliculus.cli.options import RunFolder, SettingsT, Switch, parse_for_run
 from colliculus.records import console
 
 
@@ -50,24 +47,21 @@ class Options(Generic[SettingsT]):
 
 def run(arguments: list[str]) -> int:
     """Count, write and print."""
-    folder = Path(leading_name(arguments, Options[NoSettings], "energy", "colliculus energy RUN [options]"))
+    options = parse_for_run(Options, "energy", arguments)
 
     from colliculus.evaluation.energy.cost import named_table
     from colliculus.evaluation.energy.measure import FOLDER, energy
-    from colliculus.evaluation.trained_run import open_run
-    from colliculus.runs.run import read_run
 
-    data = read_run(folder).experiment.data
-    options = parse(Options[type(data)], "energy", arguments, Options(run=tyro.MISSING, data=data))
     found = energy(
-        open_run(folder, options.device),
-        data=options.data,
+        options.run,
+        options.data,
         split=options.split,
         samples=options.samples,
         table=named_table(options.table, mac_pj=options.mac_pj, ac_pj=options.ac_pj, bits=options.bits),
+        device=options.device,
     )
     if options.json:
-        console.show_json({"run": str(folder)} | found.to_dict())
+        console.show_json({"run": str(options.run)} | found.to_dict())
     else:
-        console.show(found.table().renderable(), f"Written into {folder / FOLDER}")
+        console.show(found.table().renderable(), f"Written into {options.run / FOLDER}")
     return 0

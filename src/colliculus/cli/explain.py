@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, Literal
 
-import tyro
-
-from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
+from colliculus.cli.options import RunFolder, SettingsT, Switch, parse_for_run
 from colliculus.records import console
 
 
@@ -45,25 +42,22 @@ class Options(Generic[SettingsT]):
 
 def run(arguments: list[str]) -> int:
     """Explain, draw and print."""
-    folder = Path(leading_name(arguments, Options[NoSettings], "explain", "colliculus explain RUN [options]"))
+    options = parse_for_run(Options, "explain", arguments)
 
     from colliculus.evaluation.explanation.measure import FOLDER, explain
-    from colliculus.evaluation.trained_run import open_run
-    from colliculus.runs.run import read_run
 
-    data = read_run(folder).experiment.data
-    options = parse(Options[type(data)], "explain", arguments, Options(run=tyro.MISSING, data=data))
     found = explain(
-        open_run(folder, options.device),
-        data=options.data,
+        options.run,
+        options.data,
         split=options.split,
         clips=options.clips,
         index=options.index,
         points=options.points,
+        device=options.device,
     )
     if options.json:
-        console.show_json({"run": str(folder)} | found.to_dict())
+        console.show_json({"run": str(options.run)} | found.to_dict())
     else:
-        written = f"Written into {folder / FOLDER}; to look at it: colliculus report {folder}"
+        written = f"Written into {options.run / FOLDER}; to look at it: colliculus report {options.run}"
         console.show(found.table().renderable(), written)
     return 0

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic
 
-import tyro
-
-from colliculus.cli.options import NoSettings, RunFolder, SettingsT, Switch, leading_name, parse
+from colliculus.cli.options import RunFolder, SettingsT, Switch, parse_for_run
 from colliculus.records import console
 from colliculus.types import ColliculusError
 
@@ -38,22 +35,18 @@ class Options(Generic[SettingsT]):
 
 def run(arguments: list[str]) -> int:
     """Measure, draw and print."""
-    folder = Path(leading_name(arguments, Options[NoSettings], "inspect", "colliculus inspect RUN [options]"))
+    options = parse_for_run(Options, "inspect", arguments)
 
     from colliculus.evaluation.inspection import inspect
-    from colliculus.evaluation.trained_run import open_run
-    from colliculus.runs.run import read_run
 
-    data = read_run(folder).experiment.data
-    options = parse(Options[type(data)], "inspect", arguments, Options(run=tyro.MISSING, data=data))
-    found = inspect(open_run(folder, options.device), data=options.data, samples=options.samples)
+    found = inspect(options.run, options.data, samples=options.samples, device=options.device)
     try:
-        drawn = [str(path) for path in found.draw(folder)]
+        drawn = [str(path) for path in found.draw(options.run)]
     except ColliculusError as error:  # without matplotlib the tables remain
         console.remark(f"nothing was drawn: {error}")
         drawn = []
     if options.json:
-        console.show_json({"run": str(folder)} | found.to_dict() | {"images": drawn})
+        console.show_json({"run": str(options.run)} | found.to_dict() | {"images": drawn})
     else:
         console.show(found.table().renderable(), *([f"Drawn in {' and '.join(drawn)}"] if drawn else []))
     return 0

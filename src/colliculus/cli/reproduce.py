@@ -106,7 +106,7 @@ def _measure(
     table: PublishedTable, variants: Mapping[str, Variant], done: Sequence[Job], options: Options
 ) -> Reproduced:
     """The answers of each row's trainings under its noise."""
-    from colliculus.cli.run_predictions import predictions_of
+    from colliculus.evaluation.evaluate import predictions_of
     from colliculus.evaluation.groups import check_comparable, read_finished
     from colliculus.runs.kept_predictions import Condition
     from colliculus.sweeps.reproduce_report import Reproduced
@@ -119,8 +119,8 @@ def _measure(
         own = [run for job, run in runs.items() if variants[row.title].trained_by(job)]
         rows[row.title] = {
             ("", int(run.run.experiment.train.seed)): predictions_of(
-                run.folder, run.run, Condition(row.snr_db) if about_noise else Condition.of(run.run), options.device
-            ).right
+                run.folder, Condition(row.snr_db) if about_noise else None, device=options.device
+            ).correct
             for run in own
         }
     first = next(iter(runs.values()), None)

@@ -16,9 +16,9 @@ from colliculus.corpus.prepare.sample import Outcome, digests, duration_s
 from colliculus.corpus.source import Source
 from colliculus.files.checks import check_file, decoding
 from colliculus.media.array_files import as_float32, check_numbers
+from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, media_length_s, open_media
 from colliculus.media.event_files import read_aedat, read_cochlea
-from colliculus.media.moments import media_length_s
-from colliculus.media.reading import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, open_media, read_image
+from colliculus.media.images import IMAGE_SUFFIXES, read_image
 from colliculus.types import ColliculusError
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colliculus.data.dataset import DataSettings
+from colliculus.data.dataset import Dataset, DataSettings
 from colliculus.data.evenly import evenly
-from colliculus.evaluation.analysis import batch_of
 from colliculus.evaluation.modality_curves import ModalityCurves
 from colliculus.evaluation.spike_health import SpikeHealth, measure_spike_health, read_health
 from colliculus.evaluation.time_alignment import (
@@ -120,7 +119,13 @@ class Inspection(Record):
         return [*drawn]
 
 
-def inspect(run: TrainedRun | Path | str, *, data: DataSettings | None = None, samples: int = 256) -> Inspection:
+def inspect(
+    run: TrainedRun | Path | str,
+    data: DataSettings | Dataset | None = None,
+    *,
+    samples: int = 256,
+    device: str = "auto",
+) -> Inspection:
     """Measure how much every layer of a trained run fires, and gather what it has learned of modalities and time.
 
     Measured on validation samples, under the noise of the training if there was any: the firing of every layer at each
@@ -128,18 +133,36 @@ def inspect(run: TrainedRun | Path | str, *, data: DataSettings | None = None, s
     of each modality alone and the reports of a balance, by epoch, and the alignment of each modality's steps (TAAF).
 
     Args:
-        run: trained run, or its folder.
-        data: data to measure on; None: those of the training.
+        run: trained run or its folder.
+        data: settings of the data or loaded data; None takes the run's own.
         samples: validation samples to measure on, at most; evenly over the part.
+        device: as in `open_run`.
 
     Raises:
         ColliculusError: `samples` is below 1, the model cannot take the data, or the run is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> from colliculus.data.synthetic import Synthetic
+        >>> from colliculus.methods import LateFusion
+        >>> from colliculus.runs.experiment import Experiment
+        >>> from colliculus.runs.run import MODEL_FILE, Run, write_run
+        >>> from colliculus.runs.weights import save_weights
+        >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
+        >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
+        >>> started = Run.of(experiment, data.load())
+        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
+        ...     write_run(Path(folder), started)
+        ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
+        ...     found = inspect(folder)
+        >>> sum(found.parts.values()) == found.health.num_parameters, found.health.layers[0].label
+        (True, 'encoders.audio.stages.0')
     """
     if samples < 1:
         raise ColliculusError(f"samples is {samples}: give at least 1")
-    run = open_run(run)
-    split = (run.data if data is None else run.load(data)).validation
-    batch = batch_of(run, split, evenly(samples, len(split)))
+    run = open_run(run, device)
+    split = run.load(data).validation
+    batch = run.batch(split, evenly(samples, len(split)))
     trained = read_health(run.folder).get("end")
     health = replace(
         measure_spike_health(run.model, batch.inputs), trained_steps=None if trained is None else trained.trained_steps

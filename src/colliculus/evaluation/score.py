@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from colliculus.evaluation.comparison import Trainings, repeated
-from colliculus.runs.metrics import wilson_interval
 from colliculus.evaluation.student import student_interval
+from colliculus.runs.metrics import wilson_interval
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from colliculus.evaluation.evaluate import eval_mode, same_draws
+from colliculus.evaluation.inference import inference_mode
 from colliculus.figures import Heat
 from colliculus.model import MultimodalSNN
 from colliculus.records import Column, Table
@@ -61,8 +61,7 @@ def measure_time_weights(model: MultimodalSNN, batches: Iterable[Batch]) -> dict
     """
     labels: list[Tensor] = []
     weights: dict[str, list[Tensor]] = {}
-    device = next(model.parameters()).device
-    with eval_mode(model), torch.no_grad(), same_draws(device):
+    with inference_mode(model):
         for batch in batches:
             labels.append(batch.labels)
             for stream, alpha in model(batch.inputs).time_weights.items():

@@ -1,14 +1,15 @@
-"""Accuracy with its interval, macro-F1 and per-class figures: everything is read off one confusion matrix."""
+"""Accuracy with its interval, macro-F1 and metrics per class, all from one confusion matrix."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.runs.predictions import Predictions
 from colliculus.types import ColliculusError
 
 _NAMED = 10
@@ -16,7 +17,7 @@ _Z_95 = 1.959963984540054  # the standard normal lies within +-z with a probabil
 
 
 def confusion_matrix(labels: NDArray[np.int64], predictions: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
-    """Count how often each class was taken for each other.
+    """Count the predictions of each class by true class.
 
     Args:
         labels: (n,) true classes, 0 <= label < num_classes.
@@ -35,7 +36,7 @@ def confusion_matrix(labels: NDArray[np.int64], predictions: NDArray[np.int64], 
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212).
+    """Wilson's 95 % score interval of a proportion (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212).
 
     Args:
         correct: successes, 0 <= correct <= total.
@@ -58,14 +59,14 @@ def wilson_interval(correct: int, total: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """Figures of one class.
+    """Metrics of one class.
 
     Args:
         name: name of the class.
-        recall: share of its samples that were recognised; 0 where the class does not occur.
-        precision: share of its predictions that were right; 0 where it was never predicted.
-        f1: harmonic mean of the two, 2 * right / (occurring + predicted); 0 where the class does not occur.
-        total: samples of the class; where it is 0, recall and F1 say nothing and are shown as "-".
+        recall: share of its samples predicted correctly; 0 where the class does not occur.
+        precision: share of its predictions that are correct; 0 where it was never predicted.
+        f1: harmonic mean of the two, 2 * correct / (occurring + predicted); 0 where the class does not occur.
+        total: samples of the class; where it is 0, recall and F1 are undefined and shown as "-".
     """
 
     name: str
@@ -77,19 +78,18 @@ class ClassMetrics:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What an evaluation found; `dataclasses.asdict` turns it into plain JSON values.
+    """Metrics of predictions.
 
     Args:
         accuracy: correct / total.
         interval: its 95 % Wilson interval.
-        correct: samples classified rightly.
+        correct: samples predicted correctly.
         total: samples.
-        macro_f1: mean F1 of the classes that occur. One that occurs and is never recognised counts as 0; one of which
-            there is no sample cannot be recognised, so it is left out, also where it is predicted: such a prediction
-            is wrong for the class that does occur, whose F1 it lowers.
-        per_class: figures of each class, in order.
+        macro_f1: mean F1 of the classes that occur. A class that occurs and is never predicted correctly counts as 0. A
+            class without samples is left out; a prediction of it lowers the F1 of the true class.
+        per_class: metrics of each class, in order.
         confusion: (K, K) counts, row = true class, column = predicted class.
-        modality_accuracy: of each modality alone, by its own head or, where it has none, by its share of the logits;
+        modality_accuracy: accuracy of each modality alone, by its own head or, without one, by its share of the logits;
             empty where the model has neither.
     """
 
@@ -108,14 +108,24 @@ class Metrics:
         if not untested:
             return ()
         more = f" and {len(untested) - _NAMED} more" if len(untested) > _NAMED else ""
-        return (
-            f"The {part} part has no sample of {len(untested)} class(es), so no figure covers them: "
-            f"{', '.join(untested[:_NAMED])}{more}",
-        )
+        names = f"{', '.join(untested[:_NAMED])}{more}"
+        return (f"The {part} part has no sample of {len(untested)} class(es), so no figure covers them: {names}",)
+
+    @classmethod
+    def of(cls, predictions: Predictions) -> Metrics:
+        """Metrics of predictions.
+
+        Raises:
+            ColliculusError: they are empty.
+        """
+        labels, names = predictions.labels, predictions.names
+        found = cls.from_confusion(confusion_matrix(labels, predictions.predicted, len(names)), names)
+        alone = {m: float((own == labels).mean()) for m, own in predictions.modality_predicted.items()}
+        return replace(found, modality_accuracy=alone)
 
     @classmethod
     def from_confusion(cls, matrix: NDArray[np.int64], names: Sequence[str]) -> Metrics:
-        """Read all figures off a confusion matrix.
+        """All metrics that a confusion matrix gives.
 
         Args:
             matrix: (K, K) counts as `confusion_matrix` gives them.
@@ -131,7 +141,7 @@ class Metrics:
         """
         total, correct = int(matrix.sum()), int(np.trace(matrix))
         if total == 0:
-            raise ColliculusError("there is nothing to evaluate: the split holds no sample")
+            raise ColliculusError("there is nothing to evaluate: the split has no sample")
         per_class = tuple(_class_metrics(matrix, k, name) for k, name in enumerate(names))
         return cls(
             accuracy=correct / total,
@@ -145,11 +155,11 @@ class Metrics:
 
 
 def _class_metrics(matrix: NDArray[np.int64], k: int, name: str) -> ClassMetrics:
-    right, occurring, predicted = int(matrix[k, k]), int(matrix[k].sum()), int(matrix[:, k].sum())
+    correct, occurring, predicted = int(matrix[k, k]), int(matrix[k].sum()), int(matrix[:, k].sum())
     return ClassMetrics(
         name=name,
-        recall=right / max(occurring, 1),
-        precision=right / max(predicted, 1),
-        f1=2 * right / max(occurring + predicted, 1),
+        recall=correct / max(occurring, 1),
+        precision=correct / max(predicted, 1),
+        f1=2 * correct / max(occurring + predicted, 1),
         total=occurring,
     )

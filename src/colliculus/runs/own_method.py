@@ -57,7 +57,7 @@ def own_from_plain(plain: Document) -> Method:
 
 def _is_plain(value: object) -> bool:
     if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(inner) for key, inner in cast("Document", value).items())
+        return all(map(_is_plain, cast("Document", value).values()))
     if isinstance(value, list):
         return all(map(_is_plain, cast("list[object]", value)))
-    return value is None or isinstance(value, str | int | float | bool)
+    return value is None or isinstance(value, str | int | float)

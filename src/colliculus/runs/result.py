@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from colliculus.files.documents import Document, as_document
-
 from colliculus.records import Record, Table
 from colliculus.records.console import accuracy
 from colliculus.runs.history import Row
@@ -101,7 +100,7 @@ def best_epoch(history: Sequence[Row]) -> int:
 
 
 def read_result(folder: Path) -> TrainingResult | None:
-    """The result of a finished run; None when the run is not finished or the file is damaged (it is then made again)."""
+    """The result of a finished run; None when the run is not finished or the file is damaged."""
     try:
         return TrainingResult.read(folder / RESULT_FILE)
     except ColliculusError:

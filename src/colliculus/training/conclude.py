@@ -33,10 +33,10 @@ def conclude(folder: Path, learner: Learner, dataset: Dataset, console: Console)
     runtime = learner.runtime
     runtime.barrier()  # rank 0 has written the best model
     load_weights(learner.judged, folder / MODEL_FILE)
-    tested = learner.evaluate_clips(dataset.test)
-    result = _result(learner, learner.evaluate(dataset.validation), tested.metrics)
+    tested = learner.classify(dataset.test)
+    result = _result(learner, learner.evaluate(dataset.validation), Metrics.of(tested))
     if runtime.is_main:
-        write_predictions(folder, learner.run, Condition.of(learner.run), tested.predictions)
+        write_predictions(folder, learner.run, Condition.of(learner.run), tested)
         report_end(folder, learner, learner.noisy(dataset.validation), console)
         write_metrics(folder, learner.history)
         result.save(folder / RESULT_FILE)

@@ -7,18 +7,19 @@ import signal
 import tempfile
 import threading
 import weakref
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 
 from colliculus.data.dataset import Dataset
 from colliculus.data.given import Given
 from colliculus.data.loading import num_batches
+from colliculus.data.user_data import as_dataset
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.runs.experiment import Experiment, replaced
 from colliculus.runs.history import write_metrics
@@ -54,10 +55,10 @@ def fit(
 
     Args:
         experiment: method, data and settings.
-        data: a loaded `Dataset`, or your own data as `colliculus.data.user_data.as_dataset` takes them; None loads the
-            experiment's own.
+        data: a loaded `Dataset`; or your own: a PyTorch dataset or batches of (inputs, labels), or a mapping with
+            "train", "validation" and "test" of them, as `as_dataset` takes them; None loads the experiment's own.
         out: run folder. After every epoch it holds all that is needed to go on exactly where it was left; under
-            `torchrun` every process must see it. None trains in a temporary folder that lasts as long as what is returned.
+            `torchrun` every process must see it. None: a temporary folder that lasts as long as what is returned.
         resume: go on with the run in `out`, to the same digits as if it had never stopped. A run that has not finished
             an epoch starts afresh; a finished one is opened.
         callbacks: called at the start, after each step and epoch, and at the end.
@@ -103,7 +104,11 @@ def fit(
 
 
 def _dataset(data: Dataset | Iterable[Any]) -> Dataset:
-    return data if isinstance(data, Dataset) else as_dataset(data)  # pyright: ignore
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, Mapping) and "train" in data:
+        return as_dataset(**cast("Mapping[str, Any]", data))
+    return as_dataset(data)
 
 
 @contextmanager

@@ -12,10 +12,11 @@ import torch
 from colliculus.data.dataset import Split
 from colliculus.data.loading import epoch_batches, made_ahead
 from colliculus.data.noise import GaussianNoise, NoisySplit, check_modalities
-from colliculus.evaluation.evaluate import Evaluation, evaluate_clips
-from colliculus.runs.metrics import Metrics
+from colliculus.evaluation.inference import classify
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator
+from colliculus.runs.metrics import Metrics
+from colliculus.runs.predictions import Predictions
 from colliculus.runs.run import Run, to_document
 from colliculus.runtime import Runtime
 from colliculus.training.checkpoint import State
@@ -109,19 +110,17 @@ class Learner:
         }
 
     def evaluate(self, split: Split) -> Metrics:
-        """Figures of the judged model on every sample of `split`."""
-        return self.evaluate_clips(split).metrics
+        """Metrics of the judged model on every sample of `split`."""
+        return Metrics.of(self.classify(split))
 
-    def evaluate_clips(self, split: Split) -> Evaluation:
-        """The same with the answer to each clip."""
-        return evaluate_clips(
+    def classify(self, split: Split) -> Predictions:
+        """Predictions of the judged model for every sample of `split`."""
+        return classify(
             self.judged,
             split,
             batch_size=self.settings.batch_size,
-            collective=self.runtime,
-            device=self.runtime.device,
             corruption=self._noise and replace(self._noise, seed=0),  # the same for every training
-            missing=(),
+            collective=self.runtime,
         )
 
     def noisy(self, split: Split) -> Split:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from colliculus.data.evenly import evenly
 from colliculus.evaluation.explanation.rasters import fused_features, spike_rasters
 from colliculus.evaluation.spike_health import measure_spike_health
 
@@ -23,7 +24,7 @@ def test_of_a_large_layer_neurons_are_taken_evenly(model, split):
     inputs = split.batch(np.arange(2), epoch=0).inputs
     whole, some = (spike_rasters(model, inputs, most_neurons=n) for n in (10**6, 5))
     for name, raster in some.items():
-        rows = torch.linspace(0, whole[name].shape[2] - 1, min(5, whole[name].shape[2])).round().long()
+        rows = evenly(5, whole[name].shape[2])
         assert torch.equal(raster, whole[name][..., rows])
 
 

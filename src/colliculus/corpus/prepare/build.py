@@ -263,7 +263,9 @@ def _is_litter(path: Path) -> bool:
 def _check_apart(raw: Path, out: Path) -> None:
     """Whatever is written into the raw data would be a part of them the next time."""
     home, target = Path(os.path.realpath(raw)), Path(os.path.realpath(out))
-    if (raw.is_dir() and target.is_relative_to(home)) or home.is_relative_to(target):
+    inside = raw.is_dir() and target.is_relative_to(home)
+    hidden = inside and any(part.startswith(".") for part in target.relative_to(home).parts)  # no recipe looks there
+    if (inside and not hidden) or home.is_relative_to(target):
         raise ColliculusError(f"{out} and {raw} lie in one another: choose a folder beside the raw data")
     if out.exists() and not out.is_dir():
         raise ColliculusError(f"{out} is a file: choose a folder to prepare into")

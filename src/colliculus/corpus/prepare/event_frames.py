@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from colliculus.corpus.prepare.recipe import split_entry
 from colliculus.corpus.source import Source
 from colliculus.files.checks import decoding
+from colliculus.media.container import Track
 from colliculus.media.events import Events, count_events
 from colliculus.types import ColliculusError
 
@@ -30,6 +31,9 @@ class EventFrames:
         >>> EventFrames(sensor=(128, 128)).shape
         (10, 2, 28, 28)
     """
+
+    suffixes: ClassVar[frozenset[str]] = frozenset({".aedat"})
+    track: ClassVar[Track | None] = None
 
     sensor: tuple[int, int]
     """Rows and columns of the sensor; a cochlea's channels are laid out in rows of so many columns."""

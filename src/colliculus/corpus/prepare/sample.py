@@ -20,8 +20,7 @@ from colliculus.corpus.prepare.rows import OpenRows, RowFile
 from colliculus.corpus.prepare.storage import Storage
 from colliculus.corpus.source import Source
 from colliculus.files.checks import decoding
-from colliculus.media.moments import media_length_s
-from colliculus.media.reading import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, media_length_s
 from colliculus.types import ColliculusError
 
 Incomplete = Literal["skip", "keep"]

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.corpus.source import Source
-from colliculus.media.clips import picture
-from colliculus.media.moments import Window, read_pictures, read_sound
-from colliculus.media.reading import IMAGE_SUFFIXES, read_image
+from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Track
+from colliculus.media.images import IMAGE_SUFFIXES, read_image, to_levels
+from colliculus.media.sound import read_sound
 from colliculus.media.spectrogram import Spectrogram
+from colliculus.media.video import read_frames
+from colliculus.media.window import Window
 from colliculus.types import ColliculusError
 
 
 class Storage(Protocol):
-    """From a file to one row of an array; a frozen keyword-only dataclass of plain settings."""
+    """Reader of one modality: from a file to one row of an array; a frozen keyword-only dataclass of plain settings."""
+
+    suffixes: ClassVar[frozenset[str]]
+    """Suffixes of the files that may hold the modality."""
+    track: ClassVar[Track | None]
+    """Track of a video that holds it; None: videos do not hold it."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -59,6 +66,9 @@ class Frames:
         (4, 3, 48, 48)
     """
 
+    suffixes: ClassVar[frozenset[str]] = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+    track: ClassVar[Track | None] = "video"
+
     size: tuple[int, int] = (128, 128)
     """Height and width that pictures are stretched to."""
     channels: Literal[1, 3] = 3
@@ -92,11 +102,10 @@ class Frames:
     def read(self, path: Path, source: Source) -> NDArray[np.generic]:
         """As `Storage.read`."""
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            still = picture(read_image(path), self.size, self.channels).astype(np.uint8)
-            return np.broadcast_to(still, self.shape)
+            return np.broadcast_to(to_levels(read_image(path), self.size, self.channels), self.shape)
         window = Window(source.start_s, source.end_s, self.duration_s)
-        raw = read_pictures(path, window, count=self.steps or 1, rate_hz=self.rate_hz)
-        frames = [picture(frame, self.size, self.channels).astype(np.uint8) for frame in raw]
+        raw = read_frames(path, window, count=self.steps or 1, rate_hz=self.rate_hz)
+        frames = [to_levels(frame, self.size, self.channels) for frame in raw]
         return frames[0] if self.steps is None else np.stack(frames)
 
 
@@ -116,6 +125,9 @@ class Sound:
         >>> Sound(kind="waveform").shape
         (66150,)
     """
+
+    suffixes: ClassVar[frozenset[str]] = AUDIO_SUFFIXES | VIDEO_SUFFIXES
+    track: ClassVar[Track | None] = "audio"
 
     kind: Literal["spectrogram", "waveform"] = "spectrogram"
     """What is stored: the spectrogram, or the samples, of which it is made for each batch (as augmentation needs)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from colliculus.corpus.prepare.recipe import split_entry
 from colliculus.corpus.source import Source
 from colliculus.files.checks import decoding
 from colliculus.media.array_files import as_float32, check_numbers
+from colliculus.media.container import Track
 from colliculus.types import ColliculusError
 
 
@@ -27,6 +28,9 @@ class StoredArray:
         >>> StoredArray(shape=(1, 8, 8)).dtype
         dtype('float32')
     """
+
+    suffixes: ClassVar[frozenset[str]] = frozenset({".npy", ".npz"})
+    track: ClassVar[Track | None] = None
 
     shape: tuple[int, ...]
     """(C, H, W), or (T, C, H, W) of a sequence."""

@@ -10,9 +10,8 @@ from typing import ClassVar, Literal
 from colliculus.corpus.class_folders import LabelledClip, find_clips, unknown_endings
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.source import Source
-from colliculus.media.clips import MediaReader, VisualSettings
-from colliculus.media.reading import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from colliculus.media.spectrogram import Spectrogram
+from colliculus.media.clips import OWN_SUFFIXES, MediaFiles
+from colliculus.media.container import VIDEO_SUFFIXES, Track
 from colliculus.types import ColliculusError
 
 
@@ -55,21 +54,19 @@ class FolderRecipe:
         """
         if not raw.is_dir():
             raise ColliculusError(f"{raw} is no folder: name the one that holds a folder for each class")
-        return [self._source(clip, raw) for clip in find_clips(raw, self._reader)]
+        return [self._source(clip, raw) for clip in find_clips(raw, self._media)]
 
     def passed_over(self, raw: Path) -> Mapping[str, int]:
         """How many files of the class folders are of no kind that is wanted, by their ending."""
-        return unknown_endings(raw, self._reader)
+        return unknown_endings(raw, self._media)
 
     @property
-    def _reader(self) -> MediaReader:
-        return MediaReader(
-            audio=Spectrogram() if "audio" in self.modalities else None,
-            visual=VisualSettings() if "visual" in self.modalities else None,
-        )
+    def _media(self) -> MediaFiles:
+        tracks: Mapping[str, Track] = {"audio": "audio", "visual": "video"}
+        return MediaFiles(tuple(tracks[m] for m in self.storages))
 
     def _source(self, clip: LabelledClip, raw: Path) -> Source:
-        kinds = {"audio": (AUDIO_SUFFIXES, VIDEO_SUFFIXES), "visual": (IMAGE_SUFFIXES, VIDEO_SUFFIXES)}
+        kinds = {"audio": (OWN_SUFFIXES["audio"], VIDEO_SUFFIXES), "visual": (OWN_SUFFIXES["video"], VIDEO_SUFFIXES)}
         paths = clip.clip.files
         found = {
             m: next((path for suffixes in kinds[m] for path in paths if path.suffix.lower() in suffixes), None)

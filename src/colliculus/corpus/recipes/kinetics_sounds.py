@@ -12,7 +12,7 @@ from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.recipes.raw_tree import files_by_stem, found_sources, listed_splits
 from colliculus.corpus.source import Source
 from colliculus.files.checks import visible
-from colliculus.media.reading import VIDEO_SUFFIXES
+from colliculus.media.container import VIDEO_SUFFIXES
 from colliculus.media.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
 

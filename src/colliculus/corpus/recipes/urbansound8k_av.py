@@ -12,7 +12,7 @@ from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.recipes.raw_tree import files_by_stem, found_sources, subfolder
 from colliculus.corpus.source import Source
 from colliculus.files.checks import visible
-from colliculus.media.reading import IMAGE_SUFFIXES
+from colliculus.media.images import IMAGE_SUFFIXES
 
 _NAME = re.compile(r"(\d+)-\d+-\d+-\d+")  # recording of Freesound, class, occurrence, slice
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from colliculus.data.augment.bounds import check_share
 from colliculus.data.augment.draws import Draws
-from colliculus.media.luma import LUMA
+from colliculus.media.images import LUMA
 
 _WHITE = 255  # of grey levels, whether they are bytes or floating
 

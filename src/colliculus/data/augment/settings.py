@@ -18,16 +18,13 @@ from colliculus.data.augment.flip import Flip
 from colliculus.data.augment.masks import Masks
 from colliculus.data.augment.mix import CutMix, Mixup
 from colliculus.data.augment.noise import BackgroundNoise, Gain
-from colliculus.data.augment.shift import TimeShift
+from colliculus.data.augment.shift import SoundShift
 from colliculus.types import ColliculusError
 
-Kind = Literal["pictures", "spectrograms", "waveforms", "events"]
+ModalityKind = Literal["pictures", "spectrograms", "waveforms", "events"]
 """What a modality holds, as it is stored: grey levels 0..255, log spectra, samples of sound, or counts of events."""
 
-MEDIA_KINDS: Mapping[str, Kind] = {"audio": "spectrograms", "visual": "pictures", "delta": "spectrograms"}
-"""What the modalities hold that a `MediaReader` gives."""
-
-_KINDS_OF: Mapping[str, frozenset[Kind]] = {
+_KINDS_OF: Mapping[str, frozenset[ModalityKind]] = {
     "pictures": frozenset({"pictures"}),
     "spectrograms": frozenset({"spectrograms", "waveforms"}),
     "waveforms": frozenset({"waveforms"}),
@@ -37,7 +34,7 @@ _KINDS_OF: Mapping[str, frozenset[Kind]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pictures:
+class ImageAugment:
     """What is done to pictures, in this order; all frames of a clip are treated alike."""
 
     crop: RandomResizedCrop = field(default_factory=RandomResizedCrop)
@@ -55,10 +52,10 @@ class Pictures:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Waveforms:
+class WaveformAugment:
     """What is done to sounds that are stored as samples, in this order, before spectrograms are made of them."""
 
-    shift: TimeShift = field(default_factory=TimeShift)
+    shift: SoundShift = field(default_factory=SoundShift)
     """earlier or later"""
     gain: Gain = field(default_factory=Gain)
     """louder or softer"""
@@ -73,10 +70,10 @@ class Waveforms:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spectrograms:
+class SpectrogramAugment:
     """What is done to spectrograms, in this order."""
 
-    shift: TimeShift = field(default_factory=TimeShift)
+    shift: SoundShift = field(default_factory=SoundShift)
     """earlier or later"""
     time_masks: Masks = field(default_factory=Masks)
     """moments hidden"""
@@ -101,11 +98,11 @@ class Augment:
         ColliculusError: a setting is out of range.
     """
 
-    pictures: Pictures = field(default_factory=Pictures)
+    pictures: ImageAugment = field(default_factory=ImageAugment)
     """of modalities that hold pictures"""
-    waveforms: Waveforms = field(default_factory=Waveforms)
+    waveforms: WaveformAugment = field(default_factory=WaveformAugment)
     """of sounds stored as samples"""
-    spectrograms: Spectrograms = field(default_factory=Spectrograms)
+    spectrograms: SpectrogramAugment = field(default_factory=SpectrogramAugment)
     """of sounds as the model sees them"""
     events: EventDrop = field(default_factory=EventDrop)
     """of counts of events"""
@@ -132,7 +129,7 @@ class Augment:
         """Whether samples are mixed, so that labels are soft."""
         return self.mixup.probability + self.cutmix.probability > 0
 
-    def check_kinds(self, kinds: Mapping[str, Kind]) -> None:
+    def check_kinds(self, kinds: Mapping[str, ModalityKind]) -> None:
         """Refuse settings that would change nothing.
 
         Args:
@@ -147,13 +144,13 @@ class Augment:
                 raise ColliculusError(f"augment.{group} is set, and the data hold {held}: leave it off for these data")
 
     def stored(
-        self, kind: Kind | None, values: NDArray[np.generic], draws: Draws, others: NDArray[np.generic] | None
+        self, kind: ModalityKind | None, values: NDArray[np.generic], draws: Draws, others: NDArray[np.generic] | None
     ) -> NDArray[np.generic]:
-        """What is done to a modality as it is stored, before inputs are made of it; `others` as in `Waveforms`."""
+        """Augment a modality as it is stored, before it is converted to inputs; `others` as in `WaveformAugment`."""
         return self.waveforms(values, draws, others) if kind == "waveforms" else values
 
     def made(
-        self, kind: Kind | None, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]
+        self, kind: ModalityKind | None, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]
     ) -> NDArray[np.generic]:
         """What is done to inputs (B, C, H, W) or (B, T, C, H, W) before they are standardised; `fill` (C,) hides."""
         if kind == "pictures":

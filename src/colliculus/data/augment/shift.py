@@ -34,7 +34,7 @@ def roll(values: NDArray[np.generic], shifts: NDArray[np.int64]) -> NDArray[np.g
 
 
 @dataclass(frozen=True, kw_only=True)
-class TimeShift:
+class SoundShift:
     """Move the sound within its clip, round the end: it loses its place beside the pictures by as much."""
 
     most: float = 0.0

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from colliculus.data.augment.draws import Draws
 from colliculus.data.augment.mix import Mixing
-from colliculus.data.augment.settings import Augment, Kind
-from colliculus.data.dataset import RawSplit, Split
+from colliculus.data.augment.settings import Augment, ModalityKind
+from colliculus.data.dataset import BatchedDataset, RawSplit, Split
 from colliculus.types import Batch, DataSpec
 
 
-def augmented(split: RawSplit, augment: Augment, kinds: Mapping[str, Kind], spec: DataSpec) -> Split:
+def augmented(split: RawSplit, augment: Augment, kinds: Mapping[str, ModalityKind], spec: DataSpec) -> Split:
     """The split under these augmentations; `split` itself where none is set.
 
     Args:
@@ -34,7 +34,7 @@ def augmented(split: RawSplit, augment: Augment, kinds: Mapping[str, Kind], spec
 
 
 @dataclass(frozen=True, eq=False)
-class AugmentedSplit:
+class AugmentedSplit(BatchedDataset):
     """A `Split` whose samples are varied, as a pure function of (seed, epoch, index).
 
     A sample that is mixed gets a partner from the whole split, varied as it is itself in that epoch; the sample that
@@ -49,7 +49,7 @@ class AugmentedSplit:
 
     split: RawSplit
     augment: Augment
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, ModalityKind]
     num_classes: int
 
     @property

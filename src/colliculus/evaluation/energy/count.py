@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import torch
-
 from colliculus.coding import Direct
 from colliculus.evaluation.energy.products import VALUES, Kind, Product, Values
 from colliculus.evaluation.energy.watch import Event, Inputs, WatchedForward, deciding, watch
-from colliculus.evaluation.evaluate import eval_mode, same_draws
+from colliculus.evaluation.inference import inference_mode
 from colliculus.model import MultimodalSNN
 from colliculus.types import ColliculusError
 
@@ -134,6 +132,7 @@ def count(model: MultimodalSNN, batches: Iterable[Inputs]) -> Counts:
         ColliculusError: there is no batch, or the model makes a product of a kind that cannot be counted.
 
     Example:
+        >>> import torch
         >>> from colliculus import DataSpec, LateFusion
         >>> spec = DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=3)
         >>> model = LateFusion(dim=16, encoder="shallow", time_steps=2).model(spec)
@@ -141,7 +140,7 @@ def count(model: MultimodalSNN, batches: Iterable[Inputs]) -> Counts:
         >>> found.layers[0].values, found.layers[0].mac > 0, found.layers[1].values
         ('numbers', True, 'spikes')
     """
-    with eval_mode(model), same_draws(next(model.parameters()).device):
+    with inference_mode(model):
         parts = [_count_batch(model, inputs) for inputs in batches]
     if not parts:
         raise ColliculusError("no sample to count: give at least one")
@@ -162,8 +161,7 @@ def together(parts: Iterable[Counts]) -> Counts:
 def _count_batch(model: MultimodalSNN, inputs: Inputs) -> Counts:
     samples = next(iter(inputs.values())).shape[-4]
     decides = deciding(model, {m: x.narrow(-4, 0, 1) for m, x in inputs.items()})
-    with torch.no_grad():
-        seen = watch(model, inputs)
+    seen = watch(model, inputs)
     firsts = _firsts(model, inputs, seen)
     layers: list[LayerCount] = []
     neurons: list[NeuronCount] = []

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colliculus.data.dataset import DataSettings, Split
+from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.evenly import evenly
-from colliculus.evaluation.analysis import about, batch_of
 from colliculus.evaluation.energy import count as counting
 from colliculus.evaluation.energy.cost import TABLES, CostTable, named_table
 from colliculus.evaluation.energy.count import Counts, together
@@ -30,11 +29,12 @@ FOLDER, BATCHES = "energy", "batches"
 
 def energy(
     run: TrainedRun | Path | str,
+    data: DataSettings | Dataset | None = None,
     *,
-    data: DataSettings | None = None,
     split: Part = "test",
     samples: int = 256,
     table: CostTable | str = "45nm-fp32",
+    device: str = "auto",
 ) -> Energy:
     """Count what a decision costs: every operation of every layer, on real data, and the energy it takes.
 
@@ -49,23 +49,41 @@ def energy(
     table needs no new count.
 
     Args:
-        run: trained run, or its folder.
-        data: data to count on; None: those of the training.
+        run: trained run or its folder.
+        data: settings of the data or loaded data; None takes the run's own.
         split: part of the data.
         samples: clips to count on, at most; evenly over the part.
         table: cost table of the layers: a name in `colliculus.evaluation.energy.cost.TABLES`, or your own. Totals are
             given at all of them.
+        device: as in `open_run`.
 
     Raises:
         ColliculusError: the table is unknown, `samples` is below 1, the model cannot take the data, or it makes a
-            product of a kind that is not counted.
+            product of a kind that cannot be counted.
+
+    Example:
+        >>> import tempfile
+        >>> from colliculus.data.synthetic import Synthetic
+        >>> from colliculus.methods import LateFusion
+        >>> from colliculus.runs.experiment import Experiment
+        >>> from colliculus.runs.run import MODEL_FILE, Run, write_run
+        >>> from colliculus.runs.weights import save_weights
+        >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
+        >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
+        >>> started = Run.of(experiment, data.load())
+        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
+        ...     write_run(Path(folder), started)
+        ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
+        ...     found = energy(folder, samples=2)
+        >>> found.samples, found.layers[0].layer, found.operations.mac > 0
+        (2, 'encoders.audio.stages.0.conv', True)
     """
     chosen = named_table(table) if isinstance(table, str) else table
     if samples < 1:
         raise ColliculusError(f"samples is {samples}: give at least 1")
-    run = open_run(run)
-    dataset = run.data if data is None else run.load(data)
-    subject = about(run, dataset.fingerprint, split)
+    run = open_run(run, device)
+    dataset = run.load(data)
+    subject = run.about(dataset, split)
     tally = _count(run, stored_part(dataset, split), samples, subject)
     found = Energy(
         **subject,
@@ -86,7 +104,7 @@ def _count(run: TrainedRun, split: Split, samples: int, subject: Mapping[str, An
     """Count batch by batch; kept batches are read."""
 
     def inputs(rows: NDArray[np.int64]) -> dict[str, Tensor]:
-        return {m: x for m, x in batch_of(run, split, rows).inputs.items() if m in run.model.modalities}
+        return {m: x for m, x in run.batch(split, rows).inputs.items() if m in run.model.modalities}
 
     rows = evenly(samples, len(split))
     chosen = {"samples": len(rows), "batch_size": run.experiment.train.batch_size}

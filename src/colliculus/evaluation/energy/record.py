@@ -85,7 +85,9 @@ class Energy(RunRecord):
         Raises:
             ColliculusError: matplotlib is not installed.
         """
-        networks = {name: cost for name, cost in self.networks().items() if not name.startswith(" of it")}
+        repeated = self.totals.spiking != self.totals.spiking_first_layer_once
+        left_out = (" of it the neurons", *([] if repeated else [" first layer once"]))
+        networks = {name: cost for name, cost in self.networks().items() if name not in left_out}
         totals = [_energy(cost.total_nj) for cost in networks.values()]
         uses = {"compute": "compute_nj", "addressing": "addressing_nj", "memory": "memory_nj"}
         series = [
@@ -97,7 +99,7 @@ class Energy(RunRecord):
             for name, use in uses.items()
         ]
         bars = Bars(names=[name.strip() for name in networks], series=series, xlabel="energy, uJ", stacked=True)
-        return figure([bars], title=f"{self.preset}: energy of one clip, {self.cost_table}")
+        return figure([bars], legend="shared", title=f"{self.preset}: energy of one clip, {self.cost_table}")
 
     def _layer_table(self) -> Table:
         """The layers that decide, below the part of the model they belong to."""

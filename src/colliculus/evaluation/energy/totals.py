@@ -17,7 +17,7 @@ from colliculus.evaluation.energy.cost import (
     spiking_neurons,
 )
 from colliculus.evaluation.energy.count import Counts, LayerCount, NeuronCount
-from colliculus.evaluation.energy.products import Kind, Values
+from colliculus.evaluation.energy.products import Values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class LayerRow:
     """
 
     layer: str
-    kind: Kind | Literal["neurons"]
+    kind: Literal["convolution", "linear", "product", "neurons"]
     values: Values
     decides: bool
     steps: int

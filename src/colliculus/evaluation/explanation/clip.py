@@ -9,7 +9,6 @@ import numpy as np
 from torch import Tensor
 
 from colliculus.data.dataset import Split
-from colliculus.evaluation.analysis import batch_of
 from colliculus.evaluation.anytime import outputs_by_step
 from colliculus.evaluation.explanation.decision import Decision, decisions
 from colliculus.evaluation.explanation.image_store import ImageStore
@@ -62,7 +61,7 @@ class ExplainedClip(Decision):
 def explain_clip(run: TrainedRun, split: Split, index: int, store: ImageStore) -> ExplainedClip:
     """Explain one clip as the run sees it in its test, and write its images."""
     rows = np.array([index], dtype=np.int64)
-    batch, clean = batch_of(run, split, rows), split.batch(rows, epoch=0).to(run.device)
+    batch, clean = run.batch(split, rows), split.batch(rows, epoch=0).to(run.device)
     names = run.run.spec.names
     outputs = outputs_by_step(run.model, batch.inputs, run.experiment.method.time_steps)
     (decision,) = decisions(outputs, names)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,10 +23,8 @@ def require_sklearn() -> None:
     Raises:
         ColliculusError: it is absent.
     """
-    try:
-        import sklearn  # noqa: F401
-    except ImportError as error:
-        raise ColliculusError("PCA and t-SNE need scikit-learn: pip install 'colliculus[report]'") from error
+    if find_spec("sklearn") is None:
+        raise ColliculusError("PCA and t-SNE need scikit-learn: pip install 'colliculus[report]'")
 
 
 def pca(features: Points) -> tuple[Points, Points]:
@@ -83,6 +84,6 @@ def tsne(features: Points, *, perplexity: float = 30.0) -> Points:
     start, _ = pca(features)
     from sklearn.manifold import TSNE
 
-    start = (1e-4 * start / max(float(start[:, 0].std()), _TINY)).astype(np.float32)
+    init: Any = (1e-4 * start / max(float(start[:, 0].std()), _TINY)).astype(np.float32)
     size = min(perplexity, (len(features) - 1) / 3)
-    return TSNE(perplexity=size, init=start, random_state=0, n_jobs=1).fit_transform(features).astype(np.float64)
+    return TSNE(perplexity=size, init=init, random_state=0, n_jobs=1).fit_transform(features).astype(np.float64)

@@ -14,7 +14,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from colliculus.evaluation.evaluate import eval_mode, same_draws
+from colliculus.evaluation.inference import inference_mode
 from colliculus.layers.attention import OverTokens, SpikingAttention
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import SpikingNeuron
@@ -88,8 +88,7 @@ def gradient_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> dict[st
     """
     given = {m: inputs[m].detach().clone().requires_grad_() for m in model.modalities if m in inputs}
     seen: dict[str, dict[str, Tensor]] = {m: {} for m in given}
-    device = next(model.parameters()).device
-    with eval_mode(model), torch.enable_grad(), same_draws(device), _watched(model, seen):
+    with inference_mode(model), torch.enable_grad(), _watched(model, seen):
         logits = model(given).logits
         chosen = logits.gather(1, logits.argmax(dim=1, keepdim=True)).sum()  # samples are independent in eval mode
         layers = {m: _deepest(maps) for m, maps in seen.items()}
@@ -175,7 +174,7 @@ def attention_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> list[A
         if isinstance(module, SpikingAttention) and isinstance(module.axis, OverTokens)
     ]
     try:
-        with eval_mode(model), torch.no_grad(), same_draws(next(model.parameters()).device):
+        with inference_mode(model):
             model(inputs)
     finally:
         for handle in handles:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
 
-from colliculus.data.dataset import DataSettings, Split
+from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.evenly import evenly
-from colliculus.data.noise import GaussianNoise
-from colliculus.evaluation.analysis import about, batch_of
-from colliculus.evaluation.answers import measure_answers
 from colliculus.evaluation.explanation.clip import ExplainedClip, explain_clip
 from colliculus.evaluation.explanation.decision import choose_examples
 from colliculus.evaluation.explanation.embedding import LEAST_POINTS, pca, require_sklearn, tsne
 from colliculus.evaluation.explanation.image_store import ImageStore
 from colliculus.evaluation.explanation.rasters import fused_features
 from colliculus.evaluation.explanation.record import Explanation, Features
+from colliculus.evaluation.inference import batches, classify
 from colliculus.evaluation.time_weights import TimeWeights, measure_time_weights
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
 from colliculus.files.cache import Pieces
@@ -35,12 +32,13 @@ PieceT = TypeVar("PieceT")
 
 def explain(
     run: TrainedRun | Path | str,
+    data: DataSettings | Dataset | None = None,
     *,
-    data: DataSettings | None = None,
     split: Part = "test",
     clips: int = 6,
     index: Sequence[int] = (),
     points: int = 300,
+    device: str = "auto",
 ) -> Explanation:
     """Explain a run on example clips: half of them its worst mistakes, the others correct.
 
@@ -53,103 +51,112 @@ def explain(
     images that it names. Finished parts are kept there, so that an interruption costs at most one clip.
 
     Args:
-        run: trained run, or its folder.
-        data: data to explain on; None: those of the training.
+        run: trained run or its folder.
+        data: settings of the data or loaded data; None takes the run's own.
         split: part of the data.
         clips: number of example clips.
         index: explain these clips instead, by their row in the part, from 0.
         points: clips in the plane, at most; evenly over the part.
+        device: as in `open_run`.
 
     Raises:
         ColliculusError: a number is below 1, a clip does not exist, the model cannot take the data, or scikit-learn is
             not installed.
+
+    Example:
+        >>> import tempfile
+        >>> from colliculus.data.synthetic import Synthetic
+        >>> from colliculus.methods import LateFusion
+        >>> from colliculus.runs.experiment import Experiment
+        >>> from colliculus.runs.run import MODEL_FILE, Run, write_run
+        >>> from colliculus.runs.weights import save_weights
+        >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
+        >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
+        >>> started = Run.of(experiment, data.load())
+        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
+        ...     write_run(Path(folder), started)
+        ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
+        ...     found = explain(folder, clips=2)
+        >>> [len(clip.step_probabilities) for clip in found.clips], len(found.features.pca)
+        ([2, 2], 6)
     """
     require_sklearn()
-    run = open_run(run)
-    dataset = run.data if data is None else run.load(data)
+    run = open_run(run, device)
+    dataset = run.load(data)
     part = stored_part(dataset, split)
     if clips < 1 or points < 1:
         raise ColliculusError(f"clips is {clips} and points is {points}: give at least 1")
     if absent := [i for i in index if not 0 <= i < len(part)]:
         raise ColliculusError(f"clip {absent[0]} does not exist: the {split} part has clips 0 to {len(part) - 1}")
     folder = run.folder / FOLDER
-    subject = about(run, dataset.fingerprint, split) | {"time_steps": run.experiment.method.time_steps}
-    kept = _Kept(Pieces(folder / CACHE, subject))
+    subject = run.about(dataset, split) | {"time_steps": run.experiment.method.time_steps}
+    cache = Pieces(folder / CACHE, subject)
     store = ImageStore.about(folder, subject)
-    chosen = index or kept.get(f"choice-{clips}", tuple[int, ...], lambda: _choose(run, part, clips))
+    chosen = index or _kept(cache, f"choice-{clips}", tuple[int, ...], lambda: _choose(run, part, clips))
     found = Explanation(
         **subject,
-        clips=tuple(_clip(run, part, i, store, kept) for i in console.steps(chosen, "clips")),
-        time_weights=kept.get(
+        clips=tuple(_clip(run, part, i, store, cache) for i in console.steps(chosen, "clips")),
+        time_weights=_kept(
+            cache,
             f"time-weights-{points}",
             dict[str, TimeWeights],
             lambda: measure_time_weights(run.model, _batches(run, part, points)),
         ),
-        features=kept.get(f"features-{points}", Features, lambda: _features(run, part, points)),
+        features=_kept(cache, f"features-{points}", Features, lambda: _features(run, part, points)),
     )
     found.save(folder / RECORD_FILE)
     store.remove_others()
     return found
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """Finished parts in a cache, as dataclasses."""
-
-    cache: Pieces
-
-    def find(self, name: str, kind: type[PieceT]) -> PieceT | None:
-        """The part of that name; None where it is not kept."""
-        plain = self.cache.find(name)
-        return None if plain is None else from_plain(plain, kind)
-
-    def renew(self, name: str, kind: type[PieceT], made: PieceT) -> PieceT:
-        """Keep a part, and return it as it will be found."""
-        self.cache.keep(name, to_plain(made))
-        return from_plain(self.cache.find(name), kind)
-
-    def get(self, name: str, kind: type[PieceT], make: Callable[[], PieceT]) -> PieceT:
-        """The part of that name; made and kept where it is absent."""
-        found = self.find(name, kind)
-        return self.renew(name, kind, make()) if found is None else found
-
-
-def _clip(run: TrainedRun, part: Split, index: int, store: ImageStore, kept: _Kept) -> ExplainedClip:
-    """A kept clip, explained again where one of its images is gone."""
-    name = f"clip-{index}"
-    found = kept.find(name, ExplainedClip)
-    if found is not None and store.holds(image.file for image in found.images):
+def _kept(
+    cache: Pieces,
+    name: str,
+    kind: type[PieceT],
+    make: Callable[[], PieceT],
+    valid: Callable[[PieceT], bool] = lambda _: True,
+) -> PieceT:
+    """The part of that name in a cache; where it is absent or not valid, made and kept."""
+    plain = cache.find(name)
+    if plain is not None and valid(found := from_plain(plain, kind)):
         return found
-    return kept.renew(name, ExplainedClip, explain_clip(run, part, index, store))
+    made = make()
+    cache.keep(name, to_plain(made))
+    return made
+
+
+def _clip(run: TrainedRun, part: Split, index: int, store: ImageStore, cache: Pieces) -> ExplainedClip:
+    """An explained clip, with all of its images."""
+    return _kept(
+        cache,
+        f"clip-{index}",
+        ExplainedClip,
+        lambda: explain_clip(run, part, index, store),
+        valid=lambda found: store.holds(image.file for image in found.images),
+    )
 
 
 def _choose(run: TrainedRun, part: Split, count: int) -> tuple[int, ...]:
-    answers = measure_answers(
-        run.model,
-        part,
-        frozenset(run.model.modalities),
-        batch_size=run.experiment.train.batch_size,
-        corruption=GaussianNoise(run.experiment.train.snr_db),
-    )
-    return tuple(choose_examples(answers.predicted, part.labels, answers.probability, count))
+    found = classify(run.model, part, batch_size=run.experiment.train.batch_size, corruption=run.noise)
+    return tuple(choose_examples(found.predicted, found.labels, found.true_probability, count))
 
 
 def _batches(run: TrainedRun, part: Split, points: int) -> list[Batch]:
     """Clips evenly over a part, in batches."""
-    rows, size = evenly(points, len(part)), run.experiment.train.batch_size
-    return [batch_of(run, part, rows[start : start + size]) for start in range(0, len(rows), size)]
+    size, rows = run.experiment.train.batch_size, evenly(points, len(part))
+    return [batch for _, batch in batches(part, rows, batch_size=size, device=run.device, corruption=run.noise)]
 
 
 def _features(run: TrainedRun, part: Split, points: int) -> Features:
     """The joint feature of some clips in the plane."""
-    batches = _batches(run, part, points)
-    features = torch.cat([fused_features(run.model, batch.inputs) for batch in batches]).double().cpu().numpy()
+    chosen = _batches(run, part, points)
+    features = torch.cat([fused_features(run.model, batch.inputs) for batch in chosen]).double().cpu().numpy()
     components, share = pca(features)
     neighbours = tsne(features) if len(features) >= LEAST_POINTS else np.zeros((0, 2))
     return Features(
         index=tuple(evenly(points, len(part)).tolist()),
-        label=tuple(int(k) for batch in batches for k in batch.labels),
-        pca=tuple(map(tuple, components.round(5).tolist())),
-        pca_share=tuple(share.tolist()),
-        tsne=tuple(map(tuple, neighbours.round(4).tolist())),
+        label=tuple(int(k) for batch in chosen for k in batch.labels),
+        pca=tuple((x, y) for x, y in components.round(5).tolist()),
+        pca_share=(float(share[0]), float(share[1])),
+        tsne=tuple((x, y) for x, y in neighbours.round(4).tolist()),
     )

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from colliculus.evaluation.evaluate import eval_mode, same_draws
+from colliculus.data.evenly import evenly
+from colliculus.evaluation.inference import inference_mode
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import SpikingNeuron
 from colliculus.types import Fused
@@ -27,7 +28,7 @@ def spike_rasters(model: MultimodalSNN, inputs: Mapping[str, Tensor], most_neuro
         def record(_module: nn.Module, _inputs: object, spikes: Tensor) -> None:
             fired = spikes.flatten(2).transpose(0, 1) > 0
             count = fired.shape[2]
-            rows = torch.linspace(0, count - 1, min(count, most_neurons), device=fired.device).round().long()
+            rows = torch.from_numpy(evenly(most_neurons, count)).to(fired.device)
             rasters[name.removesuffix(".neuron")] = fired[..., rows]
 
         return record
@@ -35,7 +36,7 @@ def spike_rasters(model: MultimodalSNN, inputs: Mapping[str, Tensor], most_neuro
     neurons = [(name, module) for name, module in model.named_modules() if isinstance(module, SpikingNeuron)]
     handles = [module.register_forward_hook(recorder(name)) for name, module in neurons]
     try:
-        with eval_mode(model), torch.no_grad(), same_draws(next(model.parameters()).device):
+        with inference_mode(model):
             model(inputs)
     finally:
         for handle in handles:
@@ -57,7 +58,7 @@ def fused_features(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> Tensor
 
     handle = model.head.register_forward_pre_hook(record)
     try:
-        with eval_mode(model), torch.no_grad(), same_draws(next(model.parameters()).device):
+        with inference_mode(model):
             model(inputs)
     finally:
         handle.remove()
