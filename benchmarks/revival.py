@@ -21,10 +21,10 @@ from study import Study, markdown, rates, read, spread
 PRESET = "s-cmrl-av-digits"
 HALF = {"method.alpha": 0.5}
 VARIANTS: dict[str, dict[str, Any]] = {
-    "reference arithmetic, alpha 1.5": {"method.reference": True, "method.alpha": 1.5, "method.heads": 16},
+    "reference arithmetic, alpha 1.5": {"method.arithmetic": "reference", "method.alpha": 1.5, "method.heads": 16},
     "ours, alpha 0.5": HALF,
-    "ours, alpha 0.5, product of the branches": HALF | {"method.arithmetic.combination": "product"},
-    "ours, alpha 0.5, no residual left out": HALF | {"method.arithmetic.dropout": 0.0},
+    "ours, alpha 0.5, product of the branches": HALF | {"method.cross_modal.combination": "product"},
+    "ours, alpha 0.5, no residual left out": HALF | {"method.cross_modal.dropout": 0.0},
     "ours, alpha 0.25": {},
 }
 """Changed settings of each variant."""

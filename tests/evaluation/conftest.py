@@ -67,7 +67,7 @@ def write_trained(folder, **train):
         model(dataset.train.batch(np.arange(8), epoch=0).inputs)
         logits = model.eval()(dataset.test.batch(np.arange(12), epoch=0).inputs).logits
     assert len(set(logits[:, 0].tolist())) > 6, "the network does not fire"
-    write_run(folder, Run.of("tiny", experiment, dataset))
+    write_run(folder, Run.of(experiment, dataset))
     save_weights(model, folder / MODEL_FILE)
     return folder
 

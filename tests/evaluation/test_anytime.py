@@ -28,8 +28,8 @@ SPEC = DataSpec(
 OWN_STEPS = {"modality_steps": {"visual": 6}}
 CASES = {
     **{name: (name, {}) for name in METHODS},
-    "scmrl, reference": ("scmrl", {"reference": True}),
-    "sca, reference": ("sca", {"reference": True}),
+    "s-cmrl, reference": ("s-cmrl", {"arithmetic": "reference"}),
+    "sca, reference": ("sca", {"arithmetic": "reference"}),
     "poisson": ("tectum", {"coding": "poisson"}),
     "interpolate": ("tectum", {"alignment": "interpolate", **OWN_STEPS}),
     "warp": ("tectum", {"alignment": "warp", **OWN_STEPS}),
@@ -130,7 +130,7 @@ def network_of(t, method, model):
     """The same weights in a network that was built for t steps."""
     own = {m: steps_of(method, m, t) for m in getattr(method, "modality_steps", {})}
     aligned = {"alignment": "interpolate", "modality_steps": own} if hasattr(method, "modality_steps") else {}
-    small = replace(method, time_steps=t, **aligned).model(SPEC).eval()
+    small = replace(method, time_steps=t, **aligned).model(replace(SPEC, steps={})).eval()  # of any length
     weights = {key: value for key, value in model.state_dict().items() if "alignments" not in key}
     assert not small.load_state_dict(weights, strict=False).unexpected_keys
     for m, whole in model.fusion.alignments.items() if aligned else ():

@@ -9,9 +9,9 @@ from colliculus.data.noise import GaussianNoise
 from colliculus.data.synthetic import Synthetic
 from colliculus.evaluation.evaluate import Evaluation, evaluate, predictions_of
 from colliculus.evaluation.inference import classify
-from colliculus.evaluation.metrics import Metrics
 from colliculus.evaluation.trained_run import open_run
 from colliculus.runs.kept_predictions import Condition
+from colliculus.runs.metrics import Metrics
 from colliculus.runs.predictions import Predictions
 from colliculus.types import ColliculusError
 
@@ -22,7 +22,12 @@ def test_a_run_is_evaluated_on_its_own_test_part_and_keeps_the_predictions(train
     expected = classify(run.model, run.data.test, batch_size=3)
     assert found.predictions.predicted.tolist() == expected.predicted.tolist()
     assert found.metrics == Metrics.of(expected)
-    assert (found.preset, found.method, found.dataset, found.split) == ("tiny", "late-fusion", "synthetic", "test")
+    assert (found.preset, found.method, found.dataset, found.split) == (
+        "late-fusion-synthetic",
+        "late-fusion",
+        "synthetic",
+        "test",
+    )
     assert found.fingerprint == found.trained_on == run.run.fingerprint
     kept = Predictions.from_csv((trained_folder / "predictions.csv").read_text())
     assert np.array_equal(kept.probabilities, found.predictions.probabilities)

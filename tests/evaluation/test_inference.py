@@ -9,7 +9,7 @@ from torch import nn
 
 from colliculus.data.noise import GaussianNoise
 from colliculus.evaluation.inference import batches, classify, inference_mode
-from colliculus.evaluation.metrics import Metrics
+from colliculus.runs.metrics import Metrics
 from colliculus.runtime import Runtime
 from colliculus.types import ColliculusError, Output
 

@@ -18,12 +18,12 @@ def trained(train, tmp_path):
 def test_a_training_keeps_the_predictions_its_result_counts(trained):
     result, folder, run = trained
     found = read_predictions(folder, run, Condition.of(run))
-    counts = np.zeros_like(result["test"]["confusion"])
+    counts = np.zeros_like(result.test.confusion)
     np.add.at(counts, (found.labels, found.predicted), 1)
-    assert counts.tolist() == result["test"]["confusion"]
+    assert counts.tolist() == [list(row) for row in result.test.confusion]
     record = json.loads((folder / "predictions.json").read_text())
-    assert (record["correct"], record["total"]) == (result["test"]["correct"], result["test"]["total"])
-    assert record["fingerprint"] == result["fingerprint"]
+    assert (record["correct"], record["total"]) == (result.test.correct, result.test.total)
+    assert record["fingerprint"] == result.fingerprint
     assert record["experiment"]["train"]["seed"] == 0
 
 

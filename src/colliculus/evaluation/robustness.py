@@ -187,7 +187,7 @@ def robustness(
         >>> from colliculus.runs.weights import save_weights
         >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
         >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
-        >>> started = Run.of("tiny", experiment, data.load())
+        >>> started = Run.of(experiment, data.load())
         >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
         ...     write_run(Path(folder), started)
         ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)

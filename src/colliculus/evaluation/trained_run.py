@@ -192,8 +192,8 @@ def open_run(
         >>> experiment = preset("s-cmrl-synthetic")
         >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
         ...     write_run(Path(folder), Run.of(experiment, experiment.data.load()))
-        ...     open_run(folder).experiment.method.name
-        's-cmrl'
+        ...     open_run(folder).experiment.data.name
+        'synthetic'
     """
     if isinstance(run, TrainedRun):
         return run if device in ("auto", str(run.device)) else replace(run, device=choose_device(device))
