@@ -4,16 +4,19 @@ from dataclasses import replace
 
 import pytest
 import torch
+from active import assert_active, awake, no_zeros_compared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from colliculus import SCMRL, TAAF, ColliculusError, DataSpec, LateFusion, MultimodalSNN, Output, Unimodal
-from colliculus.fusion import CrossModalArithmetic
+from colliculus.fusion import CrossModalSettings
 from colliculus.heads import LinearReadout
 from colliculus.neurons import SpikingNeuron
 from colliculus.types import Fused
+
+__all__ = ["no_zeros_compared"]
 
 SPEC = DataSpec(
     channels={"audio": 1, "visual": 3, "touch": 2},
@@ -22,7 +25,7 @@ SPEC = DataSpec(
 )
 METHODS = [
     SCMRL(dim=16, heads=4),
-    SCMRL(dim=16, heads=4, reference=True, fusion="concat"),
+    SCMRL(dim=16, heads=4, arithmetic="reference", fusion="concat"),
     SCMRL(dim=16, heads=4, encoder="shallow", cross_attention="temporal", alignment=False),
     LateFusion(dim=16),
     LateFusion(dim=16, fusion="concat", coding="poisson"),
@@ -83,8 +86,9 @@ def test_objective_trains_every_parameter(method) -> None:
 
 @pytest.mark.parametrize("method", [SCMRL(dim=16, heads=4), LateFusion(dim=16), LateFusion(dim=16, fusion="concat")])
 def test_an_absent_modality_gives_nothing(method) -> None:
-    model = method.model(SPEC).eval()
+    model = awake(method.model(SPEC), inputs())
     alone = model({"visual": inputs()["visual"]})
+    assert_active(alone.streams["visual"])
     assert [*alone.evidence] == ["visual"]
     torch.testing.assert_close(alone.evidence["visual"], alone.step_logits)
     if isinstance(method, SCMRL):
@@ -95,7 +99,8 @@ def test_an_absent_modality_gives_nothing(method) -> None:
 
 
 def test_samples_of_a_batch_do_not_meet_in_evaluation() -> None:
-    model = SCMRL(dim=16, heads=4).model(SPEC).eval()
+    model = awake(SCMRL(dim=16, heads=4).model(SPEC), inputs(batch=3))
+    assert_active(*model(inputs(batch=3)).residual.values())
     together = model(inputs(batch=3)).logits
     alone = [model({m: x[b : b + 1] for m, x in inputs(batch=3).items()}).logits for b in range(3)]
     torch.testing.assert_close(together, torch.cat(alone))
@@ -185,12 +190,9 @@ def test_encoders_that_declare_different_widths_are_refused() -> None:
 def active(method, batch=4):
     """A network whose spikes and logits differ from sample to sample, in eval mode, and inputs for it."""
     torch.manual_seed(0)
-    model, given = method.model(SPEC), inputs(batch=batch)
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.momentum = 1.0
-    model(given)  # the statistics of BatchNorm are now those of this batch
-    assert model.eval()(given).logits.std(0).min() > 1e-3
+    given = inputs(batch=batch)
+    model = awake(method.model(SPEC), given)
+    assert model(given).logits.std(0).min() > 1e-3
     return model, given
 
 
@@ -279,16 +281,16 @@ def test_a_setting_out_of_range_is_named(method, change, sentence) -> None:
 @pytest.mark.parametrize("change", [{"dropout": 1.0}, {"scale": 0.0}, {"threshold": float("inf")}])
 def test_an_arithmetic_out_of_range_is_refused(change) -> None:
     with pytest.raises(ColliculusError, match=next(iter(change))):
-        CrossModalArithmetic(**change)
+        CrossModalSettings(**change)
 
 
 def test_reference_takes_the_place_of_the_arithmetic() -> None:
     def thresholds(method: SCMRL) -> set[float]:
         return {m.dynamics.threshold for m in method.model(SPEC).modules() if isinstance(m, SpikingNeuron)}
 
-    changed = CrossModalArithmetic(threshold=0.3)
-    assert thresholds(SCMRL(dim=16, heads=4, arithmetic=changed)) == {1.0, 0.3}
-    assert thresholds(SCMRL(dim=16, heads=4, arithmetic=changed, reference=True)) == {1.0}
+    changed = CrossModalSettings(threshold=0.3)
+    assert thresholds(SCMRL(dim=16, heads=4, cross_modal=changed)) == {1.0, 0.3}
+    assert thresholds(SCMRL(dim=16, heads=4, arithmetic="reference")) == {1.0}
 
 
 def test_readout_shares_by_hand() -> None:
@@ -322,4 +324,5 @@ def test_same_seed_same_network() -> None:
     for _ in range(2):
         torch.manual_seed(3)
         weights.append(SCMRL(dim=16, heads=4).model(SPEC).state_dict())
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    flat = [torch.cat([x.flatten() for x in w.values()]) for w in weights]
+    assert torch.equal(*flat)

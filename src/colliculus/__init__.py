@@ -22,23 +22,35 @@ _HOMES = {
     "LIF": "colliculus.neurons",
     "LateFusion": "colliculus.methods",
     "Method": "colliculus.runs.experiment",
+    "Modulator": "colliculus.modulation",
     "MultimodalSNN": "colliculus.model",
     "NeuronSettings": "colliculus.neurons",
     "Objective": "colliculus.losses",
     "Output": "colliculus.types",
     "PLIF": "colliculus.neurons",
-    "ReferenceCMCI": "colliculus.methods",
     "SCA": "colliculus.methods",
     "SCMRL": "colliculus.methods",
     "TAAF": "colliculus.methods",
     "Tectum": "colliculus.methods",
     "TrainSettings": "colliculus.runs.experiment",
+    "TrainedRun": "colliculus.evaluation.trained_run",
     "Unimodal": "colliculus.methods",
     "WeightedAttention": "colliculus.methods",
+    "as_dataset": "colliculus.data.user_data",
+    "audit": "colliculus.corpus.audit",
+    "collate": "colliculus.data.collate",
+    "contribution": "colliculus.evaluation.contribution",
+    "energy": "colliculus.evaluation.energy.measure",
+    "evaluate": "colliculus.evaluation.evaluate",
+    "explain": "colliculus.evaluation.explanation.measure",
     "fit": "colliculus.training.fit",
+    "inspect": "colliculus.evaluation.inspection",
     "load": "colliculus.evaluation.trained_run:open_run",
+    "prepare": "colliculus.corpus.prepare.build",
     "preset": "colliculus.presets",
     "presets": "colliculus.presets",
+    "robustness": "colliculus.evaluation.robustness",
+    "time_first": "colliculus.data.collate",
 }
 """Public names and their modules; after a colon the name there, where it is another."""
 
@@ -46,32 +58,23 @@ _MODULES = ("coding", "data", "encoders", "fusion", "heads", "losses", "methods"
 """Modules to reach as `colliculus.fusion` without an import of their own."""
 
 if TYPE_CHECKING:
-    from colliculus import (
-        coding,
-        data,
-        encoders,
-        fusion,
-        heads,
-        losses,
-        methods,
-        modulation,
-        neurons,
-        reference,
-    )
+    from colliculus import coding, data, encoders, fusion, heads, losses, methods, modulation, neurons, reference
+    from colliculus.corpus.audit import audit
+    from colliculus.corpus.prepare.build import prepare
+    from colliculus.data.collate import collate, time_first
+    from colliculus.data.user_data import as_dataset
+    from colliculus.evaluation.contribution import contribution
+    from colliculus.evaluation.energy.measure import energy
+    from colliculus.evaluation.evaluate import evaluate
+    from colliculus.evaluation.explanation.measure import explain
+    from colliculus.evaluation.inspection import inspect
+    from colliculus.evaluation.robustness import robustness
+    from colliculus.evaluation.trained_run import TrainedRun
     from colliculus.evaluation.trained_run import open_run as load
     from colliculus.losses import CrossEntropy, Objective
-    from colliculus.methods import (
-        CMCI,
-        SCA,
-        SCMRL,
-        TAAF,
-        LateFusion,
-        ReferenceCMCI,
-        Tectum,
-        Unimodal,
-        WeightedAttention,
-    )
+    from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, Tectum, Unimodal, WeightedAttention
     from colliculus.model import MultimodalSNN
+    from colliculus.modulation import Modulator
     from colliculus.neurons import LIF, PLIF, NeuronSettings
     from colliculus.presets import preset, presets
     from colliculus.runs.experiment import Experiment, Method, TrainSettings
@@ -95,29 +98,41 @@ __all__ = [
     "Fused",
     "LateFusion",
     "Method",
+    "Modulator",
     "MultimodalSNN",
     "NeuronSettings",
     "Objective",
     "Output",
-    "ReferenceCMCI",
     "Tectum",
     "TrainSettings",
+    "TrainedRun",
     "Unimodal",
     "WeightedAttention",
+    "as_dataset",
+    "audit",
     "coding",
+    "collate",
+    "contribution",
     "data",
     "encoders",
+    "energy",
+    "evaluate",
+    "explain",
     "fit",
     "fusion",
     "heads",
+    "inspect",
     "load",
     "losses",
     "methods",
     "modulation",
     "neurons",
+    "prepare",
     "preset",
     "presets",
     "reference",
+    "robustness",
+    "time_first",
 ]
 
 

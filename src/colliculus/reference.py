@@ -5,10 +5,10 @@ from __future__ import annotations
 from colliculus.export.reference import (
     fill,
     from_state_dict,
-    keep_never_acting,
-    never_acting,
+    keep_unused,
     parameter_names,
     to_state_dict,
+    unused_parameters,
 )
 from colliculus.export.reference_methods import recognise
 from colliculus.export.reference_names import layer_names
@@ -21,10 +21,10 @@ __all__ = [
     "fill",
     "from_state_dict",
     "import_run",
-    "keep_never_acting",
+    "keep_unused",
     "layer_names",
-    "never_acting",
     "parameter_names",
     "recognise",
     "to_state_dict",
+    "unused_parameters",
 ]

@@ -18,10 +18,10 @@ wherever modalities stand in a mapping, its order is the declared order of the `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # this module imports no torch, so that `colliculus --help` stays instant
     import torch
@@ -53,6 +53,32 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ColliculusError:
     nearest = get_close_matches(name, names, n=1, cutoff=0.5)
     fix = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(names)}"
     return ColliculusError(f"unknown {kind} {name!r}: {fix}")
+
+
+def refuse_unread(settings: Any, names: Iterable[str], where: str) -> None:
+    """Refuse changed values of settings that other settings switch off.
+
+    Args:
+        settings: a dataclass whose fields have defaults.
+        names: fields that have no effect.
+        where: the reason in words, such as "without `alignment`".
+
+    Raises:
+        ColliculusError: one of them is not at its default.
+    """
+    for each in (each for each in fields(settings) if each.name in names):
+        default = each.default if each.default_factory is MISSING else each.default_factory()
+        for name, value, unchanged in _changed(each.name, getattr(settings, each.name), default):
+            raise ColliculusError(f"`{name}` is {value}, which has no effect {where}: leave it at {unchanged}")
+
+
+def _changed(name: str, value: Any, default: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Name, value and default of each setting that is not at its default."""
+    if is_dataclass(value):
+        for each in fields(value):
+            yield from _changed(f"{name}.{each.name}", getattr(value, each.name), getattr(default, each.name))
+    elif value != default:
+        yield name, value, default
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,14 +50,14 @@ def test_a_preset_is_shown_with_the_flags_that_override_it(answer, name):
     assert f"colliculus train {name}" in out
 
 
-@pytest.mark.parametrize(("name", "preset"), [("scmrl", "s-cmrl-synthetic"), ("arrays", "late-fusion-arrays")])
+@pytest.mark.parametrize(("name", "preset"), [("s-cmrl", "s-cmrl-synthetic"), ("arrays", "late-fusion-arrays")])
 def test_a_method_or_dataset_is_shown_with_its_presets(answer, name, preset):
     assert preset in answer("show", name)[0]
 
 
 @pytest.mark.parametrize(
     ("typo", "right"),
-    [("prests", "presets"), ("s-crml-arrays", "s-cmrl-arrays"), ("scmlr", "scmrl"), ("aray", "arrays")],
+    [("prests", "presets"), ("s-crml-arrays", "s-cmrl-arrays"), ("s-crml", "s-cmrl"), ("aray", "arrays")],
 )
 def test_a_typo_names_the_right_one(answer, typo, right):
     assert f"did you mean '{right}'?" in answer("show", typo, code=2)[1]

@@ -28,8 +28,8 @@ SPEC = DataSpec(
 OWN_STEPS = {"modality_steps": {"visual": 6}}
 CASES = {
     **{name: (name, {}) for name in METHODS},
-    "scmrl, reference": ("scmrl", {"reference": True}),
-    "sca, reference": ("sca", {"reference": True}),
+    "s-cmrl, reference": ("s-cmrl", {"arithmetic": "reference"}),
+    "sca, reference": ("sca", {"arithmetic": "reference"}),
     "poisson": ("tectum", {"coding": "poisson"}),
     "interpolate": ("tectum", {"alignment": "interpolate", **OWN_STEPS}),
     "warp": ("tectum", {"alignment": "warp", **OWN_STEPS}),

@@ -14,9 +14,9 @@ from colliculus.records import console
 class Options:
     """Write the model of a run for another program.
 
-    "reference" is a checkpoint of the released S-CMRL program (arXiv 2502.12488), for networks that compute the same:
-    presets with "reference" in their names, late fusion, weighted attention, and a single modality trained with the
-    arithmetic of the reference. Example:
+    "reference" is a checkpoint of the released S-CMRL program (arXiv 2502.12488), for networks that compute what it
+    computes: presets with "reference" in their names, late fusion, weighted attention, and a single modality trained
+    with --method.arithmetic reference. Example:
     colliculus export runs/digits --to reference --out digits.pth.tar
     """
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from colliculus.data.dataset import Split
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.scores import own_answers, shares
+from colliculus.modulation.scores import own_logits, shares
 from colliculus.runs.predictions import Predictions
 from colliculus.runtime import Runtime
 from colliculus.types import Batch, Collective, ColliculusError, Output, unknown_name
@@ -134,7 +134,7 @@ def inference_mode(model: nn.Module) -> Generator[None]:
 def _classes(output: Output, modalities: tuple[str, ...]) -> Tensor:
     """Predicted classes counted from 1, (B, 1 + M): of the model and of each modality alone. 0 stands for none."""
     together = (output.logits.argmax(dim=1) + 1) * output.logits.isfinite().all(dim=1)
-    alone = own_answers(output) or shares(output)
+    alone = own_logits(output) or shares(output)
     none = torch.zeros_like(together)
     return torch.stack([together, *(alone[m].argmax(dim=1) + 1 if m in alone else none for m in modalities)], dim=1)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from colliculus.data import DATASETS
 from colliculus.data.dataset import Normalisation
-from colliculus.export.reference import fill, keep_never_acting, never_acting, to_state_dict
+from colliculus.export.reference import fill, keep_unused, to_state_dict, unused_parameters
 from colliculus.export.reference_files import checkpoint_bytes, read_checkpoint
 from colliculus.export.reference_methods import recognise
 from colliculus.export.reference_settings import ReferenceSettings
@@ -113,7 +113,7 @@ def import_run(
     tensors = read_checkpoint(file)
     method, spec = recognise(tensors, settings or ReferenceSettings(), sizes or {})
     model = fill(method.model(spec), tensors)
-    unused = never_acting(model)
+    unused = unused_parameters(model)
     save_weights(model, out / MODEL_FILE)
     save_tensors(unused, out / UNUSED_FILE)
     run = Run(
@@ -158,7 +158,7 @@ def export_run(run: Path | str, out: Path | str | None = None) -> ExportedFile:
     opened = read_run(folder)
     model = load_model(folder, opened)
     if opened.preset == IMPORTED:
-        keep_never_acting(model, read_tensors(folder / UNUSED_FILE, mend="import the checkpoint again"))
+        keep_unused(model, read_tensors(folder / UNUSED_FILE, mend="import the checkpoint again"))
     tensors = to_state_dict(model)
     file = folder / "reference.pth.tar" if out is None else Path(out)
     write_atomic(file, checkpoint_bytes(tensors))

@@ -13,6 +13,7 @@ from typing import (
     Literal,
     Protocol,
     TypeVar,
+    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -21,11 +22,12 @@ from typing import (
 from tyro.conf import Fixed, Suppress
 
 from colliculus.data.dataset import DataSettings
+from colliculus.data.given import Given
 from colliculus.data.noise import GaussianNoise
 from colliculus.files.documents import from_plain, to_plain
 from colliculus.losses import CrossEntropy, Objective
 from colliculus.modulation import Modulator, NoModulation
-from colliculus.types import ColliculusError, DataSpec, Output, unknown_name
+from colliculus.types import ColliculusError, DataSpec, Output, refuse_unread, unknown_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -143,6 +145,10 @@ class TrainSettings:
                 raise ColliculusError(f"train.{name} is {value}: give zero or a positive number")
         if not 0 <= self.momentum < 1:
             raise ColliculusError(f"train.momentum is {self.momentum}: give at least 0 and less than 1")
+        if self.optimizer == "adamw":
+            refuse_unread(self, ["momentum"], 'with `optimizer` "adamw"')
+        if not self.warmup_epochs:
+            refuse_unread(self, ["warmup_learning_rate"], "without `warmup_epochs`")
         if self.seed >= 2**63:
             raise ColliculusError(f"train.seed is {self.seed}: give a number below 2**63")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
@@ -162,8 +168,8 @@ class Experiment(Generic[MethodT, DataT]):
 
     method: MethodT
     """the method and its settings"""
-    data: DataT
-    """the dataset and its settings"""
+    data: DataT = field(default_factory=cast("Any", Given))
+    """the dataset and its settings; left out in Python, the data are given to `fit`"""
     train: TrainSettings = TrainSettings()
     """the training loop"""
     preset: Annotated[str, Fixed, Suppress] = field(default="", compare=False)

@@ -17,11 +17,9 @@ from colliculus.files.documents import Document, as_document, from_plain, packag
 from colliculus.model import MultimodalSNN
 from colliculus.runs.document import experiment_from_plain, experiment_to_plain
 from colliculus.runs.experiment import Experiment, Method
+from colliculus.runs.migration import FORMAT, migrated
 from colliculus.runs.weights import load_weights
 from colliculus.types import ColliculusError, DataSpec
-
-FORMAT = 1
-"""Number of the layout of a run folder; a later layout gets a higher one."""
 
 RUN_FILE, MODEL_FILE, RESULT_FILE = "run.yaml", "model.safetensors", "result.json"
 METRICS_FILE, HEALTH_FILE, CURVES_FOLDER = "metrics.csv", "spike_health.json", "tensorboard"
@@ -92,7 +90,7 @@ def write_run(folder: Path, run: Run) -> None:
 
 
 def read_document(folder: Path) -> Document:
-    """`run.yaml` as plain values.
+    """`run.yaml` as plain values, in the present format.
 
     Raises:
         ColliculusError: it is absent, damaged, or written by a later version.
@@ -113,7 +111,7 @@ def read_document(folder: Path) -> Document:
         raise ColliculusError(
             f"{path} has format {number} and colliculus {package_version()} reads formats up to {FORMAT}: upgrade it"
         )
-    return document
+    return migrated(document)
 
 
 def read_run(folder: Path, method: Method | None = None) -> Run:

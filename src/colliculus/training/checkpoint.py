@@ -16,6 +16,7 @@ from torch import Tensor
 from colliculus.files.atomic import TEMPORARY, write_atomic
 from colliculus.files.documents import Document, flat
 from colliculus.files.lock import LOCK_FILE, locked
+from colliculus.runs.migration import migrated
 from colliculus.runs.run import (
     CURVES_FOLDER,
     HEALTH_FILE,
@@ -141,7 +142,7 @@ def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> Sta
     _check_same(folder, read_document(folder), to_document(run))
     state = read_state(folder)
     if state is not None:
-        _check_same(folder / STATE_FILE, state.run, to_document(run))
+        _check_same(folder / STATE_FILE, migrated(state.run), to_document(run))
         _check_world_size(folder, state.world_size, world_size)
     return state
 

@@ -55,8 +55,8 @@ def fit(
 
     Args:
         experiment: method, data and settings.
-        data: a loaded `Dataset`; or your own: a PyTorch dataset or batches of (inputs, labels), or a mapping with "train",
-            "validation" and "test" of them, as `as_dataset` takes them; None loads the experiment's own.
+        data: a loaded `Dataset`; or your own: a PyTorch dataset or batches of (inputs, labels), or a mapping with
+            "train", "validation" and "test" of them, as `as_dataset` takes them; None loads the experiment's own.
         out: run folder. After every epoch it holds all that is needed to go on exactly where it was left; under
             `torchrun` every process must see it. None: a temporary folder that lasts as long as what is returned.
         resume: go on with the run in `out`, to the same digits as if it had never stopped. A run that has not finished

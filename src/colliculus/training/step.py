@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from colliculus.labels import correctness
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator
-from colliculus.modulation.scores import right_answers
+from colliculus.modulation.scores import modality_correct
 from colliculus.runtime import Runtime
 from colliculus.types import Batch, Output
 
@@ -70,7 +70,7 @@ class TrainingStep:
         self.runtime.backward(total * self.runtime.sample_weight(len(batch)), self.model)
         modulation = self.modulator(self.model, output, batch.labels, self.runtime, prepared)
         grad_norm = self.runtime.clip_and_step(self.model, self.optimizer, self.clip_norm)
-        sums, right = _sums(prepared.losses, output, batch), right_answers(output, batch.labels)
+        sums, right = _sums(prepared.losses, output, batch), modality_correct(output, batch.labels)
         return StepReport(sums, grad_norm, modulation, {m: x.sum() for m, x in right.items()})
 
 
