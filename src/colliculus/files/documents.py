@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_origin
 
 import cattrs
-import numpy as np
 from cattrs.errors import ClassValidationError, IterableValidationError
-from numpy.typing import NDArray
 
 from colliculus.types import ColliculusError
 
@@ -89,7 +87,7 @@ def package_version(package: str = "colliculus") -> str:
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, unstruct_collection_overrides={tuple: list})
     converter.register_unstructure_hook(Path, lambda path: str(path.absolute()))  # a run is used from anywhere
-    converter.register_unstructure_hook_func(_is_array, np.ndarray.tolist)
+    converter.register_unstructure_hook_func(_is_array, lambda array: array.tolist())
     converter.register_structure_hook_func(_is_array, _array)
     for kind in (int, float, str, bool):
         converter.register_structure_hook(kind, _exactly)
@@ -100,11 +98,14 @@ def _converter() -> cattrs.Converter:
 
 
 def _is_array(kind: Any) -> bool:
-    return (get_origin(kind) or kind) is np.ndarray
+    origin = get_origin(kind) or kind
+    return (getattr(origin, "__module__", ""), getattr(origin, "__name__", "")) == ("numpy", "ndarray")
 
 
-def _array(values: object, kind: Any) -> NDArray[np.generic]:
+def _array(values: object, kind: Any) -> Any:
     """Nested lists as an array of the type that an annotation such as `NDArray[np.float32]` names."""
+    import numpy as np  # not above: `colliculus --help` imports this file
+
     return np.array(values, dtype=get_args(get_args(kind)[1])[0])
 
 
