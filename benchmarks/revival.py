@@ -20,7 +20,14 @@ from study import Study, markdown, rates, read, spread
 PRESET = "s-cmrl-av-digits"
 HALF = ("--method.alpha", "0.5")
 VARIANTS = {
-    "reference arithmetic, alpha 1.5": ("--method.arithmetic", "reference", "--method.alpha", "1.5", "--method.heads", "16"),
+    "reference arithmetic, alpha 1.5": (
+        "--method.arithmetic",
+        "reference",
+        "--method.alpha",
+        "1.5",
+        "--method.heads",
+        "16",
+    ),
     "ours, alpha 0.5": HALF,
     "ours, alpha 0.5, product of the branches": (*HALF, "--method.cross-modal.combination", "product"),
     "ours, alpha 0.5, no residual left out": (*HALF, "--method.cross-modal.dropout", "0"),

@@ -149,5 +149,5 @@ def test_there_is_one_set_of_defaults() -> None:
 
 
 def test_a_setting_without_effect_is_refused() -> None:
-    with pytest.raises(ColliculusError, match="`detach_reset` is False, .* without `temporal_gradient`"):
+    with pytest.raises(ColliculusError, match=r"`detach_reset` is False, .* without `temporal_gradient`"):
         NeuronSettings(temporal_gradient=False, detach_reset=False)

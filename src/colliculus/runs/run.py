@@ -21,8 +21,6 @@ from colliculus.runs.migration import FORMAT, migrated
 from colliculus.runs.weights import load_weights
 from colliculus.types import ColliculusError, DataSpec
 
-
-
 RUN_FILE, MODEL_FILE, RESULT_FILE = "run.yaml", "model.safetensors", "result.json"
 METRICS_FILE, HEALTH_FILE, CURVES_FOLDER = "metrics.csv", "spike_health.json", "tensorboard"
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from colliculus.files.atomic import TEMPORARY, write_atomic
 from colliculus.files.documents import Document, flat
 from colliculus.files.lock import LOCK_FILE, locked
+from colliculus.runs.migration import migrated
 from colliculus.runs.run import (
     CURVES_FOLDER,
     HEALTH_FILE,
@@ -25,7 +26,6 @@ from colliculus.runs.run import (
     read_document,
     to_document,
 )
-from colliculus.runs.migration import migrated
 from colliculus.runtime import Runtime
 from colliculus.types import ColliculusError
 
