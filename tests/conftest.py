@@ -179,6 +179,19 @@ def prepared_data(
     return data
 
 
+@pytest.fixture(scope="session")
+def shared_data(
+    tmp_path_factory: pytest.TempPathFactory, prepared_data: Callable[[str], TinyData]
+) -> Callable[[str], TinyData]:
+    """Small sets by the names that presets have for them, made once for all tests, none of which may change them."""
+
+    @cache
+    def data(name: str) -> TinyData:
+        return TINY[name](tmp_path_factory.mktemp(name) / "data") if name in TINY else prepared_data(PREPARED_AS[name])
+
+    return data
+
+
 @pytest.fixture
 def tiny_data(tmp_path: Path, prepared_data: Callable[[str], TinyData]) -> Callable[[str], TinyData]:
     """Make the small set of some data, by the name that presets have for them."""

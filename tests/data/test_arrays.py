@@ -292,10 +292,10 @@ def test_sets_of_one_name_are_named_by_their_paths(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"sound": np.zeros((2, 5, 4))}, r"give one sample \(1, 5, 4\), or n of them"),
+        ({"sound": np.zeros((2, 5, 4))}, r"give one sample \(1, 5, 4\), or n samples"),
         ({"touch": np.zeros((4, 2, 6, 7))}, r"give one sample \(3, 2, 6, 7\)"),
         ({"smell": np.zeros((1, 5, 4))}, r"smell\.npy holds 'smell', and the model takes sound\.npy, touch\.npy"),
-        ({"label": np.zeros(3, int)}, r"none of the files holds what the model takes"),
+        ({"label": np.zeros(3, int)}, r"none of the files holds a modality of the model"),
         ({"sound": np.zeros((1, 5, 4), complex)}, "complex128"),
         ({"sound": np.zeros((4, 1, 5, 4)), "touch": np.zeros((2, 3, 2, 6, 7))}, "differ in number"),
         ({"sound": np.zeros((4, 1, 5, 4)), "touch": np.zeros((3, 2, 6, 7))}, "differ in number"),

@@ -81,7 +81,7 @@ class StorageReader:
             if (file := self._file(modality, storage, clip.files)) is not None:
                 stored = storage.read(file, Source(name=file.stem, label="unknown", files={modality: str(file)}))
                 if isinstance(storage, Sound) and storage.kind == "waveform":
-                    stored = storage.pictures(stored[None])[0]
+                    stored = storage.spectrograms(stored[None])[0]
                 arrays[modality] = stored.astype(np.float32)
         if not arrays:
             raise ColliculusError(f"{clip.files[0]} holds none of {', '.join(self.storages)}: give a file that does")

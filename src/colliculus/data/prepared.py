@@ -76,7 +76,7 @@ class DividedData(ABC):
         present = {m: np.array([m not in outcome.missing for outcome in folder.outcomes]) for m in folder.storages}
         used = {m: storage for m, storage in folder.storages.items() if present[m][parts.train].any()}
         arrays = {m: folder.arrays[m].memory_map() for m in used}
-        to_input = {m: s.pictures for m, s in used.items() if isinstance(s, Sound) and s.kind == "waveform"}
+        to_input = {m: s.spectrograms for m, s in used.items() if isinstance(s, Sound) and s.kind == "waveform"}
         if normalisation is None:
             learned = arrays if self.standardise else {}
             normalisation = channel_statistics(learned, parts.train, to_input, present)
@@ -87,7 +87,7 @@ class DividedData(ABC):
             name: ArraySplit(arrays, np.searchsorted(classes, labels[rows]), rows, normalisation, to_input, incomplete)
             for name, rows in zip(SPLITS, (parts.train, parts.validation, parts.test), strict=True)
         }
-        shapes = {m: s.picture_shape if isinstance(s, Sound) else s.shape for m, s in used.items()}
+        shapes = {m: s.spectrogram_shape if isinstance(s, Sound) else s.shape for m, s in used.items()}
         return assemble(
             spec_of(shapes, classes.tolist()),
             splits,

@@ -1,4 +1,4 @@
-"""Bilinear resizing of pictures and spectrograms."""
+"""Bilinear resizing of images and spectrograms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 def resize(images: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize pictures bilinearly; pixel centres keep their place (align_corners False), shrinking is antialiased.
+    """Resize images bilinearly, with fixed pixel centres (align_corners False) and antialiasing.
 
     Args:
         images: (..., C, H, W) of any numeric type.

@@ -74,8 +74,8 @@ def test_pictures_of_stored_waveforms_are_those_of_a_stored_spectrogram(tmp_path
             sampled = Sound(kind="waveform", duration_s=0.4, spectrogram=spectrum, bits=bits)
             stored = np.stack([sampled.read(tmp_path / "noise.wav", part(start, None)) for start in (0.0, 0.1)])
             expected = [pictured.read(tmp_path / "noise.wav", part(start, None)) for start in (0.0, 0.1)]
-            np.testing.assert_allclose(sampled.pictures(stored), expected, atol=tolerance)
-        assert sampled.picture_shape == pictured.shape
+            np.testing.assert_allclose(sampled.spectrograms(stored), expected, atol=tolerance)
+        assert sampled.spectrogram_shape == pictured.shape
 
 
 def test_sixteen_bits_hold_a_file_of_sixteen_bits(tmp_path):

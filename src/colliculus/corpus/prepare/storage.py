@@ -1,4 +1,4 @@
-"""How one modality of a sample is stored: an array of fixed shape and type, whatever the file it comes from."""
+"""Storage of one modality of a sample: from any file to an array of fixed shape and type."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ class Storage(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one sample: (C, H, W), (T, C, H, W) or, of a waveform, (samples,)."""
+        """Shape of one sample: (C, H, W), (T, C, H, W) or, for a waveform, (samples,)."""
         ...
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        """Of the numbers."""
+        """Type of the numbers."""
         ...
 
     def read(self, path: Path, source: Source) -> NDArray[np.generic]:
-        """The modality of one sample.
+        """Read the modality of one sample.
 
         Args:
-            path: the file, with "::ENTRY" behind it where the source names an entry.
+            path: the file, followed by "::ENTRY" where the source names an entry.
             source: the sample, for the seconds where it begins and ends.
 
         Raises:
-            ColliculusError: the file is missing, damaged, or does not hold it; the sentence names the file.
+            ColliculusError: the file is missing, damaged, or lacks the modality; the sentence names the file.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Frames:
-    """Pictures of a video or a still image, as bytes: (C, H, W), or (steps, C, H, W) when `steps` is set.
+    """Frames of a video, or a still image, as bytes: (C, H, W), or (steps, C, H, W) when `steps` is set.
 
-    Which frames: those shown in the middles of `steps` equal parts of the sample (None: of one part, so the middle of
-    it), by the time stamps of the video; with `rate_hz`, those shown at its start and every 1 / `rate_hz` after it. The
-    last frame stays on where a clip is shorter. An image is shown at all times.
+    The frames are those shown in the middles of `steps` equal parts of the sample (None: the frame in its middle), by
+    the time stamps of the video; with `rate_hz`, those shown at its start and every 1 / `rate_hz` after it. The last
+    frame stays on where a clip is shorter. A still image is shown at all times.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -70,15 +70,15 @@ class Frames:
     track: ClassVar[Track | None] = "video"
 
     size: tuple[int, int] = (128, 128)
-    """Height and width that pictures are stretched to."""
+    """Height and width that images are stretched to."""
     channels: Literal[1, 3] = 3
     """3: red, green, blue; 1: their brightness."""
     steps: int | None = None
-    """None: one picture; else a sequence of so many frames of the clip."""
+    """Number of frames of the sequence; None: one static image."""
     rate_hz: float | None = None
     """Frames per second of the sequence, from the start of the sample; None: spread evenly over all of it."""
     duration_s: float | None = None
-    """How much of the sample is looked at, from its start, as the sound of the same moments has it; None: all of it."""
+    """Part of the sample to read, from its start, as for the sound of the same moments; None: all of it."""
 
     def __post_init__(self) -> None:
         numbers = [*self.size, 1 if self.steps is None else self.steps]
@@ -111,10 +111,10 @@ class Frames:
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-    """Sound, cut or continued by silence to one length: as a picture of its spectrum, or as it is.
+    """Sound, cut or padded with silence to one length: its spectrogram, or its waveform.
 
-    Where a spectrogram has `steps`, each of its parts covers the moments of one of as many frames of `Frames`, if these
-    have the same `duration_s`.
+    Where a spectrogram has `steps`, each part covers the moments of one frame of `Frames` with as many steps and the
+    same `duration_s`.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -130,13 +130,13 @@ class Sound:
     track: ClassVar[Track | None] = "audio"
 
     kind: Literal["spectrogram", "waveform"] = "spectrogram"
-    """What is stored: the spectrogram, or the samples, of which it is made for each batch (as augmentation needs)."""
+    """Store the spectrogram, or the waveform, whose spectrogram is computed for each batch (as augmentation needs)."""
     spectrogram: Spectrogram = field(default_factory=Spectrogram)
-    """How sound becomes a picture."""
+    """Computation of the spectrogram."""
     duration_s: float | None = 3.0
-    """Length of the sound, from the start of the sample; None, of a spectrogram: all of the sample, however long."""
+    """Length of the sound, from the start of the sample; None, for a spectrogram: all of the sample, of any length."""
     bits: Literal[16, 32] = 16
-    """Of a stored waveform: 16, whole numbers as in most files, or 32, floating."""
+    """Bits of a stored waveform: 16, whole numbers as in most files, or 32, floating."""
 
     def __post_init__(self) -> None:
         if self.duration_s is None and self.kind == "waveform":
@@ -146,38 +146,38 @@ class Sound:
 
     @property
     def samples(self) -> int:
-        """Of the waveform; 0 where every sample has its own number."""
+        """Number of samples of the waveform; 0 where it differs from clip to clip."""
         return round((self.duration_s or 0) * self.spectrogram.sample_rate_hz)
 
     @property
-    def picture_shape(self) -> tuple[int, ...]:
-        """Of the spectrogram that a model is fed, (1, H, W) or (steps, 1, H, W)."""
+    def spectrogram_shape(self) -> tuple[int, ...]:
+        """Shape of the spectrogram that a model gets, (1, H, W) or (steps, 1, H, W)."""
         steps = self.spectrogram.steps
         return (*(() if steps is None else (steps,)), 1, *self.spectrogram.size)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(1, H, W), (steps, 1, H, W) or (samples,)."""
-        return (self.samples,) if self.kind == "waveform" else self.picture_shape
+        return (self.samples,) if self.kind == "waveform" else self.spectrogram_shape
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        """float32, or int16 of a waveform of 16 bits."""
+        """float32, or int16 for a waveform of 16 bits."""
         return np.dtype(np.int16 if self.kind == "waveform" and self.bits == 16 else np.float32)
 
     def read(self, path: Path, source: Source) -> NDArray[np.generic]:
         """As `Storage.read`."""
         window = Window(source.start_s, source.end_s, self.duration_s)
-        heard = read_sound(path, window, self.spectrogram.sample_rate_hz)
-        samples = self.samples or len(heard)
+        sound = read_sound(path, window, self.spectrogram.sample_rate_hz)
+        samples = self.samples or len(sound)
         waveform = np.zeros(samples, dtype=np.float32)
-        waveform[: len(heard)] = np.clip(heard[:samples], -1, 1)
+        waveform[: len(sound)] = np.clip(sound[:samples], -1, 1)
         if self.kind == "spectrogram":
             return self.spectrogram(waveform)
         return waveform if self.bits == 32 else np.rint(waveform * _FULL_SCALE).astype(np.int16)
 
-    def pictures(self, waveforms: NDArray[np.generic]) -> NDArray[np.float32]:
-        """The spectrograms of stored waveforms (B, samples): (B, 1, H, W) or (B, steps, 1, H, W)."""
+    def spectrograms(self, waveforms: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Spectrograms of stored waveforms (B, samples): (B, 1, H, W) or (B, steps, 1, H, W)."""
         return self.spectrogram.batch(as_waveforms(waveforms))
 
 
@@ -185,7 +185,7 @@ _FULL_SCALE = 32767  # of 16 bits
 
 
 def as_waveforms(stored: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Stored waveforms (..., samples) as numbers of full scale 1.
+    """Stored waveforms (..., samples) with full scale 1.
 
     Example:
         >>> as_waveforms(np.array([0, 32767], dtype=np.int16)).tolist()
