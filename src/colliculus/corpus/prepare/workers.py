@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -11,6 +12,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from types import ModuleType
 from typing import Protocol
 
 import torch
@@ -157,7 +159,7 @@ class _Team:
         context = get_context("spawn")  # a fork would copy the locks that torch's and FFmpeg's threads hold
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(self._place, theirs), daemon=True)
-        with _deaf():
+        with _deaf(), _without_main():
             process.start()
         theirs.close()
         self._processes[ours] = process
@@ -181,6 +183,17 @@ class _Team:
         process.kill()
         process.join()
         return process.exitcode or 0
+
+
+@contextmanager
+def _without_main() -> Generator[None]:
+    """Start processes that do not run the user's script again, which need not be guarded by `__name__`."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager
