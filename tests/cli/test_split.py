@@ -21,7 +21,7 @@ def test_a_manifest_is_divided_and_passes_its_audit(answer, manifest):
     assert "y 12 4 4" in out
     assert f"Written: {target}" in out
     assert err == ""
-    sides = {source.group: source.split for source in read_manifest(target)}
+    sides = {sample.group: sample.split for sample in read_manifest(target)}
     assert len(sides) == 10
     for i in range(40):
         (manifest.parent / f"{i}.wav").write_bytes(b"RIFF")
@@ -37,7 +37,7 @@ def test_folds_are_files(answer_json, manifest, capsys):
     assert main(["split", str(manifest), str(other), "--folds", "5", "--seed", "4"]) == 0
     assert "fold 4" in capsys.readouterr().out
     first, second = (read_manifest(manifest.with_name(f"{name}-fold-0.csv")) for name in ("cv", "other"))
-    assert [source.split for source in first] != [source.split for source in second]
+    assert [sample.split for sample in first] != [sample.split for sample in second]
     again = manifest.with_name("again.csv")
     assert main(["split", str(manifest), str(again), "--folds", "5", "--seed", "3"]) == 0
     for i in range(5):

@@ -5,35 +5,35 @@ from dataclasses import replace
 import pytest
 
 from colliculus.corpus.audit import KINDS, audit
-from colliculus.corpus.prepare.sample import Outcome
-from colliculus.corpus.source import Source
+from colliculus.corpus.prepare.workspace import PreparationResult
+from colliculus.corpus.sample import Sample
 
 
 def clean():
     """Twelve speakers with a clip of each class, in three splits; every file is its own, and of one second."""
     splits = ["train"] * 8 + ["validation"] * 2 + ["test"] * 2
-    sources = [
-        Source(name=f"{s}-{k}", label=k, files={"audio": f"{s}{k}.wav", "visual": f"{s}{k}.png"}, group=s, split=split)
+    samples = [
+        Sample(name=f"{s}-{k}", label=k, files={"audio": f"{s}{k}.wav", "visual": f"{s}{k}.png"}, group=s, split=split)
         for s, split in zip("abcdefghijkl", splits, strict=True)
         for k in ("yes", "no")
     ]
-    digests = [{"audio": f"a{i}", "visual": f"v{i}"} for i in range(len(sources))]
-    return sources, [Outcome(i, (), "", "", 1.0, digest) for i, digest in enumerate(digests)]
+    digests = [{"audio": f"a{i}", "visual": f"v{i}"} for i in range(len(samples))]
+    return samples, [PreparationResult(i, (), "", "", 1.0, digest) for i, digest in enumerate(digests)]
 
 
-def found(sources, outcomes, *, shortest_s=0.1):
-    report = audit(sources, outcomes, shortest_s=shortest_s)
+def found(samples, results, *, shortest_s=0.1):
+    report = audit(samples, results, shortest_s=shortest_s)
     return {finding.kind: (finding.samples, *finding.items) for finding in report.findings}, report.trustworthy
 
 
 def changed(rows, **values):
     """The clean samples, some of them with other values of their fields."""
-    sources, outcomes = clean()
+    samples, results = clean()
     for row in rows:
-        own = {name: value for name, value in values.items() if name in Source.__dataclass_fields__}
-        sources[row] = replace(sources[row], **own)
-        outcomes[row] = replace(outcomes[row], **{name: value for name, value in values.items() if name not in own})
-    return sources, outcomes
+        own = {name: value for name, value in values.items() if name in Sample.__dataclass_fields__}
+        samples[row] = replace(samples[row], **own)
+        results[row] = replace(results[row], **{name: value for name, value in values.items() if name not in own})
+    return samples, results
 
 
 def test_nothing_is_found_where_there_is_nothing():
@@ -84,42 +84,42 @@ def test_every_kind_has_been_planted():
 
 
 def test_rare_classes_are_told():
-    sources = [
-        Source(name=f"{i}", label="much" if i < 40 else "rare", files={"a": f"{i}.wav"}, group=f"{i}")
+    samples = [
+        Sample(name=f"{i}", label="much" if i < 40 else "rare", files={"a": f"{i}.wav"}, group=f"{i}")
         for i in range(43)
     ]
-    told, trustworthy = found(sources, [Outcome(i, (), "") for i in range(43)])
+    told, trustworthy = found(samples, [PreparationResult(i, (), "") for i in range(43)])
     assert told == {"unbalanced": (3, "rare (3 of 40)")}
     assert trustworthy
 
 
 def test_segments_of_one_recording_leak_but_contradict_each_other_only_where_they_overlap():
-    sources, outcomes = clean()
+    samples, results = clean()
     same = {"audio": "same"}
     for row, (start, end) in {0: (0.0, 1.0), 1: (1.0, 2.0)}.items():
-        sources[row] = replace(sources[row], start_s=start, end_s=end)
-        outcomes[row] = replace(outcomes[row], sha256=same)
-    assert found(sources, outcomes) == ({}, True)
-    sources[1] = replace(sources[1], start_s=0.9)
-    assert found(sources, outcomes)[0]["content-with-two-labels"] == (2, "a-yes [yes], a-no [no]")
-    sources[1] = replace(sources[1], start_s=1.0, split="test", group="z")
-    assert found(sources, outcomes)[0]["content-in-two-splits"] == (2, "a-yes, a-no (train 1, test 1)")
+        samples[row] = replace(samples[row], start_s=start, end_s=end)
+        results[row] = replace(results[row], sha256=same)
+    assert found(samples, results) == ({}, True)
+    samples[1] = replace(samples[1], start_s=0.9)
+    assert found(samples, results)[0]["content-with-two-labels"] == (2, "a-yes [yes], a-no [no]")
+    samples[1] = replace(samples[1], start_s=1.0, split="test", group="z")
+    assert found(samples, results)[0]["content-in-two-splits"] == (2, "a-yes, a-no (train 1, test 1)")
 
 
 def test_two_labels_contradict_unless_one_alone_is_used():
-    sources, outcomes = changed([0, 1, 2], sha256={"audio": "same"})
-    sources[1] = replace(sources[1], left_out="two labels")
-    told, trustworthy = found(sources, outcomes)
+    samples, results = changed([0, 1, 2], sha256={"audio": "same"})
+    samples[1] = replace(samples[1], left_out="two labels")
+    told, trustworthy = found(samples, results)
     assert "known-conflict" in told
     assert trustworthy
 
 
 def test_entries_of_one_file_are_not_identical():
-    sources, outcomes = clean()
+    samples, results = clean()
     for row in (0, 23):
-        sources[row] = replace(sources[row], files={"audio": f"digits.hdf5::{row}"})
-        outcomes[row] = replace(outcomes[row], sha256={"audio": "same"})
-    assert set(found(sources, outcomes)[0]) == {"missing-modality"}
+        samples[row] = replace(samples[row], files={"audio": f"digits.hdf5::{row}"})
+        results[row] = replace(results[row], sha256={"audio": "same"})
+    assert set(found(samples, results)[0]) == {"missing-modality"}
 
 
 def test_files_that_cannot_be_read_are_no_copies_of_each_other():
@@ -130,7 +130,7 @@ def test_files_that_cannot_be_read_are_no_copies_of_each_other():
 
 
 def test_many_cases_are_counted_and_some_are_named():
-    sources, outcomes = changed(range(24), sha256={"audio": "same"})
-    told, _ = found(sources, outcomes)
+    samples, results = changed(range(24), sha256={"audio": "same"})
+    told, _ = found(samples, results)
     assert told["content-in-two-splits"] == (24, "a-yes, a-no, b-yes and 21 more (train 16, validation 4, test 4)")
     assert told["content-with-two-labels"] == (24, "a-yes [yes], a-no [no], b-yes [yes] and 21 more")

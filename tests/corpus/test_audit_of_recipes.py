@@ -13,9 +13,9 @@ from colliculus.corpus.recipes import RECIPES
 
 
 def findings(name, raw):
-    sources = RECIPES[name]().sources(raw)
+    samples = RECIPES[name]().samples(raw)
     place = Inspection(raw)
-    report = audit(sources, [place.prepare(i, source) for i, source in enumerate(sources)], shortest_s=0.1)
+    report = audit(samples, [place.prepare(i, sample) for i, sample in enumerate(samples)], shortest_s=0.1)
     return {finding.kind: finding.items for finding in report.findings if finding.grave}
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from colliculus.corpus.inspection import Inspection
 from colliculus.corpus.prepare.workers import in_processes
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def root(tmp_path, write_video, brightening, tone):
 
 
 def look(root, *, quick=False, start=None, **files):
-    source = Source(name="n", label="x", files=files, start_s=start)
-    return Inspection(root, quick=quick).prepare(0, source)
+    sample = Sample(name="n", label="x", files=files, start_s=start)
+    return Inspection(root, quick=quick).prepare(0, sample)
 
 
 def test_what_can_be_read_has_its_length_and_digests(root):
@@ -81,10 +81,10 @@ def test_a_sample_that_begins_after_its_file_has_ended(root):
 
 def test_another_process_tells_the_same(root):
     names = sorted(path.name for path in root.iterdir())
-    sources = [Source(name=name, label="x", files={"audio": name}) for name in names]
+    samples = [Sample(name=name, label="x", files={"audio": name}) for name in names]
     place = Inspection(root)
-    told = {outcome.row: outcome for outcome in in_processes(place, sources, range(len(names)), jobs=1)}
-    assert told == {row: place.prepare(row, source) for row, source in enumerate(sources)}
+    told = {result.row: result for result in in_processes(place, samples, range(len(names)), jobs=1)}
+    assert told == {row: place.prepare(row, sample) for row, sample in enumerate(samples)}
 
 
 @pytest.mark.parametrize("name", ["both.mp4", "dark.mkv", "tone.wav", "picture.png", "lidar.npy", "touch.npz"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from colliculus.corpus.manifest import PREPARED_COLUMNS, read_manifest, write_manifest
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.types import ColliculusError
 
 SUFFIXES = [".csv", ".jsonl", ".parquet"]
@@ -32,7 +32,7 @@ def test_every_column_of_a_row(tmp_path):
         "two,s/b.wav,cat,,,,,,,,\n"
     )
     assert read(tmp_path, text) == [
-        Source(
+        Sample(
             name="one",
             label="Hund",
             files={"audio": "s/a b.wav", "visual": "p/ä.png"},
@@ -43,7 +43,7 @@ def test_every_column_of_a_row(tmp_path):
             end_s=2.0,
             left_out="two labels",
         ),
-        Source(name="two", label="cat", files={"audio": "s/b.wav"}),
+        Sample(name="two", label="cat", files={"audio": "s/b.wav"}),
     ]
 
 
@@ -73,9 +73,9 @@ def test_a_missing_number_of_pandas_is_no_group(tmp_path):
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["lf", "crlf"])
 def test_what_editors_of_tables_write(tmp_path, head, end):
     text = head + end.join(["label, audio ", '"cat, big","a,b.wav"', ""]).encode()
-    assert read(tmp_path, text) == [Source(name="a,b", label="cat, big", files={"audio": "a,b.wav"})]
+    assert read(tmp_path, text) == [Sample(name="a,b", label="cat, big", files={"audio": "a,b.wav"})]
     text = head + end.join(['{"label": "cat", "audio": "a.wav"}', ""]).encode()
-    assert read(tmp_path, text, name="m.jsonl") == [Source(name="a", label="cat", files={"audio": "a.wav"})]
+    assert read(tmp_path, text, name="m.jsonl") == [Sample(name="a", label="cat", files={"audio": "a.wav"})]
 
 
 def test_names_are_made_of_the_files_and_tell_samples_apart(tmp_path):
@@ -92,7 +92,7 @@ def test_names_are_made_of_the_files_and_tell_samples_apart(tmp_path):
         "x,n.hdf5::1,,,,\n"
         "x,n.hdf5::2,,,,\n"
     )
-    assert [source.name for source in read(tmp_path, text)] == [
+    assert [sample.name for sample in read(tmp_path, text)] == [
         "s/1",
         "s/2",
         "s/3.wav + p/a.png x",
@@ -194,19 +194,19 @@ def test_without_pyarrow_parquet_says_what_it_takes(tmp_path, monkeypatch):
     with pytest.raises(ColliculusError, match=r"install colliculus\[parquet\], or use \.csv"):
         read_manifest(tmp_path / "m.parquet")
     with pytest.raises(ColliculusError, match=r"install colliculus\[parquet\]"):
-        write_manifest(tmp_path / "n.parquet", [Source(name="a", label="x", files={"audio": "a.wav"})])
+        write_manifest(tmp_path / "n.parquet", [Sample(name="a", label="x", files={"audio": "a.wav"})])
 
 
 def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path):
-    good = Source(name="a", label="x", files={"audio": "a.wav"})
+    good = Sample(name="a", label="x", files={"audio": "a.wav"})
     with pytest.raises(ColliculusError, match="of a kind that is not written here"):
         write_manifest(tmp_path / "m.xlsx", [good])
     with pytest.raises(ColliculusError, match="line 3: 'a' stands in line 2 too"):
         write_manifest(tmp_path / "m.csv", [good, good])
     with pytest.raises(ColliculusError, match="holds an empty text"):
-        write_manifest(tmp_path / "m.csv", [Source(name="a", label="x", files={"audio": "a.wav"}, group="")])
+        write_manifest(tmp_path / "m.csv", [Sample(name="a", label="x", files={"audio": "a.wav"}, group="")])
     with pytest.raises(ColliculusError, match="cannot be printed"):
-        write_manifest(tmp_path / "m.csv", [Source(name="a\n", label="x", files={"audio": "a.wav"})])
+        write_manifest(tmp_path / "m.csv", [Sample(name="a\n", label="x", files={"audio": "a.wav"})])
     with pytest.raises(ColliculusError, match=r"cannot be written \(No such file"):
         write_manifest(tmp_path / "nowhere" / "m.csv", [good])
     assert not list(tmp_path.iterdir())
@@ -220,9 +220,9 @@ FILE = st.tuples(
 
 
 @st.composite
-def sources(draw):
+def samples(draw):
     start = draw(st.none() | st.floats(0, 1e6))
-    return Source(
+    return Sample(
         name=draw(TEXT),
         label=draw(TEXT),
         files=draw(st.dictionaries(st.sampled_from(["audio", "visual", "löss_2"]), FILE, min_size=1)),
@@ -235,7 +235,7 @@ def sources(draw):
     )
 
 
-@given(rows=st.lists(sources(), min_size=1, max_size=5, unique_by=lambda s: s.name), suffix=st.sampled_from(SUFFIXES))
+@given(rows=st.lists(samples(), min_size=1, max_size=5, unique_by=lambda s: s.name), suffix=st.sampled_from(SUFFIXES))
 @settings(deadline=None, max_examples=60)
 def test_what_is_written_is_read_back(rows, suffix):
     with tempfile.TemporaryDirectory() as folder:
@@ -277,7 +277,7 @@ def told_or_read(path):
     except ColliculusError as error:
         told = str(error)
     else:
-        told = path.name if read and all(isinstance(source, Source) for source in read) else "nothing"
+        told = path.name if read and all(isinstance(sample, Sample) for sample in read) else "nothing"
     assert path.name in told
 
 
@@ -295,7 +295,7 @@ def test_garbage_is_told_in_a_sentence(content, suffix):
 def test_a_damaged_parquet_is_told_in_a_sentence(where, flip, cut):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.parquet"
-        write_manifest(path, [Source(name=f"n{i}", label="x", files={"audio": f"{i}.wav"}) for i in range(3)])
+        write_manifest(path, [Sample(name=f"n{i}", label="x", files={"audio": f"{i}.wav"}) for i in range(3)])
         content = bytearray(path.read_bytes()[:cut])
         if content:
             content[where % len(content)] ^= flip
@@ -305,7 +305,7 @@ def test_a_damaged_parquet_is_told_in_a_sentence(where, flip, cut):
 
 def test_a_hundred_thousand_rows(tmp_path):
     rows = [
-        Source(name=f"{i}", label=str(i % 10), files={"audio": f"s/{i}.wav", "visual": f"p/{i}.png"}, group=str(i // 9))
+        Sample(name=f"{i}", label=str(i % 10), files={"audio": f"s/{i}.wav", "visual": f"p/{i}.png"}, group=str(i // 9))
         for i in range(100_000)
     ]
     write_manifest(tmp_path / "m.csv", rows)

@@ -1,4 +1,4 @@
-"""Own files read with the settings of a preparation, so that a model is asked about what it was trained on."""
+"""Reader of new files with the settings of a preparation, so that a model sees the kind of input it was trained on."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.corpus.prepare.event_frames import EventFrames
-from colliculus.corpus.prepare.seal import described
+from colliculus.corpus.prepare.prepared_folder import described
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.prepare.stored_array import StoredArray
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.media.clips import Clip, MediaReader, VisualSettings, file_with
 from colliculus.media.reading import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from colliculus.media.spectrogram import Spectrogram
@@ -23,13 +23,13 @@ from colliculus.types import ColliculusError
 
 @dataclass(frozen=True)
 class StorageReader:
-    """A `ClipReader` that decodes as a preparation did.
+    """A `ClipReader` that decodes files as a preparation did.
 
-    Sound and picture files are grouped as `MediaReader` does. Of other kinds, recordings of events (.aedat) and arrays
-    (.npy, .npz), a file belongs to the clip of its stem; `<clip>.<modality>.npy` tells two arrays of a clip apart.
+    Sound, image and video files are grouped as in `MediaReader`. A recording of events (.aedat) or an array (.npy,
+    .npz) belongs to the clip of its stem; `<clip>.<modality>.npy` distinguishes several arrays of a clip.
 
     Args:
-        storages: of each modality wanted, how it was stored.
+        storages: storage of each modality to read.
 
     Example:
         >>> reader = StorageReader({"visual": Frames(), "lidar": StoredArray(shape=(1, 8, 8))})
@@ -41,25 +41,27 @@ class StorageReader:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> StorageReader:
-        """The reader that `Dataset.stored` of prepared data tells of.
+        """The reader that `Dataset.stored` of prepared data describes.
 
         Raises:
-            ColliculusError: it is damaged.
+            ColliculusError: the description is damaged.
         """
         try:
             return cls(described(dict(stored)))
         except KeyError as error:
-            raise ColliculusError(f"how the data were stored cannot be read, {error} is missing or unknown") from error
+            raise ColliculusError(
+                f"the storage of the data is damaged, {error} is missing or unknown: train again"
+            ) from error
 
     def knows(self, path: Path) -> bool:
-        """Whether `path` is, by its suffix, of a kind that can hold what is wanted."""
+        """True if `path` has the suffix of a file that can hold a wanted modality."""
         return any(path.suffix.lower() in _suffixes(storage) for storage in self.storages.values())
 
     def group(self, files: Sequence[Path]) -> dict[str, Clip]:
-        """The clips that `files` hold, by name.
+        """Clips of `files` by name.
 
         Raises:
-            ColliculusError: a file is of unknown kind, or two would be the same part of a clip.
+            ColliculusError: a file is of an unknown kind, or two files would be the same modality of a clip.
         """
         media = MediaReader(
             audio=Spectrogram() if self._has(Sound) else None, visual=VisualSettings() if self._has(Frames) else None
@@ -69,38 +71,40 @@ class StorageReader:
         for file in others:
             if not self.knows(file):
                 known = ", ".join(sorted({s for storage in self.storages.values() for s in _suffixes(storage)}))
-                raise ColliculusError(f"{file} is of a kind that is not read here: give {known}")
+                raise ColliculusError(f"{file} has an unknown ending: use {known}")
             name = file.stem.removesuffix(f".{self._named(file)}")
             clips[name] = Clip((*(clips[name].files if name in clips else ()), file))
         return clips
 
     def read(self, clip: Clip) -> dict[str, NDArray[np.float32]]:
-        """The arrays of one clip, not standardised; what it lacks is left out.
+        """Arrays of one clip, not standardised; modalities that it lacks are left out.
 
         Raises:
-            ColliculusError: a file is damaged, or the clip holds nothing that is wanted.
+            ColliculusError: a file is damaged, or the clip has none of the modalities.
         """
         arrays: dict[str, NDArray[np.float32]] = {}
         for modality, storage in self.storages.items():
             if (file := self._file(modality, storage, clip.files)) is not None:
-                stored = storage.read(file, Source(name=file.stem, label="unknown", files={modality: str(file)}))
+                stored = storage.read(file, Sample(name=file.stem, label="unknown", files={modality: str(file)}))
                 if isinstance(storage, Sound) and storage.kind == "waveform":
                     stored = storage.pictures(stored[None])[0]
                 arrays[modality] = stored.astype(np.float32)
         if not arrays:
-            raise ColliculusError(f"{clip.files[0]} holds nothing that is wanted: {', '.join(self.storages)}")
+            raise ColliculusError(
+                f"{clip.files[0]} has none of the modalities {', '.join(self.storages)}: add a file of one"
+            )
         return arrays
 
     def _has(self, kind: type[Storage]) -> bool:
         return any(isinstance(storage, kind) for storage in self.storages.values())
 
     def _named(self, file: Path) -> str:
-        """The modality that the name of an array ends in, "" if it ends in none."""
+        """Modality at the end of the name of an array, "" if there is none."""
         ending = file.stem.rpartition(".")[2]
         return ending if ending in self.storages and ending != file.stem else ""
 
     def _file(self, modality: str, storage: Storage, files: Sequence[Path]) -> Path | None:
-        """The file of a clip that holds a modality."""
+        """File of a clip that holds a modality."""
         if isinstance(storage, Sound):
             return file_with(files, AUDIO_SUFFIXES, "audio")
         if isinstance(storage, Frames):

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.corpus.prepare.event_frames import EventFrames
-from colliculus.corpus.prepare.seal import PreparedFolder, describe, read_prepared
+from colliculus.corpus.prepare.prepared_folder import PreparedFolder, describe, read_prepared
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
-from colliculus.corpus.protocols import Division, Partition, ProtocolName, choose_protocol
+from colliculus.corpus.protocols import Partition, ProtocolName, SplitProtocol, choose_protocol, current_name
 from colliculus.corpus.shared_content import content_keys
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.augment import Augment, Kind, augmented
@@ -43,13 +43,13 @@ class Prepared:
 
     root: Path | None = None
     """Folder that `colliculus prepare` made."""
-    protocol: Literal["auto", ProtocolName] = "auto"
-    """auto: given where your own folders or table tell a split, else honest; honest: folds that keep groups together;
-    paper: the publisher's split; given: that of your folders or table."""
+    protocol: Literal["auto", "honest", ProtocolName] = "auto"
+    """auto: given if your own folders or table have a split, else group-disjoint; group-disjoint (formerly honest):
+    folds that keep groups together; paper: the publisher's split; given: the split of your folders or table."""
     fold: int = 0
-    """Which of the folds of `honest` is the test; the other protocols have none."""
+    """Fold of `group-disjoint` that is the test part; the other protocols have none."""
     folds: int = 5
-    """How many folds `honest` has."""
+    """Number of folds of `group-disjoint`."""
     validation_fraction: float = 0.1
     """Share of the training part that becomes the validation part, where none is told."""
     standardise: bool = True
@@ -62,7 +62,8 @@ class Prepared:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ColliculusError(f"`seed` of the data is {self.seed}: choose 0 or above")
-        self._division("honest" if self.protocol == "auto" else self.protocol)
+        object.__setattr__(self, "protocol", current_name(self.protocol))
+        self._protocol(self.protocol)
 
     def load(self, normalisation: Normalisation | None = None) -> Dataset:
         """Open the arrays; standardise by `normalisation`, or by the training part (if `standardise`).
@@ -78,7 +79,7 @@ class Prepared:
         to_input = {m: s.pictures for m, s in wanted.items() if isinstance(s, Sound) and s.kind == "waveform"}
         if normalisation is None:
             normalisation = _learn(arrays if self.standardise else {}, present, parts.train, to_input)
-        labels = np.array([source.label for source in folder.sources])
+        labels = np.array([sample.label for sample in folder.samples])
         classes = np.unique(labels[parts.train])
         spec = _spec(wanted, classes.tolist())
         incomplete = {m: present[m] for m in wanted if not present[m].all()}
@@ -108,9 +109,9 @@ class Prepared:
         storages = read_prepared(dataset_root(self.root)).storages
         return StorageReader({m: storages[m] for m in spec.modalities if m in storages})
 
-    def _division(self, name: ProtocolName) -> Division:
+    def _protocol(self, name: str) -> SplitProtocol:
         return choose_protocol(
-            name,
+            "group-disjoint" if name == "auto" else name,
             fold=self.fold,
             folds=self.folds,
             validation_fraction=self.validation_fraction,
@@ -120,23 +121,23 @@ class Prepared:
     def _parts(self, folder: PreparedFolder) -> Partition:
         """The rows of each part, as rows of the arrays."""
         usable = np.array(folder.usable, dtype=np.int64)
-        sources = [folder.sources[row] for row in usable]
-        outcomes = [folder.outcomes[row] for row in usable]
-        contents = [content_keys(s, o.sha256, o.missing) for s, o in zip(sources, outcomes, strict=True)]
+        samples = [folder.samples[row] for row in usable]
+        results = [folder.results[row] for row in usable]
+        contents = [content_keys(s, o.sha256, o.missing) for s, o in zip(samples, results, strict=True)]
         name = _own_choice(folder) if self.protocol == "auto" else self.protocol
-        parts = self._division(name).divide(sources, contents)
+        parts = self._protocol(name).divide(samples, contents)
         return Partition(usable[parts.train], usable[parts.validation], usable[parts.test], parts.name)
 
 
 def _own_choice(folder: PreparedFolder) -> ProtocolName:
     """A split that its user made is kept; a published one may have related samples on both sides."""
-    told = folder.recipe in _OWN and any(source.split for source in folder.sources)
-    return "given" if told else "honest"
+    told = folder.recipe in _OWN and any(sample.split for sample in folder.samples)
+    return "given" if told else "group-disjoint"
 
 
 def _present(folder: PreparedFolder) -> dict[str, NDArray[np.bool_]]:
     """Which rows hold each modality."""
-    return {m: np.array([m not in outcome.missing for outcome in folder.outcomes]) for m in folder.storages}
+    return {m: np.array([m not in result.missing for result in folder.results]) for m in folder.storages}
 
 
 def _learn(

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from colliculus.runs.predictions import Predictions
 from colliculus.files.atomic import write_atomic
-from colliculus.runs.document import experiment_to_plain
 from colliculus.files.documents import package_version
+from colliculus.runs.document import experiment_to_plain
+from colliculus.runs.predictions import Predictions
 from colliculus.runs.run import MODEL_FILE, Run
 from colliculus.types import ColliculusError
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from colliculus.corpus.prepare import build
 from colliculus.corpus.prepare.build import prepare
-from colliculus.corpus.prepare.seal import read_prepared
+from colliculus.corpus.prepare.prepared_folder import read_prepared
 from colliculus.corpus.prepare.storage import Frames
-from colliculus.corpus.recipes import build
-from colliculus.data import lock
+from colliculus.files import lock
 from colliculus.types import ColliculusError
 
 
@@ -96,7 +96,7 @@ def test_a_refusal_writes_nothing(raw, small, tmp_path, digest_of, add_pair, fin
         prepare(small, raw, out, jobs=0)
     else:
         with monkeypatch.context() as patch:
-            patch.setattr(build, "_seal", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            patch.setattr(build, "_finalise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 prepare(small, raw, out, jobs=0)
     before = digest_of(out), sorted(out.iterdir())
@@ -116,7 +116,7 @@ def test_a_disk_without_locks_is_warned_of(raw, small, tmp_path, monkeypatch):
 
 
 def test_an_unfinished_preparation_is_told(raw, small, tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "_seal", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(build, "_finalise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         prepare(small, raw, tmp_path / "out", jobs=0)
     with pytest.raises(ColliculusError, match="is not finished: run it again"):

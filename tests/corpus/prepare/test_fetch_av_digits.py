@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
+from colliculus.corpus.prepare import fetch_av_digits
 from colliculus.corpus.prepare.fetch_av_digits import MNIST_SHA256, extract_recordings, prepare, recordings_digest
-from colliculus.corpus.recipes import av_digits
 from colliculus.types import ColliculusError
 
 
@@ -22,7 +22,7 @@ def _wav(samples):
 @pytest.fixture
 def recordings(tmp_path):
     """A folder of two recordings."""
-    folder = tmp_path / "source"
+    folder = tmp_path / "sample"
     folder.mkdir()
     (folder / "0_theo_0.wav").write_bytes(_wav(b"\1\2"))
     (folder / "0_theo_1.wav").write_bytes(_wav(b"\3\4"))
@@ -86,7 +86,9 @@ def test_a_file_that_is_no_recording(recordings):
 
 def test_only_what_is_missing_is_fetched(tmp_path, monkeypatch):
     fetched = []
-    monkeypatch.setattr(av_digits, "download", lambda urls, target, sha256: fetched.append((target, sha256, len(urls))))
+    monkeypatch.setattr(
+        fetch_av_digits, "download", lambda urls, target, sha256: fetched.append((target, sha256, len(urls)))
+    )
     (tmp_path / "recordings").mkdir()
     present, *missing = MNIST_SHA256
     (tmp_path / present).touch()

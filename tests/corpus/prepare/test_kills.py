@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(400)  # a busy machine takes long to start a pr
 PROGRAM = """
 import itertools, json, os, random, shutil, signal, sys
 from pathlib import Path
-from colliculus.corpus.recipes import build
+from colliculus.corpus.prepare import build
 from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.media.spectrogram import Spectrogram

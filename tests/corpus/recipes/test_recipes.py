@@ -11,8 +11,8 @@ import raw_trees
 
 from colliculus.cli import main
 from colliculus.corpus.prepare.build import prepare
+from colliculus.corpus.prepare.prepared_folder import read_prepared
 from colliculus.corpus.prepare.recipe import split_entry
-from colliculus.corpus.prepare.seal import read_prepared
 from colliculus.corpus.recipes import RECIPES
 from colliculus.data.prepared import Prepared
 
@@ -25,10 +25,10 @@ def folder(prepared_data):
 
 
 def divided(root, **settings):
-    """The sources of each part."""
-    dataset, sources = Prepared(root=root, **settings).load(), read_prepared(root).sources
+    """The samples of each part."""
+    dataset, samples = Prepared(root=root, **settings).load(), read_prepared(root).samples
     parts = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
-    return {name: [sources[row] for row in part.rows] for name, part in parts.items()}
+    return {name: [samples[row] for row in part.rows] for name, part in parts.items()}
 
 
 def test_every_recipe_of_a_data_set_has_a_tree():
@@ -38,8 +38,8 @@ def test_every_recipe_of_a_data_set_has_a_tree():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_file_that_a_source_names_is_there(name, shared_tree):
     raw, recipe = shared_tree(name), RECIPES[name]()
-    for source in recipe.sources(raw):
-        for modality, file in source.files.items():
+    for sample in recipe.samples(raw):
+        for modality, file in sample.files.items():
             assert split_entry(raw / file)[0].is_file()
             assert modality in recipe.storages
 
@@ -47,8 +47,8 @@ def test_every_file_that_a_source_names_is_there(name, shared_tree):
 @pytest.mark.parametrize("name", NAMES)
 def test_all_of_a_sound_tree_can_be_prepared(name, folder):
     prepared = read_prepared(folder(name))
-    assert {outcome.problem for outcome in prepared.outcomes} == {""}
-    assert len(prepared.usable) == len(prepared.sources)
+    assert {result.problem for result in prepared.results} == {""}
+    assert len(prepared.usable) == len(prepared.samples)
     assert list(prepared.storages) == ["audio", "visual"]
     for array in prepared.arrays.values():
         rows = array.memory_map()
@@ -59,15 +59,15 @@ def test_all_of_a_sound_tree_can_be_prepared(name, folder):
 @pytest.mark.parametrize("fold", [0, 4])
 def test_the_honest_protocol_keeps_groups_on_one_side(name, fold, folder):
     parts = divided(folder(name), fold=fold)
-    groups = [{source.group for source in part} for part in parts.values()]
+    groups = [{sample.group for sample in part} for part in parts.values()]
     assert all(groups)
     assert len(set.union(*groups)) == sum(map(len, groups))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "crema-d"])
 def test_the_protocol_of_the_papers_is_the_published_split(name, folder):
-    for part, sources in divided(folder(name), protocol="paper").items():
-        published = {source.split for source in sources}
+    for part, samples in divided(folder(name), protocol="paper").items():
+        published = {sample.split for sample in samples}
         assert published == ({part} if part != "validation" or name == "ave" else {"train"})
 
 
@@ -88,8 +88,8 @@ def test_the_command_line_takes_the_settings_of_a_recipe(shared_tree, tmp_path, 
     assert "24" in capsys.readouterr().out
     prepared = read_prepared(out)
     assert {m: storage.shape for m, storage in prepared.storages.items()} == {"audio": (1, 4, 6), "visual": (3, 8, 12)}
-    assert {source.split for source in prepared.sources} == {"train", "test"}
-    assert {source.name.split("_")[1] for source in divided(out, protocol="paper")["test"]} == {"IEO"}
+    assert {sample.split for sample in prepared.samples} == {"train", "test"}
+    assert {sample.name.split("_")[1] for sample in divided(out, protocol="paper")["test"]} == {"IEO"}
 
 
 def audited(folder, capsys):

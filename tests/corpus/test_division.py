@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from colliculus.corpus.divide import divide_manifest
+from colliculus.corpus.division import divide_manifest
 from colliculus.corpus.manifest import read_manifest, write_manifest
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.files.tables import read_table
 from colliculus.types import ColliculusError
 
@@ -14,8 +14,8 @@ HOW = {"fractions": (0.5, 0.25, 0.25), "folds": 0, "group": "group", "seed": 0}
 @pytest.fixture
 def manifest(tmp_path):
     """Eight speakers with four clips of two classes, one clip left out."""
-    sources = [
-        Source(
+    samples = [
+        Sample(
             name=f"{s}{c}",
             label="xy"[c % 2],
             files={"audio": f"{s}{c}.wav"},
@@ -26,7 +26,7 @@ def manifest(tmp_path):
         for s in "abcdefgh"
         for c in range(4)
     ]
-    write_manifest(tmp_path / "all.csv", sources)
+    write_manifest(tmp_path / "all.csv", samples)
     return tmp_path / "all.csv"
 
 
@@ -37,12 +37,12 @@ def test_parts_keep_groups_together_and_everything_else_as_it_was(manifest):
     assert divided.groups == 8
     assert not any(divided.untrained.values())
     assert manifest.read_bytes() == before
-    sources = read_manifest(divided.paths[0])
-    splits = {source.group: source.split for source in sources if not source.left_out}
-    assert all(source.split == splits[source.group] for source in sources if not source.left_out)
+    samples = read_manifest(divided.paths[0])
+    splits = {sample.group: sample.split for sample in samples if not sample.left_out}
+    assert all(sample.split == splits[sample.group] for sample in samples if not sample.left_out)
     assert sorted(splits.values()) == ["test"] * 2 + ["train"] * 4 + ["validation"] * 2
-    assert [source.split for source in sources if source.left_out] == [None]
-    for old, new in zip(read_manifest(manifest), sources, strict=True):
+    assert [sample.split for sample in samples if sample.left_out] == [None]
+    for old, new in zip(read_manifest(manifest), samples, strict=True):
         assert (old.name, old.label, old.files, old.group, old.left_out) == (
             new.name,
             new.label,
@@ -61,12 +61,12 @@ def test_each_fold_is_the_test_of_one_file(manifest):
     assert [path.name for path in divided.paths] == [f"cv-fold-{i}.csv" for i in range(4)]
     tested = []
     for number, path in enumerate(divided.paths):
-        sources, table = read_manifest(path), read_table(path)
+        samples, table = read_manifest(path), read_table(path)
         fold = [cells[table.columns.index("#fold")] for cells in table.rows]
-        for source, own in zip(sources, fold, strict=True):
-            assert source.split == (None if source.left_out else "test" if own == str(number) else "train")
-        tested += [source.name for source in sources if source.split == "test"]
-    assert sorted(tested) == sorted(source.name for source in read_manifest(manifest) if not source.left_out)
+        for sample, own in zip(samples, fold, strict=True):
+            assert sample.split == (None if sample.left_out else "test" if own == str(number) else "train")
+        tested += [sample.name for sample in samples if sample.split == "test"]
+    assert sorted(tested) == sorted(sample.name for sample in read_manifest(manifest) if not sample.left_out)
 
 
 def test_another_column_tells_the_groups(tmp_path):
@@ -74,29 +74,29 @@ def test_another_column_tells_the_groups(tmp_path):
     rows = [f'{{"label": "{"xy"[i % 2]}", "audio": "{i}.wav", "#who": "{"ab c"[i // 4].strip()}"}}' for i in range(16)]
     path.write_text("\n".join(rows))
     divided = divide_manifest(path, tmp_path / "out.csv", **{**HOW, "fractions": (0.5, 0.5), "group": "#who"})
-    sources = read_manifest(tmp_path / "out.csv")
-    assert [source.group for source in sources] == ["a"] * 4 + ["b"] * 4 + [None] * 4 + ["c"] * 4
-    assert all(len({source.split for source in sources if source.group == g}) == 1 for g in "abc")
+    samples = read_manifest(tmp_path / "out.csv")
+    assert [sample.group for sample in samples] == ["a"] * 4 + ["b"] * 4 + [None] * 4 + ["c"] * 4
+    assert all(len({sample.split for sample in samples if sample.group == g}) == 1 for g in "abc")
     assert divided.groups == 3
     with pytest.raises(ColliculusError, match=r"unknown column of .*all\.jsonl 'who': did you mean '#who'"):
         divide_manifest(path, tmp_path / "new.csv", **{**HOW, "group": "who"})
 
 
 def test_without_groups_every_class_is_cut_exactly(tmp_path):
-    sources = [Source(name=str(i), label="xxxy"[i % 4], files={"audio": f"{i}.wav"}) for i in range(40)]
-    write_manifest(tmp_path / "all.csv", sources)
+    samples = [Sample(name=str(i), label="xxxy"[i % 4], files={"audio": f"{i}.wav"}) for i in range(40)]
+    write_manifest(tmp_path / "all.csv", samples)
     divided = divide_manifest(tmp_path / "all.csv", tmp_path / "o.csv", **{**HOW, "fractions": (0.8, 0.2)})
     assert divided.groups == 0
     assert divided.balance == {"x": {"test": 6, "train": 24}, "y": {"test": 2, "train": 8}}
 
 
 def test_a_class_of_one_group_is_told_where_it_is_not_trained_on(tmp_path):
-    sources = [
-        Source(name=f"{s}{k}", label=k, files={"audio": f"{s}{k}.wav"}, group=s)
+    samples = [
+        Sample(name=f"{s}{k}", label=k, files={"audio": f"{s}{k}.wav"}, group=s)
         for s, labels in {"a": "xy", "b": "xy", "c": "xz"}.items()
         for k in labels
     ]
-    write_manifest(tmp_path / "all.csv", sources)
+    write_manifest(tmp_path / "all.csv", samples)
     divided = divide_manifest(tmp_path / "all.csv", tmp_path / "o.csv", **{**HOW, "fractions": (), "folds": 3})
     assert sorted(divided.untrained.values()) == [(), (), ("z",)]
 
