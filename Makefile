@@ -10,7 +10,7 @@ STAMP := $(VENV)/.colliculus
 
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: demo test check bench results clean
+.PHONY: demo test check bench mutants results clean
 .DELETE_ON_ERROR:
 
 # One thread a process. These networks are small, and where something else wants a core too, a second thread costs far more
@@ -31,6 +31,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	@set -e; for name in neuron step augment prepare; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+
+mutants: $(STAMP)
+	@$(BIN)/python benchmarks/mutants.py
 
 results: $(STAMP)
 	@set -e; for name in methods balance revival; do \

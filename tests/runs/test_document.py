@@ -11,8 +11,8 @@ from colliculus.data.arrays import Arrays
 from colliculus.files.documents import flat, from_plain, to_plain
 from colliculus.methods import METHODS, SCMRL
 from colliculus.presets import PRESETS
-from colliculus.runs.experiment import Experiment, TrainSettings
 from colliculus.runs.document import experiment_from_plain, experiment_to_plain
+from colliculus.runs.experiment import Experiment, TrainSettings
 from colliculus.types import ColliculusError, DataSpec
 
 

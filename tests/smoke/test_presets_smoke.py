@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,15 @@ TINY_TRAIN = ["--train.epochs", "2", "--train.batch-size", "64", "--train.device
 TINY_TRAIN += ["--train.no-drop-incomplete"]  # and no full batch
 
 
+def by_class() -> Iterator[Any]:
+    """Every preset; those whose method, encoder and data all ran with an earlier one are slow."""
+    seen: set[str] = set()
+    for name, preset in PRESETS.items():
+        parts = {name.removesuffix(f"-{preset.data}"), preset.data, f"{preset.experiment.method.encoder} encoder"}
+        yield pytest.param(name, marks=[pytest.mark.slow] if parts <= seen else [])
+        seen |= parts
+
+
 @pytest.fixture
 def stop_after_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     train_epoch = Learner.train_epoch
@@ -32,7 +41,7 @@ def stop_after_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Learner, "train_epoch", stopping)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", list(by_class()))
 @pytest.mark.usefixtures("stop_after_first_epoch")
 def test_preset(name: str, tiny_data: Callable[[str], Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     experiment, run = PRESETS[name].experiment, str(tmp_path / "run")

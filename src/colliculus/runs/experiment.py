@@ -1,15 +1,27 @@
-"""What a training run is made of: a method, a dataset and the settings of the loop."""
+"""An experiment: a method, a dataset and the settings of the training loop, and how to change them by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass, replace
 from math import inf
-from typing import TYPE_CHECKING, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Protocol,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from colliculus.data.dataset import DataSettings
 from colliculus.data.noise import GaussianNoise
-from colliculus.types import ColliculusError, DataSpec, Output
+from colliculus.files.documents import from_plain, to_plain
+from colliculus.types import ColliculusError, DataSpec, Output, unknown_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -100,7 +112,7 @@ class TrainSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment(Generic[MethodT, DataT]):
-    """A run before it is run. `tyro.cli(Experiment[SCMRL, AVDigits], default=preset)` puts it on a command line."""
+    """A method, its data and its training; `tyro.cli(Experiment[SCMRL, AVDigits], default=...)` reads it from flags."""
 
     method: MethodT
     """the method and its settings"""
@@ -108,3 +120,72 @@ class Experiment(Generic[MethodT, DataT]):
     """the dataset and its settings"""
     train: TrainSettings = TrainSettings()
     """the training loop"""
+
+
+def replaced(experiment: Experiment[Any, Any], changes: Mapping[str, Any]) -> Experiment[Any, Any]:
+    """The experiment with some settings changed; all changes take effect together.
+
+    Args:
+        experiment: settings to start from; it is left as it is.
+        changes: values by dotted name ("train.epochs"), nested mappings, or both. A whole method or dataset may be
+            given too: `{"data": Synthetic()}`.
+
+    Raises:
+        ColliculusError: a name is unknown (the nearest is offered), or a value has the wrong type or range.
+
+    Example:
+        >>> from colliculus.presets import PRESETS
+        >>> start = PRESETS["s-cmrl-synthetic"].experiment
+        >>> changed = replaced(start, {"train.epochs": 3, "method": {"dim": 64}})
+        >>> changed.train.epochs, changed.method.dim
+        (3, 64)
+        >>> replaced(start, {"train.epoch": 3})
+        Traceback (most recent call last):
+        colliculus.types.ColliculusError: unknown setting 'train.epoch': did you mean 'train.epochs'?
+    """
+    return _replaced(experiment, changes, "")
+
+
+_MUST_HAVE = {"method": "model", "data": "load"}
+"""Method by which a whole method or dataset is recognised."""
+
+
+def _replaced(settings: Any, changes: Mapping[str, Any], prefix: str) -> Any:
+    new: dict[str, Any] = {}
+    for key, value in changes.items():
+        name, _, rest = key.replace("-", "_").partition(".")
+        known = {known.name: f"{prefix}{known.name}" for known in fields(settings)}
+        if name not in known:
+            raise unknown_name("setting", f"{prefix}{name}", known.values())
+        present = getattr(settings, name)
+        if is_dataclass(present) and (rest or isinstance(value, Mapping)):  # merged below with others of its fields
+            new[name] = {**new.get(name, {}), **({rest: value} if rest else value)}
+        elif rest and isinstance(present, Mapping):  # one entry of a mapping such as train.snr_db
+            new[name] = {**new.get(name, present), rest: value}
+        elif rest:
+            raise ColliculusError(f"{known[name]} has no settings of its own: give a value of {known[name]}")
+        else:
+            new[name] = value
+    return replace(settings, **{name: _value(settings, name, value, prefix) for name, value in new.items()})
+
+
+def _value(settings: Any, name: str, value: Any, prefix: str) -> Any:
+    """`value` as the field of `settings` takes it, by the same rules as values read from a file."""
+    present = getattr(settings, name)
+    if is_dataclass(present) and isinstance(value, Mapping):
+        return _replaced(present, value, f"{prefix}{name}.")
+    if isinstance(settings, Experiment) and name in _MUST_HAVE:
+        if hasattr(value, _MUST_HAVE[name]):
+            return value
+        raise ColliculusError(f"{name} is {value!r}: give settings of its own by name, or a whole {name}")
+    hint = get_type_hints(type(settings))[name]
+    try:
+        return getattr(from_plain({name: to_plain(value)}, make_dataclass("Checked", [(name, hint)])), name)
+    except ColliculusError as error:
+        raise ColliculusError(f"{prefix}{name} is {value!r}: give {_in_words(hint)}") from error
+
+
+def _in_words(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(repr, get_args(hint)))}"
+    return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint).replace("typing.", "")

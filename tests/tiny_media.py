@@ -1,3 +1,5 @@
+"""Videos and sounds that tests of several rooms read."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,0 +1,258 @@
+"""Mutation check: small errors are put into the arithmetic, one at a time, and the tests must notice each.
+
+`make mutants` draws mutants from fusion, losses, modulation, neurons, statistics and splits, runs the tests of the
+mutated file and then those of the packages that use it, and prints the survivors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import CodeType
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "colliculus"
+
+NETWORKS = ("tests/fusion", "tests/methods", "tests/test_model.py", "tests/fidelity")
+TESTS: dict[str, tuple[str, ...]] = {
+    "fusion/*.py": NETWORKS,
+    "losses/*.py": ("tests/losses", "tests/methods", "tests/fidelity"),
+    "modulation/*.py": ("tests/modulation", "tests/training/test_balance.py"),
+    "neurons/*.py": ("tests/neurons", "tests/layers", "tests/fidelity"),
+    "layers/attention.py": ("tests/layers", *NETWORKS),
+    "heads.py": ("tests/test_heads.py", *NETWORKS),
+    "evaluation/significance.py": ("tests/evaluation",),
+    "evaluation/comparison.py": ("tests/evaluation",),
+    "evaluation/metrics.py": ("tests/evaluation",),
+    "corpus/splits.py": ("tests/corpus", "tests/data"),
+}
+"""Files that are mutated, and the tests that may notice; the test file of the same name runs first."""
+
+EQUIVALENT: dict[str, str] = {}
+"""Mutants that change no result, by their name, with the reason."""
+
+TOOL_FAILED = 99
+
+NOTICED, SURVIVES, HANGS = "noticed", "SURVIVES", "hangs"
+
+SLOWEST_S = 400
+"""Tests that take longer are ended: the mutant hangs, which counts as noticed."""
+
+OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.MatMult: ast.Add,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+}
+CALLS = {
+    "mean": "sum",
+    "sum": "mean",
+    "min": "max",
+    "max": "min",
+    "argmax": "argmin",
+    "any": "all",
+    "all": "any",
+    "softmax": "sigmoid",
+    "log_softmax": "softmax",
+    "tanh": "sigmoid",
+    "exp": "log1p",
+    "std": "var",
+}
+DROPPED = {"detach", "sqrt", "square", "abs", "float"}
+"""Methods without arguments whose call is left out."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One changed place of one file."""
+
+    path: Path
+    place: int
+    line: int
+    change: str
+
+    @property
+    def name(self) -> str:
+        """File, line and change; a line's text may move."""
+        return f"{self.path.relative_to(SOURCE).as_posix()}:{self.line} {self.change}"
+
+
+def places(tree: ast.Module) -> list[ast.AST]:
+    """The nodes of function bodies that carry arithmetic: no messages, types, decorators or docstrings."""
+    found: list[ast.AST] = []
+
+    def visit(node: ast.AST, inside: bool) -> None:
+        if isinstance(node, ast.Raise | ast.JoinedStr | ast.Assert):
+            return
+        if isinstance(node, ast.FunctionDef):
+            for statement in node.body:
+                visit(statement, True)
+            return
+        if inside:
+            found.append(node)
+        annotations = {id(node.annotation)} if isinstance(node, ast.AnnAssign) else set()
+        for child in ast.iter_child_nodes(node):
+            if id(child) not in annotations:
+                visit(child, inside)
+
+    visit(tree, False)
+    return found
+
+
+def change(node: ast.AST) -> str | None:
+    """Change `node` in place; the change in words, None where there is nothing to change."""
+    match node:
+        case ast.BinOp() | ast.BoolOp() if type(node.op) in OPERATORS:
+            was, node.op = ast.unparse(node), OPERATORS[type(node.op)]()
+        case ast.AugAssign() if type(node.op) in OPERATORS:
+            was, node.op = ast.unparse(node), OPERATORS[type(node.op)]()
+        case ast.Compare() if type(node.ops[0]) in OPERATORS:
+            was, node.ops[0] = ast.unparse(node), OPERATORS[type(node.ops[0])]()
+        case ast.UnaryOp(op=ast.USub() | ast.Not()):
+            was, node.op = ast.unparse(node), ast.UAdd() if isinstance(node.op, ast.USub) else ast.Not()
+            if isinstance(node.op, ast.Not):
+                node.operand = ast.UnaryOp(ast.Not(), node.operand)
+        case ast.Constant(value=bool()):
+            was, node.value = str(node.value), not node.value
+        case ast.Constant(value=int() | float()):
+            was, node.value = str(node.value), node.value + 1
+        case ast.Call(func=ast.Attribute(attr=name)) if name in CALLS:
+            was, node.func.attr = ast.unparse(node), CALLS[name]
+        case ast.Call(func=ast.Attribute(attr=name), args=[], keywords=[]) if name in DROPPED:
+            was, node.func.attr = ast.unparse(node), "clone"
+        case _:
+            return None
+    return f"{was} -> {ast.unparse(node)}"
+
+
+def mutants(path: Path) -> Iterator[Mutant]:
+    """Every mutant of a file."""
+    nodes = places(ast.parse(path.read_text("utf-8")))
+    for place, node in enumerate(nodes):
+        if (told := change(deepcopy(node))) is not None:
+            yield Mutant(path, place, getattr(node, "lineno", 0), told)
+
+
+def mutated(mutant: Mutant) -> str:
+    """Source of the file with the mutant in it."""
+    tree = ast.parse(mutant.path.read_text("utf-8"))
+    change(places(tree)[mutant.place])
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def give_source(path: Path, source: str) -> None:
+    """Let this process import the file at `path` as if `source` stood in it."""
+    usual = SourceFileLoader.get_code
+
+    def get_code(loader: SourceFileLoader, fullname: str) -> CodeType | None:
+        return compile(source, path, "exec") if loader.path == str(path) else usual(loader, fullname)
+
+    SourceFileLoader.get_code = get_code
+
+
+def test_order(mutant: Mutant) -> list[str]:
+    """Tests of the mutated file, then all that may notice."""
+    relative = mutant.path.relative_to(SOURCE)
+    wide = next(tests for pattern, tests in TESTS.items() if relative.match(pattern))
+    own = Path("tests") / relative.parent / f"test_{relative.stem}.py"
+    chosen = [str(own), *wide] if (ROOT / own).exists() else list(wide)
+    return [test for test in chosen if (ROOT / test).exists()]
+
+
+def verdict(mutant: Mutant) -> str:
+    """Run the tests with the mutant in place: one of the words below."""
+    child = os.fork()
+    if not child:
+        _run_tests(mutant)
+    deadline = time.monotonic() + SLOWEST_S
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done and (code := os.waitstatus_to_exitcode(status)) in (0, 1, 2):  # passed, failed, broken import
+            return NOTICED if code else SURVIVES
+        if done:
+            raise RuntimeError(f"the tests could not run for {mutant.name}: pytest ended with {code}")
+        time.sleep(0.05)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return HANGS
+
+
+def _run_tests(mutant: Mutant) -> None:
+    """Run the tests in this forked process and leave it with pytest's exit code."""
+    os.setpgrp()
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    import pytest
+
+    code = TOOL_FAILED
+    try:
+        if mutant.change:
+            give_source(mutant.path, mutated(mutant))
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header"]
+        code = int(pytest.main([*options, *test_order(mutant)]))
+    finally:
+        os._exit(code)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw mutants, run their tests, print the survivors; 1 where too many survive."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=90, help="mutants to draw")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draw")
+    parser.add_argument("--jobs", type=int, default=2, help="test runs at once")
+    parser.add_argument("--only", default="", help="files whose path contains this")
+    options = parser.parse_args(arguments)
+    os.chdir(ROOT)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    sys.path.insert(0, str(SOURCE.parent))
+    import torch  # once: every test run is a fork of this process
+
+    torch.set_num_threads(1)
+    files = {path: None for pattern in TESTS for path in sorted(SOURCE.glob(pattern)) if options.only in str(path)}
+    known = [mutant for path in files for mutant in mutants(path) if mutant.name not in EQUIVALENT]
+    drawn = random.Random(options.seed).sample(known, min(options.count, len(known)))  # noqa: S311
+    print(f"{len(drawn)} of {len(known)} mutants of {len(files)} files", flush=True)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        unchanged = list({test_order(mutant)[-1]: Mutant(mutant.path, 0, 0, "") for mutant in drawn}.values())
+        if broken := [
+            m.name for m, word in zip(unchanged, pool.map(verdict, unchanged), strict=True) if word != SURVIVES
+        ]:
+            print(f"the tests fail without any mutant: {', '.join(broken)}")
+            return 2
+        survivors: list[Mutant] = []
+        for number, (mutant, word) in enumerate(zip(drawn, pool.map(verdict, drawn), strict=True), 1):
+            print(f"{number:4d} {word:8} {mutant.name}", flush=True)
+            survivors += [mutant] * (word == SURVIVES)
+    share = 1 - len(survivors) / max(len(drawn), 1)
+    print(f"{100 * share:.1f} % of {len(drawn)} mutants are noticed, {len(survivors)} survive")
+    for mutant in survivors:
+        print(f"  {mutant.name}")
+    return int(share < 0.95)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Runs: experiments, run folders and what they hold."""

@@ -1,0 +1,41 @@
+"""The history of a training: one row of figures per epoch, in `metrics.csv`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from colliculus.files.atomic import write_atomic
+from colliculus.runs.run import METRICS_FILE
+from colliculus.types import ColliculusError
+
+Row = Mapping[str, float]
+"""One epoch's figures by column name."""
+
+
+def write_metrics(folder: Path, history: Sequence[Row]) -> None:
+    """Write `metrics.csv` anew from the whole history, so that it always agrees with the state it is kept in."""
+    columns = list(dict.fromkeys(name for row in history for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_atomic(folder / METRICS_FILE, text.getvalue().encode())
+
+
+def read_metrics(folder: Path) -> list[Row]:
+    """The history that `metrics.csv` holds, an empty cell left out; nothing where there is no such file.
+
+    Raises:
+        ColliculusError: it is damaged.
+    """
+    path = folder / METRICS_FILE
+    if not path.exists():
+        return []
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        return [{name: float(value) for name, value in row.items() if value} for row in rows]
+    except (ValueError, TypeError) as error:
+        raise ColliculusError(f"{path} is damaged, a cell holds no number: restore or remove it") from error
