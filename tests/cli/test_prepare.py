@@ -71,11 +71,11 @@ def test_the_summary_tells_what_is_lost_and_how_to_mend_it(answer, clips, tmp_pa
     for number in range(2):  # the second time nothing is left to do
         out, _ = answer("prepare", "folder", str(clips), str(tmp_path / "skip"), *flags)
         assert "1 of 21 clips are longer than 0.8 s: the rest of their sound is cut" in out, number
-        assert "passed over: 1 x .heic, 1 x .txt" in out or "passed over: 1 x .txt, 1 x .heic" in out
-        assert "--incomplete keep" in out
+        assert "skipped: 1 x .heic, 1 x .txt" in out or "skipped: 1 x .txt, 1 x .heic" in out
+        assert "`incomplete` keep" in out
     out, _ = answer("prepare", "folder", str(clips), str(tmp_path / "keep"), *flags, "--incomplete", "keep")
     assert "1 x kept without audio" in out
-    assert "--incomplete keep" not in out
+    assert "`incomplete` keep" not in out
 
 
 def test_flags_reach_the_arrays(answer, clips, tmp_path):
@@ -94,11 +94,11 @@ def test_flags_reach_the_arrays(answer, clips, tmp_path):
         (["flder", "RAW", "OUT"], "unknown recipe 'flder': did you mean 'folder'?"),
         (["folder", "RAW"], "OUT"),
         (["folder", "GONE", "OUT"], "does not exist"),
-        (["folder", "RAW", "RAW/OUT"], "lie in one another"),
-        (["folder", "RAW", "OUT", "--jobs", "0"], "give at least 1 process"),
+        (["folder", "RAW", "RAW/OUT"], "contain one another"),
+        (["folder", "RAW", "OUT", "--jobs", "-1"], "`jobs` is -1: use 0 or more processes"),
         (["folder", "RAW", "OUT", "--visual.szie", "8", "8"], "--visual.size"),
         (["--jobs", "2", "folder", "RAW", "OUT"], "colliculus prepare RECIPE RAW OUT"),
-        (["manifest", "RAW", "OUT"], "name the manifest itself"),
+        (["manifest", "RAW", "OUT"], "pass the manifest itself"),
         (["crema-d", "RAW", "OUT"], "AudioWAV"),
     ],
     ids=" ".join,

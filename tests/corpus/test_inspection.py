@@ -52,14 +52,14 @@ def test_what_can_be_read_has_its_length_and_digests(root):
     [
         ({"audio": "pointer.wav"}, "pointer.wav is a git-lfs pointer", True),
         ({"visual": "empty.png"}, "empty.png is empty", True),
-        ({"visual": "lost/it.png"}, "lost/it.png is no file", True),
+        ({"visual": "lost/it.png"}, "lost/it.png is not a file", True),
         ({"audio": "silent.mp4"}, "silent.mp4 holds no sound", False),
         ({"visual": "dark.mkv"}, "dark.mkv holds no picture", False),
         ({"visual": "cut.mp4"}, "cut.mp4 cannot be decoded", False),
         ({"visual": "noise.png"}, "noise.png cannot be decoded", False),
         ({"lidar": "nan.npy"}, "nan.npy holds values that are not finite", False),
         ({"touch": "touch.npz::b"}, "touch.npz holds the arrays a and no 'b'", False),
-        ({"text": "notes.txt"}, "notes.txt is of a kind that is not read here", False),
+        ({"text": "notes.txt"}, "notes.txt has an unknown ending", False),
         ({"audio": "tone.wav", "visual": "empty.png"}, "empty.png is empty", True),
     ],
 )
@@ -74,7 +74,7 @@ def test_what_cannot_be_read_is_told_without_the_root(root, files, problem, quic
 
 def test_a_sample_that_begins_after_its_file_has_ended(root):
     assert look(root, audio="tone.wav", start=5.0).problem == (
-        "it begins at 5 s, where its files have ended: mend `start`"
+        "it begins at 5 s, after the end of its files: correct `start`"
     )
     assert look(root, audio="tone.wav", start=0.4).duration_s == pytest.approx(0.6, abs=0.01)
 

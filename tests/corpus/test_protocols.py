@@ -34,8 +34,8 @@ def parts(partition):
 
 
 @given(data=st.data(), number=st.integers(10, 14), folds=st.integers(2, 4), seed=st.integers(0, 3))
-@settings(deadline=None, max_examples=25)
-def test_honest_folds_keep_company_together_and_train_on_nothing_doubtful(data, number, folds, seed):
+@settings(deadline=None, max_examples=15)
+def test_group_disjoint_folds_keep_linked_groups_together_and_train_on_nothing_doubtful(data, number, folds, seed):
     samples, contents = [], []
     for sample in speakers(number):
         doubt = len(samples) < 16 and data.draw(st.booleans())  # the first four speakers; the others can be trained on
@@ -62,7 +62,7 @@ def test_honest_folds_keep_company_together_and_train_on_nothing_doubtful(data, 
     assert sorted(tested) == list(range(len(samples)))  # the folds together test every sample once
 
 
-def test_honest_folds_keep_the_strata_in_proportion():
+def test_group_disjoint_folds_keep_the_strata_in_proportion():
     samples = [replace(s, stratum="f" if int(s.group[1:]) % 2 else "m") for s in speakers(12)]
     for fold in range(3):
         tested = replace(DISJOINT, fold=fold).divide(samples, nothing(samples)).test
@@ -70,13 +70,13 @@ def test_honest_folds_keep_the_strata_in_proportion():
         assert sorted(samples[row].label for row in tested) == ["x"] * 8 + ["y"] * 8
 
 
-def test_the_name_of_an_honest_partition_says_what_it_knew():
+def test_the_name_of_a_group_disjoint_partition_says_what_it_knew():
     samples = speakers(6)
     alone = [replace(sample, group=None) for sample in samples]
     twins = [frozenset([sample.group + sample.label]) for sample in samples]
-    assert DISJOINT.divide(samples, twins).name == "honest by group, fold 0 of 3"
-    assert DISJOINT.divide(alone, nothing(alone)).name == "honest by sample (no groups are known), fold 0 of 3"
-    assert DISJOINT.divide(alone, twins).name == "honest by content (no groups are known), fold 0 of 3"
+    assert DISJOINT.divide(samples, twins).name == "group-disjoint by group, fold 0 of 3"
+    assert DISJOINT.divide(alone, nothing(alone)).name == "group-disjoint by sample (no groups are known), fold 0 of 3"
+    assert DISJOINT.divide(alone, twins).name == "group-disjoint by content (no groups are known), fold 0 of 3"
     with pytest.raises(ColliculusError, match=r"into 2 independent part\(s\), too few for 3 folds"):
         DISJOINT.divide(speakers(2), nothing(speakers(2)))
 
@@ -135,10 +135,10 @@ def test_what_the_data_do_not_allow_is_refused_with_a_way_out():
     with pytest.raises(ColliculusError, match=r"`given` needs samples of the split 'test'.*colliculus split"):
         Given(**CHOICE).divide(trained, nothing(trained))
     unknown = [*trained, sample("t", "z", split="test")]
-    with pytest.raises(ColliculusError, match=r"given.*nothing of the class 'z' is left to train on"):
+    with pytest.raises(ColliculusError, match=r"given.*no training sample of the class 'z' is left"):
         Given(**CHOICE).divide(unknown, nothing(unknown))
     single = [sample(i, "xyz"[i], group="one", split=split) for i in range(3) for split in ("train", "test")]
-    with pytest.raises(ColliculusError, match="of 3 samples to train on, no part can be held out"):
+    with pytest.raises(ColliculusError, match="no validation part can be taken from 3 training samples"):
         Given(**CHOICE).divide(single, nothing(single))
 
 
@@ -154,11 +154,14 @@ def test_a_fold_of_a_protocol_without_folds_is_refused(name):
         choose_protocol(name, fold=1, folds=4, **CHOICE)
 
 
-@pytest.mark.parametrize("name", ["honest", "paper", "given"])
+@pytest.mark.parametrize("name", ["group-disjoint", "paper", "given"])
 def test_protocols_by_name(name):
     protocol = choose_protocol(name, fold=0, folds=4, **CHOICE)
     assert protocol.name == name
     assert protocol.description
+    assert choose_protocol("honest", fold=1, folds=4, **CHOICE) == GroupDisjoint(fold=1, folds=4, **CHOICE)
+    with pytest.raises(ColliculusError, match="unknown protocol 'onest'"):
+        choose_protocol("onest", fold=0, folds=4, **CHOICE)
     with pytest.raises(ColliculusError, match="`validation_fraction` must lie between"):
         choose_protocol(name, fold=0, folds=4, validation_fraction=1.0, seed=0)
 

@@ -195,5 +195,5 @@ def test_shares_out_of_range(shares):
 
 
 def test_one_fold_is_none():
-    with pytest.raises(ColliculusError, match="there are 1 folds: make at least 2"):
+    with pytest.raises(ColliculusError, match="there are 1 folds: use at least 2"):
         stratified_folds(np.arange(4), folds=1, seed=0)

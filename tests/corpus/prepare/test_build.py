@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from colliculus.corpus.manifest import read_manifest
-from colliculus.corpus.prepare import build
+from colliculus.corpus.prepare import build, plan
 from colliculus.corpus.prepare.build import prepare
 from colliculus.corpus.prepare.prepared_folder import read_prepared
 from colliculus.corpus.prepare.storage import Frames
 from colliculus.corpus.sample import Sample
 from colliculus.files.lock import locked
+from colliculus.files.tables import Table
 from colliculus.types import ColliculusError
 
 
@@ -139,7 +140,7 @@ def test_other_settings_or_samples_are_refused(raw, small, tmp_path, add_pair, f
     out = tmp_path / "out"
     if not finished:
         with monkeypatch.context() as patch:
-            patch.setattr(build, "_finalise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            patch.setattr(build._Job, "finalise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 prepare(small, raw, out, jobs=0)
     else:
@@ -161,7 +162,7 @@ def test_other_settings_or_samples_are_refused(raw, small, tmp_path, add_pair, f
 def test_a_file_that_changed_is_noticed(raw, small, tmp_path, add_pair, monkeypatch):
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(build, "_finalise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(build._Job, "finalise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             prepare(small, raw, out, jobs=0)
     add_pair(raw / "cat", "0", 77)
@@ -175,7 +176,7 @@ def test_a_file_that_changed_is_noticed(raw, small, tmp_path, add_pair, monkeypa
 def test_a_row_that_is_not_as_it_was_written_is_made_again(raw, small, tmp_path, digest_of, monkeypatch):
     prepare(small, raw, tmp_path / "whole", jobs=0)
     with monkeypatch.context() as patch:
-        patch.setattr(build, "_finalise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(build._Job, "finalise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             prepare(small, raw, tmp_path / "out", jobs=0)
     content = bytearray((tmp_path / "out" / "visual.npy").read_bytes())
@@ -190,14 +191,14 @@ def test_a_row_that_is_not_as_it_was_written_is_made_again(raw, small, tmp_path,
 def test_a_folder_of_something_else_is_left_alone(raw, small, tmp_path, digest_of):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tmp").write_text("years of work")
-    with pytest.raises(ColliculusError, match=r"holds 'thesis\.tmp', which is no prepared data"):
+    with pytest.raises(ColliculusError, match=r"is not a prepared folder, it holds 'thesis\.tmp'"):
         prepare(small, raw, tmp_path / "out", jobs=0)
     assert (tmp_path / "out" / "thesis.tmp").read_text() == "years of work"
     (tmp_path / "file").touch()
     with pytest.raises(ColliculusError, match="is a file"):
         prepare(small, raw, tmp_path / "file", jobs=0)
     for out in (raw, raw / "out", tmp_path):
-        with pytest.raises(ColliculusError, match="lie in one another"):
+        with pytest.raises(ColliculusError, match="contain one another"):
             prepare(small, raw, out, jobs=0)
     with pytest.raises(ColliculusError, match="does not exist"):
         prepare(small, tmp_path / "gone", tmp_path / "other", jobs=0)
@@ -241,13 +242,13 @@ def test_files_outside_of_the_raw_data_are_not_read(raw, small, tmp_path, add_pa
     paths = ["../secret/key.png", str(tmp_path / "secret" / "key.png"), "cat/way.png", "cat/pipe.png", "cat/loop.png"]
     samples = [Sample(name=str(i), label="ab"[i % 2], files={"visual": path}) for i, path in enumerate(paths)]
     samples.append(Sample(name="good", label="a", files={"visual": "cat/0.png"}))
-    monkeypatch.setattr(build, "to_plain", lambda _recipe: {})
-    monkeypatch.setattr(build, "write_manifest", lambda path, _samples: path.write_text("told elsewhere"))
+    monkeypatch.setattr(plan, "to_plain", lambda _recipe: {})
+    monkeypatch.setattr(plan, "manifest_table", lambda path, _samples: Table(path, ("label",), [["a"]], [2]))
     summary = prepare(_Listed(small, samples), raw, tmp_path / "out", jobs=0)
     assert (summary.samples, summary.usable) == (6, 1)
     told = rows(tmp_path / "out")
     assert ["leads out of the raw data" in row["problem"] for row in told[:3]] == [True] * 3
-    assert all("is no file" in row["problem"] or "cannot be read" in row["problem"] for row in told[3:5])
+    assert all("is not a file" in row["problem"] or "cannot be read" in row["problem"] for row in told[3:5])
     assert [row["sha256"].removeprefix("visual=") for row in told[:5]] == [""] * 5
 
 

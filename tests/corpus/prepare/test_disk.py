@@ -13,8 +13,8 @@ import yaml
 from colliculus.corpus.prepare import build
 from colliculus.corpus.prepare.build import prepare
 from colliculus.corpus.prepare.prepared_folder import read_prepared
+from colliculus.corpus.prepare.result import PreparationResult
 from colliculus.corpus.prepare.storage import Frames
-from colliculus.corpus.prepare.workspace import PreparationResult
 from colliculus.corpus.recipes.manifest import ManifestRecipe
 from colliculus.types import ColliculusError
 

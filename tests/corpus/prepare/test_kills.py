@@ -123,4 +123,4 @@ def test_ctrl_c_says_how_to_go_on(raw, tmp_path, moment):
         _, err = process.communicate()
     assert process.returncode in (0, 130)
     if process.returncode:
-        assert err == "colliculus: interrupted: the same command goes on where it stopped\n"
+        assert err == "colliculus: interrupted: the same command continues where it stopped\n"

@@ -110,12 +110,12 @@ def test_arrays_are_stored_as_they_are(tmp_path):
     storage = StoredArray(shape=(1, 3, 4))
     np.testing.assert_array_equal(storage.read(tmp_path / "a.npy", WHOLE), values)
     np.testing.assert_array_equal(storage.read(tmp_path / "b.npz::second", WHOLE), values + 1)
-    with pytest.raises(ColliculusError, match=r"holds the arrays first, second: name one of them"):
+    with pytest.raises(ColliculusError, match=r"holds the arrays first, second: choose one of them"):
         storage.read(tmp_path / "b.npz", WHOLE)
-    with pytest.raises(ColliculusError, match=r"a\.npy has the shape \(1, 3, 4\)"):
+    with pytest.raises(ColliculusError, match=r"a\.npy has shape \(1, 3, 4\)"):
         StoredArray(shape=(1, 4, 3)).read(tmp_path / "a.npy", WHOLE)
     np.save(tmp_path / "c.npy", values + 0.5)
-    with pytest.raises(ColliculusError, match="numbers that uint8 cannot"):
+    with pytest.raises(ColliculusError, match="numbers that uint8 cannot represent"):
         StoredArray(shape=(1, 3, 4), number="uint8").read(tmp_path / "c.npy", WHOLE)
     np.save(tmp_path / "d.npy", np.array([[[object()]]]), allow_pickle=True)
     with pytest.raises(ColliculusError, match=r"d\.npy cannot be decoded"):

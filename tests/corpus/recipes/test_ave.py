@@ -45,9 +45,9 @@ def test_a_video_in_two_lists_leaves_training(raw):
         ("-vide_o0000#1", "train", 2.0),
         ("-vide_o0000#2", "test", 0.0),
     ]
-    assert {event.left_out for event in events} == {"its video stands in the lists of train and test"}
+    assert {event.left_out for event in events} == {"its video is in the lists of train and test"}
     assert {event.left_out for event in of_video(raw, "-vide_o0002")} == {
-        "its video stands in the lists of train and validation"
+        "its video is in the lists of train and validation"
     }
 
 
@@ -100,7 +100,7 @@ def test_pointers_and_another_layout_are_refused(raw, tmp_path):
     with pytest.raises(ColliculusError, match="git-lfs pointer"):
         AVE().samples(raw)
     (raw / "valSet.txt").unlink()
-    with pytest.raises(ColliculusError, match=r"valSet\.txt is no file"):
+    with pytest.raises(ColliculusError, match=r"valSet\.txt is not a file"):
         AVE().samples(raw)
 
 

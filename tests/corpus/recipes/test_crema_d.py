@@ -55,11 +55,11 @@ def test_lists_may_lie_elsewhere_and_name_their_columns(raw, tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("1001_DFA_ANG_XX,ANG", "of the train list: name it once"),
-        ("1001_IEO_ANG_XX,HAP", "is of the class 'ANG': mend the list"),
-        ("1099_IEO_ANG_XX,ANG", "is not there: mend the list"),
-        ("1001_IEO_ANG_XX", "row 1: write name,label"),
-        ("1001_IEO_ANG_XX,", "row 1: write name,label"),
+        ("1001_DFA_ANG_XX,ANG", "is also in the train list: remove it"),
+        ("1001_IEO_ANG_XX,HAP", "has the class 'ANG' in the data: correct the list"),
+        ("1099_IEO_ANG_XX,ANG", "does not exist in the data: correct the list"),
+        ("1001_IEO_ANG_XX", "row 1 is incomplete: write name,label"),
+        ("1001_IEO_ANG_XX,", "row 1 is incomplete: write name,label"),
     ],
 )
 def test_a_list_that_does_not_fit_is_refused(raw, line, message):
@@ -70,7 +70,7 @@ def test_a_list_that_does_not_fit_is_refused(raw, line, message):
 
 
 def test_a_list_that_is_missing_or_no_text_is_named(raw):
-    with pytest.raises(ColliculusError, match=r"gone\.csv is no file"):
+    with pytest.raises(ColliculusError, match=r"gone\.csv is not a file"):
         by_name(raw, split_list=("train.csv", "gone.csv"))
     (raw / "test.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ColliculusError, match=r"test\.csv cannot be decoded .*UTF-8"):
@@ -124,7 +124,7 @@ def test_another_layout_is_refused(raw, tmp_path):
         for file in (raw / folder).iterdir():
             file.unlink()
     people.write_text("ActorID,Age,Sex\n1001,30,Male\n")
-    with pytest.raises(ColliculusError, match="holds none of clips named like AudioWAV/1001_DFA_ANG_XX"):
+    with pytest.raises(ColliculusError, match="has no clips named like AudioWAV/1001_DFA_ANG_XX"):
         by_name(raw)
 
 

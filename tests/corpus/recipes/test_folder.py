@@ -49,7 +49,7 @@ def test_folders_above_the_classes_are_splits(tree):
     ]
 
 
-def test_what_is_not_wanted_is_passed_over(tree):
+def test_what_is_not_wanted_is_skipped(tree):
     raw = tree("cat/a.wav", "cat/a.png", "dog/a.png", "dog/b.png")
     recipe = FolderRecipe(modalities=("visual",))
     assert list(recipe.storages) == ["visual"]
@@ -64,7 +64,7 @@ def test_a_link_that_leaves_the_folder_is_refused(tree, tmp_path_factory):
     (raw / "cat" / "b.wav").symlink_to(outside / "b.wav")
     with pytest.raises(ColliculusError, match=r"b\.wav is a link that leaves"):
         FolderRecipe().samples(raw)
-    with pytest.raises(ColliculusError, match="is no folder"):
+    with pytest.raises(ColliculusError, match="is not a folder"):
         FolderRecipe().samples(raw / "dog" / "a.wav")
 
 
@@ -97,6 +97,6 @@ def test_more_kinds_of_video_are_read(tmp_path, suffix):
 def test_what_is_passed_over_is_counted_by_ending(tree):
     raw = tree("train/cat/a.mp4", "train/cat/n.TXT", "train/cat/m.txt", "train/dog/a.mp4", "train/dog/README")
     tree("test/dog/b.mp4", "test/dog/b.heic", "test/dog/.hidden", "test/cat/b.mp4", "notes.md")
-    assert FolderRecipe().passed_over(raw) == {".txt": 2, "no ending": 1, ".heic": 1}
+    assert FolderRecipe().skipped(raw) == {".txt": 2, "no ending": 1, ".heic": 1}
     flat = raw / "train"
-    assert FolderRecipe().passed_over(flat) == {".txt": 2, "no ending": 1}
+    assert FolderRecipe().skipped(flat) == {".txt": 2, "no ending": 1}

@@ -45,10 +45,10 @@ def test_classes_alone_have_no_split_but_that_of_the_lists(raw, tmp_path):
 def test_a_clip_of_two_classes_is_refused(raw):
     clip = raw / "train/tap dancing/0_train0000_000000_000010.mp4"
     (raw / "test/playing organ" / clip.name).write_bytes(clip.read_bytes())
-    with pytest.raises(ColliculusError, match=r"0_train0000_000000_000010\.mp4 has the name of"):
+    with pytest.raises(ColliculusError, match=r"0_train0000_000000_000010\.mp4 has the same name as"):
         KineticsSounds().samples(raw)
 
 
 def test_a_folder_without_clips_is_refused(tmp_path):
-    with pytest.raises(ColliculusError, match="holds none of clips named like"):
+    with pytest.raises(ColliculusError, match="has no clips named like"):
         KineticsSounds().samples(tmp_path)

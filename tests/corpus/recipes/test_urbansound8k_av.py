@@ -63,5 +63,5 @@ def test_pointers_and_another_layout_are_refused(raw, tmp_path):
 
 def test_two_pictures_of_one_name_are_refused(raw):
     (raw / "Dataset_v3_vision/siren/8000-8-0-0.png").write_bytes(b"PNG")
-    with pytest.raises(ColliculusError, match=r"8000-8-0-0\.png and .*8000-8-0-0\.jpg have one name"):
+    with pytest.raises(ColliculusError, match=r"8000-8-0-0\.png and .*8000-8-0-0\.jpg have the same name"):
         UrbanSound8KAV().samples(raw)

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from raw_trees import POINTER, RAW_TREES
 
-from colliculus.corpus.audit import audit
+from colliculus.corpus.findings import examine
 from colliculus.corpus.inspection import Inspection
 from colliculus.corpus.recipes import RECIPES
 
@@ -15,8 +15,8 @@ from colliculus.corpus.recipes import RECIPES
 def findings(name, raw):
     samples = RECIPES[name]().samples(raw)
     place = Inspection(raw)
-    report = audit(samples, [place.prepare(i, sample) for i, sample in enumerate(samples)], shortest_s=0.1)
-    return {finding.kind: finding.items for finding in report.findings if finding.grave}
+    found = examine(samples, [place.prepare(i, sample) for i, sample in enumerate(samples)])
+    return {finding.kind: finding.cases for finding in found if finding.untrustworthy}
 
 
 @pytest.fixture
