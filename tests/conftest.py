@@ -153,6 +153,12 @@ def shared_tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
     return tree
 
 
+@pytest.fixture(scope="session")
+def small_recipe() -> Callable[[str], Recipe]:
+    """The recipe with which `prepared_data` prepares a data set."""
+    return tiny_recipe
+
+
 @pytest.fixture
 def raw_tree(shared_tree: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
     """A raw tree of a test's own."""

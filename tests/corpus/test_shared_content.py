@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colliculus.corpus.sample import Sample
@@ -29,7 +29,8 @@ def samples(draw):
 
 
 @given(samples())
-def test_companies_are_what_relations_connect(drawn):
+@settings(max_examples=50)
+def test_linked_groups_are_what_relations_connect(drawn):
     samples, contents = drawn
     rows = range(len(samples))
     near = {
@@ -46,6 +47,7 @@ def test_companies_are_what_relations_connect(drawn):
 
 
 @given(samples())
+@settings(max_examples=50)
 def test_a_conflict_is_one_moment_of_one_content_under_two_labels(drawn):
     samples, contents = drawn
 

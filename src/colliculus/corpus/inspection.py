@@ -11,11 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from colliculus.corpus.prepare.recipe import split_entry
 from colliculus.corpus.prepare.result import PreparationResult, digests, duration_s
-from colliculus.corpus.sample import Sample
+from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import check_file, decoding
-from colliculus.media.array_files import as_float32, check_numbers
 from colliculus.media.event_files import read_aedat, read_cochlea
 from colliculus.media.moments import media_length_s
 from colliculus.media.reading import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, open_media, read_image
@@ -110,6 +108,8 @@ def _check_media(file: Path, track: str) -> None:
 
 
 def _check_arrays(file: Path, entry: str) -> None:
+    from colliculus.media.array_files import as_float32, check_numbers  # brings PyTorch, which other files do not need
+
     with decoding(file, "write it again with numpy.save, as numbers"), file.open("rb") as stream:
         loaded = np.load(stream, allow_pickle=False)
         arrays = {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from colliculus.files.checks import SPLITS
 from colliculus.types import ColliculusError
@@ -63,3 +64,14 @@ class Sample:
     def modalities(self) -> tuple[str, ...]:
         """Modalities that the sample has."""
         return tuple(self.files)
+
+
+def split_entry(path: Path) -> tuple[Path, str]:
+    """File and entry of "FILE::ENTRY"; the entry is "" if none is named.
+
+    Example:
+        >>> split_entry(Path("digits/n-tidigits.hdf5::ann/3a"))
+        (PosixPath('digits/n-tidigits.hdf5'), 'ann/3a')
+    """
+    file, _, entry = str(path).partition("::")
+    return Path(file), entry

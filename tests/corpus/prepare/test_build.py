@@ -55,9 +55,9 @@ def test_what_was_prepared_is_read_back(raw, small, tmp_path):
 
 def test_any_number_of_processes_gives_the_same_bytes(raw, small, tmp_path, digest_of):
     (raw / "cat" / "bad.wav").write_bytes(b"RIFF")
-    for jobs in (0, 1, 2):
+    for jobs in (0, 2):
         prepare(small, raw, tmp_path / f"by {jobs}", jobs=jobs)
-    assert digest_of(tmp_path / "by 0") == digest_of(tmp_path / "by 1") == digest_of(tmp_path / "by 2")
+    assert digest_of(tmp_path / "by 0") == digest_of(tmp_path / "by 2")
     moved = shutil.copytree(raw, tmp_path / "elsewhere" / "raw")
     prepare(small, moved, tmp_path / "moved", jobs=0)
     assert digest_of(tmp_path / "moved") == digest_of(tmp_path / "by 0")

@@ -33,7 +33,7 @@ class _Mirror(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def mirror():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Mirror)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

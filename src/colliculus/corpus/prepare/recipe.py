@@ -47,14 +47,3 @@ class SkipsFiles(Protocol):
 def raw_root(raw: Path) -> Path:
     """The folder at which paths of a recipe's samples start: RAW, or the folder that holds it if RAW is a file."""
     return raw if raw.is_dir() else raw.parent
-
-
-def split_entry(path: Path) -> tuple[Path, str]:
-    """File and entry of "FILE::ENTRY"; the entry is "" if none is named.
-
-    Example:
-        >>> split_entry(Path("digits/n-tidigits.hdf5::ann/3a"))
-        (PosixPath('digits/n-tidigits.hdf5'), 'ann/3a')
-    """
-    file, _, entry = str(path).partition("::")
-    return Path(file), entry

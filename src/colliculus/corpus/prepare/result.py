@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 
-from colliculus.corpus.prepare.recipe import split_entry
-from colliculus.corpus.sample import Sample
+from colliculus.corpus.sample import Sample, split_entry
 from colliculus.media.moments import media_length_s
 from colliculus.media.reading import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from colliculus.types import ColliculusError

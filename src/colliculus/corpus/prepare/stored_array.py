@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.corpus.prepare.recipe import split_entry
-from colliculus.corpus.sample import Sample
+from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import decoding
 from colliculus.media.array_files import as_float32, check_numbers
 from colliculus.types import ColliculusError

@@ -13,8 +13,6 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Protocol
 
-import torch
-
 from colliculus.corpus.prepare.result import PreparationResult
 from colliculus.corpus.sample import Sample
 from colliculus.types import ColliculusError
@@ -58,14 +56,9 @@ def in_this_process(place: Place, samples: Sequence[Sample], rows: Sequence[int]
     Raises:
         OSError: a row cannot be written.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in worker processes: the last digit of a sum may depend on it
-    try:
-        with place.open() as opened:
-            for row in rows:
-                yield opened.prepare(row, samples[row])
-    finally:
-        torch.set_num_threads(threads)
+    with place.open() as opened:
+        for row in rows:
+            yield opened.prepare(row, samples[row])
 
 
 def in_processes(
@@ -218,7 +211,6 @@ def _without_sigint() -> Generator[None]:
 def _work(place: Place, connection: Connection) -> None:
     """Main function of a worker process: prepare the samples it receives, until the first process closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
     with place.open() as opened:
         try:
             connection.send(None)

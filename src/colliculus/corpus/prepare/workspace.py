@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from colliculus.corpus.prepare.recipe import split_entry
 from colliculus.corpus.prepare.result import PreparationResult, digests, duration_s, is_inside
 from colliculus.corpus.prepare.rows import OpenRows, RowFile
 from colliculus.corpus.prepare.storage import Storage
-from colliculus.corpus.sample import Sample
+from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import decoding
 from colliculus.types import ColliculusError
 
@@ -44,9 +44,14 @@ class Workspace:
 
     @contextmanager
     def open(self) -> Generator[OpenWorkspace]:
-        """The workspace with open arrays."""
-        with ExitStack() as stack:
-            yield OpenWorkspace(self, {m: stack.enter_context(array.open()) for m, array in self.arrays.items()})
+        """The workspace with open arrays, and one thread for PyTorch: the last digit of a sum depends on the number."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with ExitStack() as stack:
+                yield OpenWorkspace(self, {m: stack.enter_context(array.open()) for m, array in self.arrays.items()})
+        finally:
+            torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)
