@@ -11,7 +11,7 @@ from PIL import Image
 
 from colliculus.cli import clip_pictures
 from colliculus.evaluation import maps
-from colliculus.files.cache import Pieces
+from colliculus.files.cache import Cache
 
 CPU = ("--device", "cpu")
 
@@ -72,7 +72,7 @@ def pictures(found):
 def test_a_kill_leaves_no_picture_of_another_clip(answer, answer_json, copy, monkeypatch):
     asked = ("explain", copy, *CPU, "--index", "0", "--points", "4")
     before = pictures(answer_json(*asked))
-    keep = Pieces.keep
+    keep = Cache.keep
 
     def killed(self, name, piece):
         if name.startswith("clip-"):
@@ -80,7 +80,7 @@ def test_a_kill_leaves_no_picture_of_another_clip(answer, answer_json, copy, mon
         keep(self, name, piece)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Pieces, "keep", killed)
+        patch.setattr(Cache, "keep", killed)
         answer(*asked, "--split", "train", code=130)
     again = answer_json(*asked)
     assert pictures(again) == before

@@ -167,7 +167,7 @@ def test_contradictions_are_one_clear_sentence(root, split, arrays, message):
 def test_missing_things_are_named(root, tmp_path_factory):
     with pytest.raises(ColliculusError, match=r"--data\.root ROOT"):
         Arrays().load()
-    with pytest.raises(ColliculusError, match="is no folder"):
+    with pytest.raises(ColliculusError, match="is not a folder"):
         Arrays(root=root / "nowhere").load()
     (root / "val").mkdir()
     with pytest.raises(ColliculusError, match="val is no part of a data set: name it one of train, validation, test"):
@@ -312,7 +312,7 @@ def test_values_that_are_not_finite_and_other_kinds_of_file_are_refused(tmp_path
     folder = save(tmp_path, "mine", sound=np.full((1, 5, 4), value))
     with pytest.raises(ColliculusError, match="not finite"):
         ArrayReader(SPEC).read(Clip((folder / "sound.npy",)))
-    with pytest.raises(ColliculusError, match=r"a\.wav has an unknown suffix"):
+    with pytest.raises(ColliculusError, match=r"a\.wav has an unknown ending"):
         ArrayReader(SPEC).group([Path("a.wav")])
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(ColliculusError, match=r"x\.npz cannot be decoded"):

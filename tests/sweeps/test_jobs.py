@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from contextlib import ExitStack
 
 import pytest
 
-from colliculus.cli import jobs
 from colliculus.files.lock import locked
 from colliculus.presets import preset
+from colliculus.sweeps import jobs
 from colliculus.sweeps.jobs import Job, run_jobs
 from colliculus.training.checkpoint import IN_HAND
 
@@ -90,6 +91,17 @@ def test_what_is_done_is_not_run_again(make, tmp_path):
     before = spans(tmp_path)
     assert run_jobs(todo, 2, ignore) == {}
     assert spans(tmp_path) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks there")
+def test_a_job_that_inherits_its_log_inherits_the_lock(tmp_path):
+    with (tmp_path / "log").open("ab") as log:
+        assert jobs._is_ours(log)
+        process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=log)
+    with (tmp_path / "log").open("ab") as log:
+        assert not jobs._is_ours(log)
+        process.communicate(b"go\n")
+        assert jobs._is_ours(log)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no locks there")

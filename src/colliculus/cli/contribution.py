@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from colliculus.data.dataset import Split
     from colliculus.evaluation.answers import Answers
     from colliculus.evaluation.contribution import Contribution, Subset
-    from colliculus.files.cache import Pieces
+    from colliculus.files.cache import Cache
     from colliculus.runs.run import Run
 
 FOLDER, RECORD, CLIPS = "contribution", "contribution.json", "clips.csv"
@@ -59,7 +59,7 @@ def run(arguments: list[str]) -> int:
     folder = Path(leading_name(arguments, Options[NoSettings], "contribution", "colliculus contribution RUN [options]"))
 
     from colliculus.evaluation.contribution import contribution, followed
-    from colliculus.files.cache import Pieces
+    from colliculus.files.cache import Cache
     from colliculus.runs.identity import identity
     from colliculus.runs.run import read_run
 
@@ -71,7 +71,7 @@ def run(arguments: list[str]) -> int:
     snr_db = dict(trained.experiment.train.snr_db)
     about = identity(folder, trained, dataset.fingerprint) | {"split": options.split, "snr_db": snr_db}
     about["time_steps"] = trained.experiment.method.time_steps
-    by_step = _by_step(trained, split, options, Pieces(folder / FOLDER / "subsets", about))
+    by_step = _by_step(trained, split, options, Cache(folder / FOLDER / "subsets", about))
     answers = {subset: after[-1] for subset, after in by_step.items()}
     everyone = max(answers, key=len)
     modalities = [m for m in trained.spec.modalities if m in everyone]  # a model may use one of the data's
@@ -86,7 +86,7 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _by_step(run: Run, split: Split, options: Options[Any], pieces: Pieces) -> dict[Subset, list[Answers]]:
+def _by_step(run: Run, split: Split, options: Options[Any], pieces: Cache) -> dict[Subset, list[Answers]]:
     """What the model says with every subset; before it, of those followed, what it says after 1, 2, ... T - 1 steps.
 
     What was measured before is read.

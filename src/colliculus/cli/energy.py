@@ -122,7 +122,7 @@ def _measure(run: Run, split: Split, options: Options[Any], about: Mapping[str, 
 
     from colliculus.evaluation.energy.count import Counts, count, together
     from colliculus.evaluation.energy.report import EnergyReport
-    from colliculus.files.cache import Pieces
+    from colliculus.files.cache import Cache
     from colliculus.files.documents import from_plain
     from colliculus.runs.run import load_model
     from colliculus.runtime import choose_device
@@ -138,7 +138,7 @@ def _measure(run: Run, split: Split, options: Options[Any], about: Mapping[str, 
 
     chosen = {"samples": min(options.samples, len(split)), "batch_size": run.experiment.train.batch_size}
     batches = _rows(len(split), **chosen)
-    pieces = Pieces(options.run / FOLDER / BATCHES, {**about, **chosen})
+    pieces = Cache(options.run / FOLDER / BATCHES, {**about, **chosen})
     counts: list[Counts] = []
     for number, rows in enumerate(console.steps(batches, "counting")):
         kept = pieces.find(str(number))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from colliculus.cli.album import Album
     from colliculus.data.dataset import Split
     from colliculus.data.noise import GaussianNoise
-    from colliculus.files.cache import Pieces
+    from colliculus.files.cache import Cache
     from colliculus.model import MultimodalSNN
     from colliculus.runs.run import Run
     from colliculus.types import Batch
@@ -92,7 +92,7 @@ def run(arguments: list[str]) -> int:
     from colliculus.cli.album import Album
     from colliculus.data.noise import GaussianNoise
     from colliculus.files.atomic import write_atomic
-    from colliculus.files.cache import Pieces
+    from colliculus.files.cache import Cache
     from colliculus.runs.identity import identity
     from colliculus.runs.run import load_model, read_run
     from colliculus.runtime import choose_device
@@ -108,7 +108,7 @@ def run(arguments: list[str]) -> int:
     subject = Subject(trained, model, split, GaussianNoise(snr_db) if snr_db else None)
     about = identity(folder, trained, dataset.fingerprint) | {"split": options.split, "snr_db": snr_db}
     about["time_steps"] = trained.experiment.method.time_steps
-    pieces = Pieces(folder / FOLDER / "pieces", about)
+    pieces = Cache(folder / FOLDER / "pieces", about)
     album = Album.about(folder / FOLDER, about)
     found = {
         "clips": _clips(subject, options, album, pieces),
@@ -133,24 +133,24 @@ def _check(options: Options[Any], count: int) -> None:
         raise ColliculusError(f"there is no clip {strangers[0]}: the {options.split} part has 0 to {count - 1}")
 
 
-def _kept(pieces: Pieces, name: str, make: Callable[[], Any]) -> Any:
+def _kept(pieces: Cache, name: str, make: Callable[[], Any]) -> Any:
     """A piece that is there, else made and kept; as a file gives it back."""
     found = pieces.find(name)
     return _renewed(pieces, name, make) if found is None else found
 
 
-def _renewed(pieces: Pieces, name: str, make: Callable[[], Any]) -> Any:
+def _renewed(pieces: Cache, name: str, make: Callable[[], Any]) -> Any:
     """A piece made now; as a file gives it back."""
     pieces.keep(name, make())
     return pieces.find(name)
 
 
-def _clips(subject: Subject, options: Options[Any], album: Album, pieces: Pieces) -> list[Record]:
+def _clips(subject: Subject, options: Options[Any], album: Album, pieces: Cache) -> list[Record]:
     chosen = options.index or _kept(pieces, f"choice-{options.clips}", lambda: _choose(subject, options.clips))
     return [_kept_clip(subject, i, album, pieces) for i in console.steps(chosen, "clips")]
 
 
-def _kept_clip(subject: Subject, index: int, album: Album, pieces: Pieces) -> Record:
+def _kept_clip(subject: Subject, index: int, album: Album, pieces: Cache) -> Record:
     """What is told of a clip; it is told anew where a picture is gone."""
     name = f"clip-{index}"
     found: Record | None = pieces.find(name)

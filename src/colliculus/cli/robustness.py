@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from colliculus.data.dataset import Dataset, Split
     from colliculus.evaluation.conditions import Condition, RobustnessSettings
     from colliculus.evaluation.robustness import Curve
-    from colliculus.files.cache import Pieces
+    from colliculus.files.cache import Cache
     from colliculus.model import MultimodalSNN
     from colliculus.runs.run import Run
 
@@ -163,15 +163,15 @@ def _measure(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from colliculus.evaluation.conditions import Circumstances
-    from colliculus.files.cache import Pieces
+    from colliculus.files.cache import Cache
     from colliculus.runs.run import load_model
     from colliculus.runtime import choose_device
 
     model = load_model(options.run).to(choose_device(options.device))
     split = part_of(dataset, options.split)
     planned, why_not = _plan(settings, options.only, model.modalities, dataset.spec.steps)
-    points = Pieces(options.run / FOLDER / POINTS, about)
-    attacks = Pieces(options.run / FOLDER / POINTS, {**about, "attack_steps": settings.attack_steps})
+    points = Cache(options.run / FOLDER / POINTS, about)
+    attacks = Cache(options.run / FOLDER / POINTS, {**about, "attack_steps": settings.attack_steps})
     around = Circumstances(
         model=model,
         labels=split.labels,
@@ -181,7 +181,7 @@ def _measure(
         attack_steps=settings.attack_steps,
     )
     kept = {c: (attacks if c.kind == "pgd" else points) for c in planned}
-    conditions: dict[Condition | None, Pieces] = {None: points} | {c: kept[c] for c in planned if planned[c]}
+    conditions: dict[Condition | None, Cache] = {None: points} | {c: kept[c] for c in planned if planned[c]}
     _say_what_changed(conditions)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     measured: dict[Condition | None, float] = {}
@@ -205,7 +205,7 @@ def _name(condition: Condition | None) -> str:
     return CLEAN if condition is None else condition.name
 
 
-def _say_what_changed(conditions: Mapping[Condition | None, Pieces]) -> None:
+def _say_what_changed(conditions: Mapping[Condition | None, Cache]) -> None:
     if changed := sorted({key for condition, pieces in conditions.items() for key in pieces.changed(_name(condition))}):
         console.remark(f"an earlier measurement differs in {', '.join(changed)}: what differs is measured anew")
 

@@ -129,7 +129,7 @@ def _entries(file: Path) -> dict[str, NDArray[np.generic]]:
     if file.suffix == ".npy":
         return {file.stem.rpartition(".")[2]: open_array(file)}
     if file.suffix != ".npz":
-        raise ColliculusError(f"{file} has an unknown suffix: give .npy or .npz files")
+        raise ColliculusError(f"{file} has an unknown ending: use .npy or .npz files")
     with decoding(file, "write it again with numpy.savez, as numbers"), file.open("rb") as stream:
         return dict(np.load(stream, allow_pickle=False).items())
 
