@@ -36,6 +36,8 @@ def test_an_audit_is_a_record(manifest, tmp_path):
     assert "2 kind(s) of finding make results untrustworthy." in text
     assert "0, copy (train 1, test 1)" in text
     assert "<table>" in found._repr_html_()
+    bars = found.figure().get_axes()[0].patches
+    assert sorted(bar.get_width() for bar in bars) == [1, 1, 1, 2]  # two classes, each in train and test
 
 
 def test_a_quick_look_opens_no_file(manifest):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colliculus.corpus.class_table import class_table
 from colliculus.corpus.findings import SHORTEST_S, Finding, class_counts, examine
@@ -16,8 +17,13 @@ from colliculus.corpus.prepare.result import PreparationResult
 from colliculus.corpus.prepare.workers import Progress, in_processes, in_this_process, silent
 from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.corpus.sample import Sample
+from colliculus.figures import Bars, BarSeries, figure
+from colliculus.files.checks import SPLITS
 from colliculus.records import Column, Record, Table, Tables
 from colliculus.types import ColliculusError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SHOWN = 3  # cases of a finding in a table
 
@@ -67,6 +73,15 @@ class Audit(Record):
                 *self._finding_tables(),
             )
         )
+
+    def figure(self) -> Figure:
+        """Bars of the number of samples per class, by split."""
+        splits = [split for split in (*SPLITS, "") if any(split in counts for counts in self.classes.values())]
+        series = [
+            BarSeries(values=[counts.get(split, 0) for counts in self.classes.values()], name=split or "no split")
+            for split in splits
+        ]
+        return figure([Bars(names=list(self.classes), series=series, xlabel="samples", stacked=True)])
 
     def _finding_tables(self) -> list[Table]:
         tables: list[Table] = []

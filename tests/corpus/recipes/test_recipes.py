@@ -31,6 +31,12 @@ def divided(root, **settings):
     return {name: [samples[row] for row in part.rows] for name, part in parts.items()}
 
 
+def test_honest_is_accepted_for_group_disjoint(folder):
+    former = Prepared(root=folder("crema-d"), protocol="honest")
+    assert former == Prepared(root=folder("crema-d"), protocol="group-disjoint")
+    assert former.load().protocol == "group-disjoint by group, fold 0 of 5"
+
+
 def test_every_recipe_of_a_data_set_has_a_tree():
     assert set(NAMES) == set(RECIPES) - {"folder", "manifest"}
 
