@@ -170,7 +170,7 @@ def test_missing_things_are_named(root, tmp_path_factory):
     with pytest.raises(ColliculusError, match="is not a folder"):
         Arrays(root=root / "nowhere").load()
     (root / "val").mkdir()
-    with pytest.raises(ColliculusError, match="val is no part of a data set: name it one of train, validation, test"):
+    with pytest.raises(ColliculusError, match="val is not a split: rename it to one of train, validation, test"):
         Arrays(root=root).load()
     (root / "val").rmdir()
     (root / "test" / "label.npy").unlink()

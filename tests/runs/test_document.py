@@ -74,7 +74,7 @@ def test_an_unknown_key_and_a_wrong_value_are_named(plain, told):
     [
         ({"method": {"name": "scmlr"}}, "did you mean 'scmrl'"),
         ({"data": {"name": "av-digit"}}, "did you mean 'av-digits'"),
-        ({"method": "scmrl"}, "'scmrl' stands"),
+        ({"method": "scmrl"}, "found 'scmrl'"),
         ({"method": {}}, "method"),
         ({"more": 1}, "method, data and train"),
     ],
