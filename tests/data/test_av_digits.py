@@ -280,9 +280,9 @@ def test_real_files_are_the_published_ones():
 
 @needs_real_data
 def test_real_data():
-    dataset = AVDigits(root=REAL, delta=True).load()
+    dataset = AVDigits(root=REAL, size=16).load()
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (2400, 300, 300)
     assert np.bincount(dataset.test.labels).tolist() == [30] * NUM_DIGITS
     batch = dataset.test.batch(np.arange(300), epoch=0)
-    for modality in ("audio", "visual", "delta"):
+    for modality in ("audio", "visual"):
         assert batch.inputs[modality].std().item() == pytest.approx(1, abs=0.1)
