@@ -73,7 +73,7 @@ def test_copies_under_two_names_are_found_unless_no_file_is_opened(data, answer)
     answer("audit", path, "--quick", code=0)
 
 
-def test_a_fault_is_told_with_its_cases(answer, data):
+def test_a_fault_is_reported_with_its_cases(answer, data):
     for i in (4, 5, 6, 7):
         (data / f"{i}.png").write_text("version https://git-lfs.github.com/spec/v1")
     out, _ = answer("audit", str(data / "clips.csv"), "--jobs", "0", code=1)
@@ -83,7 +83,7 @@ def test_a_fault_is_told_with_its_cases(answer, data):
     assert "1 kind(s) of finding make results untrustworthy." in out
 
 
-def test_what_is_short_is_told_and_does_no_harm(answer, data):
+def test_what_is_short_is_reported_and_does_no_harm(answer, data):
     out, _ = answer("audit", str(data / "clips.csv"), "--jobs", "0", "--shortest-s", "0.6")
     assert "Good to know" in out
     assert "0: 0.5 s" in out
@@ -156,7 +156,7 @@ def test_a_narrow_terminal_shows_every_finding_in_words(answer, data, monkeypatc
     assert set(KINDS["group-in-two-splits"][1].split()) <= set(out.split())
 
 
-def test_an_unfinished_preparation_is_told(answer, tmp_path):
+def test_an_unfinished_preparation_is_reported(answer, tmp_path):
     (tmp_path / "out" / ".unfinished").mkdir(parents=True)
     _, err = answer("audit", str(tmp_path / "out"), code=2)
     assert "is not finished: run the same command again" in err

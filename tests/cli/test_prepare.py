@@ -112,7 +112,7 @@ def test_flags_reach_the_arrays(answer, clips, tmp_path):
     ],
     ids=" ".join,
 )
-def test_a_mistake_is_told_and_nothing_is_written(answer, tmp_path, arguments, told):
+def test_a_mistake_is_reported_and_nothing_is_written(answer, tmp_path, arguments, told):
     for name in ("high", "low"):
         (tmp_path / "RAW" / name).mkdir(parents=True)
         (tmp_path / "RAW" / name / "a.mp4").write_bytes(b"?")

@@ -56,7 +56,7 @@ def test_whoever_tells_no_groups_is_warned(answer, manifest):
     assert "o.csv exists" in answer("split", str(manifest), target, "--fractions", "0.5", "0.5", code=2)[1]
 
 
-def test_a_class_of_one_group_is_told(answer_json, answer, manifest):
+def test_a_class_of_one_group_is_reported(answer_json, answer, manifest):
     lines = manifest.read_text().splitlines()
     manifest.write_text("\n".join([*lines, "rare,40.wav,s0,40", "rare,41.wav,s0,41"]))
     out, _ = answer("split", str(manifest), str(manifest.with_name("o.csv")), "--folds", "2")

@@ -90,7 +90,7 @@ def test_without_groups_every_class_is_cut_exactly(tmp_path):
     assert divided.classes == {"x": {"test": 6, "train": 24}, "y": {"test": 2, "train": 8}}
 
 
-def test_a_class_of_one_group_is_told_where_it_is_not_trained_on(tmp_path):
+def test_a_class_of_one_group_is_reported_where_it_is_not_trained_on(tmp_path):
     samples = [
         Sample(name=f"{s}{k}", label=k, files={"audio": f"{s}{k}.wav"}, group=s)
         for s, labels in {"a": "xy", "b": "xy", "c": "xz"}.items()

@@ -82,7 +82,7 @@ def test_every_kind_has_been_planted():
     assert tested == set(KINDS)
 
 
-def test_rare_classes_are_told():
+def test_rare_classes_are_reported():
     samples = [
         Sample(name=f"{i}", label="much" if i < 40 else "rare", files={"a": f"{i}.wav"}, group=f"{i}")
         for i in range(43)

@@ -63,7 +63,7 @@ def test_what_can_be_read_has_its_length_and_digests(root):
         ({"audio": "tone.wav", "visual": "empty.png"}, "empty.png is empty", True),
     ],
 )
-def test_what_cannot_be_read_is_told_without_the_root(root, files, problem, quick):
+def test_what_cannot_be_read_is_reported_without_the_root(root, files, problem, quick):
     seen = look(root, **files)
     assert seen.problem.startswith(problem)
     assert seen.missing == tuple(files)[-1:]
@@ -88,7 +88,7 @@ def test_another_process_tells_the_same(root):
 
 
 @pytest.mark.parametrize("name", ["both.mp4", "dark.mkv", "tone.wav", "picture.png", "lidar.npy", "touch.npz"])
-def test_damaged_bytes_are_told_and_never_raised(root, name):
+def test_damaged_bytes_are_reported_and_never_raised(root, name):
     whole = (root / name).read_bytes()
     random = np.random.default_rng(0)
     for turn in range(12):

@@ -284,7 +284,7 @@ def test_garbage_is_reported_in_a_sentence(content):
 
 @given(where=st.integers(0), flip=st.integers(1, 255), cut=st.none() | st.integers(0, 600))
 @settings(deadline=None, max_examples=30)
-def test_a_damaged_parquet_is_told_in_a_sentence(where, flip, cut):
+def test_a_damaged_parquet_is_reported_in_a_sentence(where, flip, cut):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.parquet"
         write_manifest(path, [Sample(name=f"n{i}", label="x", files={"audio": f"{i}.wav"}) for i in range(3)])

@@ -20,7 +20,7 @@ from colliculus.types import ColliculusError
 ARRAY = StoredArray(shape=(1, 2, 2))
 
 
-def test_arrays_of_a_clip_are_told_apart_by_their_names(tmp_path):
+def test_arrays_of_a_clip_are_reported_apart_by_their_names(tmp_path):
     for number, name in enumerate(("walk.lidar.npy", "walk.radar.npy")):
         np.save(tmp_path / name, np.full((1, 2, 2), number))
     Image.fromarray(np.full((4, 4, 3), 9, np.uint8)).save(tmp_path / "walk.png")

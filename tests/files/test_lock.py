@@ -14,7 +14,7 @@ HOLD = "import sys, pathlib; from colliculus.files.lock import locked\nwith lock
 HOLD += " print('held', flush=True); sys.stdin.read()"
 
 
-def test_one_holds_a_folder_and_the_next_is_told(tmp_path):
+def test_one_holds_a_folder_and_the_next_is_reported(tmp_path):
     assert not is_locked(tmp_path)
     with locked(tmp_path, "is busy"):
         assert is_locked(tmp_path)

@@ -109,7 +109,7 @@ def test_a_disk_without_locks_is_warned_of(raw, small, tmp_path, monkeypatch):
         assert prepare(small, raw, tmp_path / "out", jobs=0).usable == 12
 
 
-def test_an_unfinished_preparation_is_told(raw, small, tmp_path, monkeypatch):
+def test_an_unfinished_preparation_is_reported(raw, small, tmp_path, monkeypatch):
     monkeypatch.setattr(build._Job, "finalise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         prepare(small, raw, tmp_path / "out", jobs=0)

@@ -26,7 +26,7 @@ def rows(out):
 
 @pytest.mark.parametrize("calls", [0, 3, 10])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_told_and_costs_nothing(raw, small, tmp_path, digest_of, monkeypatch, calls, code):
+def test_a_full_disk_is_reported_and_costs_nothing(raw, small, tmp_path, digest_of, monkeypatch, calls, code):
     prepare(small, raw, tmp_path / "whole", jobs=0)
     written = []
     pwrite = os.pwrite
@@ -48,14 +48,14 @@ def test_a_full_disk_is_told_and_costs_nothing(raw, small, tmp_path, digest_of, 
     assert digest_of(tmp_path / "out") == digest_of(tmp_path / "whole")
 
 
-def test_too_little_space_is_told_before_anything_is_decoded(raw, small, tmp_path, monkeypatch):
+def test_too_little_space_is_reported_before_anything_is_decoded(raw, small, tmp_path, monkeypatch):
     usage = type(shutil.disk_usage(tmp_path))
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(10**6, 10**6, 1000))
     with pytest.raises(ColliculusError, match=r"needs 0\.00 GB and its disk has 0\.00 GB left"):
         prepare(small, raw, tmp_path / "out", jobs=0)
 
 
-def test_a_damaged_seal_or_manifest_is_told(raw, small, tmp_path):
+def test_a_damaged_seal_or_manifest_is_reported(raw, small, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(ColliculusError, match="run `colliculus prepare RECIPE RAW"):
         read_prepared(out)

@@ -62,7 +62,7 @@ def test_no_process_outlives_what_it_was_for(place):
     assert not process.is_alive()
 
 
-def test_processes_that_cannot_start_are_told(place, monkeypatch):
+def test_processes_that_cannot_start_are_reported(place, monkeypatch):
     monkeypatch.setattr(workers, "_work", os._exit)  # another's function, for this test's module cannot be imported
     with pytest.raises(ColliculusError, match="could not be started"):
         list(in_processes(place, SOURCES, [0], jobs=1))

@@ -24,7 +24,7 @@ def by_name(raw, **settings):
     return {sample.name: sample for sample in CremaD(**settings).samples(raw)}
 
 
-def test_a_clip_is_told_by_its_name(raw):
+def test_a_clip_is_reported_by_its_name(raw):
     samples = by_name(raw)
     assert len(samples) == 24
     assert list(samples) == sorted(samples)
@@ -77,7 +77,7 @@ def test_a_list_that_is_missing_or_no_text_is_named(raw):
         by_name(raw, split_list=LISTS)
 
 
-def test_pointers_instead_of_media_are_told_with_their_mend(raw):
+def test_pointers_instead_of_media_are_reported_with_their_mend(raw):
     for video in (raw / "VideoFlash").iterdir():
         video.write_bytes(raw_trees.POINTER)
     with pytest.raises(

@@ -14,7 +14,7 @@ def raw(raw_tree):
     return raw_tree("urbansound8k-av")
 
 
-def test_a_slice_is_told_by_its_class_and_name(raw):
+def test_a_slice_is_reported_by_its_class_and_name(raw):
     samples = UrbanSound8KAV().samples(raw)
     assert [sample.name for sample in samples[:3]] == [
         "dog_bark/3000-3-0-0",
