@@ -9,9 +9,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from colliculus.cli import jobs
 from colliculus.files.lock import locked
 from colliculus.presets import preset
+from colliculus.sweeps import jobs
 from colliculus.sweeps.jobs import Job, run_jobs
 from colliculus.training.checkpoint import IN_HAND
 
@@ -43,7 +43,7 @@ def make(tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, "-c", PROGRAM))
     monkeypatch.setattr(jobs, "POLL_S", 0.01)
     experiment = preset("late-fusion-synthetic")
-    return lambda *names: [Job("late-fusion-synthetic", tmp_path / "out" / name, (), experiment) for name in names]
+    return lambda *names: [Job("late-fusion-synthetic", tmp_path / "out" / name, experiment) for name in names]
 
 
 def ignore(running, elsewhere, over):
