@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from contextlib import ExitStack
@@ -104,6 +105,17 @@ def test_what_is_done_is_not_run_again(make, tmp_path):
     before = spans(tmp_path)
     assert run_jobs(todo, 2, ignore) == {}
     assert spans(tmp_path) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks there")
+def test_a_job_that_inherits_its_log_inherits_the_lock(tmp_path):
+    with (tmp_path / "log").open("ab") as log:
+        assert jobs._is_ours(log)
+        process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=log)
+    with (tmp_path / "log").open("ab") as log:
+        assert not jobs._is_ours(log)
+        process.communicate(b"go\n")
+        assert jobs._is_ours(log)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no locks there")

@@ -71,6 +71,8 @@ def settings(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         3
     """
     for field in fields(value):
+        if not field.compare:  # the name of the preset is not a setting
+            continue
         inner, name = getattr(value, field.name), prefix + field.name.replace("_", "-")
         if is_dataclass(inner):
             yield from settings(inner, f"{name}.")
