@@ -39,9 +39,9 @@ def test_one_command_for_each_preset_setting_and_seed(capsys, tmp_path):
 
 
 def test_a_setting_may_be_given_in_several_places(capsys, tmp_path):
-    chosen = ("--set", "method.alpha", "0.25", "--set", "method.alpha", "0.5,0.25", "--out", str(tmp_path))
+    chosen = ("--set", "method.alpha", "0.75", "--set", "method.alpha", "0.5,0.75", "--out", str(tmp_path))
     found = lines(capsys, "s-cmrl-synthetic", "--seeds", "1", *chosen)
-    assert [line[-3] for line in found] == ["0.25", "0.5"]
+    assert [line[-3] for line in found] == ["0.75", "0.5"]
 
 
 def test_values_of_several_words_and_switches(capsys, tmp_path):

@@ -12,7 +12,6 @@ from colliculus.presets import preset
 from colliculus.runs.experiment import replaced
 from colliculus.runs.kept_predictions import Condition, read_predictions, write_predictions
 from colliculus.runs.run import read_run
-from colliculus.runtime import Runtime
 from colliculus.training.fit import fit
 from colliculus.types import ColliculusError
 
@@ -28,8 +27,7 @@ def study(tmp_path_factory):
     for name, share in (("late-fusion-synthetic", 0.5), ("weighted-attention-synthetic", 0.9)):
         for seed in (0, 1):
             folder, experiment = root / f"{name}-{seed}", replaced(preset(name), {**SMALL, "train.seed": seed})
-            with Runtime.start("cpu") as runtime:
-                fit(experiment, folder, preset=name, resume=False, runtime=runtime, progress=False)
+            fit(experiment, out=folder, progress=False)
             run = read_run(folder)
             kept = read_predictions(folder, run, Condition.of(run))
             predicted = np.where(random.random(len(kept)) < share, kept.labels, 1 - kept.labels)
@@ -44,7 +42,9 @@ def found(study):
 
 def test_the_numbers_are_those_of_the_kept_predictions(study, found):
     for method in found.methods:
-        right = [read_predictions(Path(run), read_run(Path(run)), found.condition).right.mean() for run in method.runs]
+        right = [
+            read_predictions(Path(run), read_run(Path(run)), found.condition).correct.mean() for run in method.runs
+        ]
         assert method.score.accuracies == pytest.approx(right)
         assert method.trainings == (("", 0), ("", 1))
     first, second = (method.score.accuracy for method in found.methods)

@@ -7,9 +7,9 @@ from colliculus.evaluation.paired import paired_test, paired_tests
 from colliculus.evaluation.score import Score
 from colliculus.evaluation.significance import smallest_p
 from colliculus.presets import PRESETS
-from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.sweeps.published_tables import TABLES, PublishedAccuracy
 from colliculus.sweeps.reproduce import SCALED, plan_reproduction, reproduce
+from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.types import ColliculusError
 
 

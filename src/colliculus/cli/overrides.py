@@ -29,12 +29,11 @@ def read_overrides(presets: Sequence[str], flags: Sequence[str]) -> dict[str, An
         {'data.tactile': True, 'train.epochs': 3}
     """
     from colliculus.presets import preset
-    from colliculus.sweeps.command import settings
+    from colliculus.sweeps.command import changed
 
     found: dict[str, Any] = {}
     for name in presets if flags else ():
-        before = dict(settings(preset(name)))
-        found |= {key: value for key, value in settings(_read(name, flags)) if before.get(key) != value}
+        found |= changed(_read(name, flags), preset(name))
     return found
 
 

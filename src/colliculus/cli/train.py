@@ -61,8 +61,8 @@ def _parse(arguments: list[str], experiment: Experiment[Any, Any]) -> Options[Ex
 def _stored(folder: Path, given: Experiment[Any, Any]) -> Experiment[Any, Any] | None:
     """The settings that a run of the same preset was started with, so that resuming it needs no overrides.
 
-    None where there is no such run, and where all overrides were given again: a mapping that has values by then
-    (`train.snr-db`) would have to be given in other words.
+    None without such a run, and when all overrides were given again: a mapping that already has values (`train.snr-db`)
+    would need other flags.
     """
     from colliculus.runs.run import RUN_FILE, read_run
 

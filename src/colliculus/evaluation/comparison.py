@@ -190,19 +190,14 @@ def compare(
 
     Example:
         >>> import tempfile
-        >>> from colliculus.presets import preset
-        >>> from colliculus.runs.experiment import replaced
-        >>> from colliculus.runtime import Runtime
-        >>> from colliculus.training.fit import fit
-        >>> small = {"data.num_classes": 2, "data.num_train": 8, "data.num_validation": 4, "data.num_test": 6,
-        ...          "data.size": 16, "method.dim": 8, "train.epochs": 1, "train.device": "cpu"}
-        >>> with tempfile.TemporaryDirectory() as folder, Runtime.start("cpu") as runtime:
+        >>> import colliculus as cl
+        >>> data = {"num_train": 64, "num_test": 60, "size": 16}
+        >>> with tempfile.TemporaryDirectory() as folder:
         ...     for name in ("late-fusion-synthetic", "weighted-attention-synthetic"):
-        ...         experiment = replaced(preset(name), small)
-        ...         _ = fit(experiment, Path(folder) / name, preset=name, resume=False, runtime=runtime, progress=False)
+        ...         _ = cl.fit(cl.preset(name, data=data, train={"epochs": 1}), out=Path(folder) / name, progress=False)
         ...     found = compare(folder)
         >>> [method.name for method in found.methods], found.num_clips
-        (['late-fusion-synthetic', 'weighted-attention-synthetic'], 6)
+        (['late-fusion-synthetic', 'weighted-attention-synthetic'], 60)
         >>> found.tests[0].p_seeds is None  # one training each says nothing about other seeds
         True
     """

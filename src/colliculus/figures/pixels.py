@@ -84,8 +84,8 @@ def side_by_side(images: NDArray[np.float32], *, upside_down: bool = False) -> N
     """
     chosen = images[np.linspace(0, len(images) - 1, min(len(images), MOST_FRAMES)).round().astype(int)]
     chosen = chosen[:, ::-1] if upside_down else chosen
-    line = np.full((images.shape[1], 1, 3), 0.5, dtype=np.float32)
-    return np.concatenate([part for image in chosen for part in (image, line)][:-1], axis=1)
+    strips = [np.concatenate([image, np.full_like(image[:, :1], 0.5)], axis=1) for image in chosen]
+    return np.concatenate(strips, axis=1)[:, :-1]
 
 
 def raster_png(fired: NDArray[np.bool_]) -> bytes:

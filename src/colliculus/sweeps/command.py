@@ -43,9 +43,23 @@ def train_flags(experiment: Experiment[Any, Any], preset: str) -> list[str]:
     """
     from colliculus.presets import PRESETS
 
-    theirs = dict(settings(PRESETS[preset].experiment))
-    ours = settings(experiment)
-    return [part for key, value in ours if key not in theirs or theirs[key] != value for part in flag(key, value)]
+    start = PRESETS[preset].experiment
+    return [word for key, value in changed(experiment, start).items() for word in flag(key, value)]
+
+
+def changed(experiment: Experiment[Any, Any], start: Experiment[Any, Any]) -> dict[str, Any]:
+    """Settings of `experiment` that `start` does not have, or has with another value, by dotted name.
+
+    Example:
+        >>> from colliculus.presets import preset
+        >>> start = preset("late-fusion-synthetic")
+        >>> changed(preset("late-fusion-synthetic", **{"train.batch_size": 8}), start)
+        {'train.batch-size': 8}
+    """
+    parts = ("method", "data", "train")
+    before = dict(pair for part in parts for pair in settings(getattr(start, part), f"{part}."))
+    after = dict(pair for part in parts for pair in settings(getattr(experiment, part), f"{part}."))
+    return {key: value for key, value in after.items() if key not in before or before[key] != value}
 
 
 def settings(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

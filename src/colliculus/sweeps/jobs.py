@@ -16,7 +16,7 @@ from pathlib import Path
 from shlex import join
 from typing import IO, Any
 
-from colliculus.files.lock import is_locked, take
+from colliculus.files.lock import is_locked
 from colliculus.presets import PRESETS
 from colliculus.runs.experiment import Experiment, replaced
 from colliculus.runs.result import read_result
@@ -140,12 +140,18 @@ def _start(job: Job) -> subprocess.Popen[bytes] | None:
 
 
 def _is_ours(log: IO[bytes]) -> bool:
-    if os.name == "nt":  # the job could not write a locked file
+    """Lock the log for as long as this process or the job, which inherits it, has it open; False if another has."""
+    if sys.platform == "win32":  # a job cannot write to a locked file there
         return True
+    import fcntl
+
     try:
-        return take(log)
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     except OSError:  # the file system has no locks
         return True
+    return True
 
 
 def _stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:

@@ -13,10 +13,10 @@ from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.presets import PRESETS
 from colliculus.records import console
 from colliculus.runs.kept_predictions import Condition
-from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.sweeps.jobs import Job
 from colliculus.sweeps.plan import Variant, plan_variants, variants
 from colliculus.sweeps.published_tables import TABLES, PublishedTable
+from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.sweeps.sweep import failure, train_all
 from colliculus.types import unknown_name
 

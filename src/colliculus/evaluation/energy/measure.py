@@ -19,7 +19,7 @@ from colliculus.evaluation.energy.count import Counts, together
 from colliculus.evaluation.energy.record import Energy
 from colliculus.evaluation.energy.totals import Tally
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
-from colliculus.files.cache import Pieces
+from colliculus.files.cache import Cache
 from colliculus.files.documents import from_plain
 from colliculus.records import console
 from colliculus.types import ColliculusError
@@ -100,7 +100,7 @@ def _count(run: TrainedRun, split: Split, samples: int, subject: Mapping[str, An
     rows = evenly(samples, len(split))
     chosen = {"samples": len(rows), "batch_size": run.experiment.train.batch_size}
     batches = np.array_split(rows, -(-len(rows) // run.experiment.train.batch_size))
-    cache = Pieces(run.folder / FOLDER / BATCHES, {**subject, **chosen})
+    cache = Cache(run.folder / FOLDER / BATCHES, {**subject, **chosen})
     counts: list[Counts] = []
     for number, batch in enumerate(console.steps(batches, "counting")):
         kept = cache.find(str(number))

@@ -20,7 +20,7 @@ from colliculus.evaluation.explanation.record import Explanation, Features
 from colliculus.evaluation.inference import batches, classify
 from colliculus.evaluation.time_weights import TimeWeights, measure_time_weights
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
-from colliculus.files.cache import Pieces
+from colliculus.files.cache import Cache
 from colliculus.files.documents import from_plain, to_plain
 from colliculus.records import console
 from colliculus.types import Batch, ColliculusError
@@ -81,7 +81,7 @@ def explain(
         raise ColliculusError(f"clip {absent[0]} does not exist: the {split} part has clips 0 to {len(part) - 1}")
     folder = run.folder / FOLDER
     subject = run.about(dataset, split) | {"time_steps": run.experiment.method.time_steps}
-    cache = Pieces(folder / CACHE, subject)
+    cache = Cache(folder / CACHE, subject)
     store = ImageStore.about(folder, subject)
     chosen = index or _kept(cache, f"choice-{clips}", tuple[int, ...], lambda: _choose(run, part, clips))
     found = Explanation(
@@ -101,7 +101,7 @@ def explain(
 
 
 def _kept(
-    cache: Pieces,
+    cache: Cache,
     name: str,
     kind: type[PieceT],
     make: Callable[[], PieceT],
@@ -116,7 +116,7 @@ def _kept(
     return made
 
 
-def _clip(run: TrainedRun, part: Split, index: int, store: ImageStore, cache: Pieces) -> ExplainedClip:
+def _clip(run: TrainedRun, part: Split, index: int, store: ImageStore, cache: Cache) -> ExplainedClip:
     """An explained clip, with all of its images."""
     return _kept(
         cache,
