@@ -31,8 +31,8 @@ from colliculus.data.augment.flip import Flip
 from colliculus.data.augment.masks import Masks
 from colliculus.data.augment.mix import CutMix, Mixup
 from colliculus.data.augment.noise import BackgroundNoise, Gain
-from colliculus.data.augment.settings import Pictures, Spectrograms
-from colliculus.data.augment.shift import TimeShift
+from colliculus.data.augment.settings import ImageAugment, SpectrogramAugment
+from colliculus.data.augment.shift import SoundShift
 from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import ArraySplit
 from colliculus.types import DataSpec
@@ -40,16 +40,17 @@ from colliculus.types import DataSpec
 SIZE = 128
 CROP, FLIP, ERASE = RandomResizedCrop(probability=1), Flip(probability=0.5), RandomErasing(probability=0.25)
 COLOUR = ColourJitter(brightness=0.4, contrast=0.4, saturation=0.4)
-SHIFT, MASKS = TimeShift(most=0.1), Masks(num=2)
-HEARD, SEEN = Spectrograms(shift=SHIFT, time_masks=MASKS, frequency_masks=MASKS), Pictures(crop=CROP, flip=FLIP)
-SEEN_ALL = Pictures(crop=CROP, flip=FLIP, colour=COLOUR, erase=ERASE)
+SHIFT, MASKS = SoundShift(most=0.1), Masks(num=2)
+HEARD = SpectrogramAugment(shift=SHIFT, time_masks=MASKS, frequency_masks=MASKS)
+SEEN = ImageAugment(crop=CROP, flip=FLIP)
+SEEN_ALL = ImageAugment(crop=CROP, flip=FLIP, colour=COLOUR, erase=ERASE)
 
 VARIANTS: Mapping[str, Augment] = {
     "none": Augment(),
-    "flip": Augment(pictures=Pictures(flip=FLIP)),
-    "random resized crop": Augment(pictures=Pictures(crop=CROP)),
-    "colour jitter": Augment(pictures=Pictures(colour=COLOUR)),
-    "random erasing": Augment(pictures=Pictures(erase=ERASE)),
+    "flip": Augment(pictures=ImageAugment(flip=FLIP)),
+    "random resized crop": Augment(pictures=ImageAugment(crop=CROP)),
+    "colour jitter": Augment(pictures=ImageAugment(colour=COLOUR)),
+    "random erasing": Augment(pictures=ImageAugment(erase=ERASE)),
     "masks and time shift": Augment(spectrograms=HEARD),
     "crop, flip, masks, time shift": Augment(pictures=SEEN, spectrograms=HEARD),
     "all of these": Augment(pictures=SEEN_ALL, spectrograms=HEARD),
@@ -75,7 +76,7 @@ class Settings:
 
 
 def split_of(count: int) -> ArraySplit:
-    """Pictures and spectrograms as a prepared folder holds them."""
+    """ImageAugment and spectrograms as a prepared folder holds them."""
     rng = np.random.default_rng(0)
     arrays = {
         "audio": rng.normal(-5, 3, (count, 1, SIZE, SIZE)).astype(np.float32),

@@ -1,25 +1,48 @@
-"""Videos and sounds that tests of several rooms read."""
+"""Videos and sounds that tests of several rooms read, each made once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 import pytest
-from raw_trees import write_video as _write_video
+import raw_trees
 
 
-@pytest.fixture
-def write_video():
-    return _write_video
+@pytest.fixture(scope="session")
+def write_video() -> Callable[..., None]:
+    return raw_trees.write_video
 
 
-@pytest.fixture
-def brightening():
+@pytest.fixture(scope="session")
+def brightening() -> np.ndarray:
     """Ten frames of one grey each, from dark to bright: which frame was read can be told from its level."""
-    levels = np.arange(10, dtype=np.uint8) * 20 + 20
-    return np.broadcast_to(levels[:, None, None, None], (10, 32, 48, 3)).copy()
+    return raw_trees.grey(range(20, 220, 20), (32, 48))
 
 
-@pytest.fixture
-def tone():
+@pytest.fixture(scope="session")
+def tone() -> np.ndarray:
     """One second of 440 Hz at 48 kHz."""
-    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)).astype(np.float32)
+    return raw_trees.tone(440, rate_hz=48_000, duration_s=1)
+
+
+@pytest.fixture(scope="session")
+def shared_video(
+    tmp_path_factory: pytest.TempPathFactory, brightening: np.ndarray, tone: np.ndarray
+) -> Callable[[str], Path]:
+    """A video of `brightening` and `tone` under a name like clip.mp4, silent.mp4 (no sound) or blind.mp4 (no images).
+
+    Each is written once for all tests, none of which may change it.
+    """
+    folder = tmp_path_factory.mktemp("videos")
+
+    @cache
+    def video(name: str) -> Path:
+        frames = None if name.startswith("blind") else brightening
+        sound = None if name.startswith("silent") or name.endswith(".gif") else tone
+        raw_trees.write_video(folder / name, frames, sound)
+        return folder / name
+
+    return video

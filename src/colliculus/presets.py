@@ -6,7 +6,7 @@ row or a column; the command line lists it and the tests run it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from colliculus.data.arrays import Arrays
 from colliculus.data.augment import Augment
 from colliculus.data.augment.crop import RandomResizedCrop
 from colliculus.data.augment.flip import Flip
-from colliculus.data.augment.settings import Pictures
+from colliculus.data.augment.settings import ImageAugment
 from colliculus.data.av_digits import AVDigits
 from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
@@ -22,7 +22,8 @@ from colliculus.data.prepared import Prepared
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, Tectum, Unimodal, WeightedAttention
 from colliculus.methods.spiking_transformer import EncoderName, SpikingTransformer
-from colliculus.runs.experiment import Experiment, TrainSettings
+from colliculus.records import Record, Table, Tables
+from colliculus.runs.experiment import Experiment, TrainSettings, replaced
 from colliculus.types import unknown_name
 
 
@@ -45,7 +46,7 @@ _CROP = RandomResizedCrop(probability=1.0, area=(0.08, 1.0))
 _HONEST = Prepared(protocol="honest")
 """Published data, split by our own protocol instead of the publisher's lists."""
 
-_CROPPED = replace(_HONEST, augment=Augment(pictures=Pictures(crop=_CROP, flip=Flip(probability=0.5))))
+_CROPPED = replace(_HONEST, augment=Augment(pictures=ImageAugment(crop=_CROP, flip=Flip(probability=0.5))))
 """Images cropped in training as in the published S-CMRL experiments; in the test they are whole (there: the middle)."""
 
 _PUBLISHED = TrainSettings(drop_incomplete=True, seed=42)
@@ -193,16 +194,69 @@ PRESETS: dict[str, Preset] = {
 """Every experiment by its name METHOD-DATA; `colliculus show presets` lists them in this order."""
 
 
-def preset(name: str) -> Experiment[Any, Any]:
-    """The experiment of that name.
+@dataclass(frozen=True)
+class PresetList(Record):
+    """The names of all presets, METHOD-DATA, in order.
 
-    Raises:
-        ColliculusError: there is none; the message offers the nearest name.
+    Args:
+        methods: first parts of the names, with what they train.
+        data: second parts, with what they train on.
+        names: of all presets; not every method is on every dataset.
+    """
+
+    methods: Mapping[str, str]
+    data: Mapping[str, str]
+    names: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def table(self) -> Tables:
+        """The methods and the datasets, which together name the presets."""
+        missing = {m: [data for data in self.data if f"{m}-{data}" not in self.names] for m in self.methods}
+        methods = {
+            m: does + (f" (not on {', '.join(missing[m])})" if missing[m] else "") for m, does in self.methods.items()
+        }
+        return Tables(
+            (
+                Table.facts("presets: METHOD-DATA, with METHOD one of", methods),
+                Table.facts("and DATA one of", dict(self.data)),
+            )
+        )
+
+
+def presets() -> PresetList:
+    """All presets.
 
     Example:
-        >>> preset("s-cmrl-synthetic").method.name
-        's-cmrl'
+        >>> "s-cmrl-av-digits" in presets()
+        True
+    """
+    return PresetList(
+        methods={name.removesuffix(f"-{p.data}"): p.title for name, p in PRESETS.items()},
+        data={p.data: p.phrase for p in PRESETS.values()},
+        names=tuple(PRESETS),
+    )
+
+
+def preset(name: str, **overrides: Any) -> Experiment[Any, Any]:
+    """The experiment of that name, with some settings changed.
+
+    Args:
+        name: one of `presets()`.
+        overrides: changed settings, nested or by dotted name; see `colliculus.runs.experiment.replaced`.
+
+    Raises:
+        ColliculusError: the preset or a setting is unknown (the nearest name is offered), or a value is wrong.
+
+    Example:
+        >>> experiment = preset("s-cmrl-synthetic", method={"dim": 64}, **{"train.epochs": 2})
+        >>> experiment.name, experiment.method.dim, experiment.train.epochs
+        ('s-cmrl-synthetic', 64, 2)
     """
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)
-    return PRESETS[name].experiment
+    return replaced(replace(PRESETS[name].experiment, preset=name), overrides)

@@ -1,4 +1,4 @@
-"""Conversion of checkpoints of the released S-CMRL program: `colliculus.reference.from_state_dict` and back."""
+"""Checkpoints of the released S-CMRL program: `colliculus.reference.from_state_dict`, `import_run`, and back."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from colliculus.export.reference import (
 )
 from colliculus.export.reference_methods import recognise
 from colliculus.export.reference_names import layer_names
+from colliculus.export.reference_runs import export_run, import_run
 from colliculus.export.reference_settings import ReferenceSettings
 
 __all__ = [
     "ReferenceSettings",
+    "export_run",
     "fill",
     "from_state_dict",
+    "import_run",
     "keep_unused",
     "layer_names",
     "parameter_names",

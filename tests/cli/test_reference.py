@@ -88,7 +88,7 @@ def test_without_a_size_predict_tells_the_mend(checkpoint, tmp_path, capsys) -> 
     [
         (["nowhere.pth", "RUN"], "nowhere.pth cannot be read"),
         (["FILE", "FOLDER"], "is not empty"),
-        (["FILE", "RUN", "--cross-attention", "SCA"], "no block.0.attn.q_conv.weight"),
+        (["FILE", "RUN", "--cross-attention", "SCA"], "has no block.0.attn.q_conv.weight"),
         (["FILE", "RUN", "--num-heads", "3"], "`heads` is 3"),
     ],
 )

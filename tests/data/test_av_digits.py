@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import wave
 from pathlib import Path
+from shutil import copy
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from colliculus.corpus.prepare.fetch_av_digits import MNIST_SHA256, RECORDINGS_S
 from colliculus.data.av_digits import AVDigits
 from colliculus.data.loading import epoch_batches
 from colliculus.media.delta import SpectralDelta
-from colliculus.media.digit_files import NUM_DIGITS, read_pictures, read_speech
-from colliculus.media.reading import read_audio
+from colliculus.media.digit_files import NUM_DIGITS, read_digit_images, read_speech
+from colliculus.media.sound import read_sound
+from colliculus.media.window import Window
 from colliculus.types import ColliculusError
 
 SPEAKERS = ("george", "jackson", "theo")
@@ -195,7 +197,7 @@ def test_the_reader_reads_what_the_set_holds(root, tmp_path):
 def test_plain_and_decoded_recordings_are_equal(root):
     waveforms = read_speech(root / "recordings").waveforms
     path = root / "recordings" / "0_george_0.wav"
-    np.testing.assert_array_equal(waveforms[0], read_audio(path, 8000))
+    np.testing.assert_array_equal(waveforms[0], read_sound(path, Window(), 8000))
 
 
 def test_recordings_of_another_rate_are_resampled(own_root):
@@ -214,8 +216,8 @@ def _remove_recordings(root):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda root: (root / "recordings").rename(root / "other"), "recordings is missing"),
-        (_remove_recordings, "no recording named like"),
+        (lambda root: (root / "recordings").rename(root / "other"), "recordings does not exist"),
+        (_remove_recordings, "no recording with a name"),
         (lambda root: (root / "recordings" / "3_theo_1.wav").write_bytes(b""), "3_theo_1.wav is empty"),
         (
             lambda root: (root / "recordings" / "3_theo_1.wav").write_bytes(b"RIFF" * 20),
@@ -244,11 +246,11 @@ def test_a_truncated_picture_file(own_root):
     path = own_root / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ColliculusError, match="is damaged"):
-        read_pictures(own_root, "train")
+        read_digit_images(own_root, "train")
 
 
 def test_a_fold_that_the_data_lack(root):
-    with pytest.raises(ColliculusError, match="no fold 3: the recordings have 3 speakers"):
+    with pytest.raises(ColliculusError, match="`fold` is 3, and the recordings have 3 speakers: choose 0 to 2"):
         AVDigits(root=root, size=8, protocol="speaker-out", fold=3).load()
 
 
@@ -264,7 +266,7 @@ def test_settings_out_of_range(setting, value):
 def test_a_folder_without_test_recordings(own_root):
     for path in (own_root / "recordings").glob("*_[0-4].wav"):
         path.unlink()
-    with pytest.raises(ColliculusError, match="none to test on"):
+    with pytest.raises(ColliculusError, match="leaves no recordings for training or for the test"):
         AVDigits(root=own_root, size=8).load()
 
 
@@ -278,10 +280,14 @@ def test_real_files_are_the_published_ones():
 
 
 @needs_real_data
-def test_real_data():
-    dataset = AVDigits(root=REAL, delta=True).load()
-    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (2400, 300, 300)
+def test_real_data(tmp_path):
+    """The first ten recordings of each digit and speaker."""
+    (tmp_path / "recordings").mkdir()
+    for path in [*(REAL / "recordings").glob("*_[0-9].wav"), *REAL.glob("*.gz")]:
+        copy(path, tmp_path / path.relative_to(REAL))
+    dataset = AVDigits(root=tmp_path, size=16).load()
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (240, 60, 300)
     assert np.bincount(dataset.test.labels).tolist() == [30] * NUM_DIGITS
     batch = dataset.test.batch(np.arange(300), epoch=0)
-    for modality in ("audio", "visual", "delta"):
+    for modality in ("audio", "visual"):
         assert batch.inputs[modality].std().item() == pytest.approx(1, abs=0.1)

@@ -14,14 +14,14 @@ from colliculus.data.augment.crop import RandomResizedCrop
 from colliculus.data.augment.flip import Flip
 from colliculus.data.augment.masks import Masks
 from colliculus.data.augment.mix import CutMix, Mixup
-from colliculus.data.augment.settings import Pictures, Spectrograms
+from colliculus.data.augment.settings import ImageAugment, SpectrogramAugment
 from colliculus.modulation import Balance
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
 
 AUGMENT = Augment(
-    pictures=Pictures(crop=RandomResizedCrop(probability=0.8), flip=Flip(probability=0.5)),
-    spectrograms=Spectrograms(time_masks=Masks(num=1)),
+    pictures=ImageAugment(crop=RandomResizedCrop(probability=0.8), flip=Flip(probability=0.5)),
+    spectrograms=SpectrogramAugment(time_masks=Masks(num=1)),
     mixup=Mixup(probability=0.4),
     cutmix=CutMix(probability=0.3),
 )
@@ -44,10 +44,7 @@ def train(tiny, runtime, tmp_path):
         experiment = tiny(epochs=4)
         method = replace(experiment.method, unimodal_loss=1.0, balance=Balance(kind=balance))
         chosen = Arrays(**{"root": tmp_path / "data", "kinds": kinds, "augment": AUGMENT, **data})
-        return fit(
-            replace(experiment, data=chosen, method=method), folder,
-            preset="tiny", resume=resume, runtime=runtime, progress=False,
-        )  # fmt: skip
+        return fit(replace(experiment, data=chosen, method=method), out=folder, resume=resume, progress=False).result
 
     return run
 
@@ -80,7 +77,7 @@ def test_augmentation_and_its_seed_make_another_training(train, digits, tmp_path
 
 
 def test_settings_that_change_nothing_train_to_the_same_digits(train, digits, tmp_path):
-    idle = Augment(pictures=Pictures(crop=RandomResizedCrop(area=(0.1, 0.2))), seed=5)
+    idle = Augment(pictures=ImageAugment(crop=RandomResizedCrop(area=(0.1, 0.2))), seed=5)
     for name, augment in {"plain": Augment(), "idle": idle}.items():
         train(tmp_path / name, augment=augment)
     assert digits(tmp_path / "plain")["metrics"] == digits(tmp_path / "idle")["metrics"]

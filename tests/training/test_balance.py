@@ -32,9 +32,7 @@ def balanced(tiny, runtime):
         experiment = tiny(epochs=epochs, warmup_epochs=0, learning_rate=0.1, **train)
         balance = balance_of(kind, window=3)
         method = replace(experiment.method, unimodal_loss=1.0, balance=balance)
-        return fit(
-            replace(experiment, method=method), folder, preset="tiny", resume=resume, runtime=runtime, progress=False
-        )
+        return fit(replace(experiment, method=method), out=folder, resume=resume, progress=False).result
 
     return run
 
@@ -104,7 +102,7 @@ def test_the_learning_rate_of_an_encoder_follows_its_validation_accuracy(tiny, r
     experiment = tiny(epochs=3, warmup_epochs=0)
     experiment = replace(experiment, method=replace(experiment.method, balance=Balance(kind="mslr")))
     dataset = experiment.data.load()
-    learner = Learner(Run.of("tiny", experiment, dataset), runtime, None)
+    learner = Learner(Run.of(experiment, dataset), runtime, None)
     learner.validate(dataset.validation)
     monkeypatch.setattr(MSLR, "learning_rates", lambda self: {"audio": 0.0, "visual": 2.0})
     before = {name: p.detach().clone() for name, p in learner.model.named_parameters()}
@@ -122,7 +120,7 @@ def test_an_epoch_begins_with_its_number_and_its_seed(tiny, runtime, monkeypatch
     experiment = tiny(epochs=3, seed=5)
     experiment = replace(experiment, method=replace(experiment.method, balance=Balance(kind="ogm-ge")))
     dataset = experiment.data.load()
-    learner = Learner(Run.of("tiny", experiment, dataset), runtime, None)
+    learner = Learner(Run.of(experiment, dataset), runtime, None)
     for epoch in (0, 1):
         learner.train_epoch(dataset.train, epoch, lambda *_: None)
     assert seen == [(5, 0), (5, 1)]
@@ -142,7 +140,7 @@ def test_it_changes_what_a_temporal_method_learns(tiny, runtime, tmp_path, metho
         settings = tiny(epochs=5, warmup_epochs=0, learning_rate=0.05)
         data = replace(settings.data, num_validation=60)  # so that accuracies differ from epoch to epoch
         changed = replace(settings, data=data, method=replace(method, encoder="shallow", balance=balance))
-        fit(changed, tmp_path / balance.kind, preset="tiny", resume=False, runtime=runtime, progress=False)
+        fit(changed, out=tmp_path / balance.kind, progress=False)
         return read_state(tmp_path / balance.kind).model
 
     plain, balanced = weights(Balance()), weights(balance_of(kind, window=2))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from colliculus.cli.import_reference import IMPORTED, UNUSED_FILE
 from colliculus.cli.options import RunFolder, parse
 from colliculus.records import console
 
@@ -30,21 +29,10 @@ class Options:
 
 
 def run(arguments: list[str]) -> int:
-    """Write the file and say where it is."""
+    """Write the file and name it."""
     options = parse(Options, "export", arguments)
 
-    from colliculus.export.reference import keep_unused, to_state_dict
-    from colliculus.export.reference_files import checkpoint_bytes
-    from colliculus.files.atomic import write_atomic
-    from colliculus.runs.run import load_model, read_run
-    from colliculus.runs.weights import read_tensors
+    from colliculus.export.reference_runs import export_run
 
-    model = load_model(options.run)
-    if read_run(options.run).preset == IMPORTED:
-        unread = read_tensors(options.run / UNUSED_FILE, mend="import the checkpoint again")
-        keep_unused(model, unread)
-    tensors = to_state_dict(model)
-    out = options.out or options.run / "reference.pth.tar"
-    write_atomic(out, checkpoint_bytes(tensors))
-    console.show(f"{out}: {len(tensors)} tensors under the reference's names")
+    console.show(export_run(options.run, options.out).table())
     return 0

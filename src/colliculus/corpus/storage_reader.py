@@ -1,4 +1,4 @@
-"""Own files read with the settings of a preparation, so that a model is asked about what it was trained on."""
+"""The one reader of clips: files of one sample to arrays, by time stamps, with the settings of a preparation."""
 
 from __future__ import annotations
 
@@ -10,28 +10,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.corpus.prepare.event_frames import EventFrames
-from colliculus.corpus.prepare.seal import described
-from colliculus.corpus.prepare.storage import Frames, Sound, Storage
-from colliculus.corpus.prepare.stored_array import StoredArray
-from colliculus.corpus.source import Source
-from colliculus.media.clips import Clip, MediaReader, VisualSettings, file_with
-from colliculus.media.reading import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from colliculus.media.spectrogram import Spectrogram
+from colliculus.corpus.prepare.prepared_folder import described
+from colliculus.corpus.prepare.storage import Sound, Storage
+from colliculus.corpus.sample import Sample
+from colliculus.media.clips import Clip, MediaFiles, file_with
 from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True)
 class StorageReader:
-    """A `ClipReader` that decodes as a preparation did.
+    """A `ClipReader` that reads clips as `colliculus prepare` does, for training and prediction alike.
 
-    Sound and picture files are grouped as `MediaReader` does. Of other kinds, recordings of events (.aedat) and arrays
-    (.npy, .npz), a file belongs to the clip of its stem; `<clip>.<modality>.npy` tells two arrays of a clip apart.
+    Sound, image and video files are grouped as in `MediaFiles`. A recording of events (.aedat) or an array (.npy,
+    .npz) belongs to the clip of its stem; `<clip>.<modality>.npy` distinguishes several arrays of a clip.
 
     Args:
-        storages: of each modality wanted, how it was stored.
+        storages: storage of each modality to read.
 
     Example:
+        >>> from colliculus.corpus.prepare.storage import Frames
+        >>> from colliculus.corpus.prepare.stored_array import StoredArray
         >>> reader = StorageReader({"visual": Frames(), "lidar": StoredArray(shape=(1, 8, 8))})
         >>> reader.group([Path("walk.mp4"), Path("walk.lidar.npy")])["walk"].files
         (PosixPath('walk.mp4'), PosixPath('walk.lidar.npy'))
@@ -41,82 +39,69 @@ class StorageReader:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> StorageReader:
-        """The reader that `Dataset.stored` of prepared data tells of.
+        """The reader that `Dataset.stored` of prepared data describes.
 
         Raises:
-            ColliculusError: it is damaged.
+            ColliculusError: the description is damaged.
         """
         try:
             return cls(described(dict(stored)))
         except KeyError as error:
-            raise ColliculusError(f"how the data were stored cannot be read, {error} is missing or unknown") from error
+            raise ColliculusError(
+                f"the storage of the data is damaged, {error} is missing or unknown: train again"
+            ) from error
 
     def knows(self, path: Path) -> bool:
-        """Whether `path` is, by its suffix, of a kind that can hold what is wanted."""
-        return any(path.suffix.lower() in _suffixes(storage) for storage in self.storages.values())
+        """True if `path` has the suffix of a file that can hold a wanted modality."""
+        return any(path.suffix.lower() in storage.suffixes for storage in self.storages.values())
 
     def group(self, files: Sequence[Path]) -> dict[str, Clip]:
-        """The clips that `files` hold, by name.
+        """Clips of `files` by name.
 
         Raises:
-            ColliculusError: a file is of unknown kind, or two would be the same part of a clip.
+            ColliculusError: a file is of an unknown kind, or two files would be the same modality of a clip.
         """
-        media = MediaReader(
-            audio=Spectrogram() if self._has(Sound) else None, visual=VisualSettings() if self._has(Frames) else None
-        )
+        media = MediaFiles(tuple({s.track for s in self.storages.values() if s.track}))
         others = [file for file in dict.fromkeys(files) if not media.knows(file)]
         clips = media.group([file for file in files if media.knows(file)])
         for file in others:
             if not self.knows(file):
-                known = ", ".join(sorted({s for storage in self.storages.values() for s in _suffixes(storage)}))
-                raise ColliculusError(f"{file} is of a kind that is not read here: give {known}")
+                known = ", ".join(sorted({suffix for storage in self.storages.values() for suffix in storage.suffixes}))
+                raise ColliculusError(f"{file} has an unknown ending: use {known}")
             name = file.stem.removesuffix(f".{self._named(file)}")
             clips[name] = Clip((*(clips[name].files if name in clips else ()), file))
         return clips
 
     def read(self, clip: Clip) -> dict[str, NDArray[np.float32]]:
-        """The arrays of one clip, not standardised; what it lacks is left out.
+        """Arrays of one clip, not standardised; modalities that it lacks are left out.
 
         Raises:
-            ColliculusError: a file is damaged, or the clip holds nothing that is wanted.
+            ColliculusError: a file is damaged, or the clip has none of the modalities.
         """
         arrays: dict[str, NDArray[np.float32]] = {}
         for modality, storage in self.storages.items():
             if (file := self._file(modality, storage, clip.files)) is not None:
-                stored = storage.read(file, Source(name=file.stem, label="unknown", files={modality: str(file)}))
+                stored = storage.read(file, Sample(name=file.stem, label="unknown", files={modality: str(file)}))
                 if isinstance(storage, Sound) and storage.kind == "waveform":
-                    stored = storage.pictures(stored[None])[0]
+                    stored = storage.spectrograms(stored[None])[0]
                 arrays[modality] = stored.astype(np.float32)
         if not arrays:
-            raise ColliculusError(f"{clip.files[0]} holds nothing that is wanted: {', '.join(self.storages)}")
+            raise ColliculusError(
+                f"{clip.files[0]} has none of the modalities {', '.join(self.storages)}: add a file of one"
+            )
         return arrays
 
-    def _has(self, kind: type[Storage]) -> bool:
-        return any(isinstance(storage, kind) for storage in self.storages.values())
-
     def _named(self, file: Path) -> str:
-        """The modality that the name of an array ends in, "" if it ends in none."""
+        """Modality at the end of the name of an array, "" if there is none."""
         ending = file.stem.rpartition(".")[2]
         return ending if ending in self.storages and ending != file.stem else ""
 
     def _file(self, modality: str, storage: Storage, files: Sequence[Path]) -> Path | None:
-        """The file of a clip that holds a modality."""
-        if isinstance(storage, Sound):
-            return file_with(files, AUDIO_SUFFIXES, "audio")
-        if isinstance(storage, Frames):
-            return file_with(files, IMAGE_SUFFIXES, "video")
-        fitting = [file for file in files if file.suffix.lower() in _suffixes(storage)]
+        """File of a clip that holds a modality."""
+        if storage.track:
+            return file_with(files, storage.track)
+        fitting = [file for file in files if file.suffix.lower() in storage.suffixes]
         own = [file for file in fitting if self._named(file) in (modality, "")]
         if len(own) > 1:
             raise ColliculusError(f"{own[0]} and {own[1]} would both be {modality!r} of one clip: keep one of them")
         return own[0] if own else None
-
-
-def _suffixes(storage: Storage) -> frozenset[str]:
-    kinds: Mapping[type[Storage], frozenset[str]] = {
-        Sound: AUDIO_SUFFIXES | VIDEO_SUFFIXES,
-        Frames: IMAGE_SUFFIXES | VIDEO_SUFFIXES,
-        EventFrames: frozenset({".aedat"}),
-        StoredArray: frozenset({".npy", ".npz"}),
-    }
-    return kinds[type(storage)]

@@ -1,9 +1,9 @@
-"""Own data as NumPy arrays: any number of modalities, any names, features or sensors of any kind."""
+"""Own data as NumPy arrays: any number of modalities of any names."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -11,28 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.corpus.splits import stratified_holdout
-from colliculus.data.assemble import assemble
-from colliculus.data.augment import Augment, augmented
+from colliculus.data.assemble import assemble, spec_of
+from colliculus.data.augment import Augment
 from colliculus.data.chunks import chunks
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.loading import ArraySplit
 from colliculus.data.standardise import channel_statistics
-from colliculus.files.checks import dataset_root, split_folders, visible
+from colliculus.files.checks import SPLITS, dataset_root, split_folders, visible
 from colliculus.media.array_files import ArrayReader, as_float32, check_numbers, open_array
 from colliculus.types import ColliculusError, DataSpec, unknown_name
 
 ArrayKind = Literal["pictures", "spectrograms", "events"]
-"""What an array may hold."""
+"""Kinds of arrays that augmentations know."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arrays:
-    """Settings of own arrays, `ROOT/{train,test}/<modality>.npy` and, if you like, `ROOT/validation/<modality>.npy`.
+    """Settings of own arrays, `ROOT/{train,test}/<modality>.npy` and optionally `ROOT/validation/<modality>.npy`.
 
     A modality is an array (n, C, H, W), static, or (n, T, C, H, W), a sequence, of any numeric type; modalities may
     differ in size and number of steps. `label.npy` (n,) holds a whole number per sample; the classes are the numbers
-    found in train, in ascending order. Other 1-D arrays are metadata; `group.npy` (a speaker, a recording, ...; numbers
-    or strings) keeps its groups on one side when validation is taken from train. Arrays stay memory-mapped.
+    found in train, in ascending order. Other 1-D arrays are metadata. Where validation is taken from train, samples of
+    one group in `group.npy` (a speaker, a recording, ...; numbers or strings) stay together. Arrays stay memory-mapped.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -45,14 +45,14 @@ class Arrays:
     validation_fraction: float = 0.1
     """Share of train that becomes the validation part, where there is no folder `validation`."""
     standardise: bool = True
-    """Bring every channel to mean 0 and deviation 1 of the training part."""
+    """Standardise every channel to mean 0 and deviation 1 of the training part."""
     seed: int = 0
-    """Decides the validation part."""
+    """Seed of the validation part."""
     kinds: Mapping[str, ArrayKind] = field(default_factory=dict[str, ArrayKind], hash=False)
-    """What modalities hold, for `augment`: pictures (grey levels 0..255), spectrograms or (counts of) events, such as
+    """Kinds of modalities, for `augment`: pictures (levels 0..255), spectrograms or (counts of) events, such as
     touch events camera pictures"""
     augment: Augment = field(default_factory=Augment)
-    """How training samples are varied; off unless set."""
+    """Augmentation of the training samples; off unless set."""
 
     def __post_init__(self) -> None:
         if not 0 < self.validation_fraction < 1 or self.seed < 0:
@@ -86,19 +86,19 @@ class Arrays:
             )
             for split, part in stored.items()
         }
-        dataset = assemble(_spec(train, values), splits, protocol)
-        if strangers := [m for m in self.kinds if m not in dataset.spec.modalities]:
-            raise unknown_name("modality", strangers[0], dataset.spec.modalities)
-        return replace(dataset, train=augmented(splits["train"], self.augment, self.kinds, dataset.spec))
+        spec = spec_of({m: array.shape[1:] for m, array in train.arrays.items()}, [str(value) for value in values])
+        if strangers := [m for m in self.kinds if m not in spec.modalities]:
+            raise unknown_name("modality", strangers[0], spec.modalities)
+        return assemble(spec, splits, protocol, _contents(splits), augment=self.augment, kinds=self.kinds)
 
     def reader(self, spec: DataSpec) -> ArrayReader:
-        """The reader of arrays like these."""
+        """Reader of arrays like these."""
         return ArrayReader(spec)
 
 
 @dataclass(frozen=True, eq=False)
 class _Stored:
-    """One folder of arrays: modalities, labels as they were written, and groups if there are any."""
+    """One folder of arrays: modalities, labels as written, and groups if there are any."""
 
     folder: Path
     arrays: Mapping[str, NDArray[np.generic]]
@@ -113,7 +113,7 @@ def _open(folder: Path, root: Path) -> _Stored:
     found = {path.stem: open_array(path) for path in files if path.suffix == ".npy"}
     if "label" not in found:
         raise ColliculusError(
-            f"{folder / 'label.npy'} is missing: write there the class of each sample, a whole number"
+            f"{folder / 'label.npy'} is missing: write the class of each sample there, a whole number"
         )
     labels = _whole_numbers(folder / "label.npy", found.pop("label"))
     arrays = {name: array for name, array in found.items() if array.ndim != 1}
@@ -147,7 +147,7 @@ def _whole_numbers(path: Path, labels: NDArray[np.generic]) -> NDArray[np.int64]
 def _check_modality(path: Path, array: NDArray[np.generic]) -> None:
     check_numbers(path, array)
     if "." in path.stem:
-        raise ColliculusError(f"{path} names a modality with a dot: rename it")
+        raise ColliculusError(f"{path} has a dot in the name of its modality: rename it")
     if array.ndim not in (4, 5) or min(array.shape) < 1:
         raise ColliculusError(
             f"{path} has the shape {array.shape}: write (n, C, H, W), or (n, T, C, H, W) for a sequence"
@@ -157,7 +157,7 @@ def _check_modality(path: Path, array: NDArray[np.generic]) -> None:
 
 
 def _check_fits(part: _Stored, train: _Stored, values: NDArray[np.int64]) -> None:
-    """Refuse a part that is not of the same kind as train."""
+    """Check that a part has the classes, modalities and shapes of train."""
     if len(values) < 2:
         raise ColliculusError(f"all labels in {train.folder / 'label.npy'} are {values[0]}: give at least two classes")
     if differing := sorted(set(part.arrays) ^ set(train.arrays)):
@@ -173,16 +173,13 @@ def _check_fits(part: _Stored, train: _Stored, values: NDArray[np.int64]) -> Non
             )
     if len(unknown := np.setdiff1d(part.labels, values)):
         raise ColliculusError(
-            f"{part.folder / 'label.npy'} holds the label {unknown[0]}, unknown to train: add such samples to train"
+            f"{part.folder / 'label.npy'} holds the label {unknown[0]}, which train lacks: add such samples to train"
         )
 
 
-def _spec(train: _Stored, values: NDArray[np.int64]) -> DataSpec:
-    shapes = {name: array.shape for name, array in train.arrays.items()}
-    return DataSpec(
-        channels={name: shape[-3] for name, shape in shapes.items()},
-        sizes={name: (shape[-2], shape[-1]) for name, shape in shapes.items()},
-        steps={name: shape[1] for name, shape in shapes.items() if len(shape) == 5},
-        num_classes=len(values),
-        class_names=tuple(str(value) for value in values),
-    )
+def _contents(splits: Mapping[str, ArraySplit]) -> dict[str, NDArray[np.generic]]:
+    """Arrays that decide the dataset; those that several splits share are named once."""
+    pools = {id(splits[name].arrays): splits[name].arrays for name in SPLITS}
+    contents = {f"{i} {m}": array for i, pool in enumerate(pools.values()) for m, array in pool.items()}
+    labels = {f"labels of {name}": splits[name].labels for name in SPLITS}
+    return contents | labels | {f"rows of {name}": splits[name].rows for name in SPLITS}

@@ -1,34 +1,67 @@
-"""The last step of loading own data: three splits become a dataset."""
+"""The last step of loading: three splits become a dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from colliculus.data.dataset import Dataset
+import numpy as np
+from numpy.typing import NDArray
+
+from colliculus.data.augment import Augment, ModalityKind, augmented
+from colliculus.data.dataset import Dataset, RawSplit
 from colliculus.data.fingerprint import fingerprint
-from colliculus.data.loading import ArraySplit
-from colliculus.files.checks import SPLITS
 from colliculus.types import DataSpec
 
 
-def assemble(spec: DataSpec, splits: Mapping[str, ArraySplit], protocol: str) -> Dataset:
+def assemble(
+    spec: DataSpec,
+    splits: Mapping[str, RawSplit],
+    protocol: str,
+    contents: Mapping[str, NDArray[np.generic]],
+    *,
+    augment: Augment | None = None,
+    kinds: Mapping[str, ModalityKind] | None = None,
+    stored: Mapping[str, Any] | None = None,
+) -> Dataset:
     """Put a dataset together and take its fingerprint.
 
     Args:
         spec: modalities and classes.
-        splits: "train", "validation" and "test"; those that are rows of the same arrays share the mapping of arrays.
+        splits: "train", "validation" and "test".
         protocol: how the split was made, for the record.
+        contents: arrays that decide the dataset, by name.
+        augment: how training samples are varied; None: not at all.
+        kinds: what modalities hold, for `augment`.
+        stored: as in `Dataset`.
+
+    Raises:
+        ColliculusError: `augment` is set for a kind that no modality is of.
     """
-    pools = {id(splits[name].arrays): splits[name].arrays for name in SPLITS}  # shared arrays are hashed once
-    contents = {f"{i} {m}": array for i, pool in enumerate(pools.values()) for m, array in pool.items()}
-    labels = {f"labels of {name}": splits[name].labels for name in SPLITS}
-    rows = {f"rows of {name}": splits[name].rows for name in SPLITS}
+    train = splits["train"]
     return Dataset(
         spec=spec,
-        train=splits["train"],
+        train=augmented(train, augment or Augment(), kinds or {}, spec),
         validation=splits["validation"],
         test=splits["test"],
-        normalisation=splits["train"].normalisation,
+        normalisation=train.normalisation,
         protocol=protocol,
-        fingerprint=fingerprint(spec, contents | labels | rows),
+        fingerprint=fingerprint(spec, contents),
+        stored=stored or {},
+    )
+
+
+def spec_of(shapes: Mapping[str, tuple[int, ...]], classes: Sequence[str]) -> DataSpec:
+    """Spec of samples (C, H, W), static, or (T, C, H, W), sequences, of each modality.
+
+    Example:
+        >>> spec_of({"audio": (4, 1, 8, 8), "visual": (3, 16, 16)}, ("cat", "dog")).steps
+        {'audio': 4}
+    """
+    return DataSpec(
+        channels={m: shape[-3] for m, shape in shapes.items()},
+        sizes={m: (shape[-2], shape[-1]) for m, shape in shapes.items()},
+        steps={m: shape[0] for m, shape in shapes.items() if len(shape) == 4},
+        num_classes=len(classes),
+        class_names=tuple(classes),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias
 
@@ -11,22 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.corpus.prepare.fetch_av_digits import default_root, prepare
+from colliculus.corpus.prepare.storage import Frames, Sound, Storage
+from colliculus.corpus.sample import Sample
 from colliculus.corpus.splits import stratified_holdout
-from colliculus.data.augment import Augment, Kind, augmented
-from colliculus.data.augment.settings import MEDIA_KINDS
-from colliculus.data.dataset import ClipReader, Dataset, Normalisation
-from colliculus.data.fingerprint import fingerprint
-from colliculus.data.loading import ArraySplit, collate
+from colliculus.corpus.storage_reader import StorageReader
+from colliculus.data.assemble import assemble
+from colliculus.data.augment import Augment, ModalityKind
+from colliculus.data.dataset import BatchedDataset, Dataset, Normalisation
+from colliculus.data.loading import ArraySplit, standard_batch
 from colliculus.data.pairing import draw_pairs
 from colliculus.data.standardise import channel_statistics
-from colliculus.media.clips import MediaReader, VisualSettings
+from colliculus.files.checks import SPLITS
+from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Track
 from colliculus.media.delta import SpectralDelta
-from colliculus.media.digit_files import NUM_DIGITS, SAMPLE_RATE_HZ, Pictures, Speech, read_pictures, read_speech
+from colliculus.media.digit_files import (
+    NUM_DIGITS,
+    SAMPLE_RATE_HZ,
+    DigitImages,
+    Speech,
+    read_digit_images,
+    read_speech,
+)
 from colliculus.media.resize import resize
+from colliculus.media.sound import read_sound
 from colliculus.media.spectrogram import Spectrogram
+from colliculus.media.window import Window
 from colliculus.types import Batch, ColliculusError, DataSpec
 
 _NUM_TEST_INDICES = 5  # standard protocol: recordings 0..4 of each digit and speaker
+_KINDS: Mapping[str, ModalityKind] = {"audio": "spectrograms", "visual": "pictures", "delta": "spectrograms"}
 
 _Parts: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]  # training, validation, test
 
@@ -35,13 +48,13 @@ _Parts: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64
 class AVDigits:
     """Settings of AV-Digits.
 
-    An utterance is paired with a picture of the same digit. Sound: log spectrogram of the whole utterance. Picture:
-    white on black, as in MNIST. In training a picture is drawn anew for each utterance and epoch, without repetition as
-    far as the pictures of the digit last; validation and test pairs are fixed by `seed`. Validation takes recordings of
-    each digit and speaker from the training part (in "speaker-out" too, so there its speakers are known ones and only
-    the test tells of a new voice), and pictures that training never shows. Test pictures are MNIST's test pictures.
+    An utterance is paired with an image of the same digit. Sound: log spectrogram of the whole utterance. Image: white
+    on black, as in MNIST. In training an image is drawn anew for each utterance and epoch, and repeats only when the
+    images of the digit run out; validation and test pairs are fixed by `seed`. The validation part takes recordings of
+    each digit and speaker from the training part, and images that training never shows. In "speaker-out" its speakers
+    are therefore known, and only the test has a new voice. Test images are MNIST's test images.
 
-    With `delta` the modalities are audio, visual and delta. The third is made of the utterance too, before its
+    With `delta` the modalities are audio, visual and delta. The third is computed from the utterance too, before its
     spectrogram is resized: a clip without sound lacks both audio and delta.
 
     Raises:
@@ -57,21 +70,21 @@ class AVDigits:
     root: Path | None = None
     """Folder with `recordings/` and the four MNIST files; None: a cache folder, downloaded on first use (30 MB)."""
     protocol: Literal["standard", "speaker-out"] = "standard"
-    """The test part: recordings 0..4 of each digit and speaker (standard), or all of one speaker (speaker-out)."""
+    """Test part: recordings 0..4 of each digit and speaker (standard), or all of one speaker (speaker-out)."""
     fold: int = 0
     """Speaker left out by "speaker-out", counted from 0 in the order of their names."""
     validation_fraction: float = 0.1
-    """Share of the training part (recordings and pictures) that becomes the validation part."""
+    """Share of the training part (recordings and images) that becomes the validation part."""
     seed: int = 0
-    """Decides the validation part and the pairs."""
+    """Seed of the validation part and of the pairs."""
     size: int = 32
     """Height and width of every modality."""
     scale: Literal["stft", "mel"] = "stft"
     """Scale of the spectrogram: log(|STFT| + 1e-7), or log(mel power + 1e-7)."""
     delta: bool = False
-    """Add the third modality "delta": how the spectrum changes from window to window."""
+    """Add the third modality "delta": the change of the spectrum from window to window."""
     augment: Augment = field(default_factory=Augment)
-    """How training samples are varied; off unless set."""
+    """Augmentation of the training samples; off unless set."""
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.fold < 0 or self.seed < 0:
@@ -86,7 +99,7 @@ class AVDigits:
 
     @property
     def spec(self) -> DataSpec:
-        """What `load` gives."""
+        """Modalities, sizes and classes of the dataset."""
         names = ("audio", "visual", *(["delta"] if self.delta else []))
         sizes = dict.fromkeys(names, (self.size, self.size))
         return DataSpec(channels=dict.fromkeys(names, 1), sizes=sizes, num_classes=NUM_DIGITS)
@@ -101,13 +114,13 @@ class AVDigits:
 
     @property
     def spectral_delta(self) -> SpectralDelta | None:
-        """What the modality "delta" is made by; None where it is not wanted."""
+        """Computation of the modality "delta"; None without it."""
         return SpectralDelta(spectrogram=self.spectrogram) if self.delta else None
 
     def load(self, normalisation: Normalisation | None = None) -> Dataset:
         """Read everything into memory; standardise by `normalisation`, or by the training part.
 
-        Without a given one, the statistics are those of all training utterances and of the pictures of epoch 0.
+        The statistics of the training part are those of all its utterances and of the images of epoch 0.
 
         Raises:
             ColliculusError: the data are missing, damaged, incomplete, or cannot be downloaded.
@@ -115,44 +128,45 @@ class AVDigits:
         if self.root is None:
             prepare(default_root())
         root = self.root or default_root()
-        speech, pictures = read_speech(root / "recordings"), read_pictures(root, "train")
+        speech, images = read_speech(root / "recordings"), read_digit_images(root, "train")
         rows = self._split(speech)
-        shown, hidden = stratified_holdout(pictures.digits, fraction=self.validation_fraction, seed=self.seed)
-        heard = {m: np.stack([hear(wave) for wave in speech.waveforms]) for m, hear in self._heard.items()}
-        pools = (pictures.take(shown), pictures.take(hidden), read_pictures(root, "t10k"))
-        train, validation, test = (
-            _Pairs(self.spec, {m: a[part] for m, a in heard.items()}, speech.digits[part], pool, self.seed)
-            for part, pool in zip(rows, pools, strict=True)
-        )
+        shown, hidden = stratified_holdout(images.digits, fraction=self.validation_fraction, seed=self.seed)
+        sounds = {m: np.stack([made(wave) for wave in speech.waveforms]) for m, made in self._of_sound.items()}
+        pools = (images.take(shown), images.take(hidden), read_digit_images(root, "t10k"))
+        raw = Normalisation({}, {})
+        pairs = {
+            name: _Pairs(self.spec, {m: a[part] for m, a in sounds.items()}, speech.digits[part], pool, self.seed, raw)
+            for name, part, pool in zip(SPLITS, rows, pools, strict=True)
+        }
         if normalisation is None:
-            normalisation = channel_statistics(train.values(np.arange(len(train)), epoch=0), np.arange(len(train)))
-        return Dataset(
-            spec=self.spec,
-            train=augmented(_DrawnSplit(train, normalisation), self.augment, self._kinds, self.spec),
-            validation=_fixed(validation, normalisation),
-            test=_fixed(test, normalisation),
-            normalisation=normalisation,
-            protocol=self.protocol_name,
-            fingerprint=fingerprint(self.spec, self._contents(speech, rows, pools)),
-        )
+            every = np.arange(len(pairs["train"]))
+            normalisation = channel_statistics(pairs["train"].values(every, epoch=0), every)
+        splits = {
+            "train": replace(pairs["train"], normalisation=normalisation),
+            **{name: _fixed(pairs[name], normalisation) for name in ("validation", "test")},
+        }
+        kinds: dict[str, ModalityKind] = {m: _KINDS[m] for m in self.spec.modalities}
+        contents = self._contents(speech, rows, pools)
+        return assemble(self.spec, splits, self.protocol_name, contents, augment=self.augment, kinds=kinds)
 
-    def reader(self, spec: DataSpec) -> ClipReader:
-        """Reads a recording, a picture (one digit that fills it, white on black as in MNIST), or both of one stem."""
-        visual = VisualSettings(size=spec.size("visual"), channels=1)
-        return MediaReader(audio=self.spectrogram, visual=visual, delta=self.spectral_delta)
+    def reader(self, spec: DataSpec) -> StorageReader:
+        """Reader of a recording, an image (one digit that fills it, white on black), or both of one stem."""
+        storages: dict[str, Storage] = {
+            "audio": Sound(spectrogram=self.spectrogram, duration_s=None),
+            "visual": Frames(size=spec.size("visual"), channels=1),
+        }
+        if self.spectral_delta:
+            storages["delta"] = _DeltaOfSound(delta=self.spectral_delta)
+        return StorageReader(storages)
 
     @property
-    def _heard(self) -> dict[str, Spectrogram | SpectralDelta]:
-        """What is made of an utterance, by modality."""
+    def _of_sound(self) -> dict[str, Spectrogram | SpectralDelta]:
+        """Computation of each modality that comes from an utterance."""
         return {"audio": self.spectrogram, **({"delta": self.spectral_delta} if self.spectral_delta else {})}
 
-    @property
-    def _kinds(self) -> dict[str, Kind]:
-        return {m: MEDIA_KINDS[m] for m in self.spec.modalities}
-
-    def _contents(self, speech: Speech, rows: _Parts, pools: Sequence[Pictures]) -> dict[str, NDArray[np.generic]]:
-        """Whatever decides the samples, for the fingerprint."""
-        settings = repr((*self._heard.values(), self.protocol_name, self.seed)).encode()
+    def _contents(self, speech: Speech, rows: _Parts, pools: Sequence[DigitImages]) -> dict[str, NDArray[np.generic]]:
+        """Arrays that decide the samples."""
+        settings = repr((*self._of_sound.values(), self.protocol_name, self.seed)).encode()
         contents: dict[str, NDArray[np.generic]] = {
             "settings": np.frombuffer(settings, np.uint8),
             "speech": np.concatenate(speech.waveforms),
@@ -163,7 +177,7 @@ class AVDigits:
         return contents
 
     def _split(self, speech: Speech) -> _Parts:
-        """Rows of the recordings for training, validation and test."""
+        """Rows of the recordings in training, validation and test."""
         names = np.unique(speech.speakers)
         if self.protocol == "standard":
             tested = speech.indices < _NUM_TEST_INDICES
@@ -171,11 +185,11 @@ class AVDigits:
             tested = speech.speakers == names[self.fold]
         else:
             raise ColliculusError(
-                f"there is no fold {self.fold}: the recordings have {len(names)} speakers, counted from 0"
+                f"`fold` is {self.fold}, and the recordings have {len(names)} speakers: choose 0 to {len(names) - 1}"
             )
         if tested.all() or not tested.any():
             raise ColliculusError(
-                f"protocol {self.protocol_name!r} leaves no recordings to train on or none to test on"
+                f"protocol {self.protocol_name!r} leaves no recordings for training or for the test: add some"
             )
         rest = np.flatnonzero(~tested)
         strata = np.char.add(speech.digits[rest].astype(str), speech.speakers[rest])
@@ -184,53 +198,61 @@ class AVDigits:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Utterances with their digits and the pictures they are paired with; `heard` is what was made of the sound."""
+class _Pairs(BatchedDataset):
+    """A `RawSplit` of utterances, each paired with an image of its digit that is drawn anew in each epoch."""
 
     spec: DataSpec
-    heard: Mapping[str, NDArray[np.float32]]  # (n, 1, H, W) each
-    labels: NDArray[np.int64]
-    pictures: Pictures
+    sounds: Mapping[str, NDArray[np.float32]]  # (n, 1, H, W) of each modality that comes from the utterances
+    digits: NDArray[np.int64]
+    images: DigitImages
     seed: int
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.float32]]:
-        """Raw samples: a pure function of (seed, epoch), whichever are asked for and in which order."""
-        drawn = draw_pairs(self.labels, self.pictures.digits, seed=self.seed, epoch=epoch)[indices]
-        pictures = resize(self.pictures.images[drawn], self.spec.size("visual"))
-        visual = np.rint(pictures)  # whole levels, as a reader gives
-        return {m: visual if m == "visual" else self.heard[m][indices] for m in self.spec.modalities}
-
-
-@dataclass(frozen=True, eq=False)
-class _DrawnSplit:
-    """The training part: pictures are drawn anew in each epoch."""
-
-    pairs: _Pairs
     normalisation: Normalisation
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        return self.pairs.labels
+        return self.digits
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self.digits)
 
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
         return self.collate(self.values(indices, epoch=epoch), indices)
 
     def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:
-        return dict(self.pairs.values(indices, epoch=epoch))
+        """Raw samples: a pure function of (seed, epoch) and the index of each sample."""
+        drawn = draw_pairs(self.digits, self.images.digits, seed=self.seed, epoch=epoch)[indices]
+        visual = np.rint(resize(self.images.images[drawn], self.spec.size("visual")))  # whole levels, as a reader gives
+        return {m: visual if m == "visual" else self.sounds[m][indices] for m in self.spec.modalities}
 
     def inputs(self, values: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         return dict(values)
 
     def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
-        return collate(inputs, self.labels[indices], self.normalisation)
+        return standard_batch(inputs, self.digits[indices], self.normalisation)
 
 
 def _fixed(pairs: _Pairs, normalisation: Normalisation) -> ArraySplit:
     rows = np.arange(len(pairs))
-    return ArraySplit(pairs.values(rows, epoch=0), pairs.labels, rows, normalisation)
+    return ArraySplit(pairs.values(rows, epoch=0), pairs.digits, rows, normalisation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _DeltaOfSound:
+    """`Storage` of the modality "delta", for reading."""
+
+    suffixes: ClassVar[frozenset[str]] = AUDIO_SUFFIXES | VIDEO_SUFFIXES
+    track: ClassVar[Track | None] = "audio"
+
+    delta: SpectralDelta
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (1, *self.delta.spectrogram.size)
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        return np.dtype(np.float32)
+
+    def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
+        window = Window(sample.start_s, sample.end_s)
+        return self.delta(read_sound(path, window, self.delta.sample_rate_hz))

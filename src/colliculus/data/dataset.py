@@ -1,7 +1,8 @@
-"""What every dataset gives: three splits of standardised batches, a `DataSpec`, and a fingerprint."""
+"""The parts of a dataset, and what every dataset gives: three splits, a `DataSpec` and a fingerprint."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,13 +10,18 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
 
 from colliculus.media.clips import Clip
 from colliculus.types import Batch, DataSpec
 
+Item = tuple[dict[str, Tensor], Tensor]
+"""One sample: its inputs without batch axis, (C, H, W) or (T, C, H, W) of each modality, and its label."""
+
 
 class Split(Protocol):
-    """One part of a dataset: samples that can be drawn as whole batches."""
+    """One part of a dataset, which gives whole batches and, as a map-style dataset of PyTorch, single samples."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -24,14 +30,91 @@ class Split(Protocol):
 
     def __len__(self) -> int: ...
 
+    def __getitem__(self, index: int) -> Item: ...
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Item]: ...
+
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
-        """The samples at `indices` in that order; `epoch` decides whatever is drawn anew each epoch."""
+        """Samples at `indices`, in that order; `epoch` decides whatever is drawn anew in each epoch."""
         ...
+
+
+class BatchedDataset(TorchDataset[Item]):
+    """Base of splits: `batch` makes a map-style dataset of PyTorch, for `torch.utils.data.DataLoader`.
+
+    Samples are those of epoch 0; `at_epoch` gives those of another one. `colliculus.data.collate.collate` puts samples
+    together with time first.
+
+    Example:
+        >>> from torch.utils.data import DataLoader
+        >>> from colliculus.data.collate import collate
+        >>> from colliculus.data.synthetic import Synthetic
+        >>> data = Synthetic(num_train=8, num_validation=6, num_test=6, size=8, steps=2).load()
+        >>> inputs, label = data.train[0]
+        >>> inputs["audio"].shape, label.shape
+        (torch.Size([2, 1, 8, 8]), torch.Size([]))
+        >>> batch = next(iter(DataLoader(data.train, batch_size=4, collate_fn=collate)))
+        >>> batch.inputs["audio"].shape
+        torch.Size([2, 4, 1, 8, 8])
+    """
+
+    @property
+    @abstractmethod
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) class indices."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
+        """Samples at `indices`, as `Split.batch`."""
+
+    def __getitem__(self, index: int) -> Item:
+        """The sample at `index`; `IndexError` beyond the last one."""
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Item]:
+        """Samples at `indices`, read as one batch, as `DataLoader` asks for them."""
+        if beyond := [i for i in indices if not -len(self) <= i < len(self)]:
+            raise IndexError(f"there is no sample {beyond[0]} of {len(self)}")
+        rows = np.asarray(indices, dtype=np.int64) % len(self)
+        return items_of(self.batch(rows, epoch=0))
+
+    def at_epoch(self, epoch: int) -> SplitAtEpoch:
+        """The same samples as they are in another epoch, with that epoch's augmentation and pairs."""
+        return SplitAtEpoch(self, epoch)
+
+
+@dataclass(frozen=True, eq=False)
+class SplitAtEpoch(BatchedDataset):
+    """Samples of a split as they are in one epoch."""
+
+    split: Split
+    epoch: int
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) class indices."""
+        return self.split.labels
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:  # noqa: ARG002 - it is fixed
+        """Samples at `indices` as they are in `self.epoch`."""
+        return self.split.batch(indices, epoch=self.epoch)
+
+
+def items_of(batch: Batch) -> list[Item]:
+    """Single samples of a batch: views without batch axis."""
+    inputs = {m: x.movedim(-4, 0) for m, x in batch.inputs.items()}
+    return [({m: x[b] for m, x in inputs.items()}, label) for b, label in enumerate(batch.labels)]
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Mean and standard deviation of each channel, learned on the training part: x -> (x - mean) / std.
+    """Mean and standard deviation of each channel of the training part: x -> (x - mean) / std.
 
     Args:
         mean: C numbers of each modality.
@@ -42,39 +125,37 @@ class Normalisation:
     std: Mapping[str, tuple[float, ...]]
 
     def __call__(self, modality: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Standardise `values` (..., C, H, W); a modality that is not named here passes as float32."""
+        """Standardise `values` (..., C, H, W); a modality that is not named here is only converted to float32."""
         if modality not in self.mean:
             return np.asarray(values, dtype=np.float32)
         shape = (len(self.mean[modality]), 1, 1)
         mean = np.asarray(self.mean[modality], dtype=np.float32).reshape(shape)
         std = np.asarray(self.std[modality], dtype=np.float32).reshape(shape)
         standardised = np.subtract(values, mean, dtype=np.float32, casting="unsafe")
-        return np.divide(
-            standardised, std, out=standardised
-        )  # one large array, not three: new memory is what costs time
+        return np.divide(standardised, std, out=standardised)  # one large array, not three: allocation takes the time
 
 
 class RawSplit(Split, Protocol):
-    """A `Split` that gives its samples before they are standardised too, which is where they are augmented.
+    """A `Split` that also gives its samples before they are standardised, which is where they are augmented.
 
     `batch` is the three methods below, one after another.
     """
 
     @property
     def normalisation(self) -> Normalisation:
-        """What `collate` standardises by."""
+        """Normalisation that `collate` applies."""
         ...
 
     def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:
-        """The samples at `indices` as they are stored, (B, ...) of each modality: arrays of the caller's own."""
+        """Samples at `indices` as they are stored, (B, ...) of each modality: arrays that the caller may change."""
         ...
 
     def inputs(self, values: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-        """What is stored in another form as (B, C, H, W) or (B, T, C, H, W): spectrograms for waveforms."""
+        """Stored values as (B, C, H, W) or (B, T, C, H, W): waveforms become spectrograms."""
         ...
 
     def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
-        """Standardised, time first, with the labels of the samples at `indices`; zeros where one lacks a modality."""
+        """Standardised batch, time first, of the samples at `indices`; zeros for missing modalities."""
         ...
 
 
@@ -85,11 +166,11 @@ class Dataset:
     Args:
         spec: modalities, channels, sizes, classes.
         train, validation, test: the splits; validation is always taken from training.
-        normalisation: what the splits were standardised by; a run keeps it for prediction.
+        normalisation: normalisation of the splits; a run keeps it for prediction.
         protocol: how the split was made ("standard", "speaker-out fold 0", ...), for the record.
-        fingerprint: digest of contents, labels and split: two runs with the same one saw the same data.
-        stored: what reading files like these takes beyond the settings of the data, in plain values; a run keeps it
-            for prediction, when the data may be gone.
+        fingerprint: digest of contents, labels and split: two runs with the same one used the same data.
+        stored: how files like these are read, in plain values; a run keeps it for prediction, when the data may be
+            gone. Empty where the settings of the data say it all.
     """
 
     spec: DataSpec
@@ -103,18 +184,18 @@ class Dataset:
 
 
 class ClipReader(Protocol):
-    """From a user's own files to the raw (not standardised) arrays of one sample."""
+    """Reader of a user's own files: from files to the raw (not standardised) arrays of single samples."""
 
     def knows(self, path: Path) -> bool:
-        """Whether `path` is, by its suffix, of a kind that is read; others in a folder are passed over."""
+        """True if files with the suffix of `path` can be read; other files of a folder are passed over."""
         ...
 
     def group(self, files: Sequence[Path]) -> dict[str, Clip]:
-        """The clips that `files` hold, by name; `ColliculusError` for a file of unknown kind."""
+        """Clips that `files` hold, by name; `ColliculusError` for a file of unknown kind."""
         ...
 
     def read(self, clip: Clip) -> dict[str, NDArray[np.float32]]:
-        """Raw arrays (C, H, W) or (T, C, H, W) of the modalities found in one clip; one may be missing."""
+        """Raw arrays (C, H, W) or (T, C, H, W) of the modalities found in one clip; some may be missing."""
         ...
 
 
@@ -128,5 +209,5 @@ class DataSettings(Protocol):
         ...
 
     def reader(self, spec: DataSpec) -> ClipReader:
-        """The reader `colliculus predict` uses for files of this kind of data."""
+        """Reader of files of this kind of data, for `colliculus predict`."""
         ...

@@ -1,4 +1,4 @@
-"""From arrays to batches: which samples, in which order, on which rank. One place for every dataset."""
+"""Batches of arrays: which samples, in which order, on which rank."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from colliculus.data.dataset import Normalisation, Split
+from colliculus.data.dataset import BatchedDataset, Normalisation, Split
 from colliculus.types import Batch, ColliculusError
 
 ToInput = Callable[[NDArray[np.generic]], NDArray[np.generic]]
-"""From a batch as it is stored, (B, ...), to inputs (B, C, H, W) or (B, T, C, H, W)."""
+"""Conversion of stored values (B, ...) to inputs (B, C, H, W) or (B, T, C, H, W)."""
 
 
 @dataclass(frozen=True, eq=False)
-class ArraySplit:
-    """A `RawSplit` of arrays in memory or memory-mapped: some rows of them, whole batches read at once.
+class ArraySplit(BatchedDataset):
+    """A `RawSplit` of rows of arrays, in memory or memory-mapped; whole batches are read at once.
 
     Args:
-        arrays: of each modality, in declared order, (n, C, H, W) static or (n, T, C, H, W), any numeric type.
-        labels: class index of each of `rows`.
-        rows: which rows of `arrays` belong to this split, in which order.
-        normalisation: what the batches are standardised by.
-        to_input: of a modality stored in another form than above, what makes the above of a batch of it.
-        present: of a modality that some rows of its array lack, which ones hold it, (n,); the others get the training
-            mean, that is zeros.
+        arrays: array of each modality, in declared order: (n, C, H, W) static or (n, T, C, H, W), any numeric type.
+        targets: class index of each of `rows`.
+        rows: rows of `arrays` that belong to this split, in order.
+        normalisation: normalisation of the batches.
+        to_input: conversion of the modalities that are stored in another form than above.
+        present: rows that hold a modality, (n,), of each modality that some rows lack; the other rows get the training
+            mean, which is zero.
 
     Raises:
-        ColliculusError: `labels` and `rows` differ in length.
+        ColliculusError: `targets` and `rows` differ in length.
 
     Example:
         >>> unchanged = Normalisation(mean={}, std={})
@@ -41,39 +41,44 @@ class ArraySplit:
     """
 
     arrays: Mapping[str, NDArray[np.generic]]
-    labels: NDArray[np.int64]
+    targets: NDArray[np.int64]
     rows: NDArray[np.int64]
     normalisation: Normalisation
     to_input: Mapping[str, ToInput] = field(default_factory=dict[str, ToInput])
     present: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict[str, NDArray[np.bool_]])
 
     def __post_init__(self) -> None:
-        if len(self.labels) != len(self.rows):
-            raise ColliculusError(f"a split of {len(self.rows)} samples was given {len(self.labels)} labels")
+        if len(self.targets) != len(self.rows):
+            raise ColliculusError(f"a split of {len(self.rows)} samples was given {len(self.targets)} labels")
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) class indices."""
+        return self.targets
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
-        """The samples at `indices`; nothing is drawn anew, so `epoch` changes nothing."""
+        """Samples at `indices`; nothing is drawn anew, so `epoch` changes nothing."""
         return self.collate(self.inputs(self.values(indices, epoch=epoch)), indices)
 
     def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:  # noqa: ARG002
-        """The samples at `indices` as they are stored: copies."""
+        """Copies of the samples at `indices` as they are stored."""
         rows = self.rows[indices]
         return {m: a[rows] for m, a in self.arrays.items()}
 
     def inputs(self, values: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-        """What `to_input` makes of them, the others as they are."""
+        """Stored values converted by `to_input`."""
         return {m: self.to_input[m](x) if m in self.to_input else x for m, x in values.items()}
 
     def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
-        """Standardised, time first, zeros where a sample lacks a modality."""
+        """Standardised batch, time first; zeros where a sample lacks a modality."""
         present = {m: held[self.rows[indices]] for m, held in self.present.items()}
-        return collate(inputs, self.labels[indices], self.normalisation, present)
+        return standard_batch(inputs, self.targets[indices], self.normalisation, present)
 
 
-def collate(
+def standard_batch(
     values: Mapping[str, NDArray[np.generic]],
     labels: NDArray[np.int64],
     normalisation: Normalisation,
@@ -82,10 +87,10 @@ def collate(
     """Standardise raw samples and put time first.
 
     Args:
-        values: of each modality (B, C, H, W) or (B, T, C, H, W), any numeric type.
+        values: (B, C, H, W) or (B, T, C, H, W) of each modality, any numeric type.
         labels: (B,) class indices.
-        normalisation: of each channel.
-        present: which samples hold a modality, (B,); the others get zeros. Where it names none, all do.
+        normalisation: normalisation of each channel.
+        present: samples that hold a modality, (B,); the others get zeros. All hold a modality that is not named.
 
     Returns:
         A batch of contiguous float32 tensors, (B, C, H, W) or (T, B, C, H, W), and int64 labels.
@@ -95,7 +100,7 @@ def collate(
         array = normalisation(modality, raw)
         time_first = array if array.ndim == 4 else array.swapaxes(0, 1)
         ours = np.ascontiguousarray(time_first)
-        if np.may_share_memory(ours, raw):  # the caller's data stays his
+        if np.may_share_memory(ours, raw):  # never change the caller's data
             ours = ours.copy()
         if present and modality in present:
             ours[(..., ~present[modality], *[slice(None)] * 3)] = 0
@@ -106,13 +111,13 @@ def collate(
 def num_batches(num_samples: int, *, batch_size: int, drop_incomplete: bool = False, world_size: int = 1) -> int:
     """Batches of one epoch, the same on every rank.
 
-    An epoch is cut into as few batches of near-equal size as `batch_size` allows (at least one sample per rank in
-    each), so that none is dropped and none is tiny; with `drop_incomplete` into full batches, the rest left out.
+    An epoch has as few batches of near-equal size as `batch_size` allows, with at least one sample per rank in each: no
+    sample is dropped and no batch is tiny. With `drop_incomplete` it has full batches only, and drops the rest.
 
     Args:
         num_samples: samples of the split.
-        batch_size: samples of a batch, all ranks together.
-        drop_incomplete: leave the incomplete last batch out, as published experiments do.
+        batch_size: samples of a batch over all ranks.
+        drop_incomplete: drop the incomplete last batch, as published experiments do.
         world_size: number of ranks that share each batch.
 
     Raises:
@@ -127,7 +132,7 @@ def num_batches(num_samples: int, *, batch_size: int, drop_incomplete: bool = Fa
             f"`batch_size` {batch_size} is smaller than the number of processes, {world_size}: raise it"
         )
     if num_samples < world_size:
-        raise ColliculusError(f"a split of {num_samples} samples cannot be shared out over {world_size} process(es)")
+        raise ColliculusError(f"a split of {num_samples} samples is too small for {world_size} process(es): use fewer")
     if not drop_incomplete:
         return min(-(-num_samples // batch_size), num_samples // world_size)
     if num_samples < batch_size:
@@ -148,20 +153,20 @@ def epoch_batches(
     rank: int = 0,
     world_size: int = 1,
 ) -> Iterator[Batch]:
-    """The batches one rank sees in one epoch; over all ranks every sample comes exactly once.
+    """Batches of one rank in one epoch; over all ranks every sample comes exactly once.
 
     Args:
         split: the samples.
-        batch_size: samples of a batch, all ranks together.
-        seed: with `epoch`, decides the order and nothing else does.
+        batch_size: samples of a batch over all ranks.
+        seed: decides the order, together with `epoch`.
         epoch: number of the epoch, from 0.
-        shuffle: random order; otherwise the split's own.
+        shuffle: random order instead of the split's own.
         drop_incomplete: as in `num_batches`.
-        rank: this process; it gets every `world_size`-th sample of each batch, beginning with its own number.
+        rank: number of this process; it gets every `world_size`-th sample of each batch, starting at its own number.
         world_size: number of processes.
 
     Yields:
-        Batches, as many on every rank.
+        Batches, the same number on every rank.
 
     Raises:
         ColliculusError: as `num_batches`.
@@ -174,7 +179,7 @@ def epoch_batches(
 
 
 def made_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches, each made by a thread of its own while the one before it is in use.
+    """The same batches, each prepared by a thread while the one before it is in use.
 
     Example:
         >>> split = ArraySplit({}, np.arange(4), np.arange(4), Normalisation(mean={}, std={}))

@@ -12,20 +12,22 @@ from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import ToInput
 from colliculus.types import ColliculusError
 
-_CONSTANT = 1e-6  # a channel that varies less than this carries nothing and is only centred
+_CONSTANT = 1e-6  # a channel that varies less than this is constant, and only centred
 
 
 def channel_statistics(
     arrays: Mapping[str, NDArray[np.generic]],
     rows: NDArray[np.int64],
     to_input: Mapping[str, ToInput] | None = None,
+    present: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> Normalisation:
     """Statistics of each channel over the samples at `rows`, accumulated in float64 in chunks.
 
     Args:
-        arrays: of each modality (n, C, H, W) or (n, T, C, H, W), any numeric type, memory-mapped or not.
-        rows: the samples to look at: those of the training part, and no others.
-        to_input: of a modality stored in another form than above, what makes the above of a batch of it.
+        arrays: (n, C, H, W) or (n, T, C, H, W) of each modality, any numeric type, memory-mapped or not.
+        rows: samples of the training part.
+        to_input: conversion of the modalities that are stored in another form than above.
+        present: samples that hold a modality, (n,); the others are passed over. All hold a modality that is not named.
 
     Returns:
         One mean and one positive standard deviation per channel; a constant channel gets the deviation 1.
@@ -39,10 +41,10 @@ def channel_statistics(
         Normalisation(mean={'visual': (2.0,)}, std={'visual': (1.0,)})
     """
     if len(rows) == 0:
-        raise ColliculusError("the training part is empty: there is nothing to take means and deviations from")
+        raise ColliculusError("the training part is empty: add samples to compute means and deviations from")
+    held = {m: rows[present[m][rows]] if present and m in present else rows for m in arrays}
     statistics = {
-        modality: _mean_and_std(modality, array, rows, (to_input or {}).get(modality, np.asarray))
-        for modality, array in arrays.items()
+        m: _mean_and_std(m, array, held[m], (to_input or {}).get(m, np.asarray)) for m, array in arrays.items()
     }
     return Normalisation(
         mean={m: tuple(mean.tolist()) for m, (mean, _) in statistics.items()},
@@ -53,7 +55,7 @@ def channel_statistics(
 def _mean_and_std(
     modality: str, array: NDArray[np.generic], rows: NDArray[np.int64], to_input: ToInput
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(C,) mean and deviation; chunks are merged by Chan's formula, which does not cancel as a sum of squares would."""
+    """(C,) mean and deviation; chunks are merged by Chan's formula, which is stable where a sum of squares is not."""
     count, mean, squares = 0, np.zeros(1), np.zeros(1)
     for chunk in chunks(rows):
         values = np.asarray(to_input(array[chunk]), dtype=np.float64)

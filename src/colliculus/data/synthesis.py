@@ -1,7 +1,7 @@
-"""Drawing of moving shapes, pressure maps and sounds with NumPy: the raw material of the synthetic set.
+"""Moving shapes, pressure maps and sounds of the synthetic set, drawn with NumPy.
 
-Each function makes a whole set at once: n clips, T steps, S x S pixels. A *kind* is what a modality can show of a
-class. `active` (n, T) says in which steps of a clip its event is under way.
+Each function makes a whole set at once: n clips, T steps, S x S pixels. The *kind* of a clip decides what a modality
+shows. `active` (n, T) marks the steps during which the event of a clip lasts.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ SOUNDS = ("tone", "rise", "burst", "fall", "clicks", "warble")
 
 
 def shapes(kinds: Kinds, active: NDArray[np.bool_], *, num_kinds: int, size: int, rng: np.random.Generator) -> Floats:
-    """Bright shapes on black that travel through the picture while their event lasts.
+    """Bright shapes on black that move through the image while their event lasts.
 
-    The kind decides the shape (`SHAPES`) and the direction of travel (full circle divided by `num_kinds`); place and
-    size vary at random.
+    The kind decides the shape (`SHAPES`) and the direction of motion (full circle divided by `num_kinds`); position
+    and size vary at random.
 
     Args:
         kinds: (n,) from 0 to `num_kinds` - 1.
         active: (n, T).
         num_kinds: kinds in use.
         size: S.
-        rng: decides what varies.
+        rng: source of random numbers.
 
     Returns:
         (n, T, S, S) in 0..1.
@@ -42,16 +42,16 @@ def shapes(kinds: Kinds, active: NDArray[np.bool_], *, num_kinds: int, size: int
     pixels = np.arange(size) + 0.5
     x = pixels - size * (start[:, :1] + travel * np.cos(angle)[:, None])[..., None, None]
     y = pixels[:, None] - size * (start[:, 1:] + travel * np.sin(angle)[:, None])[..., None, None]
-    picture = np.empty((num_clips, steps, size, size))
+    image = np.empty((num_clips, steps, size, size))
     for kind in range(num_kinds):
         chosen = kinds == kind
         distance = _outline(kind, np.abs(x[chosen]), np.abs(y[chosen]), radius[chosen])
-        picture[chosen] = np.clip(0.5 - distance, 0.0, 1.0)  # an edge one pixel wide
-    return picture * active[:, :, None, None]
+        image[chosen] = np.clip(0.5 - distance, 0.0, 1.0)  # an edge one pixel wide
+    return image * active[:, :, None, None]
 
 
 def _outline(kind: int, x: Floats, y: Floats, radius: Floats) -> Floats:
-    """Distance in pixels from the outline of a shape, negative inside; `x` and `y` are distances from its middle."""
+    """Distance in pixels from the outline of a shape, negative inside; `x` and `y` are distances from its centre."""
     match kind:
         case 0:
             return np.hypot(x, y) - radius
@@ -75,7 +75,7 @@ def pressure(kinds: Kinds, active: NDArray[np.bool_], *, num_kinds: int, size: i
         active: (n, T).
         num_kinds: kinds in use.
         size: S.
-        rng: decides place and strength.
+        rng: source of random numbers, for position and strength.
 
     Returns:
         (n, T, S, S) in 0..1.
@@ -94,14 +94,14 @@ def pressure(kinds: Kinds, active: NDArray[np.bool_], *, num_kinds: int, size: i
 def sounds(
     kinds: Kinds, active: NDArray[np.bool_], *, step_samples: int, rate_hz: int, rng: np.random.Generator
 ) -> Floats:
-    """Sounds (`SOUNDS`) that last as long as their event, with soft edges; pitch, phase and loudness vary at random.
+    """Sounds (`SOUNDS`) during their event, with soft edges; pitch, phase and loudness vary at random.
 
     Args:
         kinds: (n,) from 0 to 5.
-        active: (n, T), the active steps of a clip in one piece.
-        step_samples: length of a step.
+        active: (n, T); the active steps of a clip are consecutive.
+        step_samples: samples of a step.
         rate_hz: samples per second.
-        rng: decides what varies.
+        rng: source of random numbers.
 
     Returns:
         (n, samples) in -1..1, samples = T * step_samples.
@@ -125,7 +125,7 @@ def sounds(
 def _wave(
     kind: int, pitch_hz: Floats, position: Floats, duration_s: Floats, phase: Floats, rng: np.random.Generator
 ) -> Floats:
-    """Samples in -1..1 at each `position` of the event; a chirp runs over two octaves, pitch in its middle."""
+    """Samples in -1..1 at each `position` of the event; a chirp covers two octaves around its pitch."""
     periods = pitch_hz * duration_s * position
     swept = pitch_hz * duration_s * (0.5 * position + 0.75 * position**2)  # integral of 0.5 + 1.5 * position
     match kind:
@@ -144,12 +144,12 @@ def _wave(
 
 
 def add_noise(signal: Floats, snr_db: float, rng: np.random.Generator) -> Floats:
-    """Add Gaussian noise to each clip, its power below that of the clip by `snr_db`.
+    """Add Gaussian noise to each clip at a signal-to-noise ratio.
 
     Args:
         signal: (n, ...).
         snr_db: power of the clip over power of the noise, in decibels; infinity adds none.
-        rng: decides the noise.
+        rng: source of random numbers.
 
     Returns:
         (n, ...).

@@ -1,4 +1,4 @@
-"""A controlled audio-visual set made in seconds and offline: moving shapes with sounds, and touch on request."""
+"""Synthetic audio-visual set, made in seconds and offline: moving shapes with sounds, and touch on request."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.data.dataset import ClipReader, Dataset, Normalisation
-from colliculus.data.fingerprint import fingerprint
+from colliculus.corpus.prepare.storage import Frames, Sound
+from colliculus.corpus.storage_reader import StorageReader
+from colliculus.data.assemble import assemble
+from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.loading import ArraySplit
 from colliculus.data.standardise import channel_statistics
 from colliculus.data.synthesis import SHAPES, SOUNDS, Floats, add_noise, pressure, shapes, sounds
-from colliculus.media.clips import MediaReader, VisualSettings
+from colliculus.files.checks import SPLITS
 from colliculus.media.encode import write_gif, write_png, write_wav
 from colliculus.media.spectrogram import Spectrogram
 from colliculus.types import ColliculusError, DataSpec
@@ -24,21 +26,20 @@ _RATE_HZ = 8000
 _STEP_SAMPLES = 1024
 _FULL_SCALE = 32768  # of 16-bit samples
 _LEAST_SNR_DB = -100
-_PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Synthetic:
     """Settings of the synthetic set.
 
-    A clip shows a shape that appears, travels and vanishes, and gives a sound; both events last half the clip. Neither
-    modality tells the class alone: with R = max(2, K / 2 rounded up) kinds of shape and of sound, class k has shape
-    k // 2 and sound ((k + 1) // 2) mod R (and touch k mod R): a kind belongs to up to two classes, a shape with a sound
-    to one. With six classes a modality alone reaches 50 % at best, two together 100 %, before noise. (Two classes have
-    the same shape and differ in sound.)
+    A clip shows a shape that appears, moves and vanishes, with a sound; both events last half the clip. No modality
+    alone determines the class: with R = max(2, K / 2 rounded up) kinds of shape and of sound, class k has shape k // 2
+    and sound ((k + 1) // 2) mod R (and touch k mod R). A kind belongs to up to two classes, a shape with a sound to
+    one. With six classes one modality reaches 50 % at best, two together 100 %, before noise. (Two classes have the
+    same shape and differ in sound.)
 
-    Pictures are whole grey levels and sounds 16-bit samples, so clips written by `export` and read by `reader` come
-    back exactly as the set holds them. Touch, the modality "tactile", has no file format: clips from files lack it.
+    Images have whole grey levels and sounds 16-bit samples, so that `reader` reads the clips that `export` writes
+    exactly as the set holds them. Touch, the modality "tactile", has no file format: clips from files lack it.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -59,31 +60,31 @@ class Synthetic:
     num_test: int = 480
     """Test clips."""
     audio_snr_db: float = 10.0
-    """Power of a clip's sound over that of its noise, in decibels; inf: no noise."""
+    """Signal-to-noise ratio of the sound in decibels; inf: no noise."""
     visual_snr_db: float = 10.0
-    """The same of its picture."""
+    """Signal-to-noise ratio of the images in decibels."""
     tactile_snr_db: float = 10.0
-    """The same of its touch."""
+    """Signal-to-noise ratio of the touch in decibels."""
     audio_informative: float = 1.0
-    """Share of clips with the sound of their class; the others have a sound drawn evenly from all kinds."""
+    """Share of clips with the sound of their class; the others have a sound drawn uniformly from all kinds."""
     visual_informative: float = 1.0
-    """The same of the shapes."""
+    """Share of clips with the shape of their class."""
     tactile_informative: float = 1.0
-    """The same of the touch."""
+    """Share of clips with the touch of their class."""
     lag: int = 0
-    """Steps by which sound and touch follow the picture; negative: they precede it. Only 0 when nothing moves."""
+    """Steps by which sound and touch follow the image; negative: they precede it. Only 0 with static inputs."""
     onsets: int | None = None
-    """Moments at which a clip's first event may begin; None: as many as leave room for both."""
+    """Number of steps at which the first event of a clip may begin; None: as many as leave room for both."""
     motion: Literal["moving", "static"] = "moving"
-    """moving: sequences of `steps`; static: one picture of the shape, one spectrogram of the whole clip."""
+    """moving: sequences of `steps`; static: one image of the shape, one spectrogram of the whole clip."""
     tactile: bool = False
     """Add the third modality: pressure maps."""
     steps: int = 4
-    """T, steps of a clip, each 128 ms of sound and one picture."""
+    """T, steps of a clip, each 128 ms of sound and one image."""
     size: int = 32
     """Height and width of every modality."""
     seed: int = 0
-    """Decides all clips."""
+    """Seed of all clips."""
 
     def __post_init__(self) -> None:
         most_classes = 2 * len(SHAPES)
@@ -109,7 +110,7 @@ class Synthetic:
 
     @property
     def spec(self) -> DataSpec:
-        """Modalities, sizes and classes (named like "disc-tone") of what `load` gives."""
+        """Modalities, sizes and classes (named like "disc-tone") of the dataset."""
         kinds = self.kinds(np.arange(self.num_classes))
         return DataSpec(
             channels=dict.fromkeys(kinds, 1),
@@ -127,43 +128,35 @@ class Synthetic:
 
     @property
     def num_kinds(self) -> int:
-        """R, the kinds in use of shape, of sound and of touch."""
+        """R, number of kinds of shape, of sound and of touch."""
         return max(2, -(-self.num_classes // 2))
 
     def kinds(self, labels: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-        """The kind, 0 to R - 1, that each modality shows of the classes `labels` (n,): (n,) each."""
+        """Kind, 0 to R - 1, of each modality for the classes `labels` (n,): (n,) each."""
         kinds = {"audio": (labels + 1) // 2 % self.num_kinds, "visual": labels // 2}
         return {**kinds, "tactile": labels % self.num_kinds} if self.tactile else kinds
 
     def load(self, normalisation: Normalisation | None = None) -> Dataset:
         """Make all clips; standardise by `normalisation`, or by the training part."""
-        made = [self._make(part) for part in range(len(_PARTS))]
+        made = {name: self._make(part) for part, name in enumerate(SPLITS)}
         if normalisation is None:
-            normalisation = channel_statistics(made[0].arrays, np.arange(self.num_train))
+            normalisation = channel_statistics(made["train"].arrays, np.arange(self.num_train))
         contents: dict[str, NDArray[np.generic]] = {}
-        for part, clips in zip(_PARTS, made, strict=True):
+        for part, clips in made.items():
             contents |= {f"{part} {m}": array for m, array in clips.arrays.items()} | {f"{part} labels": clips.labels}
-        train, validation, test = (clips.split(normalisation) for clips in made)
-        return Dataset(
-            spec=self.spec,
-            train=train,
-            validation=validation,
-            test=test,
-            normalisation=normalisation,
-            protocol=f"synthetic seed {self.seed}",
-            fingerprint=fingerprint(self.spec, contents),
-        )
+        splits = {part: clips.split(normalisation) for part, clips in made.items()}
+        return assemble(self.spec, splits, f"synthetic seed {self.seed}", contents)
 
-    def reader(self, spec: DataSpec) -> ClipReader:
-        """Reads clips such as `export` writes: a sound, a picture or video, or both of one stem."""
-        visual = VisualSettings(size=spec.size("visual"), channels=1, steps=spec.steps.get("visual"))
-        return MediaReader(audio=self.spectrogram, visual=visual)
+    def reader(self, spec: DataSpec) -> StorageReader:
+        """Reader of clips that `export` writes: a sound, an image or video, or both of one stem."""
+        visual = Frames(size=spec.size("visual"), channels=1, steps=spec.steps.get("visual"))
+        return StorageReader({"audio": Sound(spectrogram=self.spectrogram, duration_s=None), "visual": visual})
 
     def export(self, folder: Path, *, count: int = 6) -> list[Path]:
-        """Write the first test clips as files: the sound as .wav, the picture as .gif (or .png, when nothing moves).
+        """Write the first test clips as files: the sound as .wav, the images as .gif (or .png, where they are static).
 
         Args:
-            folder: where the files go; made when absent.
+            folder: folder for the files; created if it does not exist.
             count: number of clips, or all if there are fewer.
 
         Returns:
@@ -172,7 +165,7 @@ class Synthetic:
         Raises:
             ColliculusError: the folder or a file cannot be written.
         """
-        clips, names = self._make(_PARTS.index("test")), self.spec.names
+        clips, names = self._make(SPLITS.index("test")), self.spec.names
         stems = [folder / f"{number:03d}-{names[k]}" for number, k in enumerate(clips.labels[:count])]
         made = zip(stems, clips.waveforms, clips.arrays["visual"], strict=False)
         try:
@@ -183,14 +176,14 @@ class Synthetic:
                 f"{folder} cannot be written ({error.strerror}): free space or choose another folder"
             ) from error
 
-    def _write(self, stem: Path, waveform: NDArray[np.int16], picture: NDArray[np.uint8]) -> tuple[Path, Path]:
-        sound, sight = stem.with_suffix(".wav"), stem.with_suffix(".gif" if self._moves else ".png")
+    def _write(self, stem: Path, waveform: NDArray[np.int16], images: NDArray[np.uint8]) -> tuple[Path, Path]:
+        sound, visual = stem.with_suffix(".wav"), stem.with_suffix(".gif" if self._moves else ".png")
         write_wav(sound, waveform, rate_hz=_RATE_HZ)
         if self._moves:
-            write_gif(sight, picture[:, 0], rate_hz=_RATE_HZ // _STEP_SAMPLES)
+            write_gif(visual, images[:, 0], rate_hz=_RATE_HZ // _STEP_SAMPLES)
         else:
-            write_png(sight, picture[0])
-        return sound, sight
+            write_png(visual, images[0])
+        return sound, visual
 
     @property
     def _moves(self) -> bool:
@@ -201,24 +194,24 @@ class Synthetic:
         return max(1, self.steps // 2)
 
     def _make(self, part: int) -> _Clips:
-        """All clips of a part; each modality has its own random numbers, so its knobs leave the others alone."""
-        about, hearing, sight, touch = (np.random.default_rng([self.seed, part, stream]) for stream in range(4))
+        """All clips of a part; each modality has random numbers of its own, which its settings alone change."""
+        about, audio, visual, touch = (np.random.default_rng([self.seed, part, stream]) for stream in range(4))
         count = (self.num_train, self.num_validation, self.num_test)[part]
         labels = about.permutation(np.arange(count) % self.num_classes)
         kinds = self.kinds(labels)
         onsets = self.onsets or self.steps - self._event_steps - abs(self.lag) + 1
         onset = about.integers(0, onsets, (count, 1)) + max(0, -self.lag)
-        heard = self._shown(kinds["audio"], self.audio_informative, hearing)
-        seen = self._shown(kinds["visual"], self.visual_informative, sight)
-        waveforms = self._sounds(heard, onset + self.lag, hearing)
+        sound_kinds = self._shown(kinds["audio"], self.audio_informative, audio)
+        shape_kinds = self._shown(kinds["visual"], self.visual_informative, visual)
+        waveforms = self._sounds(sound_kinds, onset + self.lag, audio)
         spectrogram = self.spectrogram
         arrays: dict[str, NDArray[np.generic]] = {
             "audio": np.stack([spectrogram(waveform / np.float32(_FULL_SCALE)) for waveform in waveforms]),
-            "visual": _grey_levels(self._maps(shapes, seen, onset, self.visual_snr_db, sight)),
+            "visual": _grey_levels(self._maps(shapes, shape_kinds, onset, self.visual_snr_db, visual)),
         }
         if self.tactile:
-            felt = self._shown(kinds["tactile"], self.tactile_informative, touch)
-            maps = self._maps(pressure, felt, onset + self.lag, self.tactile_snr_db, touch)
+            touch_kinds = self._shown(kinds["tactile"], self.tactile_informative, touch)
+            maps = self._maps(pressure, touch_kinds, onset + self.lag, self.tactile_snr_db, touch)
             arrays["tactile"] = maps.astype(np.float32)
         return _Clips(waveforms, arrays, labels)
 
@@ -227,14 +220,14 @@ class Synthetic:
         return np.where(rng.random(len(kinds)) < informative, kinds, anything)
 
     def _active(self, onset: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(n, T): in which steps the events that begin at `onset` (n, 1) are under way."""
+        """(n, T): steps during which the events that begin at `onset` (n, 1) last."""
         step = np.arange(self.steps)
         return (onset <= step) & (step < onset + self._event_steps)
 
     def _sounds(
         self, kinds: NDArray[np.int64], onset: NDArray[np.int64], rng: np.random.Generator
     ) -> NDArray[np.int16]:
-        """(n, samples); what noise drives beyond full scale is clipped."""
+        """(n, samples), clipped at full scale."""
         clean = sounds(kinds, self._active(onset), step_samples=_STEP_SAMPLES, rate_hz=_RATE_HZ, rng=rng)
         noisy = add_noise(clean, self.audio_snr_db, rng) * _FULL_SCALE
         return np.clip(np.rint(noisy), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
@@ -247,7 +240,7 @@ class Synthetic:
         snr_db: float,
         rng: np.random.Generator,
     ) -> Floats:
-        """(n, T, 1, S, S) of shapes or pressure, or (n, 1, S, S) when nothing moves."""
+        """(n, T, 1, S, S) of shapes or pressure, or (n, 1, S, S) of static ones."""
         active = self._active(onset) if self._moves else np.ones((len(kinds), 1), dtype=bool)
         clean = draw(kinds, active, num_kinds=self.num_kinds, size=self.size, rng=rng)
         noisy = add_noise(clean, snr_db, rng)
@@ -267,5 +260,5 @@ class _Clips:
 
 
 def _grey_levels(brightness: Floats) -> NDArray[np.uint8]:
-    """Black is 64 and white 192, which leaves room for noise on either side."""
+    """Grey levels with black at 64 and white at 192, which leaves room for noise on either side."""
     return np.clip(np.rint(64 + 128 * brightness), 0, 255).astype(np.uint8)

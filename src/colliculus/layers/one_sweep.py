@@ -82,9 +82,9 @@ def takes(values: Tensor, norm: nn.Module, neuron: SpikingNeuron, pool: nn.Modul
         and values.dtype in (torch.float32, torch.bfloat16)
         and 0 < values.shape[1] <= WIDEST
         and values.numel() > 0
+        and choice.kernel_for(values, neuron.leak(), neuron.dynamics) is choice.KERNELS["native"]
         and values.is_contiguous(memory_format=torch.channels_last)
         and not any(_watched(part) for part in (norm, neuron, pool) if part is not None)
-        and choice.kernel_for(values, neuron.leak(), neuron.dynamics) is choice.KERNELS["native"]
         and library() is not None
     )
 

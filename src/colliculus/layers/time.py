@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from colliculus.neurons.kernels.choice import is_traced
+
 Resampling = Literal["nearest", "linear"]
 
 
@@ -28,8 +30,11 @@ def is_static(x: Tensor) -> bool:
 
 
 def channels_last(frames: Tensor) -> Tensor:
-    """(B, C, H, W) in the channels_last layout on a CPU, where it is faster; unchanged elsewhere."""
-    if frames.device.type != "cpu":
+    """(B, C, H, W) in the channels_last layout on a CPU, where it is faster; unchanged elsewhere.
+
+    Under torch.jit and torch.func the layout stays: vmap has no such operation.
+    """
+    if frames.device.type != "cpu" or is_traced():
         return frames
     laid_out = frames.contiguous(memory_format=torch.channels_last)
     _, channels, height, width = frames.shape

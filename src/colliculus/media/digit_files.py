@@ -1,4 +1,4 @@
-"""The raw files of AV-Digits: recordings of the Free Spoken Digit Dataset and pictures of MNIST."""
+"""Raw files of AV-Digits: recordings of the Free Spoken Digit Dataset and images of MNIST."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.files.checks import check_file, visible
-from colliculus.media.reading import read_audio
+from colliculus.media.sound import read_sound
+from colliculus.media.window import Window
 from colliculus.types import ColliculusError
 
 NUM_DIGITS = 10
@@ -27,7 +28,7 @@ RECORDING_NAME = re.compile(r"(\d)_([a-z]+)_(\d+)\.wav")
 
 @dataclass(frozen=True, eq=False)
 class Speech:
-    """All recordings, sorted by file name: waveforms, and for each its digit, speaker and index."""
+    """All recordings, sorted by file name: their waveforms, digits, speakers and indices."""
 
     waveforms: list[NDArray[np.float32]]
     digits: NDArray[np.int64]
@@ -36,30 +37,32 @@ class Speech:
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
-    """Pictures (n, 1, 28, 28) in 0..255 and their digits (n,)."""
+class DigitImages:
+    """Images (n, 1, 28, 28) in 0..255 and their digits (n,)."""
 
     images: NDArray[np.uint8]
     digits: NDArray[np.int64]
 
-    def take(self, rows: NDArray[np.int64]) -> Pictures:
-        """The pictures at `rows`."""
-        return Pictures(self.images[rows], self.digits[rows])
+    def take(self, rows: NDArray[np.int64]) -> DigitImages:
+        """Images at `rows`."""
+        return DigitImages(self.images[rows], self.digits[rows])
 
 
 def read_speech(folder: Path) -> Speech:
-    """All recordings of `folder` that are named by digit, speaker and index, like 7_jackson_32.wav.
+    """Read all recordings of `folder` that are named by digit, speaker and index, such as 7_jackson_32.wav.
 
     Raises:
         ColliculusError: the folder is missing, holds none, or one is damaged.
     """
     if not folder.is_dir():
         raise ColliculusError(
-            f"{folder} is missing: `--data.root` names the folder that holds `recordings/` and the MNIST files"
+            f"{folder} does not exist: give --data.root the folder that holds `recordings/` and the MNIST files"
         )
     matches = [(path, match) for path in visible(folder, folder) if (match := RECORDING_NAME.fullmatch(path.name))]
     if not matches:
-        raise ColliculusError(f"{folder} holds no recording named like 7_jackson_32.wav: fetch the recordings again")
+        raise ColliculusError(
+            f"{folder} holds no recording with a name such as 7_jackson_32.wav: download the recordings again"
+        )
     return Speech(
         waveforms=[_read_recording(path) for path, _ in matches],
         digits=np.array([int(match[1]) for _, match in matches]),
@@ -69,7 +72,7 @@ def read_speech(folder: Path) -> Speech:
 
 
 def _read_recording(path: Path) -> NDArray[np.float32]:
-    """Samples in -1..1: of the published format by the standard library, which is ten times faster; else decoded."""
+    """Samples in -1..1. The published format is read by the standard library, ten times faster than by FFmpeg."""
     try:
         with wave.open(str(path)) as file:
             samples = file.readframes(file.getnframes())
@@ -77,36 +80,36 @@ def _read_recording(path: Path) -> NDArray[np.float32]:
     except (wave.Error, EOFError, OSError):
         published, samples = False, b""
     if not published or not samples:
-        return read_audio(path, SAMPLE_RATE_HZ)
+        return read_sound(path, Window(), SAMPLE_RATE_HZ)
     return np.divide(np.frombuffer(samples, "<i2"), 32768, dtype=np.float32)
 
 
-def read_pictures(root: Path, part: Literal["train", "t10k"]) -> Pictures:
-    """The training ("train") or test ("t10k") pictures in `root`, as many as there are.
+def read_digit_images(root: Path, part: Literal["train", "t10k"]) -> DigitImages:
+    """Read the training ("train") or test ("t10k") images in `root`.
 
     Raises:
-        ColliculusError: a file is missing or damaged, or labels and pictures do not belong together.
+        ColliculusError: a file is missing or damaged, or labels and images do not belong together.
     """
     images = _read_idx(root / f"{part}-images-idx3-ubyte.gz", dimensions=3)
     digits = _read_idx(root / f"{part}-labels-idx1-ubyte.gz", dimensions=1).astype(np.int64)
     if len(images) != len(digits) or digits.max(initial=0) >= NUM_DIGITS:
         raise ColliculusError(
-            f"the {part} labels in {root} do not belong to the {len(images)} {part} images: fetch both again"
+            f"the {part} labels in {root} do not belong to the {len(images)} {part} images: download both again"
         )
-    return Pictures(images[:, None], digits)
+    return DigitImages(images[:, None], digits)
 
 
 def _read_idx(path: Path, *, dimensions: int) -> NDArray[np.uint8]:
-    """An array of bytes in MNIST's format: 0, 0, type 8, dimensions, then each length as a big-endian int32."""
+    """Read an array of bytes in MNIST's format: 0, 0, type 8, dimensions, each length as a big-endian int32, values."""
     check_file(path)
     try:
         content = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
-        raise ColliculusError(f"{path} is damaged ({error}): fetch it again") from error
+        raise ColliculusError(f"{path} is damaged ({error}): download it again") from error
     start = 4 + 4 * dimensions
     shape = [int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4)]
     if content[:4] != bytes([0, 0, 8, dimensions]) or len(content) != start + math.prod(shape):
         raise ColliculusError(
-            f"{path} is not an MNIST file of {dimensions} dimension(s), or was cut short: fetch it again"
+            f"{path} is not an MNIST file of {dimensions} dimension(s), or was cut short: download it again"
         )
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from colliculus.labels import are_soft, at_label, memberships
+from colliculus.labels import are_soft, at_label, one_hot
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared, Terms
 from colliculus.modulation.scores import mean_score, ratios
@@ -55,7 +55,7 @@ def class_sums(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
         >>> class_sums(torch.tensor([[1.0], [2.0], [5.0]]), torch.tensor([0, 0, 1]), 3).tolist()
         [[3.0, 2.0], [5.0, 1.0], [0.0, 0.0]]
     """
-    member = memberships(labels, num_classes, features.dtype)  # a product adds up in the same order each time
+    member = one_hot(labels, num_classes, features.dtype)  # a product adds up in the same order each time
     return member.T @ torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from colliculus.labels import at_label, rightness
+from colliculus.labels import at_label, correctness
 from colliculus.types import Collective, ColliculusError, Output
 
 _TINY = 1e-12  # a modality may give the true class no probability
@@ -54,9 +54,9 @@ def shares_or_own_logits(output: Output, balance: str) -> dict[str, Tensor]:
 
 
 def modality_correct(output: Output, labels: Tensor) -> dict[str, Tensor]:
-    """`rightness` of each modality alone, (B,), from its own head or, if it has none, from its share."""
+    """`correctness` of each modality alone, (B,), from its own head or, if it has none, from its share."""
     logits = own_logits(output) or shares(output)
-    return {m: rightness(x.detach().argmax(dim=1), labels) for m, x in logits.items()}
+    return {m: correctness(x.detach().argmax(dim=1), labels) for m, x in logits.items()}
 
 
 def mean_score(logits: Mapping[str, Tensor], labels: Tensor, collective: Collective) -> dict[str, float]:

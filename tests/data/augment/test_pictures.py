@@ -14,11 +14,11 @@ from colliculus.data.augment.crop import RandomResizedCrop, resized_crop
 from colliculus.data.augment.draws import Draws
 from colliculus.data.augment.erase import RandomErasing
 from colliculus.data.augment.flip import Flip, flip
-from colliculus.data.augment.settings import Pictures
+from colliculus.data.augment.settings import ImageAugment
 from colliculus.types import ColliculusError
 
 DTYPES = [np.uint8, np.float32]
-EVERYTHING = Pictures(
+EVERYTHING = ImageAugment(
     crop=RandomResizedCrop(probability=0.7),
     flip=Flip(probability=0.5),
     colour=ColourJitter(brightness=0.4, contrast=0.4, saturation=0.4),
@@ -179,9 +179,9 @@ def test_frames_of_a_clip_are_treated_alike(values, draws) -> None:
 @pytest.mark.parametrize(
     "off",
     [
-        Pictures(),
-        Pictures(colour=ColourJitter(probability=0, brightness=1, contrast=1, saturation=1)),
-        Pictures(crop=RandomResizedCrop(area=(0.1, 0.2)), erase=RandomErasing(area=(0.5, 0.6))),
+        ImageAugment(),
+        ImageAugment(colour=ColourJitter(probability=0, brightness=1, contrast=1, saturation=1)),
+        ImageAugment(crop=RandomResizedCrop(area=(0.1, 0.2)), erase=RandomErasing(area=(0.5, 0.6))),
     ],
 )
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -193,7 +193,7 @@ def test_with_probability_0_nothing_changes(values, draws, off, dtype) -> None:
 @pytest.mark.parametrize("part", ["crop", "flip", "colour", "erase"])
 def test_each_part_alone_changes_as_many_samples_as_it_should(values, draws, part) -> None:
     pictures = values((200, 3, 8, 8))
-    alone = Pictures(**{part: replace(getattr(EVERYTHING, part), probability=0.4)})
+    alone = ImageAugment(**{part: replace(getattr(EVERYTHING, part), probability=0.4)})
     got = alone(pictures, draws(200), np.zeros(3, np.uint8))
     changed = (got != pictures).any(axis=(1, 2, 3)).mean()
     assert changed == pytest.approx(0.4, abs=0.12)

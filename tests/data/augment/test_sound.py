@@ -9,15 +9,17 @@ from scipy import stats
 from colliculus.data.augment.draws import Draws
 from colliculus.data.augment.masks import Masks, bands
 from colliculus.data.augment.noise import BackgroundNoise, Gain, add_at_snr, pink
-from colliculus.data.augment.settings import Spectrograms, Waveforms
-from colliculus.data.augment.shift import TimeShift, roll
+from colliculus.data.augment.settings import SpectrogramAugment, WaveformAugment
+from colliculus.data.augment.shift import SoundShift, roll
 from colliculus.types import ColliculusError
 
-LOUD = Waveforms(
-    shift=TimeShift(most=0.5), gain=Gain(most_db=12), noise=BackgroundNoise(probability=0.7, kind="pink", snr_db=(0, 5))
+LOUD = WaveformAugment(
+    shift=SoundShift(most=0.5),
+    gain=Gain(most_db=12),
+    noise=BackgroundNoise(probability=0.7, kind="pink", snr_db=(0, 5)),
 )
-HIDING = Spectrograms(
-    shift=TimeShift(most=0.3), time_masks=Masks(num=2, most=0.4), frequency_masks=Masks(num=1, most=0.5)
+HIDING = SpectrogramAugment(
+    shift=SoundShift(most=0.3), time_masks=Masks(num=2, most=0.4), frequency_masks=Masks(num=1, most=0.5)
 )
 SHAPES = st.one_of(
     st.tuples(st.integers(1, 5), st.integers(1, 2), st.integers(1, 9), st.integers(1, 9)),
@@ -43,7 +45,7 @@ def test_a_sequence_is_moved_along_its_whole_line_of_time() -> None:
     sequences = np.zeros((12, 3, 1, 2, 4), dtype=np.float32)
     for moment in range(12):
         sequences[moment, moment // 4, :, :, moment % 4] = 1
-    got = TimeShift(most=0.5).of_spectrograms(sequences, draws)
+    got = SoundShift(most=0.5).of_spectrograms(sequences, draws)
     shifts = np.rint(draws.between("time shift", -0.5, 0.5) * 12).astype(int)
     assert len(set(shifts)) > 3
     for moment, shift in enumerate(shifts):
@@ -165,16 +167,16 @@ def test_spectrograms_of_any_shape(shape, epoch) -> None:
 
 def test_what_is_off_changes_nothing() -> None:
     sounds, draws = waves(np.int16), Draws.of(0, 0, np.arange(4))
-    assert Waveforms()(sounds, draws, None) is sounds
-    assert Waveforms(noise=BackgroundNoise(kind="pink"))(sounds, draws, None) is sounds
+    assert WaveformAugment()(sounds, draws, None) is sounds
+    assert WaveformAugment(noise=BackgroundNoise(kind="pink"))(sounds, draws, None) is sounds
     spectra = np.zeros((4, 1, 8, 8), np.float32)
-    assert Spectrograms()(spectra, draws, np.ones(1, np.float32)) is spectra
+    assert SpectrogramAugment()(spectra, draws, np.ones(1, np.float32)) is spectra
 
 
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: TimeShift(most=2.0), "`most` of a time shift is 2.0"),
+        (lambda: SoundShift(most=2.0), "`most` of a time shift is 2.0"),
         (lambda: Masks(num=-1), "`num` of the masks is -1"),
         (lambda: Masks(most=1.1), "`most` of a mask"),
         (lambda: Gain(most_db=-1.0), "`most_db` of the gain is -1.0"),

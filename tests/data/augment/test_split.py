@@ -17,8 +17,8 @@ from colliculus.data.augment.flip import Flip
 from colliculus.data.augment.masks import Masks
 from colliculus.data.augment.mix import CutMix, Mixup
 from colliculus.data.augment.noise import BackgroundNoise, Gain
-from colliculus.data.augment.settings import Pictures, Spectrograms, Waveforms
-from colliculus.data.augment.shift import TimeShift
+from colliculus.data.augment.settings import ImageAugment, SpectrogramAugment, WaveformAugment
+from colliculus.data.augment.shift import SoundShift
 from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import ArraySplit, epoch_batches
 from colliculus.types import ColliculusError, DataSpec
@@ -28,16 +28,16 @@ KINDS = {"audio": "waveforms", "touch": "events", "visual": "pictures", "depth":
 SPEC = DataSpec(channels=dict.fromkeys([*KINDS, "other"], 1), sizes={}, num_classes=K)
 NORMALISATION = Normalisation({"audio": (2.0,), "visual": (100.0,) * 3}, {"audio": (0.5,), "visual": (50.0,) * 3})
 EVERYTHING = Augment(
-    pictures=Pictures(
+    pictures=ImageAugment(
         crop=RandomResizedCrop(probability=0.8),
         flip=Flip(probability=0.5),
         colour=ColourJitter(brightness=0.3, contrast=0.3, saturation=0.3),
         erase=RandomErasing(probability=0.5),
     ),
-    waveforms=Waveforms(
-        shift=TimeShift(most=0.2), gain=Gain(most_db=6), noise=BackgroundNoise(probability=0.5, kind="other")
+    waveforms=WaveformAugment(
+        shift=SoundShift(most=0.2), gain=Gain(most_db=6), noise=BackgroundNoise(probability=0.5, kind="other")
     ),
-    spectrograms=Spectrograms(shift=TimeShift(most=0.2), time_masks=Masks(num=1), frequency_masks=Masks(num=1)),
+    spectrograms=SpectrogramAugment(shift=SoundShift(most=0.2), time_masks=Masks(num=1), frequency_masks=Masks(num=1)),
     events=EventDrop(probability=0.5, time_probability=0.5, area_probability=0.5),
     mixup=Mixup(probability=0.4),
     cutmix=CutMix(probability=0.3),
@@ -145,7 +145,7 @@ def test_each_part_touches_its_modalities_alone(part) -> None:
 def test_what_is_off_is_the_split_itself_and_probabilities_of_0_give_it_bit_for_bit() -> None:
     plain, everyone = split_of(), np.arange(N)
     assert augmented(plain, Augment(seed=7), {}, SPEC) is plain
-    idle = Augment(pictures=Pictures(crop=RandomResizedCrop(area=(0.1, 0.2))), mixup=Mixup(alpha=2.0))
+    idle = Augment(pictures=ImageAugment(crop=RandomResizedCrop(area=(0.1, 0.2))), mixup=Mixup(alpha=2.0))
     split = augmented(plain, idle, KINDS, SPEC)
     assert isinstance(split, AugmentedSplit)
     assert equal(split.batch(everyone, epoch=3), plain.batch(everyone, epoch=3))
@@ -155,7 +155,7 @@ def test_modalities_of_one_kind_stay_aligned() -> None:
     """Depth is the first channel of the picture: cropped and mirrored alike."""
     plain = split_of()
     plain.arrays["depth"] = plain.arrays["visual"][:, 0, :1].astype(np.float32)
-    geometry = Augment(pictures=Pictures(crop=RandomResizedCrop(probability=1), flip=Flip(probability=0.5)))
+    geometry = Augment(pictures=ImageAugment(crop=RandomResizedCrop(probability=1), flip=Flip(probability=0.5)))
     got = augmented(replace(plain, normalisation=Normalisation({}, {})), geometry, KINDS, SPEC).batch(
         np.arange(N), epoch=0
     )
@@ -179,7 +179,7 @@ def test_what_is_hidden_is_0_once_standardised_and_what_is_missing_too() -> None
 def test_partners_come_from_the_whole_split_and_are_varied_as_they_are_themselves() -> None:
     """Each is found again: share and partner by what the label says, the rest by what mixing would give."""
     everyone, varied = np.arange(N), Augment(pictures=EVERYTHING.pictures)
-    distinct = replace(split_of(), labels=everyone)  # a class of its own for each sample
+    distinct = replace(split_of(), targets=everyone)  # a class of its own for each sample
     spec = replace(SPEC, num_classes=N)
     alone = augmented(distinct, varied, KINDS, spec).batch(everyone, epoch=1).inputs["visual"]
     both = augmented(distinct, replace(varied, mixup=Mixup(probability=1, alpha=1.0)), KINDS, spec)

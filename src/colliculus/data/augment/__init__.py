@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from colliculus.data.augment.settings import Augment, Kind
+from colliculus.data.augment.settings import Augment, ModalityKind
 from colliculus.data.augment.split import AugmentedSplit, augmented
 
-__all__ = ["Augment", "AugmentedSplit", "Kind", "augmented"]
+__all__ = ["Augment", "AugmentedSplit", "ModalityKind", "augmented"]

@@ -128,10 +128,10 @@ def kernel_for(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> Ke
 
 
 def _holds_numbers(x: Tensor) -> bool:
-    return type(x) in (Tensor, nn.Parameter) and not _traced()
+    return type(x) in (Tensor, nn.Parameter) and not is_traced()
 
 
-def _traced() -> bool:
+def is_traced() -> bool:
     """True if torch.jit traces or torch.func (vmap, grad) transforms: neither can see into a kernel."""
     tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
     return tracing or torch._C._are_functorch_transforms_active()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
