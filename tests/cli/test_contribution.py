@@ -88,7 +88,7 @@ def test_the_anytime_curve_is_that_of_the_same_weights_in_networks_of_fewer_step
     trained = read_run(Path(copy))
     test = trained.experiment.data.load(trained.normalisation).test
     batch = test.batch(np.arange(len(test)), epoch=0)
-    small = replace(trained.experiment.method, time_steps=1).model(trained.spec)
+    small = replace(trained.experiment.method, time_steps=1).model(replace(trained.spec, steps={}))
     load_weights(small, Path(copy, "model.safetensors"))
     with torch.no_grad():
         logits = small.eval()({m: x[:1] for m, x in batch.inputs.items()}).logits

@@ -84,7 +84,7 @@ def test_predictions_of_the_test_part_are_kept(answer_json, run, tmp_path):
 
 
 def test_a_folder_without_a_run(answer, tmp_path):
-    assert "no run folder" in answer("evaluate", str(tmp_path), code=2)[1]
+    assert "not a run folder" in answer("evaluate", str(tmp_path), code=2)[1]
 
 
 def test_the_run_comes_first(answer, run):

@@ -10,6 +10,7 @@ import torch
 
 from colliculus.data.arrays import Arrays
 from colliculus.runs.run import Run, write_run
+from colliculus.training import checkpoint
 from colliculus.training.checkpoint import STATE_FILE, open_folder, read_state, write_state
 from colliculus.types import ColliculusError
 
@@ -143,3 +144,12 @@ def test_what_is_no_state_is_told_and_nothing_in_it_runs(trained, content, capsy
     with pytest.raises(ColliculusError, match="damaged"):
         read_state(trained)
     assert capsys.readouterr().out == ""
+
+
+def test_a_run_with_the_former_name_of_its_protocol_is_the_same_run(tmp_path):
+    def document(protocol):
+        return {"protocol": f"{protocol} by group, fold 0 of 5", "experiment": {"data": {"protocol": protocol}}}
+
+    checkpoint._check_same(tmp_path, document("honest"), document("group-disjoint"))
+    with pytest.raises(ColliculusError, match="belongs to another run, its protocol is paper"):
+        checkpoint._check_same(tmp_path, document("paper"), document("group-disjoint"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -49,13 +48,6 @@ def run(arguments: list[str]) -> int:
         options = _parse(arguments, stored)
     console.show(fit(options.settings, out=options.out, resume=options.resume).result.table(), "", *_next(options.out))
     return 0
-
-
-def read_settings(name: str, flags: Sequence[str]) -> Experiment[Any, Any]:
-    """The experiment that `colliculus train NAME FLAGS...` runs; a mistake in the flags ends it as there."""
-    from colliculus.presets import preset
-
-    return _parse([name, "--out", ".", *flags], preset(name)).settings
 
 
 def _parse(arguments: list[str], experiment: Experiment[Any, Any]) -> Options[Experiment[Any, Any]]:

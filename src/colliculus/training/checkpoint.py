@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colliculus.files.atomic import TEMPORARY, write_atomic
-from colliculus.files.documents import Document, flat
+from colliculus.corpus.protocols import current_name
+from colliculus.files.atomic import TEMPORARY, remove_leftovers, write_atomic
+from colliculus.files.documents import Document, differences
 from colliculus.files.lock import LOCK_FILE, locked
 from colliculus.runs.migration import migrated
 from colliculus.runs.run import (
@@ -112,6 +113,7 @@ def alone(folder: Path, runtime: Runtime) -> Generator[None]:
                 with suppress(OSError):
                     folder.mkdir(parents=True, exist_ok=True)
                     held.enter_context(locked(folder, IN_HAND))
+                    remove_leftovers((folder / STATE_FILE).parent, (Path(STATE_FILE).name,))
             except ColliculusError as error:
                 refused = error
         if runtime.sum(torch.tensor(int(refused is not None), device=runtime.device)):
@@ -191,12 +193,11 @@ def check_settings(folder: Path, experiment: Document) -> None:
 
 
 def _check_same(place: Path, before: Document, now: Document) -> None:
-    old, new = flat(before), flat(now)
-    for key in old | new:
-        if key.startswith(_MAY_DIFFER) or old.get(key) == new.get(key):
+    for key, (old, new) in differences(before, now).items():
+        if key.startswith(_MAY_DIFFER) or (key.endswith("protocol") and current_name(str(old)) == new):
             continue
         name = key.removeprefix("experiment.")
         raise ColliculusError(
-            f"{place} belongs to another run, its {name} is {old.get(key)} and not {new.get(key)}: resume with the "
+            f"{place} belongs to another run, its {name} is {old} and not {new}: resume with the "
             f"settings in its {RUN_FILE}, or choose another --out"
         )
