@@ -39,7 +39,7 @@ def migrated(document: Document) -> Document:
         _drop(train, ["momentum"])
     if train.get("warmup_epochs") == 0:
         _drop(train, ["warmup_learning_rate"])
-    with suppress(ColliculusError):  # whoever reads a damaged experiment reports it
+    with suppress(ColliculusError):  # the reader of a damaged experiment reports it
         document["experiment"] = experiment_to_plain(experiment_from_plain(experiment))
     return document
 
