@@ -20,24 +20,23 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from math import log10, nan, sqrt
+from math import log10, nan
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import torch
 import tyro
-from scipy.stats import t as student
 from study import Tables
 
 from colliculus.data.synthetic import Synthetic
+from colliculus.evaluation.significance import student_interval
 from colliculus.fusion import AlignmentName
 from colliculus.methods import SCMRL, TAAF, LateFusion, Tectum
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.modulation import Balance, BalanceName
 from colliculus.neurons import NeuronSettings
 from colliculus.runs.experiment import Experiment, TrainSettings
-from colliculus.runtime import Runtime
 from colliculus.training.fit import fit
 
 LAGS = (0, 1, 2, 3, 4)
@@ -143,7 +142,7 @@ SGD = replace(ADAMW, optimizer="sgd", learning_rate=0.1, final_learning_rate=1e-
 
 def experiment(method: SpikingTransformer, data: Synthetic, train: TrainSettings, seed: int) -> Experiment[Any, Any]:
     """The seed decides initial weights and order."""
-    return Experiment(method=method, data=data, train=replace(train, seed=seed))
+    return Experiment(method=method, data=data, train=replace(train, seed=seed), preset="controlled")
 
 
 def trials(seeds: int) -> Iterator[Trial]:
@@ -162,17 +161,13 @@ def trials(seeds: int) -> Iterator[Trial]:
 def run(trial: Trial, out: Path) -> dict[str, float]:
     """Train, if that is not done yet; the test's accuracies in percent."""
     torch.set_num_threads(1)
-    with Runtime.start(device="cpu") as runtime:
-        result = fit(
-            trial.experiment, out / trial.name, preset="controlled", resume=True, runtime=runtime, progress=False
-        )
-    own = result["test"]["modality_accuracy"]
-    return {"joint": 100 * result["test"]["accuracy"], **{m: 100 * accuracy for m, accuracy in own.items()}}
+    test = fit(trial.experiment, out=out / trial.name, resume=True, progress=False).result.test
+    return {"joint": 100 * test.accuracy, **{m: 100 * accuracy for m, accuracy in test.modality_accuracy.items()}}
 
 
 def interval(values: Sequence[float]) -> float:
     """Half the width of the 95 % interval of the mean (Student's t); unknown of one value."""
-    return float(student.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values)) if len(values) > 1 else nan
+    return student_interval(values)[1] - mean(values) if len(values) > 1 else nan
 
 
 Found = dict[tuple[str, int, str], list[dict[str, float]]]

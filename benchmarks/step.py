@@ -120,7 +120,7 @@ class Stepper:
         channels = {"audio": 1, "visual": 3}
         shapes = {m: (setting.batch, c, setting.size, setting.size) for m, c in channels.items()}
         sizes = {m: shape[-2:] for m, shape in shapes.items()}
-        method = SCMRL(dim=setting.dim, heads=setting.heads, time_steps=setting.time_steps, reference=True)
+        method = SCMRL(dim=setting.dim, heads=setting.heads, time_steps=setting.time_steps, arithmetic="reference")
         self.model = method.model(DataSpec(channels=channels, sizes=sizes, num_classes=6)).train(training)
         if variant.ann:
             twin(self.model)

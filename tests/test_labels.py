@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from colliculus.labels import are_soft, at_label, memberships, rightness, same_class
+from colliculus.labels import are_soft, at_label, correctness, one_hot, same_class
 
 K = 4
 HARD = torch.tensor([3, 0, 0, 2, 1])
@@ -30,20 +30,20 @@ def test_one_hot_labels_answer_as_hard_ones_do():
         assert torch.equal(at_label(x, ONE_HOT), at_label(x, HARD))
         assert torch.equal(at_label(x, HARD), x[..., torch.arange(5), HARD])
     predictions = torch.tensor([3, 1, 0, 2, 2])
-    assert rightness(predictions, HARD).tolist() == rightness(predictions, ONE_HOT).tolist() == [1, 0, 1, 1, 0]
+    assert correctness(predictions, HARD).tolist() == correctness(predictions, ONE_HOT).tolist() == [1, 0, 1, 1, 0]
     assert torch.equal(same_class(HARD).float(), same_class(ONE_HOT))
-    assert torch.equal(memberships(HARD, K, torch.float64), memberships(ONE_HOT, K, torch.float64))
+    assert torch.equal(one_hot(HARD, K, torch.float64), one_hot(ONE_HOT, K, torch.float64))
 
 
 @pytest.mark.parametrize(
     "ask",
     [
         lambda labels: at_label(values(2, 3, K), labels),
-        lambda labels: rightness(torch.tensor([2, 0, 3]), labels).float(),
+        lambda labels: correctness(torch.tensor([2, 0, 3]), labels).float(),
         lambda labels: same_class(labels).float(),
-        lambda labels: memberships(labels, K, torch.float32),
+        lambda labels: one_hot(labels, K, torch.float32),
     ],
-    ids=["at_label", "rightness", "same_class", "memberships"],
+    ids=["at_label", "correctness", "same_class", "one_hot"],
 )
 def test_soft_labels_answer_as_the_mean_over_classes_drawn_by_them(ask):
     torch.testing.assert_close(ask(SOFT), sum(weight * ask(drawn) for drawn, weight in assignments()))

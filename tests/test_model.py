@@ -4,14 +4,19 @@ from dataclasses import replace
 
 import pytest
 import torch
+from active import assert_active, awake, no_zeros_compared
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
-from colliculus import SCMRL, TAAF, ColliculusError, DataSpec, LateFusion, Unimodal
-from colliculus.fusion import CrossModalArithmetic
+from colliculus import SCMRL, TAAF, ColliculusError, DataSpec, LateFusion, MultimodalSNN, Output, Unimodal
+from colliculus.fusion import CrossModalSettings
 from colliculus.heads import LinearReadout
 from colliculus.neurons import SpikingNeuron
 from colliculus.types import Fused
+
+__all__ = ["no_zeros_compared"]
 
 SPEC = DataSpec(
     channels={"audio": 1, "visual": 3, "touch": 2},
@@ -20,7 +25,7 @@ SPEC = DataSpec(
 )
 METHODS = [
     SCMRL(dim=16, heads=4),
-    SCMRL(dim=16, heads=4, reference=True, fusion="concat"),
+    SCMRL(dim=16, heads=4, arithmetic="reference", fusion="concat"),
     SCMRL(dim=16, heads=4, encoder="shallow", cross_attention="temporal", alignment=False),
     LateFusion(dim=16),
     LateFusion(dim=16, fusion="concat", coding="poisson"),
@@ -81,8 +86,9 @@ def test_objective_trains_every_parameter(method) -> None:
 
 @pytest.mark.parametrize("method", [SCMRL(dim=16, heads=4), LateFusion(dim=16), LateFusion(dim=16, fusion="concat")])
 def test_an_absent_modality_gives_nothing(method) -> None:
-    model = method.model(SPEC).eval()
+    model = awake(method.model(SPEC), inputs())
     alone = model({"visual": inputs()["visual"]})
+    assert_active(alone.streams["visual"])
     assert [*alone.evidence] == ["visual"]
     torch.testing.assert_close(alone.evidence["visual"], alone.step_logits)
     if isinstance(method, SCMRL):
@@ -93,7 +99,8 @@ def test_an_absent_modality_gives_nothing(method) -> None:
 
 
 def test_samples_of_a_batch_do_not_meet_in_evaluation() -> None:
-    model = SCMRL(dim=16, heads=4).model(SPEC).eval()
+    model = awake(SCMRL(dim=16, heads=4).model(SPEC), inputs(batch=3))
+    assert_active(*model(inputs(batch=3)).residual.values())
     together = model(inputs(batch=3)).logits
     alone = [model({m: x[b : b + 1] for m, x in inputs(batch=3).items()}).logits for b in range(3)]
     torch.testing.assert_close(together, torch.cat(alone))
@@ -113,6 +120,131 @@ def test_samples_of_a_batch_do_not_meet_in_evaluation() -> None:
 def test_wrong_inputs_get_one_clear_sentence(given, sentence) -> None:
     with pytest.raises(ColliculusError, match=sentence):
         LateFusion(dim=16).model(SPEC)(given)
+
+
+SEQUENCES = replace(SPEC, steps={"visual": 4})
+
+
+def test_time_and_batch_cannot_be_swapped_unnoticed() -> None:
+    model = LateFusion(dim=16, time_steps=4).model(SEQUENCES)
+    time_first = {"visual": torch.randn(4, 3, 3, 32, 32)}
+    assert model(time_first).logits.shape == (3, 5)
+    told = (
+        r"\(3, 4, 3, 32, 32\).* declare 4 time steps: time comes first, so use x\.transpose\(0, 1\) or colliculus\.time"
+    )
+    with pytest.raises(ColliculusError, match=told):
+        model({"visual": time_first["visual"].transpose(0, 1)})
+    with pytest.raises(ColliculusError, match="declare 4 time steps: give that many, or build the model for data that"):
+        model({"visual": torch.randn(5, 3, 3, 32, 32)})
+    free = LateFusion(dim=16, time_steps=4).model(SPEC)
+    assert free({"visual": torch.randn(5, 3, 3, 32, 32)}).logits.shape == (3, 5)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool, torch.float16, torch.bfloat16, torch.float64])
+def test_numbers_of_any_type_become_the_models(dtype) -> None:
+    model, given = active(LateFusion(dim=16))
+    values = {m: (2 * x.clamp(min=0)).to(dtype) for m, x in given.items()}
+    found = model(values).logits
+    assert found.dtype == torch.float32
+    assert found.std(0).min() > 1e-3
+    assert torch.equal(found, model({m: x.float() for m, x in values.items()}).logits)
+    assert model.double()(values).logits.dtype == torch.float64
+
+
+def test_the_layout_in_memory_does_not_matter() -> None:
+    model, _ = active(LateFusion(dim=16))
+    contiguous = inputs(batch=4, steps=4)
+    assert model(contiguous).logits.std(0).min() > 1e-3
+    strided = {m: x.transpose(0, 1).contiguous().transpose(0, 1) for m, x in contiguous.items()}
+    flipped = {m: x.flip(-1).flip(-1).permute(0, 1, 2, 4, 3).contiguous().mT for m, x in contiguous.items()}
+    assert not any(x.is_contiguous() for x in strided.values())
+    for other in (strided, flipped):
+        assert torch.equal(model(other).logits, model(contiguous).logits)
+
+
+@pytest.mark.parametrize(
+    ("visual", "sentence"),
+    [
+        (torch.zeros(2, 3, 32, 32, device="meta"), r"visual is on meta and the model on cpu: use x\.to\(device\)"),
+        (torch.zeros(2, 3, 32, 32, dtype=torch.complex64), "visual has complex numbers"),
+    ],
+    ids=["device", "complex"],
+)
+def test_what_cannot_be_converted_gets_one_clear_sentence(visual, sentence) -> None:
+    with pytest.raises(ColliculusError, match=sentence):
+        LateFusion(dim=16).model(SPEC)({"visual": visual})
+
+
+def test_encoders_that_declare_different_widths_are_refused() -> None:
+    class Encoder(nn.Module):
+        def __init__(self, dim: int) -> None:
+            super().__init__()
+            self.dim = dim
+
+    model = LateFusion(dim=16).model(SPEC)
+    parts = {"coding": {"audio": nn.Identity(), "visual": nn.Identity()}, "fusion": model.fusion, "head": model.head}
+    with pytest.raises(ColliculusError, match=r"different widths D: \{'audio': 8, 'visual': 16\}"):
+        MultimodalSNN(SPEC, encoders={"audio": Encoder(8), "visual": Encoder(16)}, **parts)
+
+
+def active(method, batch=4):
+    """A network whose spikes and logits differ from sample to sample, in eval mode, and inputs for it."""
+    torch.manual_seed(0)
+    given = inputs(batch=batch)
+    model = awake(method.model(SPEC), given)
+    assert model(given).logits.std(0).min() > 1e-3
+    return model, given
+
+
+def test_an_output_goes_through_a_pytree() -> None:
+    model, given = active(LateFusion(dim=16))
+    output = model(given)
+    leaves, form = tree_flatten(output)
+    assert [*map(torch.is_tensor, leaves)] == [True] * len(leaves)
+    again = tree_unflatten(leaves, form)
+    assert isinstance(again, Output)
+    assert (again.unweighted_logits, [*again.evidence]) == (None, [*output.evidence])
+    assert torch.equal(again.evidence["touch"], output.evidence["touch"])
+    both = tree_map(lambda *xs: torch.stack(xs), output, output)
+    assert both.step_logits.shape == (2, *output.step_logits.shape)
+
+
+def test_an_exported_model_computes_the_same(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("COLLICULUS_KERNELS", "plain")  # plain PyTorch operations
+    model, given = active(LateFusion(dim=16))
+    program = torch.export.export(model, (given,))
+    torch.export.save(program, tmp_path / "model.pt2")
+    output = torch.export.load(tmp_path / "model.pt2").module()(given)
+    assert isinstance(output, Output)
+    torch.testing.assert_close(output.logits, model(given).logits)
+    torch.testing.assert_close(output.evidence["audio"], model(given).evidence["audio"])
+
+
+def test_functions_of_the_parameters() -> None:
+    model, given = active(LateFusion(dim=16))
+    weights = {name: p.detach() for name, p in model.named_parameters()}
+    output = torch.func.functional_call(model, weights, (given,))
+    assert torch.equal(output.logits, model(given).logits)
+
+    def loss(changed):
+        return torch.func.functional_call(model, changed, (given,)).logits.square().sum()
+
+    found = torch.func.grad(loss)(weights)
+    loss(dict(model.named_parameters())).backward()
+    for name, p in model.named_parameters():
+        torch.testing.assert_close(found[name], p.grad, msg=name)
+
+
+def test_an_ensemble_by_vmap_equals_its_members() -> None:
+    (one, given), (other, _) = active(LateFusion(dim=16)), active(LateFusion(dim=16))
+    with torch.no_grad():
+        for p in other.parameters():
+            p.mul_(1.1)
+    stacked = torch.func.stack_module_state([one, other])
+    outputs = torch.vmap(lambda state, buffers: torch.func.functional_call(one, (state, buffers), (given,)))(*stacked)
+    assert isinstance(outputs, Output)
+    torch.testing.assert_close(outputs.logits, torch.stack([one(given).logits, other(given).logits]))
+    assert not torch.equal(*outputs.logits)
 
 
 def test_methods_refuse_data_they_cannot_use() -> None:
@@ -149,16 +281,16 @@ def test_a_setting_out_of_range_is_named(method, change, sentence) -> None:
 @pytest.mark.parametrize("change", [{"dropout": 1.0}, {"scale": 0.0}, {"threshold": float("inf")}])
 def test_an_arithmetic_out_of_range_is_refused(change) -> None:
     with pytest.raises(ColliculusError, match=next(iter(change))):
-        CrossModalArithmetic(**change)
+        CrossModalSettings(**change)
 
 
 def test_reference_takes_the_place_of_the_arithmetic() -> None:
     def thresholds(method: SCMRL) -> set[float]:
         return {m.dynamics.threshold for m in method.model(SPEC).modules() if isinstance(m, SpikingNeuron)}
 
-    changed = CrossModalArithmetic(threshold=0.3)
-    assert thresholds(SCMRL(dim=16, heads=4, arithmetic=changed)) == {1.0, 0.3}
-    assert thresholds(SCMRL(dim=16, heads=4, arithmetic=changed, reference=True)) == {1.0}
+    changed = CrossModalSettings(threshold=0.3)
+    assert thresholds(SCMRL(dim=16, heads=4, cross_modal=changed)) == {1.0, 0.3}
+    assert thresholds(SCMRL(dim=16, heads=4, arithmetic="reference")) == {1.0}
 
 
 def test_readout_shares_by_hand() -> None:
@@ -192,4 +324,5 @@ def test_same_seed_same_network() -> None:
     for _ in range(2):
         torch.manual_seed(3)
         weights.append(SCMRL(dim=16, heads=4).model(SPEC).state_dict())
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    flat = [torch.cat([x.flatten() for x in w.values()]) for w in weights]
+    assert torch.equal(*flat)

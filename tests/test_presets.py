@@ -44,8 +44,7 @@ def test_a_preset_is_what_its_name_says(name):
     assert DATASETS[experiment.data.name] is type(experiment.data)
     assert name.endswith(f"-{PRESETS[name].data}")
     assert experiment.data.name == ("prepared" if PRESETS[name].data in PAPERS else PRESETS[name].data)
-    is_reference = getattr(experiment.method, "reference", False) or experiment.method.name == "cmci-reference"
-    assert is_reference == ("reference" in name)
+    assert getattr(experiment.method, "arithmetic", "ours") == ("reference" if "reference" in name else "ours")
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -87,7 +86,7 @@ def test_the_published_settings_of_s_cmrl(name, dim, heads, steps, temperature):
     for chosen in (name, name.replace("s-cmrl", "s-cmrl-reference")):
         method, train = preset(chosen).method, preset(chosen).train
         assert (method.dim, method.heads, method.time_steps, method.temperature) == (dim, heads, steps, temperature)
-        assert method.alpha == 1.5
+        assert method.alpha == (1.5 if "reference" in chosen else 0.25)
         assert method.encoder == ("shallow" if "mnistdvs" in name else "deep")
         assert (train.epochs, train.batch_size, train.learning_rate, train.weight_decay) == (100, 128, 6.25e-4, 1e-4)
         assert (train.warmup_epochs, train.final_learning_rate, train.seed) == (5, 1e-5, 42)

@@ -13,13 +13,13 @@ import torch
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import LateFusion
 from colliculus.runs.experiment import Experiment, TrainSettings
-from colliculus.runs.result import Result
+from colliculus.runs.result import TrainingResult
 from colliculus.runtime import Runtime
 from colliculus.training.checkpoint import read_state
 from colliculus.training.fit import fit
 
 TinyExperiment = Callable[..., Experiment[Any, Any]]
-Train = Callable[..., Result]
+Train = Callable[..., TrainingResult]
 
 
 @pytest.fixture
@@ -31,6 +31,7 @@ def tiny() -> TinyExperiment:
             method=LateFusion(dim=8, encoder="shallow", time_steps=2),
             data=Synthetic(num_classes=2, num_train=13, num_validation=6, num_test=5, size=8, steps=2),
             train=TrainSettings(**{"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "device": "cpu", **train}),
+            preset="tiny",
         )
 
     return make
@@ -43,11 +44,11 @@ def runtime() -> Iterator[Runtime]:
 
 
 @pytest.fixture
-def train(tiny: TinyExperiment, runtime: Runtime) -> Train:
+def train(tiny: TinyExperiment) -> Train:
     """Train silently in a folder; further arguments are settings of the training loop."""
 
-    def run(folder: Path, *, resume: bool = False, **settings: Any) -> Result:
-        return fit(tiny(**settings), folder, preset="tiny", resume=resume, runtime=runtime, progress=False)
+    def run(folder: Path, *, resume: bool = False, **settings: Any) -> TrainingResult:
+        return fit(tiny(**settings), out=folder, resume=resume, progress=False).result
 
     return run
 

@@ -1,8 +1,8 @@
-"""Labels, hard or soft: what a sample's class is, or with which probability it is each class.
+"""Labels: hard (a class per sample) or soft (a probability per class).
 
-Hard labels are (B,) class indices, int64. Soft ones are (B, K) probabilities, each row summing to 1: what mixing two
-samples gives. Whatever is asked of soft labels is the mean of what is asked of hard ones, over classes drawn by these
-probabilities; rows that are 0 and a single 1 answer as hard labels do.
+Hard labels are (B,) class indices, int64. Soft labels are (B, K) probabilities, each row summing to 1, as mixing two
+samples gives. A function of soft labels is the expectation of the function of hard ones, over classes drawn with these
+probabilities; one-hot rows give the values of hard labels.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from torch.nn import functional
 
 
 def are_soft(labels: Tensor) -> bool:
-    """Whether they are probabilities."""
+    """True for soft labels."""
     return labels.ndim == 2
 
 
 def at_label(values: Tensor, labels: Tensor) -> Tensor:
-    """What `values` say of each sample's class.
+    """The value of each sample's own class.
 
     Args:
         values: a number for each class, (..., B, K).
         labels: (B,) or (B, K).
 
     Returns:
-        (..., B), by gradient too.
+        (..., B), differentiable.
 
     Example:
         >>> values = torch.tensor([[1.0, 2.0], [3.0, 5.0]])
@@ -37,22 +37,22 @@ def at_label(values: Tensor, labels: Tensor) -> Tensor:
     return values.gather(-1, labels.expand(values.shape[:-1])[..., None])[..., 0]
 
 
-def rightness(predictions: Tensor, labels: Tensor) -> Tensor:
-    """Whether each prediction (B,) is right, (B,) bool; of soft labels the probability that it is, (B,).
+def correctness(predictions: Tensor, labels: Tensor) -> Tensor:
+    """True for each correct prediction, (B,) bool; for soft labels the probability that it is correct, (B,).
 
     Example:
-        >>> rightness(torch.tensor([1, 1]), torch.tensor([1, 0])).tolist()
+        >>> correctness(torch.tensor([1, 1]), torch.tensor([1, 0])).tolist()
         [True, False]
-        >>> rightness(torch.tensor([1]), torch.tensor([[0.75, 0.25]])).tolist()
+        >>> correctness(torch.tensor([1]), torch.tensor([[0.75, 0.25]])).tolist()
         [0.25]
     """
     return labels.gather(1, predictions[:, None])[:, 0] if are_soft(labels) else predictions == labels
 
 
 def same_class(labels: Tensor) -> Tensor:
-    """Whether two samples are of one class, (B, B) bool; of soft labels the probability that they are, (B, B).
+    """True for two samples of the same class, (B, B) bool; for soft labels the probability of it, (B, B).
 
-    A sample is of its own class, whatever that is: the diagonal is 1.
+    The diagonal is 1: a sample has the same class as itself.
 
     Example:
         >>> same_class(torch.tensor([[0.5, 0.5], [0.0, 1.0]])).tolist()
@@ -63,11 +63,11 @@ def same_class(labels: Tensor) -> Tensor:
     return (labels @ labels.T).fill_diagonal_(1.0)
 
 
-def memberships(labels: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
-    """How much each sample belongs to each class, (B, K): zeros and a one, or the probabilities.
+def one_hot(labels: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
+    """One-hot labels (B, K), or the probabilities of soft ones.
 
     Example:
-        >>> memberships(torch.tensor([2]), 3, torch.float32)
+        >>> one_hot(torch.tensor([2]), 3, torch.float32)
         tensor([[0., 0., 1.]])
     """
     return (labels if are_soft(labels) else functional.one_hot(labels, num_classes)).to(dtype)

@@ -1,14 +1,15 @@
-"""The picture of the papers: every modality is coded and encoded, then fused and read out."""
+"""The network: every modality is coded and encoded, then all are fused and read out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from colliculus.layers import ModalityDropout, per_modality, recomputed
-from colliculus.types import ColliculusError, DataSpec, Output, unknown_name
+from colliculus.types import Batch, ColliculusError, DataSpec, Fused, Output, unknown_name
 
 
 class MultimodalSNN(nn.Module):
@@ -16,17 +17,18 @@ class MultimodalSNN(nn.Module):
 
     Args:
         spec: the data it is built for.
-        coding: of each modality it uses, inputs -> (T, B, C, H, W); the keys, in order, are the model's modalities.
-        encoders: of each modality, (T, B, C, H, W) -> tokens (T, B, D, N).
-        fusion: tokens of the modalities that are there -> `Fused`.
+        coding: by modality, inputs -> (T, B, C, H, W); the keys, in order, are the model's modalities.
+        encoders: by modality, (T, B, C, H, W) -> tokens (T, B, D, N). An encoder of your own may declare D as `dim`.
+        fusion: tokens of the given modalities -> `Fused`.
         head: `Fused` -> `Output`.
         modality_dropout: probability that a modality's tokens are silenced in a training sample.
 
     Attributes:
-        recompute: in training, keep of the encoders only their inputs and compute them again in the backward pass.
+        recompute: in training, keep only the inputs of the encoders and compute them again in the backward pass.
 
     Raises:
-        ColliculusError: a modality has a name that PyTorch keeps to itself ("values", "type", ...).
+        ColliculusError: a modality has a name that PyTorch uses itself ("values", "type", ...), or the encoders declare
+            different widths.
 
     Example:
         >>> import torch
@@ -50,6 +52,11 @@ class MultimodalSNN(nn.Module):
         modality_dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        widths = {
+            m: width for m, encoder in encoders.items() if isinstance(width := getattr(encoder, "dim", None), int)
+        }
+        if len({*widths.values()}) > 1:
+            raise ColliculusError(f"the encoders declare different widths D: {widths}; give all the same")
         self.spec = spec
         self.modalities = tuple(coding)
         self.coding = per_modality(coding)
@@ -60,15 +67,17 @@ class MultimodalSNN(nn.Module):
         self.recompute = False
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Output:
-        """Static inputs (B, C, H, W) or sequences (T', B, C, H, W) by modality.
+        """Static inputs (B, C, H, W) or sequences (T', B, C, H, W) by modality; numbers of any type become the model's.
 
         A modality left out is absent: no other receives anything from it, and it adds no evidence.
 
         Raises:
-            ColliculusError: no modality of the model is given, one is unknown, or one has another shape than the
-                `DataSpec` says or than the others.
+            ColliculusError: no modality of the model is given, one is unknown, or one has another shape or device than
+                the `DataSpec`, the other modalities or the model.
         """
         inputs = self._checked(inputs)
+        if (like := next((p for p in self.parameters() if p.is_floating_point()), None)) is not None:
+            inputs = {m: as_input(m, x, like) for m, x in inputs.items()}
         spikes = {m: self.coding[m](x) for m, x in inputs.items()}
         again = self.recompute and self.training
         tokens = {m: recomputed(self.encoders[m], x) if again else self.encoders[m](x) for m, x in spikes.items()}
@@ -76,11 +85,11 @@ class MultimodalSNN(nn.Module):
         return output
 
     def stream_parameters(self, modality: str) -> list[nn.Parameter]:
-        """What learns from one modality alone and is no head: coding, encoder, and what it passes before the join."""
+        """Parameters of one modality alone, without its head: coding, encoder, and layers before the join."""
         return _trainable([self.coding[modality], self.encoders[modality], *_modules_of(self.fusion, modality)])
 
     def fusion_parameters(self) -> list[nn.Parameter]:
-        """What learns from all modalities: fusion and head without what belongs to one."""
+        """Parameters of fusion and head that learn from all modalities."""
         apart = [part for m in self.modalities for room in (self.fusion, self.head) for part in _modules_of(room, m)]
         taken = {id(p) for p in _trainable(apart)}
         return [p for p in _trainable([self.fusion, self.head]) if id(p) not in taken]
@@ -99,18 +108,48 @@ class MultimodalSNN(nn.Module):
                     f"{modality} has shape {tuple(x.shape)}; expected (B, {self.spec.frame(modality)}), "
                     "with T in front for a sequence"
                 )
+            check_time_first(modality, x, self.spec.steps.get(modality))
         batches = {m: x.shape[-4] for m, x in given.items()}
         if len({*batches.values()}) > 1:
             raise ColliculusError(f"the modalities differ in their number of samples: {batches}")
         return given
 
 
+def check_time_first(modality: str, x: Tensor, steps: int | None) -> None:
+    """Check that a sequence (T, B, C, H, W) has as many steps as its data declare.
+
+    Raises:
+        ColliculusError: it has not; where batch and time seem to be swapped, the sentence says how to swap them.
+    """
+    if steps is None or x.ndim == 4 or x.shape[0] == steps:
+        return
+    fix = (
+        "time comes first, so use x.transpose(0, 1) or colliculus.time_first(batch)"
+        if x.shape[1] == steps
+        else "give that many, or build the model for data that declare no `steps`"
+    )
+    raise ColliculusError(f"{modality} has shape {tuple(x.shape)}, and its data declare {steps} time steps: {fix}")
+
+
+def as_input(modality: str, x: Tensor, like: Tensor) -> Tensor:
+    """`x` with the number type of the model's parameter `like`: uint8 0 to 255 becomes 0.0 to 255.0.
+
+    Raises:
+        ColliculusError: `x` is on another device, or is complex.
+    """
+    if x.device != like.device:
+        raise ColliculusError(f"{modality} is on {x.device} and the model on {like.device}: use x.to(device)")
+    if x.is_complex():
+        raise ColliculusError(f"{modality} has complex numbers ({x.dtype}): give real ones, such as x.abs()")
+    return x.to(like.dtype)
+
+
 @runtime_checkable
 class HasModulesOfModalities(Protocol):
-    """A fusion or head of which parts serve one modality alone."""
+    """A fusion or head with parts for one modality alone."""
 
     def modules_of(self, modality: str) -> list[nn.Module]:
-        """Those parts."""
+        """The parts for that modality."""
         ...
 
 
@@ -120,3 +159,7 @@ def _modules_of(room: nn.Module, modality: str) -> list[nn.Module]:
 
 def _trainable(parts: Iterable[nn.Module]) -> list[nn.Parameter]:
     return [p for part in parts for p in part.parameters() if p.requires_grad]
+
+
+for _kind in (Batch, Fused, Output):  # here, because `types` imports no torch
+    torch.export.register_dataclass(_kind, serialized_type_name=f"colliculus.{_kind.__name__}")

@@ -1,12 +1,12 @@
 """Named experiments: a method, a dataset and the settings of the training.
 
-Every method is there on every dataset, under "METHOD-DATA"; a line in `_METHODS` or an entry in `_DATA` adds a row or a
-column, the command line lists it and the tests run it.
+There is a preset "METHOD-DATA" for every method on every dataset. A line in `_METHODS` or an entry in `_DATA` adds a
+row or a column; the command line lists it and the tests run it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,15 +20,16 @@ from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
 from colliculus.data.prepared import Prepared
 from colliculus.data.synthetic import Synthetic
-from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, ReferenceCMCI, Tectum, Unimodal, WeightedAttention
+from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, Tectum, Unimodal, WeightedAttention
 from colliculus.methods.spiking_transformer import EncoderName, SpikingTransformer
-from colliculus.runs.experiment import Experiment, TrainSettings
+from colliculus.records import Record, Table, Tables
+from colliculus.runs.experiment import Experiment, TrainSettings, replaced
 from colliculus.types import unknown_name
 
 
 @dataclass(frozen=True)
 class Preset:
-    """An experiment, what it trains and on what: "<title> on <phrase>"; `data` is the second part of its name."""
+    """An experiment with its description "<title> on <phrase>"; `data` is the second part of its name."""
 
     title: str
     phrase: str
@@ -37,34 +38,33 @@ class Preset:
 
     @property
     def description(self) -> str:
-        """What it is, in one line."""
+        """Description in one line."""
         return f"{self.title} on {self.phrase}"
 
 
 _CROP = RandomResizedCrop(probability=1.0, area=(0.08, 1.0))
 _HONEST = Prepared(protocol="honest")
-"""Published data, whatever lists their publisher has."""
+"""Published data, split by our own protocol instead of the publisher's lists."""
 
 _CROPPED = replace(_HONEST, augment=Augment(pictures=ImageAugment(crop=_CROP, flip=Flip(probability=0.5))))
-"""Pictures as the published S-CMRL experiments show them in training; in test they are whole (there: their middle)."""
+"""Images cropped in training as in the published S-CMRL experiments; in the test they are whole (there: the middle)."""
 
 _PUBLISHED = TrainSettings(drop_incomplete=True, seed=42)
-"""The training of the published S-CMRL experiments, on all of its data."""
+"""The training of the published S-CMRL experiments on all of their data."""
 
 _OURS = TrainSettings(epochs=100, batch_size=64, learning_rate=1e-3)
-"""Where a paper does not tell its training, or has none on these data."""
+"""For data on which no paper states its training."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Data:
-    """Data with what suits them: settings of the training, and the size of the networks."""
+    """Data with suitable settings of the training and size of the networks."""
 
     phrase: str
     settings: DataSettings = _HONEST
     train: TrainSettings = _OURS
     dim: int = 64
     heads: int = 8
-    alpha: float = 0.25
     temperature: float = SCMRL.temperature
     time_steps: int = SCMRL.time_steps
     encoder: EncoderName = "deep"
@@ -72,12 +72,11 @@ class _Data:
 
 _DATA = {
     "synthetic": _Data(
-        phrase="made-up shapes and sounds",
+        phrase="generated shapes and sounds",
         settings=Synthetic(),
         train=TrainSettings(epochs=10, batch_size=32, warmup_epochs=1, learning_rate=2e-3),
         dim=32,
         heads=4,
-        alpha=1.5,
     ),
     "av-digits": _Data(
         phrase="spoken and written digits",
@@ -94,17 +93,16 @@ _DATA = {
         settings=Folder(),
         train=TrainSettings(epochs=50, batch_size=64, learning_rate=1e-3),
     ),
-    "prepared": _Data(phrase="what you prepared at --data.root", settings=Prepared()),
-    "crema-d": _Data(phrase="CREMA-D", settings=_CROPPED, train=_PUBLISHED, dim=256, heads=16, alpha=1.5),
+    "prepared": _Data(phrase="your prepared data at --data.root", settings=Prepared()),
+    "crema-d": _Data(phrase="CREMA-D", settings=_CROPPED, train=_PUBLISHED, dim=256, heads=16),
     "urbansound8k-av": _Data(
-        phrase="UrbanSound8K-AV", settings=_CROPPED, train=_PUBLISHED, dim=64, heads=16, alpha=1.5, temperature=0.08
+        phrase="UrbanSound8K-AV", settings=_CROPPED, train=_PUBLISHED, dim=64, heads=16, temperature=0.08
     ),
     "mnistdvs-ntidigits": _Data(
         phrase="MNIST-DVS with N-TIDIGITS",
         train=_PUBLISHED,
         dim=256,  # published: 32 to 512
         heads=16,
-        alpha=1.5,
         temperature=0.1,
         time_steps=16,
         encoder="shallow",
@@ -114,60 +112,65 @@ _DATA = {
     "cifar10-av": _Data(phrase="CIFAR10-AV"),
 }
 
-_REFERENCE_HEADS = 16
-"""The released program has as many on all data; at D = 32 its heads are two channels wide."""
+_REFERENCE_ALPHA, _REFERENCE_HEADS = 1.5, 16
+"""Published settings of S-CMRL on all data; at D = 32 its heads are two channels wide."""
 
 _METHODS: dict[str, tuple[str, Callable[[_Data], SpikingTransformer]]] = {
     "s-cmrl": (
         "S-CMRL",
-        lambda data: SCMRL(dim=data.dim, heads=data.heads, alpha=data.alpha, temperature=data.temperature),
+        lambda data: SCMRL(dim=data.dim, heads=data.heads, temperature=data.temperature),
     ),
     "s-cmrl-reference": (
         "S-CMRL, arithmetic of the reference program",
-        lambda data: SCMRL(dim=data.dim, heads=_REFERENCE_HEADS, temperature=data.temperature, reference=True),
+        lambda data: SCMRL(
+            dim=data.dim,
+            heads=_REFERENCE_HEADS,
+            alpha=_REFERENCE_ALPHA,
+            temperature=data.temperature,
+            arithmetic="reference",
+        ),
     ),
     "spatial": (
         "S-CMRL's spatial attention alone",
-        lambda data: SCMRL(
-            dim=data.dim, heads=data.heads, alpha=data.alpha, cross_attention="spatial", alignment=False
-        ),
+        lambda data: SCMRL(dim=data.dim, heads=data.heads, cross_attention="spatial", alignment=False),
     ),
     "temporal": (
         "S-CMRL's temporal attention alone",
-        lambda data: SCMRL(
-            dim=data.dim, heads=data.heads, alpha=data.alpha, cross_attention="temporal", alignment=False
-        ),
+        lambda data: SCMRL(dim=data.dim, heads=data.heads, cross_attention="temporal", alignment=False),
     ),
     "taaf": (
         "TAAF (our reading)",
-        lambda data: TAAF(dim=data.dim, encoder="deep"),  # the encoder of the others, so that they compare
+        lambda data: TAAF(dim=data.dim, encoder="deep"),  # the encoder of the other methods, for comparison
     ),
     "tectum": (
         "Exchange of S-CMRL with TAAF (our reading)",
-        lambda data: Tectum(dim=data.dim, heads=data.heads, alpha=data.alpha),
+        lambda data: Tectum(dim=data.dim, heads=data.heads),
     ),
     "sca": ("Spiking cross-attention, no residual (SCA)", lambda data: SCA(dim=data.dim, heads=data.heads)),
     "sca-reference": (
         "SCA, arithmetic of the reference program",
-        lambda data: SCA(dim=data.dim, heads=_REFERENCE_HEADS, reference=True),
+        lambda data: SCA(dim=data.dim, heads=_REFERENCE_HEADS, arithmetic="reference"),
     ),
     "cmci": ("Current integration as published (CMCI)", lambda data: CMCI(dim=data.dim)),
-    "cmci-reference": ("CMCI as the reference program has it", lambda data: ReferenceCMCI(dim=data.dim)),
+    "cmci-reference": (
+        "CMCI, arithmetic of the reference program",
+        lambda data: CMCI(dim=data.dim, arithmetic="reference", unimodal_loss=1.0, modality_dropout=0.0),
+    ),
     "weighted-attention": ("One learned weight of each modality", lambda data: WeightedAttention(dim=data.dim)),
     "late-fusion": ("Late fusion by addition", lambda data: LateFusion(dim=data.dim)),
     "late-fusion-concat": ("Late fusion by concatenation", lambda data: LateFusion(dim=data.dim, fusion="concat")),
-    "audio": ("Sound alone", lambda data: Unimodal(modality="audio", dim=data.dim, heads=data.heads)),
-    "visual": ("Picture alone", lambda data: Unimodal(modality="visual", dim=data.dim, heads=data.heads)),
+    "audio": ("Audio alone", lambda data: Unimodal(modality="audio", dim=data.dim, heads=data.heads)),
+    "visual": ("Visual alone", lambda data: Unimodal(modality="visual", dim=data.dim, heads=data.heads)),
 }
 
 _NO_MODALITY_OF_THAT_NAME = {("audio", "arrays"), ("visual", "arrays")}
-"""Arrays bring names of their own."""
+"""Arrays have their own names of modalities."""
 
 _TAAF: dict[str, TAAF] = {
     "crema-d": TAAF(),
     "ave": TAAF(modality_steps={"visual": 3}),  # the three frames of the papers, one step each
 }
-"""TAAF with the encoder and the width that the paper names, on the data that it names; its training is our own."""
+"""TAAF with the encoder and the width of the paper on its data; the training is ours."""
 
 
 def _experiment(method: str, data: str) -> Experiment[Any, Any]:
@@ -188,19 +191,72 @@ PRESETS: dict[str, Preset] = {
     for method, (title, _) in _METHODS.items()
     if (method, data) not in _NO_MODALITY_OF_THAT_NAME
 }
-"""Every experiment, METHOD-DATA, by name; `colliculus show presets` lists them in this order."""
+"""Every experiment by its name METHOD-DATA; `colliculus show presets` lists them in this order."""
 
 
-def preset(name: str) -> Experiment[Any, Any]:
-    """The experiment of that name.
+@dataclass(frozen=True)
+class PresetList(Record):
+    """The names of all presets, METHOD-DATA, in order.
 
-    Raises:
-        ColliculusError: there is none; the nearest name is offered.
+    Args:
+        methods: first parts of the names, with what they train.
+        data: second parts, with what they train on.
+        names: of all presets; not every method is on every dataset.
+    """
+
+    methods: Mapping[str, str]
+    data: Mapping[str, str]
+    names: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def table(self) -> Tables:
+        """The methods and the datasets, which together name the presets."""
+        missing = {m: [data for data in self.data if f"{m}-{data}" not in self.names] for m in self.methods}
+        methods = {
+            m: does + (f" (not on {', '.join(missing[m])})" if missing[m] else "") for m, does in self.methods.items()
+        }
+        return Tables(
+            (
+                Table.facts("presets: METHOD-DATA, with METHOD one of", methods),
+                Table.facts("and DATA one of", dict(self.data)),
+            )
+        )
+
+
+def presets() -> PresetList:
+    """All presets.
 
     Example:
-        >>> preset("s-cmrl-synthetic").method.name
-        'scmrl'
+        >>> "s-cmrl-av-digits" in presets()
+        True
+    """
+    return PresetList(
+        methods={name.removesuffix(f"-{p.data}"): p.title for name, p in PRESETS.items()},
+        data={p.data: p.phrase for p in PRESETS.values()},
+        names=tuple(PRESETS),
+    )
+
+
+def preset(name: str, **overrides: Any) -> Experiment[Any, Any]:
+    """The experiment of that name, with some settings changed.
+
+    Args:
+        name: one of `presets()`.
+        overrides: changed settings, nested or by dotted name; see `colliculus.runs.experiment.replaced`.
+
+    Raises:
+        ColliculusError: the preset or a setting is unknown (the nearest name is offered), or a value is wrong.
+
+    Example:
+        >>> experiment = preset("s-cmrl-synthetic", method={"dim": 64}, **{"train.epochs": 2})
+        >>> experiment.name, experiment.method.dim, experiment.train.epochs
+        ('s-cmrl-synthetic', 64, 2)
     """
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)
-    return PRESETS[name].experiment
+    return replaced(replace(PRESETS[name].experiment, preset=name), overrides)

@@ -1,4 +1,4 @@
-"""The vocabulary every room shares.
+"""The words that every part of the library shares.
 
 Shape legend (time comes first everywhere):
 
@@ -18,26 +18,30 @@ wherever modalities stand in a mapping, its order is the declared order of the `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-if TYPE_CHECKING:  # this room must stay importable without torch: `colliculus --help` answers in an instant
+if TYPE_CHECKING:  # this module imports no torch, so that `colliculus --help` stays instant
     import torch
     from torch import Tensor
 
 
 UNIMODAL = "unimodal"
-"""Name of the objective's term of the modalities' own heads; the beginning of it where each has a term of its own."""
+"""Name of the loss term of the modalities' own heads, or its beginning where each modality has a term."""
+
+
+MOST_DB = 200
+"""Largest SNR in dB: beyond it, float32 keeps either the signal or the noise alone."""
 
 
 class ColliculusError(ValueError):
-    """A mistake the user can mend: one sentence names the thing and the mend (exit code 2 of the command line)."""
+    """A mistake that the user can fix: one sentence says what is wrong and what to do (exit code 2 of a command)."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> ColliculusError:
-    """The error for a name that a table does not hold: it offers the nearest one, else all of them.
+    """The error for an unknown name: it offers the nearest known one, else all of them.
 
     Example:
         >>> unknown_name("preset", "s-crml", ["s-cmrl", "audio"])
@@ -47,19 +51,46 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ColliculusError:
     """
     names = list(known)
     nearest = get_close_matches(name, names, n=1, cutoff=0.5)
-    mend = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(names)}"
-    return ColliculusError(f"unknown {kind} {name!r}: {mend}")
+    fix = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(names)}"
+    return ColliculusError(f"unknown {kind} {name!r}: {fix}")
+
+
+def refuse_unread(settings: Any, names: Iterable[str], where: str) -> None:
+    """Refuse changed values of settings that other settings switch off.
+
+    Args:
+        settings: a dataclass whose fields have defaults.
+        names: fields that have no effect.
+        where: the reason in words, such as "without `alignment`".
+
+    Raises:
+        ColliculusError: one of them is not at its default.
+    """
+    for each in (each for each in fields(settings) if each.name in names):
+        default = each.default if each.default_factory is MISSING else each.default_factory()
+        for name, value, unchanged in _changed(each.name, getattr(settings, each.name), default):
+            raise ColliculusError(f"`{name}` is {value}, which has no effect {where}: leave it at {unchanged}")
+
+
+def _changed(name: str, value: Any, default: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Name, value and default of each setting that is not at its default."""
+    if is_dataclass(value):
+        for each in fields(value):
+            yield from _changed(f"{name}.{each.name}", getattr(value, each.name), getattr(default, each.name))
+    elif value != default:
+        yield name, value, default
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
-    """What a model must know of its data, and nothing more.
+    """Everything that a model must know about its data.
 
     Args:
         channels: C of each modality; the keys declare the modalities and their order.
-        sizes: (H, W) of each modality; one not named here may have any size.
+        sizes: (H, W) of each modality; a modality not named here may have any size.
         num_classes: K.
-        steps: length of the modalities that are sequences; a modality not named here is static.
+        steps: T of each sequence, which a model then checks; a modality not named here is static, or a sequence of any
+            length.
         class_names: K names; empty means "0", "1", ...
 
     Raises:
@@ -102,7 +133,7 @@ class DataSpec:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """K class names, made up as "0", "1", ... where none were given."""
+        """K class names; "0", "1", ... where none were given."""
         return self.class_names or self.numbers
 
     @property
@@ -128,7 +159,7 @@ class DataSpec:
         return self.sizes[modality]
 
     def frame(self, modality: str) -> str:
-        """(C, H, W) of `modality` in words, with "any" where any number will do.
+        """(C, H, W) of `modality` as text, with "any" where every number is accepted.
 
         Example:
             >>> DataSpec(channels={"audio": 1, "visual": 3}, sizes={"audio": (48, 48)}, num_classes=6).frame("visual")
@@ -137,7 +168,7 @@ class DataSpec:
         return ", ".join(map(str, (self.channels[modality], *self.sizes.get(modality, ("any", "any")))))
 
     def takes(self, modality: str, frame: tuple[int, ...]) -> bool:
-        """Whether a frame of that shape (C, H, W) is one of `modality`."""
+        """True when a frame of shape (C, H, W) is one of `modality`."""
         return len(frame) == 3 and frame == (self.channels[modality], *self.sizes.get(modality, frame[1:]))
 
 
@@ -167,16 +198,22 @@ class Batch:
 
 @dataclass(frozen=True)
 class Fused:
-    """What a fusion hands to the head.
+    """The output of a fusion and the input of a head.
 
     Args:
-        joint: the joint feature, (T, B, F).
-        parts: each modality's additive share of `joint`, (T, B, F): their sum is `joint`; empty where a fusion mixes
-            the modalities so that no share is theirs alone.
-        residual: what the exchange gave each modality, averaged over tokens, (T, B, D): the cross-modal residual, or
-            what stands in its stead (weighted attention: the weighted tokens; SCA: what replaces the tokens); empty
-            where a fusion exchanges nothing.
-        streams: each modality's own feature, (T, B, D), for a head of its own.
+        joint: joint feature, (T, B, F).
+        parts: additive share of each modality in `joint`, (T, B, F): their sum is `joint`; empty where a fusion mixes
+            the modalities so that there are no such shares.
+        residual: tokens that each modality received from the others, averaged over tokens, (T, B, D): the cross-modal
+            residual, the weighted tokens (weighted attention), or the tokens in the place of its own (SCA); empty where
+            a fusion exchanges nothing.
+        streams: feature of each modality alone, (T, B, D), for a head of its own.
+
+    Example:
+        >>> import torch
+        >>> joint = torch.zeros(4, 2, 8)
+        >>> Fused(joint, {"audio": joint}).joint.shape
+        torch.Size([4, 2, 8])
     """
 
     joint: Tensor
@@ -187,20 +224,20 @@ class Fused:
 
 @dataclass(frozen=True)
 class Output:
-    """What a model returns.
+    """The output of a model; a pytree, as `torch.export` and `torch.func` need it.
 
     Args:
-        logits: (B, K), the mean over time of `step_logits`.
+        logits: (B, K), mean over time of `step_logits`.
         step_logits: (T, B, K).
-        evidence: the share of `step_logits` of each modality that was given, (T, B, K); the shares sum to it. Empty
-            where the fusion has no additive shares.
+        evidence: additive share of each given modality in `step_logits`, (T, B, K); empty where the fusion has no such
+            shares.
         residual: as in `Fused`.
-        modality_logits: what each modality's own head says, (T, B, K); empty where there are no such heads.
-        time_weights: how much each time step counts, (T, B), summing to 1 over T, of each modality and of "fused";
-            empty where every step counts alike.
-        unweighted_logits: the logits of the joint feature at each step, (T, B, K), which `time_weights["fused"]` weigh;
-            None where every step counts alike.
-        streams: each modality's own feature, (T, B, D), as in `Fused`.
+        modality_logits: logits of the head of each modality, (T, B, K); empty where there are no such heads.
+        time_weights: weight of each time step, (T, B), summing to 1 over T, of each modality and of "fused"; empty
+            where all steps have the same weight.
+        unweighted_logits: logits of the joint feature at each step, (T, B, K), before `time_weights["fused"]`; None
+            where all steps have the same weight.
+        streams: feature of each modality alone, (T, B, D), as in `Fused`.
 
     Example:
         >>> import torch
@@ -220,7 +257,7 @@ class Output:
 
 
 class Collective(Protocol):
-    """The few things a term of the objective or a modulator may ask of the other ranks."""
+    """The other ranks, as terms of the objective and modulators may use them."""
 
     @property
     def rank(self) -> int:

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from colliculus.cli import contribution as verb
-from colliculus.evaluation import answers
+from colliculus.evaluation import passes
 from colliculus.runs.run import read_run
 from colliculus.runs.weights import load_weights
 
@@ -25,21 +24,21 @@ def copy(run, tmp_path):
 
 
 @pytest.fixture
-def passes(monkeypatch):
+def measured(monkeypatch):
     """The subsets that were measured, in order, once for each pass over the data."""
     seen = []
-    measure = answers.measure_answers
+    classify = passes.classify
 
-    def counted(model, split, given, **settings):
-        seen.append("+".join(sorted(given)))
-        return measure(model, split, given, **settings)
+    def counted(model, split, *, missing, **settings):
+        seen.append("+".join(m for m in model.modalities if m not in missing))
+        return classify(model, split, missing=missing, **settings)
 
-    monkeypatch.setattr(answers, "measure_answers", counted)
+    monkeypatch.setattr(passes, "classify", counted)
     return seen
 
 
 def test_accuracies_are_those_of_evaluate(answer_json, copy):
-    found = answer_json("contribution", copy, *CPU)["contribution"]
+    found = answer_json("contribution", copy, *CPU)
     accuracy = {"+".join(g["modalities"]): g["accuracy"] for g in found["given"]}
     assert accuracy == {
         "audio": answer_json("evaluate", copy, *CPU, "--missing", "visual")["accuracy"],
@@ -68,32 +67,32 @@ def test_it_is_written_beside_the_run(answer_json, copy):
 
 
 @pytest.mark.parametrize("lost", ["visual", "visual.1"])
-def test_a_kill_costs_no_more_than_a_pass(answer, copy, passes, lost):
+def test_a_kill_costs_no_more_than_a_pass(answer, copy, measured, lost):
     answer("contribution", copy, *CPU)
     kept = Path(copy, "contribution", "contribution.json").read_bytes()
-    assert passes == ["audio", "audio", "visual", "visual", "audio+visual", "audio+visual"]
+    assert measured == ["audio", "audio", "visual", "visual", "audio+visual", "audio+visual"]
     Path(copy, "contribution", "subsets", f"{lost}.json").unlink()
     Path(copy, "contribution", "contribution.json").unlink()
     answer("contribution", copy, *CPU)
-    assert passes[6:] == ["visual"]
+    assert measured[6:] == ["visual"]
     assert Path(copy, "contribution", "contribution.json").read_bytes() == kept
 
 
-def test_other_settings_are_measured_anew_and_it_is_said(answer, copy, passes):
-    assert "anew" not in answer("contribution", copy, *CPU)[1]
-    assert "differs in split: all is measured anew" in answer("contribution", copy, *CPU, "--split", "validation")[1]
-    assert len(passes) == 12
+def test_other_settings_are_measured_again_with_a_remark(answer, copy, measured):
+    assert "again" not in answer("contribution", copy, *CPU)[1]
+    assert "differs in split: all is measured again" in answer("contribution", copy, *CPU, "--split", "validation")[1]
+    assert len(measured) == 12
 
 
 def test_the_anytime_curve_is_that_of_the_same_weights_in_networks_of_fewer_steps(answer_json, copy):
     trained = read_run(Path(copy))
     test = trained.experiment.data.load(trained.normalisation).test
     batch = test.batch(np.arange(len(test)), epoch=0)
-    small = replace(trained.experiment.method, time_steps=1).model(trained.spec)
+    small = replace(trained.experiment.method, time_steps=1).model(replace(trained.spec, steps={}))
     load_weights(small, Path(copy, "model.safetensors"))
     with torch.no_grad():
         logits = small.eval()({m: x[:1] for m, x in batch.inputs.items()}).logits
-    found = answer_json("contribution", copy, *CPU)["contribution"]["given"][-1]
+    found = answer_json("contribution", copy, *CPU)["given"][-1]
     assert found["step_accuracy"] == [(logits.argmax(1) == batch.labels).double().mean(), found["accuracy"]]
     with Path(copy, "contribution", "clips.csv").open() as file:
         early = [float(row["probability_after_1"]) for row in csv.DictReader(file)]
@@ -103,7 +102,7 @@ def test_the_anytime_curve_is_that_of_the_same_weights_in_networks_of_fewer_step
 def test_of_three_modalities_two_together_are_not_followed(answer_json, answer, tiny_flags, tmp_path):
     run = str(tmp_path / "run")
     answer("train", "s-cmrl-synthetic", "--out", run, *tiny_flags, "--data.tactile")
-    given = answer_json("contribution", run, *CPU)["contribution"]["given"]
+    given = answer_json("contribution", run, *CPU)["given"]
     assert [len(one["step_accuracy"]) for one in given] == [2, 2, 2, 0, 0, 0, 2]
 
 
@@ -116,4 +115,4 @@ def test_it_prints_tables(answer, copy):
 def test_data_of_another_kind_are_refused(answer, copy):
     _, err = answer("contribution", copy, *CPU, "--data.num-classes", "3", code=2)
     assert "classes" in err
-    assert not Path(copy, verb.FOLDER).exists()
+    assert not Path(copy, "contribution").exists()

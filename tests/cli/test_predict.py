@@ -50,7 +50,7 @@ def test_one_modality_may_be_missing_and_it_is_said(answer, answer_json, run, cl
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
-    [("nowhere.wav", "does not exist"), ("notes.txt", "notes.txt"), ("empty", "holds no file")],
+    [("nowhere.wav", "does not exist"), ("notes.txt", "notes.txt"), ("empty", "no file that can be classified")],
 )
 def test_mistakes_are_told_in_a_sentence(answer, run, tmp_path, name, sentence):
     (tmp_path / "notes.txt").write_text("hello")
@@ -58,7 +58,7 @@ def test_mistakes_are_told_in_a_sentence(answer, run, tmp_path, name, sentence):
     assert sentence in answer("predict", run, str(tmp_path / name), *CPU, code=2)[1]
 
 
-def test_a_damaged_file_does_not_keep_the_others_from_an_answer(answer, answer_json, run, clips):
+def test_a_damaged_file_does_not_keep_the_others_from_a_prediction(answer, answer_json, run, clips):
     folder = clips[0].parent
     whole = answer_json("predict", run, str(folder), *CPU)["predictions"]
     (folder / "aaa.wav").write_bytes(b"no sound")
@@ -81,8 +81,8 @@ def test_where_no_file_can_be_read_it_is_a_mistake(answer, run, tmp_path):
     assert "two.wav" in err
 
 
-def test_files_must_be_named(answer, run):
-    assert "no file was named" in answer("predict", run, *CPU, code=2)[1]
+def test_files_must_be_given(answer, run):
+    assert "no file was given" in answer("predict", run, *CPU, code=2)[1]
 
 
 def test_a_clip_is_shown_by_its_name_whatever_it_is(answer, run, clips):

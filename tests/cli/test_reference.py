@@ -21,7 +21,7 @@ TOLD = ["--num-heads", "4", "--time-steps", "2", "--alpha", "0.7"]
 def checkpoint(tmp_path):
     """A checkpoint whose tensors that never act are not the plain ones."""
     torch.manual_seed(0)
-    model = SCMRL(dim=16, heads=4, time_steps=2, alpha=0.7, reference=True).model(SPEC)
+    model = SCMRL(dim=16, heads=4, time_steps=2, alpha=0.7, arithmetic="reference").model(SPEC)
     tensors = reference.to_state_dict(model)
     tensors |= {name: torch.randn_like(value) for name, value in tensors.items() if name.startswith("av_attention")}
     path = tmp_path / "model_best.pth.tar"
@@ -88,7 +88,7 @@ def test_without_a_size_predict_tells_the_mend(checkpoint, tmp_path, capsys) -> 
     [
         (["nowhere.pth", "RUN"], "nowhere.pth cannot be read"),
         (["FILE", "FOLDER"], "is not empty"),
-        (["FILE", "RUN", "--cross-attention", "SCA"], "lacks block.0.attn.q_conv.weight"),
+        (["FILE", "RUN", "--cross-attention", "SCA"], "has no block.0.attn.q_conv.weight"),
         (["FILE", "RUN", "--num-heads", "3"], "`heads` is 3"),
     ],
 )

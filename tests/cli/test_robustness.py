@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from colliculus.evaluation import evaluate
+from colliculus.evaluation.corruption import points
 
 CPU = ("--device", "cpu")
 SMALL = ("--snr-db", "0", "10", "--blur", "1", "--occlusion", "0.5", "--drops", "0.5", "--seeds", "2")
@@ -26,8 +26,8 @@ def copy(run, tmp_path):
 
 @pytest.fixture
 def passes(monkeypatch):
-    """How often the split was evaluated; `passes.stop_at` interrupts."""
-    measure = evaluate.evaluate
+    """How often the split was classified; `passes.stop_at` interrupts."""
+    classify = points.classify
 
     class Passes:
         number, stop_at = 0, -1
@@ -36,9 +36,9 @@ def passes(monkeypatch):
         if Passes.number == Passes.stop_at:
             raise KeyboardInterrupt
         Passes.number += 1
-        return measure(*arguments, **settings)
+        return classify(*arguments, **settings)
 
-    monkeypatch.setattr(evaluate, "evaluate", counted)
+    monkeypatch.setattr(points, "classify", counted)
     return Passes
 
 
@@ -54,20 +54,28 @@ def test_its_points_are_those_of_evaluate(answer_json, copy):
 
     assert found["clean"] == accuracy()
     white = curve(found, "white", "audio")
-    assert white["levels"] == [0.0, 10.0]
+    assert white["severities"] == [0.0, 10.0]
     for i, snr_db in enumerate(("0", "10")):
         seeds = [accuracy("--snr-db", "audio", snr_db, "--noise-seed", seed) for seed in ("0", "1")]
         assert white["accuracy"][i] == pytest.approx(sum(seeds) / 2)
         assert (white["lowest"][i], white["highest"][i]) == (min(seeds), max(seeds))
     missing = curve(found, "missing", "visual")
-    assert missing["levels"] == ["zeros", "mean", "absent"]
+    assert missing["severities"] == ["zeros", "mean", "absent"]
     assert missing["accuracy"][2] == accuracy("--missing", "visual")
     assert {c["kind"] for c in found["curves"]} == {"white", "missing"}
 
 
 def test_everything_is_written_and_drawn(answer, copy):
     out, err = answer("robustness", copy, *CPU, *SMALL, "--attack", "pgd", "--attack-steps", "2", "--epsilon", "0.1")
-    for part in ("white, dB", "pink, dB", "blur, pixels", "share covered", "share lost", "steps late", "PGD, change"):
+    for part in (
+        "white, dB",
+        "pink, dB",
+        "blur, pixels",
+        "share covered",
+        "share dropped",
+        "delay, steps",
+        "PGD, change",
+    ):
         assert part in out
     assert "not measured" not in err
     folder = Path(copy, "robustness")
@@ -77,16 +85,16 @@ def test_everything_is_written_and_drawn(answer, copy):
     assert written["settings"]["attack"] == "pgd"
     with (folder / "curves.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == sum(len(c["levels"]) for c in written["curves"])
+    assert len(rows) == sum(len(c["severities"]) for c in written["curves"])
     first = written["curves"][0]
-    assert [float(row["accuracy"]) for row in rows[: len(first["levels"])]] == first["accuracy"]
+    assert [float(row["accuracy"]) for row in rows[: len(first["severities"])]] == first["accuracy"]
     with Image.open(folder / "curves.png") as image:
         assert image.width > 1000
         assert len(image.convert("RGB").getcolors(maxcolors=2**20)) > 20
 
 
 def test_without_matplotlib_the_numbers_remain(answer, copy, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     out, err = answer("robustness", copy, *CPU, *SMALL, "--only", "missing")
     assert "absent" in out
     assert "colliculus[report]" in err
@@ -109,20 +117,20 @@ def test_an_interruption_costs_no_more_than_a_point(answer, copy, passes):
 
 def test_a_kill_loses_no_finished_point(answer, copy, passes):
     asked = ["robustness", copy, *CPU, *SMALL, "--only", "white", "pink", "occlusion"]
-    points = Path(copy, "robustness", "points")
+    folder = Path(copy, "robustness", "points")
     with subprocess.Popen([sys.executable, "-m", "colliculus", *asked], stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and len(list(points.glob("*.json"))) < 3:
+        while process.poll() is None and len(list(folder.glob("*.json"))) < 3:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-    done = len(list(points.glob("*.json")))
+    done = len(list(folder.glob("*.json")))
     assert done >= 3
     answer(*asked)
     assert passes.number == 1 + 3 * 2 * 2 * 2 + 3 * 2 - done
 
 
-def test_other_settings_are_measured_anew_and_it_is_said(answer, copy, passes):
+def test_other_settings_are_measured_again_with_a_remark(answer, copy, passes):
     asked = ("robustness", copy, *CPU, *SMALL, "--only", "missing")
-    assert "anew" not in answer(*asked)[1]
+    assert "again" not in answer(*asked)[1]
     before = passes.number
     assert "differs in split" in answer(*asked, "--split", "validation")[1]
     assert passes.number == 2 * before
@@ -172,12 +180,12 @@ def test_a_picture_of_other_curves_does_not_stay(answer, copy, monkeypatch):
     picture = Path(copy, "robustness", "curves.png")
     answer("robustness", copy, *CPU, *SMALL, "--only", "missing")
     assert picture.exists()
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     answer("robustness", copy, *CPU, *SMALL, "--only", "blur")
     assert not picture.exists()
 
 
-def test_a_new_level_is_all_that_is_measured(answer, copy, passes):
+def test_only_a_new_severity_is_measured(answer, copy, passes):
     asked = ("robustness", copy, *CPU, *SMALL, "--only", "blur", "--blur")
     answer(*asked, "1", "2")
     before = passes.number
@@ -185,7 +193,7 @@ def test_a_new_level_is_all_that_is_measured(answer, copy, passes):
     assert passes.number == before + 3
 
 
-def test_still_inputs_have_no_time_and_it_is_said(answer, answer_json, tmp_path):
+def test_static_inputs_have_no_time(answer, answer_json, tmp_path):
     run, small = str(tmp_path / "run"), ["--method.dim", "16", "--method.time-steps", "2", "--train.epochs", "1"]
     data = ["--data.motion", "static", "--data.size", "16", "--data.num-classes", "2", "--data.num-train", "8"]
     sizes = ["--data.num-validation", "4", "--data.num-test", "4", "--train.device", "cpu"]
@@ -210,7 +218,7 @@ def test_still_inputs_have_no_time_and_it_is_said(answer, answer_json, tmp_path)
         (["--data.tactile"], "modalities"),
         (["--occlusion", "3"], "choose from 0 to 1"),
         (["--only", "wihte"], "white"),
-        (["--only", "shift", "--shift", "0"], "nothing to measure of shift"),
+        (["--only", "shift", "--shift", "0"], "names shift, which has no severities"),
         (["--attack", "pdg"], "pgd"),
     ],
     ids=str,

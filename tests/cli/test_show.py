@@ -50,14 +50,14 @@ def test_a_preset_is_shown_with_the_flags_that_override_it(answer, name):
     assert f"colliculus train {name}" in out
 
 
-@pytest.mark.parametrize(("name", "preset"), [("scmrl", "s-cmrl-synthetic"), ("arrays", "late-fusion-arrays")])
+@pytest.mark.parametrize(("name", "preset"), [("s-cmrl", "s-cmrl-synthetic"), ("arrays", "late-fusion-arrays")])
 def test_a_method_or_dataset_is_shown_with_its_presets(answer, name, preset):
     assert preset in answer("show", name)[0]
 
 
 @pytest.mark.parametrize(
     ("typo", "right"),
-    [("prests", "presets"), ("s-crml-arrays", "s-cmrl-arrays"), ("scmlr", "scmrl"), ("aray", "arrays")],
+    [("prests", "presets"), ("s-crml-arrays", "s-cmrl-arrays"), ("s-crml", "s-cmrl"), ("aray", "arrays")],
 )
 def test_a_typo_names_the_right_one(answer, typo, right):
     assert f"did you mean '{right}'?" in answer("show", typo, code=2)[1]
@@ -66,10 +66,10 @@ def test_a_typo_names_the_right_one(answer, typo, right):
 def test_kernels_in_use_and_why(answer, monkeypatch):
     monkeypatch.delenv("COLLICULUS_KERNELS", raising=False)
     free, _ = answer("show", "kernels")
-    assert "(the fastest that there is)" in free
+    assert "(the fastest available)" in free
     monkeypatch.setenv("COLLICULUS_KERNELS", "eager")
     forced, _ = answer("show", "kernels")
-    assert "In use on cpu: eager (COLLICULUS_KERNELS=eager says so)" in forced
+    assert "In use on cpu: eager (COLLICULUS_KERNELS=eager is set)" in forced
     monkeypatch.setenv("COLLICULUS_KERNELS", "fast")
     assert "choose one of plain, eager, native, triton" in answer("show", "kernels", code=2)[1]
 

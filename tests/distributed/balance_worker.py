@@ -68,7 +68,7 @@ def check(method: SCMRL | TAAF, runtime: Runtime) -> None:
     kind = method.balance.kind
     experiment = replace(EXPERIMENT, method=method)
     dataset = experiment.data.load()
-    run = Run.of("two-ranks", experiment, dataset)
+    run = Run.of(experiment, dataset)
     learner = Learner(run, runtime, None)
     train(learner, dataset, range(2))
     assert drift(learner, runtime) == 0, kind
@@ -90,7 +90,7 @@ def check_that_drift_is_noticed(runtime: Runtime) -> None:
     OGMGE.begin_epoch = begin_differently
     experiment = replace(EXPERIMENT, method=replace(METHOD, balance=Balance(kind="ogm-ge")))
     dataset = experiment.data.load()
-    learner = Learner(Run.of("two-ranks", experiment, dataset), runtime, None)
+    learner = Learner(Run.of(experiment, dataset), runtime, None)
     train(learner, dataset, range(1))
     assert drift(learner, runtime) > 0
 

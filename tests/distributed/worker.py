@@ -62,14 +62,15 @@ EXPERIMENT = Experiment(
     # 13 samples in two batches of 7 and 6: the ranks' shares differ in size
     data=Synthetic(num_classes=2, num_train=13, num_validation=6, num_test=5, size=8, steps=2),
     train=TrainSettings(epochs=4, batch_size=8, learning_rate=0.01, ema_decay=0.9, device="cpu"),
+    preset="two-ranks",
 )
 
 
-def train(folder: Path, runtime: Runtime, *, resume: bool) -> None:
-    fit(EXPERIMENT, folder, preset="two-ranks", resume=resume, runtime=runtime, progress=False)
+def train(folder: Path, *, resume: bool) -> None:
+    fit(EXPERIMENT, out=folder, resume=resume, progress=False)  # within the start of `main`: both share one group
 
 
-def train_two_epochs(folder: Path, runtime: Runtime) -> None:
+def train_two_epochs(folder: Path) -> None:
     train_epoch = Learner.train_epoch
 
     def stopped(self: Learner, split: Split, epoch: int, watch: Any) -> dict[str, float]:
@@ -79,7 +80,7 @@ def train_two_epochs(folder: Path, runtime: Runtime) -> None:
 
     Learner.train_epoch = stopped
     try:
-        train(folder, runtime, resume=False)
+        train(folder, resume=False)
     except TrainingInterrupted:
         Learner.train_epoch = train_epoch
 
@@ -120,7 +121,7 @@ def check_refused(folder: Path, runtime: Runtime) -> None:
             folder.mkdir()
             other.enter_context(locked(folder, "is held"))
         try:
-            train(folder, runtime, resume=False)
+            train(folder, resume=False)
         except ColliculusError as error:
             told = str(error)
         assert ("by another process" in told) == runtime.is_main
@@ -134,10 +135,10 @@ def main(part: str, folder: Path) -> None:
             check_collective(runtime)
             check_gradients(runtime)
             check_refused(folder / "held", runtime)
-            train(folder / "whole", runtime, resume=False)
-            train_two_epochs(folder / "halves", runtime)
+            train(folder / "whole", resume=False)
+            train_two_epochs(folder / "halves")
         else:
-            train(folder / "halves", runtime, resume=True)
+            train(folder / "halves", resume=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a model answers after t steps: nothing later reaches it, and it is the answer of a network of t steps."""
+"""Outputs after t steps: they do not depend on later steps and are those of a network of t steps."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import torch
 from torch import nn
 
 from colliculus.data.noise import GaussianNoise
-from colliculus.evaluation.answers import measure_answers
 from colliculus.evaluation.anytime import first_steps, outputs_by_step
-from colliculus.evaluation.evaluate import same_draws
+from colliculus.evaluation.inference import classify, inference_mode
 from colliculus.fusion.time_alignment import ConvAlignment
 from colliculus.layers import stepwise
 from colliculus.methods import METHODS
@@ -29,8 +28,8 @@ SPEC = DataSpec(
 OWN_STEPS = {"modality_steps": {"visual": 6}}
 CASES = {
     **{name: (name, {}) for name in METHODS},
-    "scmrl, reference": ("scmrl", {"reference": True}),
-    "sca, reference": ("sca", {"reference": True}),
+    "s-cmrl, reference": ("s-cmrl", {"arithmetic": "reference"}),
+    "sca, reference": ("sca", {"arithmetic": "reference"}),
     "poisson": ("tectum", {"coding": "poisson"}),
     "interpolate": ("tectum", {"alignment": "interpolate", **OWN_STEPS}),
     "warp": ("tectum", {"alignment": "warp", **OWN_STEPS}),
@@ -104,7 +103,7 @@ def test_what_comes_later_does_not_reach_it(case):
 def test_after_all_steps_it_is_the_model_s_answer(case):
     _, model = made(case)
     outputs = outputs_by_step(model, given(model, clips()), T)
-    with torch.no_grad(), same_draws(torch.device("cpu")):
+    with inference_mode(model):
         whole = model(given(model, clips()))
     assert torch.equal(outputs[-1].logits, whole.logits)
     assert [len(output.step_logits) for output in outputs] == [1, 2, 3, 4]
@@ -131,7 +130,7 @@ def network_of(t, method, model):
     """The same weights in a network that was built for t steps."""
     own = {m: steps_of(method, m, t) for m in getattr(method, "modality_steps", {})}
     aligned = {"alignment": "interpolate", "modality_steps": own} if hasattr(method, "modality_steps") else {}
-    small = replace(method, time_steps=t, **aligned).model(SPEC).eval()
+    small = replace(method, time_steps=t, **aligned).model(replace(SPEC, steps={})).eval()  # of any length
     weights = {key: value for key, value in model.state_dict().items() if "alignments" not in key}
     assert not small.load_state_dict(weights, strict=False).unexpected_keys
     for m, whole in model.fusion.alignments.items() if aligned else ():
@@ -145,7 +144,7 @@ def test_it_is_the_answer_of_a_network_of_so_many_steps(case, t):
     method, model = made(case)
     inputs = given(model, clips())
     frames = {m: model.coding[m](x)[: steps_of(method, m, t)] if m in SPEC.steps else x for m, x in inputs.items()}
-    with torch.no_grad(), same_draws(torch.device("cpu")):
+    with inference_mode(model):
         expected = network_of(t, method, model)(frames)
     found = outputs_by_step(model, inputs, T)[t - 1]
     torch.testing.assert_close(found.logits, expected.logits, rtol=1e-4, atol=1e-4)
@@ -179,7 +178,7 @@ def test_a_split_is_answered_as_its_clips_are(model, split):
     outputs = outputs_by_step(model, noise(batch.inputs, rows), 2)
     for t, output in enumerate(outputs, start=1):
         with first_steps(model, t, 2):
-            found = measure_answers(model, split, frozenset(batch.inputs), batch_size=4, corruption=noise)
+            found = classify(model, split, batch_size=4, corruption=noise)
         assert found.predicted.tolist() == output.logits.argmax(1).tolist()
         expected = output.logits.softmax(1)[rows, batch.labels]
-        assert found.probability == pytest.approx(expected.numpy(), abs=1e-5)
+        assert found.true_probability == pytest.approx(expected.numpy(), abs=1e-5)

@@ -1,136 +1,99 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from colliculus.evaluation.answers import Answers
-from colliculus.evaluation.contribution import clip_shapley, contribution, interaction, shapley, subsets
-from colliculus.types import ColliculusError
+from colliculus.evaluation.contribution import RECORD, Contribution, contribution, summarise
+from colliculus.evaluation.passes import Pass, clip_shapley
 
-PLAYERS = ("audio", "tactile", "visual")
-NOTHING = frozenset()
-numbers = st.floats(-1, 1, allow_nan=False)
-games = st.lists(numbers, min_size=8, max_size=8).map(
-    lambda v: dict(zip([NOTHING, *subsets(PLAYERS)], map(np.array, v), strict=True))
-)
-
-
-def over_all_orders(values):
-    """The mean of what each adds when it joins, over every order: Shapley's own definition, as a slow loop."""
-    found = dict.fromkeys(PLAYERS, 0.0)
-    orders = list(permutations(PLAYERS))
-    for order in orders:
-        for i, m in enumerate(order):
-            found[m] += float(values[frozenset(order[: i + 1])] - values[frozenset(order[:i])]) / len(orders)
-    return found
+ABOUT = {
+    "version": "1",
+    "preset": "tiny",
+    "model": "m",
+    "fingerprint": "f",
+    "classes": ("x", "y"),
+    "modalities": ("audio", "visual"),
+    "split": "test",
+    "snr_db": {},
+    "time_steps": 2,
+}
 
 
-@given(games)
-def test_it_is_the_mean_over_all_orders(values):
-    found = shapley(values)
-    for m, expected in over_all_orders(values).items():
-        assert found[m] == pytest.approx(expected, abs=1e-12)
+def passed(predicted, probability):
+    return Pass(np.array(predicted), np.array(probability))
 
 
-@given(games)
-def test_efficiency_the_values_sum_to_what_all_have(values):
-    assert sum(shapley(values).values()) == pytest.approx(values[frozenset(PLAYERS)] - values[NOTHING], abs=1e-12)
-
-
-@given(games)
-def test_symmetry_equal_modalities_get_equal_values(values):
-    swap = {"audio": "visual", "visual": "audio", "tactile": "tactile"}
-    even = {s: values[min(s, frozenset(swap[m] for m in s), key=sorted)] for s in values}
-    found = shapley(even)
-    assert found["audio"] == pytest.approx(found["visual"], abs=1e-12)
-
-
-@given(games)
-def test_dummy_who_never_changes_anything_gets_nothing(values):
-    idle = {s: values[s - {"tactile"}] for s in values}
-    assert shapley(idle)["tactile"] == pytest.approx(0, abs=1e-15)
-
-
-@given(games, games)
-def test_additivity_the_values_of_a_sum_are_the_sums(one, other):
-    together = shapley({s: one[s] + other[s] for s in one})
-    parts = shapley(one), shapley(other)
-    for m in PLAYERS:
-        assert together[m] == pytest.approx(parts[0][m] + parts[1][m], abs=1e-12)
-
-
-def test_the_glove_game_by_hand():
-    """Two left gloves and a right one; a pair is worth 1: the right one gets 2/3, a left one 1/6 (a textbook case)."""
-    pair = [{"right", "left"}, {"right", "spare"}, {"right", "left", "spare"}]
-    all_subsets = [NOTHING, *subsets(("left", "right", "spare"))]
-    found = shapley({s: np.array(float(s in pair)) for s in all_subsets})
-    assert found == {k: pytest.approx(v) for k, v in {"left": 1 / 6, "right": 2 / 3, "spare": 1 / 6}.items()}
-
-
-def answers(predicted, probability):
-    return Answers(np.array(predicted), np.array(probability))
+SOUND, IMAGE = frozenset({"audio"}), frozenset({"visual"})
+BOTH = SOUND | IMAGE
+LABELS = np.array([0, 0, 1, 1])
 
 
 @pytest.fixture
-def said():
-    """Four clips of two classes: sound has two right, the picture three, both all four."""
+def passes():
+    """Four clips of two classes and two steps: at the end sound has two correct, the image three, both all four."""
+    half = [0.5] * 4
     return {
-        frozenset({"audio"}): answers([0, 1, 1, 0], [0.6, 0.4, 0.8, 0.2]),
-        frozenset({"visual"}): answers([0, 0, 0, 1], [0.7, 0.9, 0.3, 0.6]),
-        frozenset({"audio", "visual"}): answers([0, 0, 1, 1], [0.9, 0.8, 1.0, 0.5]),
+        SOUND: [passed([1, 1, 1, 0], half), passed([0, 1, 1, 0], [0.6, 0.4, 0.8, 0.2])],
+        IMAGE: [passed([1, 1, 0, 0], half), passed([0, 0, 0, 1], [0.7, 0.9, 0.3, 0.6])],
+        BOTH: [passed([0, 1, 1, 1], half), passed([0, 0, 1, 1], [0.9, 0.8, 1.0, 0.5])],
     }
 
 
-@pytest.fixture
-def by_step(said):
-    """Of two steps; the picture was not followed."""
-    sound, both = frozenset({"audio"}), frozenset({"audio", "visual"})
-    early = {sound: answers([1, 1, 1, 0], [0.5] * 4), both: answers([0, 1, 1, 1], [0.5] * 4)}
-    return {subset: [one, said[subset]] for subset, one in early.items()}
-
-
-def test_a_case_by_hand(said, by_step):
-    found = contribution(said, by_step, np.array([0, 0, 1, 1]), modalities=["audio", "visual"], names=["x", "y"])
+def test_a_case_by_hand(passes):
+    found = summarise(passes, LABELS, ABOUT)
     assert [g.accuracy for g in found.given] == [0.5, 0.75, 1.0]
     assert [g.modalities for g in found.given] == [("audio",), ("visual",), ("audio", "visual")]
-    assert [g.step_accuracy for g in found.given] == [(0.25, 0.5), (), (0.75, 1.0)]
+    assert [g.step_accuracy for g in found.given] == [(0.25, 0.5), (0.0, 0.75), (0.75, 1.0)]
     assert found.chance == 0.5
-    # audio joins first (0.5 - 0.5) or after the picture (1 - 0.75): the mean of 0 and 0.25
+    # audio joins first (0.5 - 0.5) or after the image (1 - 0.75): the mean of 0 and 0.25
     assert found.shapley_accuracy == pytest.approx({"audio": 0.125, "visual": 0.375})
     assert found.gain_over_best == pytest.approx(0.25)
     assert found.interaction == pytest.approx(1 - 0.5 - (0 + 0.25))
     # first clip: audio ((0.6 - 0.5) + (0.9 - 0.7)) / 2, visual ((0.7 - 0.5) + (0.9 - 0.6)) / 2
-    clips = clip_shapley(said, 2)
+    clips = clip_shapley(passes, 2)
     assert (clips["audio"][0], clips["visual"][0]) == pytest.approx((0.15, 0.25))
-    # second clip: audio ((0.4 - 0.5) + (0.8 - 0.9)) / 2 speaks against it
+    # second clip: audio ((0.4 - 0.5) + (0.8 - 0.9)) / 2 is against it
     assert (clips["audio"][1], clips["visual"][1]) == pytest.approx((-0.1, 0.4))
-    assert found.classes[0].shapley == pytest.approx({"audio": 0.025, "visual": 0.325})
+    assert found.by_class[0].shapley == pytest.approx({"audio": 0.025, "visual": 0.325})
     assert found.shapley_probability["audio"] == pytest.approx(clips["audio"].mean())
-    json.dumps(asdict(found), allow_nan=False)
 
 
-def test_a_class_without_a_clip_has_no_share(said):
-    found = contribution(said, {}, np.array([0, 0, 1, 1]), modalities=["audio", "visual"], names=["x", "y", "z"])
-    assert (found.classes[2].total, found.classes[2].shapley) == (0, None)
+def test_a_class_without_a_clip_has_no_contribution(passes):
+    found = summarise(passes, LABELS, ABOUT | {"classes": ("x", "y", "z")})
+    assert (found.by_class[2].total, found.by_class[2].shapley) == (0, None)
 
 
-def test_redundant_modalities_interact_negatively():
-    same = {s: np.array(0.5 if not s else 0.9) for s in [NOTHING, *subsets(("audio", "visual"))]}
-    assert interaction(same) == pytest.approx(-0.4)
+def test_the_record_comes_back_from_its_file_and_from_one_of_version_0_1(passes, tmp_path):
+    found = summarise(passes, LABELS, ABOUT)
+    assert Contribution.read(found.save(tmp_path / RECORD)) == found
+    inner = json.loads((tmp_path / RECORD).read_text())
+    outer = {name: inner.pop(name) for name in ABOUT}
+    inner |= {"classes": inner.pop("by_class"), "modalities": ["audio", "visual"]}
+    (tmp_path / RECORD).write_text(json.dumps(outer | {"contribution": inner}))
+    assert Contribution.read(tmp_path / RECORD) == found
 
 
-def test_a_lone_modality_has_it_all():
-    found = shapley({NOTHING: np.array(0.25), frozenset({"audio"}): np.array(0.75)})
-    assert found == {"audio": pytest.approx(0.5)}
-    assert interaction({NOTHING: np.array(0.25), frozenset({"audio"}): np.array(0.75)}) == 0
+def test_a_model_of_one_of_the_modalities_has_it_all(passes):
+    found = summarise({SOUND: passes[SOUND]}, LABELS, ABOUT)
+    assert (found.shapley_accuracy, found.interaction, found.gain_over_best) == ({"audio": 0.0}, 0.0, 0.0)
+    assert found.modalities == ("audio", "visual")
+    assert "points over the best" not in str(found.table())
 
 
-def test_too_many_modalities_are_refused():
-    with pytest.raises(ColliculusError, match="2,047 subsets"):
-        subsets([f"m{i}" for i in range(11)])
+def test_tables_and_figure_show_every_modality(passes):
+    found = summarise(passes, LABELS, ABOUT)
+    for part in ("audio + visual", "100.0 %", "Shapley values, beyond chance (50.0 %)", "+12.5", "+25.0 points over"):
+        assert part in str(found.table())
+    shares, curves = found.panels()
+    assert shares.names == ("audio", "visual")
+    assert [series.name for series in curves.series] == ["audio", "visual", "audio + visual"]
+    assert found.figure().get_size_inches().min() > 1
+
+
+def test_measuring_from_python_writes_and_reuses_passes(trained_folder, monkeypatch):
+    first = contribution(trained_folder, device="cpu")
+    assert Contribution.read(trained_folder / "contribution" / RECORD) == first
+    monkeypatch.setattr("colliculus.evaluation.passes.classify", None)  # nothing is classified again
+    assert contribution(trained_folder, device="cpu") == first

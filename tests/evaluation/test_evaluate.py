@@ -1,141 +1,153 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from colliculus.data.noise import GaussianNoise
-from colliculus.evaluation.evaluate import evaluate
-from colliculus.types import ColliculusError, Output
-
-CPU = torch.device("cpu")
-
-
-@dataclass
-class Rank:
-    """One of several processes; what it hands to `sum` is kept, so that a test can play the others."""
-
-    rank: int = 0
-    world_size: int = 1
-    others: torch.Tensor | int = 0
-    given: list[torch.Tensor] = field(default_factory=list)
-
-    def sum(self, value):
-        self.given.append(value)
-        return value + self.others
+from colliculus.data.synthetic import Synthetic
+from colliculus.evaluation.evaluate import Evaluation, evaluate, predictions_of
+from colliculus.evaluation.inference import classify
+from colliculus.evaluation.trained_run import open_run
+from colliculus.runs.kept_predictions import Condition
+from colliculus.runs.metrics import Metrics
+from colliculus.runs.predictions import Predictions
+from colliculus.types import ColliculusError
 
 
-class Loudest(nn.Module):
-    """Classifies by the channel that is loudest; notes what it was given."""
-
-    def __init__(self, spec):
-        super().__init__()
-        self.spec, self.modalities, self.seen = spec, spec.modalities, []
-
-    def forward(self, inputs):
-        assert not self.training
-        assert not torch.is_grad_enabled()
-        self.seen.append(inputs)
-        logits = next(iter(inputs.values())).flatten(1)[:, :3]
-        return Output(logits=logits, step_logits=logits[None], evidence={})
-
-
-def test_the_figures_are_those_of_a_plain_loop(model, split):
-    model.eval()
-    with torch.no_grad():
-        chosen = [model(split.batch(np.array([i]), epoch=0).inputs).logits.argmax().item() for i in range(len(split))]
-    assert len(set(chosen)) > 1
-    metrics = evaluate(model, split, batch_size=4, collective=Rank(), device=CPU)
-    assert metrics.correct == sum(a == b for a, b in zip(chosen, split.labels, strict=True))
-    assert [sum(column) for column in zip(*metrics.confusion, strict=True)] == [chosen.count(k) for k in range(3)]
-    assert [c.name for c in metrics.per_class] == ["a", "b", "c"]
+def test_a_run_is_evaluated_on_its_own_test_part_and_keeps_the_predictions(trained_folder):
+    run = open_run(trained_folder, "cpu")
+    found = evaluate(trained_folder, device="cpu")
+    expected = classify(run.model, run.data.test, batch_size=3)
+    assert found.predictions.predicted.tolist() == expected.predicted.tolist()
+    assert found.metrics == Metrics.of(expected)
+    assert (found.preset, found.method, found.dataset, found.split) == (
+        "late-fusion-synthetic",
+        "late-fusion",
+        "synthetic",
+        "test",
+    )
+    assert found.fingerprint == found.trained_on == run.run.fingerprint
+    kept = Predictions.from_csv((trained_folder / "predictions.csv").read_text())
+    assert np.array_equal(kept.probabilities, found.predictions.probabilities)
 
 
-@pytest.mark.parametrize("world_size", [2, 3, 16])
-@pytest.mark.parametrize("corruption", [None, GaussianNoise({"audio": 0.0, "visual": -5.0})], ids=["clean", "noisy"])
-def test_ranks_count_every_sample_once_and_agree_with_one_process(model, split, world_size, corruption):
-    alone = evaluate(model, split, batch_size=5, collective=Rank(), device=CPU, corruption=corruption)
-    ranks = [Rank(rank, world_size, others=len(split)) for rank in range(world_size)]
-    for rank in ranks:
-        evaluate(model, split, batch_size=2, collective=rank, device=CPU, corruption=corruption)
-    together = sum(rank.given[0] for rank in ranks)
-    assert together.tolist() == [list(row) for row in alone.confusion]
-    assert together.sum() == len(split)
+def test_kept_predictions_are_read_and_others_measured(trained_folder, monkeypatch):
+    condition = Condition({"audio": -5.0}, ("visual",))
+    first = predictions_of(trained_folder, condition, device="cpu")
+    own = predictions_of(trained_folder, device="cpu")
+    assert not np.array_equal(first.probabilities, own.probabilities)
+    monkeypatch.setattr("colliculus.evaluation.evaluate.classify", None)
+    assert np.array_equal(predictions_of(trained_folder, condition).probabilities, first.probabilities)
+    with pytest.raises(ColliculusError, match="did you mean 'audio'"):
+        predictions_of(trained_folder, Condition({"adio": 0.0}))
 
 
-def test_what_each_modality_has_right_alone_is_that_of_a_plain_loop(model, split):
-    ranks = [Rank(rank, 2, others=len(split)) for rank in range(2)]
-    for rank in ranks:
-        evaluate(model, split, batch_size=2, collective=rank, device=CPU)
-    found = evaluate(model, split, batch_size=4, collective=Rank(), device=CPU).modality_accuracy
-    outputs = [model.eval()(split.batch(np.array([i]), epoch=0).inputs) for i in range(len(split))]
-    for m, modality in enumerate(("audio", "visual")):
-        chosen = [output.evidence[modality].mean(0).argmax().item() for output in outputs]
-        right = sum(a == b for a, b in zip(chosen, split.labels, strict=True))
-        assert found[modality] == right / len(split)
-        assert sum(rank.given[1] for rank in ranks)[m].tolist() == [right, len(split)]
+def test_the_noise_of_the_training_stays_unless_other_noise_is_given(noisy_folder):
+    run = open_run(noisy_folder, "cpu")
+
+    def probabilities(**settings):
+        return evaluate(run, **settings).predictions.probabilities
+
+    learned = classify(run.model, run.data.test, batch_size=5, corruption=GaussianNoise({"audio": -5.0}))
+    assert np.array_equal(probabilities(), learned.probabilities)
+    clean = classify(run.model, run.data.test, batch_size=5)
+    assert np.array_equal(probabilities(snr_db={}), clean.probabilities)
+    other = classify(run.model, run.data.test, batch_size=5, corruption=GaussianNoise({"visual": 0.0}, 3))
+    assert np.array_equal(probabilities(snr_db={"visual": 0.0}, noise_seed=3), other.probabilities)
 
 
-def test_a_modality_answers_by_its_own_head_where_it_has_one_and_not_at_all_when_it_is_missing(model, split):
-    class OwnHeads(nn.Module):
-        """Sound always says class 2, whatever the shares are."""
-
-        def __init__(self):
-            super().__init__()
-            self.spec, self.modalities = model.spec, model.modalities
-
-        def forward(self, inputs):
-            output = model(inputs)
-            second = torch.tensor([0.0, 0.0, 1.0]).expand_as(output.step_logits)
-            return replace(output, modality_logits=dict.fromkeys(inputs, second))
-
-    found = evaluate(OwnHeads(), split, batch_size=4, collective=Rank(), device=CPU, missing=("visual",))
-    assert found.modality_accuracy == {"audio": sum(split.labels == 2) / len(split)}
+def test_other_data_are_taken_as_settings_as_a_dataset_and_as_a_split(trained_folder):
+    run = open_run(trained_folder, "cpu")
+    settings = replace(run.experiment.data, num_test=7)
+    given = [settings, settings.load(run.run.normalisation), settings.load(run.run.normalisation).test]
+    found = [evaluate(run, data) for data in given]
+    assert [one.metrics for one in found] == [found[0].metrics] * 3
+    assert [one.metrics.total for one in found] == [7] * 3
+    assert [one.dataset for one in found] == ["synthetic", "", ""]
+    assert not (trained_folder / "predictions.csv").exists()
+    with pytest.raises(ColliculusError, match="trained on the classes"):
+        evaluate(run, Synthetic(num_classes=3, size=8, steps=2, num_train=9, num_validation=3, num_test=3))
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_the_model_classifies_in_eval_mode_and_keeps_its_own(model, split, training):
-    spy = Loudest(model.spec).train(training)
-    evaluate(spy, split, batch_size=4, collective=Rank(), device=CPU)
-    assert spy.training is training
-    assert [len(inputs["audio"]) for inputs in spy.seen] == [4, 4, 3]
+def test_a_model_is_evaluated_where_it_is_and_needs_data(model, split):
+    found = evaluate(model, split, batch_size=4)
+    assert found.metrics == Metrics.of(classify(model, split, batch_size=11))
+    assert (found.run, found.preset, found.trained_on) == ("", "", "")
+    with pytest.raises(ColliculusError, match="give `data`"):
+        evaluate(model)
 
 
-def test_a_missing_modality_is_withheld(model, split):
-    spy = Loudest(model.spec)
-    evaluate(spy, split, batch_size=20, collective=Rank(), device=CPU, missing=("visual",))
-    assert [list(inputs) for inputs in spy.seen] == [["audio"]]
+def test_own_batches_of_inputs_and_labels_are_evaluated(model, split):
+    whole = split.batch(np.arange(len(split)), epoch=0)
+    inputs = {"audio": whole.inputs["audio"], "visual": whole.inputs["visual"].transpose(0, 1)}  # batch first
+    parts = [({m: x[rows] for m, x in inputs.items()}, whole.labels[rows]) for rows in (slice(0, 6), slice(6, None))]
+    found = evaluate(model, parts)
+    assert np.array_equal(found.predictions.probabilities, evaluate(model, split).predictions.probabilities)
+    strange = [(inputs, whole.labels + 1)]
+    with pytest.raises(ColliculusError, match="a label is 3 and the model has 3 classes"):
+        evaluate(model, strange)
 
 
 @pytest.mark.parametrize(
-    ("missing", "sentence"), [(("visul",), "mean 'visual'"), (("visual", "audio"), "at least one")]
+    ("settings", "sentence"),
+    [
+        ({"snr_db": {"adio": 0.0}}, "did you mean 'audio'"),
+        ({"missing": ("audio", "visual")}, "at least one"),
+        ({"device": "gpu"}, "unknown device"),
+    ],
 )
-def test_nonsense_cannot_be_missing(model, split, missing, sentence):
+def test_mistakes_are_one_sentence(model, split, settings, sentence):
     with pytest.raises(ColliculusError, match=sentence):
-        evaluate(model, split, batch_size=4, collective=Rank(), device=CPU, missing=missing)
+        evaluate(model, split, **settings)
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_model_that_diverged_has_no_figures(model, split, bad):
-    with torch.no_grad():
-        model.head.linear.weight.fill_(bad)
-    with pytest.raises(ColliculusError, match="not finite"):
-        evaluate(model, split, batch_size=4, collective=Rank(), device=CPU)
+def test_the_record_comes_back_from_its_file(model, split, tmp_path):
+    found = evaluate(model, split, snr_db={"audio": 0.0}, missing=("visual",))
+    back = Evaluation.read(found.save(tmp_path / "evaluation.json"))
+    assert back.to_dict() == found.to_dict()
+    assert back.metrics == found.metrics
+    assert back.predictions.probabilities.dtype == np.float32
+    assert np.array_equal(back.predictions.probabilities, found.predictions.probabilities)
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-def test_one_answer_that_is_not_finite_is_told_on_every_rank(model, split, rank):
-    def spoil(inputs, rows):
-        first = torch.from_numpy(rows == 0).view(-1, 1, 1, 1)
-        return {m: x.masked_fill(first, torch.nan) for m, x in inputs.items()}
+def predicted(confusion, names):
+    """An evaluation with these counts."""
+    pairs = [(i, j) for i, row in enumerate(confusion) for j, count in enumerate(row) for _ in range(count)]
+    labels, classes = np.array(pairs).T
+    predictions = Predictions(labels, classes, np.eye(len(names), dtype=np.float32)[classes], names)
+    return Evaluation(
+        run="runs/a",
+        preset="tiny",
+        method="late-fusion",
+        dataset="synthetic",
+        protocol="standard",
+        split="validation",
+        snr_db={"audio": -10.0},
+        noise_seed=0,
+        missing=("visual",),
+        fingerprint="f",
+        trained_on="f",
+        metrics=Metrics.of(predictions),
+        predictions=predictions,
+    )
 
-    def ask(collective):
-        evaluate(Loudest(model.spec), split, batch_size=4, collective=collective, device=CPU, corruption=spoil)
 
-    other = Rank(1 - rank, 2, others=len(split))
-    ask(other)
-    with pytest.raises(ColliculusError, match="not finite"):
-        ask(Rank(rank, 2, others=other.given[0]))
+def test_the_tables_show_what_was_evaluated_and_the_mistakes():
+    found = predicted([[3, 1], [0, 2]], ("cat", "dog"))
+    text = " ".join(str(found.table()).split())
+    for part in ("runs/a (tiny)", "synthetic, standard, validation split", "noise -10 dB on audio", "missing visual"):
+        assert part in text
+    assert "83.3 % (95 % interval 43.6 to 97.0; 5 of 6)" in text
+    assert "Most frequent mistakes" in text
+    assert "cat dog 1" in text
+    assert "Most frequent mistakes" not in str(predicted([[3, 0], [0, 2]], ("cat", "dog")).table())
+    assert found.figure().get_size_inches().min() > 1
+
+
+def test_a_class_without_a_sample_has_no_metrics_and_is_named():
+    text = " ".join(str(predicted([[3, 1], [0, 0]], ("cat", "dog")).table()).split())
+    assert "dog - - - 0" in text
+    assert "macro-F1 85.7 %" in text  # of the cats alone: 3 of 4 are correct
+    assert "no sample of 1 class(es), so no figure covers them: dog" in text

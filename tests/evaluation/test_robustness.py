@@ -1,53 +1,86 @@
 from __future__ import annotations
 
-import numpy as np
+import json
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from colliculus.evaluation.conditions import Condition
-from colliculus.evaluation.robustness import area_under, curves
+from colliculus.evaluation.corruption.plan import RobustnessSettings
+from colliculus.evaluation.evaluate import evaluate
+from colliculus.evaluation.robustness import CURVES, FIGURE, FOLDER, RECORD, Robustness, robustness
+from colliculus.evaluation.trained_run import open_run
 
-
-def test_the_area_is_the_mean_height_of_the_lines():
-    assert area_under([0, 1, 3], [1.0, 0.5, 0.0]) == pytest.approx((0.75 + 2 * 0.25) / 3)
-    assert area_under([7], [0.4]) == 0.4
+FEW = RobustnessSettings(snr_db=(-20.0, 0.0), blur=(1.0,), occlusion=(0.5,), drops=(0.5,), seeds=2)
 
 
-@given(st.lists(st.tuples(st.floats(-100, 100), st.floats(0, 1)), min_size=2, max_size=8, unique_by=lambda p: p[0]))
-def test_the_area_is_that_of_numpy_and_a_share(points):
-    levels, accuracy = zip(*sorted(points), strict=True)
-    if levels[-1] - levels[0] < 1e-6:
-        return
-    fine = np.linspace(levels[0], levels[-1], 20_001)
-    found = area_under(levels, accuracy)
-    assert found == pytest.approx(np.interp(fine, levels, accuracy).mean(), abs=2e-3)
-    assert -1e-9 <= found <= 1 + 1e-9
+def curve(found, kind, target):
+    return next(c for c in found.curves if (c.kind, c.target) == (kind, target))
 
 
-def test_curves_of_noise_have_no_clean_end_and_the_others_begin_at_it():
-    measured = {
-        Condition("white", ("a",), 10.0, 0): 0.8,
-        Condition("white", ("a",), 10.0, 1): 0.6,
-        Condition("white", ("a",), -10.0, 0): 0.3,
-        Condition("white", ("a",), -10.0, 1): 0.3,
-        Condition("shift", ("a",), 2.0): 0.5,
-        Condition("shift", ("a",), -2.0): 0.7,
-        Condition("missing", ("a",), "zeros"): 0.4,
-        Condition("missing", ("a",), "absent"): 0.2,
-    }
-    white, shift, missing = curves(measured, clean=0.9, chance=0.25)
-    assert (white.levels, white.accuracy) == ((-10.0, 10.0), (0.3, pytest.approx(0.7)))
-    assert (white.lowest, white.highest) == ((0.3, 0.6), (0.3, 0.8))
-    assert white.area == pytest.approx(0.5)
-    assert white.retained == pytest.approx(0.25 / 0.65)
-    assert (shift.levels, shift.accuracy) == ((-2.0, 0.0, 2.0), (0.7, 0.9, 0.5))
-    assert shift.area == pytest.approx(0.75)
-    assert (missing.levels, missing.accuracy) == (("zeros", "absent"), (0.4, 0.2))
-    assert missing.area is missing.retained is None
+@pytest.fixture
+def few(trained_folder):
+    """A measurement of noise and missing modalities, and the run."""
+    run = open_run(trained_folder, "cpu")
+    return robustness(run, FEW, only=("white", "missing")), run
 
 
-def test_of_a_model_that_guesses_nothing_is_retained():
-    (curve,) = curves({Condition("blur", ("a",), 1.0): 0.2}, clean=0.2, chance=0.25)
-    assert curve.retained is None
-    assert curve.area == pytest.approx(0.2)
+def test_its_points_are_those_of_evaluate(few):
+    found, run = few
+    assert found.clean == evaluate(run).metrics.accuracy
+    white = curve(found, "white", "audio")
+    for severity, accuracy, low, high in zip(
+        white.severities, white.accuracy, white.lowest, white.highest, strict=True
+    ):
+        seeds = [evaluate(run, snr_db={"audio": severity}, noise_seed=seed).metrics.accuracy for seed in (0, 1)]
+        assert (low, high, accuracy) == (min(seeds), max(seeds), pytest.approx(sum(seeds) / 2))
+    missing = curve(found, "missing", "visual")
+    assert missing.severities == ("zeros", "mean", "absent")
+    assert missing.accuracy[2] == evaluate(run, missing=("visual",)).metrics.accuracy
+
+
+def test_the_record_comes_back_from_its_file_and_from_one_of_version_0_1(few):
+    found, run = few
+    path = run.folder / FOLDER / RECORD
+    assert Robustness.read(path) == found
+    assert {p.name for p in path.parent.iterdir()} == {RECORD, CURVES, FIGURE, "points"}
+    former = json.loads(path.read_text())
+    for one in former["curves"]:
+        one |= {"levels": one.pop("severities"), "retained": one.pop("relative_robustness")}
+    path.write_text(json.dumps(former))
+    assert Robustness.read(path) == found
+
+
+def test_a_damaged_record_counts_as_absent(few):
+    found, run = few
+    (run.folder / FOLDER / RECORD).write_text('{"curves": 3}')
+    assert robustness(run, FEW, only=("white", "missing")) == found
+
+
+def test_finished_points_are_not_measured_again(few, monkeypatch):
+    found, run = few
+    monkeypatch.setattr("colliculus.evaluation.corruption.points.classify", None)
+    assert robustness(run, FEW, only=("white",)) == found
+
+
+def test_the_noise_of_the_training_is_kept_unless_clean_is_asked_for(noisy_folder):
+    run = open_run(noisy_folder, "cpu")
+    found = robustness(run, FEW, only=("missing",))
+    assert found.snr_db == {"audio": -5.0}
+    assert found.clean == evaluate(run).metrics.accuracy
+    clean = robustness(run, FEW, only=("missing",), clean=True)
+    assert clean.snr_db == {}
+    assert clean.clean == evaluate(run, snr_db={}).metrics.accuracy
+    assert "training noise   -5 dB on audio" in str(found.table())
+    assert "training noise" not in str(clean.table())
+
+
+def test_the_table_has_a_row_per_curve_and_the_figure_a_panel_per_kind(few):
+    found, _ = few
+    text = str(found.table())
+    assert f"clean {100 * found.clean:.1f} %, chance 50.0 %" in text
+    for part in ("white, dB", "-20", "missing", "absent", "audio+visual"):
+        assert part in text
+    noise, missing = found.panels()
+    assert [series.name for series in noise.series] == ["audio", "visual", "audio+visual"]
+    assert (noise.falling, noise.levels[0]) == (True, (100 * found.clean, "clean"))
+    assert missing.names == ["zeros", "mean", "absent"]
+    assert len(found.to_csv().splitlines()) == 1 + sum(len(c.severities) for c in found.curves)

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from colliculus.evaluation.spike_health import LayerHealth, SpikeHealth, measure_spike_health
+from colliculus.evaluation.spike_health import (
+    LayerHealth,
+    SpikeHealth,
+    measure_spike_health,
+    read_health,
+    write_health,
+)
 from colliculus.neurons import SpikingNeuron
 
 
@@ -105,3 +113,35 @@ def test_many_sick_layers_are_summed_up():
 
 def test_a_layer_knows_its_part():
     assert (layer("encoders.audio.stages.0.neuron").part, layer("a.b.neuron").label) == ("encoders.audio", "a.b")
+
+
+@pytest.fixture
+def mixed():
+    """A silent, a quiet, a healthy and a busy layer of two parts."""
+    rates = {"encoders.audio.0.neuron": 0.0, "encoders.audio.1.neuron": 0.005, "head.a.x.neuron": 0.1, "head.a.y": 0.7}
+    return SpikeHealth(layers=tuple(layer(name, rate) for name, rate in rates.items()), num_parameters=1)
+
+
+def test_the_table_judges_every_layer_and_lists_the_warnings(mixed):
+    lines = [line.split() for line in str(mixed.table()).splitlines()]
+    found = {words[0]: words[1:] for words in lines if words}
+    assert [found[name][:2] for name in ("0", "1", "y")] == [["0.0%", "silent"], ["0.5%", "low"], ["70.0%", "high"]]
+    assert found["encoders.audio"] == found["head.a"] == []  # parts
+    assert str(mixed.table()).count("warning: 1 of 4 layers") == 3
+
+
+def test_the_figure_shows_rates_steps_and_silent_neurons(mixed):
+    rates, steps, silent = mixed.figure().subfigs[0].axes
+    assert [bar.get_width() for bar in rates.patches[1:]] == pytest.approx([0, 0.5, 10, 70])  # after the healthy band
+    assert len({bar.get_facecolor() for bar in rates.patches[1:]}) == 3
+    assert [text.get_text() for text in steps.texts] == ["0.0", "0.5", "10.0", "70.0"]
+    assert [bar.get_width() for bar in silent.patches] == [0, 0, 0, 0]
+
+
+def test_moments_of_a_training_are_recorded_beside_each_other(mixed, tmp_path):
+    assert read_health(tmp_path) == {}
+    write_health(tmp_path, "start", mixed)
+    write_health(tmp_path, "end", replace(mixed, trained_steps=7))
+    assert read_health(tmp_path) == {"start": mixed, "end": replace(mixed, trained_steps=7)}
+    (tmp_path / "spike_health.json").write_text("{")
+    assert read_health(tmp_path) == {}

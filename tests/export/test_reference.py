@@ -19,18 +19,17 @@ from colliculus import (
     DataSpec,
     LateFusion,
     NeuronSettings,
-    ReferenceCMCI,
     Unimodal,
     WeightedAttention,
     reference,
 )
 from colliculus.export.reference_files import checkpoint_bytes, read_checkpoint
-from colliculus.fusion import REFERENCE, CrossModalArithmetic
+from colliculus.fusion import REFERENCE, CrossModalSettings
 
 SPEC = DataSpec(channels={"audio": 1, "visual": 3}, sizes={"audio": (32, 32), "visual": (32, 32)}, num_classes=4)
 SIZE = {"dim": 16, "time_steps": 3}
 HEADS = {**SIZE, "heads": 4}
-SCMRL_REFERENCE = SCMRL(**HEADS, reference=True, alpha=0.7)
+SCMRL_REFERENCE = SCMRL(**HEADS, arithmetic="reference", alpha=0.7)
 SETTINGS = {"time_steps": 3, "interaction": "Add", "alpha": 0.7, "num_heads": 4}
 METHODS = {
     "none, Add": (LateFusion(**SIZE), {"cross_attention": "none"}),
@@ -43,10 +42,13 @@ METHODS = {
     "SpatialTemporal": (SCMRL_REFERENCE, {"cross_attention": "SpatialTemporal"}),
     "shallow": (replace(SCMRL_REFERENCE, encoder="shallow"), {"cross_attention": "spatialtemporal"}),
     "WeightAttention": (WeightedAttention(**SIZE), {"cross_attention": "WeightAttention"}),
-    "SCA": (SCA(**HEADS, reference=True), {"cross_attention": "SCA"}),
-    "CMCI": (ReferenceCMCI(**SIZE), {"cross_attention": "CMCI"}),
+    "SCA": (SCA(**HEADS, arithmetic="reference"), {"cross_attention": "SCA"}),
+    "CMCI": (
+        CMCI(**SIZE, arithmetic="reference", unimodal_loss=1.0, modality_dropout=0.0),
+        {"cross_attention": "CMCI"},
+    ),
     "alone": (
-        Unimodal(**HEADS, modality="visual", reference=True),
+        Unimodal(**HEADS, modality="visual", arithmetic="reference"),
         {"cross_attention": "none", "modality": "visual"},
     ),
 }
@@ -71,7 +73,7 @@ def test_there_and_back_computes_the_same(name) -> None:
     assert torch.equal(outputs[0].logits, outputs[1].logits)
     assert all(torch.equal(tensors[key], value) for key, value in reference.to_state_dict(again).items())
     assert all(torch.equal(tensors[key], value) for key, value in reference.to_state_dict(deepcopy(again)).items())
-    assert not any("never_acting" in key for key in again.state_dict())
+    assert not any("unused_parameters" in key for key in again.state_dict())
 
 
 def test_random_numbers_of_the_caller_stay() -> None:
@@ -108,19 +110,20 @@ def test_inputs_may_have_any_size_unless_told() -> None:
     "method",
     [
         SCMRL(**HEADS),
-        SCMRL(**HEADS, arithmetic=CrossModalArithmetic(normalise=False, dropout=0.0)),
-        SCMRL(**HEADS, arithmetic=CrossModalArithmetic(normalise=False, dropout=0.0, combination="product")),
+        SCMRL(**HEADS, cross_modal=CrossModalSettings(normalise=False, dropout=0.0)),
+        SCMRL(**HEADS, cross_modal=CrossModalSettings(normalise=False, dropout=0.0, combination="product")),
         SCA(**HEADS),
         CMCI(**SIZE),
         Unimodal(**HEADS),
-        LateFusion(**SIZE, neuron=NeuronSettings(tau=3.0)),
-        LateFusion(**SIZE, neuron=NeuronSettings(learned_tau=True)),
-        LateFusion(**SIZE, neuron=NeuronSettings(surrogate="atan")),
-        LateFusion(**SIZE, neuron=NeuronSettings(threshold=0.5)),
+        LateFusion(**SIZE, neuron=NeuronSettings(tau=3.0, temporal_gradient=False)),
+        LateFusion(**SIZE, neuron=NeuronSettings(learned_tau=True, temporal_gradient=False)),
+        LateFusion(**SIZE, neuron=NeuronSettings(surrogate="atan", temporal_gradient=False)),
+        LateFusion(**SIZE, neuron=NeuronSettings(threshold=0.5, temporal_gradient=False)),
+        LateFusion(**SIZE, neuron=NeuronSettings()),
         LateFusion(**SIZE, unimodal_loss=1.0),
         LateFusion(**SIZE, coding="poisson"),
         LateFusion(**SIZE, coding="latency"),
-        SCMRL(**HEADS, arithmetic=replace(REFERENCE, scale=2.0)),
+        SCMRL(**HEADS, cross_modal=replace(REFERENCE, scale=2.0)),
     ],
 )
 def test_what_the_reference_cannot_compute_is_refused(method) -> None:
@@ -130,7 +133,7 @@ def test_what_the_reference_cannot_compute_is_refused(method) -> None:
 
 def test_tokens_in_different_places_are_refused() -> None:
     spec = DataSpec(channels=SPEC.channels, sizes={"audio": (32, 32), "visual": (48, 48)}, num_classes=2)
-    with pytest.raises(ColliculusError, match="different places"):
+    with pytest.raises(ColliculusError, match="different token grids"):
         reference.to_state_dict(SCMRL_REFERENCE.model(spec))
 
 
@@ -144,18 +147,18 @@ def test_three_modalities_are_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "told", "sentence"),
     [
-        ({}, {"cross_attention": "SCA"}, "lacks block.0.attn.q_conv.weight"),
-        ({}, {"cross_attention": "CMCI"}, "lacks"),
+        ({}, {"cross_attention": "SCA"}, "no block.0.attn.q_conv.weight"),
+        ({}, {"cross_attention": "CMCI"}, "has no"),
         ({}, {"interaction": "Concat"}, "head.weight has shape"),
         ({}, {"cross_attention": "Spatail"}, "did you mean 'Spatial'"),
         ({}, {"interaction": "Addd"}, "did you mean 'Add'"),
-        ({"head.weight": None}, {}, "lacks head"),
-        ({"stranger": torch.zeros(1)}, {}, "holds stranger"),
+        ({"head.weight": None}, {}, "no head"),
+        ({"stranger": torch.zeros(1)}, {}, "has stranger"),
         ({"mlp.0.mlp.fc1_lif.threshold": torch.tensor(0.5)}, {}, "threshold is 0.5"),
         ({"mlp.0.mlp.fc1_lif.threshold": torch.ones(3)}, {}, r"threshold is \[1.0, 1.0, 1.0\]"),
-        ({"audio_patch_embed.rpe_conv.weight": torch.tensor(1.0)}, {}, "not whole"),
-        ({"av_attention.fc.weight": torch.ones(16, 16).to_sparse()}, {}, "no dense tensor"),
-        ({"head.bias": torch.ones(4, dtype=torch.float16)}, {}, "no dense tensor of float32"),
+        ({"audio_patch_embed.rpe_conv.weight": torch.tensor(1.0)}, {}, "use a complete"),
+        ({"av_attention.fc.weight": torch.ones(16, 16).to_sparse()}, {}, "not a dense tensor"),
+        ({"head.bias": torch.ones(4, dtype=torch.float16)}, {}, "not a dense tensor of float32"),
         ({"head.bias": torch.full((4,), torch.nan)}, {}, "not finite"),
         ({}, {"modality": "audio"}, "two modalities"),
         ({"audio_patch_embed.proj_bn.weight": torch.zeros(3)}, {}, "has shape"),
@@ -182,7 +185,7 @@ def test_without_exchange_no_attention_acts_whichever_it_is(attention) -> None:
 
 
 def test_one_modality_must_be_named() -> None:
-    tensors = reference.to_state_dict(Unimodal(**HEADS, reference=True).model(SPEC))
+    tensors = reference.to_state_dict(Unimodal(**HEADS, arithmetic="reference").model(SPEC))
     with pytest.raises(ColliculusError, match="modality='audio'"):
         reference.from_state_dict(tensors, **SETTINGS, cross_attention="none")
 
@@ -250,5 +253,5 @@ def test_any_damage_is_told(tensors, tmp_path) -> None:
 
 def test_acting_tensors_are_never_those_kept_aside() -> None:
     model = LateFusion(**SIZE).model(SPEC)
-    reference.keep_never_acting(model, {**reference.never_acting(model), "head.weight": torch.full((4, 16), 7.0)})
+    reference.keep_unused(model, {**reference.unused_parameters(model), "head.weight": torch.full((4, 16), 7.0)})
     assert torch.equal(reference.to_state_dict(model)["head.weight"], model.head.linear.weight)

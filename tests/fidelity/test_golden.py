@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from colliculus import NeuronSettings, reference
+from colliculus import reference
 from colliculus.layers import OverSteps, SpikingAttention
 from colliculus.neurons import SpikingNeuron
 from colliculus.neurons.kernels.choice import KERNELS
@@ -153,7 +153,7 @@ def test_what_never_acts_is_listed(name, read_case) -> None:
     """All that the recording has no gradient for, but the direction of CMCI that is computed and not read."""
     case = read_case(name)
     model = reference.from_state_dict(case.weights, **settings_of(case, 4))
-    unread = set(reference.never_acting(model))
+    unread = set(reference.unused_parameters(model))
     assert unread.isdisjoint(reference.parameter_names(model).values())
     without = set(case.recordings[4].without_gradient)
     assert {theirs for theirs in without if name != "cmci" or not theirs.startswith("block.1.attn.")} <= unread
@@ -184,14 +184,14 @@ def change_modules(model, kind, **attributes) -> None:
 
 MUTATIONS = {
     "nothing": (lambda method: method, lambda model: None),
-    "threshold": (lambda method: replace(method, neuron=NeuronSettings(threshold=0.9)), lambda model: None),
-    "reset": (lambda method: replace(method, neuron=NeuronSettings(reset="soft")), lambda model: None),
-    "leak": (lambda method: replace(method, neuron=NeuronSettings(tau=1.9)), lambda model: None),
+    "threshold": (lambda method: replace(method, neuron=replace(method.neuron, threshold=0.9)), lambda model: None),
+    "reset": (lambda method: replace(method, neuron=replace(method.neuron, reset="soft")), lambda model: None),
+    "leak": (lambda method: replace(method, neuron=replace(method.neuron, tau=1.9)), lambda model: None),
     "temporal gradient": (
-        lambda method: replace(method, neuron=NeuronSettings(temporal_gradient=True)),
+        lambda method: replace(method, neuron=replace(method.neuron, temporal_gradient=True)),
         lambda model: None,
     ),
-    "surrogate": (lambda method: replace(method, neuron=NeuronSettings(surrogate="atan")), lambda model: None),
+    "surrogate": (lambda method: replace(method, neuron=replace(method.neuron, surrogate="atan")), lambda model: None),
     "alpha": (lambda method: replace(method, alpha=1.4), lambda model: None),
     "order of heads and steps": (
         lambda method: method,

@@ -92,6 +92,13 @@ def test_a_curve_keeps_its_gap_its_names_and_its_bounds():
     assert {"audio <b>", "chance", "steps", "$%"} <= set(found)
 
 
+def test_texts_stay_as_they_are():
+    name = "#0072b2 0.12345 font-family: x"
+    panel = Bars(names=[name], series=[BarSeries(values=[0.004])], xlabel="xlink:href")
+    found = texts(to_svg(figure([panel]), name="x", alt="x"))
+    assert {name, "xlink:href", "0.004"} <= set(found)
+
+
 def test_a_band_reaches_from_low_to_high():
     drawn = figure([Lines(series=[Series(name="a", x=[0, 1], y=[5, 5], low=[0, 1], high=[10, 9])])])
     (band,) = drawn.axes[0].collections
@@ -130,7 +137,7 @@ def test_a_confusion_matrix_shows_counts_and_shares_of_the_true_class():
 
 
 def test_a_heat_map_without_texts_says_what_its_strongest_colour_means():
-    assert Heat(values=[[1.0, -4.0]]).legend == ["-4", "4"]
+    assert Heat(values=[[1.0, -4.0]]).legend == ["full colour: -4", "full colour: 4"]
     assert Heat(values=[[1.0, 4.0]], texts=[["1", "4"]]).legend == []
 
 

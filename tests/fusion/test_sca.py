@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from active import assert_active, awake
 
 from colliculus import ColliculusError
 from colliculus.fusion import SpikingCrossAttention, Sum
@@ -26,6 +27,21 @@ def test_distances_of_a_slow_loop() -> None:
     for i, (row, column) in enumerate(places):
         for j, (other_row, other_column) in enumerate(places):
             assert (rows[i, j], columns[i, j]) == (row - other_row, column - other_column)
+
+
+def test_distances_between_unequal_grids_by_a_slow_loop() -> None:
+    target, source = (2, 3), (3, 5)
+    rows, columns = relative_places(target, source)
+    bias = LearnedPositionBias(target, source)
+    with torch.no_grad():
+        bias.table.copy_(torch.arange(15.0).view(3, 5))
+    found = bias(torch.zeros(6, 15))
+    for i in range(6):
+        for j in range(15):
+            down = i // 3 - (j // 5) * 2 // 3
+            right = i % 3 - (j % 5) * 3 // 5
+            assert (rows[i, j], columns[i, j]) == (down, right)
+            assert found[i, j] == bias.table[down + 1, right + 2]
 
 
 def test_a_coarser_grid_stands_at_the_nearest_places() -> None:
@@ -66,30 +82,32 @@ def test_scores_become_spikes() -> None:
     assert spikes[0, 0, 0].tolist() == [[1, 0], [0, 1]]
 
 
-@pytest.mark.parametrize("reference", [False, True])
-def test_what_is_received_replaces_the_tokens(reference) -> None:
-    module = fusion({"audio": (2, 2), "visual": (2, 2)}, reference=reference).eval()
+@pytest.mark.parametrize("arithmetic", ["ours", "reference"])
+def test_what_is_received_replaces_the_tokens(arithmetic) -> None:
     x = tokens(audio=4, visual=4)
+    module = awake(fusion({"audio": (2, 2), "visual": (2, 2)}, arithmetic=arithmetic), x, current=2.0)
     torch.manual_seed(0)
     fused = module(x)
     torch.manual_seed(0)
     received = module.attention["audio_from_visual"](x["audio"], x["visual"])
+    assert_active(received)
     torch.testing.assert_close(fused.residual["audio"], received.mean(-1))
     alone = module({"audio": x["audio"]})
     torch.testing.assert_close(alone.residual["audio"], x["audio"].mean(-1))
 
 
 def test_the_reference_biases_only_what_a_later_modality_receives() -> None:
-    attention = fusion({"audio": (2, 2), "visual": (2, 2)}, reference=True).attention
+    attention = fusion({"audio": (2, 2), "visual": (2, 2)}, arithmetic="reference").attention
     assert isinstance(attention["visual_from_audio"].scores, BiasedScores)
     assert not isinstance(attention["audio_from_visual"].scores, BiasedScores)
 
 
 def test_three_modalities_receive_the_mean_of_the_others() -> None:
     grids = {"audio": (2, 2), "visual": (3, 3), "touch": (1, 2)}
-    module = fusion(grids).eval()
     x = tokens(audio=4, visual=9, touch=2)
+    module = awake(fusion(grids), x)
     given = [module.attention[f"touch_from_{other}"](x["touch"], x[other]) for other in ("audio", "visual")]
+    assert_active(*given)
     torch.testing.assert_close(module(x).residual["touch"], torch.stack(given).mean(0).mean(-1))
 
 

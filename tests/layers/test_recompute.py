@@ -28,7 +28,8 @@ def test_gradients_and_statistics_are_the_same(monkeypatch, method, kernels):
     kept, again = (learned(method, recompute=recompute) for recompute in (False, True))
     assert kept.keys() == again.keys()
     for name, value in kept.items():
-        assert torch.equal(value, again[name]), name
+        assert value.tolist() == again[name].tolist(), name
+    assert any(name.startswith("encoders") and value.count_nonzero() for name, value in kept.items())
 
 
 def test_nothing_of_an_encoder_is_kept():

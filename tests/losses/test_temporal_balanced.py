@@ -86,13 +86,14 @@ def test_regularisers_by_hand():
         ("tet", 0.7 * base + 0.3 * squares),
         ("mean_ce", 0.7 * base + 0.3 * of_mean),
     ]:
-        loss = TemporalBalanced(label_smoothing=0.1, regulariser=regulariser, regulariser_weight=0.3)
+        weight = {} if regulariser == "none" else {"regulariser_weight": 0.3}
+        loss = TemporalBalanced(label_smoothing=0.1, regulariser=regulariser, **weight)
         assert loss(z, alpha, LABELS).item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("regulariser", ["none", "tet", "mean_ce"])
 def test_gradients_by_finite_differences(regulariser):
-    loss = TemporalBalanced(label_smoothing=0.1, regulariser=regulariser, regulariser_weight=0.3)
+    loss = TemporalBalanced(label_smoothing=0.1, regulariser=regulariser)
     z, alpha = (f(dtype=torch.float64).requires_grad_() for f in (logits, weights))
     assert torch.autograd.gradcheck(lambda z, alpha: loss(z, alpha, LABELS), (z, alpha))
 

@@ -6,9 +6,10 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
+from active import assert_active, awake
 
 from colliculus import ColliculusError, DataSpec
-from colliculus.methods import METHODS, Unimodal
+from colliculus.methods import CMCI, METHODS
 from colliculus.methods.multimodal_transformer import MultimodalTransformer
 from colliculus.modulation import Balance
 
@@ -18,7 +19,7 @@ SPEC = DataSpec(
     num_classes=4,
 )
 MULTIMODAL = {name: kind for name, kind in METHODS.items() if issubclass(kind, MultimodalTransformer)}
-REFERENCE = {name: kind for name, kind in METHODS.items() if "reference" in {field.name for field in fields(kind)}}
+REFERENCE = {name: kind for name, kind in METHODS.items() if "arithmetic" in {field.name for field in fields(kind)}}
 
 
 def small(kind, **changes):
@@ -48,8 +49,9 @@ def test_three_modalities_learn(name) -> None:
 
 @pytest.mark.parametrize("name", MULTIMODAL)
 def test_shares_of_the_evidence_sum_where_there_are_any(name) -> None:
-    output = small(MULTIMODAL[name]).model(SPEC).eval()(inputs())
-    assert bool(output.evidence) == (name not in ("cmci", "cmci-reference"))
+    output = awake(small(MULTIMODAL[name]).model(SPEC), inputs())(inputs())
+    assert_active(*output.streams.values())
+    assert bool(output.evidence) == (name != "cmci")
     if output.evidence:
         torch.testing.assert_close(sum(output.evidence.values()), output.step_logits)
 
@@ -57,10 +59,11 @@ def test_shares_of_the_evidence_sum_where_there_are_any(name) -> None:
 @pytest.mark.parametrize("missing", [("audio",), ("visual",), ("touch",), ("audio", "touch")])
 @pytest.mark.parametrize("name", MULTIMODAL)
 def test_a_modality_may_be_missing(name, missing) -> None:
-    model = small(MULTIMODAL[name], unimodal_loss=1.0).model(SPEC).eval()
+    model = awake(small(MULTIMODAL[name], unimodal_loss=1.0).model(SPEC), inputs())
     there = {m: x for m, x in inputs().items() if m not in missing}
     output = model(there)
     assert output.logits.isfinite().all()
+    assert_active(*output.streams.values())
     assert set(output.modality_logits) == set(there)
 
 
@@ -77,17 +80,15 @@ def test_own_heads_and_dropout_are_for_all(name) -> None:
 
 @pytest.mark.parametrize("name", REFERENCE)
 def test_the_reference_is_another_arithmetic(name) -> None:
-    def logits(reference):
+    def logits(arithmetic):
         torch.manual_seed(0)
-        kind = METHODS[name]
-        settings = {"modality": "audio"} if kind is Unimodal else {}
-        model = small(kind, reference=reference, **settings).model(SPEC)
+        model = small(METHODS[name], arithmetic=arithmetic, unimodal_loss=1.0).model(SPEC)
         return model({m: x for m, x in inputs().items() if m in model.modalities}).logits
 
-    assert not torch.equal(logits(reference=True), logits(reference=False))
+    assert not torch.equal(logits("reference"), logits("ours"))
 
 
-@pytest.mark.parametrize("name", ["scmrl", "sca"])
+@pytest.mark.parametrize("name", ["s-cmrl", "sca"])
 def test_exchange_needs_two(name) -> None:
     with pytest.raises(ColliculusError, match="Unimodal"):
         small(METHODS[name]).model(DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=2))
@@ -104,16 +105,15 @@ def test_settings_are_checked(name, setting) -> None:
 
 def test_the_reference_cmci_always_has_its_heads() -> None:
     with pytest.raises(ColliculusError, match="unimodal_loss"):
-        small(METHODS["cmci-reference"], unimodal_loss=0.0)
+        CMCI(arithmetic="reference")
 
 
-@pytest.mark.parametrize("name", ["cmci", "cmci-reference"])
-def test_a_balance_that_asks_for_shares_is_refused_where_there_are_none(name) -> None:
+def test_a_balance_that_asks_for_shares_is_refused_where_there_are_none() -> None:
     with pytest.raises(ColliculusError, match="agm needs shares"):
-        small(METHODS[name], balance=Balance(kind="agm"))
-    with pytest.raises(ColliculusError, match="ogm-ge asks what each modality says"):
-        small(METHODS["cmci"], balance=Balance(kind="ogm-ge"))
-    assert small(METHODS["cmci"], balance=Balance(kind="ogm-ge"), unimodal_loss=1.0)
+        small(CMCI, balance=Balance(kind="agm"))
+    with pytest.raises(ColliculusError, match="ogm-ge needs each modality's predictions"):
+        small(CMCI, balance=Balance(kind="ogm-ge"))
+    assert small(CMCI, balance=Balance(kind="ogm-ge"), unimodal_loss=1.0)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 import torch
 import tyro
+from active import assert_active, awake
 
 from colliculus import TAAF, ColliculusError, DataSpec
 from colliculus.data.synthetic import Synthetic
@@ -68,9 +69,10 @@ def test_resnet_is_the_default_and_its_feature_is_the_global_average_pool():
 @pytest.mark.parametrize("missing", [("audio",), ("visual",), ("touch",), ("audio", "touch")])
 def test_modalities_may_be_missing(fusion, apply_to, missing):
     method = replace(SMALL, fusion=fusion, apply_to=apply_to)
-    model = method.model(SPEC).eval()
+    model = awake(method.model(SPEC), inputs())
     there = [m for m in SPEC.modalities if m not in missing]
     output, whole = model({m: inputs()[m] for m in there}), model(inputs())
+    assert_active(*output.streams.values())
     assert [*output.modality_logits] == [*output.evidence] == there
     assert [*output.time_weights] == [*there, "fused"]
     torch.testing.assert_close(output.logits, output.step_logits.mean(0))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from active import assert_active, awake
 
 from colliculus import ColliculusError, DataSpec, Tectum
 from colliculus.losses import SemanticAlignment
@@ -57,8 +58,9 @@ def test_it_aligns_before_it_exchanges() -> None:
 
 @pytest.mark.parametrize("missing", ["audio", "visual", "touch"])
 def test_a_modality_may_be_missing(missing) -> None:
-    model = SMALL.model(SPEC).eval()
+    model = awake(SMALL.model(SPEC), inputs())
     output = model({m: x for m, x in inputs().items() if m != missing})
+    assert_active(*output.residual.values())
     assert output.logits.isfinite().all()
     assert missing not in output.modality_logits
 

@@ -60,6 +60,15 @@ def test_identical_modalities_are_left_alone(lab):
     assert all(torch.equal(gradient, plain[name]) for name, gradient in lab.gradients().items())
 
 
+def test_the_noise_of_few_numbers_divides_by_their_number():
+    """By hand: 1, 3 and 5 deviate by 2, 0 and 2 from 3, so that the standard deviation is sqrt(8 / 3)."""
+    gradient = torch.tensor([1.0, 3.0, 5.0])
+    changed = gradient.clone()
+    scale_with_noise(changed, 0.25, shared_generator(0, 0, CPU))
+    drawn = torch.randn(3, generator=shared_generator(0, 0, CPU))
+    torch.testing.assert_close(changed, 0.25 * gradient + (8 / 3) ** 0.5 * drawn)
+
+
 def test_the_noise_is_as_strong_as_the_gradient():
     gradient = 3 * torch.randn(200, 100, generator=torch.Generator().manual_seed(0)) + 1
     changed = gradient.clone()

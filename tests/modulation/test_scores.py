@@ -7,11 +7,11 @@ import torch
 
 from colliculus.modulation.scores import (
     mean_score,
-    own_answers,
+    modality_correct,
+    own_logits,
     ratios,
-    right_answers,
     shares,
-    shares_or_own_answers,
+    shares_or_own_logits,
 )
 from colliculus.runtime import Runtime
 from colliculus.types import ColliculusError, Output
@@ -73,26 +73,26 @@ def test_a_modality_without_any_probability_is_no_division_by_zero():
 def test_steps_count_as_the_method_weighs_them():
     steps = torch.tensor([0.0, 4.0])[:, None, None].expand(2, 1, 3)
     output = Output(steps.mean(0), steps, {"a": steps}, modality_logits={"a": steps})
-    assert shares(output)["a"].tolist() == own_answers(output)["a"].tolist() == [[2.0] * 3]
+    assert shares(output)["a"].tolist() == own_logits(output)["a"].tolist() == [[2.0] * 3]
     weights = {"fused": torch.tensor([[0.25], [0.75]]), "a": torch.tensor([[0.75], [0.25]])}
     weighed = replace(output, time_weights=weights)
     assert shares(weighed)["a"].tolist() == [[2.0] * 3]  # the evidence is weighed already: it sums to the step logits
-    assert own_answers(weighed)["a"].tolist() == [[1.0] * 3]
+    assert own_logits(weighed)["a"].tolist() == [[1.0] * 3]
 
 
 def test_a_fusion_without_shares_is_judged_by_own_heads_and_without_these_not_at_all():
     logits = torch.eye(2)[None]
     output = Output(logits[0], logits, {}, modality_logits={"a": logits})
-    assert torch.equal(shares_or_own_answers(output, "x")["a"], logits[0])
+    assert torch.equal(shares_or_own_logits(output, "x")["a"], logits[0])
     with pytest.raises(ColliculusError, match=r"balance x .* set unimodal_loss"):
-        shares_or_own_answers(replace(output, modality_logits={}), "x")
+        shares_or_own_logits(replace(output, modality_logits={}), "x")
 
 
 def test_a_modality_is_right_by_its_own_head_before_its_share():
     share, own = torch.eye(2)[None], torch.eye(2).flip(0)[None]
     output = Output(share[0], share, {"a": share})
-    assert right_answers(output, torch.tensor([0, 0]))["a"].tolist() == [True, False]
-    assert right_answers(replace(output, modality_logits={"a": own}), torch.tensor([0, 0]))["a"].tolist() == [
+    assert modality_correct(output, torch.tensor([0, 0]))["a"].tolist() == [True, False]
+    assert modality_correct(replace(output, modality_logits={"a": own}), torch.tensor([0, 0]))["a"].tolist() == [
         False,
         True,
     ]

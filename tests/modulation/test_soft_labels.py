@@ -13,7 +13,7 @@ from colliculus.methods import SCMRL, TAAF, LateFusion, Tectum
 from colliculus.modulation import Balance, BalanceName, ScoreBalance
 from colliculus.modulation.agm import _cross_entropies
 from colliculus.modulation.pmr import _cross_entropy, _known_logits, class_sums
-from colliculus.modulation.scores import mean_score, right_answers
+from colliculus.modulation.scores import mean_score, modality_correct
 from colliculus.modulation.taaf import step_scores
 from colliculus.runtime import Runtime
 from colliculus.types import DataSpec, Output
@@ -81,8 +81,8 @@ def test_scores_are_means_over_the_labels():
     logits = torch.randn(2, 4, 3, generator=torch.manual_seed(0))
     weights = torch.rand(2, 4, generator=torch.manual_seed(1))
     output = Output(logits.mean(0), logits, {"a": logits}, modality_logits={"a": logits}, time_weights={"a": weights})
-    right = mean_over_labels(lambda labels: right_answers(output, labels)["a"].float())
-    torch.testing.assert_close(right_answers(output, MIXED)["a"], right)
+    right = mean_over_labels(lambda labels: modality_correct(output, labels)["a"].float())
+    torch.testing.assert_close(modality_correct(output, MIXED)["a"], right)
     probability = mean_over_labels(lambda labels: logits[0].softmax(-1).gather(1, labels[:, None])[:, 0])
     assert mean_score({"a": logits[0]}, MIXED, ALONE)["a"] == pytest.approx(probability.mean().item(), rel=1e-6)
     steps = mean_over_labels(lambda labels: step_scores(output, labels)["a"])

@@ -34,3 +34,10 @@ def test_torch_is_not_replaced() -> None:
     assert not installed & {"torchvision", "torchaudio"}, (
         "torchvision and torchaudio may replace a CPU build of PyTorch: uninstall them"
     )
+
+
+def test_a_public_function_keeps_its_name_where_a_module_has_the_same() -> None:
+    import colliculus.presets
+
+    assert "s-cmrl-synthetic" in colliculus.presets()
+    assert "colliculus.presets" in sys.modules

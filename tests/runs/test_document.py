@@ -72,9 +72,9 @@ def test_an_unknown_key_and_a_wrong_value_are_named(plain, told):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"method": {"name": "scmlr"}}, "did you mean 'scmrl'"),
+        ({"method": {"name": "scmlr"}}, "did you mean 's-cmrl'"),
         ({"data": {"name": "av-digit"}}, "did you mean 'av-digits'"),
-        ({"method": "scmrl"}, "found 'scmrl'"),
+        ({"method": "s-cmrl"}, "found 's-cmrl'"),
         ({"method": {}}, "method"),
         ({"more": 1}, "method, data and train"),
     ],

@@ -15,19 +15,19 @@ def trained(train, tmp_path):
     return train(tmp_path), tmp_path, read_run(tmp_path)
 
 
-def test_a_training_leaves_the_answers_its_result_counts(trained):
+def test_a_training_keeps_the_predictions_its_result_counts(trained):
     result, folder, run = trained
     found = read_predictions(folder, run, Condition.of(run))
-    counts = np.zeros_like(result["test"]["confusion"])
+    counts = np.zeros_like(result.test.confusion)
     np.add.at(counts, (found.labels, found.predicted), 1)
-    assert counts.tolist() == result["test"]["confusion"]
+    assert counts.tolist() == [list(row) for row in result.test.confusion]
     record = json.loads((folder / "predictions.json").read_text())
-    assert (record["correct"], record["total"]) == (result["test"]["correct"], result["test"]["total"])
-    assert record["fingerprint"] == result["fingerprint"]
+    assert (record["correct"], record["total"]) == (result.test.correct, result.test.total)
+    assert record["fingerprint"] == result.fingerprint
     assert record["experiment"]["train"]["seed"] == 0
 
 
-def test_answers_are_kept_for_each_condition(trained):
+def test_predictions_are_kept_for_each_condition(trained):
     _, folder, run = trained
     own, noisy = Condition.of(run), Condition({"visual": -10.0}, ("audio",))
     assert read_predictions(folder, run, noisy) is None
@@ -50,13 +50,17 @@ def without_record(folder, run):
     (folder / "predictions.json").unlink()
 
 
+def with_another_record(folder, run):
+    (folder / "predictions.json").write_text('{"fingerprint": 3}')
+
+
 def of_other_data(folder, run):
     path = folder / "predictions.json"
     path.write_text(path.read_text().replace(run.fingerprint, "0123"))
 
 
-@pytest.mark.parametrize("spoil", [cut_off, trained_anew, without_record, of_other_data])
-def test_answers_that_are_not_of_this_model_are_not_taken(trained, spoil):
+@pytest.mark.parametrize("change", [cut_off, trained_anew, without_record, with_another_record, of_other_data])
+def test_predictions_of_another_model_count_as_absent(trained, change):
     _, folder, run = trained
-    spoil(folder, run)
+    change(folder, run)
     assert read_predictions(folder, run, Condition.of(run)) is None

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
-from colliculus.runs.result import best_epoch, read_result, write_result
+from colliculus.runs.result import TrainingResult, best_epoch, read_result
 
 
 @pytest.mark.parametrize(
@@ -12,11 +15,28 @@ def test_the_last_of_the_most_accurate_epochs_is_kept(accuracies, best):
     assert best_epoch([{"validation_accuracy": accuracy} for accuracy in accuracies]) == best
 
 
-def test_a_result_comes_back_and_is_absent_before(tmp_path):
+def test_a_result_comes_back_and_is_absent_before(train, tmp_path):
     assert read_result(tmp_path) is None
-    result = {"validation": {"accuracy": 0.2}, "test": {"accuracy": 0.1}}
-    write_result(tmp_path, result)
+    result = train(tmp_path / "run")
+    assert read_result(tmp_path / "run") == result
+    assert TrainingResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+def test_what_a_later_version_adds_is_left_out(train, tmp_path):
+    result = train(tmp_path)
+    document = result.to_dict()
+    document["test"]["later"] = document["later"] = 1
+    (tmp_path / "result.json").write_text(json.dumps(document))
     assert read_result(tmp_path) == result
+
+
+def test_the_table_names_classes_without_a_test_sample(train, tmp_path):
+    result = train(tmp_path)
+    assert f"{result.test.correct} of 5)" in str(result.table())
+    assert "no sample" not in str(result.table())
+    cat, dog = result.test.per_class
+    without = replace(result, test=replace(result.test, per_class=(cat, replace(dog, name="dog", total=0))))
+    assert "The test part has no sample of 1 class(es), so no figure covers them: dog" in str(without.table())
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]", "null"])
@@ -26,7 +46,7 @@ def test_a_damaged_result_is_measured_anew(text, tmp_path):
 
 
 def test_a_result_names_everything_that_made_it(train, tmp_path):
-    result = train(tmp_path)
+    result = train(tmp_path).to_dict()
     assert set(result) == {
         "preset", "method", "dataset", "protocol", "fingerprint", "seed", "epochs", "best_epoch", "selection",
         "parameters", "validation", "test", "samples_per_second", "world_size", "device", "versions",

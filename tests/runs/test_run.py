@@ -13,7 +13,7 @@ from colliculus.types import ColliculusError
 @pytest.fixture
 def run(tiny):
     experiment = tiny()
-    return Run.of("tiny", experiment, experiment.data.load())
+    return Run.of(experiment, experiment.data.load())
 
 
 def test_a_run_comes_back_as_it_was_written(run, tmp_path):
@@ -31,9 +31,9 @@ def test_the_file_states_format_version_and_fingerprint(run, tmp_path):
 
 
 def test_a_folder_without_a_run_is_told(tmp_path):
-    with pytest.raises(ColliculusError, match="no run folder"):
+    with pytest.raises(ColliculusError, match="not a run folder"):
         read_run(tmp_path)
-    with pytest.raises(ColliculusError, match="no run folder"):
+    with pytest.raises(ColliculusError, match="not a run folder"):
         read_run(tmp_path / "absent")
 
 
@@ -83,7 +83,7 @@ def test_the_trained_model_is_the_one_that_was_tested(train, run, runtime, tmp_p
     batch = test.batch(torch.arange(len(test)).numpy(), epoch=0)
     with torch.no_grad():
         correct = (model(batch.inputs).logits.argmax(1) == batch.labels).sum()
-    assert correct == result["test"]["correct"]
+    assert correct == result.test.correct
 
 
 def test_weights_that_do_not_fit_are_told(train, tmp_path):

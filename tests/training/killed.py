@@ -18,7 +18,6 @@ import torch.utils.tensorboard  # noqa: F401  imported once, not in every child
 
 from colliculus.runs.experiment import Experiment
 from colliculus.runs.run import read_run
-from colliculus.runtime import Runtime
 from colliculus.training.fit import fit
 
 
@@ -28,8 +27,7 @@ def child(folder: Path, experiment: Experiment[Any, Any]) -> int:
         return pid
     code = 1
     try:
-        with Runtime.start(device="cpu") as runtime:
-            fit(experiment, folder, preset="tiny", resume=True, runtime=runtime, progress=False)
+        fit(experiment, out=folder, resume=True, device="cpu", progress=False)
         code = 0
     finally:
         os._exit(code)

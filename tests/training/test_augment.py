@@ -44,10 +44,7 @@ def train(tiny, runtime, tmp_path):
         experiment = tiny(epochs=4)
         method = replace(experiment.method, unimodal_loss=1.0, balance=Balance(kind=balance))
         chosen = Arrays(**{"root": tmp_path / "data", "kinds": kinds, "augment": AUGMENT, **data})
-        return fit(
-            replace(experiment, data=chosen, method=method), folder,
-            preset="tiny", resume=resume, runtime=runtime, progress=False,
-        )  # fmt: skip
+        return fit(replace(experiment, data=chosen, method=method), out=folder, resume=resume, progress=False).result
 
     return run
 

@@ -25,11 +25,9 @@ def balanced(tiny, runtime):
 
     def run(folder, kind, *, resume=False, epochs=4, **train):
         experiment = tiny(epochs=epochs, warmup_epochs=0, learning_rate=0.1, **train)
-        balance = Balance(kind=kind, mslr=MSLRSettings(window=3))
+        balance = Balance(kind=kind, **({"mslr": MSLRSettings(window=3)} if kind == "mslr" else {}))
         method = replace(experiment.method, unimodal_loss=1.0, balance=balance)
-        return fit(
-            replace(experiment, method=method), folder, preset="tiny", resume=resume, runtime=runtime, progress=False
-        )
+        return fit(replace(experiment, method=method), out=folder, resume=resume, progress=False).result
 
     return run
 
@@ -99,7 +97,7 @@ def test_the_learning_rate_of_an_encoder_follows_its_validation_accuracy(tiny, r
     experiment = tiny(epochs=3, warmup_epochs=0)
     experiment = replace(experiment, method=replace(experiment.method, balance=Balance(kind="mslr")))
     dataset = experiment.data.load()
-    learner = Learner(Run.of("tiny", experiment, dataset), runtime, None)
+    learner = Learner(Run.of(experiment, dataset), runtime, None)
     learner.validate(dataset.validation)
     monkeypatch.setattr(MSLR, "learning_rates", lambda self: {"audio": 0.0, "visual": 2.0})
     before = {name: p.detach().clone() for name, p in learner.model.named_parameters()}
@@ -117,7 +115,7 @@ def test_an_epoch_begins_with_its_number_and_its_seed(tiny, runtime, monkeypatch
     experiment = tiny(epochs=3, seed=5)
     experiment = replace(experiment, method=replace(experiment.method, balance=Balance(kind="ogm-ge")))
     dataset = experiment.data.load()
-    learner = Learner(Run.of("tiny", experiment, dataset), runtime, None)
+    learner = Learner(Run.of(experiment, dataset), runtime, None)
     for epoch in (0, 1):
         learner.train_epoch(dataset.train, epoch, lambda *_: None)
     assert seen == [(5, 0), (5, 1)]
@@ -137,10 +135,13 @@ def test_it_changes_what_a_temporal_method_learns(tiny, runtime, tmp_path, metho
         settings = tiny(epochs=5, warmup_epochs=0, learning_rate=0.05)
         data = replace(settings.data, num_validation=60)  # so that accuracies differ from epoch to epoch
         changed = replace(settings, data=data, method=replace(method, encoder="shallow", balance=balance))
-        fit(changed, tmp_path / balance.kind, preset="tiny", resume=False, runtime=runtime, progress=False)
+        fit(changed, out=tmp_path / balance.kind, progress=False)
         return read_state(tmp_path / balance.kind).model
 
-    plain, balanced = weights(Balance()), weights(Balance(kind=kind, mslr=MSLRSettings(window=2)))
+    plain, balanced = (
+        weights(Balance()),
+        weights(Balance(kind=kind, **({"mslr": MSLRSettings(window=2)} if kind == "mslr" else {}))),
+    )
     assert any(
         not torch.equal(plain[name], balanced[name]) for name in plain if name.startswith(("encoders", "fusion"))
     )

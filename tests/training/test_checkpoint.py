@@ -18,7 +18,7 @@ from colliculus.types import ColliculusError
 @pytest.fixture
 def run(tiny):
     experiment = tiny()
-    return Run.of("tiny", experiment, experiment.data.load())
+    return Run.of(experiment, experiment.data.load())
 
 
 @pytest.fixture
@@ -55,10 +55,10 @@ def test_a_folder_in_use_is_not_touched_without_resume(run, trained):
 
 def test_a_folder_of_other_files_is_not_taken_for_a_run(run, tmp_path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(ColliculusError, match="no run: choose another --out"):
+    with pytest.raises(ColliculusError, match="other files than those of a run: choose another --out"):
         open_folder(tmp_path, run, world_size=1, resume=True)
     (tmp_path / "logs" / "tensorboard").mkdir(parents=True)
-    with pytest.raises(ColliculusError, match="no run: choose another --out"):
+    with pytest.raises(ColliculusError, match="other files than those of a run: choose another --out"):
         open_folder(tmp_path / "logs", run, world_size=1, resume=False)
     with pytest.raises(ColliculusError, match="is a file"):
         open_folder(tmp_path / "thesis.tex", run, world_size=1, resume=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from colliculus.evaluation.trained_run import open_run
 from colliculus.files.lock import is_locked, locked
 from colliculus.training import fit as fit_module
 from colliculus.training.checkpoint import State
@@ -55,12 +57,12 @@ def test_the_folder_of_a_finished_run(train, tmp_path):
         "run.yaml", "metrics.csv", "model.safetensors", "result.json", "spike_health.json", "last", "tensorboard",
         "predictions.csv", "predictions.json", ".lock",
     }  # fmt: skip
-    assert json.loads((tmp_path / "run" / "result.json").read_text()) == result
-    assert result["test"]["total"] == 5
-    assert result["validation"]["total"] == 6
-    assert result["test"]["correct"] == sum(row[k] for k, row in enumerate(result["test"]["confusion"]))
+    assert json.loads((tmp_path / "run" / "result.json").read_text()) == result.to_dict()
+    assert result.test.total == 5
+    assert result.validation.total == 6
+    assert result.test.correct == sum(row[k] for k, row in enumerate(result.test.confusion))
     assert {"preset": "tiny", "method": "late-fusion", "dataset": "synthetic", "epochs": 3, "seed": 0}.items() <= (
-        result.items()
+        result.to_dict().items()
     )
 
 
@@ -75,7 +77,7 @@ def test_one_row_of_metrics_for_each_epoch_and_the_best_of_them_in_the_result(tr
         "validation_accuracy_visual",
     ]  # fmt: skip
     best = max(float(row["validation_accuracy"]) for row in rows)
-    assert result["validation"]["accuracy"] == best == float(rows[result["best_epoch"] - 1]["validation_accuracy"])
+    assert result.validation.accuracy == best == float(rows[result.best_epoch - 1]["validation_accuracy"])
 
 
 def test_training_learns(train, tmp_path):
@@ -97,9 +99,7 @@ def test_training_learns(train, tmp_path):
     ids=str,
 )
 @pytest.mark.parametrize("how", [ctrl_c, sigterm])
-def test_a_resumed_run_equals_an_uninterrupted_one_in_every_digit(
-    tiny, runtime, train, digits, tmp_path, monkeypatch, settings, how
-):
+def test_a_resumed_run_equals_an_uninterrupted_one_in_every_digit(train, digits, tmp_path, monkeypatch, settings, how):
     settings = {"epochs": 4, **settings}
     train(tmp_path / "whole", **settings)
     stop_in(monkeypatch, 2, how)
@@ -144,7 +144,8 @@ def test_a_damaged_result_is_measured_again_on_resume(train, tmp_path, text):
     result = train(tmp_path)
     (tmp_path / "result.json").write_text(text)
     again = train(tmp_path, resume=True)
-    assert again == result == json.loads((tmp_path / "result.json").read_text())
+    assert again == result
+    assert again.to_dict() == json.loads((tmp_path / "result.json").read_text())
 
 
 def test_a_lost_model_is_told(train, tmp_path):
@@ -197,7 +198,7 @@ def test_a_training_has_its_folder_from_before_its_first_write_to_behind_its_las
 
 def test_not_even_a_lock_is_left_in_a_folder_of_other_files(train, tmp_path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(ColliculusError, match="no run"):
+    with pytest.raises(ColliculusError, match="other files than those of a run"):
         train(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
@@ -213,16 +214,16 @@ def test_divergence_is_told_in_a_sentence(train, tmp_path):
         train(tmp_path, learning_rate=1e30, warmup_epochs=0)
 
 
-def test_without_a_terminal_there_is_a_line_for_each_epoch(tiny, runtime, tmp_path, capsys):
+def test_without_a_terminal_there_is_a_line_for_each_epoch(tiny, tmp_path, capsys):
     folder = tmp_path / "[red]run"
-    fit(tiny(epochs=2), folder, preset="tiny", resume=True, runtime=runtime)
+    fit(tiny(epochs=2), out=folder, resume=True)
     printed = capsys.readouterr().out
     assert f"nothing to resume in {folder}: the training starts" in printed
     assert "epoch 1/2  loss" in printed
     assert "epoch 2/2  loss" in printed
     assert "spike health at the start" in printed
     assert "spike health at the end" in printed
-    fit(tiny(epochs=2), folder, preset="tiny", resume=True, runtime=runtime)
+    fit(tiny(epochs=2), out=folder, resume=True)
     assert capsys.readouterr().out == f"{folder} is finished: nothing is left to resume\n"
 
 
@@ -260,3 +261,37 @@ def test_a_run_killed_at_random_moments_resumes_to_the_same_digits(train, digits
     script = Path(__file__).with_name("killed.py")
     subprocess.run([sys.executable, script, tmp_path / "killed", tmp_path / "whole"], check=True, timeout=100)
     assert digits(tmp_path / "killed") == digits(tmp_path / "whole")
+
+
+def test_without_a_folder_the_run_lasts_as_long_as_what_is_returned(tiny):
+    trained = fit(tiny(), progress=False)
+    folder = trained.folder
+    assert trained.result.epochs == 3
+    assert trained.model.modalities == ("audio", "visual")
+    del trained
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_a_failed_training_leaves_no_temporary_folder(tiny, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(ColliculusError, match="diverged"):
+        fit(tiny(learning_rate=1e30, warmup_epochs=0), progress=False)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ColliculusError, match="resume needs the folder"):
+        fit(tiny(), resume=True, progress=False)
+
+
+def test_a_loaded_dataset_is_trained_on_and_recorded_as_given(tiny, train, digits, tmp_path):
+    train(tmp_path / "own")
+    data = tiny().data.load()
+    trained = fit(tiny(), data, tmp_path / "given", device="cpu", progress=False)
+    assert trained.data is data
+    assert (tmp_path / "own" / "metrics.csv").read_text() == (tmp_path / "given" / "metrics.csv").read_text()
+    assert (tmp_path / "own" / "model.safetensors").read_bytes() == (
+        tmp_path / "given" / "model.safetensors"
+    ).read_bytes()
+    assert trained.result.dataset == "given"
+    with pytest.raises(ColliculusError, match=r"pass them, as in fit\(experiment, data=\.\.\.\) or load\(path, data="):
+        open_run(tmp_path / "given").part("test")
+    assert open_run(tmp_path / "given", data=data).part("test") is data.test

@@ -8,15 +8,15 @@ import torch
 from rich.console import Console
 
 from colliculus.neurons import Dynamics, SpikingNeuron
-from colliculus.runs.run import Run
-from colliculus.training.health import HEALTH_FILE, report_end, report_start
+from colliculus.runs.run import HEALTH_FILE, Run
+from colliculus.training.health import report_end, report_start
 from colliculus.training.learner import Learner
 
 
 @pytest.fixture
 def learner(tiny, runtime):
     experiment = tiny()
-    return Learner(Run.of("tiny", experiment, experiment.data.load()), runtime, None)
+    return Learner(Run.of(experiment, experiment.data.load()), runtime, None)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ def learner(tiny, runtime):
     def make(**settings):
         experiment = tiny(**settings)
         dataset = experiment.data.load()
-        return Learner(Run.of("tiny", experiment, dataset), runtime, None), dataset
+        return Learner(Run.of(experiment, dataset), runtime, None), dataset
 
     return make
 

@@ -9,16 +9,21 @@ import torch
 from rich.console import Console
 
 from colliculus.runs.history import read_metrics, write_metrics
-from colliculus.training.logging import TrainingLog
+from colliculus.training.callbacks import StepProgress
+from colliculus.training.logging import Curves, ShownProgress
 from colliculus.training.step import EpochSums, StepReport
 from colliculus.types import ColliculusError
 
 ROW = {"epoch": 1, "learning_rate": 0.1, "train_loss": 0.25, "train_accuracy": 0.5, "validation_accuracy": 0.75}
 
 
-def make_log(folder, console, **changes):
-    settings = {"num_epochs": 3, "num_batches": 2, "first_epoch": 0, "recorded": False}
-    return TrainingLog(folder, console, **(settings | changes))
+class Stub:
+    """A training of 3 epochs with 2 steps each."""
+
+    num_epochs, num_batches, first_epoch, samples_per_second = 3, 2, 0, 1234.0
+
+    def __init__(self, folder):
+        self.folder = folder
 
 
 def test_numbers_come_back_from_the_table_in_every_digit(tmp_path):
@@ -44,14 +49,15 @@ def test_a_damaged_history_is_told(tmp_path):
 
 def test_on_a_terminal_a_bar_shows_accuracy_loss_and_speed(tmp_path):
     shown = StringIO()
-    console = Console(file=shown, force_terminal=True, width=120)
+    bar, training = ShownProgress(Console(file=shown, force_terminal=True, width=120)), Stub(tmp_path)
     sums = EpochSums()
     sums.add(
         StepReport({k: torch.tensor(v) for k, v in {"samples": 4.0, "correct": 3.0, "task": 2.0}.items()}, 1.0, {})
     )
-    with make_log(tmp_path, console) as log:
-        log.step(1, sums, seconds=2.0)
-        log.epoch(ROW, samples_per_second=2.0)
+    bar.on_start(training)
+    bar.on_step(training, StepProgress(2, sums, seconds=2.0))
+    bar.on_epoch(training, ROW)
+    bar.on_end(training, None)
     assert "epoch 2/3" in shown.getvalue()
     assert "accuracy 75.0%  loss 0.500  2 samples/s" in shown.getvalue()
     assert "validation" not in shown.getvalue()
@@ -59,39 +65,38 @@ def test_on_a_terminal_a_bar_shows_accuracy_loss_and_speed(tmp_path):
 
 def test_elsewhere_an_epoch_is_a_line(tmp_path):
     shown = StringIO()
-    with make_log(tmp_path, Console(file=shown, width=120)) as log:
-        log.step(0, EpochSums(), seconds=1.0)
-        log.epoch(ROW, samples_per_second=1234.0)
+    lines, training = ShownProgress(Console(file=shown, width=120)), Stub(tmp_path)
+    lines.on_start(training)
+    lines.on_step(training, StepProgress(1, EpochSums(), seconds=1.0))
+    lines.on_epoch(training, ROW)
+    lines.on_end(training, None)
     assert shown.getvalue() == "epoch 1/3  loss 0.250  accuracy 50.0%  validation 75.0%  1,234 samples/s\n"
 
 
-def test_curves_are_written_where_tensorboard_is_installed(tmp_path):
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    with make_log(tmp_path, Console(quiet=True), recorded=True) as log:
-        log.epoch(ROW, samples_per_second=10.0)
-    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    assert {"train/loss", "validation/accuracy", "learning/rate", "samples/per_second"} <= set(events.Tags()["scalars"])
-    assert [(point.step, point.value) for point in events.Scalars("train/loss")] == [(1, 0.25)]
+def record(folder, row, console):
+    curves, training = Curves(console), Stub(folder)
+    curves.on_start(training)
+    curves.on_epoch(training, row)
+    curves.on_end(training, None)
 
 
-def test_each_modality_and_what_a_balance_reports_have_curves(tmp_path):
+def test_every_figure_has_a_curve_where_tensorboard_is_installed(tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     found = {"validation_accuracy_audio": 0.5, "train_accuracy_visual": 0.25, "modulation_coefficient_audio": 0.75}
-    with make_log(tmp_path, Console(quiet=True), recorded=True) as log:
-        log.epoch({**ROW, **found}, samples_per_second=10.0)
+    record(tmp_path, {**ROW, **found}, Console(quiet=True))
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    names = ("validation/accuracy_audio", "train/accuracy_visual", "modulation/coefficient_audio")
-    assert [events.Scalars(name)[0].value for name in names] == [*found.values()]
+    names = ("train/loss", "validation/accuracy_audio", "train/accuracy_visual", "modulation/coefficient_audio")
+    assert [(p.step, p.value) for name in names for p in events.Scalars(name)] == [
+        (1, 0.25), (1, 0.5), (1, 0.25), (1, 0.75)
+    ]  # fmt: skip
+    assert {"validation/accuracy", "learning/rate", "samples/per_second"} <= set(events.Tags()["scalars"])
 
 
 def test_without_tensorboard_nothing_else_is_missed_and_it_is_said_once(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     shown = StringIO()
-    with make_log(tmp_path, Console(file=shown, width=120), recorded=True) as log:
-        log.epoch(ROW, samples_per_second=10.0)
-    assert shown.getvalue().startswith("tensorboard is not installed: the curves are in metrics.csv alone\nepoch 1/3")
+    record(tmp_path, ROW, Console(file=shown, width=120))
+    assert shown.getvalue() == "tensorboard is not installed: the curves are only in metrics.csv\n"
     assert not (tmp_path / "tensorboard").exists()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from colliculus.cli.import_reference import IMPORTED, NEVER_ACTING_FILE
 from colliculus.cli.options import RunFolder, parse
 from colliculus.records import console
 
@@ -17,7 +16,7 @@ class Options:
 
     "reference" is a checkpoint of the released S-CMRL program (arXiv 2502.12488), for networks that compute what it
     computes: presets with "reference" in their names, late fusion, weighted attention, and a single modality trained
-    with --method.reference. Example:
+    with --method.arithmetic reference. Example:
     colliculus export runs/digits --to reference --out digits.pth.tar
     """
 
@@ -30,21 +29,10 @@ class Options:
 
 
 def run(arguments: list[str]) -> int:
-    """Write the file and say where it is."""
+    """Write the file and name it."""
     options = parse(Options, "export", arguments)
 
-    from colliculus.export.reference import keep_never_acting, to_state_dict
-    from colliculus.export.reference_files import checkpoint_bytes
-    from colliculus.files.atomic import write_atomic
-    from colliculus.runs.run import load_model, read_run
-    from colliculus.runs.weights import read_tensors
+    from colliculus.export.reference_runs import export_run
 
-    model = load_model(options.run)
-    if read_run(options.run).preset == IMPORTED:
-        unread = read_tensors(options.run / NEVER_ACTING_FILE, mend="import the checkpoint again")
-        keep_never_acting(model, unread)
-    tensors = to_state_dict(model)
-    out = options.out or options.run / "reference.pth.tar"
-    write_atomic(out, checkpoint_bytes(tensors))
-    console.show(f"{out}: {len(tensors)} tensors under the reference's names")
+    console.show(export_run(options.run, options.out).table())
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import tyro
 
@@ -18,7 +18,7 @@ Settings = Annotated[SettingsT, tyro.conf.arg(name="")]
 """A field whose settings appear as --method.dim and not as --settings.method.dim."""
 
 Switch = tyro.conf.FlagCreatePairsOff[bool]
-"""An option that is there or not, without a --no- twin."""
+"""An option that is given or not, without a --no- form."""
 
 
 RunFolder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -50,10 +50,31 @@ def parse(
     )
 
 
-def leading_name(arguments: list[str], general: type[object], verb: str, usage: str) -> str:
-    """What stands first after the verb and decides which settings there are: a preset or a run.
+def parse_for_run(options: type[OptionsT], verb: str, arguments: list[str]) -> OptionsT:
+    """Read the arguments of a verb about a trained run, whose `data` are by default those of the run.
 
-    Where none stands there, the general help (or what is missing) is printed and the program exits.
+    Args:
+        options: frozen dataclass of everything the verb takes, generic in the settings of the data, with the fields
+            `run` and `data`.
+        verb: for the usage line.
+        arguments: what follows the verb.
+
+    Raises:
+        ColliculusError: the folder is not a run folder, or options come before it.
+    """
+    generic = cast("Any", options)
+    folder = Path(leading_name(arguments, generic[NoSettings], verb, f"colliculus {verb} RUN [options]"))
+
+    from colliculus.runs.run import read_run
+
+    data = read_run(folder).experiment.data
+    return parse(generic[type(data)], verb, arguments, generic(run=tyro.MISSING, data=data))
+
+
+def leading_name(arguments: list[str], general: type[object], verb: str, usage: str) -> str:
+    """The first argument after the verb, which decides the settings: a preset or a run.
+
+    Without it, the general help (or an error) is printed and the program exits.
 
     Args:
         arguments: what follows the verb.

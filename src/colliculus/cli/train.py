@@ -1,8 +1,7 @@
-"""`colliculus train`: a preset, with any of its settings overridden, into a run folder."""
+"""`colliculus train`: train a preset, with any of its settings overridden, into a run folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -15,8 +14,6 @@ from colliculus.cli.options import NoSettings, Settings, SettingsT, Switch, lead
 from colliculus.records import console
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from colliculus.runs.experiment import Experiment
 
 
@@ -44,25 +41,13 @@ def run(arguments: list[str]) -> int:
     name = leading_name(arguments, Options[NoSettings], "train", "colliculus train PRESET --out RUN [options]")
 
     from colliculus.presets import preset
-    from colliculus.runtime import Runtime
     from colliculus.training.fit import fit
 
     options = _parse(arguments, preset(name))
-    if options.resume and (stored := _stored(options.out, name, options.settings)) is not None:
+    if options.resume and (stored := _stored(options.out, options.settings)) is not None:
         options = _parse(arguments, stored)
-    train = options.settings.train
-    with Runtime.start(device=train.device, precision=train.precision) as runtime:
-        result = fit(options.settings, options.out, preset=name, resume=options.resume, runtime=runtime)
-    console.show(_table(result), *_next(options.out))
-    console.remark_untested({c["name"]: c["total"] for c in result["test"]["per_class"]}, "test")
+    console.show(fit(options.settings, out=options.out, resume=options.resume).result.table(), "", *_next(options.out))
     return 0
-
-
-def read_settings(name: str, flags: Sequence[str]) -> Experiment[Any, Any]:
-    """The experiment that `colliculus train NAME FLAGS...` runs; a mistake in the flags is told as there."""
-    from colliculus.presets import preset
-
-    return _parse([name, "--out", ".", *flags], preset(name)).settings
 
 
 def _parse(arguments: list[str], experiment: Experiment[Any, Any]) -> Options[Experiment[Any, Any]]:
@@ -73,41 +58,24 @@ def _parse(arguments: list[str], experiment: Experiment[Any, Any]) -> Options[Ex
     return parse(kind, "train", arguments, default)
 
 
-def _stored(folder: Path, name: str, given: Experiment[Any, Any]) -> Experiment[Any, Any] | None:
-    """The settings a run of the preset was started with, so that a resumed run needs no override again.
+def _stored(folder: Path, given: Experiment[Any, Any]) -> Experiment[Any, Any] | None:
+    """The settings that a run of the same preset was started with, so that resuming it needs no overrides.
 
-    None where there is no such run, and where all were given again: a mapping that has values by then (`train.snr-db`)
-    would have to be given in other words.
+    None without such a run, and when all overrides were given again: a mapping that already has values (`train.snr-db`)
+    would need other flags.
     """
-    from colliculus.runs.document import experiment_to_plain
     from colliculus.runs.run import RUN_FILE, read_run
 
-    stored = read_run(folder) if (folder / RUN_FILE).exists() else None
-    if stored is None or stored.preset != name:
-        return None
-    return None if experiment_to_plain(stored.experiment) == experiment_to_plain(given) else stored.experiment
-
-
-def _table(result: Mapping[str, Any]) -> RenderableType:
-    parts = {part: result[part] for part in ("validation", "test")}
-    figures = ("accuracy", "interval", "correct", "total")
-    rows = {
-        "preset": result["preset"],
-        "data": f"{result['dataset']}, {result['protocol']}",
-        **{part: console.accuracy(*(found[figure] for figure in figures)) for part, found in parts.items()},
-        "epochs": f"{result['epochs']}, the best was {result['best_epoch']}",
-        "parameters": f"{result['parameters']:,}",
-        "samples/s": f"{result['samples_per_second']:,.0f}",
-    }
-    return console.facts("Result", rows)
+    stored = read_run(folder).experiment if (folder / RUN_FILE).exists() else None
+    return None if stored is None or stored.preset != given.preset or stored == given else stored
 
 
 def _next(folder: Path) -> tuple[str, ...]:
-    """Where the run lies and what can be done with it."""
+    """The folder of the run and commands that use it."""
     run = quote(str(folder))
     return (
-        f"The run lies in {folder}. Next:",
+        f"The run is in {folder}. Next:",
         f"  colliculus predict {run} FILE...      classify your own files",
         f"  colliculus evaluate {run} --help      test with noise, or with a modality missing",
-        f"  colliculus inspect {run}              see which layers fire, and how each modality fares",
+        f"  colliculus inspect {run}              see which layers fire and what each modality does alone",
     )

@@ -1,4 +1,4 @@
-"""What may spoil the inputs, at test time and in training."""
+"""Noise on the inputs, at test time and in training."""
 
 from __future__ import annotations
 
@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colliculus.data.dataset import BatchedDataset, Split
-from colliculus.types import Batch, ColliculusError, DataSpec, unknown_name
+from colliculus.types import MOST_DB, Batch, ColliculusError, DataSpec, unknown_name
 
 Colour = Literal["white", "pink"]
-
-MOST_DB = 200
-"""Beyond this ratio of powers float32 sees either the signal or the noise alone."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +23,16 @@ class GaussianNoise:
     """Gaussian noise on standardised inputs, of a given signal-to-noise ratio in every sample.
 
     The standard deviation of the noise is rms(sample) * 10**(-snr_db / 20), with the rms over all values of the sample
-    and modality. The noise of a sample depends on `seed`, the modality and the sample's row in the split alone, so it
-    is the same for any batch size and any number of ranks.
+    and modality. The noise of a sample depends only on `seed`, the modality and the sample's row in the split, so it is
+    the same for any batch size and number of ranks.
 
     White noise is independent in every value. Pink noise is smooth over a frame: its power falls with the square of the
-    spatial frequency, so that every octave of an image or spectrogram has as much of it; its mean is zero, and its
-    ratio holds exactly in every sample, not on average.
+    spatial frequency, so every octave of an image or spectrogram has the same power. Its mean is zero and its ratio is
+    exact in every sample, not on average.
 
     Args:
-        snr_db: signal-to-noise ratio of each modality that gets noise, in decibels; the others stay clean.
-        seed: which noise is drawn, at least 0.
+        snr_db: signal-to-noise ratio of each noisy modality, in decibels; the others stay clean.
+        seed: seed of the noise, at least 0.
         colour: "white" or "pink".
 
     Raises:
@@ -57,7 +54,7 @@ class GaussianNoise:
             if not abs(snr_db) <= MOST_DB:
                 raise ColliculusError(f"the SNR of {modality} is {snr_db} dB: choose one within {MOST_DB} dB of 0")
         if self.seed < 0:
-            raise ColliculusError(f"the seed of the noise is {self.seed}: choose one that is at least 0")
+            raise ColliculusError(f"the seed of the noise is {self.seed}: choose 0 or more")
 
     def __call__(self, inputs: dict[str, Tensor], indices: NDArray[np.int64]) -> dict[str, Tensor]:
         """Add noise to a batch.
@@ -67,12 +64,12 @@ class GaussianNoise:
             indices: (B,) rows of the samples in their split.
 
         Returns:
-            The inputs, those of a noisy modality replaced by new tensors.
+            The inputs, with new tensors for the noisy modalities.
         """
         return {m: self._add(x, m, indices) if m in self.snr_db else x for m, x in inputs.items()}
 
     def _add(self, clean: Tensor, modality: str, indices: NDArray[np.int64]) -> Tensor:
-        samples = clean.movedim(-4, 0)  # (B, ...): the batch stands before C, H, W, whether T comes first or not
+        samples = clean.movedim(-4, 0)  # (B, ...): the batch axis comes before C, H, W, with or without T
         rms = samples.flatten(1).square().mean(dim=1).sqrt().reshape(-1, *[1] * (samples.dim() - 1))
         stream = crc32(modality.encode())
         noise = np.stack([_standard_normal((self.seed, stream, int(i)), tuple(samples.shape[1:])) for i in indices])
@@ -86,9 +83,9 @@ def _standard_normal(seed: tuple[int, int, int], shape: tuple[int, ...]) -> NDAr
 
 
 def pink(white: NDArray[np.float32]) -> NDArray[np.float32]:
-    """White noise filtered to a power of 1 / f^2 over the last two axes, each sample of the first to an rms of 1.
+    """White noise filtered to a power of 1 / f^2 over the last two axes, with an rms of 1 per sample.
 
-    Frequencies are in cycles for each value, along both axes together. A frame of one value has no colour: it stays.
+    Frequencies are in cycles per value, along both axes together. A frame of one value stays as it is.
 
     Args:
         white: (B, ..., H, W).
@@ -104,13 +101,13 @@ def pink(white: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def check_modalities(snr_db: Mapping[str, float], spec: DataSpec) -> None:
-    """Refuse noise on a modality that is not there.
+    """Check that the data have each noisy modality.
 
     Raises:
-        ColliculusError: `snr_db` names an unknown one.
+        ColliculusError: `snr_db` names an unknown modality.
     """
-    if strangers := [m for m in snr_db if m not in spec.modalities]:
-        raise unknown_name("modality", strangers[0], spec.modalities)
+    if unknown := [m for m in snr_db if m not in spec.modalities]:
+        raise unknown_name("modality", unknown[0], spec.modalities)
 
 
 @dataclass(frozen=True)
@@ -118,8 +115,8 @@ class NoisySplit(BatchedDataset):
     """A `Split` with noise on its inputs that is drawn anew in each epoch, as a pure function of (seed, epoch).
 
     Args:
-        split: the clean samples.
-        noise: what is added; its seed is the seed meant above.
+        split: clean samples.
+        noise: noise to add; its seed is the seed above.
     """
 
     split: Split

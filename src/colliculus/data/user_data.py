@@ -15,6 +15,7 @@ from colliculus.corpus.splits import stratified_holdout
 from colliculus.data.assemble import spec_of
 from colliculus.data.collate import collate, stack_labels
 from colliculus.data.dataset import BatchedDataset, Dataset, Item, Normalisation, Split, items_of
+from colliculus.data.evenly import evenly
 from colliculus.data.fingerprint import fingerprint as digest_of
 from colliculus.types import Batch, ColliculusError, DataSpec
 
@@ -255,6 +256,7 @@ def _contents(splits: dict[str, Split]) -> dict[str, NDArray[np.generic]]:
     """Arrays that stand for the data in the fingerprint."""
     contents: dict[str, NDArray[np.generic]] = {f"labels of {name}": split.labels for name, split in splits.items()}
     for name, split in splits.items():
-        rows = np.unique(np.linspace(0, len(split) - 1, min(_LOOKED_AT, len(split))).astype(np.int64))
-        contents |= {f"{name} {m}": x.numpy() for m, x in split.batch(rows, epoch=0).inputs.items()}
+        contents |= {
+            f"{name} {m}": x.numpy() for m, x in split.batch(evenly(_LOOKED_AT, len(split)), epoch=0).inputs.items()
+        }
     return contents

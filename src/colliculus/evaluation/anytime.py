@@ -1,4 +1,4 @@
-"""What a model answers when it runs for some of its time steps only: an answer at any time."""
+"""Anytime predictions: outputs of a model that runs for its first time steps only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from colliculus.evaluation.evaluate import eval_mode, same_draws
+from colliculus.evaluation.inference import inference_mode
 from colliculus.fusion import AlignedTokens, TimeAligned
 from colliculus.model import MultimodalSNN
 from colliculus.types import Output
@@ -16,18 +16,18 @@ from colliculus.types import Output
 
 @contextmanager
 def first_steps(model: MultimodalSNN, steps: int, total: int) -> Generator[None]:
-    """Run `model` for the first t of its T steps: what it answers meanwhile is its answer by then.
+    """Within this context, `model` runs for the first t of its T steps.
 
-    The coding hands on its first steps alone (a still input is repeated t times, of a modality with T_m steps of its
-    own ceil(T_m t / T) have come), and every other part does with t steps what it does with T: attention over steps,
-    scores of the steps, the mean of the logits. Nothing that is coded later reaches the answer. It is the answer of the
-    same weights in a network of t steps; with t = T it is that of the model itself.
+    The coding passes on its first steps only: a static input is repeated t times, and a modality with T_m steps of its
+    own passes on ceil(T_m t / T). Every other part treats t steps as it treats T: attention over steps, scores of the
+    steps, the mean of the logits. So the output is that of a network of t steps with the same weights. With t = T it is
+    the output of the model itself.
 
-    Time alignment (TAAF, Tectum) has a matrix P (T, T_m) for T steps. Its first t rows are taken, and a step that has
-    not come counts as zero: h'(r) is the sum of P[r, s] h(s) over the steps s that have come.
+    Time alignment (TAAF, Tectum) has a matrix P (T, T_m) for T steps. The first t rows are used and later steps count
+    as zero: h'(r) is the sum of P[r, s] h(s) over the steps s so far.
 
     Args:
-        model: cut short until the context ends.
+        model: model to cut short until the context ends.
         steps: t, 1 to T.
         total: T of the model.
 
@@ -39,7 +39,7 @@ def first_steps(model: MultimodalSNN, steps: int, total: int) -> Generator[None]
         ...     model({"audio": torch.zeros(4, 2, 1, 16, 16)}).step_logits.shape
         torch.Size([3, 2, 3])
     """
-    lengths: dict[str, int] = {}  # T_m of each modality that is there
+    lengths: dict[str, int] = {}  # T_m of each given modality
     handles = [model.coding[m].register_forward_hook(_cut(m, lengths, steps, total)) for m in model.modalities]
     if isinstance(model.fusion, TimeAligned | AlignedTokens):
         for m, alignment in model.fusion.alignments.items():
@@ -53,25 +53,24 @@ def first_steps(model: MultimodalSNN, steps: int, total: int) -> Generator[None]
 
 
 def outputs_by_step(model: MultimodalSNN, inputs: Mapping[str, Tensor], total: int) -> list[Output]:
-    """What `model` returns when it runs for its first 1, 2, ... T steps; see `first_steps`.
+    """Outputs of `model` when it runs for its first 1, 2, ... T steps; see `first_steps`.
 
     Args:
-        model: answers in eval mode and is handed back in the mode it came in.
-        inputs: of each modality, on the model's device.
+        model: runs in eval mode and returns to the mode it came in.
+        inputs: inputs of each modality, on the model's device.
         total: T of the model.
     """
     outputs: list[Output] = []
-    with eval_mode(model), torch.no_grad():
-        for t in range(1, total + 1):
-            with first_steps(model, t, total), same_draws(next(model.parameters()).device):
-                outputs.append(model(inputs))
+    for t in range(1, total + 1):
+        with first_steps(model, t, total), inference_mode(model):
+            outputs.append(model(inputs))
     return outputs
 
 
 def _cut(
     modality: str, lengths: dict[str, int], steps: int, total: int
 ) -> Callable[[nn.Module, object, Tensor], Tensor]:
-    """Of the steps of a modality those that have come; how many there are in all is noted in `lengths`."""
+    """A hook that keeps the steps of a modality so far and notes the number of all steps in `lengths`."""
 
     def cut(_module: nn.Module, _inputs: object, coded: Tensor) -> Tensor:
         lengths[modality] = len(coded)
@@ -81,7 +80,7 @@ def _cut(
 
 
 def _filled(modality: str, lengths: Mapping[str, int]) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]:
-    """A stream with zeros for the steps that have not come, as its alignment expects it."""
+    """A hook that fills a stream with zeros up to the length that its alignment expects."""
 
     def filled(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         (stream,) = inputs

@@ -1,111 +1,48 @@
-"""What each modality contributes: Shapley values, accuracy alone, synergy, and how early the answer is there.
+"""Contribution of each modality: Shapley values, accuracy alone and together, and accuracy by time step.
 
-A model takes any of its modalities, so that the value of every subset S of them is measured and not estimated.
+A model takes any of its modalities, so every subset S is measured and none is estimated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from math import factorial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.evaluation.answers import Answers
-from colliculus.evaluation.metrics import wilson_interval
-from colliculus.types import ColliculusError
+from colliculus.data.dataset import Dataset, DataSettings
+from colliculus.evaluation.passes import Pass, Passes, clip_shapley, clips_csv, measure_passes
+from colliculus.evaluation.shapley import Subset, Values, interaction, shapley, subsets
+from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
+from colliculus.figures import Bars, BarSeries, Lines, Panel, Series, figure
+from colliculus.files.atomic import write_atomic
+from colliculus.files.cache import Cache
+from colliculus.files.documents import as_document
+from colliculus.records import Column, Table, Tables
+from colliculus.records.console import percent
+from colliculus.runs.identity import RunRecord
+from colliculus.runs.metrics import wilson_interval
 
-Subset = frozenset[str]
-"""Names of the modalities that are given."""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-MOST_MODALITIES = 10
-"""Every subset takes a pass over the data: with more, the exact values would take thousands."""
-
-Values = NDArray[np.float64]
-
-
-def subsets(modalities: Sequence[str]) -> list[Subset]:
-    """Every subset that is not empty, smaller ones first.
-
-    Raises:
-        ColliculusError: there are more than `MOST_MODALITIES`.
-
-    Example:
-        >>> [sorted(s) for s in subsets(["audio", "visual"])]
-        [['audio'], ['visual'], ['audio', 'visual']]
-    """
-    if len(modalities) > MOST_MODALITIES:
-        raise ColliculusError(
-            f"{len(modalities)} modalities have {2 ** len(modalities) - 1:,} subsets: at most {MOST_MODALITIES} can "
-            "be examined exactly"
-        )
-    return [frozenset(s) for size in range(1, len(modalities) + 1) for s in combinations(modalities, size)]
-
-
-def followed(modalities: Sequence[str]) -> list[Subset]:
-    """The subsets of which the anytime curve is measured, each modality alone and all together: it takes T passes.
-
-    Example:
-        >>> [sorted(s) for s in followed(["audio", "tactile", "visual"])]
-        [['audio'], ['tactile'], ['visual'], ['audio', 'tactile', 'visual']]
-    """
-    return [s for s in subsets(modalities) if len(s) in (1, len(modalities))]
-
-
-def shapley(values: Mapping[Subset, Values]) -> dict[str, Values]:
-    """Exact Shapley values: what a modality adds, averaged over all orders in which they may join.
-
-    phi_m = sum over S without m of |S|! (M - |S| - 1)! / M! * (v(S + m) - v(S)). They sum to v(all) - v(none), equal
-    modalities get equal values, and one that never changes anything gets zero.
-
-    Source: Shapley, "A value for n-person games", 1953.
-
-    Args:
-        values: v(S) of every subset, the empty one included; arrays of one shape, such as one number for each clip.
-
-    Returns:
-        phi of each modality, of that shape, in alphabetical order.
-
-    Example:
-        >>> v = {(): 0.5, ("a",): 0.6, ("b",): 0.8, ("a", "b"): 1.0}
-        >>> {m: phi.round(3).item() for m, phi in shapley({frozenset(s): np.array(x) for s, x in v.items()}).items()}
-        {'a': 0.15, 'b': 0.35}
-    """
-    everyone = max(values, key=len)
-    count = len(everyone)
-    weight = [factorial(size) * factorial(count - size - 1) / factorial(count) for size in range(count)]
-    return {
-        m: np.sum([weight[len(s)] * (values[s | {m}] - values[s]) for s in values if m not in s], axis=0)
-        for m in sorted(everyone)
-    }
-
-
-def interaction(values: Mapping[Subset, Values]) -> Values:
-    """What the modalities have together beyond the sum of what each has alone, v(M) - v(0) - sum_m (v(m) - v(0)).
-
-    Positive: they complement each other (synergy). Negative: they say the same (redundancy).
-
-    Args:
-        values: v(S) of the empty subset, of each single modality and of all.
-    """
-    nothing, everyone = values[frozenset()], values[max(values, key=len)]
-    alone = [values[frozenset({m})] - nothing for m in max(values, key=len)]
-    return everyone - nothing - np.sum(alone, axis=0)
+FOLDER, RECORD, CLIPS, SUBSETS = "contribution", "contribution.json", "clips.csv", "subsets"
 
 
 @dataclass(frozen=True)
 class GivenModalities:
-    """How the model fares with some of its modalities.
+    """Performance of the model with some of its modalities.
 
     Args:
-        modalities: that are given.
-        accuracy: over all clips.
+        modalities: given modalities.
+        accuracy: accuracy over all clips.
         interval: its 95 % Wilson interval.
         probability: mean probability of the true class.
-        step_accuracy: of the model run for its first 1, 2, ... T steps, later ones withheld (the anytime curve, see
-            `colliculus.evaluation.anytime`); empty where it was not followed.
+        step_accuracy: accuracy of the model when it runs for its first 1, 2, ... T steps only (the anytime curve, see
+            `colliculus.evaluation.anytime`); empty where it was not measured.
     """
 
     modalities: tuple[str, ...]
@@ -120,80 +57,192 @@ class ClassContribution:
     """Contributions on the clips of one class.
 
     Args:
-        name: of the class.
+        name: name of the class.
         total: clips of the class.
-        shapley: mean over them of each modality's Shapley value in the probability of the class; None without clips.
+        shapley: mean over the clips of each modality's Shapley value in the probability of the class; None without
+            clips.
     """
 
     name: str
     total: int
-    shapley: dict[str, float] | None
+    shapley: Mapping[str, float] | None
 
 
-@dataclass(frozen=True)
-class Contribution:
-    """What each modality contributes; `dataclasses.asdict` turns it into plain JSON values.
+@dataclass(frozen=True, kw_only=True)
+class Contribution(RunRecord):
+    """Contribution of each modality of a trained run; `contribution/contribution.json` of a run folder.
 
     Args:
-        modalities: of the model.
+        time_steps: T of the model.
         total: clips.
-        chance: 1 / K, the value of knowing nothing: v of no modality.
-        given: every subset that is not empty, smaller ones first.
-        shapley_accuracy: v(S) = accuracy; they sum to the accuracy less `chance`.
-        shapley_probability: v(S) = probability of the true class, mean over the clips.
-        gain_over_best: accuracy of all modalities less that of the best one alone.
-        interaction: of the accuracies, see `interaction`.
-        classes: K.
+        chance: 1 / K, the value of no modality.
+        given: every subset of the model's modalities that is not empty, smaller ones first.
+        shapley_accuracy: Shapley values of v(S) = accuracy; they sum to the accuracy minus `chance`.
+        shapley_probability: Shapley values of v(S) = probability of the true class, mean over the clips.
+        gain_over_best: accuracy of all modalities minus that of the best one alone.
+        interaction: interaction of the accuracies, see `colliculus.evaluation.shapley`.
+        by_class: contributions by class, K.
     """
 
-    modalities: tuple[str, ...]
+    time_steps: int
     total: int
     chance: float
     given: tuple[GivenModalities, ...]
-    shapley_accuracy: dict[str, float]
-    shapley_probability: dict[str, float]
+    shapley_accuracy: Mapping[str, float]
+    shapley_probability: Mapping[str, float]
     gain_over_best: float
     interaction: float
-    classes: tuple[ClassContribution, ...]
+    by_class: tuple[ClassContribution, ...]
 
+    @classmethod
+    def from_dict(cls, plain: object) -> Self:
+        """The inverse of `to_dict`; it also reads records of version 0.1."""
+        found = as_document(plain)
+        if "contribution" in found:
+            inner = as_document(found.pop("contribution"))
+            found = {**inner, "by_class": inner.get("classes"), **found}
+        return super().from_dict(found)
 
-def clip_shapley(answers: Mapping[Subset, Answers], num_classes: int) -> dict[str, Values]:
-    """Shapley values of every clip in the probability of its true class, (n,) of each modality.
+    def table(self) -> Tables:
+        """Performance with each subset of the modalities, and Shapley values."""
+        return Tables((self._given_table(), self._shapley_table()))
 
-    Args:
-        answers: of every subset that is not empty; without any modality each class has the probability 1 / K.
-        num_classes: K.
-    """
-    values = {s: a.probability for s, a in answers.items()}
-    nothing = np.full_like(next(iter(values.values())), 1 / num_classes)
-    return shapley({frozenset[str](): nothing, **values})
+    def figure(self) -> Figure:
+        """Shapley values, and accuracy by time step."""
+        return figure(self.panels(), title=f"{self.preset}: contribution")
+
+    def panels(self) -> Sequence[Panel]:
+        """The panels of `figure`."""
+        modalities = self.given[-1].modalities
+        of_accuracy = [100 * self.shapley_accuracy[m] for m in modalities]
+        of_probability = [100 * self.shapley_probability[m] for m in modalities]
+        shares = [BarSeries(name="accuracy", values=of_accuracy), BarSeries(name="probability", values=of_probability)]
+        followed = [
+            Series(
+                name=" + ".join(one.modalities),
+                x=range(1, len(one.step_accuracy) + 1),
+                y=[100 * x for x in one.step_accuracy],
+                colour=1 + i if len(one.modalities) == 1 < len(modalities) else 0,
+            )
+            for i, one in enumerate(self.given)
+            if one.step_accuracy
+        ]
+        return (
+            Bars(names=modalities, series=shares, title="Shapley values", xlabel="points beyond chance"),
+            Lines(
+                series=followed,
+                title="Accuracy by time step",
+                xlabel="time steps run",
+                ylabel="accuracy, %",
+                low=0,
+                high=100,
+                levels=[(100 * self.chance, "chance")],
+                whole=True,
+            ),
+        )
+
+    def _given_table(self) -> Table:
+        rows: list[tuple[str, ...]] = []
+        for one in self.given:
+            low, high = (100 * bound for bound in one.interval)
+            steps = " ".join(f"{100 * x:.1f}" for x in one.step_accuracy) or "-"
+            shown = percent(one.accuracy), f"{low:.1f} to {high:.1f}", percent(one.probability), steps
+            rows.append((" + ".join(one.modalities), *shown))
+        headings = ("accuracy", "95 % interval", "probability", "% by step")
+        note = (
+            "Probability: of the true class. By step: accuracy of the same network run for its first 1, 2, ... steps "
+            "only; where streams are aligned in time, later steps count as zero."
+        )
+        columns = (Column("given", style="cyan"), *(Column(heading, "right") for heading in headings))
+        return Table(columns, rows, f"Given some modalities ({self.total:,} clips)", (note,))
+
+    def _shapley_table(self) -> Table:
+        rows = [
+            (m, f"{100 * self.shapley_accuracy[m]:+.1f}", f"{100 * self.shapley_probability[m]:+.1f}")
+            for m in self.given[-1].modalities
+        ]
+        note = (
+            f"Together {100 * self.gain_over_best:+.1f} points over the best alone; interaction "
+            f"{100 * self.interaction:+.1f} (above 0 they complement each other, below 0 they overlap)"
+        )
+        columns = (
+            Column("modality", style="cyan"),
+            Column("of the accuracy, points", "right"),
+            Column("of the probability, points", "right"),
+        )
+        title = f"Shapley values, beyond chance ({percent(self.chance)})"
+        return Table(columns, rows, title, (note,) if len(rows) > 1 else ())
 
 
 def contribution(
-    answers: Mapping[Subset, Answers],
-    by_step: Mapping[Subset, Sequence[Answers]],
-    labels: NDArray[np.int64],
+    run: TrainedRun | Path | str,
     *,
-    modalities: Sequence[str],
-    names: Sequence[str],
+    data: DataSettings | Dataset | None = None,
+    split: Part = "test",
+    device: str = "auto",
 ) -> Contribution:
-    """Sum up what a model said with every subset of its modalities.
+    """Measure the contribution of each modality by giving the model every subset of them.
+
+    The noise of the training is kept. The folder `contribution` of the run gets `contribution.json`, and `clips.csv`
+    with a row per clip. Finished passes are kept in it, so an interrupted measurement goes on where it stopped.
 
     Args:
-        answers: of every subset that is not empty.
-        by_step: of the subsets that were followed, when the model ran for its first 1, 2, ... T steps.
-        labels: (n,) true classes.
-        modalities: of the model, in order.
-        names: K class names.
+        run: trained run or its folder.
+        data: settings of the data or loaded data; None takes the run's own.
+        split: part of the data.
+        device: as in `open_run`.
+
+    Raises:
+        ColliculusError: the model cannot take these data, or it has too many modalities.
+
+    Example:
+        >>> import tempfile
+        >>> from colliculus.data.synthetic import Synthetic
+        >>> from colliculus.methods import LateFusion
+        >>> from colliculus.runs.experiment import Experiment
+        >>> from colliculus.runs.run import MODEL_FILE, Run, write_run
+        >>> from colliculus.runs.weights import save_weights
+        >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
+        >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
+        >>> started = Run.of(experiment, data.load())
+        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
+        ...     write_run(Path(folder), started)
+        ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
+        ...     found = contribution(folder)
+        >>> [one.modalities for one in found.given], len(found.given[0].step_accuracy)
+        ([('audio',), ('visual',), ('audio', 'visual')], 2)
+        >>> round(sum(found.shapley_accuracy.values()) + found.chance - found.given[-1].accuracy, 9)
+        0.0
     """
+    trained = open_run(run, device)
+    dataset = trained.load(data)
+    part = stored_part(dataset, split)
+    about = trained.about(dataset, split) | {"time_steps": trained.experiment.method.time_steps}
+    passes = measure_passes(trained, part, Cache(trained.folder / FOLDER / SUBSETS, about))
+    found = summarise(passes, part.labels, about)
+    write_atomic(trained.folder / FOLDER / CLIPS, clips_csv(passes, part.labels, len(found.classes)).encode())
+    found.save(trained.folder / FOLDER / RECORD)
+    return found
+
+
+def summarise(passes: Passes, labels: NDArray[np.int64], about: Mapping[str, Any]) -> Contribution:
+    """Contributions from passes over the data.
+
+    Args:
+        passes: passes of every subset that is not empty.
+        labels: (n,) true classes.
+        about: fields of the record before `total`.
+    """
+    names: Sequence[str] = about["classes"]
+    modalities = [m for m in about["modalities"] if m in max(passes, key=len)]  # a model may use some of them
     chance = 1 / len(names)
-    clips = clip_shapley(answers, len(names))
-    given = tuple(_given(modalities, s, answers[s], by_step.get(s, ()), labels) for s in subsets(modalities))
+    clips = clip_shapley(passes, len(names))
+    given = tuple(_given(modalities, s, passes[s], labels) for s in subsets(modalities))
     values = {frozenset[str](): np.asarray(chance)}
     values |= {frozenset(g.modalities): np.asarray(g.accuracy) for g in given}
     share = shapley(values)
     return Contribution(
-        modalities=tuple(modalities),
+        **about,
         total=len(labels),
         chance=chance,
         given=given,
@@ -201,30 +250,26 @@ def contribution(
         shapley_probability={m: float(clips[m].mean()) for m in modalities},
         gain_over_best=given[-1].accuracy - max(g.accuracy for g in given if len(g.modalities) == 1),
         interaction=float(interaction(values)),
-        classes=tuple(_of_class(k, name, clips, labels, modalities) for k, name in enumerate(names)),
+        by_class=tuple(_of_class(name, labels == k, clips, modalities) for k, name in enumerate(names)),
     )
 
 
 def _given(
-    modalities: Iterable[str],
-    subset: Subset,
-    answers: Answers,
-    by_step: Sequence[Answers],
-    labels: NDArray[np.int64],
+    modalities: Sequence[str], subset: Subset, by_step: Sequence[Pass], labels: NDArray[np.int64]
 ) -> GivenModalities:
-    right = int((answers.predicted == labels).sum())
+    correct = int((by_step[-1].predicted == labels).sum())
+    early = tuple(float((one.predicted == labels).mean()) for one in by_step)
     return GivenModalities(
         modalities=tuple(m for m in modalities if m in subset),
-        accuracy=right / len(labels),
-        interval=wilson_interval(right, len(labels)),
-        probability=float(answers.probability.mean()),
-        step_accuracy=tuple(float((after.predicted == labels).mean()) for after in by_step),
+        accuracy=correct / len(labels),
+        interval=wilson_interval(correct, len(labels)),
+        probability=float(by_step[-1].probability.mean()),
+        step_accuracy=early if len(subset) in (1, len(modalities)) else (),
     )
 
 
 def _of_class(
-    k: int, name: str, clips: Mapping[str, Values], labels: NDArray[np.int64], modalities: Sequence[str]
+    name: str, mine: NDArray[np.bool_], clips: Mapping[str, Values], modalities: Sequence[str]
 ) -> ClassContribution:
-    mine = labels == k
     found = {m: float(clips[m][mine].mean()) for m in modalities} if mine.any() else None
     return ClassContribution(name=name, total=int(mine.sum()), shapley=found)

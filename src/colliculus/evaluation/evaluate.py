@@ -1,151 +1,266 @@
-"""A model's figures on one split, on any number of ranks."""
+"""Metrics and predictions of a trained model on one part of the data, on any number of ranks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-
-from colliculus.data.dataset import Split
-from colliculus.evaluation.metrics import Metrics, confusion_matrix
+from colliculus.data.dataset import Dataset, DataSettings, Split
+from colliculus.data.noise import GaussianNoise
+from colliculus.data.user_data import as_split
+from colliculus.evaluation.inference import classify
+from colliculus.evaluation.trained_run import Part, TrainedRun, check_spec, open_run, stored_part
+from colliculus.figures import confusion, figure
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.scores import right_answers
+from colliculus.records import Column, Record, Table, Tables
+from colliculus.records.console import accuracy, percent
+from colliculus.runs.kept_predictions import Condition, read_predictions, write_predictions
+from colliculus.runs.metrics import Metrics
 from colliculus.runs.predictions import Predictions
-from colliculus.types import Collective, ColliculusError, Output, unknown_name
+from colliculus.runtime import Runtime, choose_device
+from colliculus.types import ColliculusError, unknown_name
 
-Corruption = Callable[[dict[str, Tensor], NDArray[np.int64]], dict[str, Tensor]]
-"""Spoils the inputs of a batch, given the rows of its samples in their split, (B,)."""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch.utils.data import Dataset as TorchDataset
+
+MISTAKES_SHOWN = 5
+BATCH_SIZE = 128
+"""Samples of a forward pass for a model that comes without its training settings."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The figures of a split, and the answer to each of its clips."""
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Record):
+    """Metrics of a part of the data, and the prediction for each of its clips.
 
+    Args:
+        run: run folder; empty for a model without one, as are the preset, the method and `trained_on`.
+        preset: name of the experiment the run started from.
+        method: name of the method.
+        dataset: name of the dataset; empty for data of your own.
+        protocol: how the data were split.
+        split: evaluated part.
+        snr_db: noise: modality and signal-to-noise ratio in dB.
+        noise_seed: seed of the noise.
+        missing: withheld modalities.
+        fingerprint: digest of the evaluated data.
+        trained_on: digest of the training's data.
+        metrics: accuracy, macro-F1, confusion matrix and metrics per class.
+        predictions: predictions in the order of the split.
+    """
+
+    run: str
+    preset: str
+    method: str
+    dataset: str
+    protocol: str
+    split: str
+    snr_db: Mapping[str, float]
+    noise_seed: int
+    missing: tuple[str, ...]
+    fingerprint: str
+    trained_on: str
     metrics: Metrics
     predictions: Predictions
 
+    def table(self) -> Tables:
+        """Three tables: the evaluation as a whole, the metrics per class, and the most frequent mistakes if any."""
+        return Tables([self._summary(), self._classes(), *self._mistakes()])
+
+    def figure(self) -> Figure:
+        """Confusion matrix."""
+        return figure([confusion(self.metrics.confusion, self.predictions.names)])
+
+    def _summary(self) -> Table:
+        metrics = self.metrics
+        noise = ", ".join(f"{snr_db:g} dB on {modality}" for modality, snr_db in self.snr_db.items())
+        facts = {
+            "run": f"{self.run}  ({self.preset})" if self.run else "",
+            "data": ", ".join(part for part in (self.dataset, self.protocol, f"{self.split} split") if part),
+            "noise": noise,
+            "missing": ", ".join(self.missing),
+            "accuracy": accuracy(metrics.accuracy, metrics.interval, metrics.correct, metrics.total),
+            "macro-F1": percent(metrics.macro_f1),
+        }
+        return Table.facts("Evaluation", {name: text for name, text in facts.items() if text})
+
+    def _classes(self) -> Table:
+        headings = ("recall", "precision", "F1", "samples")
+        rows: list[tuple[str, ...]] = []
+        for c in self.metrics.per_class:
+            shares = map(percent, (c.recall, c.precision, c.f1)) if c.total else ("-", "-", "-")
+            rows.append((c.name, *shares, f"{c.total:,}"))
+        columns = (Column("class", style="cyan"), *(Column(heading, "right") for heading in headings))
+        return Table(columns, rows, "Classes", self.metrics.notes(self.split))
+
+    def _mistakes(self) -> list[Table]:
+        """The most frequent confusions, which fit a terminal where a K x K matrix does not."""
+        names = [c.name for c in self.metrics.per_class]
+        pairs = [
+            (count, names[i], names[j])
+            for i, row in enumerate(self.metrics.confusion)
+            for j, count in enumerate(row)
+            if i != j and count
+        ]
+        frequent = sorted(pairs, key=lambda pair: -pair[0])[:MISTAKES_SHOWN]
+        rows = [(true, predicted, f"{count:,}") for count, true, predicted in frequent]
+        columns = Column("class", style="cyan"), Column("predicted as", style="cyan"), Column("times", "right")
+        return [Table(columns, rows, "Most frequent mistakes")] if rows else []
+
 
 def evaluate(
-    model: MultimodalSNN,
-    split: Split,
+    run: TrainedRun | MultimodalSNN | Path | str,
+    data: DataSettings | Dataset | Split | TorchDataset[Any] | Iterable[Any] | None = None,
     *,
-    batch_size: int,
-    collective: Collective,
-    device: torch.device,
-    corruption: Corruption | None = None,
+    split: Part = "test",
+    snr_db: Mapping[str, float] | None = None,
     missing: tuple[str, ...] = (),
-) -> Metrics:
-    """Classify every sample of `split` exactly once; the ranks share the samples and all return the same figures.
+    noise_seed: int = 0,
+    batch_size: int | None = None,
+    device: str = "auto",
+) -> Evaluation:
+    """Classify every clip of a part of the data and measure accuracy, macro-F1 and metrics per class.
+
+    Predictions for a run's own test part are kept in its folder. Under `torchrun`, a run given by its path is evaluated
+    by all processes together.
 
     Args:
-        model: on `device`; classifies in eval mode and is handed back in the mode it came in.
-        split: the samples.
-        batch_size: samples of one forward on each rank.
-        collective: the ranks.
-        device: where the batches go.
-        corruption: what spoils the inputs; None leaves them as they are.
+        run: trained run, its folder, or a model.
+        data: settings of a dataset, a loaded dataset, a split, or a `torch.utils.data.Dataset` or iterable of
+            `(inputs, labels)` (see `colliculus.data.user_data.as_split`). None evaluates a run on its own data.
+        split: part of a dataset; data that are a split or an iterable are taken whole.
+        snr_db: Gaussian noise: modality and signal-to-noise ratio in dB. None keeps the noise of the training, if any;
+            {} is clean.
         missing: modalities to withhold from the model.
+        noise_seed: seed of the noise.
+        batch_size: samples of a forward pass; None takes that of the training.
+        device: "auto" (CUDA where present, else CPU; a model or an open run stays where it is), "cpu", "cuda", or one
+            GPU such as "cuda:0".
 
     Raises:
-        ColliculusError: `missing` names an unknown modality or all of them, the split is empty, or the model answers
-            with numbers that are not finite.
+        ColliculusError: the model cannot take these data, a modality is unknown or all are missing, the split is empty,
+            or the logits are not finite.
+
+    Example:
+        >>> from colliculus import LateFusion
+        >>> from colliculus.data.synthetic import Synthetic
+        >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
+        >>> model = LateFusion(dim=8, encoder="shallow", time_steps=2).model(data.load().spec)
+        >>> found = evaluate(model, data, snr_db={"audio": 0.0}, missing=("visual",))
+        >>> found.metrics.total, found.predictions.probabilities.shape, found.missing
+        (6, (6, 2), ('visual',))
     """
-    return evaluate_clips(
-        model,
-        split,
-        batch_size=batch_size,
-        collective=collective,
-        device=device,
-        corruption=corruption,
-        missing=missing,
-    ).metrics
+    with _started(run, device) as runtime:
+        if isinstance(run, MultimodalSNN):
+            trained, model = None, run.to(runtime.device)
+        else:
+            trained = open_run(run, str(runtime.device))
+            model = trained.model
+        tested = runtime.main_first(lambda: _data(trained, model, data, split))
+        learned = {} if trained is None else dict(trained.experiment.train.snr_db)
+        noise = learned if snr_db is None else dict(snr_db)
+        if unknown := [m for m in noise if m not in model.modalities and m not in learned]:
+            raise unknown_name("modality", unknown[0], model.modalities)
+        predictions = classify(
+            model,
+            tested.split,
+            batch_size=batch_size or (BATCH_SIZE if trained is None else trained.experiment.train.batch_size),
+            corruption=GaussianNoise(noise, noise_seed) if noise else None,
+            missing=missing,
+            collective=runtime,
+        )
+        found = Evaluation(
+            **_origin(trained),
+            dataset=tested.name,
+            protocol=tested.protocol,
+            split=split,
+            snr_db=noise,
+            noise_seed=noise_seed,
+            missing=missing,
+            fingerprint=tested.fingerprint,
+            metrics=Metrics.of(predictions),
+            predictions=predictions,
+        )
+        own = tested.fingerprint and found.fingerprint == found.trained_on
+        if trained is not None and own and split == "test" and noise_seed == 0 and runtime.is_main:
+            write_predictions(trained.folder, trained.run, Condition(noise, missing), predictions)
+        return found
 
 
-def evaluate_clips(
+def predictions_of(
+    run: TrainedRun | Path | str, condition: Condition | None = None, *, device: str = "auto"
+) -> Predictions:
+    """Predictions of a run for its own test clips: the kept ones, else measured now and kept.
+
+    Args:
+        run: trained run or its folder.
+        condition: noise and missing modalities; None takes the condition the run was tested under.
+        device: device to measure on, if nothing is kept.
+
+    Raises:
+        ColliculusError: the data of the run are absent or have changed, or the condition names an unknown modality.
+    """
+    trained = open_run(run, device)
+    condition = condition or Condition.of(trained.run)
+    kept = read_predictions(trained.folder, trained.run, condition)
+    if kept is not None:
+        return kept
+    if unknown := [m for m in condition.snr_db if m not in trained.run.spec.modalities]:
+        raise unknown_name("modality", unknown[0], trained.run.spec.modalities)
+    if trained.data.fingerprint != trained.run.fingerprint:
+        raise ColliculusError(f"the data of {trained.folder} are not those of its training: restore them")
+    return evaluate(trained, snr_db=condition.snr_db, missing=condition.missing).predictions
+
+
+@dataclass(frozen=True)
+class _Tested:
+    split: Split
+    name: str = ""
+    protocol: str = ""
+    fingerprint: str = ""
+
+
+@contextmanager
+def _started(run: TrainedRun | MultimodalSNN | Path | str, device: str) -> Generator[Runtime]:
+    """The processes and the device: those of `torchrun` for a path, else this process and where the model is."""
+    if isinstance(run, Path | str):
+        with Runtime.start(device=device) as runtime:
+            yield runtime
+        return
+    here = run.device if isinstance(run, TrainedRun) else next(run.parameters()).device
+    yield Runtime(device=here if device == "auto" else choose_device(device))
+
+
+def _origin(run: TrainedRun | None) -> dict[str, Any]:
+    if run is None:
+        return dict.fromkeys(("run", "preset", "method", "trained_on"), "")
+    names = {"run": str(run.folder), "preset": run.run.preset, "method": run.experiment.method.name}
+    return names | {"trained_on": run.run.fingerprint}
+
+
+def _data(
+    run: TrainedRun | None,
     model: MultimodalSNN,
-    split: Split,
-    *,
-    batch_size: int,
-    collective: Collective,
-    device: torch.device,
-    corruption: Corruption | None,
-    missing: tuple[str, ...],
-) -> Evaluation:
-    """The same with the answer to each clip; arguments and errors are those of `evaluate`."""
-    _check_missing(missing, model.modalities)
-    spec = model.spec
-    counts = np.zeros((spec.num_classes, spec.num_classes), dtype=np.int64)
-    alone = torch.zeros((len(model.modalities), 2), dtype=torch.int64, device=device)  # right, answered
-    predicted = torch.zeros(len(split), dtype=torch.int64, device=device)  # each rank fills its rows, the rest is 0
-    probabilities = torch.zeros((len(split), spec.num_classes), device=device)
-    with eval_mode(model), torch.no_grad(), same_draws(device):
-        for rows in _shard(len(split), batch_size, collective):
-            batch = split.batch(rows, epoch=0).to(device)
-            inputs = batch.inputs if corruption is None else corruption(batch.inputs, rows)
-            output = model({m: x for m, x in inputs.items() if m not in missing})
-            alone += _right_alone(output, batch.labels, model.modalities)
-            logits, places = output.logits.float(), torch.from_numpy(rows).to(device)
-            probabilities[places], predicted[places] = logits.softmax(dim=1), logits.argmax(dim=1)
-            answered = logits.isfinite().all(dim=1)
-            labels, predictions = batch.labels[answered], predicted[places][answered]
-            counts += confusion_matrix(labels.cpu().numpy(), predictions.cpu().numpy(), spec.num_classes)
-    total = collective.sum(torch.from_numpy(counts).to(device))
-    if total.sum() < len(split):  # found on all ranks, or rank 0 would wait for one that has left, and say nothing
-        raise ColliculusError(
-            "the model answers with numbers that are not finite, its training diverged: lower the learning rate or "
-            "set a clip_norm"
-        )
-    found = Metrics.from_confusion(total.cpu().numpy(), spec.names)
-    shares = zip(model.modalities, collective.sum(alone).tolist(), strict=True)
-    found = replace(found, modality_accuracy={m: right / answers for m, (right, answers) in shares if answers})
-    chosen, certainty = collective.sum(predicted).cpu().numpy(), collective.sum(probabilities).cpu().numpy()
-    return Evaluation(found, Predictions(split.labels.astype(np.int64), chosen, certainty, spec.names))
+    data: DataSettings | Dataset | Split | TorchDataset[Any] | Iterable[Any] | None,
+    part: Part,
+) -> _Tested:
+    """The samples to evaluate and their origin."""
+    if data is None and run is None:
+        raise ColliculusError("a model has no data of its own: give `data`")
+    if data is None or isinstance(data, Dataset) or hasattr(data, "load"):
+        given = cast("DataSettings | Dataset | None", data)
+        dataset = _load(run, model, given)
+        settings = run.experiment.data if given is None and run is not None else given
+        return _Tested(stored_part(dataset, part), getattr(settings, "name", ""), dataset.protocol, dataset.fingerprint)
+    return _Tested(as_split(data, model.spec))
 
 
-def _right_alone(output: Output, labels: Tensor, modalities: tuple[str, ...]) -> Tensor:
-    """Samples each modality alone has right, and those it answered: (M, 2), zeros where it does not answer."""
-    right = right_answers(output, labels)
-    nothing = labels.new_zeros(2)
-    return torch.stack(
-        [torch.stack([right[m].sum(), labels.new_tensor(len(labels))]) if m in right else nothing for m in modalities]
-    )
-
-
-def _shard(num_samples: int, batch_size: int, collective: Collective) -> Iterator[NDArray[np.int64]]:
-    """Rows of this rank, cut into batches: every row falls to exactly one rank."""
-    rows = np.arange(num_samples, dtype=np.int64)[collective.rank :: collective.world_size]
-    for start in range(0, len(rows), batch_size):
-        yield rows[start : start + batch_size]
-
-
-@contextmanager
-def same_draws(device: torch.device) -> Generator[None]:
-    """Let a model that draws at random in evaluation (SCA of the reference) draw the same each time, on every rank."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(0)
-        yield
-
-
-@contextmanager
-def eval_mode(model: nn.Module) -> Generator[None]:
-    """Put `model` in eval mode, and afterwards back in the mode it came in."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
-
-
-def _check_missing(missing: tuple[str, ...], modalities: tuple[str, ...]) -> None:
-    if unknown := [m for m in missing if m not in modalities]:
-        raise unknown_name("modality", unknown[0], modalities)
-    if set(missing) == set(modalities):
-        raise ColliculusError(
-            f"all modalities ({', '.join(modalities)}) would be missing: leave the model at least one"
-        )
+def _load(run: TrainedRun | None, model: MultimodalSNN, data: DataSettings | Dataset | None) -> Dataset:
+    if run is not None:
+        return run.load(data)
+    dataset = data if isinstance(data, Dataset) else cast("DataSettings", data).load()
+    check_spec(model.spec, dataset.spec)
+    return dataset

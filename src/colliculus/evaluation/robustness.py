@@ -1,91 +1,252 @@
-"""Accuracy against what may happen to the inputs: curves, and the area under each."""
+"""Robustness of a trained run: accuracy under corruptions by severity, and the area under each curve."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from statistics import fmean
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
-from colliculus.evaluation.conditions import UNITS, Condition, Kind
+from colliculus.data.dataset import Dataset, DataSettings
+from colliculus.evaluation.corruption.plan import (
+    ATTACKS,
+    NOISES,
+    SHORT_UNITS,
+    TITLES,
+    Kind,
+    Plan,
+    RobustnessSettings,
+)
+from colliculus.evaluation.corruption.points import measure_points
+from colliculus.evaluation.curves import Curve, curves
+from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
+from colliculus.figures import Bars, BarSeries, Lines, Panel, Series, figure, grid, to_png
+from colliculus.files.atomic import write_atomic
+from colliculus.files.documents import as_document
+from colliculus.records import Column, Table, Tables
+from colliculus.records.console import percent, remark
+from colliculus.runs.identity import RunRecord
+from colliculus.types import ColliculusError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FOLDER, RECORD, CURVES, FIGURE, POINTS = "robustness", "result.json", "curves.csv", "curves.png", "points"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve:
-    """Accuracy of one kind of harm to the same modalities, by level.
+class Robustness(RunRecord):
+    """Accuracy of a trained run under corruptions; `robustness/result.json` of a run folder.
 
     Args:
-        kind: of the harm.
-        target: modalities it happens to.
-        unit: what the levels are.
-        levels: in rising order, with 0 for no harm where that is a level; words where a modality is missing.
-        accuracy: at each level, the mean over the seeds.
-        lowest: at each level, of all seeds.
-        highest: the same.
-        area: mean accuracy along the curve (`area_under`); None where a level is no number.
-        retained: the area beyond chance, as a share of the accuracy without harm beyond chance; None where there is no
-            area, or nothing beyond chance.
+        settings: severities and seeds.
+        total: clips.
+        clean: accuracy without a corruption.
+        chance: accuracy of guessing.
+        curves: a curve for each kind of corruption and corrupted modalities.
+        not_applicable: kinds that these data do not allow, with the reason.
     """
 
-    kind: Kind
-    target: str
-    unit: str
-    levels: tuple[float | str, ...]
-    accuracy: tuple[float, ...]
-    lowest: tuple[float, ...]
-    highest: tuple[float, ...]
-    area: float | None
-    retained: float | None
+    settings: RobustnessSettings
+    total: int
+    clean: float
+    chance: float
+    curves: tuple[Curve, ...]
+    not_applicable: Mapping[str, str]
+
+    @classmethod
+    def from_dict(cls, plain: object) -> Self:
+        """The inverse of `to_dict`; it also reads records of version 0.1."""
+        found = as_document(plain)
+        if isinstance(former := found.get("curves"), list):
+            found["curves"] = [_renamed(curve) for curve in former]
+        return super().from_dict(found)
+
+    def table(self) -> Tables:
+        """Clean accuracy, and accuracy by severity with the area and the relative robustness of each curve."""
+        facts = {
+            "data": f"{self.split} split, {self.total:,} clips",
+            "accuracy": f"clean {percent(self.clean)}, chance {percent(self.chance)}",
+            "training noise": ", ".join(f"{snr_db:g} dB on {m}" for m, snr_db in self.snr_db.items()),
+        }
+        columns = (
+            Column("", style="cyan"),
+            Column("by severity"),
+            Column("area", "right"),
+            Column("relative", "right"),
+        )
+        notes = ("relative: area beyond chance as a share of the clean accuracy beyond chance",)
+        return Tables(
+            (
+                Table.facts("Robustness", {name: text for name, text in facts.items() if text}),
+                Table(columns, self._rows(), "Accuracy by severity, %", notes),
+            )
+        )
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = []
+        width = 0
+        for before, curve in zip((None, *self.curves), self.curves, strict=False):
+            if before is None or before.kind != curve.kind:
+                severities = [x if isinstance(x, str) else f"{x:g}" for x in curve.severities]
+                width = max(5, *map(len, severities))
+                rows.append((SHORT_UNITS[curve.kind], _in_columns(severities, width), "", ""))
+            shown = ("" if x is None else f"{100 * x:.1f}" for x in (curve.area, curve.relative_robustness))
+            rows.append((f" {curve.target}", _in_columns((f"{100 * x:.1f}" for x in curve.accuracy), width), *shown))
+        return rows
+
+    def figure(self) -> Figure:
+        """A panel per kind of corruption: accuracy by severity, a line per target."""
+        return figure(*grid(self.panels()), title=f"{self.preset}: robustness", legend="shared")
+
+    def panels(self) -> Sequence[Panel]:
+        """The panels of `figure`."""
+        return [self._panel(kind) for kind in dict.fromkeys(curve.kind for curve in self.curves)]
+
+    def _panel(self, kind: str) -> Panel:
+        mine = [curve for curve in self.curves if curve.kind == kind]
+        colours = {m: i for i, m in enumerate(self.modalities, start=1)}  # all together are 0
+        if mine[0].area is None:
+            bars = [
+                BarSeries(name=c.target, values=_percent(c.accuracy), colour=colours.get(c.target, 0)) for c in mine
+            ]
+            names = [str(severity) for severity in mine[0].severities]
+            return Bars(names=names, series=bars, title=TITLES[kind], xlabel="accuracy, %", low=0, high=100)
+        lines = [
+            Series(
+                name=c.target,
+                x=[float(severity) for severity in c.severities],
+                y=_percent(c.accuracy),
+                low=_percent(c.lowest),
+                high=_percent(c.highest),
+                colour=colours.get(c.target, 0),
+            )
+            for c in mine
+        ]
+        return Lines(
+            series=lines,
+            title=TITLES[kind],
+            xlabel=mine[0].unit,
+            ylabel="accuracy, %",
+            low=0,
+            high=100,
+            levels=[(100 * self.clean, "clean"), (100 * self.chance, "chance")],
+            falling=kind in NOISES,  # the severity grows to the right in every panel
+            whole=kind == "shift",
+        )
+
+    def to_csv(self) -> str:
+        """A line per point of a curve."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["kind", "target", "unit", "severity", "accuracy", "lowest", "highest"])
+        for curve in self.curves:
+            points = zip(curve.severities, curve.accuracy, curve.lowest, curve.highest, strict=True)
+            writer.writerows([curve.kind, curve.target, curve.unit, *point] for point in points)
+        return text.getvalue()
 
 
-def area_under(levels: Sequence[float], accuracy: Sequence[float]) -> float:
-    """Area under the straight lines between the points, divided by the range of the levels: the mean accuracy, 0 to 1.
+def robustness(
+    run: TrainedRun | Path | str,
+    settings: RobustnessSettings = RobustnessSettings(),
+    *,
+    only: Sequence[Kind] = (),
+    clean: bool = False,
+    split: Part = "test",
+    device: str = "auto",
+    data: DataSettings | Dataset | None = None,
+) -> Robustness:
+    """Measure the accuracy of a trained run under noise, blur, occlusion, dropped frames, shifts and attacks.
+
+    Each kind corrupts every modality alone and all together, and each modality is left out once. The folder
+    `robustness` of the run gets `result.json`, `curves.csv` and, with matplotlib, `curves.png`. It also keeps finished
+    points, so an interrupted measurement goes on where it stopped. Kinds that were measured before with the same
+    settings stay in the record.
 
     Args:
-        levels: in rising order.
-        accuracy: at each.
+        run: trained run or its folder.
+        settings: severities and seeds.
+        only: kinds to measure now, such as ("white", "missing"); empty means all, with the attack of the settings.
+        clean: leave out the noise of the training, which is otherwise kept (measured noise replaces it).
+        split: part of the data.
+        device: as in `open_run`.
+        data: settings of the data or loaded data; None takes the run's own.
+
+    Raises:
+        ColliculusError: the model cannot take these data, or `only` names a kind without severities.
 
     Example:
-        >>> area_under([-10.0, 0.0, 20.0], [0.5, 0.5, 1.0])
-        0.6666666666666666
+        >>> import tempfile
+        >>> from colliculus.data.synthetic import Synthetic
+        >>> from colliculus.methods import LateFusion
+        >>> from colliculus.runs.experiment import Experiment
+        >>> from colliculus.runs.run import MODEL_FILE, Run, write_run
+        >>> from colliculus.runs.weights import save_weights
+        >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
+        >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
+        >>> started = Run.of(experiment, data.load())
+        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
+        ...     write_run(Path(folder), started)
+        ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
+        ...     found = robustness(folder, RobustnessSettings(blur=(1.0, 2.0)), only=("blur",))
+        >>> [(curve.target, curve.severities) for curve in found.curves]
+        [('audio', (0.0, 1.0, 2.0)), ('visual', (0.0, 1.0, 2.0)), ('audio+visual', (0.0, 1.0, 2.0))]
     """
-    if len(levels) == 1:
-        return accuracy[0]
-    area = sum((b - a) * (x + y) / 2 for (a, b), (x, y) in zip(pairwise(levels), pairwise(accuracy), strict=True))
-    return area / (levels[-1] - levels[0])
-
-
-def curves(measured: Mapping[Condition, float], clean: float, chance: float) -> list[Curve]:
-    """Gather accuracies into curves.
-
-    Args:
-        measured: accuracy of each condition.
-        clean: accuracy without harm; the point at level 0 of every kind but noise, whose levels have no such end.
-        chance: accuracy of guessing.
-    """
-    groups: dict[tuple[Kind, str], dict[float | str, list[float]]] = {}
-    for condition, accuracy in measured.items():
-        group = groups.setdefault((condition.kind, condition.target), {})
-        group.setdefault(condition.level, []).append(accuracy)
-    return [_curve(kind, target, by_level, clean, chance) for (kind, target), by_level in groups.items()]
-
-
-def _curve(kind: Kind, target: str, by_level: Mapping[float | str, list[float]], clean: float, chance: float) -> Curve:
-    numbers = sorted(level for level in by_level if not isinstance(level, str))
-    if numbers and kind not in ("white", "pink"):
-        by_level = {0.0: [clean], **by_level}
-        numbers = sorted({0.0, *numbers})
-    levels: list[float | str] = [*(numbers or by_level)]
-    means = [fmean(by_level[level]) for level in levels]
-    area = area_under(numbers, means) if numbers else None
-    return Curve(
-        kind=kind,
-        target=target,
-        unit=UNITS[kind],
-        levels=tuple(levels),
-        accuracy=tuple(means),
-        lowest=tuple(min(by_level[level]) for level in levels),
-        highest=tuple(max(by_level[level]) for level in levels),
-        area=area,
-        retained=None if area is None or clean <= chance else (area - chance) / (clean - chance),
+    trained = open_run(run, device)
+    dataset = trained.load(data)
+    named = [kind for kind in ATTACKS if kind in only]
+    if named and settings.attack not in named:
+        settings = replace(settings, attack=named[0])
+    about = trained.about(dataset, split)
+    if clean:
+        about["snr_db"] = {}
+    planned = Plan.of(settings, only, trained.model.modalities, dataset.spec.steps)
+    measured = measure_points(trained, dataset, settings.attack_steps, planned, about, trained.folder / FOLDER / POINTS)
+    accuracy, chance = measured[None], 1 / trained.run.spec.num_classes
+    found = Robustness(
+        **about,
+        settings=settings,
+        total=len(stored_part(dataset, split)),
+        clean=accuracy,
+        chance=chance,
+        curves=tuple(curves({c: x for c, x in measured.items() if c is not None}, accuracy, chance)),
+        not_applicable=planned.not_applicable,
     )
+    _write(trained.folder / FOLDER, found, only)
+    return found
+
+
+def _write(folder: Path, found: Robustness, only: Sequence[Kind]) -> None:
+    """Write the record and its table, and remark which kinds of an earlier measurement stay and which do not."""
+    kinds = list(dict.fromkeys(curve.kind for curve in found.curves))
+    if only and (stay := [kind for kind in kinds if kind not in only]):
+        remark(f"measured before and kept: {', '.join(stay)}")
+    with suppress(ColliculusError):
+        earlier = dict.fromkeys(curve.kind for curve in Robustness.read(folder / RECORD).curves)
+        if gone := [kind for kind in earlier if kind not in kinds]:
+            remark(f"measured before with other settings and left out now: {', '.join(gone)}")
+    (folder / FIGURE).unlink(missing_ok=True)  # after a kill it must not stand beside other curves
+    write_atomic(folder / CURVES, found.to_csv().encode())
+    found.save(folder / RECORD)
+    if found.curves:
+        try:
+            write_atomic(folder / FIGURE, to_png(found.figure()))
+        except ColliculusError as error:  # without matplotlib the numbers remain
+            remark(f"nothing was drawn: {error}")
+
+
+def _renamed(curve: Any) -> Any:
+    """A curve of version 0.1, which had other names for two fields."""
+    names = {"levels": "severities", "retained": "relative_robustness"}
+    return {names.get(key, key): value for key, value in curve.items()} if isinstance(curve, dict) else curve
+
+
+def _percent(shares: Sequence[float]) -> list[float]:
+    return [100 * share for share in shares]
+
+
+def _in_columns(words: Iterable[str], width: int) -> str:
+    return " ".join(word.rjust(width) for word in words)

@@ -1,26 +1,41 @@
-"""Spike health: does every layer fire, and does every parameter learn?
+"""Spike health: firing of every layer, and parameters without a gradient.
 
-A spiking layer that never fires passes nothing on, and it does not show: the network around it learns all the same.
+A layer that never fires passes no signal on, and the accuracy may hide it: the network around it still learns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from colliculus.figures import Bars, BarSeries, Heat, figure
+from colliculus.figures.palette import BAD, GOOD, ODD
+from colliculus.files.atomic import write_atomic
+from colliculus.files.documents import as_document
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import SpikingNeuron
+from colliculus.records import Column, Record, Table
+from colliculus.runs.run import HEALTH_FILE
 from colliculus.types import Output
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 HEALTHY_RATE = (0.01, 0.60)
-"""Share of ones among a layer's spikes, lowest and highest that raise no warning."""
+"""Lowest and highest firing rate that raise no warning."""
 
 NAMES_SHOWN = 4
-"""Layers named in a warning; the table has them all."""
+"""Layers named in a warning; the table lists all."""
+STEPS_WITH_NUMBERS = 8
+"""Time steps up to which the figure writes each rate as a number."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +43,11 @@ class LayerHealth:
     """Firing of one spiking layer over a batch.
 
     Args:
-        name: qualified name of its neuron module.
-        rate: share of ones among all spikes, 0 to 1.
-        step_rates: the same at each time step, T numbers.
+        name: qualified name of the neuron module.
+        rate: firing rate: spikes per neuron and time step, 0 to 1.
+        step_rates: firing rate at each time step, T numbers.
         num_neurons: neurons of the layer.
-        silent: share of its neurons that never fired, in no sample and at no step.
+        silent: share of neurons that fire in no sample and at no step.
     """
 
     name: str
@@ -43,26 +58,38 @@ class LayerHealth:
 
     @property
     def label(self) -> str:
-        """The name without the "neuron" that ends nearly all of them."""
+        """The name without the final "neuron"."""
         return self.name.removesuffix(".neuron")
 
     @property
     def part(self) -> str:
-        """The part of the model it belongs to: the first two words of its name, such as "encoders.audio"."""
+        """The part of the model: the first two words of the name, such as "encoders.audio"."""
         return ".".join(self.name.split(".")[:2])
+
+    @property
+    def verdict(self) -> str:
+        """Judgement of the rate: "silent", "low", "high", or nothing where it is healthy."""
+        low, high = HEALTHY_RATE
+        if not self.rate:
+            return "silent"
+        return "low" if self.rate < low else "high" if self.rate > high else ""
 
 
 @dataclass(frozen=True)
-class SpikeHealth:
-    """Firing of every spiking layer, and the parameters that nothing reaches.
+class SpikeHealth(Record):
+    """Firing of every spiking layer, and parameters without a gradient.
 
     Args:
-        layers: each spiking layer, in the order in which they fire.
-        num_parameters: numbers the model can learn.
-        zero_gradient: parameter tensors whose gradient is exactly zero everywhere, with their number of elements;
-            None when no objective was given.
-        trained_steps: optimiser steps that the model was trained; None where that is not known. Few of them excuse
-            silent layers.
+        layers: each spiking layer, in the order of execution.
+        num_parameters: parameters of the model.
+        zero_gradient: number of elements of each parameter tensor whose gradient is exactly zero; None where no
+            objective was given.
+        trained_steps: optimiser steps of the training; None where unknown. Few steps excuse silent layers.
+
+    Example:
+        >>> layer = LayerHealth("encoders.audio.stages.0.neuron", 0.0, (0.0, 0.0), 64, 1.0)
+        >>> SpikeHealth((layer,), num_parameters=100).warnings()
+        ['1 of 1 layers are silent: encoders.audio.stages.0']
     """
 
     layers: tuple[LayerHealth, ...]
@@ -71,23 +98,93 @@ class SpikeHealth:
     trained_steps: int | None = None
 
     def warnings(self) -> list[str]:
-        """What is wrong, a sentence each: silent layers, rates outside `HEALTHY_RATE`, parameters nothing reaches."""
+        """A sentence for each problem: silent layers, rates outside `HEALTHY_RATE`, parameters without a gradient."""
         low, high = HEALTHY_RATE
         after = "" if self.trained_steps is None else f" after {self.trained_steps:,} steps of training"
-        kinds = {
-            f"are silent{after}": [x.label for x in self.layers if x.rate == 0],
-            f"fire below {low:.0%}": [x.label for x in self.layers if 0 < x.rate < low],
-            f"fire above {high:.0%}": [x.label for x in self.layers if x.rate > high],
-        }
-        found = [
-            f"{len(names)} of {len(self.layers)} layers {kind}: {_listed(names)}"
-            for kind, names in kinds.items()
-            if names
-        ]
+        kinds = {"silent": f"are silent{after}", "low": f"fire below {low:.0%}", "high": f"fire above {high:.0%}"}
+        found: list[str] = []
+        for verdict, kind in kinds.items():
+            if names := [x.label for x in self.layers if x.verdict == verdict]:
+                found.append(f"{len(names)} of {len(self.layers)} layers {kind}: {_listed(names)}")
         if self.zero_gradient:
             idle = sum(self.zero_gradient.values())
             found.append(f"{idle:,} of {self.num_parameters:,} parameters have a gradient of exactly zero")
         return found
+
+    def table(self, title: str = "Spike health") -> Table:
+        """A row for each layer below its part of the model, and the warnings; 80 columns wide up to T = 4."""
+        rows: list[Sequence[str]] = []
+        for part, layers in groupby(self.layers, key=lambda layer: layer.part):
+            rows.append((part, "", "", "", ""))
+            for layer in layers:
+                steps = " ".join(f"{100 * rate:.1f}" for rate in layer.step_rates)
+                name = f"  {layer.label.removeprefix(f'{part}.')}"
+                rows.append((name, f"{layer.rate:.1%}", layer.verdict, f"{layer.silent:.0%}", steps))
+        numbers = (Column(name, "right") for name in ("rate", "", "never fire", "% at each step"))
+        notes = [f"warning: {sentence}" for sentence in self.warnings()]
+        return Table((Column("layer", style="cyan"), *numbers), rows, title, notes)
+
+    def figure(self, title: str = "Spike health") -> Figure:
+        """The rate of every layer, over all and at each time step, and the share of its neurons that never fire.
+
+        Raises:
+            ColliculusError: matplotlib is not installed.
+        """
+        layers = self.layers
+        borders = [i for i in range(1, len(layers)) if layers[i].part != layers[i - 1].part]
+        rates = BarSeries(
+            values=[100 * layer.rate for layer in layers],
+            labels=[f"{layer.rate:.1%}" if layer.rate else "silent" for layer in layers],
+            colours=[{"": GOOD, "silent": BAD}.get(layer.verdict, ODD) for layer in layers],
+        )
+        steps = [[100 * rate for rate in layer.step_rates] for layer in layers]
+        most = max(map(len, steps))
+        silent = [100 * layer.silent for layer in layers]
+        low, high = HEALTHY_RATE
+        return figure(
+            [
+                Bars(
+                    names=[layer.label for layer in layers],
+                    series=[rates],
+                    title=f"firing rate, % (band: {low:.0%} to {high:.0%})",
+                    low=0,
+                    span=(100 * low, 100 * high),
+                    borders=borders,
+                ),
+                Heat(
+                    values=steps,
+                    columns=[str(t + 1) for t in range(most)],
+                    texts=[[f"{x:.1f}" for x in row] for row in steps] if most <= STEPS_WITH_NUMBERS else (),
+                    title="rate at each time step, %",
+                    far=max(10.0, *(max(row) for row in steps)),
+                    borders=borders,
+                ),
+                Bars(
+                    names=(),
+                    series=[BarSeries(values=silent, labels=[f"{x:.0f}" for x in silent], colour=0)],
+                    title="neurons that never fire, %",
+                    low=0,
+                    high=125,
+                    borders=borders,
+                ),
+            ],
+            title=title,
+        )
+
+
+def read_health(folder: Path) -> dict[str, SpikeHealth]:
+    """The spike health that a training recorded at its "start" and its "end"; empty where there is none, or damaged."""
+    try:
+        found = as_document(json.loads((folder / HEALTH_FILE).read_text(encoding="utf-8")))
+        return {moment: SpikeHealth.from_dict(plain) for moment, plain in found.items()}
+    except (OSError, ValueError):  # ColliculusError is one too
+        return {}
+
+
+def write_health(folder: Path, moment: str, health: SpikeHealth) -> None:
+    """Record the spike health at a moment of the training, beside that of other moments."""
+    found = {name: one.to_dict() for name, one in (read_health(folder) | {moment: health}).items()}
+    write_atomic(folder / HEALTH_FILE, json.dumps(found, indent=1).encode())
 
 
 def measure_spike_health(
@@ -98,8 +195,8 @@ def measure_spike_health(
 ) -> SpikeHealth:
     """Run one batch through a copy of `model` and count its spikes.
 
-    The copy runs in the mode the model is in: training mode normalises by the batch, as training does; eval mode by the
-    learned statistics. The model, its gradients and statistics, and the random numbers drawn later stay untouched.
+    The copy runs in the model's mode: training mode normalises by the batch, eval mode by the learned statistics. The
+    model, its gradients and statistics, and later random numbers stay untouched.
 
     Args:
         model: the model, not wrapped for several ranks.
@@ -108,7 +205,7 @@ def measure_spike_health(
         objective: terms to differentiate, to find parameters whose gradient is exactly zero.
 
     Raises:
-        ValueError: an objective came without labels.
+        ValueError: an objective is given without labels.
     """
     if objective is not None and labels is None:
         raise ValueError("an objective needs labels")

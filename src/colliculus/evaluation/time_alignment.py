@@ -1,12 +1,14 @@
-"""What a model has learned of time: the matrix that brings each modality's steps to the common ones."""
+"""Time alignment of a trained model: the matrix from each modality's time steps to the common ones."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from colliculus.figures import Heat, Series
 from colliculus.fusion.time_alignment import (
     AlignedTokens,
     ConvAlignment,
@@ -17,6 +19,7 @@ from colliculus.fusion.time_alignment import (
     middles,
 )
 from colliculus.model import MultimodalSNN
+from colliculus.records import Column, Table
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,11 @@ class AlignmentMatrix:
     Args:
         kind: "conv", "warp" or "interpolate".
         matrix: P, T rows of T_m numbers.
-        interpolated: where each of the T steps looks under linear interpolation, in steps of the modality from 0. A
-            learned alignment begins there.
-        moved: the largest absolute difference of P from linear interpolation.
-        positions: g, where each of the T steps looks, in steps of the modality from 0; None unless it is a warp.
-        mix: g, the share of LIF(BN(P h)) in h', the rest being P h; None unless it is a convolution.
+        interpolated: position of each of the T steps under linear interpolation, in steps of the modality from 0. A
+            learned alignment starts there.
+        moved: largest absolute difference of P from linear interpolation.
+        positions: learned position of each of the T steps, in steps of the modality from 0; None unless kind is "warp".
+        mix: share of LIF(BN(P h)) in h', the rest is P h; None unless kind is "conv".
     """
 
     kind: str
@@ -43,7 +46,7 @@ class AlignmentMatrix:
 
 @torch.no_grad()
 def alignment_matrices(model: MultimodalSNN) -> dict[str, AlignmentMatrix]:
-    """The alignment of each modality that has a matrix; nothing where the model aligns none.
+    """The alignment of each modality that has a matrix; empty where the model aligns none.
 
     Example:
         >>> from colliculus import DataSpec, TAAF
@@ -78,3 +81,42 @@ def _summary(
         positions=positions,
         mix=mix,
     )
+
+
+def alignment_table(found: Mapping[str, AlignmentMatrix]) -> Table:
+    """A row for each modality; only what some modality has gets a column."""
+    columns = {
+        "kind": [one.kind for one in found.values()],
+        "steps": [f"{len(one.matrix[0])} to {len(one.matrix)}" for one in found.values()],
+        "moved by": [f"{one.moved:.3f}" for one in found.values()],
+        "reads step": [" ".join(f"{1 + g:.2f}" for g in one.positions or ()) for one in found.values()],
+        "mix": ["" if one.mix is None else f"{one.mix:.3f}" for one in found.values()],
+    }
+    columns = {heading: cells for heading, cells in columns.items() if any(cells)}
+    rows = tuple(zip(found, *columns.values(), strict=True))
+    headings = (Column("modality", style="cyan"), *(Column(heading, "right") for heading in columns))
+    return Table(headings, rows, "Time alignment (moved: largest change of a weight from linear interpolation)")
+
+
+def alignment_panels(found: Mapping[str, AlignmentMatrix]) -> list[Heat]:
+    """The matrix of each modality: common steps down, its own across, with the line of linear interpolation."""
+    far = max(abs(x) for one in found.values() for row in one.matrix for x in row)
+    panels: list[Heat] = []
+    for modality, one in found.items():
+        steps = range(len(one.matrix))
+        paths = [Series(name="interpolation", x=one.interpolated, y=steps, colour=0, dash=1)]
+        if one.positions is not None:
+            paths.append(Series(name="learned warp", x=one.positions, y=steps, colour=1))
+        panels.append(
+            Heat(
+                values=one.matrix,
+                rows=[str(t + 1) for t in steps],
+                columns=[str(t + 1) for t in range(len(one.matrix[0]))],
+                title=f"time alignment: {modality} ({one.kind})",
+                xlabel=f"step of {modality}",
+                ylabel="common step",
+                far=far,
+                paths=paths,
+            )
+        )
+    return panels

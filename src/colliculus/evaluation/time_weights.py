@@ -1,16 +1,21 @@
-"""How much each time step counts, and for which classes: the temporal attention scores over a set of samples."""
+"""Temporal attention scores over a set of samples: the weight of each time step, by class."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from colliculus.evaluation.evaluate import eval_mode, same_draws
+from colliculus.evaluation.inference import inference_mode
+from colliculus.figures import Heat
 from colliculus.model import MultimodalSNN
+from colliculus.records import Column, Table
 from colliculus.types import Batch
+
+STEPS_WITH_NUMBERS, CLASSES_WITH_NUMBERS = 8, 30
+"""Time steps and classes up to which the figure writes each score as a number."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class TimeWeights:
 
 
 def class_means(weights: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """The mean of alpha(t) over the samples of each class, (K, T); NaN where a class has no sample.
+    """Mean of alpha(t) over the samples of each class, (K, T); NaN where a class has no sample.
 
     Args:
         weights: alpha, (T, B).
@@ -45,19 +50,18 @@ def class_means(weights: Tensor, labels: Tensor, num_classes: int) -> Tensor:
 
 
 def measure_time_weights(model: MultimodalSNN, batches: Iterable[Batch]) -> dict[str, TimeWeights]:
-    """Run the batches through `model` and average the scores of each modality and of "fused".
+    """Run batches through `model` and average the scores of each modality and of "fused".
 
     Args:
-        model: answers in eval mode and is handed back in the mode it came in.
+        model: runs in eval mode and is returned to its mode.
         batches: at least one, on the model's device.
 
     Returns:
-        By stream; nothing where the model counts every step alike.
+        Scores by stream; empty where the model weighs all steps alike.
     """
     labels: list[Tensor] = []
     weights: dict[str, list[Tensor]] = {}
-    device = next(model.parameters()).device
-    with eval_mode(model), torch.no_grad(), same_draws(device):
+    with inference_mode(model):
         for batch in batches:
             labels.append(batch.labels)
             for stream, alpha in model(batch.inputs).time_weights.items():
@@ -72,3 +76,40 @@ def _summary(weights: Tensor, labels: Tensor, num_classes: int) -> TimeWeights:
         mean=tuple(weights.mean(dim=1).tolist()),
         by_class=tuple(None if row.isnan().any() else tuple(row.tolist()) for row in rows),
     )
+
+
+def time_weights_table(found: Mapping[str, TimeWeights]) -> Table:
+    """The mean score of each step by stream, and its largest difference between two classes."""
+    rows: list[Sequence[str]] = []
+    for stream, weights in found.items():
+        steps = zip(*(row for row in weights.by_class if row is not None), strict=True)
+        spread = 100 * max(max(step) - min(step) for step in steps)
+        rows.append((stream, " ".join(f"{100 * x:.1f}" for x in weights.mean), f"{spread:.1f}"))
+    columns = Column("stream", style="cyan"), Column("% of each step", "right")
+    equal = 100 / len(next(iter(found.values())).mean)
+    title = f"Temporal attention scores (equal steps: {equal:.1f} % each)"
+    return Table((*columns, Column("difference of classes, points", "right")), rows, title)
+
+
+def time_weights_panels(found: Mapping[str, TimeWeights], classes: Sequence[str]) -> list[Heat]:
+    """A heat map for each stream: classes down, steps across; a cell without colour has the score of equal steps."""
+    equal = 100 / len(next(iter(found.values())).mean)
+    scores = {u: [[100 * x for x in row or ()] for row in weights.by_class] for u, weights in found.items()}
+    far = max(abs(x - equal) for rows in scores.values() for row in rows for x in row) or 1.0
+    panels: list[Heat] = []
+    for stream, rows in scores.items():
+        steps = len(found[stream].mean)
+        numbers = steps <= STEPS_WITH_NUMBERS and len(rows) <= CLASSES_WITH_NUMBERS
+        panels.append(
+            Heat(
+                values=[row or [None] * steps for row in rows],
+                rows=() if panels else classes,
+                columns=[str(t + 1) for t in range(steps)],
+                title=stream if panels else f"temporal attention score, % ({equal:.3g}: equal steps): {stream}",
+                xlabel="time step",
+                centre=equal,
+                far=far,
+                texts=[[f"{x:.1f}" for x in row] for row in rows] if numbers else (),
+            )
+        )
+    return panels

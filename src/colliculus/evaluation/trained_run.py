@@ -1,21 +1,30 @@
-"""A trained run, opened: its model, its data and its settings."""
+"""A trained run, opened: its model, data and settings, and predictions for own files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from colliculus.data.augment import AugmentedSplit
 from colliculus.data.dataset import Dataset, DataSettings, Split
+from colliculus.data.noise import GaussianNoise
+from colliculus.evaluation.predict import ClipPredictions, predict_files, predict_tensors
 from colliculus.model import MultimodalSNN
 from colliculus.records.console import remark
-from colliculus.runs.experiment import Experiment
+from colliculus.runs.experiment import Experiment, Method
+from colliculus.runs.identity import identity
+from colliculus.runs.result import TrainingResult, read_result
 from colliculus.runs.run import Run, load_model, read_run
-from colliculus.types import ColliculusError, DataSpec
+from colliculus.runtime import choose_device
+from colliculus.types import Batch, ColliculusError, DataSpec
 
 Part = Literal["test", "validation", "train"]
 """Part of a dataset."""
@@ -29,16 +38,43 @@ class TrainedRun:
         folder: run folder, written by `colliculus train --out` or `fit(..., out=...)`.
         run: contents of its `run.yaml`.
         device: device of the model.
+        given: data given in Python, in the place of the experiment's own.
+
+    Example:
+        >>> import tempfile
+        >>> from colliculus.presets import preset
+        >>> from colliculus.runs.run import MODEL_FILE, write_run
+        >>> from colliculus.runs.weights import save_weights
+        >>> experiment = preset("s-cmrl-synthetic")
+        >>> started = Run.of(experiment, experiment.data.load())
+        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
+        ...     write_run(Path(folder), started)
+        ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
+        ...     run = open_run(folder, device="cpu")
+        ...     run.model.modalities, len(run.data.test)
+        (('audio', 'visual'), 480)
     """
 
     folder: Path
     run: Run
     device: torch.device
+    given: Dataset | None = None
 
     @property
     def experiment(self) -> Experiment[Any, Any]:
         """Method, data and training settings."""
         return self.run.experiment
+
+    @property
+    def result(self) -> TrainingResult:
+        """Figures of the finished training.
+
+        Raises:
+            ColliculusError: the run is not finished, or was not trained here.
+        """
+        if (found := read_result(self.folder)) is None:
+            raise ColliculusError(f"{self.folder} is not finished: add --resume to the command that trained it")
+        return found
 
     @cached_property
     def model(self) -> MultimodalSNN:
@@ -47,7 +83,7 @@ class TrainedRun:
         Raises:
             ColliculusError: the weights are absent, damaged or of another model.
         """
-        return load_model(self.folder).to(self.device)
+        return load_model(self.folder, self.run).to(self.device)
 
     @cached_property
     def data(self) -> Dataset:
@@ -56,15 +92,26 @@ class TrainedRun:
         Raises:
             ColliculusError: the data are absent, or of another shape than the model takes.
         """
-        return self.load(self.experiment.data)
+        return self.load(self.experiment.data) if self.given is None else self.given
 
-    def load(self, settings: DataSettings) -> Dataset:
-        """Load other data for this model, standardised as in training; remark when they are not the training's.
+    @property
+    def noise(self) -> GaussianNoise | None:
+        """Noise of the training, which is kept in every test; None for a training on clean data."""
+        snr_db = dict(self.experiment.train.snr_db)
+        return GaussianNoise(snr_db) if snr_db else None
+
+    def load(self, data: DataSettings | Dataset | None = None) -> Dataset:
+        """Load data for this model, standardised as in training; remark when they are not the training's.
+
+        Args:
+            data: settings of the data, data loaded already, or None for the run's own.
 
         Raises:
             ColliculusError: the model cannot take these data.
         """
-        dataset = settings.load(self.run.normalisation)
+        if data is None:
+            return self.data
+        dataset = data if isinstance(data, Dataset) else data.load(self.run.normalisation)
         check_spec(self.run.spec, dataset.spec)
         if self.run.fingerprint and dataset.fingerprint != self.run.fingerprint:  # an imported run has no fingerprint
             remark(
@@ -77,21 +124,81 @@ class TrainedRun:
         """A part of the run's data as it is stored, without augmentation."""
         return stored_part(self.data, name)
 
+    def batch(self, split: Split, rows: NDArray[np.int64]) -> Batch:
+        """The samples at `rows` of a split on the model's device, with the noise of the training."""
+        clean = split.batch(rows, epoch=0).to(self.device)
+        return clean if self.noise is None else Batch(self.noise(clean.inputs, rows), clean.labels)
 
-def open_run(path: Path | str, device: str = "auto") -> TrainedRun:
-    """Open a run folder.
+    def about(self, dataset: Dataset, part: Part) -> dict[str, Any]:
+        """The fields of a `RunRecord` about a measurement on a part of `dataset`."""
+        spec, snr_db = self.run.spec, dict(self.experiment.train.snr_db)
+        fields = {"classes": spec.names, "modalities": spec.modalities, "split": part, "snr_db": snr_db}
+        return identity(self.folder, self.run, dataset.fingerprint) | fields
+
+    def predict(self, clips: Path | str | Sequence[Path | str] | Mapping[str, Tensor]) -> ClipPredictions:
+        """Classify clips and explain each prediction.
+
+        Args:
+            clips: files, or folders of files, such as "clip.wav" or ["clip.wav", "clip.png"]; files of one stem are one
+                clip. Or a batch of tensors by modality, standardised and time first as the model takes them:
+                (B, C, H, W) or (T, B, C, H, W). A modality may be missing.
+
+        Raises:
+            ColliculusError: a file does not exist or none can be read.
+
+        Example:
+            >>> import tempfile
+            >>> from colliculus.data.synthetic import Synthetic
+            >>> from colliculus.methods import LateFusion
+            >>> from colliculus.runs.run import MODEL_FILE, write_run
+            >>> from colliculus.runs.weights import save_weights
+            >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
+            >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
+            >>> run = Run.of(experiment, data.load())
+            >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
+            ...     write_run(Path(folder), run)
+            ...     save_weights(experiment.method.model(run.spec), Path(folder) / MODEL_FILE)
+            ...     found = open_run(folder, device="cpu").predict({"audio": torch.zeros(2, 3, 1, 8, 8)})
+            >>> [(clip.clip, clip.missing) for clip in found.predictions]
+            [('0', ('visual',)), ('1', ('visual',)), ('2', ('visual',))]
+        """
+        steps = self.experiment.method.time_steps
+        if isinstance(clips, Mapping):
+            return predict_tensors(self.model, clips, steps, run=str(self.folder))
+        files = [Path(clips)] if isinstance(clips, Path | str) else [Path(clip) for clip in clips]
+        reader, normalisation = self.run.reader(), self.run.normalisation
+        return predict_files(self.model, files, steps, reader=reader, normalisation=normalisation, run=str(self.folder))
+
+
+def open_run(
+    run: TrainedRun | Path | str, device: str = "auto", *, data: Dataset | None = None, method: Method | None = None
+) -> TrainedRun:
+    """Open a run folder. In `import colliculus` this is `load`.
 
     Args:
-        path: folder that `colliculus train --out` wrote.
-        device: "auto" (CUDA where present, else CPU), "cpu", "cuda", or one GPU such as "cuda:0".
+        run: folder that `colliculus train --out` wrote. A run that is open already is returned.
+        device: "auto" (CUDA where present, else CPU; an open run stays where it is), "cpu", "cuda", or one GPU such as
+            "cuda:0".
+        data: data of a run that was trained on data given in Python; None loads the recorded ones.
+        method: method of your own whose class cannot be imported; None makes the recorded one.
 
     Raises:
         ColliculusError: the folder is not a run folder, its `run.yaml` is damaged, or the device is absent.
-    """
-    from colliculus.runtime import choose_device
 
-    folder = Path(path)
-    return TrainedRun(folder, read_run(folder), choose_device(device))
+    Example:
+        >>> import tempfile
+        >>> from colliculus.presets import preset
+        >>> from colliculus.runs.run import write_run
+        >>> experiment = preset("s-cmrl-synthetic")
+        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
+        ...     write_run(Path(folder), Run.of(experiment, experiment.data.load()))
+        ...     open_run(folder).experiment.data.name
+        'synthetic'
+    """
+    if isinstance(run, TrainedRun):
+        return run if device in ("auto", str(run.device)) else replace(run, device=choose_device(device))
+    folder = Path(run)
+    return TrainedRun(folder, read_run(folder, method), choose_device(device), data)
 
 
 def stored_part(dataset: Dataset, name: Part) -> Split:

@@ -1,4 +1,4 @@
-"""Checkpoints of the released S-CMRL program (arXiv 2502.12488): there and back, to the last bit."""
+"""Conversion of checkpoints of the released S-CMRL program (arXiv 2502.12488) in both directions, to the last bit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.export.reference_methods import Sizes, checked, recognise
-from colliculus.export.reference_names import layer_names, never_acting_layers
+from colliculus.export.reference_names import layer_names, unused_layers
 from colliculus.export.reference_settings import ReferenceSettings
 from colliculus.fusion import SeparateStreams
 from colliculus.model import MultimodalSNN
@@ -30,8 +30,8 @@ def from_state_dict(
 ) -> MultimodalSNN:
     """Our model with the weights of a reference network, in training mode; both compute the same.
 
-    The semantic branch, the shallow encoder, widths, channels and classes are read off the tensors. The defaults of the
-    rest are those of the published experiments.
+    The semantic branch, the shallow encoder, widths, channels and classes are found in the tensors. The defaults of the
+    other settings are those of the published experiments.
 
     Args:
         state_dict: tensors under the reference's names.
@@ -64,16 +64,16 @@ def from_state_dict(
         modality=modality,
     )
     method, spec = recognise(state_dict, settings, sizes)
-    with torch.random.fork_rng(devices=[]):  # initial weights are drawn in vain: the caller's random numbers stay
+    with torch.random.fork_rng(devices=[]):  # initial weights are overwritten: keep the caller's random numbers
         model = method.model(spec)
     return fill(model, state_dict)
 
 
 def fill(model: MultimodalSNN, state_dict: Mapping[str, Tensor]) -> MultimodalSNN:
-    """Load reference tensors into our model and keep those that never act, for the way back.
+    """Load reference tensors into our model, and keep the unused ones for the conversion back.
 
     Raises:
-        ColliculusError: a tensor is missing, has another shape, or has no place in this network.
+        ColliculusError: a tensor is missing, has another shape, or does not belong to this network.
     """
     left = checked(state_dict)
     ours = {name: _take(left, theirs, value) for (name, theirs), value in _entries(model)}
@@ -82,44 +82,44 @@ def fill(model: MultimodalSNN, state_dict: Mapping[str, Tensor]) -> MultimodalSN
             found = left.pop(f"{theirs}.{scalar}", value)
             if not torch.equal(found, value):
                 raise ColliculusError(
-                    f"{theirs}.{scalar} is {found.tolist()} and not {value.item():g}, which all neurons of the program "
-                    "have: give a state dict that it wrote"
+                    f"{theirs}.{scalar} is {found.tolist()} instead of the program's {value.item():g}: use a state "
+                    "dict of that program"
                 )
-    may_stay = tuple(f"{name}." for name, _ in never_acting_layers(model))
+    may_stay = tuple(f"{name}." for name, _ in unused_layers(model))
     if isinstance(model.fusion, SeparateStreams):
-        may_stay += ("block.0.", "block.1.")  # without exchange no attention acts, whichever the program made
+        may_stay += ("block.0.", "block.1.")  # without exchange the program uses no attention
     if strangers := [name for name in left if not name.startswith(may_stay)]:
         raise ColliculusError(
-            f"the state dict holds {strangers[0]}, which this network does not: check cross_attention and interaction"
+            f"the state dict has {strangers[0]}, but this network has not: check cross_attention and interaction"
         )
     model.load_state_dict(ours)
-    return keep_never_acting(model, left)
+    return keep_unused(model, left)
 
 
-def keep_never_acting(model: MultimodalSNN, tensors: Mapping[str, Tensor]) -> MultimodalSNN:
-    """Let `model` carry the tensors it came with that never act, so that `to_state_dict` gives them back."""
-    model.add_module("never_acting", NeverActing(tensors))
+def keep_unused(model: MultimodalSNN, tensors: Mapping[str, Tensor]) -> MultimodalSNN:
+    """Keep unused tensors in `model`, so that `to_state_dict` returns them."""
+    model.add_module("unused_parameters", UnusedTensors(tensors))
     return model
 
 
 def _take(left: dict[str, Tensor], name: str, ours: Tensor) -> Tensor:
     if name not in left:
         raise ColliculusError(
-            f"the state dict lacks {name}: check cross_attention and interaction, or that the file is whole"
+            f"the state dict has no {name}: check cross_attention and interaction, and that the file is complete"
         )
     tensor = left.pop(name)
     if tensor.shape != ours.shape:
         raise ColliculusError(
-            f"{name} has shape {tuple(tensor.shape)} where {tuple(ours.shape)} is expected: check cross_attention and "
+            f"{name} has shape {tuple(tensor.shape)} instead of {tuple(ours.shape)}: check cross_attention and "
             "interaction"
         )
     return tensor
 
 
 def to_state_dict(model: MultimodalSNN) -> dict[str, Tensor]:
-    """The tensors of `model` under the reference's names, in a form that program loads.
+    """The tensors of `model` under the reference's names, in the form that its program loads.
 
-    Those that never act in the reference are there too (`never_acting`).
+    They include those that the reference does not use (`unused_parameters`).
 
     Raises:
         ColliculusError: the model computes something that the reference cannot.
@@ -127,7 +127,7 @@ def to_state_dict(model: MultimodalSNN) -> dict[str, Tensor]:
     tensors = {theirs: value for (_, theirs), value in _entries(model)}
     for layer, theirs in _neurons(model):
         tensors |= {f"{theirs}.{scalar}": value for scalar, value in _scalars(layer).items()}
-    return {name: value.detach().cpu().clone() for name, value in (never_acting(model) | tensors).items()}
+    return {name: value.detach().cpu().clone() for name, value in (unused_parameters(model) | tensors).items()}
 
 
 def parameter_names(model: MultimodalSNN) -> dict[str, str]:
@@ -139,20 +139,20 @@ def parameter_names(model: MultimodalSNN) -> dict[str, str]:
     return dict(names for names, _ in _entries(model))
 
 
-def never_acting(model: MultimodalSNN) -> dict[str, Tensor]:
-    """What the reference's state dict holds and its forward never reads, by name: our model has no counterpart.
+def unused_parameters(model: MultimodalSNN) -> dict[str, Tensor]:
+    """Tensors in the reference's state dict that its forward pass does not use, by name; our model has no counterpart.
 
-    They are the tensors that the model came with; a model of our own gets plain ones.
+    An imported model returns the tensors of its checkpoint, a model of our own returns default ones.
     """
-    kept = getattr(model, "never_acting", None)
-    return kept.tensors() if isinstance(kept, NeverActing) else _plain(model)
+    kept = getattr(model, "unused_parameters", None)
+    return kept.tensors() if isinstance(kept, UnusedTensors) else _plain(model)
 
 
-class NeverActing(nn.Module):
-    """Tensors of a reference state dict that its forward never reads, kept for the way back. They are not trained.
+class UnusedTensors(nn.Module):
+    """Unused tensors of a reference state dict, kept for the conversion back. They are not trained.
 
     Args:
-        tensors: by their names there.
+        tensors: tensors by their names in the reference.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
@@ -161,7 +161,7 @@ class NeverActing(nn.Module):
             self.register_buffer(name.replace(".", "/"), value.detach().clone(), persistent=False)
 
     def tensors(self) -> dict[str, Tensor]:
-        """By their names in the reference."""
+        """The tensors by their names in the reference."""
         return {name.replace("/", "."): value for name, value in self.named_buffers()}
 
 
@@ -180,14 +180,14 @@ def _neurons(model: MultimodalSNN) -> Iterator[tuple[SpikingNeuron, str]]:
 
 
 def _scalars(neuron: SpikingNeuron | None = None) -> dict[str, Tensor]:
-    """What the reference keeps of a neuron among its tensors; None: of one as it makes them."""
+    """Tensors of a neuron in the reference's state dict; None gives those of its default neuron."""
     dynamics = Dynamics() if neuron is None else neuron.dynamics
     slope = dynamics.surrogate.slope if isinstance(dynamics.surrogate, Sigmoid) else Sigmoid().slope
     return {"threshold": torch.tensor(dynamics.threshold), "act_fun.alpha": torch.tensor(slope)}
 
 
 def _plain(model: MultimodalSNN) -> dict[str, Tensor]:
-    """Tensors that never act, as a fresh normalisation or a map of zeros has them."""
+    """Default values of the unused tensors: fresh normalisations and maps of zeros."""
     dim = next(value.shape[0] for (_, theirs), value in _entries(model) if theirs.endswith("rpe_conv.weight"))
     zeros, ones = torch.zeros(dim), torch.ones(dim)
     statistics = {"running_mean": zeros, "running_var": ones, "num_batches_tracked": torch.tensor(0)}
@@ -199,6 +199,4 @@ def _plain(model: MultimodalSNN) -> dict[str, Tensor]:
         "batch norm": norm | statistics,
         "neuron": _scalars(),
     }
-    return {
-        f"{layer}.{leaf}": value for layer, kind in never_acting_layers(model) for leaf, value in kinds[kind].items()
-    }
+    return {f"{layer}.{leaf}": value for layer, kind in unused_layers(model) for leaf, value in kinds[kind].items()}

@@ -16,31 +16,31 @@ from torch import Tensor
 from colliculus.types import ColliculusError
 
 _DAMAGED = (RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError, AssertionError, struct.error)
-"""What reading a file raises when some of its bytes are wrong."""
+"""Errors that reading a damaged file raises."""
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The state dict of a training checkpoint, or of a file that is one itself. Only plain values are unpickled.
+    """Read the state dict of a training checkpoint, or a file that is a state dict. Only plain values are unpickled.
 
     Raises:
-        ColliculusError: the file is absent, damaged, holds other objects than tensors and plain values, or no state
-            dict.
+        ColliculusError: the file is absent or damaged, contains other objects than tensors and plain values, or no
+            state dict.
     """
     try:
-        with torch.serialization.safe_globals([Namespace]):  # the settings a trainer keeps beside the weights
+        with torch.serialization.safe_globals([Namespace]):  # the trainer's settings beside the weights
             found: object = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ColliculusError(f"{path} cannot be read ({error.strerror or error}): name a checkpoint file") from error
     except pickle.UnpicklingError as error:
         raise ColliculusError(
-            f"{path} is no checkpoint of tensors and plain values, or holds objects that could run code: save its "
-            "state_dict alone with torch.save"
+            f"{path} is not a checkpoint of tensors and plain values, or contains objects that could run code: save "
+            "only its state_dict with torch.save"
         ) from error
     except _DAMAGED as error:
-        raise ColliculusError(f"{path} is damaged, or no file that torch.save wrote: give it anew") from error
+        raise ColliculusError(f"{path} is damaged, or not a file of torch.save: copy it again") from error
     tensors = _state_dict(found)
     if tensors is None:
-        raise ColliculusError(f"{path} holds no state_dict of tensors: name a checkpoint of the reference program")
+        raise ColliculusError(f"{path} contains no state_dict of tensors: name a checkpoint of the reference program")
     return tensors
 
 
@@ -56,7 +56,7 @@ def _state_dict(found: object) -> dict[str, Tensor] | None:
 
 
 def checkpoint_bytes(tensors: Mapping[str, Tensor]) -> bytes:
-    """Content of a checkpoint file that `read_checkpoint` and the reference program read."""
+    """Content of a checkpoint file that `read_checkpoint` and the reference program can read."""
     buffer = io.BytesIO()
     torch.save({"state_dict": dict(tensors)}, buffer)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Which method of ours a reference network is: read off its tensors, and told where they do not say."""
+"""Recognises the method of a reference network from its tensors and the settings that they do not contain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from colliculus.export.reference_settings import ReferenceSettings
 from colliculus.fusion.cross_modal import Branches
-from colliculus.methods import SCA, SCMRL, LateFusion, ReferenceCMCI, Unimodal, WeightedAttention
+from colliculus.methods import CMCI, SCA, SCMRL, LateFusion, Unimodal, WeightedAttention
 from colliculus.methods.multimodal_transformer import Join
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.types import ColliculusError, DataSpec
@@ -22,28 +22,28 @@ _STEMS = {"audio": "audio_patch_embed", "visual": "visual_patch_embed"}
 
 
 def checked(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors by the names of the program, without what DistributedDataParallel writes in front.
+    """The same tensors by the names of the program, without the prefix of DistributedDataParallel.
 
     Raises:
-        ColliculusError: a tensor is not dense, float32 or int64, or holds numbers that are not finite.
+        ColliculusError: a tensor is not dense, not float32 or int64, or contains numbers that are not finite.
     """
     parallel = all(name.startswith("module.") for name in state_dict)
     tensors = {name.removeprefix("module.") if parallel else name: value for name, value in state_dict.items()}
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided or tensor.is_meta or tensor.dtype not in (torch.float32, torch.int64):
-            raise ColliculusError(f"{name} is no dense tensor of float32 or int64: convert the state dict to those")
+            raise ColliculusError(f"{name} is not a dense tensor of float32 or int64: convert the state dict to those")
         if not tensor.isfinite().all():
-            raise ColliculusError(f"{name} holds numbers that are not finite: take one from before it diverged")
+            raise ColliculusError(f"{name} contains numbers that are not finite: use a checkpoint before it diverged")
     return tensors
 
 
 def recognise(
     state_dict: Mapping[str, Tensor], settings: ReferenceSettings, sizes: Sizes | None = None
 ) -> tuple[SpikingTransformer, DataSpec]:
-    """The method of ours that a reference network is, and the data it takes.
+    """Our method for a reference network, and the data it takes.
 
     Raises:
-        ColliculusError: the tensors are of no such network.
+        ColliculusError: the tensors do not belong to such a network.
     """
     state_dict = checked(state_dict)
     alone = any(name.startswith("patch_embed.") for name in state_dict)
@@ -68,7 +68,7 @@ def _method(
     steps, heads, join = settings.time_steps, settings.num_heads, _JOIN[settings.interaction.lower()]
     if settings.modality is not None and "patch_embed.rpe_conv.weight" in state_dict:
         return Unimodal(
-            modality=settings.modality, dim=dim, time_steps=steps, encoder=encoder, heads=heads, reference=True
+            modality=settings.modality, dim=dim, time_steps=steps, encoder=encoder, heads=heads, arithmetic="reference"
         )
     match settings.cross_attention.lower():
         case "none":
@@ -76,9 +76,16 @@ def _method(
         case "weightattention":
             return WeightedAttention(dim=dim, time_steps=steps, encoder=encoder, fusion=join)
         case "cmci":
-            return ReferenceCMCI(dim=dim, time_steps=steps, encoder=encoder)
+            return CMCI(
+                dim=dim,
+                time_steps=steps,
+                encoder=encoder,
+                arithmetic="reference",
+                unimodal_loss=1.0,
+                modality_dropout=0.0,
+            )
         case "sca":
-            return SCA(dim=dim, time_steps=steps, encoder=encoder, heads=heads, fusion=join, reference=True)
+            return SCA(dim=dim, time_steps=steps, encoder=encoder, heads=heads, fusion=join, arithmetic="reference")
         case name:
             return SCMRL(
                 dim=dim,
@@ -89,14 +96,14 @@ def _method(
                 alpha=settings.alpha,
                 alignment="block.0.trans_linear.weight" in state_dict,
                 fusion=join,
-                reference=True,
+                arithmetic="reference",
             )
 
 
 def _shape(state_dict: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
     if name not in state_dict:
-        raise ColliculusError(f"the state dict lacks {name}: it is no network of the reference program, or not whole")
+        raise ColliculusError(f"the state dict has no {name}: use a complete one of a network of the reference program")
     shape = tuple(state_dict[name].shape)
     if len(shape) < 2:
-        raise ColliculusError(f"{name} has shape {shape}: it is no network of the reference program, or not whole")
+        raise ColliculusError(f"{name} has shape {shape}: use a complete state dict of the reference program")
     return shape

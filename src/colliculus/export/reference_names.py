@@ -20,10 +20,10 @@ _MLP = {"expand": "fc1", "contract": "fc2"}
 
 
 def layer_names(model: MultimodalSNN) -> dict[str, str]:
-    """Every layer of `model` that holds parameters or spikes, and its name in the reference.
+    """Every layer of `model` with parameters or spikes, and its name in the reference.
 
     Args:
-        model: of one modality or of two; the first stands for audio, the second for visual.
+        model: a model of one or two modalities; the first one is audio there, the second one visual.
 
     Raises:
         ColliculusError: the model computes something that the reference cannot.
@@ -31,7 +31,7 @@ def layer_names(model: MultimodalSNN) -> dict[str, str]:
     Example:
         >>> from colliculus import DataSpec, Unimodal
         >>> spec = DataSpec(channels={"audio": 1}, sizes={"audio": (32, 32)}, num_classes=6)
-        >>> names = layer_names(Unimodal(dim=32, heads=4, reference=True).model(spec))
+        >>> names = layer_names(Unimodal(dim=32, heads=4, arithmetic="reference").model(spec))
         >>> names["encoders.audio.1.attention.query.neuron"]
         'block.0.attn.q_lif'
     """
@@ -47,20 +47,20 @@ def layer_names(model: MultimodalSNN) -> dict[str, str]:
 
 
 def _check_arithmetic(model: MultimodalSNN) -> None:
-    """Refuse what the names alone do not show."""
+    """Refuse differences that the names do not show."""
     for layer in model.modules():
         if isinstance(layer, SpikingNeuron) and not _is_reference_neuron(layer):
             raise _no_counterpart(f"it has a neuron of another kind, {layer}")
         if isinstance(layer, SpikingAttention) and layer.scale != REFERENCE.scale:
             raise _no_counterpart(f"its attention has the scale {layer.scale:g}")
         if isinstance(layer, TokensAtPlaces) and layer.places is not None:
-            raise _no_counterpart("its modalities have tokens in different places")
+            raise _no_counterpart("its modalities have different token grids")
         if isinstance(layer, Poisson | Latency):
             raise _no_counterpart(f"it codes its inputs as {type(layer).__name__.lower()} spikes")
         if isinstance(layer, CrossModalAttention) and layer.combination != "product":
             raise _no_counterpart("its attention does not multiply the spatial by the temporal branch")
         if isinstance(layer, CrossModalResidual) and layer.dropout:
-            raise _no_counterpart("it leaves residuals out in training")
+            raise _no_counterpart("it drops residuals in training")
         if getattr(layer, "axis", None) == OverSteps(swap=True):
             raise _no_counterpart("its temporal attention swaps steps and heads")
 
@@ -71,8 +71,8 @@ def _is_reference_neuron(neuron: SpikingNeuron) -> bool:
 
 def _no_counterpart(reason: str) -> ColliculusError:
     return ColliculusError(
-        f"the model has no counterpart in the reference, {reason}: build it with `reference=True` (or with "
-        "late-fusion, weighted-attention, cmci-reference or unimodal) and a plain neuron"
+        f'the model has no counterpart in the reference, {reason}: build it with `arithmetic` "reference" (late-fusion '
+        "and weighted-attention have no such setting) and the default neuron"
     )
 
 
@@ -149,8 +149,8 @@ def _attention(path: list[str]) -> str:
             raise _no_counterpart(f"its attention has a layer {'.'.join(path)}")
 
 
-def never_acting_layers(model: MultimodalSNN) -> Iterator[tuple[str, str]]:
-    """Layers that the reference holds beside those of `model` and whose output it never reads: name and kind.
+def unused_layers(model: MultimodalSNN) -> Iterator[tuple[str, str]]:
+    """Layers that only the reference has and whose output its forward pass does not use: name and kind.
 
     The kinds are "linear" (D to D), "norm" (layer normalisation), "projection" (1x1, D to D), "batch norm", "neuron".
     """

@@ -1,4 +1,4 @@
-"""What the state dict of a reference network does not tell. Free of PyTorch, for the command line."""
+"""Settings that the state dict of a reference network does not contain. Free of PyTorch, for the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INTERACTION = ("Add", "Concat")
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceSettings:
-    """What a state dict does not tell. The defaults are those of the published experiments.
+    """Settings that a state dict does not contain. The defaults are those of the published experiments.
 
     Raises:
         ColliculusError: a name is unknown.
@@ -23,13 +23,13 @@ class ReferenceSettings:
     cross_attention: str = "SpatialTemporal"
     """none, Spatial, Temporal, SpatialTemporal, WeightAttention, SCA or CMCI"""
     interaction: str = "Add"
-    """how the streams are joined: Add or Concat"""
+    """join of the streams: Add or Concat"""
     alpha: float = 1.5
     """weight of the cross-modal residual"""
     num_heads: int = 16
     """attention heads"""
     modality: str | None = None
-    """what a network of one modality hears or sees: audio, visual or any other name"""
+    """modality of a network with one modality: audio, visual or any other name"""
 
     def __post_init__(self) -> None:
         if self.cross_attention.lower() not in map(str.lower, CROSS_ATTENTION):

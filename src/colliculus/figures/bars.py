@@ -72,7 +72,12 @@ class Bars(Panel):
     def size(self) -> tuple[float, float]:
         """Width and height in inches."""
         rows, bars = len(self.series[0].values), 1 if self.stacked else len(self.series)
-        return 2.6 + width_of(self.names), max(1.2, 0.75 + ROW * rows * (0.4 + 0.6 * bars))
+        return 2.4 + self.margin, max(1.2, 0.75 + ROW * rows * (0.4 + 0.6 * bars))
+
+    @property
+    def margin(self) -> float:
+        """Inches to the left of the axes, about."""
+        return 0.2 + width_of(self.names)
 
     @property
     def legend(self) -> list[str]:

@@ -59,6 +59,7 @@ def figure(*rows: Sequence[Panel], title: str = "", legend: Literal["each", "sha
 
         size = max(widths), sum(heights) + (TITLE if title else 0)
         drawing = Drawing(figsize=size, layout="constrained")
+        drawing.rows = rows
         if title:
             drawing.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         parts = drawing.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
@@ -101,14 +102,24 @@ def to_svg(figure: Figure, *, name: str, alt: str) -> str:
     _, width, height = re.split(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text, maxsplit=1)[:3]
     body = text[text.index(">", text.index("<svg")) + 1 :]
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(r'<g id="[^"]*"', "<g", body).replace("xlink:href", "href")
-    body = re.sub(r"font-family: [^;\"]*", "font-family: inherit", body)
-    body = re.sub(r"#[0-9a-f]{6}\b", lambda found: VARIABLES.get(found[0], found[0]), body)
-    body = re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", body)
-    body = re.sub(r"\s*\n\s*", "\n", body)
+    body = re.sub(r'<g id="[^"]*"', "<g", body).replace(' xlink:href="', ' href="')
+    body = re.sub(r' style="[^"]*"', lambda found: _with_variables(found[0]), body)
+    body = re.sub(r' (?:d|x|y|transform)="[^"]*"', lambda found: _rounded(found[0]), body)
+    body = re.sub(r"\n+", "\n", body)
     described = escape(alt)
     look = f'class="chart" role="img" aria-label="{described}" style="max-width: {float(width) / 10.7:.1f}rem"'
     return f'<svg viewBox="0 0 {width} {height}" {look}><title>{described}</title>{body.rstrip()}'
+
+
+def _with_variables(style: str) -> str:
+    """A style attribute with the colours and the font of the page."""
+    style = re.sub(r"#[0-9a-f]{6}\b", lambda found: VARIABLES.get(found[0], found[0]), style)
+    return re.sub(r"font-family: [^;\"]*", "font-family: inherit", style)
+
+
+def _rounded(attribute: str) -> str:
+    """An attribute of coordinates with two digits after the point, on one line."""
+    return re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", attribute.replace("\n", " "))
 
 
 @contextmanager
@@ -134,7 +145,7 @@ def _draw_row(part: SubFigure, row: Sequence[Panel], width: float, legend: Liter
         axes.tick_params(labelsize=8, labelcolor=LIGHT["ink"], color=LIGHT["faint"], length=2.5)
         panel.draw_on(axes)
         if legend == "each" and panel.legend:
-            _put_legend_below(axes, _columns(panel.legend, panel.size[0]))
+            _put_legend_below(axes, _columns(panel.legend, panel.size[0] - panel.margin))
 
 
 def _put_legend_below(axes: Axes, columns: int) -> None:
@@ -144,7 +155,7 @@ def _put_legend_below(axes: Axes, columns: int) -> None:
     figure = axes.figure.get_figure(root=True)
     assert figure is not None  # noqa: S101 the axes were just made in it
     place = axes.transAxes + ScaledTranslation(-0.1, -below, figure.dpi_scale_trans)
-    axes.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=place, ncols=columns, fontsize=8)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=place, ncols=columns)
 
 
 def _share_legend(parts: Sequence[SubFigure], names: Sequence[str], width: float) -> None:
@@ -156,15 +167,15 @@ def _share_legend(parts: Sequence[SubFigure], names: Sequence[str], width: float
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     handles = [found[name] for name in names]
-    parts[-1].legend(handles, names, loc="center left", ncols=_columns(names, width), fontsize=8)
+    parts[-1].legend(handles, names, loc="center left", ncols=_columns(names, width))
 
 
 def _columns(names: Sequence[str], width: float) -> int:
     """Columns of a legend that fit into so many inches."""
-    return max(1, min(len(names), int(width / (0.62 + 0.062 * max(map(len, names))))))
+    return max(1, min(len(names), int(width / (0.5 + 0.062 * max(map(len, names))))))
 
 
 def _legend_height(panel: Panel, legend: Literal["each", "shared"]) -> float:
     if legend == "shared" or not panel.legend:
         return 0.0
-    return LEGEND_ROW * -(-len(panel.legend) // _columns(panel.legend, panel.size[0])) + 0.05
+    return LEGEND_ROW * -(-len(panel.legend) // _columns(panel.legend, panel.size[0] - panel.margin)) + 0.05

@@ -40,7 +40,7 @@ class Heat(Panel):
 
     Example:
         >>> Heat(values=[[0.1, 0.9], [0.4, None]], rows=["conv 1", "conv 2"], columns=["1", "2"]).legend
-        ['0.9']
+        ['full colour: 0.9']
     """
 
     values: Sequence[Sequence[float | None]]
@@ -60,8 +60,13 @@ class Heat(Panel):
     def size(self) -> tuple[float, float]:
         """Width and height in inches."""
         count, across = len(self.values), max(map(len, self.values))
-        wide = min(max((0.34 if self.texts else 0.2) * across, 1.2, 0.068 * len(self.title)), 9.0)
-        return wide + 0.2 + width_of(self.rows), max(1.2, 0.75 + min(ROW * count, 7.5))
+        wide = min(max((0.34 if self.texts else 0.2) * across, 1.2, 0.085 * len(self.title)), 9.0)
+        return wide + self.margin, max(1.2, 0.75 + min(ROW * count, 7.5))
+
+    @property
+    def margin(self) -> float:
+        """Inches to the left of the axes, about."""
+        return 0.2 + width_of(self.rows)
 
     @property
     def legend(self) -> list[str]:
@@ -100,8 +105,12 @@ class Heat(Panel):
         cells = self._cells()
         if self.texts and len(cells) <= MOST_TEXTS:
             return []
-        below = [(f"{self.centre - self._far():.3g}", "c2")] if any(v < self.centre for _, _, v in cells) else []
-        return [*below, (f"{self.centre + self._far():.3g}", "heat")]
+        below = (
+            [(f"full colour: {self.centre - self._far():.3g}", "c2")]
+            if any(v < self.centre for _, _, v in cells)
+            else []
+        )
+        return [*below, (f"full colour: {self.centre + self._far():.3g}", "heat")]
 
     def _draw_cells(self, axes: Axes, cells: Sequence[tuple[int, int, float]]) -> None:
         from matplotlib.collections import PatchCollection

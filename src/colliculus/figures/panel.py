@@ -23,6 +23,11 @@ class Panel(ABC):
         """Width and height in inches, without a legend."""
 
     @property
+    def margin(self) -> float:
+        """Inches to the left of the axes, about."""
+        return 0.5
+
+    @property
     def legend(self) -> Sequence[str]:
         """Names in the legend; empty where the panel needs none."""
         return ()
@@ -32,7 +37,7 @@ class Panel(ABC):
         """Draw into empty axes. Artists with a name in the legend carry it as their label."""
 
 
-ROW, MOST_LETTERS = 0.24, 34
+ROW, MOST_LETTERS = 0.24, 52
 """Height in inches of a row of bars or cells; letters of a name beside it."""
 
 
@@ -40,8 +45,8 @@ def shortened(name: str) -> str:
     """A name that fits beside a row: its middle is left out where it is long.
 
     Example:
-        >>> shortened("encoders.visual.stages.0.blocks.1.attention.query")
-        'encoders.visual.s….attention.query'
+        >>> shortened("fusion.attention.audio_from_visual.stages.0.temporal.query")
+        'fusion.attention.audio_fro…l.stages.0.temporal.query'
     """
     half = MOST_LETTERS // 2
     return name if len(name) <= MOST_LETTERS else f"{name[:half]}…{name[-half + 1 :]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 import cattrs
 import yaml
@@ -134,9 +134,26 @@ def package_version(package: str = "colliculus") -> str:
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, unstruct_collection_overrides={tuple: list})
     converter.register_unstructure_hook(Path, lambda path: str(path.absolute()))  # a run can be used from any folder
+    converter.register_unstructure_hook_func(_is_array, lambda array: array.tolist())
+    converter.register_structure_hook_func(_is_array, _array)
     for kind in (int, float, str, bool):
         converter.register_structure_hook(kind, _exactly)
+    converter.register_structure_hook(
+        float | str, lambda value, _: _exactly(value, str if isinstance(value, str) else float)
+    )
     return converter
+
+
+def _is_array(kind: Any) -> bool:
+    origin = get_origin(kind) or kind
+    return (getattr(origin, "__module__", ""), getattr(origin, "__name__", "")) == ("numpy", "ndarray")
+
+
+def _array(values: object, kind: Any) -> Any:
+    """Nested lists as an array of the type that an annotation such as `NDArray[np.float32]` names."""
+    import numpy as np  # not above: `colliculus --help` imports this file
+
+    return np.array(values, dtype=get_args(get_args(kind)[1])[0])
 
 
 def _exactly(value: object, kind: type[Any]) -> Any:

@@ -6,10 +6,12 @@ from colliculus.fusion.cmci import CurrentIntegration, ReferenceIntegration, Syn
 from colliculus.fusion.concat import Concat
 from colliculus.fusion.cross_modal import (
     REFERENCE,
-    CrossModalArithmetic,
+    Arithmetic,
     CrossModalAttention,
     CrossModalResidual,
+    CrossModalSettings,
     SemanticBranch,
+    path_settings,
 )
 from colliculus.fusion.sca import SpikingCrossAttention
 from colliculus.fusion.separate import SeparateStreams
@@ -30,10 +32,11 @@ __all__ = [
     "AlignedTokens",
     "AlignmentName",
     "ApplyTo",
+    "Arithmetic",
     "Concat",
-    "CrossModalArithmetic",
     "CrossModalAttention",
     "CrossModalResidual",
+    "CrossModalSettings",
     "CurrentIntegration",
     "ReferenceIntegration",
     "ScoreInput",
@@ -49,4 +52,5 @@ __all__ = [
     "WeightedSum",
     "WeightedTokens",
     "alignment",
+    "path_settings",
 ]

@@ -1,4 +1,4 @@
-"""Cross-modality current integration (CMCI, ICONIP 2023), as published and as the program of S-CMRL builds it."""
+"""Cross-modality current integration (CMCI, ICONIP 2023): as published, and as the program of S-CMRL computes it."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class SynapticCurrent(nn.Module):
 class CurrentIntegration(nn.Module):
     """One population of neurons integrates the sum of all modalities' currents: LIF(sum_m I_m), without parameters.
 
-    An absent modality sends no current. What the neurons do with a sum belongs to no modality alone, so there are no
+    An absent modality sends no current. The spikes of a sum cannot be split among the modalities, so there are no
     additive parts. A modality's own stream is its current, averaged over tokens.
 
     Args:
-        grids: token grid of each modality, in declared order; where they differ, tokens go to the places of the first.
+        grids: token grid of each modality, in declared order; if they differ, tokens move to the places of the first.
         neuron: makes the neurons.
 
     Example:
@@ -62,9 +62,9 @@ class CurrentIntegration(nn.Module):
 
 
 class LearnedIntegration(nn.Module):
-    """LIF(sum_m W_m x_m + b_m), then an MLP: the joint stream. Beside it each modality passes an MLP of its own.
+    """LIF(sum_m W_m x_m + b_m), then an MLP: the joint stream.
 
-    Deviation: this is what the program of S-CMRL calls CMCI; the published method has no weights here and no MLP.
+    Deviation: the program of S-CMRL calls this CMCI; the published method has no weights and no MLP here.
 
     Args:
         grids: token grid of each modality; the first gives the places.
@@ -80,17 +80,17 @@ class LearnedIntegration(nn.Module):
         self.mlp = SpikingMLP(dim, neuron)
 
     def forward(self, tokens: Mapping[str, Tensor]) -> Tensor:
-        """Tokens (T, B, D, N) of each modality that is there -> (T, B, D, N)."""
+        """Tokens (T, B, D, N) of each modality present -> (T, B, D, N)."""
         placed = self.on_one_grid(tokens)
         currents = {m: layer(placed[m].transpose(-1, -2)) for m, layer in self.linear.items() if m in placed}
         return self.mlp(self.neuron(sum_of(currents).transpose(-1, -2)))
 
 
 class ReferenceIntegration(nn.Module):
-    """The fusion called CMCI in the program of S-CMRL (arXiv 2502.12488): a joint stream, and one of each modality.
+    """The fusion called CMCI in the program of S-CMRL (arXiv 2502.12488): a joint stream and one for each modality.
 
-    Every modality integrates itself with the others, but only the first one's result is read. The rest is computed in
-    vain, as it is there: its BatchNorm statistics and spikes belong to what was recorded.
+    Every modality integrates itself with the others, but only the first modality's result is used. The others are
+    computed as in the program, because their BatchNorm statistics and spikes were recorded from it.
 
     Args:
         grids: token grid of each modality, in declared order.
@@ -116,6 +116,6 @@ class ReferenceIntegration(nn.Module):
         first, *others = self.integration.values()
         joint = first(tokens).mean(-1)
         with torch.no_grad():
-            for unread in others:
-                unread(tokens)
+            for unused in others:
+                unused(tokens)
         return Fused(joint=joint, parts={}, streams={m: self.mlp[m](x).mean(-1) for m, x in tokens.items()})

@@ -12,7 +12,7 @@ from colliculus.types import Fused
 
 
 class Concat(nn.Module):
-    """The joint feature is the modalities' features side by side, each the mean over its tokens.
+    """Concatenates the modalities' features, each the mean over its tokens, to the joint feature.
 
     A modality's part is its own slice with zeros elsewhere, so that the parts sum to the joint feature. The slice of an
     absent modality is zero.

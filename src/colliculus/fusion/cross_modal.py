@@ -27,13 +27,15 @@ from colliculus.layers import (
 from colliculus.neurons import LIF, NeuronSettings
 from colliculus.types import ColliculusError, Fused
 
+Arithmetic = Literal["ours", "reference"]
+"""Which program a method agrees with where they differ: this one, or the released S-CMRL (`docs/fidelity.md`)."""
 Branches = Literal["spatial", "temporal", "spatiotemporal"]
 Combination = Literal["product", "union"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CrossModalArithmetic:
-    """What the cross-modal path computes, where ours (the defaults) and the released program (`REFERENCE`) differ.
+class CrossModalSettings:
+    """Settings of the cross-modal path. The defaults are ours; `REFERENCE` holds those of the released program.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -42,40 +44,45 @@ class CrossModalArithmetic:
     scale: float = 0.25
     """Constant factor of the attention's scores."""
     threshold: float = 0.5
-    """Of the attention's neurons, the last one of each branch excepted."""
+    """Threshold of the attention's neurons, except the last one of each branch."""
     normalise: bool = True
     """BatchNorm before the neurons of the attention and of the semantic branch."""
     combination: Combination = "union"
-    """How the spatial branch S and the temporal branch M meet: "product" S M, "union" (1 + S)(1 + M) - 1."""
+    """Combination of the spatial branch S and the temporal branch M: "product" S M, "union" S + M + S M."""
     swap: bool = True
-    """Put steps before heads when temporal attention is merged."""
+    """Move steps before heads when the heads of temporal attention are merged."""
     dropout: float = 0.5
-    """Share of training samples whose residual is left out, drawn anew for each modality."""
+    """Share of training samples whose residual is dropped, drawn separately for each modality."""
 
     def __post_init__(self) -> None:
         if not (0 < self.scale < inf and 0 < self.threshold < inf):
-            raise ColliculusError("`scale` and `threshold` of the cross-modal arithmetic must be positive")
+            raise ColliculusError("`scale` and `threshold` of the cross-modal path must be positive")
         if not 0 <= self.dropout < 1:
             raise ColliculusError(f"`dropout` of the residual is {self.dropout}: choose at least 0 and below 1")
 
 
-REFERENCE = CrossModalArithmetic(threshold=1.0, normalise=False, combination="product", swap=False, dropout=0.0)
-"""The arithmetic of the released program."""
+REFERENCE = CrossModalSettings(threshold=1.0, normalise=False, combination="product", swap=False, dropout=0.0)
+"""The settings of the released program."""
+
+
+def path_settings(arithmetic: Arithmetic, ours: CrossModalSettings) -> CrossModalSettings:
+    """The settings that the cross-modal path runs with."""
+    return REFERENCE if arithmetic == "reference" else ours
 
 
 class CrossModalAttention(nn.Module):
-    """Cross-modal complementary spatiotemporal spiking attention (CCSSA): what x receives of y.
+    """Cross-modal complementary spatiotemporal spiking attention (CCSSA): the residual r that x receives from y.
 
-    The spatial branch S attends over tokens, the temporal branch M over steps, each with weights of its own;
-    r[t, b, c, n] combines mean_n(S)[t, b, c] and mean_t(M)[b, c, n]. One branch alone is r.
+    The spatial branch S attends over tokens, the temporal branch M over steps, each with its own weights;
+    r[t, b, c, n] combines mean_n(S)[t, b, c] and mean_t(M)[b, c, n]. With one branch, r is that branch.
 
     Args:
         dim: D.
         heads: number of heads.
-        grids: token grids of x and y; where they differ, the temporal branch sees y's tokens at x's places.
+        grids: token grids of x and y; if they differ, the temporal branch uses y's tokens at x's places.
         branches: "spatial", "temporal" or "spatiotemporal".
         neuron: makes the neurons.
-        arithmetic: scale, normalisation, combination, threshold and order.
+        settings: scale, normalisation, combination, threshold and order.
 
     Example:
         >>> attention = CrossModalAttention(32, 4, grids=((3, 3), (3, 3)))
@@ -91,7 +98,7 @@ class CrossModalAttention(nn.Module):
         grids: tuple[Grid | None, Grid | None],
         branches: Branches = "spatiotemporal",
         neuron: NeuronSettings = NeuronSettings(),
-        arithmetic: CrossModalArithmetic = CrossModalArithmetic(),
+        settings: CrossModalSettings = CrossModalSettings(),
     ) -> None:
         super().__init__()
 
@@ -101,17 +108,17 @@ class CrossModalAttention(nn.Module):
                 heads,
                 axis,
                 neuron,
-                attention_neuron=replace(neuron, threshold=arithmetic.threshold),
-                scale=arithmetic.scale,
-                normalise=arithmetic.normalise,
+                attention_neuron=replace(neuron, threshold=settings.threshold),
+                scale=settings.scale,
+                normalise=settings.normalise,
             )
 
         if branches != "temporal":
             self.spatial = attention(OverTokens())
         if branches != "spatial":
-            self.temporal = attention(OverSteps(arithmetic.swap))
+            self.temporal = attention(OverSteps(settings.swap))
         self.branches = branches
-        self.combination: Combination = arithmetic.combination
+        self.combination: Combination = settings.combination
         self.places = TokensAtPlaces(*grids)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -127,7 +134,7 @@ class CrossModalAttention(nn.Module):
 
 
 class SemanticBranch(nn.Module):
-    """LIF(Linear(r)) over the channels of every token, with a BatchNorm between the two when `normalise`.
+    """LIF(Linear(r)) over the channels of every token, with a BatchNorm between the two if `normalise`.
 
     Args:
         dim: D.
@@ -150,19 +157,19 @@ class SemanticBranch(nn.Module):
 class CrossModalResidual(nn.Module):
     """Every modality receives from every other: x' = x + alpha * r, x'' = x' + MLP(x').
 
-    With M > 2 modalities r is the mean of what the others give, so that alpha keeps its meaning. Of an absent modality
-    nothing is received; r is 0 where no other modality is there.
+    With M > 2 modalities r is the mean over the others, so that alpha keeps its meaning. An absent modality contributes
+    nothing; r is 0 if no other modality is present.
 
     Args:
         grids: token grid of each modality, in declared order.
         dim: D.
         heads: number of heads.
         alpha: weight of the residual.
-        branches: of the attention.
-        alignment: pass r through a `SemanticBranch` of each modality.
+        branches: branches of the attention.
+        alignment: pass r through a `SemanticBranch` for each modality.
         join: joins the streams at the end.
         neuron: makes the neurons.
-        arithmetic: what the path computes.
+        settings: settings of the path.
     """
 
     def __init__(
@@ -176,20 +183,20 @@ class CrossModalResidual(nn.Module):
         alignment: bool,
         join: Sum | Concat,
         neuron: NeuronSettings,
-        arithmetic: CrossModalArithmetic,
+        settings: CrossModalSettings,
     ) -> None:
         super().__init__()
         self.alpha = alpha
         self.join = join
-        self.dropout = arithmetic.dropout
+        self.dropout = settings.dropout
         self.attention = between(
             grids,
             lambda m, other: CrossModalAttention(
-                dim, heads, grids=(grids[m], grids[other]), branches=branches, neuron=neuron, arithmetic=arithmetic
+                dim, heads, grids=(grids[m], grids[other]), branches=branches, neuron=neuron, settings=settings
             ),
         )
         self.semantic = per_modality(
-            {m: SemanticBranch(dim, neuron, normalise=arithmetic.normalise) for m in grids} if alignment else {}
+            {m: SemanticBranch(dim, neuron, normalise=settings.normalise) for m in grids} if alignment else {}
         )
         self.mlp = per_modality({m: SpikingMLP(dim, neuron) for m in grids})
 
@@ -200,7 +207,7 @@ class CrossModalResidual(nn.Module):
         return joined(streams, self.mlp, self.join, residual)
 
     def _drop(self, residual: Tensor) -> Tensor:
-        """Leave the residual of some samples out in training, so that every stream also learns to stand alone."""
+        """In training, drop the residual of some samples, so that every stream also learns to work alone."""
         if not (self.training and self.dropout):
             return residual
         kept = torch.rand(residual.shape[1], device=residual.device) >= self.dropout

@@ -1,4 +1,4 @@
-"""What fusions share in which every modality receives from every other."""
+"""Shared parts of fusions in which every modality receives from every other."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def between(modalities: Iterable[str], make: Callable[[str, str], nn.Module]) ->
 
 
 def receive(attention: nn.ModuleDict, modality: str, tokens: Mapping[str, Tensor]) -> Tensor | None:
-    """What `modality` receives of the others that are there, their mean, (T, B, D, N); None where it is alone.
+    """The mean of what `modality` receives from the others present, (T, B, D, N); None if it is alone.
 
     Args:
-        attention: made by `between`; each maps (x, y) to what x receives of y.
-        modality: who receives.
-        tokens: (T, B, D, N) of each modality that is there.
+        attention: made by `between`; each maps (x, y) to what x receives from y.
+        modality: the receiver.
+        tokens: (T, B, D, N) of each modality present.
     """
     given = [
         attention[f"{modality}_from_{other}"](tokens[modality], y) for other, y in tokens.items() if other != modality
@@ -44,6 +44,6 @@ def joined(
     join: Callable[[dict[str, Tensor]], Fused],
     residual: Mapping[str, Tensor],
 ) -> Fused:
-    """Every stream (T, B, D, N) passes its MLP, then they are joined; what was exchanged is kept as the residual."""
+    """Pass every stream (T, B, D, N) through its MLP and join them; the exchanged tokens become the residual."""
     fused = join({m: mlp[m](x) for m, x in streams.items()})
     return replace(fused, residual={m: r.mean(-1) for m, r in residual.items()})

@@ -1,4 +1,4 @@
-"""Where tokens lie: the grids of two modalities brought together."""
+"""Places of tokens: matching the token grids of two modalities."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Grid = tuple[int, int]
 
 
 def nearest_tokens(target: Grid, source: Grid) -> Tensor:
-    """For every token of a `target` grid the token of the `source` grid at the same place, (N_target,).
+    """Index of the `source` token at the place of each `target` token, (N_target,).
 
     Example:
         >>> nearest_tokens((2, 2), (1, 2)).tolist()
@@ -27,10 +27,10 @@ def nearest_tokens(target: Grid, source: Grid) -> Tensor:
 
 
 class TokensAtPlaces(nn.Module):
-    """The tokens of one modality at the places of another's.
+    """Takes the tokens of one modality at the places of another modality's tokens.
 
     Args:
-        target: grid whose places are meant; None where it is not known beforehand, then both must have the same one.
+        target: grid that gives the places; None if it is not known beforehand, then both grids must be the same.
         source: grid of the tokens.
 
     Example:
@@ -64,10 +64,10 @@ class TokensAtPlaces(nn.Module):
 
 
 class OnOneGrid(nn.Module):
-    """The tokens of all modalities at the places of the first one's.
+    """Takes the tokens of all modalities at the places of the first modality's tokens.
 
     Args:
-        grids: of each modality, None where it is not known; the first is the one that stays.
+        grids: grid of each modality, None if it is not known; the first one gives the places.
 
     Example:
         >>> placed = OnOneGrid({"audio": (2, 2), "visual": (1, 2)})({"visual": torch.tensor([5.0, 7.0])})
@@ -82,6 +82,6 @@ class OnOneGrid(nn.Module):
         self.places = per_modality({m: TokensAtPlaces(first, grid) for m, grid in grids.items()})
 
     def forward(self, tokens: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Tokens (*, N_m) of each modality that is there -> (*, N)."""
+        """Tokens (*, N_m) of each modality present -> (*, N)."""
         num_places = self.num_places or next(iter(tokens.values())).shape[-1]
         return {m: self.places[m](x, num_places) for m, x in tokens.items()}

@@ -1,4 +1,4 @@
-"""Spiking cross-attention (SCA): what a modality receives replaces what it had."""
+"""Spiking cross-attention (SCA): what a modality receives replaces its own tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.fusion.concat import Concat
-from colliculus.fusion.cross_modal import REFERENCE, CrossModalArithmetic
+from colliculus.fusion.cross_modal import Arithmetic, CrossModalSettings, path_settings
 from colliculus.fusion.exchange import between, joined, receive
 from colliculus.fusion.places import Grid, nearest_tokens
 from colliculus.fusion.sum import Sum
@@ -20,9 +20,9 @@ from colliculus.types import ColliculusError, Fused
 
 
 def relative_places(target: Grid, source: Grid) -> tuple[Tensor, Tensor]:
-    """Rows and columns from every token of `source` to every token of `target`, both (N_target, N_source).
+    """Distances in rows and columns from every `source` token to every `target` token, both (N_target, N_source).
 
-    Where the grids differ a source token stands at the place in `target` that it lies nearest to.
+    If the grids differ, each source token takes the place of its nearest `target` token.
 
     Example:
         >>> rows, columns = relative_places((2, 1), (2, 1))
@@ -39,8 +39,8 @@ class LearnedPositionBias(nn.Module):
     """A learned number for every distance between two tokens, shared by all steps, samples and heads.
 
     Args:
-        target: grid of the tokens that attend.
-        source: grid of the tokens that are attended to.
+        target: grid of the queries.
+        source: grid of the keys.
     """
 
     rows: Tensor
@@ -60,14 +60,14 @@ class LearnedPositionBias(nn.Module):
 
 
 class RandomPositionBias(nn.Module):
-    """Standard normal numbers in place of learned ones, drawn anew at every forward, test included.
+    """Standard normal numbers instead of learned ones, drawn at every forward pass, in evaluation too.
 
-    The released program does this; `torch.manual_seed` before a forward decides what is drawn. The same clip is thus
-    answered differently from one forward to the next; evaluation here always starts from the same seed.
+    The released program does this; `torch.manual_seed` before a forward pass decides the draw. The predictions for a
+    clip thus differ from one forward pass to the next; our evaluation always starts from the same seed.
 
     Args:
-        target: grid of the tokens that attend; None where it is not known, then the tokens must form equal squares.
-        source: grid of the tokens that are attended to.
+        target: grid of the queries; None if it is not known, then the tokens must form equal squares.
+        source: grid of the keys.
     """
 
     def __init__(self, target: Grid | None, source: Grid | None) -> None:
@@ -77,7 +77,7 @@ class RandomPositionBias(nn.Module):
     def forward(self, scores: Tensor) -> Tensor:
         """Scores (*, N, N') with the bias added."""
         target, source = self.target or _square(scores), self.source or _square(scores)
-        table = torch.randn(2 * target[0] + 1, 2 * target[1] + 1)  # on the CPU as recorded; its border is never read
+        table = torch.randn(2 * target[0] + 1, 2 * target[1] + 1)  # on the CPU as recorded; its border is unused
         rows, columns = relative_places(target, source)
         return scores + table[rows + target[0], columns + target[1]].to(scores)
 
@@ -86,18 +86,18 @@ def _square(scores: Tensor) -> Grid:
     side = isqrt(scores.shape[-1])
     if scores.shape[-2:] != (side**2, side**2):
         raise ColliculusError(
-            f"the tokens ({scores.shape[-2]} and {scores.shape[-1]}) form no equal squares, and their grids are not "
-            "known: give square inputs of equal size"
+            f"the grids of the {scores.shape[-2]} and {scores.shape[-1]} tokens are not known, and they are not equal "
+            "squares: give square inputs of equal size"
         )
     return side, side
 
 
 class BiasedScores(nn.Module):
-    """Scores become spikes: LIF(q k^T + bias), (T, B, heads, N, N') -> same.
+    """Turns scores into spikes: LIF(q k^T + bias), (T, B, heads, N, N') -> same.
 
     Args:
-        bias: by the distance of two tokens.
-        neuron: fires on the scores.
+        bias: depends on the distance of two tokens.
+        neuron: neuron of the scores.
     """
 
     def __init__(self, bias: LearnedPositionBias | RandomPositionBias, neuron: SpikingNeuron) -> None:
@@ -111,19 +111,19 @@ class BiasedScores(nn.Module):
 
 
 class SpikingCrossAttention(nn.Module):
-    """x' = what x receives of the others by spiking attention over tokens; then an MLP, and the join. No residual.
+    """x' = what x receives from the others by spiking attention over tokens; then an MLP, and the join. No residual.
 
-    With M > 2 modalities x' is the mean of what the others give. A modality that is alone keeps its tokens.
+    With M > 2 modalities x' is the mean over the others. A modality that is alone keeps its tokens.
 
     Args:
-        grids: token grid of each modality, in declared order; None where it is not known (`reference` alone).
+        grids: token grid of each modality, in declared order; None if it is not known (only with "reference").
         dim: D.
         heads: number of heads.
         join: joins the streams at the end.
         neuron: makes the neurons.
-        attention_threshold: of the neurons of the attention, its last one excepted.
-        reference: the released program's arithmetic: no normalisation in the attention, and a bias, drawn at random,
-            only where a modality receives of one declared before it (visual of audio).
+        attention_threshold: threshold of the attention's neurons with "ours", except the last one.
+        arithmetic: "ours", or "reference": threshold 1 and no normalisation in the attention, and a random bias, only
+            if a modality receives from one declared before it (visual from audio).
 
     Raises:
         ColliculusError: a grid is needed and not known.
@@ -143,21 +143,20 @@ class SpikingCrossAttention(nn.Module):
         heads: int,
         join: Sum | Concat,
         neuron: NeuronSettings,
-        attention_threshold: float = CrossModalArithmetic.threshold,
-        reference: bool = False,
+        attention_threshold: float = CrossModalSettings.threshold,
+        arithmetic: Arithmetic = "ours",
     ) -> None:
         super().__init__()
         order = list(grids)
-        arithmetic = REFERENCE if reference else CrossModalArithmetic()
-        attention_neuron = replace(neuron, threshold=attention_threshold)
+        settings = path_settings(arithmetic, CrossModalSettings(threshold=attention_threshold))
+        attention_neuron = replace(neuron, threshold=settings.threshold)
 
         def scores(modality: str, other: str) -> BiasedScores | None:
-            if not reference:
+            if arithmetic == "ours":
                 return BiasedScores(_learned_bias(grids[modality], grids[other]), attention_neuron())
-            later = order.index(modality) > order.index(other)
-            return (
-                BiasedScores(RandomPositionBias(grids[modality], grids[other]), attention_neuron()) if later else None
-            )
+            if order.index(modality) < order.index(other):
+                return None
+            return BiasedScores(RandomPositionBias(grids[modality], grids[other]), attention_neuron())
 
         self.attention = between(
             grids,
@@ -167,8 +166,8 @@ class SpikingCrossAttention(nn.Module):
                 OverTokens(),
                 neuron,
                 attention_neuron=attention_neuron,
-                scale=arithmetic.scale,
-                normalise=arithmetic.normalise,
+                scale=settings.scale,
+                normalise=settings.normalise,
                 scores=scores(m, other),
             ),
         )
@@ -184,5 +183,5 @@ class SpikingCrossAttention(nn.Module):
 
 def _learned_bias(target: Grid | None, source: Grid | None) -> LearnedPositionBias:
     if target is None or source is None:
-        raise ColliculusError("SCA learns a bias for every distance of tokens: give the DataSpec `sizes`")
+        raise ColliculusError("SCA learns a bias for every distance between tokens: give the DataSpec `sizes`")
     return LearnedPositionBias(target, source)

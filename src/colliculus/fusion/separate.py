@@ -14,7 +14,7 @@ from colliculus.types import Fused
 
 
 class SeparateStreams(nn.Module):
-    """Every stream passes an MLP of its own; they meet in the join alone.
+    """Every stream passes its own MLP; the streams meet only in the join.
 
     Args:
         modalities: all of them, in order.
@@ -36,7 +36,7 @@ class SeparateStreams(nn.Module):
         self.mlp = per_modality({m: SpikingMLP(dim, neuron) for m in modalities})
 
     def modules_of(self, modality: str) -> list[nn.Module]:
-        """What only this modality passes."""
+        """Modules that only this modality passes."""
         return [self.mlp[modality]]
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:

@@ -9,7 +9,7 @@ from colliculus.types import Fused
 
 
 class Sum(nn.Module):
-    """The joint feature is the sum of the modalities' features, each the mean over its tokens (`add` of S-CMRL).
+    """Adds the modalities' features, each the mean over its tokens, to the joint feature (`add` in S-CMRL).
 
     Example:
         >>> import torch

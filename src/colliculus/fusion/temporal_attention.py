@@ -1,4 +1,4 @@
-"""Temporal attention scores: how much each time step counts, and where that acts (TAAF, arXiv 2505.14535)."""
+"""Temporal attention scores: the weight of each time step, and where the weights act (TAAF, arXiv 2505.14535)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ScoreReduction = Literal["mean", "last", "max", "diagonal"]
 ApplyTo = Literal["logits", "features", "gate"]
 
 FUSED = "fused"
-"""The joint stream, among the names of the modalities."""
+"""Name of the joint stream, beside the names of the modalities."""
 
 
 def attention_over_steps(queries: Tensor, keys: Tensor) -> Tensor:
@@ -34,12 +34,12 @@ def attention_over_steps(queries: Tensor, keys: Tensor) -> Tensor:
 
 
 def time_weights(attention: Tensor, reduction: ScoreReduction) -> Tensor:
-    """alpha (T, B), summing to 1 over T, of attention (B, T, T).
+    """Weights of the steps, alpha in the paper, (T, B), summing to 1 over T, from attention (B, T, T).
 
     Args:
         attention: rows are queries and sum to 1.
-        reduction: "mean" over the queries (over the keys it would be the constant 1 / T), "last" the row of the last
-            query, "max" over the queries or the "diagonal", the last two divided by their sum.
+        reduction: "mean" over the queries (over the keys it would be the constant 1 / T), "last" (row of the last
+            query), "max" over the queries or "diagonal"; the last two are divided by their sum.
 
     Example:
         >>> import torch
@@ -56,17 +56,17 @@ def time_weights(attention: Tensor, reduction: ScoreReduction) -> Tensor:
 
 
 class TemporalAttention(nn.Module):
-    """alpha of a stream: Q = O W^Q and K = O W^K, with W of K columns, one for each class.
+    """Weights of a stream's steps: Q = O W^Q and K = O W^K, where W has K columns, one for each class.
 
     Args:
-        features: of O, the stream or its logits.
+        features: width of O, the stream or its logits.
         num_classes: K.
-        reduction: from attention to alpha.
+        reduction: from attention to weights.
 
     Example:
         >>> import torch
-        >>> alpha = TemporalAttention(8, 5)(torch.rand(4, 2, 8))
-        >>> alpha.shape, torch.allclose(alpha.sum(0), torch.ones(2))
+        >>> weights = TemporalAttention(8, 5)(torch.rand(4, 2, 8))
+        >>> weights.shape, torch.allclose(weights.sum(0), torch.ones(2))
         (torch.Size([4, 2]), True)
     """
 
@@ -77,30 +77,30 @@ class TemporalAttention(nn.Module):
         self.reduction: ScoreReduction = reduction
 
     def forward(self, observed: Tensor) -> Tensor:
-        """O (T, B, F) -> alpha (T, B)."""
+        """O (T, B, F) -> weights (T, B)."""
         return time_weights(attention_over_steps(self.query(observed), self.key(observed)), self.reduction)
 
 
 class TemporalAttentionReadout(nn.Module):
-    """Linear readouts of the joint stream and of each modality's own, with a temporal attention score for each.
+    """Linear readouts of the joint stream and of each modality's stream, with a temporal attention score for each.
 
-    Z_u(t) = h_u(t) W_u + b_u, and the scores alpha_u weigh its steps. Of the joint stream, y is
+    Z_u(t) = h_u(t) W_u + b_u, and the scores alpha_u weigh its steps. For the joint stream, y is
 
     - "logits": sum_t alpha(t) Z(t);
     - "features": the readout of sum_t alpha(t) h(t), one vector, so that Z(t) is y at every step;
     - "gate": the mean of Z(t), the readout of T alpha(t) h(t).
 
-    As the readout is linear and alpha sums to 1 over T, the three give the same y; what differs are Z(t), and thereby
-    the loss of each step, and the steps to which the bias is counted. Step logits are chosen so that y is their mean,
-    and each modality's evidence is its share of them, with an equal share of the bias.
+    The readout is linear and alpha sums to 1 over T, so the three give the same y. They differ in Z(t), and therefore
+    in the loss of each step, and in the steps that carry the bias. Step logits are chosen so that y is their mean;
+    each modality's evidence is its part of them, with an equal part of the bias.
 
     Args:
-        joint: map of the joint feature to K classes.
-        own: of each modality, map of its stream to K classes.
-        score_input: what the scores look at, the streams or their logits.
+        joint: maps the joint feature to K classes.
+        own: maps each modality's stream to K classes.
+        score_input: input of the scores, the streams or their logits.
         score_reduction: see `time_weights`.
         apply_to: where the score of the joint stream acts.
-        detach: take the scores as constants, so that nothing learns through them.
+        detach: treat the scores as constants, so that no gradient flows through them.
 
     Raises:
         ColliculusError: a modality is called "fused".
@@ -129,7 +129,7 @@ class TemporalAttentionReadout(nn.Module):
     ) -> None:
         super().__init__()
         if FUSED in own:
-            raise ColliculusError(f"a modality cannot be called {FUSED!r}, the joint stream has that name: rename it")
+            raise ColliculusError(f"a modality cannot be called {FUSED!r}, the name of the joint stream: rename it")
         self.joint = joint
         self.own = per_modality(own)
         self.attention = per_modality(
@@ -176,8 +176,8 @@ class TemporalAttentionReadout(nn.Module):
         )
 
     def _score(self, name: str, stream: Tensor, logits: Tensor) -> Tensor:
-        alpha: Tensor = self.attention[name](stream if self.score_input == "features" else logits)
-        return alpha.detach() if self.detach else alpha
+        weights: Tensor = self.attention[name](stream if self.score_input == "features" else logits)
+        return weights.detach() if self.detach else weights
 
     def _weigh(self, mapped: Tensor, bias: Tensor, times: Tensor) -> Tensor:
         return times * (mapped + bias) if self.apply_to == "logits" else times * mapped + bias

@@ -1,4 +1,4 @@
-"""Streams of different lengths brought to common time steps (TAAF, arXiv 2505.14535)."""
+"""Alignment of streams of different lengths to common time steps (TAAF, arXiv 2505.14535)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from colliculus.types import ColliculusError, Fused
 AlignmentName = Literal["conv", "warp", "interpolate", "identity"]
 
 INITIAL_WIDTH = 0.35
-"""Of the warp's window, in steps: a neighbour counts 1.7 % of a hit, so the window is narrow and still has a slope."""
+"""Initial width of the warp's window in steps: a neighbour weighs 1.7 % of the centre, narrow but with a slope."""
 
 
 def middles(source: int, target: int) -> Tensor:
-    """Where, in steps of the source, the middle of each of `target` steps lies, (T,); ends are not exceeded.
+    """Middle of each of `target` steps, in steps of the source, (T,), clamped to its ends.
 
     Example:
         >>> middles(4, 2), middles(2, 4)
@@ -31,7 +31,7 @@ def middles(source: int, target: int) -> Tensor:
 
 
 def interpolation(source: int, target: int) -> Tensor:
-    """The matrix P (T, T_m) of linear interpolation at the middles of the steps; the identity where T = T_m.
+    """The matrix P (T, T_m) of linear interpolation at the middles of the steps; the identity if T = T_m.
 
     Example:
         >>> interpolation(2, 3)
@@ -46,7 +46,7 @@ def warp(positions: Tensor, width: Tensor, source: int) -> Tensor:
     """P[t, s] = softmax_s(-(s - g(t))^2 / (2 sigma^2)), (T, T_m).
 
     Args:
-        positions: g, where each step looks, in steps of the source, (T,).
+        positions: g, the position of each step, in steps of the source, (T,).
         width: sigma, a scalar.
         source: T_m.
     """
@@ -60,7 +60,7 @@ def over_steps(matrix: Tensor, stream: Tensor) -> Tensor:
 
 
 class Interpolation(nn.Module):
-    """Fixed linear interpolation; nothing at all where the lengths agree."""
+    """Fixed linear interpolation; the identity if the lengths agree."""
 
     matrix: Tensor
 
@@ -74,11 +74,11 @@ class Interpolation(nn.Module):
 
 
 class ConvAlignment(nn.Module):
-    """h' = (1 - g) P h + g LIF(BN(P h)), P a learned convolution with time as its channels.
+    """h' = (1 - g) P h + g LIF(BN(P h)), where P is a learned convolution with time as its channels.
 
-    P begins at linear interpolation (the identity where the lengths agree) and the mixing weight g at zero, so that
-    nothing changes at first; g = 1 is the convolution, BatchNorm and LIF alone. BatchNorm takes each feature over time,
-    batch and tokens and has no scale of its own, which could not learn while g is zero.
+    P starts as linear interpolation (the identity if the lengths agree) and the mixing weight g at zero, so that
+    nothing changes at first; with g = 1 only convolution, BatchNorm and LIF remain. BatchNorm normalises each feature
+    over time, batch and tokens. It has no scale of its own, because that could not learn while g is zero.
 
     Args:
         source: T_m.
@@ -100,24 +100,24 @@ class ConvAlignment(nn.Module):
         self.mix = nn.Parameter(torch.zeros(()))
 
     def forward(self, stream: Tensor) -> Tensor:
-        """(T_m, B, D) -> (T, B, D), or the same with tokens behind."""
+        """(T_m, B, D) -> (T, B, D), or the same with a last axis of tokens."""
         moved = over_steps(self.matrix, stream)
-        if self.training and moved[:, :, 0].numel() == 1:  # one step of one sample has no spread to normalise by
+        if self.training and moved[:, :, 0].numel() == 1:  # one step of one sample has no variance
             return moved
         spikes = self.neuron(stepwise(self.norm, moved))
         return moved + self.mix * (spikes - moved)
 
 
 class TimeWarp(nn.Module):
-    """P = P_0 + W(g, sigma) - W(g_0, sigma_0), W the window softmax_s(-(s - g(t))^2 / (2 sigma^2)).
+    """P = P_0 + W(g, sigma) - W(g_0, sigma_0), with the window W = softmax_s(-(s - g(t))^2 / (2 sigma^2)).
 
-    g(t) is the cumulative sum of softplus from a learned start, so that it never goes back; P_0 is linear interpolation
-    and g_0, sigma_0 the values g and sigma begin at, so that nothing changes at first while g has a slope to follow.
-    Every row of P sums to 1.
+    g(t) is the cumulative sum of softplus from a learned start, so it always increases. P_0 is linear interpolation;
+    g_0 and sigma_0 are the initial g and sigma, so that nothing changes at first, yet g has a gradient. Every row of P
+    sums to 1.
 
-    Deviation: the plain window W(g, sigma) is no linear interpolation at any width. P_0 - W(g_0, sigma_0), at most 0.14
-    for 6 steps to 4 and 0.03 for 4 to 4, stays where it is while g moves, so that weights of P may become negative by
-    as much.
+    Deviation: the plain window W(g, sigma) is not a linear interpolation at any width. The difference
+    P_0 - W(g_0, sigma_0), at most 0.14 for 6 steps to 4 and 0.03 for 4 to 4, stays fixed while g moves, so that
+    weights of P may become negative by as much.
 
     Args:
         source: T_m.
@@ -139,8 +139,8 @@ class TimeWarp(nn.Module):
         self.raw_increments = nn.Parameter(torch.expm1(spacing).log().repeat(target))  # softplus gives the spacing
         self.log_width = nn.Parameter(torch.tensor(INITIAL_WIDTH).log())
         with torch.no_grad():
-            begins_at = warp(self.positions(), self.log_width.exp(), source)
-        self.register_buffer("correction", interpolation(source, target) - begins_at)
+            initial = warp(self.positions(), self.log_width.exp(), source)
+        self.register_buffer("correction", interpolation(source, target) - initial)
 
     def positions(self) -> Tensor:
         """g, (T,), in steps of the source."""
@@ -165,7 +165,7 @@ def alignment(name: AlignmentName, source: int, target: int, dim: int, neuron: N
     if name == "identity":
         if source != target:
             raise ColliculusError(
-                f"alignment identity keeps the {source} steps of a modality where {target} are wanted: choose "
+                f"alignment identity keeps the {source} steps of a modality, but {target} are wanted: choose "
                 "interpolate, warp or conv"
             )
         return nn.Identity()
@@ -175,10 +175,10 @@ def alignment(name: AlignmentName, source: int, target: int, dim: int, neuron: N
 
 
 class TimeAligned(nn.Module):
-    """Every modality's feature, the mean over its tokens, is brought to common steps; then they are joined.
+    """Aligns every modality's feature, the mean over its tokens, to common steps and joins them.
 
     Args:
-        alignments: of each modality, (T_m, B, D) -> (T, B, D).
+        alignments: alignment of each modality, (T_m, B, D) -> (T, B, D).
         join: joins the streams.
 
     Example:
@@ -193,7 +193,7 @@ class TimeAligned(nn.Module):
         self.join = join
 
     def modules_of(self, modality: str) -> list[nn.Module]:
-        """What only this modality passes."""
+        """Modules that only this modality passes."""
         return [self.alignments[modality]]
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
@@ -204,11 +204,11 @@ class TimeAligned(nn.Module):
 
 
 class AlignedTokens(nn.Module):
-    """Every modality's tokens are brought to common steps; then another fusion takes them.
+    """Aligns every modality's tokens to common steps and passes them to another fusion.
 
     Args:
-        alignments: of each modality, (T_m, B, D, N) -> (T, B, D, N).
-        fusion: takes the aligned tokens.
+        alignments: alignment of each modality, (T_m, B, D, N) -> (T, B, D, N).
+        fusion: fusion of the aligned tokens.
 
     Example:
         >>> fusion = AlignedTokens({"a": Interpolation(6, 4), "b": Interpolation(2, 4)}, Concat("ab"))
@@ -222,7 +222,7 @@ class AlignedTokens(nn.Module):
         self.fusion = fusion
 
     def modules_of(self, modality: str) -> list[nn.Module]:
-        """What only this modality passes."""
+        """Modules that only this modality passes."""
         return [self.alignments[modality]]
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:

@@ -34,10 +34,10 @@ class ModalityWeight(nn.Module):
 
 
 class WeightedTokens(nn.Module):
-    """x' = w x, w of each modality seeing the means of all; then an MLP, and the join.
+    """x' = w x, where each modality's w is computed from the means of all; then an MLP, and the join.
 
     This is the baseline called WeightAttention in the program of S-CMRL (arXiv 2502.12488), for M modalities. The mean
-    of an absent modality counts as zero.
+    of an absent modality is zero.
 
     Args:
         modalities: all of them, in order.

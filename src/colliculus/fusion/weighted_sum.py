@@ -12,9 +12,9 @@ from colliculus.types import Fused
 
 
 class WeightedSum(nn.Module):
-    """The joint feature is sum_m softmax(w)_m h_m, h_m the mean over a modality's tokens; w begins at zero.
+    """Joint feature sum_m softmax(w)_m h_m, with h_m the mean over a modality's tokens; w starts at zero.
 
-    The softmax runs over the modalities that are there, so that the joint feature keeps its scale when one is absent.
+    The softmax runs over the modalities present, so that the joint feature keeps its scale if one is absent.
 
     Args:
         modalities: all of them, in order.

@@ -15,7 +15,7 @@ class CrossEntropy:
     """Label-smoothed cross-entropy of `output.logits`, a scalar in float32.
 
     Args:
-        label_smoothing: share of the target spread evenly over all K classes.
+        label_smoothing: fraction of the target spread evenly over all K classes.
 
     Example:
         >>> import torch

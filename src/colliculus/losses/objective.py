@@ -18,8 +18,8 @@ class Objective:
     """Named terms, each a function of the output and the labels (see `labels`) to a scalar in float32.
 
     Args:
-        terms: by name.
-        per_modality: by name, those that give a scalar for each modality; "unimodal" becomes "unimodal_audio", ...
+        terms: terms by name.
+        per_modality: terms that give a scalar for each modality, by name; "unimodal" becomes "unimodal_audio", ...
 
     Example:
         >>> import torch

@@ -13,14 +13,14 @@ from colliculus.types import Output
 
 
 def semantic_alignment(a: Tensor, b: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """Contrast of two modalities' semantic residuals over a batch, in one direction.
+    """Contrastive loss of two modalities' semantic residuals over a batch, in one direction.
 
-    G = a b^T / temperature;  M[i, j] = 1 where y_i = y_j (of soft labels the probability of it, see `same_class`);
+    G = a b^T / temperature;  M[i, j] = 1 if y_i = y_j (its probability for soft labels, see `same_class`);
     L = - mean_i mean_j log_softmax_j(G)[i, j] * M[i, j]  (the mean over j runs over all B columns).
 
     Args:
-        a: (B, D), asks.
-        b: (B, D), answers.
+        a: (B, D), the anchors.
+        b: (B, D), compared with each anchor.
         labels: (B,), or soft ones (B, K).
         temperature: divides the scores.
 
@@ -37,11 +37,11 @@ def semantic_alignment(a: Tensor, b: Tensor, labels: Tensor, temperature: float)
 class SemanticAlignment:
     """`semantic_alignment` of the residuals averaged over time, in float32.
 
-    For M > 2 it is the mean over the pairs in declared order: of two modalities the one declared first asks, as audio
-    asks visual in the reference. Where fewer than two modalities were given there is nothing to align: 0.
+    For M > 2 it is the mean over the pairs in declared order: the modality declared first gives the anchors, as audio
+    does in the reference. With fewer than two modalities it is 0.
 
     Args:
-        temperature: 0.07 on CREMA-D.
+        temperature: divides the scores; 0.07 on CREMA-D.
     """
 
     temperature: float

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from colliculus.types import ColliculusError, Output
+from colliculus.types import ColliculusError, Output, refuse_unread
 
 Regulariser = Literal["none", "tet", "mean_ce"]
 
@@ -21,9 +21,9 @@ def temporal_balanced(step_logits: Tensor, weights: Tensor, labels: Tensor, labe
 
     Args:
         step_logits: Z, (T, B, K).
-        weights: alpha, (T, B), summing to 1 over T.
+        weights: the attention scores alpha, (T, B), summing to 1 over T.
         labels: (B,), or soft ones (B, K).
-        label_smoothing: share of y spread evenly over all K classes.
+        label_smoothing: fraction of y spread evenly over all K classes.
 
     Example:
         >>> weights = torch.full((3, 2), 1 / 3)
@@ -39,19 +39,19 @@ def temporal_balanced(step_logits: Tensor, weights: Tensor, labels: Tensor, labe
 
 @dataclass(frozen=True, kw_only=True)
 class TemporalBalanced:
-    """(1 - l) L + l R of one stream, L the temporally weighted cross-entropy.
+    """(1 - l) L + l R of one stream, where L is the temporally weighted cross-entropy.
 
-    R is 0 and l counts nothing with "none"; "tet" takes the mean square of Z(t) - 1 (Deng et al., ICLR 2022, arXiv
-    2202.11946), "mean_ce" the cross-entropy of the mean of Z(t) over time.
+    R is the mean square of Z(t) - 1 for "tet" (Deng et al., ICLR 2022, arXiv 2202.11946) and the cross-entropy of the
+    mean of Z(t) over time for "mean_ce"; "none" is L alone.
 
     Args:
-        label_smoothing: of every cross-entropy.
+        label_smoothing: label smoothing of every cross-entropy.
         regulariser: R.
         regulariser_weight: l.
-        detach_weights: take alpha as a constant.
+        detach_weights: treat the weights of the steps as constants.
 
     Raises:
-        ColliculusError: the weight of the regulariser is no share.
+        ColliculusError: the weight of the regulariser is not between 0 and 1, or has no effect.
 
     Example:
         >>> logits, weights = torch.zeros(3, 2, 4), torch.full((3, 2), 1 / 3)
@@ -66,27 +66,29 @@ class TemporalBalanced:
 
     def __post_init__(self) -> None:
         if not 0 <= self.regulariser_weight <= 1:
-            raise ColliculusError(f"`regulariser_weight` is {self.regulariser_weight}: choose a share from 0 to 1")
+            raise ColliculusError(f"`regulariser_weight` is {self.regulariser_weight}: choose a number from 0 to 1")
+        if self.regulariser == "none":
+            refuse_unread(self, ["regulariser_weight"], 'with `regulariser` "none"')
 
     def __call__(self, step_logits: Tensor, weights: Tensor, labels: Tensor) -> Tensor:
-        """Scalar loss of Z (T, B, K) under alpha (T, B)."""
-        alpha = weights.detach() if self.detach_weights else weights
-        loss = temporal_balanced(step_logits, alpha, labels, self.label_smoothing)
+        """Scalar loss of Z (T, B, K) with weights (T, B)."""
+        weights = weights.detach() if self.detach_weights else weights
+        loss = temporal_balanced(step_logits, weights, labels, self.label_smoothing)
         if self.regulariser == "none":
             return loss
-        share = self.regulariser_weight
         if self.regulariser == "tet":
-            return (1 - share) * loss + share * (step_logits - 1).square().mean()
-        mean = functional.cross_entropy(step_logits.mean(0), labels, label_smoothing=self.label_smoothing)
-        return (1 - share) * loss + share * mean
+            regulariser = (step_logits - 1).square().mean()
+        else:
+            regulariser = functional.cross_entropy(step_logits.mean(0), labels, label_smoothing=self.label_smoothing)
+        return (1 - self.regulariser_weight) * loss + self.regulariser_weight * regulariser
 
 
 @dataclass(frozen=True)
 class FusedTemporalBalanced:
-    """L_f: the loss of the joint stream. Where a model weighs no steps, each counts 1 / T.
+    """L_f: the loss of the joint stream. If a model does not weigh its steps, each has the weight 1 / T.
 
     Args:
-        loss: of a stream.
+        loss: loss of a stream.
     """
 
     loss: TemporalBalanced
@@ -102,8 +104,8 @@ class UnimodalTemporalBalanced:
     """lambda_m L_m: the loss of each modality's own head.
 
     Args:
-        loss: of a stream.
-        weights: lambda by modality; one that is not named has 1.
+        loss: loss of a stream.
+        weights: lambda by modality; a modality that is not named has 1.
 
     Raises:
         ColliculusError: a weight is negative or not finite.

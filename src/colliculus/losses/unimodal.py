@@ -16,8 +16,8 @@ class UnimodalCrossEntropy:
     """Sum over the modalities of the label-smoothed cross-entropy of their own logits, averaged over time.
 
     Args:
-        label_smoothing: share of the target spread evenly over all K classes.
-        weight: of the sum.
+        label_smoothing: fraction of the target spread evenly over all K classes.
+        weight: weight of the sum.
 
     Example:
         >>> logits = torch.zeros(2, 4)

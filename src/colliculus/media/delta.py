@@ -30,7 +30,8 @@ def delta(values: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
         [0.0, 0.5, 0.5, 0.0]
     """
     count = values.shape[-1]
-    padded = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(reach, reach)], mode="edge")
+    first, last = (np.repeat(edge, reach, axis=-1) for edge in (values[..., :1], values[..., -1:]))
+    padded = np.concatenate([first, values, last], axis=-1)
     slopes = np.zeros(values.shape)
     for n in range(1, reach + 1):
         later, earlier = padded[..., reach + n :], padded[..., reach - n :]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from colliculus.methods.cmci import CMCI, ReferenceCMCI
+from colliculus.methods.cmci import CMCI
 from colliculus.methods.late_fusion import LateFusion
 from colliculus.methods.sca import SCA
 from colliculus.methods.scmrl import SCMRL
@@ -13,7 +13,7 @@ from colliculus.methods.unimodal import Unimodal
 from colliculus.methods.weighted_attention import WeightedAttention
 
 METHODS: dict[str, type[SpikingTransformer]] = {
-    m.name: m for m in (SCMRL, TAAF, Tectum, LateFusion, WeightedAttention, SCA, CMCI, ReferenceCMCI, Unimodal)
+    m.name: m for m in (SCMRL, TAAF, Tectum, LateFusion, WeightedAttention, SCA, CMCI, Unimodal)
 }
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "SCMRL",
     "TAAF",
     "LateFusion",
-    "ReferenceCMCI",
     "Tectum",
     "Unimodal",
     "WeightedAttention",

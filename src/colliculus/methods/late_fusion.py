@@ -13,9 +13,9 @@ from colliculus.types import DataSpec
 
 @dataclass(frozen=True, kw_only=True)
 class LateFusion(MultimodalTransformer):
-    """Every modality is split into tokens and passes an MLP; their features are added or concatenated.
+    """Splits every modality into tokens, passes each through an MLP, and adds or concatenates the features.
 
-    This is S-CMRL without exchange: the baseline called `none` with `add` or `concat` there.
+    This is S-CMRL without exchange: the baseline called `none` with `add` or `concat` in its program.
 
     Example:
         >>> import torch
@@ -29,7 +29,7 @@ class LateFusion(MultimodalTransformer):
     name: ClassVar[str] = "late-fusion"
 
     fusion: Join = "sum"
-    """How the features are joined."""
+    """Join of the features."""
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""

@@ -1,9 +1,9 @@
-"""What the methods share that join several streams of spiking tokens: heads of each modality and modality dropout."""
+"""Base of methods that join several streams of spiking tokens: own heads, modality dropout, balance."""
 
 from __future__ import annotations
 
 from abc import ABC
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 from typing import ClassVar, Literal
 
@@ -26,13 +26,13 @@ class MultimodalTransformer(SpikingTransformer, ABC):
     """
 
     has_shares: ClassVar[bool] = True
-    """Whether the joint logits are the sum of a share of each modality."""
+    """True if the joint logits are the sum of the modalities' shares."""
 
     unimodal_loss: float = 0.0
-    """Weight of a cross-entropy of each modality through a head of its own; 0 has no such heads."""
+    """Weight of each modality's cross-entropy through its own head; with 0 there are no such heads."""
     modality_dropout: float = 0.0
     """Probability that a modality's tokens are silenced in a training sample (one modality always stays)."""
-    balance: Balance = field(default_factory=Balance)
+    balance: Balance = Balance()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,27 +43,25 @@ class MultimodalTransformer(SpikingTransformer, ABC):
         self._check_balance()
 
     def modulator(self) -> Modulator:
-        """What keeps the modalities in balance."""
+        """The modulator of the chosen balance."""
         return self.balance.modulator()
 
     def _check_balance(self) -> None:
-        """Refuse a balance that asks for what this method does not keep."""
+        """Refuse a balance that needs what this method does not have."""
         kind = self.balance.kind
         if kind == "scores":
-            raise ColliculusError("balance scores needs temporal attention, which taaf and tectum have: choose another")
+            raise ColliculusError("balance scores needs temporal attention: choose taaf or tectum, or another balance")
         if self.balance.needs_shares and not self.has_shares:
             raise ColliculusError(
-                f"balance {kind} needs shares of the logits, which {self.name} has not: choose another"
+                f"balance {kind} needs shares of the logits, and {self.name} has none: choose another balance"
             )
-        if self.balance.needs_answers and not (self.has_shares or self.unimodal_loss):
-            raise ColliculusError(f"balance {kind} asks what each modality says: set `unimodal_loss` above 0")
+        if self.balance.needs_predictions and not (self.has_shares or self.unimodal_loss):
+            raise ColliculusError(f"balance {kind} needs each modality's predictions: set `unimodal_loss` above 0")
         if self.balance.needs_own_heads and not self.unimodal_loss:
-            raise ColliculusError(
-                f"balance {self.balance.kind} compares the modalities' own heads: set `unimodal_loss` above 0"
-            )
+            raise ColliculusError(f"balance {kind} compares the modalities' own heads: set `unimodal_loss` above 0")
 
     def objective(self) -> Objective:
-        """Label-smoothed cross-entropy, and those of the modalities' own heads where `unimodal_loss` asks for them."""
+        """Label-smoothed cross-entropy, with `unimodal_loss` also that of the modalities' own heads."""
         objective = super().objective()
         if not self.unimodal_loss:
             return objective
@@ -75,7 +73,7 @@ class MultimodalTransformer(SpikingTransformer, ABC):
         return Sum() if join == "sum" else Concat(spec.modalities)
 
     def readout(self, join: Join, spec: DataSpec) -> LinearReadout | ReadoutPerModality:
-        """The readout that fits the join."""
+        """The readout for the join, with own heads if `unimodal_loss` is above 0."""
         joint = LinearReadout(self.dim * (1 if join == "sum" else len(spec.modalities)), spec.num_classes)
         if not self.unimodal_loss:
             return joint

@@ -1,24 +1,24 @@
-"""SCA: spiking cross-attention in place of what a modality had."""
+"""SCA: spiking cross-attention that replaces a modality's tokens."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from colliculus.fusion import REFERENCE, CrossModalArithmetic, SpikingCrossAttention
+from colliculus.fusion import Arithmetic, CrossModalSettings, SpikingCrossAttention
 from colliculus.methods.multimodal_transformer import Join, MultimodalTransformer
 from colliculus.model import MultimodalSNN
-from colliculus.types import DataSpec
+from colliculus.types import DataSpec, refuse_unread
 
 
 @dataclass(frozen=True, kw_only=True)
 class SCA(MultimodalTransformer):
-    """Spiking cross-attention over tokens with a bias by distance; what is received replaces the tokens.
+    """Spiking cross-attention over tokens with a bias by distance; the received tokens replace a modality's own.
 
-    The bias is a learned parameter of every direction, and the attention is revived as in S-CMRL.
+    The bias is learned in every direction, and the attention has a non-silent initialisation as in S-CMRL.
 
-    Deviation: `reference` computes what the released S-CMRL (arXiv 2502.12488) calls SCA: the bias is drawn at random
-    at every forward, test included, and only where visual receives of audio.
+    Deviation: with `arithmetic` "reference" it is what the released S-CMRL (arXiv 2502.12488) calls SCA: the bias is
+    drawn at random at every forward pass, in evaluation too, and only where visual receives from audio.
 
     Example:
         >>> import torch
@@ -34,12 +34,17 @@ class SCA(MultimodalTransformer):
     heads: int = 16
     """Attention heads."""
     fusion: Join = "sum"
-    """How the streams are joined at the end."""
-    attention_threshold: float = CrossModalArithmetic.threshold
-    """Of the attention's neurons, the last one of each direction excepted."""
-    reference: bool = False
-    """The released program's arithmetic: a bias drawn anew at every forward, test included (evaluation here always
-    begins with the same draw), threshold 1 in the attention, no normalisation in it, a silent start."""
+    """Join of the streams at the end."""
+    attention_threshold: float = CrossModalSettings.threshold
+    """Threshold of the attention's neurons with "ours", except the last one of each direction."""
+    arithmetic: Arithmetic = "ours"
+    """Compute ours, or as the released program ("reference"): a bias drawn at every forward pass (in evaluation always
+    the same), threshold 1 and no normalisation in the attention, which starts silent."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.arithmetic == "reference":
+            refuse_unread(self, ["attention_threshold"], 'with `arithmetic` "reference"')
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.
@@ -59,8 +64,8 @@ class SCA(MultimodalTransformer):
                 heads=self.heads,
                 join=self.join(self.fusion, spec),
                 neuron=self.neuron,
-                attention_threshold=REFERENCE.threshold if self.reference else self.attention_threshold,
-                reference=self.reference,
+                attention_threshold=self.attention_threshold,
+                arithmetic=self.arithmetic,
             ),
             head=self.readout(self.fusion, spec),
             modality_dropout=self.modality_dropout,

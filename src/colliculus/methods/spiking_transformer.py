@@ -1,10 +1,10 @@
-"""What the methods built on spiking tokens share: their settings and the streams up to the tokens."""
+"""Base of methods built on spiking tokens: their common settings, and the streams up to the tokens."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 from torch import nn
@@ -32,7 +32,7 @@ class SpikingTransformer(ABC):
     name: ClassVar[str]
 
     dim: int = 256
-    """D, width of a token; a multiple of 8 (2 with the shallow encoder) and of the heads, if any."""
+    """D, width of a token; a multiple of 8 (2 with the shallow encoder) and of `heads`, if there are any."""
     time_steps: int = 4
     """T."""
     encoder: EncoderName = "deep"
@@ -41,10 +41,10 @@ class SpikingTransformer(ABC):
     coding: CodingName = "direct"
     """From inputs to T steps: "direct" currents, "poisson" or "latency" spikes."""
     resampling: Resampling = "nearest"
-    """How a sequence whose length is not T is resampled in time."""
+    """Resampling in time of a sequence whose length is not T."""
     label_smoothing: float = 0.1
     """Label smoothing of the cross-entropy."""
-    neuron: NeuronSettings = field(default_factory=NeuronSettings)
+    neuron: NeuronSettings = NeuronSettings(temporal_gradient=False)
 
     def __post_init__(self) -> None:
         multiple = 2 if self.encoder == "shallow" else 8
@@ -60,7 +60,7 @@ class SpikingTransformer(ABC):
         """A fresh network for data of that shape."""
 
     def one_step(self) -> Self:
-        """The same method with one time step: what an artificial network of the same layers computes."""
+        """The same method with one time step, the basis of its ANN counterpart."""
         return replace(self, time_steps=1)
 
     def objective(self) -> Objective:
@@ -68,14 +68,14 @@ class SpikingTransformer(ABC):
         return Objective({"task": CrossEntropy(self.label_smoothing)})
 
     def modulator(self) -> Modulator:
-        """Losses, gradients and learning rates are left as they are."""
+        """A modulator that changes nothing."""
         return NoModulation()
 
     def needs_two(self, spec: DataSpec) -> None:
         """Refuse data of one modality.
 
         Raises:
-            ColliculusError: there is nobody to exchange with.
+            ColliculusError: the data have fewer than two modalities.
         """
         if len(spec.modalities) < 2:
             raise ColliculusError(f"{self.name} exchanges between modalities and needs two: use Unimodal for one")
@@ -85,7 +85,7 @@ class SpikingTransformer(ABC):
         return {m: coder(self.coding, self.time_steps, self.resampling) for m in modalities}
 
     def token_encoder(self, spec: DataSpec, modality: str) -> SpikingPatchSplitting | SpikingResNet18:
-        """What splits one modality into tokens: the encoder of that name."""
+        """The chosen encoder, which splits one modality into tokens."""
         channels = spec.channels[modality]
         match self.encoder:
             case "deep" | "shallow":

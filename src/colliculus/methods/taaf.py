@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from colliculus.fusion import (
@@ -25,7 +25,6 @@ from colliculus.losses import (
 from colliculus.methods.spiking_transformer import EncoderName
 from colliculus.methods.temporal_transformer import TemporalTransformer
 from colliculus.model import MultimodalSNN
-from colliculus.neurons import NeuronSettings
 from colliculus.types import UNIMODAL, DataSpec
 
 ScoreGradient = Literal["full", "detach_in_loss", "detach"]
@@ -35,13 +34,13 @@ ScoreGradient = Literal["full", "detach_in_loss", "detach"]
 class TAAF(TemporalTransformer):
     """Temporal attention-guided adaptive fusion (Shen et al., ACM Multimedia 2025, arXiv 2505.14535), our reading.
 
-    Each modality is encoded in steps of its own number, brought to common steps and joined. A temporal attention score
-    of each stream says how much each step counts, in the decision and in the losses of the joint stream and of each
-    modality's own head; the scores of the modalities also slow down whichever is ahead in training.
+    Each modality is encoded with its own number of steps, aligned to common steps and joined. A temporal attention
+    score of each stream weighs the steps: in the decision, and in the losses of the joint stream and of each modality's
+    own head. The scores of the modalities also slow down the modality that is ahead in training.
 
-    Deviation: no program was released. The parts are those the published summaries state; where these leave the form
-    open, the settings below have an option for each reading, and what they compute is ours. For a linear readout
-    `apply_to` decides no y but what the loss of each step sees (see `TemporalAttentionReadout`).
+    Deviation: no program was released. The parts are those of the published summaries; where these leave the form open,
+    the settings below have an option for each reading. For a linear readout `apply_to` does not change y, only the
+    logits in the loss of each step (see `TemporalAttentionReadout`).
 
     Example:
         >>> import torch
@@ -64,29 +63,28 @@ class TAAF(TemporalTransformer):
     "deep" (16-pixel patches) or "shallow" (4-pixel patches)."""
     label_smoothing: float = 0.0
     """Label smoothing of the cross-entropies."""
-    neuron: NeuronSettings = field(default_factory=lambda: NeuronSettings(temporal_gradient=True))
     fusion: Literal["concat", "sum"] = "concat"
-    """How the aligned streams are joined: side by side, or as a sum with learned weights."""
+    """Join of the aligned streams: side by side, or as a sum with learned weights."""
     score_input: ScoreInput = "features"
-    """What the temporal attention looks at: "features" or "logits" of a stream."""
+    """Input of the temporal attention: "features" or "logits" of a stream."""
     score_reduction: ScoreReduction = "mean"
-    """Score of a step: "mean" over the queries, "last" query (no step looks ahead), "max" or "diagonal"."""
+    """Score of a step: "mean" over the queries, "last" query (no step uses later ones), "max" or "diagonal"."""
     apply_to: ApplyTo = "logits"
     """Where the score of the joint stream acts: "logits", "features" (pooled, then read out once) or "gate"."""
     score_gradient: ScoreGradient = "full"
-    """Learn through the scores everywhere ("full"), not as weights of the loss ("detach_in_loss"; the scores of the
-    modalities, and with logits the joint one, then stay as they begin) or nowhere ("detach")."""
+    """Where gradients flow through the scores: everywhere ("full"), not as weights of the loss ("detach_in_loss"; the
+    scores of the modalities, and with "logits" the joint ones, then do not learn) or nowhere ("detach")."""
     regulariser: Regulariser = "none"
-    """Of every stream's loss: "tet" pulls its logits to 1, "mean_ce" adds the cross-entropy of their mean."""
-    regulariser_weight: float = 0.05
-    """Share of the regulariser in the loss."""
+    """Regulariser of every stream's loss: "tet" pulls the logits to 1, "mean_ce" adds the loss of their mean."""
+    regulariser_weight: float = TemporalBalanced.regulariser_weight
+    """Weight of the regulariser in the loss, 0 to 1."""
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.
 
         Raises:
-            ColliculusError: a setting names a modality that the data do not have, one is called "fused", or the
-                identity cannot align it.
+            ColliculusError: a setting names a modality that the data do not have, a modality is called "fused", or the
+                identity cannot align one.
         """
         self.check_names(spec)
         concat = self.fusion == "concat"

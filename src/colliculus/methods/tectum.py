@@ -1,12 +1,12 @@
-"""Tectum: streams aligned in time exchange semantically aligned residuals, read out by temporal attention; our own."""
+"""Tectum, a method of our own: aligned streams exchange residuals and are read out by temporal attention."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf, isfinite
 from typing import ClassVar
 
-from colliculus.fusion import AlignedTokens, Concat, CrossModalArithmetic, CrossModalResidual, TemporalAttentionReadout
+from colliculus.fusion import AlignedTokens, Concat, CrossModalResidual, CrossModalSettings, TemporalAttentionReadout
 from colliculus.heads import linear
 from colliculus.losses import (
     CrossEntropy,
@@ -17,7 +17,6 @@ from colliculus.losses import (
 )
 from colliculus.methods.temporal_transformer import TemporalTransformer
 from colliculus.model import MultimodalSNN
-from colliculus.neurons import NeuronSettings
 from colliculus.types import UNIMODAL, ColliculusError, DataSpec
 
 
@@ -25,11 +24,11 @@ from colliculus.types import UNIMODAL, ColliculusError, DataSpec
 class Tectum(TemporalTransformer):
     """The exchange of S-CMRL (arXiv 2502.12488) between TAAF's time alignment and readout (our reading of 2505.14535).
 
-    The tokens of each modality are brought to common steps by a learned alignment, so that what happens at the same
-    moment meets. Then the modalities exchange semantically aligned residuals through spiking attention and pass an MLP;
-    then temporal attention scores of the joint stream and of each modality's own say which steps count, in the
-    decision, in the losses of the own heads and in the balance. Named after the part of the midbrain that the superior
-    colliculus is the upper half of. It is in no paper.
+    A learned alignment brings the tokens of each modality to common steps, so that simultaneous events meet. The
+    modalities then exchange semantically aligned residuals through spiking attention and pass an MLP. Finally, temporal
+    attention scores of the joint stream and of each modality's stream weigh the steps: in the decision, in the losses
+    of the modalities' own heads and in the balance. The method is not in any paper. Its name is that of the part of the
+    midbrain whose upper half is the superior colliculus.
 
     Example:
         >>> import torch
@@ -45,13 +44,11 @@ class Tectum(TemporalTransformer):
 
     heads: int = 16
     """Attention heads of the exchange."""
-    neuron: NeuronSettings = field(default_factory=lambda: NeuronSettings(temporal_gradient=True))
     alpha: float = 0.25
     """Weight of the cross-modal residual."""
     temperature: float = 0.07
     """Temperature of the alignment."""
-    arithmetic: CrossModalArithmetic = CrossModalArithmetic()
-    """What the cross-modal path computes."""
+    cross_modal: CrossModalSettings = CrossModalSettings()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,7 +73,7 @@ class Tectum(TemporalTransformer):
             alignment=True,
             join=Concat(spec.modalities),
             neuron=self.neuron,
-            arithmetic=self.arithmetic,
+            settings=self.cross_modal,
         )
         return MultimodalSNN(
             spec,
@@ -91,10 +88,10 @@ class Tectum(TemporalTransformer):
         )
 
     def objective(self) -> Objective:
-        """The loss of the decision, the temporally weighted ones of each modality's own head, and the alignment.
+        """The loss of the decision, the temporally weighted losses of the modalities' own heads, and the alignment.
 
-        Deviation: TAAF has a loss of the joint stream at every step. Here the decision is what is trained: with inputs
-        that repeat at every step the loss of each step learned more slowly.
+        Deviation: TAAF has a loss of the joint stream at every step. Here the loss is that of the decision: with static
+        inputs the loss at every step learned more slowly.
         """
         loss = TemporalBalanced(label_smoothing=self.label_smoothing)
         own = UnimodalTemporalBalanced(loss, self.unimodal_weights)

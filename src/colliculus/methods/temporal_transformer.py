@@ -1,4 +1,4 @@
-"""What the methods share that bring modalities to common steps and weigh these by attention: own heads, balance."""
+"""Base of methods that align modalities to common steps and weigh the steps by attention."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from colliculus.coding import coder
 from colliculus.fusion import AlignmentName, alignment
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.modulation import Balance, Modulator
+from colliculus.neurons import NeuronSettings
 from colliculus.types import ColliculusError, DataSpec, unknown_name
 
 
 @dataclass(frozen=True, kw_only=True)
 class TemporalTransformer(SpikingTransformer, ABC):
-    """Settings of a method with temporal attention scores of the joint stream and of each modality's own.
+    """Settings of a method with temporal attention scores of the joint stream and of each modality's stream.
 
     Raises:
         ColliculusError: a setting is out of range.
     """
 
+    neuron: NeuronSettings = NeuronSettings()
     modality_steps: dict[str, int] = field(default_factory=dict[str, int])
-    """T_m, steps of a modality before the alignment; one that is not named has `time_steps`."""
+    """T_m, steps of a modality before the alignment; a modality that is not named has `time_steps`."""
     alignment: AlignmentName = "conv"
-    """How T_m steps become T: learned "conv" or "warp", fixed "interpolate", or "identity" (T_m = T)."""
+    """Alignment of T_m steps to T: learned "conv" or "warp", fixed "interpolate", or "identity" (T_m = T)."""
     unimodal_weights: dict[str, float] = field(default_factory=dict[str, float])
-    """Weight of the loss of a modality's own head; one that is not named has 1."""
+    """Weight of the loss of a modality's own head; a modality that is not named has 1."""
     modality_dropout: float = 0.0
     """Probability that a modality's tokens are silenced in a training sample (one modality always stays)."""
-    balance: Balance = field(default_factory=lambda: Balance(kind="scores"))
+    balance: Balance = Balance(kind="scores")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,16 +46,16 @@ class TemporalTransformer(SpikingTransformer, ABC):
             )
         if self.balance.kind == "agm":
             raise ColliculusError(
-                f"balance agm scales shares of the logits, and the losses of {self.name} look at each step before it "
-                "is weighed: choose another balance"
+                f"balance agm scales shares of the logits, but the losses of {self.name} use each step before it is "
+                "weighed: choose another balance"
             )
         silent = [m for m, weight in self.unimodal_weights.items() if not weight]
         if silent and (self.balance.kind == "scores" or self.balance.needs_own_heads):
             raise ColliculusError(
-                f"balance {self.balance.kind} compares the modalities' own heads, and that of {silent[0]} does not "
+                f"balance {self.balance.kind} compares the modalities' own heads, but that of {silent[0]} does not "
                 "learn: give it a weight above 0 in `unimodal_weights`"
             )
-        self.objective()  # says what is wrong with its settings
+        self.objective()  # checks the settings of the losses
 
     def check_names(self, spec: DataSpec) -> None:
         """Refuse settings of modalities that the data do not have.
@@ -69,11 +71,11 @@ class TemporalTransformer(SpikingTransformer, ABC):
         return replace(self, time_steps=1, modality_steps={})
 
     def coders(self, modalities: Iterable[str]) -> dict[str, nn.Module]:
-        """The coding of each modality, in steps of its own number."""
+        """The coding of each modality, with its own number of steps."""
         return {m: coder(self.coding, self._steps(m), self.resampling) for m in modalities}
 
     def alignments(self, modalities: Iterable[str]) -> dict[str, nn.Module]:
-        """What brings each modality to the common steps.
+        """The alignment of each modality to the common steps.
 
         Raises:
             ColliculusError: the identity cannot align one.
@@ -83,7 +85,7 @@ class TemporalTransformer(SpikingTransformer, ABC):
         }
 
     def modulator(self) -> Modulator:
-        """What keeps the modalities in balance."""
+        """The modulator of the chosen balance."""
         return self.balance.modulator()
 
     def _steps(self, modality: str) -> int:

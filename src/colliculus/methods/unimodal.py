@@ -1,4 +1,4 @@
-"""One modality alone."""
+"""Unimodal: a spiking transformer on one modality."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import ClassVar
 from torch import nn
 
 from colliculus.encoders import SpikformerBlock
-from colliculus.fusion import REFERENCE, CrossModalArithmetic, Sum
+from colliculus.fusion import Arithmetic, CrossModalSettings, Sum, path_settings
 from colliculus.heads import LinearReadout
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.model import MultimodalSNN
-from colliculus.types import ColliculusError, DataSpec
+from colliculus.types import ColliculusError, DataSpec, refuse_unread
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unimodal(SpikingTransformer):
     """A spiking transformer on one modality of the data: patch splitting, one self-attention block, readout.
 
-    Deviation: unless `reference`, the attention is revived as in S-CMRL (see docs/fidelity.md).
+    Deviation: with `arithmetic` "ours", the attention has a non-silent initialisation (see docs/fidelity.md).
 
     Example:
         >>> import torch
@@ -33,13 +33,19 @@ class Unimodal(SpikingTransformer):
     name: ClassVar[str] = "unimodal"
 
     modality: str = "audio"
-    """The modality it hears or sees; the others are ignored."""
+    """Modality to use; the others are ignored."""
     heads: int = 16
     """Attention heads."""
-    attention_threshold: float = CrossModalArithmetic.threshold
-    """Of the attention's neurons, the last one excepted."""
-    reference: bool = False
-    """The arithmetic of the program of S-CMRL: threshold 1 and no normalisation in the attention, a silent start."""
+    attention_threshold: float = CrossModalSettings.threshold
+    """Threshold of the attention's neurons with "ours", except the last one."""
+    arithmetic: Arithmetic = "ours"
+    """Compute ours, or as the program of S-CMRL ("reference"): threshold 1 and no normalisation in the attention, which
+    starts silent."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.arithmetic == "reference":
+            refuse_unread(self, ["attention_threshold"], 'with `arithmetic` "reference"')
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for that modality of the data.
@@ -51,13 +57,13 @@ class Unimodal(SpikingTransformer):
             raise ColliculusError(
                 f"the data have no modality {self.modality!r}: choose one of {', '.join(spec.modalities)}"
             )
-        threshold = REFERENCE.threshold if self.reference else self.attention_threshold
+        settings = path_settings(self.arithmetic, CrossModalSettings(threshold=self.attention_threshold))
         block = SpikformerBlock(
             self.dim,
             self.heads,
             self.neuron,
-            attention_neuron=replace(self.neuron, threshold=threshold),
-            normalise=not self.reference,
+            attention_neuron=replace(self.neuron, threshold=settings.threshold),
+            normalise=settings.normalise,
         )
         return MultimodalSNN(
             spec,

@@ -13,10 +13,9 @@ from colliculus.types import DataSpec
 
 @dataclass(frozen=True, kw_only=True)
 class WeightedAttention(MultimodalTransformer):
-    """Every modality's tokens are multiplied by one learned number for each step, which sees the means of all.
+    """Multiplies every modality's tokens by one learned weight for each step, computed from the means of all.
 
-    This is what the released S-CMRL (arXiv 2502.12488) compares with under the name WeightAttention: no activation, no
-    residual.
+    The released S-CMRL (arXiv 2502.12488) compares with it under the name WeightAttention: no activation, no residual.
 
     Example:
         >>> import torch
@@ -30,7 +29,7 @@ class WeightedAttention(MultimodalTransformer):
     name: ClassVar[str] = "weighted-attention"
 
     fusion: Join = "sum"
-    """How the weighted streams are joined at the end."""
+    """Join of the weighted streams."""
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""

@@ -1,4 +1,4 @@
-"""What keeps the modalities in balance: changes of losses, gradients and learning rates while training."""
+"""Balance of the modalities in training: changes of losses, gradients and learning rates."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from colliculus.modulation.base import Modulator, Prepared, Terms
 from colliculus.modulation.scores import mean_over_ranks, shares
 from colliculus.types import Collective, ColliculusError, Output
 
-_LEAST_PROBABILITY = 1e-8  # the authors' program counts no sample as less probable
-_LARGEST_DIFFERENCE = 10.0  # of the ratios in the exponent, by the authors' program
+_LEAST_PROBABILITY = 1e-8  # lower bound of a probability in the authors' program
+_LARGEST_DIFFERENCE = 10.0  # upper bound of the exponent's difference in the authors' program
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class AGMSettings:
     """
 
     alpha: float = 1.0
-    """How strongly the gradients are modulated."""
+    """Strength of the modulation, alpha in the paper."""
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < inf:
@@ -37,7 +37,7 @@ class AGMSettings:
 
 
 def leads(costs: Mapping[str, float]) -> dict[str, float]:
-    """r_m = exp(M / (M - 1) (mean c - c_m)): above 1 for a modality that costs less than the others; a lone one has 1.
+    """r_m = exp(M / (M - 1) (mean c - c_m)): above 1 for a modality of lower cost than the others; 1 for a single one.
 
     Example:
         >>> {m: round(r, 3) for m, r in leads({"audio": 1.0, "visual": 1.5}).items()}  # exp(1.5 - 1), exp(1 - 1.5)
@@ -50,7 +50,7 @@ def leads(costs: Mapping[str, float]) -> dict[str, float]:
 
 
 def adaptive_coefficients(costs: Mapping[str, float], means: Mapping[str, float], alpha: float) -> dict[str, float]:
-    """k_m = exp(alpha min(tau_m - r_m, 10)), r of the costs of this step and tau of their means so far.
+    """k_m = exp(alpha min(tau_m - r_m, 10)), with r from the costs of this step and tau from their means so far.
 
     Example:
         >>> adaptive_coefficients({"audio": 1.0, "visual": 1.0}, {"audio": 0.7, "visual": 0.7}, alpha=0.5)
@@ -61,28 +61,28 @@ def adaptive_coefficients(costs: Mapping[str, float], means: Mapping[str, float]
 
 
 def with_scaled_shares(output: Output, factors: Mapping[str, float]) -> Output:
-    """The same logits, of which what flows back through the share of modality m is `factors[m]` times as much.
+    """The same logits, with the gradient through the share of modality m multiplied by `factors[m]`.
 
-    y + sum_m (k_m - 1) (out_m - out_m), the second out_m a constant: a summand of value 0 and gradient k_m - 1.
+    y + sum_m (k_m - 1) (out_m - out_m), with the second out_m a constant: a summand of value 0 and gradient k_m - 1.
     """
     extra = torch.stack([(factors[m] - 1) * (x - x.detach()) for m, x in output.evidence.items()]).sum(0)
     return replace(output, logits=output.logits + extra.mean(0), step_logits=output.step_logits + extra)
 
 
 class AGM(Modulator):
-    """Scale what flows back through each modality's share of the logits (Li et al., ICCV 2023, arXiv 2308.07686).
+    """Scale the gradient through each modality's share of the logits (Li et al., ICCV 2023, arXiv 2308.07686).
 
     c_m is the cross-entropy of out_m, averaged over the batch, r_m = exp(M / (M - 1) (mean c - c_m)), tau_m the same
     of the means of c over all steps before, k_m = exp(alpha min(tau_m - r_m, 10)). In the first step tau is 1.
 
-    out_m is the modality's additive share of the fused logits. For a fusion that adds or concatenates streams which
-    have not met before, that is its Shapley share, (F(a,v) - F(0,v) + F(a,0)) / 2 for two, without further passes.
+    out_m is the modality's additive share of the fused logits. For a fusion that adds or concatenates independent
+    streams it is the Shapley share, (F(a,v) - F(0,v) + F(a,0)) / 2 for two modalities, without further passes.
 
-    Deviation: where streams exchange before they are joined (S-CMRL), what one received counts as its own. A fusion
-    without additive shares is refused, where the paper would run it once for every subset of modalities.
+    Deviation: if streams exchange before they are joined (S-CMRL), what a stream received is part of its share. A
+    fusion without additive shares is refused; the paper would run it once for every subset of modalities.
 
     Args:
-        settings: strength.
+        settings: the strength.
     """
 
     def __init__(self, settings: AGMSettings) -> None:
@@ -93,10 +93,10 @@ class AGM(Modulator):
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
     ) -> Prepared:
-        """Compute the losses of an output whose shares are scaled, and remember what they cost."""
+        """Compute the losses of an output with scaled shares, and update the mean costs."""
         if not output.evidence:
             raise ColliculusError(
-                "balance agm scales each modality's share of the logits, and this fusion keeps none: choose a fusion "
+                "balance agm scales each modality's share of the logits, and this fusion has none: choose a fusion "
                 "that adds or concatenates, or another balance"
             )
         costs = mean_over_ranks(
@@ -108,11 +108,11 @@ class AGM(Modulator):
         return Prepared(objective(with_scaled_shares(output, factors), labels), report=report)
 
     def state(self) -> dict[str, Any]:
-        """The running means and the steps they cover."""
+        """The running means and their number of steps."""
         return {"steps": self._steps, "means": dict(self._means)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on with those means."""
+        """Restore the means."""
         self._steps, self._means = state["steps"], dict(state["means"])
 
     def _remember(self, costs: Mapping[str, float]) -> None:

@@ -1,9 +1,9 @@
-"""Which balance a method trains with, as plain values for presets, run files and the command line."""
+"""The balance that a method trains with, as plain values for presets, run files and the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from colliculus.modulation.agm import AGM, AGMSettings
@@ -14,18 +14,21 @@ from colliculus.modulation.mslr import MSLR, MSLRSettings
 from colliculus.modulation.ogm_ge import OGMGE, OGMGESettings
 from colliculus.modulation.pmr import PMR, PMRSettings
 from colliculus.modulation.taaf import ScoreBalance
+from colliculus.types import refuse_unread
 
 BalanceName = Literal["none", "scores", "ogm-ge", "agm", "pmr", "mslr", "iemf", "mm-pareto"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Balance:
-    """How a method keeps its modalities in balance while it trains; the trained model is the same network.
+    """Balance of the modalities in training. The network is the same with every balance.
 
-    The authors of ogm-ge, agm, pmr and mm-pareto trained with SGD (`train.optimizer`). An optimiser that divides
-    gradients by their usual size, as AdamW does, takes notice of how a factor changes, not of one that stays: there
-    ogm-ge, agm, iemf and the factor of mm-pareto act less. mslr scales the learning rate and pmr adds a loss, so they
-    act as with SGD.
+    The authors of ogm-ge, agm, pmr and mm-pareto trained with SGD (`train.optimizer`). AdamW divides gradients by their
+    usual size, which undoes a constant factor: with it ogm-ge, agm, iemf and the factor of mm-pareto act less. mslr
+    scales the learning rate and pmr adds a loss, so they act as with SGD.
+
+    Raises:
+        ColliculusError: a setting of another kind is changed, which would have no effect.
 
     Example:
         >>> type(Balance(kind="ogm-ge", ogm_ge=OGMGESettings(alpha=0.3)).modulator()).__name__
@@ -33,31 +36,35 @@ class Balance:
     """
 
     kind: BalanceName = "none"
-    """Which one; "scores" is TAAF's, from temporal attention scores, for the methods that have them."""
-    scores: ScoreBalance = field(default_factory=ScoreBalance)
-    ogm_ge: OGMGESettings = field(default_factory=OGMGESettings)
-    agm: AGMSettings = field(default_factory=AGMSettings)
-    pmr: PMRSettings = field(default_factory=PMRSettings)
-    mslr: MSLRSettings = field(default_factory=MSLRSettings)
-    mm_pareto: MMParetoSettings = field(default_factory=MMParetoSettings)
+    """Kind of balance; "scores" is TAAF's, for methods with temporal attention scores."""
+    scores: ScoreBalance = ScoreBalance()
+    ogm_ge: OGMGESettings = OGMGESettings()
+    agm: AGMSettings = AGMSettings()
+    pmr: PMRSettings = PMRSettings()
+    mslr: MSLRSettings = MSLRSettings()
+    mm_pareto: MMParetoSettings = MMParetoSettings()
+
+    def __post_init__(self) -> None:
+        others = [each.name for each in fields(self) if each.name not in ("kind", self.kind.replace("-", "_"))]
+        refuse_unread(self, others, f'with balance kind "{self.kind}"')
 
     @property
     def needs_shares(self) -> bool:
-        """Whether each modality must have a share of the joint logits."""
+        """True if each modality must have a share of the joint logits."""
         return self.kind == "agm"
 
     @property
-    def needs_answers(self) -> bool:
-        """Whether each modality must have a share of the joint logits, or a head of its own."""
+    def needs_predictions(self) -> bool:
+        """True if each modality must have a share of the joint logits or its own head."""
         return self.kind in ("ogm-ge", "mslr")
 
     @property
     def needs_own_heads(self) -> bool:
-        """Whether each modality must have a head of its own."""
+        """True if each modality must have its own head."""
         return self.kind in ("iemf", "mm-pareto")
 
     def modulator(self) -> Modulator:
-        """A fresh modulator of that kind."""
+        """A new modulator of that kind."""
         makers: dict[BalanceName, Callable[[], Modulator]] = {
             "none": NoModulation,
             "scores": self.scores.modulator,

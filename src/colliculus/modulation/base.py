@@ -1,4 +1,4 @@
-"""The doors of a training through which the modalities are kept in balance."""
+"""Hooks of the training loop for modality balancing."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Terms = Callable[[Output, Tensor], dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a modulator hands to the backward pass, and to itself behind it.
+    """Result of a modulator before the backward pass, for that pass and for its own call after it.
 
     Args:
         losses: the named terms whose sum is minimised.
-        gradients: of each modality's encoder, flattened, what the backward pass would mix with others; equal on every
-            rank.
-        report: named numbers for the log that are known already; equal on every rank.
+        gradients: gradients of each modality's encoder, flattened, that the backward pass would mix with others; equal
+            on every rank.
+        report: named numbers for the log that are already known; equal on every rank.
     """
 
     losses: dict[str, Tensor]
@@ -33,17 +33,17 @@ class Prepared:
 
 
 class Modulator(Protocol):
-    """What may happen to losses, gradients and learning rates; all of it must be equal on every rank.
+    """Changes losses, gradients and learning rates, equally on every rank.
 
-    The methods stand in the order in which a training calls them. What one does not need is inherited and does nothing.
+    The methods are in the order in which the training loop calls them. By default each does nothing.
     """
 
     def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
-        """An epoch, counted from 0, begins. Whatever is drawn at random in it follows from `seed` and `epoch` alone."""
+        """Begin an epoch, counted from 0. All random numbers in it depend on `seed` and `epoch` only."""
         return
 
     def learning_rates(self) -> Mapping[str, float]:
-        """Factors of the epoch's learning rate, of the encoders of the modalities named."""
+        """Factors of the epoch's learning rate for the encoders, by modality."""
         return {}
 
     def before_backward(
@@ -55,21 +55,21 @@ class Modulator(Protocol):
     def __call__(
         self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
     ) -> dict[str, float]:
-        """Change the gradients of `model` in place, after the backward pass; return named numbers for the log."""
+        """Change the gradients of `model` in place after the backward pass; return named numbers for the log."""
         return prepared.report
 
     def end_epoch(self, validation_accuracy: Mapping[str, float]) -> None:
-        """An epoch is over and the model is validated: accuracy by modality, as far as each answers for itself."""
+        """End an epoch, after validation: accuracy of each modality that has predictions of its own."""
         return
 
     def state(self) -> dict[str, Any]:
-        """What must be known after an epoch to go on exactly: tensors and plain values."""
+        """State after an epoch, for exact resume: tensors and plain values."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore what `state` returned."""
         return
 
 
 class NoModulation(Modulator):
-    """Leaves everything as it is."""
+    """Changes nothing."""

@@ -6,17 +6,17 @@ from colliculus.types import ColliculusError
 
 
 def check_epochs(balance: str, first: int, last: int | None) -> None:
-    """Refuse epochs that are none.
+    """Check that the epoch range is valid.
 
     Raises:
-        ColliculusError: the first is below 1, or the last before it.
+        ColliculusError: the first epoch is below 1, or the last one is before it.
     """
     if first < 1 or (last is not None and last < first):
-        raise ColliculusError(f"`first_epoch` of {balance} must be at least 1 and `last_epoch` not before it")
+        raise ColliculusError(f"`first_epoch` of {balance} must be at least 1, and `last_epoch` not before it")
 
 
 def acts_in(epoch: int, first: int, last: int | None) -> bool:
-    """Whether an epoch, counted from 0, lies between the first and the last, counted from 1; no last never ends.
+    """True if an epoch, counted from 0, lies in the range of first and last, counted from 1; None has no end.
 
     Example:
         >>> [acts_in(epoch, first=2, last=3) for epoch in range(4)]

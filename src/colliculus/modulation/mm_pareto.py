@@ -23,7 +23,7 @@ class MMParetoSettings:
     """
 
     factor: float = 1.5
-    """Norm of an encoder's gradient, in norms of the plain sum."""
+    """Norm of an encoder's gradient, as a multiple of the norm of the plain sum."""
 
     def __post_init__(self) -> None:
         if not 0 < self.factor < inf:
@@ -31,10 +31,10 @@ class MMParetoSettings:
 
 
 def fused_share(fused: Tensor, unimodal: Tensor) -> float:
-    """Weight a of the fused gradient (n,) against that of the unimodal one, 1 - a.
+    """Weight a of the fused gradient (n,); that of the unimodal one is 1 - a.
 
-    1/2 where they do not conflict (their product is not negative); else the a in [0, 1] at which
-    ||a f + (1 - a) u|| is smallest: a = (u - f) u / ||u - f||^2.
+    1/2 if they do not conflict (their product is not negative); else the a in [0, 1] at which ||a f + (1 - a) u|| is
+    smallest: a = (u - f) u / ||u - f||^2.
 
     Example:
         >>> fused_share(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 1.0]))
@@ -51,7 +51,7 @@ def fused_share(fused: Tensor, unimodal: Tensor) -> float:
 
 
 def pareto_gradient(fused: Tensor, unimodal: Tensor, share: float, factor: float) -> Tensor:
-    """a f + (1 - a) u, brought to `factor` times the norm of f + u; 0 where it has no direction, (n,).
+    """a f + (1 - a) u, scaled to `factor` times the norm of f + u; 0 if it is zero, (n,).
 
     Example:
         >>> pareto_gradient(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0]), share=0.5, factor=1.5)
@@ -65,14 +65,14 @@ def pareto_gradient(fused: Tensor, unimodal: Tensor, share: float, factor: float
 class MMPareto(Modulator):
     """Combine the fused and the unimodal gradient of each encoder (Wei and Hu, ICML 2024, arXiv 2405.17730).
 
-    Of encoder m, f is the gradient of the objective without the unimodal losses and u that of the unimodal losses.
-    Where they conflict the convex combination of smallest norm is taken, else their mean; either is brought to `factor`
-    times the norm of f + u. Heads and fusion keep the plain sum.
+    For encoder m, f is the gradient of the objective without the unimodal losses and u that of the unimodal losses. If
+    they conflict, their convex combination of smallest norm replaces them, else their mean; either is scaled to
+    `factor` times the norm of f + u. Heads and fusion keep the plain sum.
 
-    u is the gradient of all unimodal losses. Where the streams do not meet before their heads, only the modality's own
+    u is the gradient of all unimodal losses. If the streams do not meet before their heads, only the modality's own
     loss reaches its encoder, as in the paper.
 
-    Deviation: the authors' program measures the norms of each tensor of weights, the paper and we those of an encoder.
+    Deviation: the authors' program measures the norm of each tensor of weights; the paper and we that of an encoder.
 
     Args:
         settings: the factor.
@@ -84,7 +84,7 @@ class MMPareto(Modulator):
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
     ) -> Prepared:
-        """Compute the losses, and the gradients of the unimodal ones apart."""
+        """Compute the losses, and separately the gradients of the unimodal ones."""
         losses = objective(output, labels)
         unimodal = [loss for name, loss in losses.items() if name == UNIMODAL or name.startswith(f"{UNIMODAL}_")]
         if not unimodal:
@@ -99,7 +99,7 @@ class MMPareto(Modulator):
     def __call__(
         self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
     ) -> dict[str, float]:
-        """Replace the encoders' sums of gradients."""
+        """Replace the gradients of the encoders."""
         report: dict[str, float] = {}
         for modality, unimodal in prepared.gradients.items():
             stream = model.stream_parameters(modality)
@@ -111,7 +111,7 @@ class MMPareto(Modulator):
 
 
 def _flat(gradients: Iterable[Tensor | None], parameters: Iterable[nn.Parameter]) -> Tensor:
-    """All gradients in one row; zeros where there is none."""
+    """All gradients in one row, with zeros for a missing one."""
     pairs = zip(gradients, parameters, strict=True)
     return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for g, p in pairs])
 

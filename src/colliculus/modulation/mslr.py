@@ -10,7 +10,7 @@ from torch import Tensor
 
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared
-from colliculus.modulation.scores import shares_or_own_answers
+from colliculus.modulation.scores import shares_or_own_logits
 from colliculus.types import Collective, ColliculusError, Output
 
 
@@ -23,15 +23,15 @@ class MSLRSettings:
     """
 
     window: int = 5
-    """Epochs of validation that are looked back on."""
+    """Number of last epochs whose validation accuracy is averaged."""
 
     def __post_init__(self) -> None:
         if self.window < 2:
-            raise ColliculusError(f"`window` of mslr is {self.window}: it compares epochs, choose at least 2")
+            raise ColliculusError(f"`window` of mslr is {self.window}: choose at least 2 epochs")
 
 
 def recent_gain(accuracies: Sequence[float]) -> float:
-    """The last accuracy over the mean of all given: above 1 while a modality still gains; 1 where there is nothing yet.
+    """The last accuracy over the mean of all given: above 1 while a modality still gains; 1 without accuracies.
 
     Example:
         >>> recent_gain([0.25, 0.75]), recent_gain([]), recent_gain([0.0, 0.0])
@@ -42,14 +42,14 @@ def recent_gain(accuracies: Sequence[float]) -> float:
 
 
 class MSLR(Modulator):
-    """Each encoder learns at a rate of its own (Yao and Mihalcea, Findings of ACL 2022), the dynamic kind.
+    """Each encoder has its own learning rate (Yao and Mihalcea, Findings of ACL 2022), in the dynamic version.
 
-    factor_m = a_m(t) / mean of a_m over the last `window` epochs, a_m the accuracy of modality m alone on the
-    **validation** part, by its own head, or by its share of the logits where there is none. A modality that still
-    gains goes on faster, one that loses again is slowed.
+    factor_m = a_m(t) / mean of a_m over the last `window` epochs, where a_m is the accuracy of modality m alone on the
+    **validation** part, from its own head, or from its share of the logits if it has no head. The factor speeds up a
+    modality that still gains and slows down one that loses.
 
-    This is our reading: the factor multiplies the schedule's learning rate afresh in every epoch. It acts on the
-    learning rate itself, for an optimiser that normalises gradients (AdamW) would take no notice of scaled ones.
+    This is our reading: in every epoch the factor multiplies the learning rate of the schedule. It acts on the learning
+    rate itself, because an optimiser that normalises gradients (AdamW) would undo a scaling of the gradients.
 
     Args:
         settings: the window.
@@ -67,20 +67,19 @@ class MSLR(Modulator):
         self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
     ) -> dict[str, float]:
         """Leave the gradients alone; report the factors."""
-        answers = shares_or_own_answers(output, "mslr")
-        factors = dict.fromkeys(answers, 1.0) | self.learning_rates()
+        factors = dict.fromkeys(shares_or_own_logits(output, "mslr"), 1.0) | self.learning_rates()
         return {f"rate_{m}": factor for m, factor in factors.items()}
 
     def end_epoch(self, validation_accuracy: Mapping[str, float]) -> None:
-        """Remember the last few accuracies."""
+        """Store the last accuracies."""
         for modality, accuracy in validation_accuracy.items():
             recent = [*self._accuracies.get(modality, []), accuracy]
             self._accuracies[modality] = recent[-self._settings.window :]
 
     def state(self) -> dict[str, Any]:
-        """The accuracies it looks back on."""
+        """The last accuracies."""
         return {"accuracies": {m: list(recent) for m, recent in self._accuracies.items()}}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on with those accuracies."""
+        """Restore the accuracies."""
         self._accuracies = {m: list(recent) for m, recent in state["accuracies"].items()}

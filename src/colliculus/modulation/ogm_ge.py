@@ -12,10 +12,10 @@ from torch import Tensor
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared
 from colliculus.modulation.epochs import acts_in, check_epochs
-from colliculus.modulation.scores import mean_score, ratios, shares_or_own_answers
+from colliculus.modulation.scores import mean_score, ratios, shares_or_own_logits
 from colliculus.types import Collective, ColliculusError, Output
 
-_ROUNDING = 1e-9  # equal modalities must not be told apart by the last digit of a mean
+_ROUNDING = 1e-9  # equal modalities must not differ by the last digit of a mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +27,13 @@ class OGMGESettings:
     """
 
     alpha: float = 0.8
-    """How much a modality that is ahead is slowed; 0.8 on CREMA-D."""
+    """Strength of the slowing of a modality that is ahead, alpha in the paper; 0.8 on CREMA-D."""
     enhancement: bool = True
-    """Add noise as strong as the gradient (GE)."""
+    """Add noise with the standard deviation of the gradient (GE)."""
     first_epoch: int = 1
     """First epoch in which it acts."""
     last_epoch: int | None = None
-    """Last epoch in which it acts; None never ends (the authors stopped after half of 100)."""
+    """Last epoch in which it acts; None has no end (the authors stopped after half of 100 epochs)."""
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < inf:
@@ -42,7 +42,7 @@ class OGMGESettings:
 
 
 def slowing(ratio: float, alpha: float) -> float:
-    """k = 1 - tanh(alpha * rho) where rho > 1, else 1.
+    """k = 1 - tanh(alpha * rho) if rho > 1, else 1.
 
     Example:
         >>> slowing(1.0, alpha=0.8), round(slowing(2.0, alpha=0.8), 4)
@@ -52,7 +52,7 @@ def slowing(ratio: float, alpha: float) -> float:
 
 
 def shared_generator(seed: int, epoch: int, device: torch.device) -> torch.Generator:
-    """Random numbers that are the same on every rank and follow from `seed` and `epoch`.
+    """Random numbers that are the same on every rank and depend on `seed` and `epoch` only.
 
     Example:
         >>> draws = [torch.rand(1, generator=shared_generator(0, 3, torch.device("cpu"))).item() for _ in range(2)]
@@ -65,7 +65,7 @@ def shared_generator(seed: int, epoch: int, device: torch.device) -> torch.Gener
 
 @torch.no_grad()
 def scale_with_noise(gradient: Tensor, factor: float, noise: torch.Generator | None) -> None:
-    """gradient <- factor * gradient + N(0, std(gradient) + 1e-8), in place; without `noise` the first summand alone."""
+    """gradient <- factor * gradient + N(0, std(gradient) + 1e-8), in place; without `noise` only the first summand."""
     deviation = gradient.std(correction=0) + 1e-8
     gradient.mul_(factor)
     if noise is not None:
@@ -74,17 +74,18 @@ def scale_with_noise(gradient: Tensor, factor: float, noise: torch.Generator | N
 
 
 class OGMGE(Modulator):
-    """Slow the encoder of whichever modality is ahead (Peng et al., CVPR 2022, arXiv 2203.15332).
+    """Slow the encoder of a modality that is ahead (Peng et al., CVPR 2022, arXiv 2203.15332).
 
     s_m = sum_i softmax(out_m)_i[y_i];  rho_m = s_m / mean_{m' != m} s_m';  k_m = 1 - tanh(alpha rho_m) if rho_m > 1
-    else 1;  g <- k_m g + N(0, std(g) + 1e-8), std before the scaling and the noise in every encoder, as the authors'
-    program has it. out_m is the modality's share of the fused logits; where a fusion has none, what its own head says.
+    else 1;  g <- k_m g + N(0, std(g) + 1e-8), with the std before the scaling, and with noise in every encoder, as in
+    the authors' program. out_m is the modality's share of the fused logits, or the logits of its own head if a fusion
+    has no shares.
 
-    What is modulated are an encoder's weights of two or more dimensions. The authors' program takes those of four:
-    the same ones in its encoders, which know no others than convolutions.
+    The weights of an encoder with two or more dimensions are modulated. The authors' program takes those of four, which
+    are the same ones in its encoders of convolutions.
 
-    Deviation: for M > 2 rho compares with the mean of the others; the paper has two modalities. Equal ones (rho = 1)
-    are left alone, of which the authors' program slows one. The std divides by n, not n - 1.
+    Deviation: for M > 2 rho compares with the mean of the others; the paper has two modalities. Equal modalities
+    (rho = 1) are unchanged; the authors' program slows one of them. The std divides by n, not n - 1.
 
     Args:
         settings: strength and epochs.
@@ -96,7 +97,7 @@ class OGMGE(Modulator):
         self._noise: torch.Generator | None = None
 
     def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
-        """Learn whether to act, and start the noise."""
+        """Check whether to act in this epoch, and start the noise."""
         self._acts = acts_in(epoch, self._settings.first_epoch, self._settings.last_epoch)
         self._noise = shared_generator(seed, epoch, device) if self._settings.enhancement else None
 
@@ -104,10 +105,10 @@ class OGMGE(Modulator):
         self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
     ) -> dict[str, float]:
         """Scale the gradients of the encoders."""
-        answers = shares_or_own_answers(output, "ogm-ge")
+        logits = shares_or_own_logits(output, "ogm-ge")
         if not self._acts:
-            return {f"coefficient_{m}": 1.0 for m in answers}
-        rho = ratios(mean_score(answers, labels, collective))
+            return {f"coefficient_{m}": 1.0 for m in logits}
+        rho = ratios(mean_score(logits, labels, collective))
         factors = {m: slowing(ratio, self._settings.alpha) for m, ratio in rho.items()}
         for modality, factor in factors.items():
             for parameter in model.stream_parameters(modality):

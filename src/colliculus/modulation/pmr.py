@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from colliculus.labels import are_soft, at_label, memberships
+from colliculus.labels import are_soft, at_label, one_hot
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared, Terms
 from colliculus.modulation.scores import mean_score, ratios
@@ -27,9 +27,9 @@ class PMRSettings:
     """
 
     alpha: float = 1.0
-    """Weight of the prototype loss."""
+    """Weight of the prototype loss, alpha in the paper."""
     momentum: float = 0.5
-    """Share of the old prototype that is kept when an epoch ends."""
+    """Fraction of the old prototype that is kept at the end of an epoch."""
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < inf:
@@ -49,18 +49,18 @@ def prototype_logits(features: Tensor, prototypes: Tensor) -> Tensor:
 
 
 def class_sums(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Sums of the features (B, D) of each class and, in the last column, their number: (K, D + 1).
+    """Sum of the features (B, D) of each class, and their number in the last column: (K, D + 1).
 
     Example:
         >>> class_sums(torch.tensor([[1.0], [2.0], [5.0]]), torch.tensor([0, 0, 1]), 3).tolist()
         [[3.0, 2.0], [5.0, 1.0], [0.0, 0.0]]
     """
-    member = memberships(labels, num_classes, features.dtype)  # a product adds up in the same order each time
+    member = one_hot(labels, num_classes, features.dtype)  # a product adds up in the same order each time
     return member.T @ torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
 
 
 def catching_up(ratio: float) -> float:
-    """Weight of a modality's prototype loss, from how far it is ahead: clip(1 / rho - 1, 0, 1).
+    """Weight of a modality's prototype loss, from its ratio rho: clip(1 / rho - 1, 0, 1).
 
     Example:
         >>> [catching_up(ratio) for ratio in (2.0, 1.0, 0.8, 0.1)]
@@ -70,19 +70,19 @@ def catching_up(ratio: float) -> float:
 
 
 class PMR(Modulator):
-    """Draw the features of slower modalities to the prototypes of their classes (Fan et al., arXiv 2211.07089).
+    """Pull the features of slower modalities to the prototypes of their classes (Fan et al., arXiv 2211.07089).
 
     p_k is the mean feature of class k;  s_m = sum_i softmax(-||z_m - p||)_i[y_i];  rho_m = s_m / mean_{m' != m} s_m';
-    added to the objective: alpha sum_m clip(1 / rho_m - 1, 0, 1) CE(-||z_m - p||, y). For two modalities
+    the term added to the objective is alpha sum_m clip(1 / rho_m - 1, 0, 1) CE(-||z_m - p||, y). For two modalities
     1 / rho of the slower one is rho of the faster one. z_m is the modality's stream before the streams are joined,
     averaged over time.
 
-    When an epoch ends, p <- momentum p + (1 - momentum) (mean over the epoch's training samples); a class that had no
-    sample keeps its own, and as long as it has none it is left out.
+    At the end of an epoch, p <- momentum p + (1 - momentum) (mean over the epoch's training samples). A class without
+    samples in the epoch keeps its prototype; a class without a prototype is left out.
 
-    Deviation: the authors run the network once more over a tenth of the data for the prototypes, in evaluation mode
-    and before the first epoch too. Ours come from the training passes, so that the first epoch has no prototype loss.
-    Their program gives the slower modality the whole weight and keeps a fifth of the old prototype. The entropy
+    Deviation: for the prototypes the authors run the network once more over a tenth of the data, in evaluation mode and
+    before the first epoch too. Ours come from the training passes, so that the first epoch has no prototype loss. Their
+    program gives the slower modality the whole weight and keeps a fifth of the old prototype. The entropy
     regularisation of the faster modality is left out.
 
     Args:
@@ -92,15 +92,15 @@ class PMR(Modulator):
     def __init__(self, settings: PMRSettings) -> None:
         self._settings = settings
         self._prototypes: dict[str, Tensor] = {}  # (K, D) by modality; NaN in the row of a class without one
-        self._sums: dict[str, Tensor] = {}  # of the epoch so far, as `class_sums` gives them
+        self._sums: dict[str, Tensor] = {}  # `class_sums` of the epoch so far
 
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
     ) -> Prepared:
-        """Add the prototype loss, and gather the classes' features."""
+        """Add the prototype loss, and sum the features of each class."""
         if not output.streams:
             raise ColliculusError(
-                "balance pmr needs each modality's own feature, and this fusion gives none: choose another balance"
+                "balance pmr needs each modality's own feature, and this fusion has none: choose another balance"
             )
         features = {m: x.mean(0) for m, x in output.streams.items()}
         self._gather(features, labels, model.spec.num_classes, collective)
@@ -115,7 +115,7 @@ class PMR(Modulator):
         return Prepared({**objective(output, labels), "prototypes": loss}, report=report)
 
     def end_epoch(self, validation_accuracy: Mapping[str, float]) -> None:
-        """Move the prototypes to the means of the epoch."""
+        """Move the prototypes towards the means of the epoch."""
         for modality, sums in self._sums.items():
             mean = sums[:, :-1] / sums[:, -1:]  # NaN for a class without a sample
             old = self._prototypes.get(modality, mean).to(mean.device)
@@ -129,7 +129,7 @@ class PMR(Modulator):
         return {"prototypes": dict(self._prototypes)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on with those prototypes."""
+        """Restore the prototypes."""
         self._prototypes = dict(state["prototypes"])
 
     def _gather(self, features: Mapping[str, Tensor], labels: Tensor, num_classes: int, collective: Collective) -> None:
@@ -145,7 +145,7 @@ def _known_logits(features: Tensor, prototypes: Tensor) -> Tensor:
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean over the batch; a sample whose class has no prototype costs nothing, as does such a part of a soft label."""
+    """Mean over the batch; a sample whose class has no prototype adds 0, as does such a part of a soft label."""
     if are_soft(labels):
         known = logits.isfinite()
         return -at_label(logits.log_softmax(dim=1).where(known, 0), labels).sum() / len(labels)

@@ -1,4 +1,4 @@
-"""What each modality says for itself, and how right it is: the signal of every balance."""
+"""The predictions of each modality alone and their scores: the signal of every balance."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from colliculus.labels import at_label, rightness
+from colliculus.labels import at_label, correctness
 from colliculus.types import Collective, ColliculusError, Output
 
-_TINY = 1e-12  # a modality may have no probability left for the right class
+_TINY = 1e-12  # a modality may give the true class no probability
 
 
 def over_time(steps: Tensor, weights: Tensor | None) -> Tensor:
@@ -25,44 +25,44 @@ def over_time(steps: Tensor, weights: Tensor | None) -> Tensor:
 
 
 def shares(output: Output) -> dict[str, Tensor]:
-    """Each modality's additive share of the fused logits, (B, K); empty where the fusion has none.
+    """Each modality's additive share of the fused logits, (B, K); empty if the fusion has none.
 
-    For concatenation that is the modality's slice of the head and an M-th of the bias. The evidence of a step is a
-    share of the step logits, whose mean the logits are: where steps are weighed, it is weighed already.
+    For concatenation it is the modality's slice of the head and an M-th of the bias. The evidence of a step is a share
+    of the step logits, whose mean is the logits; if steps are weighed, it includes the weights.
     """
     return {m: steps.mean(0) for m, steps in output.evidence.items()}
 
 
-def own_answers(output: Output) -> dict[str, Tensor]:
-    """What each modality's own head says, (B, K); empty where there are no such heads."""
+def own_logits(output: Output) -> dict[str, Tensor]:
+    """The logits of each modality's own head, (B, K); empty if there are no such heads."""
     return {m: over_time(steps, output.time_weights.get(m)) for m, steps in output.modality_logits.items()}
 
 
-def shares_or_own_answers(output: Output, balance: str) -> dict[str, Tensor]:
-    """The shares of the fused logits; where there are none, what the modalities' own heads say, (B, K).
+def shares_or_own_logits(output: Output, balance: str) -> dict[str, Tensor]:
+    """The shares of the fused logits, or the logits of the modalities' own heads if there are none, (B, K).
 
     Raises:
         ColliculusError: there is neither.
     """
-    found = shares(output) or own_answers(output)
+    found = shares(output) or own_logits(output)
     if not found:
         raise ColliculusError(
-            f"balance {balance} asks what each modality says, and this fusion keeps no share of any: set unimodal_loss "
-            "above 0, which gives each modality a head of its own"
+            f"balance {balance} needs each modality's predictions, and this fusion has no shares: set unimodal_loss "
+            "above 0, which gives each modality its own head"
         )
     return found
 
 
-def right_answers(output: Output, labels: Tensor) -> dict[str, Tensor]:
-    """`rightness` of each modality alone, (B,), by its own head or, where it has none, by its share."""
-    answers = own_answers(output) or shares(output)
-    return {m: rightness(x.detach().argmax(dim=1), labels) for m, x in answers.items()}
+def modality_correct(output: Output, labels: Tensor) -> dict[str, Tensor]:
+    """`correctness` of each modality alone, (B,), from its own head or, if it has none, from its share."""
+    logits = own_logits(output) or shares(output)
+    return {m: correctness(x.detach().argmax(dim=1), labels) for m, x in logits.items()}
 
 
 def mean_score(logits: Mapping[str, Tensor], labels: Tensor, collective: Collective) -> dict[str, float]:
-    """Mean probability of the right class over the samples of all ranks: s_m = mean_i softmax(out_m)_i[y_i].
+    """Mean probability of the true class over the samples of all ranks: s_m = mean_i softmax(out_m)_i[y_i].
 
-    The sums of the papers differ from it by the number of samples, which every ratio loses.
+    The papers use sums, which differ by the number of samples; the ratios are the same.
 
     Args:
         logits: (B, K) by name, the same names on every rank.
@@ -80,7 +80,7 @@ def mean_score(logits: Mapping[str, Tensor], labels: Tensor, collective: Collect
 
 
 def mean_over_ranks(values: Mapping[str, Tensor], collective: Collective) -> dict[str, float]:
-    """The mean of per-sample values (B,) by name over the samples of all ranks, which may hold different numbers."""
+    """Mean of per-sample values (B,), by name, over all ranks, which may have different numbers of samples."""
     sums = [x.detach().double().sum() for x in values.values()]
     samples = torch.full_like(sums[0], len(next(iter(values.values()))))
     *totals, number = collective.sum(torch.stack([*sums, samples])).tolist()
@@ -88,7 +88,7 @@ def mean_over_ranks(values: Mapping[str, Tensor], collective: Collective) -> dic
 
 
 def ratios(scores: Mapping[str, float]) -> dict[str, float]:
-    """How far each modality is ahead: rho_m = s_m / mean_{m' != m} s_m'; a lone one is never ahead.
+    """Lead of each modality over the others: rho_m = s_m / mean_{m' != m} s_m'; 1 for a single modality.
 
     Example:
         >>> ratios({"audio": 0.75, "visual": 0.25, "touch": 0.5})["audio"]

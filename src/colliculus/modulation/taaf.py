@@ -17,38 +17,40 @@ from colliculus.modulation.base import Modulator, Prepared, Terms
 from colliculus.modulation.epochs import acts_in, check_epochs
 from colliculus.modulation.ogm_ge import scale_with_noise, shared_generator, slowing
 from colliculus.modulation.scores import mean_over_ranks, ratios
-from colliculus.types import UNIMODAL, Collective, ColliculusError, Output
+from colliculus.types import UNIMODAL, Collective, ColliculusError, Output, refuse_unread
 
 ScoreBalanceName = Literal["gradient", "loss", "step"]
 
-_TINY = 1e-12  # a modality may have no probability left for the right class
+_TINY = 1e-12  # a modality may give the true class no probability
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreBalance:
-    """The balance of TAAF, from its scores; the trained model is the same network.
+    """Settings of the balance of TAAF, from its attention scores.
 
     Raises:
         ColliculusError: a setting is out of range.
     """
 
     kind: ScoreBalanceName = "gradient"
-    """What is scaled for a modality that is ahead: its encoder's "gradient", its own "loss", or each "step" of what
-    flows back into its stream."""
+    """Target of the scaling for a modality that is ahead: its encoder's "gradient", its own "loss", or each "step" of
+    the gradient of its stream."""
     beta: float = 0.3
-    """How much a modality that is ahead is slowed ("gradient" and "step"); tried: 0.1, 0.3, 0.8."""
+    """Strength of the slowing of a modality that is ahead ("gradient" and "step"); tried: 0.1, 0.3, 0.8."""
     enhancement: bool = False
-    """Add noise as strong as the gradient, as OGM-GE does ("gradient")."""
+    """Add noise with the standard deviation of the gradient, as OGM-GE does ("gradient")."""
     first_epoch: int = 1
     """First epoch in which it acts."""
     last_epoch: int | None = None
-    """Last epoch in which it acts; None never ends."""
+    """Last epoch in which it acts; None has no end."""
 
     def __post_init__(self) -> None:
         if not 0 < self.beta < inf:
             raise ColliculusError(f"`beta` of the balance is {self.beta}: choose a positive number")
         if self.enhancement and self.kind != "gradient":
             raise ColliculusError("`enhancement` of the balance adds noise to gradients: choose kind gradient")
+        if self.kind == "loss":
+            refuse_unread(self, ["beta"], 'with kind "loss" of the balance by scores')
         check_epochs("the balance by scores", self.first_epoch, self.last_epoch)
 
     def modulator(self) -> Modulator:
@@ -76,7 +78,7 @@ def step_scores(output: Output, labels: Tensor) -> dict[str, Tensor]:
 
 
 class _ByScore(Modulator, ABC):
-    """What the three kinds share: when they act, and the mean score of every modality.
+    """Base of the three kinds: when they act, and the mean score of every modality.
 
     s_m = sum_b sum_t alpha_m(t) softmax(Z_m(t))[y_b];  rho_m = s_m / mean_{m' != m} s_m'.
     """
@@ -86,7 +88,7 @@ class _ByScore(Modulator, ABC):
         self.acts = False
 
     def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
-        """Learn whether to act."""
+        """Check whether to act in this epoch."""
         self.acts = acts_in(epoch, self.settings.first_epoch, self.settings.last_epoch)
 
     def scores(self, output: Output, labels: Tensor, collective: Collective) -> dict[str, float]:
@@ -97,8 +99,8 @@ class _ByScore(Modulator, ABC):
 class GradientByScore(_ByScore):
     """Gradients of encoder m times k_m = 1 - tanh(beta rho_m) if rho_m > 1 else 1, after OGM-GE (CVPR 2022).
 
-    All parameters of a modality's encoder are scaled; the optional noise N(0, std(g) + 1e-8) goes to those of two or
-    more dimensions, of every encoder, as in `OGMGE`.
+    All parameters of a modality's encoder are scaled; the optional noise N(0, std(g) + 1e-8) is added to those of two
+    or more dimensions, in every encoder, as in `OGMGE`.
     """
 
     def __init__(self, settings: ScoreBalance) -> None:
@@ -106,7 +108,7 @@ class GradientByScore(_ByScore):
         self._noise: torch.Generator | None = None
 
     def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
-        """Learn whether to act, and start the noise, which is the same on every rank."""
+        """Check whether to act in this epoch, and start the noise, which is the same on every rank."""
         super().begin_epoch(seed=seed, epoch=epoch, device=device)
         self._noise = shared_generator(seed, epoch, device) if self.settings.enhancement else None
 
@@ -126,12 +128,12 @@ class GradientByScore(_ByScore):
 
 
 class LossByScore(_ByScore):
-    """The own loss of modality m times w_m, constant and proportional to 1 / s_m, of mean 1 over the modalities."""
+    """The own loss of modality m times a constant w_m, proportional to 1 / s_m, with mean 1 over the modalities."""
 
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
     ) -> Prepared:
-        """Compute the losses, those of the modalities' own heads weighed."""
+        """Compute the losses, with weights on those of the modalities' own heads."""
         losses = objective(output, labels)
         factors = dict.fromkeys(output.modality_logits, 1.0)
         if self.acts:
@@ -141,18 +143,18 @@ class LossByScore(_ByScore):
 
 
 class StepByScore(_ByScore):
-    """What flows back into step t of stream m times k_m(t), found from the scores of that step; nothing else changes.
+    """The gradient of step t of stream m times k_m(t), from the scores of that step; nothing else changes.
 
-    k_m(t) comes from s_m(t) = sum_b alpha_m(t) softmax(Z_m(t))[y_b] as k_m from s_m. It needs the labels, which a
-    forward pass does not know: so the streams h'_m of the output are given a hook that multiplies their gradient, after
-    the forward and before the backward pass. It scales what reaches the alignment and the encoder of the modality, and
-    ends with the graph of this step.
+    k_m(t) comes from s_m(t) = sum_b alpha_m(t) softmax(Z_m(t))[y_b] as k_m from s_m. It needs the labels, which the
+    forward pass does not have: therefore a hook on the output's streams h'_m, registered between forward and backward
+    pass, multiplies their gradient. It scales the gradient of the modality's alignment and encoder, and ends with the
+    graph of this step.
     """
 
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
     ) -> Prepared:
-        """Compute the losses, and hang the scales on the streams."""
+        """Compute the losses and register gradient hooks on the streams."""
         factors = {m: torch.ones(len(z)) for m, z in output.modality_logits.items()}
         if self.acts:
             factors = self._factors(step_scores(output, labels), collective)
@@ -171,7 +173,7 @@ class StepByScore(_ByScore):
 
 
 def scale_backward(stream: Tensor, factors: Tensor) -> None:
-    """Multiply whatever gradient will flow back through `stream` (T, B, D) by `factors` (T,).
+    """Multiply the gradient of `stream` (T, B, D) by `factors` (T,) in the backward pass.
 
     Example:
         >>> x = torch.ones(2, 1, 1, requires_grad=True)

@@ -1,4 +1,4 @@
-"""What a neuron does in one step: its options, each with its default, and the arithmetic."""
+"""One step of a spiking neuron: its options with their defaults, and the arithmetic."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from colliculus.types import ColliculusError
 
 Reset = Literal["hard", "soft"]
 TAU = 2.0
-"""Time constant in steps that a neuron has unless told otherwise."""
+"""Default time constant in steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dynamics:
-    """All that neurons of every kind have in common; the defaults of their options stand here and nowhere else.
+    """Options that all kinds of neurons share. Their defaults are defined here and nowhere else.
 
     Raises:
         ColliculusError: `threshold` is not positive.
@@ -29,16 +29,16 @@ class Dynamics:
     """
 
     threshold: float = 1.0
-    """Membrane at which the neuron fires; equality fires."""
+    """Membrane potential at which the neuron fires; equality fires."""
     reset: Reset = "hard"
     """After a spike: to 0 ("hard") or minus the threshold ("soft")."""
     detach_reset: bool = True
     """Keep the reset out of the gradient."""
     temporal_gradient: bool = True
-    """Let the gradient flow through time. False detaches the membrane before every integration (S-CMRL):
-    dv(t)/dI(t) = leak, and no step sees the gradient of a later one."""
+    """Let the gradient flow through time. False detaches the membrane before every integration, as S-CMRL does:
+    dv(t)/dI(t) = leak, and no step receives a gradient from a later one."""
     surrogate: Surrogate = Sigmoid()
-    """The spike's derivative."""
+    """Derivative of the spike."""
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < inf:
@@ -51,7 +51,7 @@ def integrate(membrane: Tensor, current: Tensor, leak: float | Tensor) -> Tensor
 
 
 def after_reset(membrane: Tensor, spikes: Tensor, threshold: float, reset: Reset) -> Tensor:
-    """What a spike leaves behind: 0 after a hard reset, v - threshold after a soft one."""
+    """Membrane after a spike: 0 with a hard reset, v - threshold with a soft one."""
     return membrane * (1 - spikes) if reset == "hard" else membrane - threshold * spikes
 
 
@@ -80,5 +80,5 @@ def lif_step(
     before = membrane if dynamics.temporal_gradient else membrane.detach()
     membrane = integrate(before, current, leak)
     spikes = spike(membrane - dynamics.threshold, dynamics.surrogate)
-    heard = spikes.detach() if dynamics.detach_reset else spikes
-    return after_reset(membrane, heard, dynamics.threshold, dynamics.reset), spikes
+    resetting = spikes.detach() if dynamics.detach_reset else spikes
+    return after_reset(membrane, resetting, dynamics.threshold, dynamics.reset), spikes

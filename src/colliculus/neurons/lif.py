@@ -13,22 +13,22 @@ from colliculus.neurons.kernels.choice import kernel_for
 from colliculus.types import ColliculusError
 
 NARROW = (torch.bfloat16, torch.float16)
-"""What a membrane is never kept in."""
+"""dtypes too narrow to store the membrane in."""
 
 
 def lif(
     currents: Tensor, leak: float | Tensor = 1 / TAU, dynamics: Dynamics = Dynamics(), *, steps: int | None = None
 ) -> Tensor:
-    """Spikes of T steps from v(0) = 0; what one step does stands in `lif_step`.
+    """Spikes over T steps, starting from v(0) = 0; `lif_step` defines one step.
 
-    The membrane is kept in float32 (or wider) whatever the currents are; the spikes have their dtype, and their layout
-    in memory where every step of it is dense (channels_last stays channels_last).
+    The membrane is stored in float32 or wider. The spikes have the dtype of the currents, and their memory layout if
+    every step is dense (channels_last stays channels_last).
 
     Args:
-        currents: (T, *), or (1, *) where all steps get the same and `steps` says how many there are.
+        currents: (T, *), or (1, *) if all steps get the same current; then `steps` gives their number.
         leak: 1 / tau; a tensor must broadcast against the currents of one step.
         dynamics: threshold, reset and gradient.
-        steps: T; None reads it off the currents.
+        steps: T; None takes it from the currents.
 
     Returns:
         Spikes, 0 or 1, (T, *).
@@ -44,7 +44,7 @@ def lif(
     """
     if steps not in (None, currents.shape[0]) and currents.shape[0] != 1:
         raise ColliculusError(
-            f"currents of {currents.shape[0]} steps cannot be integrated over {steps}: give one or all"
+            f"currents of {currents.shape[0]} steps cannot be integrated over {steps}: give 1 or {steps} steps"
         )
     steps = currents.shape[0] if steps is None else steps
     if torch.compiler.is_compiling():
@@ -57,7 +57,7 @@ def lif(
 
 
 class SpikingNeuron(nn.Module, ABC):
-    """Base of every neuron: (T, B, *) currents -> (T, B, *) spikes, 0 or 1. Spikes are counted by hooks on this class.
+    """Base class of all neurons: currents (T, B, *) -> spikes (T, B, *), 0 or 1. Hooks on this class count spikes.
 
     Args:
         dynamics: threshold, reset and gradient.
@@ -72,7 +72,7 @@ class SpikingNeuron(nn.Module, ABC):
         """1 / tau."""
 
     def forward(self, currents: Tensor, steps: int | None = None) -> Tensor:
-        """(T, B, *) -> (T, B, *), or (1, B, *) -> (steps, B, *) with the same currents at every step."""
+        """(T, B, *) -> (T, B, *), or (1, B, *) -> (steps, B, *) if every step gets the same currents."""
         return lif(currents, self.leak(), self.dynamics, steps=steps)
 
     def extra_repr(self) -> str:

@@ -14,10 +14,10 @@ from colliculus.neurons.lif import SpikingNeuron
 class PLIF(SpikingNeuron):
     """Leaky integrate-and-fire neuron with a learned time constant (Fang et al., ICCV 2021, arXiv 2007.05785).
 
-    1 / tau = sigmoid(w), so tau stays above 1 whatever the optimiser does.
+    1 / tau = sigmoid(w), so that tau stays above 1 during training.
 
     Args:
-        tau: time constant at the start, > 1.
+        tau: initial time constant, > 1.
         dynamics: threshold, reset and gradient.
 
     Example:

@@ -1,7 +1,7 @@
-"""Surrogate gradients: what stands in for the derivative of a spike.
+"""Surrogate gradients, which replace the derivative of a spike.
 
-A neuron fires when x = v - threshold >= 0; that step has no useful derivative, so the backward pass uses a bump around
-x = 0 instead. Every bump here has unit area (it is the derivative of some smooth step from 0 to 1).
+A neuron fires when x = v - threshold >= 0. This step has no useful derivative, so the backward pass uses a bump around
+x = 0 instead. Every bump here has unit area: it is the derivative of a smooth step from 0 to 1.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SurrogateName = Literal["sigmoid", "atan", "triangle", "rectangle"]
 
 
 class Surrogate(Protocol):
-    """The derivative that replaces that of the spike."""
+    """Replaces the derivative of the spike."""
 
     def derivative(self, x: Tensor) -> Tensor:
         """Value of the bump at `x` = v - threshold, elementwise."""
@@ -116,7 +116,7 @@ def spike(x: Tensor, surrogate: Surrogate) -> Tensor:
 
 
 def shape_of(surrogate: Surrogate) -> tuple[SurrogateName, float] | None:
-    """The name and the one number of a surrogate of ours, for what cannot call Python; None for any other.
+    """Name and parameter of a built-in surrogate, for kernels that cannot call Python; None for any other surrogate.
 
     Example:
         >>> shape_of(Triangle(width=0.5))

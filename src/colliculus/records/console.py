@@ -1,4 +1,4 @@
-"""What the verbs print with: results on stdout, remarks on stderr, and under `torchrun` rank 0 alone speaks."""
+"""Printing for the verbs: results on stdout, remarks and progress on stderr, and under `torchrun` on rank 0 only."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from colliculus.records.table import Table, Tables
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.table import Table
+    from rich.table import Table as RichTable
 
 ItemT = TypeVar("ItemT")
 
-_NAMED = 10
-
 
 def is_main_rank() -> bool:
-    """Whether this process is the one that speaks (torchrun tells each process its rank)."""
+    """True for the process that prints; `torchrun` gives each process its rank."""
     return os.environ.get("RANK", "0") == "0"
 
 
-def show(*parts: RenderableType) -> None:
+def show(*parts: RenderableType | Table | Tables) -> None:
     """Print tables and lines on stdout, one below the other."""
     from rich.console import Console
 
     console = Console(quiet=not is_main_rank(), highlight=False, markup=False)  # a clip may be named "[a]"
     for part in parts:
-        console.print(part, soft_wrap=isinstance(part, str))  # a command to copy must not break
+        shown = part.renderable() if isinstance(part, Table | Tables) else part
+        console.print(shown, soft_wrap=isinstance(part, str))  # a command to copy must not break
 
 
 def show_json(value: Mapping[str, object]) -> None:
@@ -38,31 +39,15 @@ def show_json(value: Mapping[str, object]) -> None:
 
 
 def remark(sentence: str) -> None:
-    """Tell something on stderr, where it does not mix with a result."""
+    """Print a sentence on stderr, where it does not mix with a result."""
     from rich.console import Console
 
-    Console(stderr=True, quiet=not is_main_rank(), highlight=False).print(
-        f"colliculus: {sentence}", style="yellow", markup=False
-    )
-
-
-def remark_untested(totals: Mapping[str, int], part: str) -> None:
-    """Tell of classes without a sample in a part: no figure says how well they are recognised.
-
-    Args:
-        totals: samples of each class.
-        part: name of the part.
-    """
-    if without := [name for name, total in totals.items() if not total]:
-        more = f" and {len(without) - _NAMED} more" if len(without) > _NAMED else ""
-        remark(
-            f"of {len(without)} class(es) the {part} part has no sample, and no figure is about them: "
-            f"{', '.join(without[:_NAMED])}{more}"
-        )
+    console = Console(stderr=True, quiet=not is_main_rank(), highlight=False)
+    console.print(f"colliculus: {sentence}", style="yellow", markup=False, soft_wrap=True)  # a path must not break
 
 
 def progress_console() -> Console:
-    """Where progress is shown: stderr, so that a result can be piped; nowhere but on rank 0."""
+    """The console of progress: stderr, so that a result can be piped, and silent on other ranks than 0."""
     from rich.console import Console
 
     return Console(stderr=True, quiet=not is_main_rank())
@@ -70,7 +55,7 @@ def progress_console() -> Console:
 
 @contextmanager
 def progress(doing: str) -> Generator[Callable[[int, int], None]]:
-    """A bar on stderr where that is a terminal; it is told how many of how many are done."""
+    """A progress bar on stderr, where that is a terminal; call it with the numbers done and in all."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     terminal = progress_console()
@@ -81,7 +66,7 @@ def progress(doing: str) -> Generator[Callable[[int, int], None]]:
 
 
 def steps(items: Sequence[ItemT], title: str) -> Iterator[ItemT]:
-    """Hand out the items one by one while a bar on stderr, where that is a terminal, shows how far it is."""
+    """Yield the items one by one, with a progress bar on stderr where that is a terminal."""
     from rich.progress import track
 
     console = progress_console()
@@ -98,15 +83,15 @@ def facts(title: str, rows: Mapping[str, str]) -> RenderableType:
     return titled(title, table)
 
 
-def plain_table(*, show_header: bool = True) -> Table:
+def plain_table(*, show_header: bool = True) -> RichTable:
     """An empty table in the one style of all verbs."""
     from rich import box
-    from rich.table import Table
+    from rich.table import Table as RichTable
 
-    return Table(box=box.SIMPLE_HEAD, show_header=show_header, show_edge=False, pad_edge=True)
+    return RichTable(box=box.SIMPLE_HEAD, show_header=show_header, show_edge=False, pad_edge=True)
 
 
-def titled(title: str, table: Table) -> RenderableType:
+def titled(title: str, table: RichTable) -> RenderableType:
     """A table below its title."""
     from rich.console import Group
     from rich.text import Text

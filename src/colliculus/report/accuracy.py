@@ -1,100 +1,114 @@
-"""How well a run does: its curves, its confusions, and every class with its interval."""
+"""Accuracy of a run: curves by epoch, confusions, and figures of every class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from colliculus.evaluation.metrics import wilson_interval
-from colliculus.report.charts import Axes, Series, bar, heat, lines
-from colliculus.report.folder import Material
-from colliculus.report.markup import Html, interval, join, note, percent, table, tag, titled_table
-from colliculus.report.setting import untested
+from colliculus.figures import Bars, BarSeries, Lines, Panel, Series, figure
+from colliculus.records import Column, Table
+from colliculus.report.material import Material
 from colliculus.runs.history import Row
+from colliculus.runs.metrics import ClassMetrics, wilson_interval
+from colliculus.runs.result import TrainingResult
 
-MOST_CLASSES = 30
-"""Of a confusion matrix that can be read; of more, the most frequent confusions are listed."""
-LISTED = 25
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-ACCURACY, LOSS = ("train_accuracy", "validation_accuracy"), ("train_loss", "train_task")
+CLASSES = 30
+"""Classes of a confusion matrix or a chart that can be read; of more, the most frequent confusions are listed."""
+PAIRS = 25
 
 
-def curves(material: Material) -> Html:
-    """Accuracy, losses and what else was recorded, by epoch."""
+def curves(material: Material) -> Figure:
+    """Accuracy, losses and reports of the modulation by epoch."""
     history = material.history
-    if not history:
-        return note("No epoch is recorded: metrics.csv is not there.")
-    chance = (100 / len(material.run.spec.names), "chance")
-    alone = [name for m in material.run.spec.modalities if _has(history, name := f"validation_accuracy_{m}")]
-    named = {name: name.replace("_accuracy", "").replace("_", ", ") for name in (*ACCURACY, *alone)}
-    accuracy = [_series(history, name, text, 100) for name, text in named.items() if _has(history, name)]
-    shares = Axes(title="Accuracy by epoch", across="epoch", up="accuracy, %", low=0, high=100, level=chance)
-    terms = [n for n in _columns(history, "train_") if not n.startswith("train_accuracy")]
-    losses = [_series(history, name, name.removeprefix("train_").replace("_", " "), 1) for name in terms]
-    down = Axes(title="Training loss by epoch", across="epoch", up="loss", low=0)
-    kept = f" The model of epoch {material.result['best_epoch']} was kept." if material.result else ""
-    alone_text = " A modality alone answers by its own head, or by its share of the joint answer." if alone else ""
-    parts = [
-        lines(shares, accuracy, f"Accuracy in training and on the validation part.{kept}{alone_text}"),
-        lines(down, losses, "Training loss, and the terms it is the sum of."),
+    kept = [(material.result.best_epoch, "best epoch")] if material.result else []
+
+    def panel(names: Sequence[str], title: str, ylabel: str, prefix: str, factor: float = 1) -> Lines:
+        series = [_series(history, name, name.removeprefix(prefix), factor) for name in names]
+        return Lines(series=series, title=title, xlabel="epoch", ylabel=ylabel, low=0, marks=kept, whole=True)
+
+    alone = [f"validation_accuracy_{m}" for m in material.run.spec.modalities]
+    shares = [name for name in ("train_accuracy", "validation_accuracy", *alone) if _has(history, name)]
+    accuracy = [_series(history, name, name.replace("_accuracy", ""), 100) for name in shares]
+    chance = [(100 / len(material.names), "chance")]
+    panels: list[Panel] = [
+        Lines(
+            series=accuracy,
+            title="Accuracy",
+            xlabel="epoch",
+            ylabel="accuracy, %",
+            low=0,
+            high=100,
+            levels=chance,
+            marks=kept,
+            whole=True,
+        )
     ]
+    losses = [name for name in _columns(history, "train_") if not name.startswith("train_accuracy")]
+    panels.append(panel(losses, "Training loss", "loss", "train_"))
     if balance := _columns(history, "modulation_"):
-        told = [_series(history, name, name.removeprefix("modulation_").replace("_", " "), 1) for name in balance]
-        axes = Axes(title="What the balance reported, by epoch", across="epoch", up="mean over an epoch", low=0)
-        parts.append(lines(axes, told, "What kept the modalities in balance."))
-    return tag("div", *parts, attributes={"class": "grid"})
+        panels.append(panel(balance, "Report of the modulation", "mean over an epoch", "modulation_"))
+    return figure(*([one] for one in panels))
 
 
-def confusions(material: Material) -> Html:
-    """Which class was taken for which."""
-    if material.result is None:
-        return note(untested(material))
-    names, matrix = material.run.spec.names, material.result["test"]["confusion"]
-    return _matrix(names, matrix) if len(names) <= MOST_CLASSES else _pairs(names, matrix)
+def curve_notes(material: Material) -> str:
+    """How to read the curves."""
+    alone = any(_has(material.history, f"validation_accuracy_{m}") for m in material.run.spec.modalities)
+    text = "The loss is the sum of its terms."
+    return text + (" A modality alone predicts by its own head, or by its share of the logits." if alone else "")
 
 
-def classes(material: Material) -> Html:
-    """Recall with its Wilson interval, precision and F1 of every class."""
-    if material.result is None:
-        return note(untested(material))
-    test = material.result["test"]
-    rows = [_class(one, test["confusion"][k][k]) for k, one in enumerate(test["per_class"])]
-    header = ["class", "clips", "recall, %", "95 % interval", "precision, %", "F1, %"]
-    return join(
-        table("Every class on the test part", header, rows),
-        note("Intervals are Wilson's, of each class by itself. Recall: share of the class that was recognised."),
+def recall(result: TrainingResult) -> Figure | None:
+    """Recall of every class with its interval; None where there are too many classes."""
+    tested = [one for one in result.test.per_class if one.total]
+    if len(tested) > CLASSES:
+        return None
+    bounds = [[100 * bound for bound in wilson_interval(round(one.recall * one.total), one.total)] for one in tested]
+    bars = BarSeries(
+        values=[100 * one.recall for one in tested],
+        low=[low for low, _ in bounds],
+        high=[high for _, high in bounds],
+        labels=[f"{100 * one.recall:.1f}" for one in tested],
     )
+    names = [one.name for one in tested]
+    xlabel = "recall, % (line: 95 % interval)"
+    return figure([Bars(names=names, series=[bars], title="Recall of each class", xlabel=xlabel, low=0, high=115)])
 
 
-def _class(one: dict[str, Any], right: int) -> list[str]:
-    bounds = wilson_interval(right, one["total"]) if one["total"] else None
-    recall = bar(one["recall"], bounds, f"{100 * one['recall']:.1f}") if bounds else "-"
-    shares = (f"{100 * one[name]:.1f}" if bounds else "-" for name in ("precision", "f1"))
-    return [one["name"], f"{one['total']:,}", recall, interval(bounds) if bounds else "-", *shares]
+def classes(result: TrainingResult) -> Table:
+    """Recall, precision and F1 of every class."""
+    headings = ("clips", "recall, %", "95 % interval", "precision, %", "F1, %")
+    columns = (Column("class"), *(Column(heading, "right") for heading in headings))
+    rows = [_class(one, result.test.confusion[k][k]) for k, one in enumerate(result.test.per_class)]
+    note = "Recall: share of the class that was recognised. Intervals are Wilson's, for each class by itself."
+    return Table(columns, rows, "Classes of the test part", (note,))
 
 
-def _matrix(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> Html:
-    head = [tag("th", name, attributes={"scope": "col"}) for name in ("true class", *names)]
-    rows: list[Html] = []
-    for i, counts in enumerate(matrix):
-        total = max(sum(counts), 1)
-        cells = [
-            heat(count / total, str(count) if count else "", kind="heat diagonal" if i == j else "heat")
-            for j, count in enumerate(counts)
-        ]
-        rows.append(tag("tr", tag("th", names[i], attributes={"scope": "row"}), *cells))
-    caption = "Confusion matrix of the test part: a row is a true class, a column what it was taken for"
-    return titled_table(caption, tag("thead", tag("tr", *head)), tag("tbody", *rows), kind="matrix")
+def _class(one: ClassMetrics, correct: int) -> Sequence[str]:
+    if not one.total:
+        return one.name, "0", *["-"] * 4
+    low, high = wilson_interval(correct, one.total)
+    interval = f"{100 * low:.1f} to {100 * high:.1f}"
+    shares = (f"{100 * share:.1f}" for share in (one.precision, one.f1))
+    return one.name, f"{one.total:,}", f"{100 * one.recall:.1f}", interval, *shares
 
 
-def _pairs(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> Html:
-    pairs = [(n, i, j) for i, row in enumerate(matrix) for j, n in enumerate(row) if i != j and n]
+def confused_pairs(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:
+    """The most frequent confusions."""
+    pairs = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
     rows = [
-        [names[i], names[j], str(n), percent(n / sum(matrix[i]))]
-        for n, i, j in sorted(pairs, key=lambda pair: -pair[0])[:LISTED]
+        (names[i], names[j], str(n), f"{100 * n / sum(counts[i]):.1f}")
+        for n, i, j in sorted(pairs, key=lambda pair: -pair[0])[:PAIRS]
     ]
-    caption = f"The {len(rows)} most frequent of {len(pairs):,} kinds of confusion on the test part"
-    return table(caption, ["class", "taken for", "times", "of the class"], rows)
+    columns = (
+        Column("true class"),
+        Column("predicted class"),
+        Column("clips", "right"),
+        Column("of the class, %", "right"),
+    )
+    return Table(columns, rows, f"The {len(rows)} most frequent of {len(pairs):,} kinds of confusion on the test part")
 
 
 def _columns(history: Sequence[Row], beginning: str) -> list[str]:
@@ -106,5 +120,5 @@ def _has(history: Sequence[Row], name: str) -> bool:
 
 
 def _series(history: Sequence[Row], column: str, name: str, factor: float) -> Series:
-    points = [(row["epoch"], factor * row[column] if column in row else None) for row in history]
-    return Series(name, points)
+    values = [factor * row[column] if column in row else None for row in history]
+    return Series(name=name.replace("_", " "), x=[row["epoch"] for row in history], y=values)

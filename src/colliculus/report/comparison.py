@@ -1,121 +1,145 @@
-"""Several runs beside each other, and which differences are more than chance."""
+"""Several runs beside each other, and the differences that are more than chance."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from shlex import join as command_line
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from shlex import join
+from statistics import fmean
 
-import numpy as np
-from numpy.typing import NDArray
-
-from colliculus.evaluation.comparison import Comparison, Training, Trainings, compare_all
-from colliculus.evaluation.groups import Finished, Group, group_runs
-from colliculus.evaluation.score import Score
-from colliculus.evaluation.verdict import is_shown, verdict
-from colliculus.report.charts import bar
-from colliculus.report.energy import COMPARED_AT, clip_energy
-from colliculus.report.figures import column
-from colliculus.report.folder import Material
-from colliculus.report.markup import Html, command, interval, join, note, table, tag
-from colliculus.report.robustness import noise_area
-from colliculus.runs.kept_predictions import Condition, read_predictions
+from colliculus.evaluation.comparison import Comparison, compare
+from colliculus.evaluation.energy.record import Energy
+from colliculus.evaluation.robustness import Robustness
+from colliculus.records import Column, Table
+from colliculus.report.material import Material
+from colliculus.runs.kept_predictions import Condition
 from colliculus.types import ColliculusError
 
+COST_TABLE = "45nm-fp32"
+"""Costs at which the energies of runs are compared; every record holds them."""
 
-def comparison(materials: Sequence[Material]) -> Html:
-    """A row for each run, a row for each method over its seeds, and the paired tests against the first."""
-    parts = [_runs(materials)]
-    finished = [Finished(m.folder, m.run, m.result) for m in materials if m.result is not None]
+
+@dataclass(frozen=True)
+class Compared:
+    """The comparison on the page.
+
+    Args:
+        runs: a row for each run.
+        remarks: sentences on figures that cannot be compared.
+        tested: methods over their seeds, and paired tests; None where there are none.
+        untested: reason why there are none, in a sentence.
+        command: command line that makes the tests; empty where fewer than two runs are finished.
+    """
+
+    runs: Table
+    remarks: Sequence[str]
+    tested: Comparison | None
+    untested: str
+    command: str
+
+
+def compared(materials: Sequence[Material]) -> Compared:
+    """Compare runs that were tested on the same clips."""
+    table, remarks = _runs(materials)
+    finished = [m.folder for m in materials if m.result is not None]
     if len(finished) < 2:
-        return join(*parts, note("Fewer than two of these runs were trained to their end: there is nothing to test."))
+        return Compared(table, remarks, None, "Fewer than two of these runs are finished, so there is no test.", "")
+    command = join(["colliculus", "compare", *map(str, finished)])
     try:
-        groups = group_runs(finished)
-        methods = _answers(groups)
-        if len(groups) > 1:
-            tested = compare_all(methods, groups[0].name)
-            parts += [_methods(methods), tag("ul", *(_verdict(c) for c in tested))]
-        else:
-            parts.append(_methods(methods))
+        return Compared(table, remarks, compare(finished, device=None), "", command)
     except ColliculusError as error:
-        parts.append(note(f"No paired tests: {error}"))
-    folders = [str(one.folder) for one in finished]
-    return join(*parts, command(command_line(["colliculus", "compare", *folders])))
+        return Compared(table, remarks, None, f"There are no paired tests: {error}", command)
 
 
-def _runs(materials: Sequence[Material]) -> Html:
+def _runs(materials: Sequence[Material]) -> tuple[Table, list[str]]:
+    """A row for each run, and remarks on figures that were not measured alike."""
     measured = [
-        column(f"energy of a clip at {COMPARED_AT}", "uJ", "energy", materials, clip_energy),
-        column("area under white noise", "%", "robustness", materials, noise_area),
+        _column(f"energy of a clip at {COST_TABLE}", "uJ", "energy", materials, _energy),
+        _column("area under white noise", "%", "robustness", materials, _noise_area),
     ]
-    shown = [one for one in measured if one.heading]
-    header = ["run", "preset", "seed", "accuracy, %", "95 % interval", "macro-F1, %", "parameters", "clips/s"]
-    rows = [[m.name, m.run.preset, *_figures(m), *(one.cells[i] for one in shown)] for i, m in enumerate(materials)]
-    under = Condition.of(materials[0].run).describe()
-    caption = f"Runs, on the same test clips, {under}"
-    return join(table(caption, [*header, *(one.heading for one in shown)], rows), *(one.remark for one in measured))
+    shown = [column for column in measured if not isinstance(column, str)]
+    headings = ("seed", "accuracy, %", "95 % interval", "macro-F1, %", "parameters", "clips/s")
+    columns = (Column("run"), Column("preset"), *(Column(h, "right") for h in (*headings, *(h for h, _ in shown))))
+    rows = [(m.name, m.run.preset, *_figures(m), *(cells[i] for _, cells in shown)) for i, m in enumerate(materials)]
+    title = f"Runs on the same test clips, {Condition.of(materials[0].run).describe()}"
+    return Table(columns, rows, title), [column for column in measured if isinstance(column, str) and column]
 
 
-def _figures(material: Material) -> list[str]:
-    """From the seed to the speed."""
+def _figures(material: Material) -> Sequence[str]:
+    """Cells from the seed to the speed."""
     if material.imported:
         return ["-", "imported", *["-"] * 4]
     seed = str(material.run.experiment.train.seed)
-    if material.result is None:
+    if (result := material.result) is None:
         return [seed, "not finished", *["-"] * 4]
-    test = material.result["test"]
-    bounds = tuple(test["interval"])
+    low, high = result.test.interval
     return [
         seed,
-        bar(test["accuracy"], bounds, f"{100 * test['accuracy']:.1f}"),
-        interval(bounds),
-        f"{100 * test['macro_f1']:.1f}",
-        f"{material.result['parameters']:,}",
-        f"{material.result['samples_per_second']:,.0f}",
+        f"{100 * result.test.accuracy:.1f}",
+        f"{100 * low:.1f} to {100 * high:.1f}",
+        f"{100 * result.test.macro_f1:.1f}",
+        f"{result.parameters:,}",
+        f"{result.samples_per_second:,.0f}",
     ]
 
 
-Answers = Mapping[str, Trainings]
-"""Of each method by name and each of its trainings: whether each test clip was recognised."""
+Measured = tuple[str, Mapping[str, object]]
+"""A figure of one run as text, and how it was measured: figures stand in one column where all of that is the same."""
 
 
-def _answers(groups: Sequence[Group]) -> Answers:
-    """The answers that the runs keep.
+def _column(
+    figure: str, unit: str, verb: str, materials: Sequence[Material], read: Callable[[Material], Measured | None]
+) -> tuple[str, Sequence[str]] | str:
+    """Heading and cells of a column; a sentence where the runs were not measured alike, empty where none was measured.
 
-    Raises:
-        ColliculusError: one keeps none that are of its model.
+    Args:
+        figure: name of the figure.
+        unit: unit of the figure.
+        verb: verb that measures it.
+        materials: runs.
+        read: the figure of one run; None where it was not measured.
     """
-    found: dict[str, dict[Training, NDArray[np.bool_]]] = {}
-    for group in groups:
-        kept = found[group.name] = {}
-        for training, member in group.members.items():
-            predictions = read_predictions(member.folder, member.run, Condition.of(member.run))
-            if predictions is None:
-                raise ColliculusError(
-                    f"{member.folder} keeps no answers to its test clips: the command line below makes them"
-                )
-            kept[training] = predictions.right
-    return found
-
-
-def _methods(methods: Answers) -> Html:
-    """Mean, interval and range of each method, as `colliculus compare` reckons them."""
-    rows: list[list[str]] = []
-    for name, trainings in methods.items():
-        score = Score.of(trainings)
-        shown = bar(score.accuracy, score.interval, f"{100 * score.accuracy:.1f}")
-        over = " (clips)" if score.deviation is None else ""
-        rows.append(
-            [
-                name,
-                str(len(score.accuracies)),
-                shown,
-                f"{interval(score.interval)}{over}",
-                interval((min(score.accuracies), max(score.accuracies))),
-            ]
+    found = [read(material) for material in materials]
+    ways = [one[1] for one in found if one is not None]
+    if not ways:
+        return ""
+    differing = [name for name in ways[0] if any(way[name] != ways[0][name] for way in ways)]
+    if differing:
+        return (
+            f"The {figure} is not compared: the runs differ in the {', the '.join(differing)}. Run `colliculus {verb}` "
+            "on each with the same options."
         )
-    header = ["method", "trainings", "accuracy, %", "95 % interval over seeds", "lowest to highest"]
-    return table("Methods over their seeds", header, rows)
+    part = ways[0]["part of the data"]
+    where = "" if part == "test" else f" ({part} part)"
+    return f"{figure}{where}, {unit}", ["-" if one is None else one[0] for one in found]
 
 
-def _verdict(one: Comparison) -> Html:
-    return tag("li", tag("strong", "Shown: ") if is_shown(one) else "", verdict(one))
+def _energy(material: Material) -> Measured | None:
+    """Energy of one clip at `COST_TABLE`, compute and memory."""
+    record = material.records.get("energy")
+    if not isinstance(record, Energy):
+        return None
+    nanojoules = record.tables[COST_TABLE].spiking_first_layer_once.total_nj
+    return f"{nanojoules / 1000:.3g}", {
+        "data": record.fingerprint,
+        "part of the data": record.split,
+        "noise": record.snr_db,
+        "number of clips": record.samples,
+    }
+
+
+def _noise_area(material: Material) -> Measured | None:
+    """Mean accuracy under white noise, over its severities and targets."""
+    record = material.records.get("robustness")
+    curves = [c for c in record.curves if c.kind == "white"] if isinstance(record, Robustness) else []
+    areas = [curve.area for curve in curves if curve.area is not None]
+    if not isinstance(record, Robustness) or not areas:
+        return None
+    return f"{100 * fmean(areas):.1f}", {
+        "data": record.fingerprint,
+        "part of the data": record.split,
+        "noise of the training": record.snr_db,
+        "modalities that get noise": [curve.target for curve in curves],
+        "severities": [curve.severities for curve in curves],
+        "number of seeds": record.settings.seeds,
+    }

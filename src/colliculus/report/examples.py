@@ -1,139 +1,115 @@
-"""Example clips: what the model was given, where it looked, what fired and what every step said."""
+"""Example clips: inputs, maps over them, spikes, and the prediction by time step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from colliculus.report.charts import Axes, Series, heat, lines, scatter, signed_bar
-from colliculus.report.folder import Material
-from colliculus.report.markup import Html, breakable, figure, join, note, percent, picture, table, tag
-from colliculus.report.setting import absent
+from colliculus.evaluation.explanation.clip import SPIKES, ClipImage, ExplainedClip
+from colliculus.evaluation.explanation.record import Explanation
+from colliculus.evaluation.time_weights import time_weights_panels
+from colliculus.figures import Bars, BarSeries, Lines, Panel, Series, figure
+from colliculus.report.analyses import ANALYSES
+from colliculus.report.material import Material
 
-SPIKES = "spikes"
-"""Stands in place of a modality below a raster."""
-
-
-def examples(material: Material, most_bytes: int) -> Html:
-    """The explained clips, as many as `most_bytes` of pictures allow, and how the features lie."""
-    document = material.analyses.get("explain")
-    if document is None:
-        return absent(material, "explain", "What the model looks at")
-    folder = material.folder / "explain"
-    shown = _affordable(document["clips"], folder, most_bytes)
-    clips = [_clip(one, folder) for one in document["clips"][:shown]]
-    left = len(document["clips"]) - shown
-    more = [note(f"{left} more explained in {folder}; they would make this page too large.")] if left else []
-    return join(
-        note(
-            "Orange: what Grad-CAM and gradients find important for the class that was answered, and which tokens the "
-            "attention drew on. Gradients of a spiking network are those of a stand-in for its spikes: take them as "
-            "hints. Low frequencies lie below, time runs to the right."
-        ),
-        *clips,
-        *more,
-        _time_weights(document["time_weights"], material.run.spec.names),
-        _features(document["features"], material.run.spec.names),
-    )
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-def _affordable(clips: Sequence[Mapping[str, Any]], folder: Path, most_bytes: int) -> int:
-    """How many of the clips, from the first, fit; at least one."""
+@dataclass(frozen=True)
+class ShownImage:
+    """An image within the page.
+
+    Args:
+        source: data URL of its PNG.
+        alt: description for readers who do not see it.
+        caption: line below it.
+        kind: "raster", "strip" for a wide one, or empty.
+    """
+
+    source: str
+    alt: str
+    caption: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class ShownClip:
+    """A clip as the page shows it.
+
+    Args:
+        title: class, prediction and probability.
+        rows: images of each modality, and the spikes.
+        figure: prediction by time step, probable classes, and evidence of the modalities.
+    """
+
+    title: str
+    rows: Sequence[Sequence[ShownImage]]
+    figure: Figure
+
+
+def shown_clips(material: Material, record: Explanation, most_bytes: int) -> list[ShownClip]:
+    """The explained clips, from the first, as many as `most_bytes` of images allow; at least one."""
+    folder = (material.folder / ANALYSES["explain"].file).parent
+    shown: list[ShownClip] = []
     total = 0
-    for i, one in enumerate(clips):
-        total += sum(file.stat().st_size for p in one["pictures"] if (file := _file(folder, p)).exists()) * 4 // 3
-        if i and total > most_bytes:
-            return i
-    return len(clips)
+    for clip in record.clips:
+        rows = [list(row) for row in _rows(clip, folder)]
+        total += sum(len(image.source) for row in rows for image in row)
+        if shown and total > most_bytes:
+            break
+        verdict = "recognised" if clip.label == clip.predicted else f"predicted as {clip.predicted}"
+        title = f"Clip {clip.index}: {clip.label}, {verdict} ({100 * clip.probability:.1f} %)"
+        shown.append(ShownClip(title, rows, _figure(clip)))
+    return shown
 
 
-def _clip(one: Mapping[str, Any], folder: Path) -> Html:
-    right = one["label"] == one["predicted"]
-    verdict = "recognised" if right else f"taken for {one['predicted']}"
-    title = tag("h4", f"Clip {one['index']}: {one['label']}, {verdict} ({percent(one['probability'])})")
-    there = [p for p in one["pictures"] if _file(folder, p).exists()]
-    kinds = dict.fromkeys(p["modality"] for p in there)
-    rows = ([_picture(p, folder, one) for p in there if p["modality"] == kind] for kind in kinds)
-    pictures = (tag("div", *row, attributes={"class": "pictures"}) for row in rows)
-    detail = tag("div", _steps(one), _evidence(one), attributes={"class": "grid"})
-    return tag("article", title, *pictures, detail, attributes={"class": "clip"})
+def time_scores(record: Explanation) -> Figure | None:
+    """Temporal attention scores of each stream by class and time step; None where the model has none."""
+    return figure(time_weights_panels(record.time_weights, record.classes)) if record.time_weights else None
 
 
-def _file(folder: Path, one: Mapping[str, str]) -> Path:
-    """A picture in the folder of explanations, whatever path its record names."""
-    return folder / Path(one["file"]).name
+def _rows(clip: ExplainedClip, folder: Path) -> Iterator[Iterator[ShownImage]]:
+    there = [image for image in clip.images if _path(folder, image).exists()]
+    for modality in dict.fromkeys(image.modality for image in there):
+        yield (_image(image, clip, folder) for image in there if image.modality == modality)
 
 
-def _picture(one: Mapping[str, str], folder: Path, clip: Mapping[str, Any]) -> Html:
-    content = _file(folder, one).read_bytes()
-    raster = one["modality"] == SPIKES
-    words = f"Spikes of {one['title']}" if raster else f"{one['modality']}: {one['title']}"
-    alt = f"{words}; clip {clip['index']} of class {clip['label']}, answered {clip['predicted']}"
-    wide, high = _size(content)
-    kind = "raster" if raster else "strip" if wide > 2 * high else ""
-    return figure(picture(content, alt, kind="raster" if raster else "pixels"), breakable(words), kind=kind)
+def _path(folder: Path, image: ClipImage) -> Path:
+    """File of an image, in the folder of explanations whatever path its record gives."""
+    return folder / Path(image.file).name
 
 
-def _size(png: bytes) -> tuple[int, int]:
-    """Width and height of a PNG, from its header."""
-    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
-
-
-def _steps(one: Mapping[str, Any]) -> Html:
-    axes = Axes(
-        title=f"Probability of {one['predicted']} by step, clip {one['index']}",
-        across="time steps",
-        up="probability, %",
-        low=0,
-        high=100,
+def _image(image: ClipImage, clip: ExplainedClip, folder: Path) -> ShownImage:
+    content = _path(folder, image).read_bytes()
+    width, height = (int.from_bytes(content[i : i + 4], "big") for i in (16, 20))  # of a PNG's header
+    raster = image.modality == SPIKES
+    caption = f"Spikes of {image.title}" if raster else f"{image.modality}: {image.title}"
+    return ShownImage(
+        source="data:image/png;base64," + b64encode(content).decode(),
+        alt=f"{caption}; clip {clip.index} of class {clip.label}, predicted as {clip.predicted}",
+        caption=caption,
+        kind="raster" if raster else "strip" if width > 2 * height else "",
     )
-    series = [Series(one["predicted"], [(t + 1, 100 * x) for t, x in enumerate(one["step_probabilities"])])]
-    weights = [
-        Series(f"weight of the step, {stream}", [(t + 1, 100 * x) for t, x in enumerate(alpha)])
-        for stream, alpha in one["time_weights"].items()
+
+
+def _figure(clip: ExplainedClip) -> Figure:
+    steps = range(1, len(clip.step_probabilities) + 1)
+    curves = {f"probability of {clip.predicted}": clip.step_probabilities}
+    curves |= {f"weight of the step, {stream}": weights for stream, weights in clip.time_weights.items()}
+    series = [Series(name=name, x=steps, y=[100 * share for share in shares]) for name, shares in curves.items()]
+    best = sorted(clip.probabilities.items(), key=lambda item: -item[1])[:3]
+    shares = BarSeries(values=[100 * p for _, p in best], labels=[f"{100 * p:.1f}" for _, p in best])
+    title = f"Probability of {clip.predicted} after each time step, %"
+    panels: list[Panel] = [
+        Lines(series=series, title=title, xlabel="time steps", low=0, high=100, whole=True),
+        Bars(names=[name for name, _ in best], series=[shares], title="Most probable classes, %", low=0, high=115),
     ]
-    said = (
-        f"Probability of {one['predicted']} when the network runs for its first 1, 2, ... T steps, later ones withheld."
-    )
-    return lines(axes, [*series, *weights], said)
-
-
-def _evidence(one: Mapping[str, Any]) -> Html:
-    best = sorted(one["probabilities"].items(), key=lambda item: -item[1])[:3]
-    rows = [[name, heat(share, percent(share))] for name, share in best]
-    parts = [table("The most probable classes", ["class", "probability"], rows)]
-    if one["evidence"]:
-        largest = max(map(abs, one["evidence"].values()))
-        found = [[m, signed_bar(x, largest, f"{x:+.2f}")] for m, x in one["evidence"].items()]
-        parts.append(table(f"Evidence for {one['predicted']}, in its logit", ["modality", "evidence"], found))
-    return tag("div", *parts)
-
-
-def _time_weights(found: Mapping[str, Any], names: Sequence[str]) -> Html:
-    """alpha_u(t): a row for each stream and class."""
-    if not found:
-        return Html()
-    steps = len(next(iter(found.values()))["mean"])
-    largest = max(x for u in found.values() for row in (u["mean"], *u["by_class"]) if row for x in row)
-
-    def rows() -> Iterator[list[str]]:
-        for stream, weights in found.items():
-            for name, row in [("all", weights["mean"]), *zip(names, weights["by_class"], strict=True)]:
-                if row is not None:
-                    yield [stream, name, *(heat(x / largest, f"{100 * x:.1f}") for x in row)]
-
-    header = ["stream", "class", *(f"step {t + 1}" for t in range(steps))]
-    caption = f"Temporal attention score of each step, % (all alike: {100 / steps:.1f})"
-    return join(tag("h4", "Which time steps count"), table(caption, header, list(rows())))
-
-
-def _features(found: Mapping[str, Any], names: Sequence[str]) -> Html:
-    """The joint feature in the plane."""
-    share = percent(sum(found["pca_share"]))
-    pca = f"Joint feature of {len(found['label']):,} clips: two principal components ({share} of the variance)"
-    parts = [scatter(pca, found["pca"], found["label"], names)]
-    if found["tsne"]:
-        title = "The same by t-SNE: neighbours stay neighbours; distances between groups and their sizes mean nothing"
-        parts.append(scatter(title, found["tsne"], found["label"], names))
-    return join(tag("h4", "How the joint features lie"), tag("div", *parts, attributes={"class": "grid"}))
+    if clip.evidence:
+        found = BarSeries(values=list(clip.evidence.values()), labels=[f"{x:+.2f}" for x in clip.evidence.values()])
+        title = f"Evidence for {clip.predicted}, in its logit"
+        panels.append(Bars(names=list(clip.evidence), series=[found], title=title))
+    return figure(panels)

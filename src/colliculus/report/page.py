@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from importlib.resources import files
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
-from colliculus.report.accuracy import classes, confusions, curves
-from colliculus.report.comparison import comparison
-from colliculus.report.contribution import contribution
-from colliculus.report.energy import energy
-from colliculus.report.examples import examples
-from colliculus.report.folder import UNREADABLE, Material
-from colliculus.report.health import health
-from colliculus.report.markup import Html, join, tag, void
-from colliculus.report.robustness import robustness
-from colliculus.report.setting import headline, measured_on, reproduce, setting
+from colliculus.figures import figure, to_svg
+from colliculus.figures.palette import css
+from colliculus.records import Table, Tables
+from colliculus.report import accuracy, contribution, examples, setting
+from colliculus.report.comparison import compared
+from colliculus.report.material import Material
+from colliculus.types import ColliculusError
 
-MOST_PICTURES = 3_000_000
-"""Bytes of pictures on a page, all runs together, so that it stays below 5 MB."""
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+    from matplotlib.figure import Figure
 
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""What the page may load: nothing. A browser that keeps it would refuse anything that slipped in."""
+IMAGE_BYTES = 3_000_000
+"""Bytes of the images on a page, all runs together, so that it stays below 5 MB."""
+SECTIONS = (
+    "Setting",
+    "Curves",
+    "Confusion matrix",
+    "Classes",
+    "Contribution of the modalities",
+    "Robustness",
+    "Energy",
+    "Spike health",
+    "Example clips",
+    "Reproduction",
+)
+NARROW = "\N{NARROW NO-BREAK SPACE}"
 
 
 def page(materials: Sequence[Material], title: str) -> str:
@@ -29,95 +42,108 @@ def page(materials: Sequence[Material], title: str) -> str:
 
     Args:
         materials: at least one run; several are also compared.
-        title: of the page.
+        title: title of the page.
+
+    Raises:
+        ColliculusError: jinja2 or matplotlib is not installed.
     """
     several = len(materials) > 1
-    parts = [_run(i, material, MOST_PICTURES // len(materials), several) for i, material in enumerate(materials)]
-    compared = [_part("h2", "Comparison", "comparison", comparison(materials))] if several else []
-    body = tag(
-        "body",
-        tag("a", "Skip to the content", attributes={"class": "skip", "href": "#content"}),
-        tag("header", tag("h1", title), _contents(materials)),
-        tag("main", *compared, *parts, attributes={"id": "content"}),
-    )
-    return f'<!doctype html>\n<html lang="en">{_head(title)}{body}</html>\n'
-
-
-def _head(title: str) -> Html:
-    style = files("colliculus.report").joinpath("style.css").read_text(encoding="utf-8")
-    return tag(
-        "head",
-        void("meta", {"charset": "utf-8"}),
-        void("meta", {"http-equiv": "Content-Security-Policy", "content": POLICY}),
-        void("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        void("link", {"rel": "icon", "href": "data:,"}),
-        tag("title", title),
-        tag("style", Html(style)),
-    )
-
-
-Show = Callable[[Material], Html]
-
-
-def _parts(most_bytes: int) -> Mapping[str, Show]:
-    """What is told of a run, by heading."""
-    return {
-        "Setting": setting,
-        "Curves": curves,
-        "Confusions": confusions,
-        "Classes": classes,
-        "Contribution of the modalities": partial(_analysis, "contribution", contribution),
-        "Robustness": partial(_analysis, "robustness", robustness),
-        "Energy": partial(_analysis, "energy", energy),
-        "Spike health": partial(_readable, "inspect", health),
-        "Example clips": partial(_analysis, "explain", partial(examples, most_bytes=most_bytes)),
-        "How to make it again": reproduce,
-    }
-
-
-def _analysis(verb: str, show: Show, material: Material) -> Html:
-    """What a verb found, below the clips that it looked at."""
-
-    def shown(material: Material) -> Html:
-        document = material.analyses.get(verb)
-        return show(material) if document is None else join(measured_on(material, document), show(material))
-
-    return _readable(verb, shown, material)
-
-
-def _readable(verb: str, show: Show, material: Material) -> Html:
-    """A part; where nobody can read the record that it tells of, how to make that anew."""
-    if verb not in material.analyses:
-        return show(material)
-    try:
-        return show(material)
-    except UNREADABLE:
-        return show(material.without(verb))
-
-
-def _run(i: int, material: Material, most_bytes: int, several: bool) -> Html:
-    """All of one run; of several, the first lies open."""
-    told = _parts(most_bytes)
-    parts = [_part("h3", name, _anchor(i, name), show(material)) for name, show in told.items()]
-    inside = join(headline(material), *parts)
+    contents = {f"run-0-{_slug(name)}": name for name in SECTIONS}
     if several:
-        first = {"open": ""} if i == 0 else {}
-        inside = tag("details", tag("summary", f"All of {material.name}"), inside, attributes=first)
-    return _part("h2", f"Run {material.name}", f"run-{i}", inside)
+        contents = {"comparison": "Comparison"} | {f"run-{i}": material.name for i, material in enumerate(materials)}
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=title,
+            palette=css(),
+            contents=contents,
+            comparison=compared(materials) if several else None,
+            runs=materials,
+            sections=SECTIONS,
+            image_bytes=IMAGE_BYTES // len(materials),
+            accuracy=accuracy,
+            contribution=contribution,
+            examples=examples,
+            setting=setting,
+            zip=zip,
+        )
+    )
 
 
-def _part(heading: str, name: str, anchor: str, inside: Html) -> Html:
-    return tag("section", tag(heading, name, attributes={"id": anchor}), inside, attributes={"aria-labelledby": anchor})
+def _environment() -> Environment:
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise ColliculusError("the page needs jinja2: pip install 'colliculus[report]'") from error
+    from markupsafe import Markup
+
+    loader = PackageLoader("colliculus.report")
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    numbers = count()
+
+    def svg(drawn: Figure, alt: str) -> Markup:
+        return Markup(to_svg(drawn, name=f"chart-{next(numbers)}", alt=alt))  # noqa: S704 to_svg escapes every text
+
+    filters: Mapping[str, Any] = {
+        "breakable": _breakable,
+        "charts": _charts(svg),
+        "interval": _interval,
+        "percent": _percent,
+        "slug": _slug,
+        "svg": svg,
+        "tables": _tables,
+    }
+    made.filters.update(filters)
+    return made
 
 
-def _anchor(i: int, name: str) -> str:
-    return f"run-{i}-{name.lower().replace(' ', '-')}"
+def _charts(svg: Callable[[Figure, str], Markup]) -> Callable[[Figure], Iterator[Markup]]:
+    """Filter that draws each panel of a figure by itself, so that it can be read on a phone."""
+
+    def charts(drawn: Figure) -> Iterator[Markup]:
+        rows = getattr(drawn, "rows", ())
+        return (svg(figure([panel]), panel.title or drawn.get_suptitle()) for row in rows for panel in row)
+
+    return charts
 
 
-def _contents(materials: Sequence[Material]) -> Html:
-    if len(materials) > 1:
-        links = {"comparison": "Comparison"} | {f"run-{i}": m.name for i, m in enumerate(materials)}
-    else:
-        links = {_anchor(0, name): name for name in _parts(MOST_PICTURES)}
-    items = (tag("li", tag("a", name, attributes={"href": f"#{anchor}"})) for anchor, name in links.items())
-    return tag("nav", tag("ul", *items), attributes={"aria-label": "Contents"})
+def _tables(found: Table | Tables) -> Sequence[Table]:
+    return [found] if isinstance(found, Table) else list(found)
+
+
+def _slug(name: str) -> str:
+    return name.lower().replace(" ", "-")
+
+
+def _percent(share: float) -> str:
+    """A fraction in percent that no line break divides.
+
+    Example:
+        >>> _percent(0.7325).split()
+        ['73.2', '%']
+    """
+    return f"{100 * share:.1f}{NARROW}%"
+
+
+def _interval(bounds: Sequence[float]) -> str:
+    """Bounds of an interval of fractions in percent.
+
+    Example:
+        >>> _interval((0.6, 0.98))
+        '60.0 to 98.0'
+    """
+    low, high = bounds
+    return f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def _breakable(name: str) -> Markup:
+    """A name of several parts, such as a layer's, that a narrow page breaks between the parts.
+
+    Example:
+        >>> _breakable("encoders.audio")
+        Markup('encoders.<wbr>audio')
+    """
+    from markupsafe import Markup, escape
+
+    return Markup("<wbr>").join(map(escape, re.split(r"(?<=[._/+])\b", name)))

@@ -1,50 +1,22 @@
-"""What was run, in short and in full, and the command lines that make it again."""
+"""Settings of a run, in short and in full, and the command lines that reproduce it."""
 
 from __future__ import annotations
 
-from shlex import join as command_line
+from collections.abc import Mapping
+from shlex import join
 
 from colliculus.files.documents import flat
-from colliculus.report.folder import ANALYSES, Document, Material
-from colliculus.report.markup import Html, command, facts, interval, join, note, percent, table, tag
+from colliculus.records import Column, Table
+from colliculus.report.analyses import ANALYSES
+from colliculus.report.material import Material
 from colliculus.runs.document import experiment_to_plain
+from colliculus.runs.identity import RunRecord
 from colliculus.runs.kept_predictions import Condition
+from colliculus.sweeps.command import train_command
 
 
-def headline(material: Material) -> Html:
-    """The one sentence to remember."""
-    result = material.result
-    if result is None:
-        return tag("p", f"{untested(material)} {_next(material)}", attributes={"class": "warning"})
-    test = result["test"]
-    strong = tag("strong", f"{percent(test['accuracy'])} of {test['total']:,} test clips")
-    chance = percent(1 / len(material.run.spec.names))
-    return tag(
-        "p",
-        strong,
-        f" recognised (95 % interval {interval(test['interval'])} %; chance {chance}); "
-        f"macro-F1 {percent(test['macro_f1'])}.",
-        attributes={"class": "lead"},
-    )
-
-
-def untested(material: Material) -> str:
-    """Why there are no figures of the test part, in a sentence."""
-    if material.imported:
-        return "This run was imported, not trained here: it does not know its data, and was not tested on them."
-    return "This run is not finished; the test part is looked at when it is."
-
-
-def _next(material: Material) -> str:
-    """What to do about it."""
-    if material.imported:
-        line = command_line(["colliculus", "evaluate", str(material.folder)])
-        return f"To test it: {line}, with --data.root and whatever else says which data; so for the verbs below."
-    return "Go on with the first command line below and --resume."
-
-
-def setting(material: Material) -> Html:
-    """The setting: the main facts, then every single one."""
+def facts(material: Material) -> Mapping[str, str]:
+    """The main settings, and the main figures of a finished training."""
     run, train = material.run, material.run.experiment.train
     rows = {
         "preset": run.preset,
@@ -55,59 +27,70 @@ def setting(material: Material) -> Html:
         "fingerprint of the data": run.fingerprint or "not known",
     }
     if not material.imported:
-        rows |= {"noise": noise(material), "epochs": f"{train.epochs}", "seed": f"{train.seed}"}
+        noise = ", ".join(f"{snr_db:g} dB SNR on {m}" for m, snr_db in train.snr_db.items())
+        rows |= {"added noise": noise or "none", "epochs": f"{train.epochs}", "seed": f"{train.seed}"}
     if (result := material.result) is not None:
-        versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
         rows |= {
-            "epoch kept": f"{result['best_epoch']} ({result['selection']})",
-            "parameters": f"{result['parameters']:,}",
-            "speed of training": f"{result['samples_per_second']:,.0f} clips/s on {result['device']}",
-            "versions": versions,
+            "best epoch": f"{result.best_epoch} ({result.selection})",
+            "parameters": f"{result.parameters:,}",
+            "training speed": f"{result.samples_per_second:,.0f} clips/s on {result.device}",
+            "versions": ", ".join(f"{name} {version}" for name, version in result.versions.items()),
         }
-    settings = flat(experiment_to_plain(run.experiment))
+    return rows
+
+
+def settings(material: Material) -> Table:
+    """Every setting; of an imported run without those of its training, which are not known."""
+    values = flat(experiment_to_plain(material.run.experiment))
     unknown = "train." if material.imported else ()
-    everything = [[key, _text(value)] for key, value in settings.items() if not key.startswith(unknown)]
-    full = tag("details", tag("summary", "All settings"), table("Every setting", ["setting", "value"], everything))
-    return join(facts(rows), full)
+    rows = [(key, _text(value)) for key, value in values.items() if not key.startswith(unknown)]
+    return Table((Column("setting"), Column("value")), rows, "Every setting")
 
 
-def noise(material: Material) -> str:
-    """Under which noise it was trained and tested, in words."""
-    snr_db = material.run.experiment.train.snr_db
-    return ", ".join(f"{ratio:g} dB SNR on {m}" for m, ratio in snr_db.items()) or "none added"
-
-
-def reproduce(material: Material) -> Html:
-    """Every command line behind this run's part of the page."""
-    folder = str(material.folder)
-    verbs = [command_line(["colliculus", verb, folder]) for verb in ANALYSES]
-    lines = [*material.commands, *verbs, command_line(["colliculus", "report", folder, "--out", "report.html"])]
+def untested(material: Material) -> str:
+    """The reason why there are no figures of the test part, in a sentence."""
     if material.imported:
-        return command(*lines)
-    version = material.result["versions"].get("colliculus") if material.result else None
-    by = f"Made with colliculus {version}; w" if version else "W"
-    return join(
-        note(f"{by}ith the same data, versions and device, training ends at the same numbers."), command(*lines)
-    )
+        return "This run was imported: its data are not known, and it was not tested on them."
+    return "This run is not finished; the test part is used once, at the end."
 
 
-def absent(material: Material, verb: str, what: str, mend: str = "This makes it:") -> Html:
-    """In place of a part that cannot be shown: why, and the command line that mends it."""
-    line = command_line(["colliculus", verb, str(material.folder)])
-    why = f"{what} {material.left_out.get(verb, 'was not measured')}."
-    return tag("div", tag("p", f"{why} {mend}"), command(line), attributes={"class": "absent"})
+def next_step(material: Material) -> str:
+    """The way to figures of the test part, in a sentence."""
+    if material.imported:
+        line = material.command("evaluate")
+        return (
+            f"To test it, run `{line}` with --data.root and other settings of the data; the verbs below take them too."
+        )
+    return "To finish it, run the first command line below with --resume."
 
 
-def measured_on(material: Material, document: Document) -> Html:
-    """On which clips an analysis was made; a warning where they are not those of the headline."""
+def clips(material: Material, record: RunRecord) -> str:
+    """The clips that a record was measured on, in a sentence."""
+    data = f" of the data {record.fingerprint}" if material.imported else ""
+    return f"Measured on the {record.split} part{data}, {Condition(record.snr_db).describe()}."
+
+
+def other_clips(material: Material, record: RunRecord) -> str:
+    """A warning where a record was measured on other clips than the figures at the top of the page; else empty."""
     own = Condition.of(material.run)
-    under = Condition(document["snr_db"])
-    data = f" of the data {document['fingerprint']}" if material.imported else ""
-    sentence = f"Measured on the {document['split']} part{data}, {under.describe()}."
-    if material.result is None or (document["split"], under) == ("test", own):
-        return note(sentence)
-    sentence += f" The headline is about the test part, {own.describe()}."
-    return tag("p", sentence, attributes={"class": "warning"})
+    if material.result is None or (record.split, Condition(record.snr_db)) == ("test", own):
+        return ""
+    return f" The accuracy at the top is of the test part, {own.describe()}."
+
+
+def reproduction(material: Material) -> str:
+    """The promise of a repeated training, in a sentence; empty for an imported run."""
+    if material.imported:
+        return ""
+    made = f"Made with colliculus {material.result.versions.get('colliculus', '')}. " if material.result else ""
+    return f"{made}With the same data, versions and device, training gives the same numbers."
+
+
+def commands(material: Material) -> list[str]:
+    """Every command line behind this run's part of the page."""
+    verbs = [material.command(verb) for verb in ANALYSES if verb != "inspect"]
+    page = join(["colliculus", "report", str(material.folder), "--out", "report.html"])
+    return [train_command(material.run, material.folder), *verbs, page]
 
 
 def _text(value: object) -> str:

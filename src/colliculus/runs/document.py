@@ -7,23 +7,31 @@ from typing import Any
 
 from colliculus.data import DATASETS
 from colliculus.data.former_folder import FormerFolder
+from colliculus.data.given import Given
 from colliculus.files.documents import Document, as_document, from_plain, to_plain
 from colliculus.methods import METHODS
-from colliculus.runs.experiment import Experiment, TrainSettings
+from colliculus.runs.experiment import Experiment, Method, TrainSettings
+from colliculus.runs.own_method import is_own, own_from_plain, own_to_plain
 from colliculus.types import ColliculusError, unknown_name
 
 
 def experiment_to_plain(experiment: Experiment[Any, Any]) -> Document:
     """An experiment as plain values: method and data by name with their settings."""
+    method = experiment.method
+    ours = type(method) in METHODS.values()
     return {
-        "method": {"name": experiment.method.name, **to_plain(experiment.method)},
+        "method": {"name": method.name, **to_plain(method)} if ours else own_to_plain(method),
         "data": {"name": experiment.data.name, **to_plain(experiment.data)},
         "train": to_plain(experiment.train),
     }
 
 
-def experiment_from_plain(plain: object) -> Experiment[Any, Any]:
+def experiment_from_plain(plain: object, method: Method | None = None) -> Experiment[Any, Any]:
     """The inverse of `experiment_to_plain`.
+
+    Args:
+        plain: what it gave.
+        method: method to use instead of the recorded one.
 
     Raises:
         ColliculusError: a name, key or value is unknown.
@@ -32,10 +40,15 @@ def experiment_from_plain(plain: object) -> Experiment[Any, Any]:
     if set(parts) != {"method", "data", "train"}:
         raise ColliculusError(f"an experiment has the keys method, data and train, and not {', '.join(parts)}")
     return Experiment(
-        method=_named(parts["method"], METHODS, "method"),
-        data=_named(_as_today(parts["data"]), {**DATASETS, FormerFolder.name: FormerFolder}, "dataset"),
+        method=_method(parts["method"]) if method is None else method,
+        data=_named(_as_today(parts["data"]), {**DATASETS, **{d.name: d for d in (FormerFolder, Given)}}, "dataset"),
         train=from_plain(parts["train"], TrainSettings),
     )
+
+
+def _method(plain: object) -> Any:
+    fields = as_document(plain)
+    return own_from_plain(fields) if is_own(fields.get("name")) else _named(fields, METHODS, "method")
 
 
 def _as_today(data: object) -> Document:

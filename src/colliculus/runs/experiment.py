@@ -7,45 +7,81 @@ from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass, 
 from math import inf
 from typing import (
     TYPE_CHECKING,
+    Annotated,
     Any,
-    ClassVar,
     Generic,
     Literal,
     Protocol,
     TypeVar,
+    cast,
     get_args,
     get_origin,
     get_type_hints,
 )
 
+from tyro.conf import Fixed, Suppress
+
 from colliculus.data.dataset import DataSettings
+from colliculus.data.given import Given
 from colliculus.data.noise import GaussianNoise
 from colliculus.files.documents import from_plain, to_plain
-from colliculus.types import ColliculusError, DataSpec, Output, unknown_name
+from colliculus.losses import CrossEntropy, Objective
+from colliculus.modulation import Modulator, NoModulation
+from colliculus.types import ColliculusError, DataSpec, Output, refuse_unread, unknown_name
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from colliculus.model import MultimodalSNN
-    from colliculus.modulation import Modulator
 
 
 class Method(Protocol):
-    """Settings of a paper's method: a frozen dataclass that knows its parts."""
+    """Settings of a method; a frozen dataclass, so that run folders can record it.
 
-    name: ClassVar[str]
+    A method of your own inherits this class and defines `model`; the rest has defaults.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> import colliculus as cl
+        >>> from colliculus.coding import Direct
+        >>> from colliculus.encoders import SpikingPatchSplitting
+        >>> from colliculus.fusion import Sum
+        >>> from colliculus.heads import LinearReadout
+        >>> @dataclass(frozen=True, kw_only=True)
+        ... class Plain(cl.Method):
+        ...     dim: int = 16
+        ...
+        ...     def model(self, spec):
+        ...         return cl.MultimodalSNN(
+        ...             spec,
+        ...             coding={m: Direct(4) for m in spec.modalities},
+        ...             encoders={
+        ...                 m: SpikingPatchSplitting(spec.channels[m], spec.size(m), self.dim) for m in spec.modalities
+        ...             },
+        ...             fusion=Sum(),
+        ...             head=LinearReadout(self.dim, spec.num_classes),
+        ...         )
+        >>> small = {"data": {"num_train": 64, "size": 16}, "train": {"epochs": 1}}
+        >>> cl.fit(cl.preset("s-cmrl-synthetic", method=Plain(dim=8), **small), progress=False).result.method
+        'Plain'
+    """
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
-        """The network for data of this kind."""
+        """A fresh network for data of this shape."""
         ...
 
     def objective(self) -> Callable[[Output, Tensor], dict[str, Tensor]]:
-        """The named terms whose sum is minimised."""
-        ...
+        """Named terms whose sum is minimised: here the cross-entropy of the logits."""
+        return Objective({"task": CrossEntropy(0.0)})
 
     def modulator(self) -> Modulator:
-        """What keeps the modalities in balance while training."""
-        ...
+        """Hooks that balance the modalities in training: here none."""
+        return NoModulation()
+
+
+def method_name(method: Method) -> str:
+    """The name of a method: its `name`, or that of its class."""
+    return getattr(method, "name", type(method).__name__)
 
 
 MethodT = TypeVar("MethodT", bound=Method)
@@ -54,7 +90,12 @@ DataT = TypeVar("DataT", bound=DataSettings)
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """Settings of the training loop. The defaults are those of the published S-CMRL experiments."""
+    """Settings of the training loop. The defaults are those of the published S-CMRL experiments.
+
+    Example:
+        >>> TrainSettings(epochs=10, learning_rate=1e-3).batch_size
+        128
+    """
 
     epochs: int = 100
     """passes over the training data"""
@@ -63,7 +104,7 @@ class TrainSettings:
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """adamw, or sgd with momentum, which most balance methods were published with"""
     momentum: float = 0.9
-    """of sgd"""
+    """momentum of sgd"""
     learning_rate: float = 6.25e-4
     """peak of the learning rate"""
     warmup_epochs: int = 5
@@ -73,7 +114,7 @@ class TrainSettings:
     final_learning_rate: float = 1e-5
     """learning rate the cosine ends at"""
     weight_decay: float = 1e-4
-    """of weight matrices and kernels; biases and other one-dimensional parameters have none"""
+    """weight decay of matrices and kernels; biases and other one-dimensional parameters have none"""
     clip_norm: float | None = None
     """largest norm of the gradients; None does not clip"""
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -85,8 +126,8 @@ class TrainSettings:
     drop_incomplete: bool = False
     """train on full batches only, leaving out what remains each epoch"""
     snr_db: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
-    """noise to learn under: modality and signal-to-noise ratio in dB, such as audio 0 visual -10; white, drawn anew in
-    each epoch, and drawn once for validation and test"""
+    """white noise on the training data: modality and signal-to-noise ratio in dB, such as audio 0 visual -10; it is
+    drawn anew in each epoch, and once for validation and test"""
     seed: int = 0
     """seed of initial weights, order of samples and everything else drawn at random"""
     device: str = "auto"
@@ -104,6 +145,10 @@ class TrainSettings:
                 raise ColliculusError(f"train.{name} is {value}: give zero or a positive number")
         if not 0 <= self.momentum < 1:
             raise ColliculusError(f"train.momentum is {self.momentum}: give at least 0 and less than 1")
+        if self.optimizer == "adamw":
+            refuse_unread(self, ["momentum"], 'with `optimizer` "adamw"')
+        if not self.warmup_epochs:
+            refuse_unread(self, ["warmup_learning_rate"], "without `warmup_epochs`")
         if self.seed >= 2**63:
             raise ColliculusError(f"train.seed is {self.seed}: give a number below 2**63")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
@@ -112,14 +157,28 @@ class TrainSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment(Generic[MethodT, DataT]):
-    """A method, its data and its training; `tyro.cli(Experiment[SCMRL, AVDigits], default=...)` reads it from flags."""
+    """A method, its data and its training. `tyro.cli(Experiment[SCMRL, AVDigits], default=...)` reads it from flags.
+
+    Example:
+        >>> import colliculus as cl
+        >>> from colliculus.data.synthetic import Synthetic
+        >>> Experiment(method=cl.LateFusion(dim=32), data=Synthetic()).name
+        'late-fusion-synthetic'
+    """
 
     method: MethodT
     """the method and its settings"""
-    data: DataT
-    """the dataset and its settings"""
+    data: DataT = field(default_factory=cast("Any", Given))
+    """the dataset and its settings; left out in Python, the data are given to `fit`"""
     train: TrainSettings = TrainSettings()
     """the training loop"""
+    preset: Annotated[str, Fixed, Suppress] = field(default="", compare=False)
+    """name for the record; empty is METHOD-DATA"""
+
+    @property
+    def name(self) -> str:
+        """The preset that the experiment was made from, or METHOD-DATA."""
+        return self.preset or f"{method_name(self.method)}-{self.data.name}"
 
 
 def replaced(experiment: Experiment[Any, Any], changes: Mapping[str, Any]) -> Experiment[Any, Any]:

@@ -1,27 +1,61 @@
-"""The identity of a trained run: what every record about it names."""
+"""The identity of a trained run: what every record about it states."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from colliculus.files.documents import package_version
+from colliculus.records import Record
 from colliculus.runs.run import MODEL_FILE, Run
 
 
-def identity(folder: Path, run: Run, fingerprint: str) -> dict[str, object]:
-    """What every analysis says of whom it is about, as plain JSON values.
+@dataclass(frozen=True, kw_only=True)
+class RunRecord(Record):
+    """Base of the records that a measurement writes into a run folder.
 
     Args:
-        folder: of the run, with its model.
-        run: what stands in the folder.
-        fingerprint: of the data the analysis looks at.
+        version: version of colliculus that measured.
+        preset: name of the experiment the run started from.
+        model: SHA-256 digest of the weights.
+        fingerprint: digest of the data.
+        classes: K class names.
+        modalities: modalities of the data, in declared order.
+        split: measured part of the data: "test", "validation" or "train".
+        snr_db: noise of the training on the measured clips: modality and signal-to-noise ratio in dB.
+    """
+
+    version: str
+    preset: str
+    model: str
+    fingerprint: str
+    classes: tuple[str, ...]
+    modalities: tuple[str, ...]
+    split: str
+    snr_db: Mapping[str, float]
+
+
+def identity(folder: Path, run: Run, fingerprint: str) -> dict[str, Any]:
+    """The first fields of a `RunRecord`, from the version to the modalities, as plain JSON values.
+
+    Args:
+        folder: run folder, with its model.
+        run: contents of its `run.yaml`.
+        fingerprint: digest of the measured data.
     """
     return {
         "version": package_version(),
         "preset": run.preset,
-        "model": sha256((folder / MODEL_FILE).read_bytes()).hexdigest(),
+        "model": digest(folder / MODEL_FILE),
         "fingerprint": fingerprint,
         "classes": list(run.spec.names),
         "modalities": list(run.spec.modalities),
     }
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return sha256(path.read_bytes()).hexdigest()

@@ -1,29 +1,30 @@
-"""The answers to the test clips that a run folder keeps, and whether they are still those of its model."""
+"""Predictions for the test clips that a run folder keeps, with a check that they are still those of its model."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from colliculus.files.atomic import write_atomic
-from colliculus.files.documents import package_version
+from colliculus.files.documents import from_plain, package_version, to_plain
 from colliculus.runs.document import experiment_to_plain
+from colliculus.runs.identity import digest
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.run import MODEL_FILE, Run
-from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What is done to the test clips; as it is here, nothing.
+    """Noise on the test clips and modalities withheld from the model. The default is clean.
 
     Args:
         snr_db: white noise on modalities, at these signal-to-noise ratios in decibels.
-        missing: modalities that are withheld.
+        missing: withheld modalities.
 
     Example:
         >>> Condition({"visual": -10.0}).describe()
@@ -35,69 +36,91 @@ class Condition:
 
     @classmethod
     def of(cls, run: Run) -> Condition:
-        """The one a run is tested under: clean, unless it learned under noise."""
+        """The condition that a run is tested under: the noise of its training, if any."""
         return cls(dict(run.experiment.train.snr_db))
 
     def describe(self) -> str:
-        """It in words."""
+        """The condition in words."""
         noise = [f"noise of {snr_db:g} dB on {modality}" for modality, snr_db in self.snr_db.items()]
         return ", ".join([*noise, *(f"no {modality}" for modality in self.missing)]) or "clean"
 
     def file_name(self, own: Condition) -> str:
-        """Name of the file of predictions, the plain one where it is the run's own condition."""
+        """Name of the file of predictions: the plain one for `own`, the run's own condition."""
         if self == own:
             return "predictions.csv"
         words = re.sub(r"[^\w.-]+", "_", self.describe())
         return f"predictions_{words}.csv"
 
 
-def write_predictions(folder: Path, run: Run, condition: Condition, predictions: Predictions) -> None:
-    """Write `predictions.csv`, and beside it in JSON what it was made of and from.
+@dataclass(frozen=True, kw_only=True)
+class PredictionsOrigin:
+    """Contents of `predictions.json`: where the `predictions.csv` beside it comes from.
 
     Args:
-        folder: of the run, with its model.
-        run: what stands in the folder.
-        condition: what was done to the clips.
-        predictions: the answers to the run's own test part.
+        version, preset, experiment, protocol, fingerprint, modalities, classes: of the run.
+        split: predicted part of the data.
+        condition: noise and missing modalities.
+        correct: clips predicted correctly.
+        total: clips.
+        sha256: digest of the CSV and of the weights, by file name.
+    """
+
+    version: str
+    preset: str
+    experiment: Mapping[str, Any]
+    protocol: str
+    fingerprint: str
+    modalities: tuple[str, ...]
+    classes: tuple[str, ...]
+    split: str
+    condition: Condition
+    correct: int
+    total: int
+    sha256: Mapping[str, str]
+
+
+def write_predictions(folder: Path, run: Run, condition: Condition, predictions: Predictions) -> None:
+    """Write `predictions.csv` and, beside it, `predictions.json` about its origin.
+
+    Args:
+        folder: run folder, with its model.
+        run: contents of its `run.yaml`.
+        condition: noise and missing modalities.
+        predictions: predictions for the run's own test part.
     """
     path = folder / condition.file_name(Condition.of(run))
     content = predictions.to_csv().encode()
     write_atomic(path, content)
-    record = {
-        "version": package_version(),
-        "preset": run.preset,
-        "experiment": experiment_to_plain(run.experiment),
-        "protocol": run.protocol,
-        "fingerprint": run.fingerprint,
-        "modalities": list(run.spec.modalities),
-        "classes": list(run.spec.names),
-        "split": "test",
-        "condition": asdict(condition),
-        "correct": int(predictions.right.sum()),
-        "total": len(predictions),
-        "sha256": {path.name: sha256(content).hexdigest(), MODEL_FILE: _digest(folder / MODEL_FILE)},
-    }
-    write_atomic(path.with_suffix(".json"), json.dumps(record, indent=1).encode())
+    origin = PredictionsOrigin(
+        version=package_version(),
+        preset=run.preset,
+        experiment=experiment_to_plain(run.experiment),
+        protocol=run.protocol,
+        fingerprint=run.fingerprint,
+        modalities=run.spec.modalities,
+        classes=run.spec.names,
+        split="test",
+        condition=condition,
+        correct=int(predictions.correct.sum()),
+        total=len(predictions),
+        sha256={path.name: sha256(content).hexdigest(), MODEL_FILE: digest(folder / MODEL_FILE)},
+    )
+    write_atomic(path.with_suffix(".json"), json.dumps(to_plain(origin), indent=1).encode())
 
 
 def read_predictions(folder: Path, run: Run, condition: Condition) -> Predictions | None:
-    """The kept answers; None where there are none, or where they are not of this model and this condition.
+    """The kept predictions; None where they are absent or belong to another model, data or condition.
 
-    A kill while they were written and a model trained anew both leave digests that do not agree.
+    The digests differ after a kill during writing and after a new training.
     """
     path = folder / condition.file_name(Condition.of(run))
     try:
-        record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        kept = record["fingerprint"], record["condition"], record["sha256"]
-        content = path.read_bytes()
-        digests = {path.name: sha256(content).hexdigest(), MODEL_FILE: _digest(folder / MODEL_FILE)}
-        if kept != (run.fingerprint, json.loads(json.dumps(asdict(condition))), digests):
+        origin = from_plain(json.loads(path.with_suffix(".json").read_text(encoding="utf-8")), PredictionsOrigin)
+        if (origin.fingerprint, origin.condition) != (run.fingerprint, condition):
             return None
-        found = Predictions.from_csv(content.decode())
-    except (OSError, ValueError, KeyError, TypeError, ColliculusError):
+        if origin.sha256 != {name: digest(folder / name) for name in (path.name, MODEL_FILE)}:
+            return None
+        found = Predictions.from_csv(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # ColliculusError and bad UTF-8 are ValueErrors
         return None
     return found if found.names == run.spec.names else None
-
-
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()

@@ -1,11 +1,11 @@
-"""What a model answered to every clip of a split, and the same as CSV and back."""
+"""Predictions of a model on the clips of a split, and the same as CSV and back."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +14,26 @@ from colliculus.types import ColliculusError
 
 COLUMNS = ("index", "label", "predicted")
 PROBABILITY = "probability of "
-"""Beginning of the column of each class."""
+"""Prefix of the column of each class."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictions:
-    """The answers to n clips, in the order of their split.
+    """Predictions for n clips, in the order of their split.
 
     Args:
         labels: (n,) true classes.
         predicted: (n,) classes with the highest logit.
         probabilities: (n, K) softmax of the logits, float32.
         names: K class names.
+        modality_predicted: (n,) classes predicted by each modality alone, by its own head or, without one, by its share
+            of the logits. Empty where a model has neither, and in predictions read from CSV.
 
     Example:
-        >>> shares = np.float32([[0.9, 0.1], [0.6, 0.4]])
-        >>> found = Predictions(np.array([0, 1]), np.array([0, 0]), shares, ("cat", "dog"))
-        >>> found.right.tolist()
-        [True, False]
+        >>> probabilities = np.float32([[0.9, 0.1], [0.6, 0.4]])
+        >>> found = Predictions(np.array([0, 1]), np.array([0, 0]), probabilities, ("cat", "dog"))
+        >>> found.correct.tolist(), found.true_probability.round(1).tolist()
+        ([True, False], [0.9, 0.4])
         >>> print(found.to_csv().splitlines()[0])
         index,label,predicted,probability of cat,probability of dog
     """
@@ -40,26 +42,32 @@ class Predictions:
     predicted: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     names: tuple[str, ...]
+    modality_predicted: Mapping[str, NDArray[np.int64]] = field(default_factory=dict[str, NDArray[np.int64]])
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
-    def right(self) -> NDArray[np.bool_]:
-        """(n,) whether each clip was recognised."""
+    def correct(self) -> NDArray[np.bool_]:
+        """(n,) True where the prediction is correct."""
         return self.labels == self.predicted
 
-    def to_csv(self) -> str:
-        """A line for each clip: its row in the split, its true and its predicted class as numbers, a share per class.
+    @property
+    def true_probability(self) -> NDArray[np.float64]:
+        """(n,) probability of the true class."""
+        return self.probabilities[np.arange(len(self)), self.labels].astype(np.float64)
 
-        Nine digits bring a float32 back exactly.
+    def to_csv(self) -> str:
+        """A line per clip: its row in the split, true and predicted class as numbers, and a probability per class.
+
+        Nine digits restore a float32 exactly.
         """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([*COLUMNS, *(PROBABILITY + name for name in self.names)])
         numbers = zip(self.labels.tolist(), self.predicted.tolist(), self.probabilities.tolist(), strict=True)
-        for index, (label, predicted, shares) in enumerate(numbers):
-            writer.writerow([index, label, predicted, *(f"{share:.9g}" for share in shares)])
+        for index, (label, predicted, probabilities) in enumerate(numbers):
+            writer.writerow([index, label, predicted, *(f"{p:.9g}" for p in probabilities)])
         return text.getvalue()
 
     @classmethod
@@ -67,7 +75,7 @@ class Predictions:
         """The inverse of `to_csv`.
 
         Raises:
-            ColliculusError: the text is no such table: a column or a row is missing, or a cell is out of range.
+            ColliculusError: the text is not such a table: a column or a row is missing, or a cell is out of range.
         """
         header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
         names = tuple(column.removeprefix(PROBABILITY) for column in header[len(COLUMNS) :])
@@ -76,17 +84,19 @@ class Predictions:
         try:
             cells = np.array(rows, dtype=np.float64).reshape(len(rows), len(header))
         except ValueError as error:
-            raise ColliculusError("a row of the predictions has too few cells, or one that is no number") from error
+            raise ColliculusError("a row of the predictions is too short or has a cell that is not a number") from error
         return _checked(cells, names)
 
 
 def _checked(cells: NDArray[np.float64], names: Sequence[str]) -> Predictions:
-    index, classes, shares = cells[:, 0], cells[:, 1:3], cells[:, 3:]
+    index, classes, probabilities = cells[:, 0], cells[:, 1:3], cells[:, 3:]
     if not np.array_equal(index, np.arange(len(cells))):
-        raise ColliculusError("the rows of the predictions are not all there, in order: write them anew")
+        raise ColliculusError("rows of the predictions are missing or out of order: write them again")
     if not np.isin(classes, np.arange(len(names))).all():
-        raise ColliculusError(f"a class of the predictions is no number from 0 to {len(names) - 1}: write them anew")
-    if not (np.abs(shares.sum(axis=1) - 1) < 1e-3).all() or (shares < 0).any():
-        raise ColliculusError("the shares of a row of the predictions do not sum to 1: write them anew")
+        raise ColliculusError(
+            f"a class of the predictions is not a number from 0 to {len(names) - 1}: write them again"
+        )
+    if not (np.abs(probabilities.sum(axis=1) - 1) < 1e-3).all() or (probabilities < 0).any():
+        raise ColliculusError("the probabilities of a prediction do not sum to 1: write the predictions again")
     labels, predicted = classes.astype(np.int64).T
-    return Predictions(labels, predicted, shares.astype(np.float32), tuple(names))
+    return Predictions(labels, predicted, probabilities.astype(np.float32), tuple(names))

@@ -1,9 +1,9 @@
-"""The folder of a run as others read it: what was run, and the trained model."""
+"""Run folders: `run.yaml` with all settings, and the trained model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,10 @@ from colliculus.files.atomic import write_atomic
 from colliculus.files.documents import Document, as_document, from_plain, package_version, to_plain
 from colliculus.model import MultimodalSNN
 from colliculus.runs.document import experiment_from_plain, experiment_to_plain
-from colliculus.runs.experiment import Experiment
+from colliculus.runs.experiment import Experiment, Method
+from colliculus.runs.migration import FORMAT, migrated
 from colliculus.runs.weights import load_weights
 from colliculus.types import ColliculusError, DataSpec
-
-FORMAT = 1
-"""Number of the layout of a run folder; a later layout gets a higher one."""
 
 RUN_FILE, MODEL_FILE, RESULT_FILE = "run.yaml", "model.safetensors", "result.json"
 METRICS_FILE, HEALTH_FILE, CURVES_FOLDER = "metrics.csv", "spike_health.json", "tensorboard"
@@ -33,13 +31,13 @@ class Run:
     """Everything needed to rebuild a model and its data.
 
     Args:
-        preset: name of the experiment that was started from.
-        experiment: the settings as they ran.
-        spec: what the model knows of its data.
-        normalisation: what its inputs were standardised by.
+        preset: name of the experiment.
+        experiment: method, data and training settings.
+        spec: modalities, channels, sizes and classes of the data.
+        normalisation: mean and standard deviation of the inputs.
         protocol: how the data were split.
         fingerprint: digest of the data.
-        stored: what reading files like the data takes beyond their settings, so that the data may be gone by then.
+        stored: further values that are needed to read files like the data, so that the data themselves may be gone.
     """
 
     preset: str
@@ -51,10 +49,10 @@ class Run:
     stored: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @classmethod
-    def of(cls, preset: str, experiment: Experiment[Any, Any], dataset: Dataset) -> Run:
+    def of(cls, experiment: Experiment[Any, Any], dataset: Dataset) -> Run:
         """The run of `experiment` on `dataset`."""
         return cls(
-            preset=preset,
+            preset=experiment.name,
             experiment=experiment,
             spec=dataset.spec,
             normalisation=dataset.normalisation,
@@ -64,16 +62,16 @@ class Run:
         )
 
     def reader(self) -> ClipReader:
-        """The reader of files like those of the data. A run of an earlier version asks the folder of prepared data.
+        """The reader of files like those of the data; a run of an earlier version needs the prepared folder for it.
 
         Raises:
-            ColliculusError: what is needed is gone or damaged.
+            ColliculusError: that folder is gone or damaged.
         """
         return StorageReader.of(self.stored) if self.stored else self.experiment.data.reader(self.spec)
 
 
 def to_document(run: Run) -> Document:
-    """What `run.yaml` holds."""
+    """The contents of `run.yaml`."""
     return {
         "format": FORMAT,
         "version": package_version(),
@@ -93,7 +91,7 @@ def write_run(folder: Path, run: Run) -> None:
 
 
 def read_document(folder: Path) -> Document:
-    """`run.yaml` as plain values.
+    """`run.yaml` as plain values, in the present format.
 
     Raises:
         ColliculusError: it is absent, damaged, or written by a later version.
@@ -103,8 +101,8 @@ def read_document(folder: Path) -> Document:
         document = as_document(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ColliculusError(
-            f"{folder} is no run folder, its {RUN_FILE} cannot be read ({error.strerror}): name a folder that "
-            "`colliculus train ... --out` wrote"
+            f"{folder} is not a run folder, its {RUN_FILE} cannot be read ({error.strerror}): pass the folder given to "
+            "`colliculus train --out`"
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError, ColliculusError) as error:
         raise ColliculusError(f"{path} is damaged, it holds no settings: restore it or train again") from error
@@ -114,20 +112,25 @@ def read_document(folder: Path) -> Document:
         raise ColliculusError(
             f"{path} has format {number} and colliculus {package_version()} reads formats up to {FORMAT}: upgrade it"
         )
-    return document
+    return migrated(document)
 
 
-def read_run(folder: Path) -> Run:
-    """What was run in `folder`.
+def read_run(folder: Path, method: Method | None = None) -> Run:
+    """Read `run.yaml`.
+
+    Args:
+        folder: run folder.
+        method: method to use instead of the recorded one, when that is your own and cannot be imported.
 
     Raises:
         ColliculusError: `run.yaml` is absent, damaged, written by a later version, or names something unknown.
     """
     document = read_document(folder)
     try:
+        preset = from_plain(document["preset"], str)
         return Run(
-            preset=from_plain(document["preset"], str),
-            experiment=experiment_from_plain(document["experiment"]),
+            preset=preset,
+            experiment=replace(experiment_from_plain(document["experiment"], method), preset=preset),
             spec=from_plain(document["spec"], DataSpec),
             normalisation=from_plain(document["normalisation"], Normalisation),
             protocol=current_name(from_plain(document["protocol"], str)),
@@ -142,28 +145,29 @@ def read_run(folder: Path) -> Run:
         raise ColliculusError(f"{folder / RUN_FILE} cannot be used: {error}") from error
 
 
-def load_model(folder: Path | str) -> MultimodalSNN:
+def load_model(folder: Path | str, run: Run | None = None) -> MultimodalSNN:
     """The trained model of a run, on the CPU and in eval mode.
 
     Args:
-        folder: that `colliculus train ... --out` wrote.
+        folder: run folder.
+        run: contents of its `run.yaml`, when they are known.
 
     Raises:
-        ColliculusError: the folder holds no run, no trained model, or weights that do not fit.
+        ColliculusError: the folder holds no run or no trained model, or the weights do not fit.
 
     Example:
         >>> import tempfile
         >>> from colliculus.presets import preset
         >>> from colliculus.runs.weights import save_weights
         >>> experiment = preset("s-cmrl-synthetic")
-        >>> run = Run.of("s-cmrl-synthetic", experiment, experiment.data.load())
+        >>> run = Run.of(experiment, experiment.data.load())
         >>> with tempfile.TemporaryDirectory() as folder:  # stands for a run that was trained
         ...     write_run(Path(folder), run)
         ...     save_weights(experiment.method.model(run.spec), Path(folder) / MODEL_FILE)
         ...     load_model(folder).spec.modalities
         ('audio', 'visual')
     """
-    run = read_run(Path(folder))
+    run = read_run(Path(folder)) if run is None else run
     with torch.random.fork_rng(devices=[]):  # initial weights are drawn in vain: the caller's random numbers stay
         model: MultimodalSNN = run.experiment.method.model(run.spec)
     load_weights(model, Path(folder) / MODEL_FILE)

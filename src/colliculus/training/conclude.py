@@ -1,48 +1,65 @@
-"""The result of a training: the best epoch, validated and tested once."""
+"""The end of a training: the best epoch is validated and tested once, and the result is written."""
 
 from __future__ import annotations
 
-import json
 import platform
-from dataclasses import asdict
+from pathlib import Path
 
 import torch
+from rich.console import Console
 
-from colliculus.evaluation.metrics import Metrics
+from colliculus.data.dataset import Dataset
 from colliculus.files.documents import package_version
-from colliculus.runs.result import SELECTION, Result, best_epoch
+from colliculus.runs.experiment import method_name
+from colliculus.runs.history import write_metrics
+from colliculus.runs.kept_predictions import Condition, write_predictions
+from colliculus.runs.metrics import Metrics
+from colliculus.runs.result import SELECTION, TrainingResult, best_epoch
+from colliculus.runs.run import MODEL_FILE, RESULT_FILE
+from colliculus.runs.weights import load_weights
+from colliculus.training.health import report_end
 from colliculus.training.learner import Learner
 
 
-def measure_result(learner: Learner, validation: Metrics, test: Metrics) -> Result:
-    """What a run found.
+def conclude(folder: Path, learner: Learner, dataset: Dataset, console: Console) -> TrainingResult:
+    """Test the weights of the best epoch and write the result, which marks the run as finished.
 
     Args:
-        learner: holds the weights of its best epoch.
-        validation: its figures on the validation part.
-        test: those on the test part, from the only look at it.
+        folder: of the run; it holds those weights.
+        learner: after its last epoch.
+        dataset: data of the run; its test part is used here and nowhere before.
+        console: console that shows the spike health.
     """
-    run, runtime, settings = learner.run, learner.runtime, learner.settings
-    return {
-        "preset": run.preset,
-        "method": run.experiment.method.name,
-        "dataset": run.experiment.data.name,
-        "protocol": run.protocol,
-        "fingerprint": run.fingerprint,
-        "seed": settings.seed,
-        "epochs": settings.epochs,
-        "best_epoch": best_epoch(learner.history),
-        "selection": SELECTION,
-        "parameters": sum(p.numel() for p in learner.model.parameters()),
-        "validation": _figures(validation),
-        "test": _figures(test),
-        "samples_per_second": learner.samples_per_second,
-        "world_size": runtime.world_size,
-        "device": runtime.device_name,
-        "versions": {"colliculus": package_version(), "torch": torch.__version__, "python": platform.python_version()},
-    }
+    runtime = learner.runtime
+    runtime.barrier()  # rank 0 has written the best model
+    load_weights(learner.judged, folder / MODEL_FILE)
+    tested = learner.classify(dataset.test)
+    result = _result(learner, learner.evaluate(dataset.validation), Metrics.of(tested))
+    if runtime.is_main:
+        write_predictions(folder, learner.run, Condition.of(learner.run), tested)
+        report_end(folder, learner, learner.noisy(dataset.validation), console)
+        write_metrics(folder, learner.history)
+        result.save(folder / RESULT_FILE)
+    return result
 
 
-def _figures(metrics: Metrics) -> Result:
-    """Metrics as JSON gives them back, with lists for tuples, so that a result is the same fresh and read."""
-    return json.loads(json.dumps(asdict(metrics)))
+def _result(learner: Learner, validation: Metrics, test: Metrics) -> TrainingResult:
+    run, settings = learner.run, learner.settings
+    return TrainingResult(
+        preset=run.preset,
+        method=method_name(run.experiment.method),
+        dataset=run.experiment.data.name,
+        protocol=run.protocol,
+        fingerprint=run.fingerprint,
+        seed=settings.seed,
+        epochs=settings.epochs,
+        best_epoch=best_epoch(learner.history),
+        selection=SELECTION,
+        parameters=sum(p.numel() for p in learner.model.parameters()),
+        validation=validation,
+        test=test,
+        samples_per_second=learner.samples_per_second,
+        world_size=learner.runtime.world_size,
+        device=learner.runtime.device_name,
+        versions={"colliculus": package_version(), "torch": torch.__version__, "python": platform.python_version()},
+    )

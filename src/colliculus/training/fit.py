@@ -2,113 +2,195 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import tempfile
 import threading
-from collections.abc import Generator
+import weakref
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 
 from colliculus.data.dataset import Dataset
+from colliculus.data.given import Given
 from colliculus.data.loading import num_batches
-from colliculus.runs.experiment import Experiment
+from colliculus.data.user_data import as_dataset
+from colliculus.evaluation.trained_run import TrainedRun
+from colliculus.runs.experiment import Experiment, replaced
 from colliculus.runs.history import write_metrics
-from colliculus.runs.kept_predictions import Condition, write_predictions
-from colliculus.runs.result import Result, best_epoch, read_result, write_result
+from colliculus.runs.result import TrainingResult, best_epoch, read_result
 from colliculus.runs.run import MODEL_FILE, Run, write_run
-from colliculus.runs.weights import load_weights, save_weights
+from colliculus.runs.weights import save_weights
 from colliculus.runtime import Runtime, keep_memory
+from colliculus.training.callbacks import Callback, StepProgress, Training
 from colliculus.training.checkpoint import alone, open_folder, read_state, write_state
-from colliculus.training.conclude import measure_result
-from colliculus.training.health import report_end, report_start
+from colliculus.training.conclude import conclude
+from colliculus.training.health import report_start
 from colliculus.training.learner import Learner
-from colliculus.training.logging import TrainingLog
+from colliculus.training.logging import Curves, ShownProgress
+from colliculus.training.step import EpochSums
+from colliculus.types import ColliculusError
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM ended a training; its one sentence says how to go on."""
+    """Ctrl-C or SIGTERM ended a training; its sentence says how to go on."""
 
 
 def fit(
     experiment: Experiment[Any, Any],
-    folder: Path,
+    data: Dataset | Iterable[Any] | None = None,
+    out: Path | str | None = None,
     *,
-    preset: str,
-    resume: bool,
-    runtime: Runtime,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+    device: str | None = None,
     progress: bool = True,
-) -> Result:
-    """Train, keep the epoch that does best on validation, and test it once.
+) -> TrainedRun:
+    """Train, keep the epoch with the highest validation accuracy, and test it once.
 
     Args:
         experiment: method, data and settings.
-        folder: of the run; after every epoch it holds all that is needed to go on exactly where it was left. Under
-            `torchrun` every process must see it.
-        preset: name of the experiment, for the record.
-        resume: go on with the run in `folder`, to the same digits as if it had never stopped. A run that has not
-            finished an epoch starts afresh, a finished one only gives its result.
-        runtime: device and processes.
-        progress: show how it goes.
+        data: a loaded `Dataset`; or your own: a PyTorch dataset or batches of (inputs, labels), or a mapping with
+            "train", "validation" and "test" of them, as `as_dataset` takes them; None loads the experiment's own.
+        out: run folder. After every epoch it holds all that is needed to go on exactly where it was left; under
+            `torchrun` every process must see it. None: a temporary folder that lasts as long as what is returned.
+        resume: go on with the run in `out`, to the same digits as if it had never stopped. A run that has not finished
+            an epoch starts afresh; a finished one is opened.
+        callbacks: called at the start, after each step and epoch, and at the end.
+        device: "auto" (CUDA where present, else CPU), "cpu", "cuda", or one GPU such as "cuda:0"; None is as in
+            `experiment.train.device`.
+        progress: print how the training goes.
 
     Returns:
-        What `result.json` holds.
+        The trained run; its `result` has the figures.
 
     Raises:
-        ColliculusError: the folder holds another run or is being trained by another process, the data or the device
-            are not there, or training diverged.
-        TrainingInterrupted: Ctrl-C or SIGTERM; `folder` can be resumed.
+        ColliculusError: the folder holds another run or another process trains in it, the data or the device are
+            absent, or the training diverged.
+        TrainingInterrupted: Ctrl-C or SIGTERM; the run in `out` can be resumed.
+
+    Example:
+        >>> import colliculus as cl
+        >>> small = {"data": {"num_train": 64, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> trained = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
+        >>> trained.result.epochs, trained.result.test.total
+        (1, 300)
     """
+    if resume and out is None:
+        raise ColliculusError("resume needs the folder of the run: pass it as out")
     keep_memory()
-    console = Console(quiet=not (progress and runtime.is_main), highlight=False, markup=False)  # a name may be "[a]"
-    dataset = runtime.main_first(experiment.data.load)
-    run = Run.of(preset, experiment, dataset)
+    if device is not None:
+        experiment = replaced(experiment, {"train.device": device})
+    if data is not None:
+        experiment = replace(experiment, data=Given())
+    train = experiment.train
+    with Runtime.start(device=train.device, precision=train.precision) as runtime:
+        console = Console(
+            quiet=not (progress and runtime.is_main), highlight=False, markup=False
+        )  # a name may be "[a]"
+        dataset = runtime.main_first(experiment.data.load) if data is None else _dataset(data)
+        run, given = Run.of(experiment, dataset), None if data is None else dataset
+        with _folder(out, runtime) as folder:
+            trained = TrainedRun(folder, run, runtime.device, given)
+            _fit(trained, dataset, runtime, resume=resume, callbacks=callbacks, console=console)
+    if out is None:
+        weakref.finalize(trained, shutil.rmtree, folder, ignore_errors=True)
+    return trained
+
+
+def _dataset(data: Dataset | Iterable[Any]) -> Dataset:
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, Mapping) and "train" in data:
+        return as_dataset(**cast("Mapping[str, Any]", data))
+    return as_dataset(data)
+
+
+@contextmanager
+def _folder(out: Path | str | None, runtime: Runtime) -> Generator[Path]:
+    """The run folder; a temporary one is removed when the training fails."""
+    if out is not None:
+        yield Path(out)
+        return
+    if runtime.world_size > 1:
+        raise ColliculusError(f"the {runtime.world_size} processes need one folder in common: pass it as out")
+    folder = Path(tempfile.mkdtemp(prefix="colliculus-"))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _fit(
+    trained: TrainedRun,
+    dataset: Dataset,
+    runtime: Runtime,
+    *,
+    resume: bool,
+    callbacks: Sequence[Callback],
+    console: Console,
+) -> None:
+    folder, run = trained.folder, trained.run
     with alone(folder, runtime):
         state = open_folder(folder, run, world_size=runtime.world_size, resume=resume)
-        if (result := read_result(folder)) is not None:
+        if read_result(folder) is not None:
             console.print(f"{folder} is finished: nothing is left to resume", soft_wrap=True)
-            return result
+            return
         if resume and state is None:
             console.print(f"nothing to resume in {folder}: the training starts", soft_wrap=True)
-        runtime.barrier()  # nobody writes before everybody has looked
+        runtime.barrier()  # no rank writes before every rank has read
         learner = Learner(run, runtime, state)
         with _interruptible(folder, learner):
             if runtime.is_main and state is None:
                 write_run(folder, run)
                 report_start(folder, learner, dataset.train, console)
-            _train(folder, learner, dataset, console)
-            return _conclude(folder, learner, dataset, console)
+            _train(folder, learner, dataset, callbacks, console)
 
 
-def _train(folder: Path, learner: Learner, dataset: Dataset, console: Console) -> None:
+def _train(folder: Path, learner: Learner, dataset: Dataset, callbacks: Sequence[Callback], console: Console) -> None:
     settings, runtime = learner.settings, learner.runtime
-    steps = num_batches(
+    batches = num_batches(
         len(dataset.train),
         batch_size=settings.batch_size,
         drop_incomplete=settings.drop_incomplete,
         world_size=runtime.world_size,
     )
-    first = len(learner.history)
-    log = TrainingLog(
-        folder, console, num_epochs=settings.epochs, num_batches=steps, first_epoch=first, recorded=runtime.is_main
-    )
-    with log:
-        for epoch in range(first, settings.epochs):
-            row = learner.train_epoch(dataset.train, epoch, log.step)
+    training = Training(folder=folder, learner=learner, num_batches=batches, first_epoch=len(learner.history))
+    every = [ShownProgress(console), *([Curves(console)] if runtime.is_main else []), *callbacks]
+
+    def watch(epoch: int, sums: EpochSums, seconds: float) -> None:
+        for callback in every:
+            callback.on_step(training, StepProgress(epoch + 1, sums, seconds))
+
+    result: TrainingResult | None = None
+    try:
+        for callback in every:
+            callback.on_start(training)
+        for epoch in range(training.first_epoch, settings.epochs):
+            row = learner.train_epoch(dataset.train, epoch, watch)
             row |= learner.validate(dataset.validation)
             learner.history.append(row)
             if runtime.is_main:
                 _save(folder, learner)
-            log.epoch(row, samples_per_second=learner.samples_per_second)
+            for callback in every:
+                callback.on_epoch(training, row)
+        result = conclude(folder, learner, dataset, console)
+    finally:
+        for callback in every:
+            callback.on_end(training, result)
 
 
 def _save(folder: Path, learner: Learner) -> None:
-    """Keep an epoch, whatever kills the process meanwhile.
+    """Save an epoch so that a kill at any moment loses at most this epoch.
 
-    The epoch counts once its state is written, and by then its model must be there. What is derived from the state
-    comes last: it is written again on resume.
+    The epoch counts once its state is written, and by then its model must be there. Files derived from the state come
+    last: a resumed run writes them again.
     """
     if best_epoch(learner.history) == len(learner.history):
         save_weights(learner.judged, folder / MODEL_FILE)
@@ -116,23 +198,9 @@ def _save(folder: Path, learner: Learner) -> None:
     write_metrics(folder, learner.history)
 
 
-def _conclude(folder: Path, learner: Learner, dataset: Dataset, console: Console) -> Result:
-    runtime = learner.runtime
-    runtime.barrier()  # rank 0 has written the best model
-    load_weights(learner.judged, folder / MODEL_FILE)
-    tested = learner.evaluate_clips(dataset.test)
-    result = measure_result(learner, learner.evaluate(dataset.validation), tested.metrics)
-    if runtime.is_main:
-        write_predictions(folder, learner.run, Condition.of(learner.run), tested.predictions)
-        report_end(folder, learner, learner.noisy(dataset.validation), console)
-        write_metrics(folder, learner.history)
-        write_result(folder, result)
-    return result
-
-
 @contextmanager
 def _interruptible(folder: Path, learner: Learner) -> Generator[None]:
-    """Let SIGTERM end a training as Ctrl-C does, and tell how to go on."""
+    """Let SIGTERM end a training as Ctrl-C does, and say how to go on."""
     try:
         with sigterm_as_interrupt():
             yield

@@ -1,4 +1,4 @@
-"""A model in training: weights, moving average, optimiser, and what they have been through."""
+"""A model in training: weights, moving average, optimiser and history."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import torch
 from colliculus.data.dataset import Split
 from colliculus.data.loading import epoch_batches, made_ahead
 from colliculus.data.noise import GaussianNoise, NoisySplit, check_modalities
-from colliculus.evaluation.evaluate import Evaluation, evaluate_clips
-from colliculus.evaluation.metrics import Metrics
+from colliculus.evaluation.inference import classify
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator
+from colliculus.runs.metrics import Metrics
+from colliculus.runs.predictions import Predictions
 from colliculus.runs.run import Run, to_document
 from colliculus.runtime import Runtime
 from colliculus.training.checkpoint import State
@@ -28,9 +29,9 @@ class Learner:
     """A run between its first and its last epoch.
 
     Args:
-        run: what is trained.
-        runtime: where.
-        state: where to go on; None starts from the seed.
+        run: run to train.
+        runtime: device and processes.
+        state: state to go on from; None starts from the seed.
     """
 
     def __init__(self, run: Run, runtime: Runtime, state: State | None) -> None:
@@ -61,12 +62,12 @@ class Learner:
 
     @property
     def judged(self) -> MultimodalSNN:
-        """The model that is validated and saved: the moving average where one is kept."""
+        """The model that is validated and saved: the moving average if there is one."""
         return self.model if self.average is None else self.average
 
     @property
     def samples_per_second(self) -> float:
-        """Training samples of all ranks in a second, over all epochs so far."""
+        """Training samples per second of all ranks, over all epochs so far."""
         return self.samples / self.seconds if self.seconds else 0.0
 
     def train_epoch(self, split: Split, epoch: int, watch: Callable[[int, EpochSums, float], None]) -> dict[str, float]:
@@ -75,10 +76,10 @@ class Learner:
         Args:
             split: the training part.
             epoch: decides order, random numbers and learning rate.
-            watch: told after every step the epoch, its sums so far and its seconds so far.
+            watch: called after every step with the epoch, its sums so far and its seconds so far.
 
         Returns:
-            The epoch's figures by column of `metrics.csv`.
+            Figures of the epoch by column of `metrics.csv`.
 
         Raises:
             ColliculusError: training diverged.
@@ -99,7 +100,7 @@ class Learner:
         return {"epoch": epoch + 1, "learning_rate": rate, **means}
 
     def validate(self, split: Split) -> dict[str, float]:
-        """End an epoch on the validation part; its figures by column of `metrics.csv`."""
+        """Validate the epoch and end it; figures by column of `metrics.csv`."""
         found = self.evaluate(split)
         self._modulator.end_epoch(found.modality_accuracy)
         return {
@@ -109,27 +110,25 @@ class Learner:
         }
 
     def evaluate(self, split: Split) -> Metrics:
-        """Figures of the judged model on every sample of `split`."""
-        return self.evaluate_clips(split).metrics
+        """Metrics of the judged model on every sample of `split`."""
+        return Metrics.of(self.classify(split))
 
-    def evaluate_clips(self, split: Split) -> Evaluation:
-        """The same with the answer to each clip."""
-        return evaluate_clips(
+    def classify(self, split: Split) -> Predictions:
+        """Predictions of the judged model for every sample of `split`."""
+        return classify(
             self.judged,
             split,
             batch_size=self.settings.batch_size,
-            collective=self.runtime,
-            device=self.runtime.device,
             corruption=self._noise and replace(self._noise, seed=0),  # the same for every training
-            missing=(),
+            collective=self.runtime,
         )
 
     def noisy(self, split: Split) -> Split:
-        """`split` under the noise of the training, if there is any."""
+        """`split` with the noise of the training, if there is any."""
         return split if self._noise is None else NoisySplit(split, self._noise)
 
     def batches(self, split: Split, epoch: int) -> Iterator[Batch]:
-        """This rank's batches of one training epoch."""
+        """Batches of one training epoch on this rank."""
         return epoch_batches(
             self.noisy(split),
             batch_size=self.settings.batch_size,
@@ -142,7 +141,7 @@ class Learner:
         )
 
     def state(self) -> State:
-        """Everything `Learner` needs to go on from here."""
+        """Everything that `Learner` needs to go on from here."""
         return State(
             run=to_document(self.run),
             world_size=self.runtime.world_size,
@@ -171,7 +170,7 @@ class Learner:
         self.steps += 1
 
     def _agree_on_buffers(self) -> None:
-        """Running statistics, which each rank gathered on its own samples, become the mean over the ranks."""
+        """Replace running statistics, which each rank gathered on its own samples, by their mean over the ranks."""
         for model in (self.model, self.average):
             for buffer in () if model is None else model.buffers():
                 if buffer.is_floating_point():

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from colliculus.labels import rightness
+from colliculus.labels import correctness
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator
-from colliculus.modulation.scores import right_answers
+from colliculus.modulation.scores import modality_correct
 from colliculus.runtime import Runtime
 from colliculus.types import Batch, Output
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step tells.
+    """Figures of one step.
 
     Args:
-        sums: this rank's sums over its samples: "samples", "correct", and each term of the objective by name.
+        sums: sums over the samples of this rank: "samples", "correct", and each term of the objective by name.
         grad_norm: norm of the gradients before clipping, the same on every rank.
-        modulation: what the modulator reports, the same on every rank.
-        correct: this rank's samples that each modality alone has right, as far as each answers for itself.
+        modulation: report of the modulator, the same on every rank.
+        correct: samples of this rank that each modality alone classifies correctly, where it makes predictions.
     """
 
     sums: dict[str, Tensor]
@@ -36,14 +37,14 @@ class StepReport:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingStep:
-    """Everything a step needs but its batch.
+    """One optimiser step on a batch.
 
     Args:
-        model: what learns.
-        objective: the named terms whose sum is minimised.
-        modulator: what happens before the backward pass and between it and the step.
-        optimizer: over the model's parameters.
-        runtime: where this runs.
+        model: model in training.
+        objective: named terms whose sum is minimised.
+        modulator: hooks before the backward pass, and between it and the step.
+        optimizer: optimiser of the model's parameters.
+        runtime: device and processes.
         clip_norm: largest norm of the gradients, or None.
     """
 
@@ -55,7 +56,7 @@ class TrainingStep:
     clip_norm: float | None
 
     def __call__(self, batch: Batch) -> StepReport:
-        """Learn from this rank's share of a batch.
+        """Train on the samples of a batch that this rank holds.
 
         Raises:
             ColliculusError: the gradients are not finite.
@@ -69,36 +70,29 @@ class TrainingStep:
         self.runtime.backward(total * self.runtime.sample_weight(len(batch)), self.model)
         modulation = self.modulator(self.model, output, batch.labels, self.runtime, prepared)
         grad_norm = self.runtime.clip_and_step(self.model, self.optimizer, self.clip_norm)
-        sums, right = _sums(prepared.losses, output, batch), right_answers(output, batch.labels)
+        sums, right = _sums(prepared.losses, output, batch), modality_correct(output, batch.labels)
         return StepReport(sums, grad_norm, modulation, {m: x.sum() for m, x in right.items()})
 
 
 def in_float32(output: Output) -> Output:
-    """`output` as the objective wants it, whatever the precision of the forward pass."""
+    """`output` in float32 for the objective, whatever the precision of the forward pass."""
 
-    def wide(values: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {name: value.float() for name, value in values.items()}
+    def wide(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: x.float() for name, x in cast("dict[str, Tensor]", value).items()}
+        return None if value is None else value.float()
 
-    return Output(
-        logits=output.logits.float(),
-        step_logits=output.step_logits.float(),
-        evidence=wide(output.evidence),
-        residual=wide(output.residual),
-        modality_logits=wide(output.modality_logits),
-        time_weights=wide(output.time_weights),
-        unweighted_logits=None if output.unweighted_logits is None else output.unweighted_logits.float(),
-        streams=wide(output.streams),
-    )
+    return Output(**{field.name: wide(getattr(output, field.name)) for field in fields(output)})
 
 
 def _sums(losses: dict[str, Tensor], output: Output, batch: Batch) -> dict[str, Tensor]:
     samples = torch.tensor(float(len(batch)), device=batch.labels.device)
-    correct = rightness(output.logits.detach().argmax(dim=1), batch.labels).sum().float()
+    correct = correctness(output.logits.detach().argmax(dim=1), batch.labels).sum().float()
     return {"samples": samples, "correct": correct, **{name: x.detach() * samples for name, x in losses.items()}}
 
 
 class EpochSums:
-    """Adds up the steps of an epoch on this rank."""
+    """Sums over the steps of an epoch, on this rank."""
 
     def __init__(self) -> None:
         self._num_steps = 0
@@ -107,7 +101,7 @@ class EpochSums:
         self._over_steps: dict[str, float] = {}
 
     def add(self, report: StepReport) -> None:
-        """Count one more step."""
+        """Add a step."""
         self._num_steps += 1
         for name, value in report.sums.items():
             self._over_samples[name] = self._over_samples.get(name, 0) + value.double()
@@ -118,11 +112,11 @@ class EpochSums:
             self._over_steps[name] = self._over_steps.get(name, 0.0) + number
 
     def totals(self) -> dict[str, float]:
-        """Sums over this rank's samples: "samples", "correct", and each term of the objective."""
+        """Sums over the samples of this rank: "samples", "correct", and each term of the objective."""
         return {name: value.item() for name, value in self._over_samples.items()}
 
     def means(self, runtime: Runtime) -> tuple[int, dict[str, float]]:
-        """Samples of all ranks; means over them ("train_...") and over steps (all others)."""
+        """Number of samples of all ranks; means over samples ("train_...") and over steps (all others)."""
         values = runtime.sum(torch.stack([*self._over_samples.values(), *self._correct.values()])).tolist()
         totals = dict(zip(self._over_samples, values, strict=False))
         of_modality = dict(zip(self._correct, values[len(totals) :], strict=True))

@@ -15,15 +15,15 @@ from colliculus.evaluation.energy.cost import (
     spiking_neurons,
 )
 from colliculus.evaluation.energy.count import count
-from colliculus.evaluation.energy.report import EnergyReport
+from colliculus.evaluation.energy.totals import Tally
 from colliculus.types import ColliculusError
 
 FP32 = TABLES["45nm-fp32"]
 
 
 @pytest.fixture
-def report(two_layers, picture):
-    return EnergyReport(counts=count(two_layers(2), [picture]), twin=count(two_layers(1), [picture]), sequences=False)
+def tally(two_layers, picture):
+    return Tally(counts=count(two_layers(2), [picture]), counterpart=count(two_layers(1), [picture]), sequences=False)
 
 
 @pytest.mark.parametrize(
@@ -51,32 +51,32 @@ def test_memory_costs_what_was_published_and_lies_on_lines_between():
     assert FP32.access_pj(8192) == 20
 
 
-def test_compute_of_two_layers_is_that_by_hand(report):
-    totals = report.totals(FP32)
+def test_compute_of_two_layers_is_that_by_hand(tally):
+    totals = tally.costs(FP32)
     neurons = (18 + 16) * (3.7 + 2 * 0.9)
-    assert totals["of_it_neurons"]["compute_nj"] == pytest.approx(neurons / 1000)
-    assert totals["spiking"]["compute_nj"] == pytest.approx((90 * 4.6 + 60 * 0.9 + 6 * 4.6 + neurons) / 1000)
+    assert totals.of_it_neurons.compute_nj == pytest.approx(neurons / 1000)
+    assert totals.spiking.compute_nj == pytest.approx((90 * 4.6 + 60 * 0.9 + 6 * 4.6 + neurons) / 1000)
     once = 45 * 4.6 + 60 * 0.9 + 6 * 4.6 + neurons
-    assert totals["spiking_first_layer_once"]["compute_nj"] == pytest.approx(once / 1000)
+    assert totals.spiking_first_layer_once.compute_nj == pytest.approx(once / 1000)
     # One step of every layer, zeros too, and a comparison for each of the 9 + 8 units.
     artificial = (49 + 2 * 16 + 2 * 3) * 4.6 + 17 * 0.9
-    assert totals["twins"]["artificial"]["compute_nj"] == pytest.approx(artificial / 1000)
+    assert totals.counterparts["artificial"].compute_nj == pytest.approx(artificial / 1000)
     # T = 2 has three levels, two bits: behind the first layer a multiplication takes 2 / 32 of its energy.
     quantised = 49 * 4.6 + (2 * 16 + 2 * 3) * (0.9 + 3.7 * 2 / 32) + 17 * 0.9
-    assert totals["twins"]["quantised"]["compute_nj"] == pytest.approx(quantised / 1000)
+    assert totals.counterparts["quantised"].compute_nj == pytest.approx(quantised / 1000)
     usual = 8 / 9 * 162 * 4.6 + 8 / 9 * 144 * 0.9 + 6 * 4.6
-    assert totals["conventional_nj"] == pytest.approx(usual / 1000)
+    assert totals.conventional_nj == pytest.approx(usual / 1000)
 
 
-def test_memory_and_addresses_of_a_spiking_convolution_are_those_by_hand(report):
-    layer = report.counts.layers[1]  # 16 spikes, 60 uses; all memories are small: 10 pJ an access
+def test_memory_and_addresses_of_a_spiking_convolution_are_those_by_hand(tally):
+    layer = tally.counts.layers[1]  # 16 spikes, 60 uses; all memories are small: 10 pJ an access
     found = spiking_layer(layer, FP32)
     assert found.memory_pj == pytest.approx(16 * 10 + 60 * (10 + 2 * 10))
     assert found.addressing_pj == pytest.approx(16 * 2 * 3.2 + 60 * 0.1)
 
 
-def test_a_layer_of_numbers_runs_dense_where_that_costs_less(report):
-    first = report.counts.layers[0]
+def test_a_layer_of_numbers_runs_dense_where_that_costs_less(tally):
+    first = tally.counts.layers[0]
     found, dense = spiking_layer(first, FP32), dense_layer(first, FP32)
     # An input and a weight for each of 2 x 49 MACs, 2 x 9 outputs, against (1 + 2) x 90 potentials and weights.
     assert found.memory_pj == dense.memory_pj == pytest.approx(10 * (2 * 98 + 18))
@@ -85,32 +85,32 @@ def test_a_layer_of_numbers_runs_dense_where_that_costs_less(report):
     assert dense.addressing_pj == pytest.approx(0.1 * (18 + 18 + 2 * 9))
 
 
-def test_an_update_of_a_neuron_reads_and_writes_its_potential(report):
-    neurons = report.counts.neurons[0]
+def test_an_update_of_a_neuron_reads_and_writes_its_potential(tally):
+    neurons = tally.counts.neurons[0]
     assert spiking_neurons(neurons, FP32).memory_pj == pytest.approx(10 * (2 * 18 + 16))
 
 
-def test_a_layer_of_spikes_breaks_even_where_the_rule_of_thumb_says(report):
+def test_a_layer_of_spikes_breaks_even_where_the_rule_of_thumb_says(tally):
     """Compute alone, without neurons: T * rate * AC = MAC, 4.6 / 0.9 = 5.1 operations for one (the rate is 5.1 / T)."""
-    layer = report.counts.layers[1]
-    twin = report.twin.layers[1]
+    layer = tally.counts.layers[1]
+    ann = tally.counterpart.layers[1]
     rate = layer.uses / layer.dense_uses
     found = break_even_rate(
         rate,
         fixed_pj=0.0,
         spiking_pj=spiking_layer(layer, FP32).compute_pj,
-        twin_pj=dense_layer(twin, FP32).compute_pj,
+        ann_pj=dense_layer(ann, FP32).compute_pj,
     )
     assert found == pytest.approx(4.6 / 0.9 / 2)
 
 
-def test_at_the_rate_of_break_even_both_cost_the_same(report):
-    totals, rate = report.totals(TABLES["45nm-fp16"]), report.rate
-    layers = [x for x in report.counts.layers if x.decides and not x.first]
+def test_at_the_rate_of_break_even_both_cost_the_same(tally):
+    totals, rate = tally.costs(TABLES["45nm-fp16"]), tally.rate
+    layers = [x for x in tally.counts.layers if x.decides and not x.first]
     behind = sum(spiking_layer(x, TABLES["45nm-fp16"]).total_pj for x in layers) / 1000
-    fixed = totals["spiking_first_layer_once"]["total_nj"] - behind
-    for twin, kinds in totals["break_even_rate"].items():
-        there, artificial = kinds["total"], totals["twins"][twin]["total_nj"]
+    fixed = totals.spiking_first_layer_once.total_nj - behind
+    for name, rates in totals.break_even_rate.items():
+        there, artificial = rates.total, totals.counterparts[name].total_nj
         if there is None:
             assert fixed > artificial
         else:
@@ -118,18 +118,16 @@ def test_at_the_rate_of_break_even_both_cost_the_same(report):
 
 
 def test_no_rate_is_low_enough_where_what_is_fixed_costs_more():
-    assert break_even_rate(0.1, fixed_pj=5.0, spiking_pj=1.0, twin_pj=4.0) is None
-    assert break_even_rate(0.0, fixed_pj=0.0, spiking_pj=0.0, twin_pj=4.0) is None
+    assert break_even_rate(0.1, fixed_pj=5.0, spiking_pj=1.0, ann_pj=4.0) is None
+    assert break_even_rate(0.0, fixed_pj=0.0, spiking_pj=0.0, ann_pj=4.0) is None
 
 
 def test_bits_tell_as_many_levels_as_steps():
     assert [quantised_bits(steps) for steps in (1, 2, 3, 4, 5, 15, 16)] == [1, 2, 2, 3, 3, 4, 5]
 
 
-def test_rows_sum_to_the_totals(report):
-    rows = report.rows(FP32)
-    assert sum(row["total_nj"] for row in rows if row["decides"]) == pytest.approx(
-        report.totals(FP32)["spiking"]["total_nj"]
-    )
-    assert {row["layer"]: row["twin_mac"] for row in rows if row["decides"]}["encoders.x.second.conv"] == 32
-    assert len({tuple(row) for row in rows}) == 1
+def test_rows_sum_to_the_totals(tally):
+    rows = tally.rows(FP32)
+    spiking = tally.costs(FP32).spiking.total_nj
+    assert sum(row.total_nj for row in rows if row.decides) == pytest.approx(spiking)
+    assert {row.layer: row.counterpart_mac for row in rows if row.decides}["encoders.x.second.conv"] == 32

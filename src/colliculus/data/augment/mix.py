@@ -12,7 +12,7 @@ from torch import Tensor
 from colliculus.data.augment.bounds import check_range, check_share
 from colliculus.data.augment.boxes import boxes
 from colliculus.data.augment.draws import Draws
-from colliculus.labels import memberships
+from colliculus.labels import one_hot
 from colliculus.types import Batch
 
 
@@ -94,7 +94,7 @@ class Mixing:
         for modality, x in batch.inputs.items():
             mixed[modality] = x.narrow(-4, 0, count).contiguous()
             self._mix(mixed[modality].movedim(-4, 0), x.narrow(-4, count, len(self.rows)).movedim(-4, 0))
-        labels = memberships(batch.labels, num_classes, torch.float32)
+        labels = one_hot(batch.labels, num_classes, torch.float32)
         rows, weight = torch.from_numpy(self.rows), torch.from_numpy(kept).float()[:, None]
         soft = labels[:count].clone()
         soft[rows] = weight * soft[rows] + (1 - weight) * labels[count:]

@@ -1,1 +1,1 @@
-"""What a decision costs: operations counted on real data, times the energies of published tables."""
+"""Energy of a decision: operations counted on real data, priced by published cost tables."""

@@ -1,40 +1,40 @@
-"""Operations of every layer, from a real forward over real data."""
+"""Operations of every layer, counted in a real forward pass on real data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-
-import torch
+from typing import TypeVar
 
 from colliculus.coding import Direct
 from colliculus.evaluation.energy.products import VALUES, Kind, Product, Values
-from colliculus.evaluation.energy.watch import Event, Forward, Inputs, deciding, watch
-from colliculus.evaluation.evaluate import eval_mode, same_draws
+from colliculus.evaluation.energy.watch import Event, Inputs, WatchedForward, deciding, watch
+from colliculus.evaluation.inference import inference_mode
 from colliculus.model import MultimodalSNN
 from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCount:
-    """Operations of one layer, all samples and steps together.
+    """Operations of one layer, summed over samples and time steps.
 
     Args:
-        name: of the module that owns the weight; of a product without one, of the module it happens in.
+        name: name of the module that owns the weight; for a product without one, of the module that computes it.
         kind: convolution, linear or product.
-        values: what it multiplies by, the dearest that was met; "spikes" cost additions, the rest multiplications.
-        decides: whether the decision depends on it; what only explains (a modality's own head) need not run.
+        values: kind of the input values, the most expensive that occurred; "spikes" cost additions, the others
+            multiplications.
+        decides: whether the decision depends on it; a layer that only explains (a modality's own head) need not run.
         first: whether it is the first layer of a modality.
         steps: T, steps it runs.
-        repeats: T where it sees the same input at every step, so that it may run once; otherwise 1.
-        inputs: values that went in; of a product without a weight, those of the operand that holds the events.
-        events: how many of these were not zero.
-        uses: each event times its true fan-out; of a product without a weight, where the other factor is not zero.
-        dense_uses: the same were no value zero.
-        macs: as usually counted, padding included.
-        outputs: values that came out.
-        weight_shape: of the weight; empty where there is none.
-        stored: numbers kept beside the events: those of the weight, or of the other operand of one sample and step.
+        repeats: T where it sees the same input at every step and may run once, otherwise 1.
+        inputs: input values; for a product without a weight, those of the operand that holds the events.
+        events: inputs that are not zero.
+        uses: each event times its true fan-out; for a product without a weight, where the other factor is not zero.
+        dense_uses: `uses` if no value were zero.
+        macs: multiply-accumulates as usually counted, padding included.
+        outputs: output values.
+        weight_shape: shape of the weight; empty where there is none.
+        stored: numbers kept beside the events: the weight, or the other operand of one sample and step.
         sources: inputs of one sample and step.
         results: outputs of one sample and step.
     """
@@ -59,35 +59,35 @@ class LayerCount:
 
     @property
     def rate(self) -> float:
-        """Share of the inputs that are not zero."""
+        """Events per input."""
         return self.events / self.inputs
 
     @property
     def ac(self) -> int:
-        """Accumulates: uses of spikes."""
+        """Accumulates: the uses of spikes."""
         return self.uses if self.values == "spikes" else 0
 
     @property
     def mac(self) -> int:
-        """Multiply-accumulates: uses of whatever else is not zero."""
+        """Multiply-accumulates: the uses of other values."""
         return self.uses - self.ac
 
     @property
     def conventional(self) -> float:
-        """Operations as usually reported: rate times T times the MACs of the layer."""
+        """Operations as usually reported: rate x T x MACs of the layer."""
         return self.rate * self.macs
 
 
 @dataclass(frozen=True, kw_only=True)
 class NeuronCount:
-    """Updates of one spiking layer's membranes, all samples together.
+    """Membrane updates of one spiking layer, summed over samples.
 
     Args:
-        name: of the neuron module.
+        name: name of the neuron module.
         decides: whether the decision depends on it.
         neurons: N.
         updates: samples * T * N.
-        spikes: that it sent.
+        spikes: spikes that it sent.
     """
 
     name: str
@@ -97,15 +97,18 @@ class NeuronCount:
     spikes: int
 
 
+CountT = TypeVar("CountT", LayerCount, NeuronCount)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What was counted; no number in it is divided by the samples.
+    """Counts of a forward pass, summed over samples.
 
     Args:
-        samples: that were classified.
+        samples: number of samples.
         steps: T of the decision.
-        layers: in the order in which they run.
-        neurons: the same.
+        layers: in the order of execution.
+        neurons: in the order of execution.
     """
 
     samples: int
@@ -115,63 +118,73 @@ class Counts:
 
 
 def count(model: MultimodalSNN, batches: Iterable[Inputs]) -> Counts:
-    """Classify `batches` and count every operation on the way.
+    """Classify `batches` and count every operation.
 
-    Convolutions, linear maps and matrix products are counted wherever they happen, and the updates of the neurons.
-    BatchNorm folds into what stands before it. Sums of streams, products by a scalar, means, pooling and softmax are
-    not counted: they take an operation for each value, a layer takes one for each value and channel.
+    Counted are convolutions, linear maps and matrix products, wherever they occur, and membrane updates. BatchNorm
+    folds into the layer before it. Sums of streams, products with a scalar, means, pooling and softmax are not counted:
+    they take one operation per value, where a layer takes one per value and channel.
 
     Args:
         model: runs in eval mode, in the precision of its weights.
         batches: (B, C, H, W) or (T, B, C, H, W) of each modality, on the model's device; at least one batch.
 
     Raises:
-        ColliculusError: there is no batch, or the model makes a product of a kind that is not counted.
+        ColliculusError: there is no batch, or the model makes a product of a kind that cannot be counted.
+
+    Example:
+        >>> import torch
+        >>> from colliculus import DataSpec, LateFusion
+        >>> spec = DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=3)
+        >>> model = LateFusion(dim=16, encoder="shallow", time_steps=2).model(spec)
+        >>> found = count(model, [{"audio": torch.rand(1, 1, 16, 16)}])
+        >>> found.layers[0].values, found.layers[0].mac > 0, found.layers[1].values
+        ('numbers', True, 'spikes')
     """
-    layers: dict[tuple[str, bool], LayerCount] = {}
-    neurons: dict[tuple[str, bool], NeuronCount] = {}
-    decides: list[bool] = []
-    samples = steps = 0
-    with eval_mode(model), same_draws(next(model.parameters()).device):
-        for inputs in batches:
-            number = next(iter(inputs.values())).shape[-4]
-            decides = decides or deciding(model, {m: x.narrow(-4, 0, 1) for m, x in inputs.items()})
-            with torch.no_grad():
-                seen = watch(model, inputs)
-            steps = len(seen.output.step_logits)
-            forward: dict[tuple[str, bool], LayerCount] = {}
-            firsts = _firsts(model, inputs, seen)
-            for event, matters in zip(seen.events, decides, strict=True):
-                key = (event.name, matters)
-                if event.product is None:
-                    found = _neuron(event, matters, number)
-                    neurons[key] = _more_updates(neurons[key], found) if key in neurons else found
-                else:
-                    layer = _layer(event.name, event.product, matters, firsts, _steps(seen, event.name), number)
-                    forward[key] = _more_uses(forward[key], layer) if key in forward else layer
-            for key, layer in forward.items():
-                layers[key] = _more_uses(layers[key], layer) if key in layers else layer
-            samples += number
-    if not samples:
-        raise ColliculusError("there is nothing to count: give at least one sample")
-    return Counts(samples=samples, steps=steps, layers=(*layers.values(),), neurons=(*neurons.values(),))
+    with inference_mode(model):
+        parts = [_count_batch(model, inputs) for inputs in batches]
+    if not parts:
+        raise ColliculusError("no sample to count: give at least one")
+    return together(parts)
 
 
 def together(parts: Iterable[Counts]) -> Counts:
-    """Counts of several batches as those of all of them; at least one, all of the same model."""
-    first, *others = parts
-    layers = {(x.name, x.decides): x for x in first.layers}
-    neurons = {(x.name, x.decides): x for x in first.neurons}
-    samples = first.samples
-    for part in others:
-        samples += part.samples
-        for x in part.layers:
-            known = layers.get((x.name, x.decides))
-            layers[x.name, x.decides] = x if known is None else _more_uses(known, x)
-        for n in part.neurons:
-            known = neurons.get((n.name, n.decides))
-            neurons[n.name, n.decides] = n if known is None else _more_updates(known, n)
-    return replace(first, samples=samples, layers=(*layers.values(),), neurons=(*neurons.values(),))
+    """Sum the counts of several batches; at least one, all of the same model."""
+    all_parts = [*parts]
+    return replace(
+        all_parts[0],
+        samples=sum(part.samples for part in all_parts),
+        layers=_merged((x for part in all_parts for x in part.layers), _more_uses),
+        neurons=_merged((x for part in all_parts for x in part.neurons), _more_updates),
+    )
+
+
+def _count_batch(model: MultimodalSNN, inputs: Inputs) -> Counts:
+    samples = next(iter(inputs.values())).shape[-4]
+    decides = deciding(model, {m: x.narrow(-4, 0, 1) for m, x in inputs.items()})
+    seen = watch(model, inputs)
+    firsts = _firsts(model, inputs, seen)
+    layers: list[LayerCount] = []
+    neurons: list[NeuronCount] = []
+    for event, matters in zip(seen.events, decides, strict=True):
+        if event.product is None:
+            neurons.append(_neuron(event, matters, samples))
+        else:
+            layers.append(_layer(event.name, event.product, matters, firsts, _steps(seen, event.name), samples))
+    return Counts(
+        samples=samples,
+        steps=len(seen.output.step_logits),
+        layers=_merged(layers, _more_uses),
+        neurons=_merged(neurons, _more_updates),
+    )
+
+
+def _merged(counts: Iterable[CountT], add: Callable[[CountT, CountT], CountT]) -> tuple[CountT, ...]:
+    """Counts of the same module summed, in the order in which modules first appear."""
+    found: dict[tuple[str, bool], CountT] = {}
+    for x in counts:
+        key = (x.name, x.decides)
+        found[key] = add(found[key], x) if key in found else x
+    return (*found.values(),)
 
 
 def _layer(name: str, product: Product, decides: bool, firsts: dict[str, int], steps: int, samples: int) -> LayerCount:
@@ -207,8 +220,8 @@ def _neuron(event: Event, decides: bool, samples: int) -> NeuronCount:
     )
 
 
-def _firsts(model: MultimodalSNN, inputs: Inputs, seen: Forward) -> dict[str, int]:
-    """The first layer of each modality, and T where a static input is repeated in front of it, otherwise 1."""
+def _firsts(model: MultimodalSNN, inputs: Inputs, seen: WatchedForward) -> dict[str, int]:
+    """The first layer of each modality, with T where its static input is repeated over time, otherwise 1."""
     found: dict[str, int] = {}
     for m, x in inputs.items():
         name = next((e.name for e in seen.events if e.product and e.name.startswith(f"encoders.{m}.")), None)
@@ -218,8 +231,8 @@ def _firsts(model: MultimodalSNN, inputs: Inputs, seen: Forward) -> dict[str, in
     return found
 
 
-def _steps(seen: Forward, name: str) -> int:
-    """Steps of a layer: its modality's in an encoder, those of the decision behind it."""
+def _steps(seen: WatchedForward, name: str) -> int:
+    """Steps of a layer: those of its modality in an encoder, those of the decision behind it."""
     room, _, rest = name.partition(".")
     modality = rest.partition(".")[0]
     return seen.steps[modality] if room == "encoders" else len(seen.output.step_logits)

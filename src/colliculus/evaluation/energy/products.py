@@ -1,4 +1,4 @@
-"""How many operations one product of tensors takes: a convolution, a linear map, a matrix product."""
+"""Operations of one product of tensors: a convolution, a linear map or a matrix product."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind = Literal["convolution", "linear", "product"]
 Values = Literal["spikes", "counts", "numbers"]
 
 VALUES: tuple[Values, ...] = ("spikes", "counts", "numbers")
-"""From what is cheapest to use to what is dearest."""
+"""From the cheapest to the most expensive."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,16 +24,16 @@ class Product:
     """The operations of one product.
 
     Args:
-        kind: convolution, linear map, or product of two operands of which neither is a layer's weight.
-        values: what it multiplies by: "spikes" (all 0 or 1, so that a use is an addition), "counts" (whole numbers of
-            at least 0) or "numbers".
+        kind: convolution, linear map, or product of two operands neither of which is a layer's weight.
+        values: kind of the data: "spikes" (all 0 or 1, so that a use is an addition), "counts" (whole numbers of at
+            least 0) or "numbers".
         inputs: size of the operand whose non-zero values are the events.
-        events: these.
-        uses: operations in which every factor that comes from the data is not zero: each event times its fan-out.
-        dense_uses: the same were no value zero; edges and stride considered.
-        macs: as usually counted, padding included.
+        events: number of events.
+        uses: operations in which every factor from the data is not zero: each event times its fan-out.
+        dense_uses: `uses` if no value were zero; edges and stride considered.
+        macs: multiply-accumulates as usually counted, padding included.
         outputs: size of the result.
-        weight_shape: of the weight; empty where there is none.
+        weight_shape: shape of the weight; empty where there is none.
         stored: numbers kept beside the events: weights, or the other operand.
         owner: id of the weight; None where there is none.
     """
@@ -52,7 +52,7 @@ class Product:
 
 
 def values_of(x: Tensor) -> Values:
-    """What a tensor holds.
+    """The kind of a tensor's values.
 
     Example:
         >>> [values_of(torch.tensor(x)) for x in ([0.0, 1.0], [0.0, 2.0], [0.0, 0.5], [-1.0])]
@@ -70,16 +70,16 @@ def taps(
     padding: int | tuple[int, ...] | str = 0,
     dilation: int | tuple[int, ...] = 1,
 ) -> int:
-    """How often the windows of a convolution read what lies at each place, summed over the places.
+    """How often the windows of a convolution read the values at each place, summed over places.
 
-    A place inside is read by as many windows as cover it, one at the edge by fewer, and padding by none.
+    A place inside is read by every window that covers it, a place at the edge by fewer; padding is never read.
 
     Args:
-        density: how many values each place holds, (*), one axis for each of `kernel_size`.
-        kernel_size: of the window.
-        stride: of the convolution, as the next two.
-        padding: its zeros at the edges.
-        dilation: distance of the window's taps.
+        density: number of values at each place, (*), one axis for each of `kernel_size`.
+        kernel_size: size of the window.
+        stride: stride of the convolution.
+        padding: zeros at the edges.
+        dilation: distance between the window's taps.
 
     Example:
         >>> taps(torch.ones(3), (3,), padding=1), taps(torch.ones(3), (3,), stride=2, padding=1)
@@ -102,13 +102,13 @@ def convolution(
     dilation: int | tuple[int, ...] = 1,
     groups: int = 1,
 ) -> Product:
-    """Count a convolution; the arguments behind the first two are those of `torch.conv2d`. A bias is not counted."""
+    """Count a convolution without its bias; the arguments after the first two are those of `torch.conv2d`."""
     del bias
     places = tuple(range(2, weight.dim()))
     batched = input if input.dim() == weight.dim() else input[None]
     present = (batched != 0).sum((0, 1))
     everything = torch.full_like(present, batched.shape[0] * batched.shape[1])
-    each = weight.shape[0] // groups  # channels that hear of one channel
+    each = weight.shape[0] // groups  # output channels that read one input channel
     window = tuple(weight.shape[axis] for axis in places)
     return Product(
         kind="convolution",
@@ -132,7 +132,7 @@ def linear(
     weight: Tensor,
     bias: Tensor | None = None,
 ) -> Product:
-    """Count a linear map; the arguments behind the first two are those of `functional.linear`."""
+    """Count a linear map without its bias; the arguments after the first two are those of `functional.linear`."""
     del bias
     return _of_weight("linear", result, input, weight, fan_out=weight.shape[0])
 
@@ -140,8 +140,8 @@ def linear(
 def matrix_product(result: Tensor, constants: Container[int], input: Tensor, other: Tensor) -> Product:  # noqa: A002
     """Count `input @ other`.
 
-    Where one is a layer's own (its id is among `constants`), the other holds the events and every event is used
-    once for each row or column. Of two that come from the data, an operation counts where both factors are not zero.
+    Where one operand is a layer's own (its id is in `constants`), the other holds the events, and every event is used
+    once for each row or column. Where both come from the data, an operation counts if both factors are not zero.
     """
     if id(input) in constants:
         return _of_weight("product", result, other, input, fan_out=input.shape[-2])
@@ -190,7 +190,7 @@ COUNTED: dict[Callable[..., Any], Callable[..., Product]] = {
     functional.linear: linear,
     **dict.fromkeys(_MATRIX_PRODUCTS, matrix_product),
 }
-"""How to count what PyTorch was asked for."""
+"""Counter of each PyTorch function."""
 
 NOT_COUNTED = {
     torch.einsum,
@@ -202,16 +202,16 @@ NOT_COUNTED = {
     functional.bilinear,
     functional.scaled_dot_product_attention,
 }
-"""Products that nothing here is made of; one of them would go uncounted, so it is refused."""
+"""Products that no counter knows; a model that uses one is refused."""
 
 
 def count_call(
     function: Callable[..., Any], result: Tensor, constants: Container[int], args: Any, kwargs: Any
 ) -> Product | None:
-    """Count a call of PyTorch; None where it is no product.
+    """Count a call of PyTorch; None where it is not a product.
 
     Raises:
-        ColliculusError: it is a product of a kind that is not counted.
+        ColliculusError: it is a product of a kind that cannot be counted.
     """
     if function in NOT_COUNTED:
         raise ColliculusError(

@@ -1,4 +1,4 @@
-"""One forward, watched: every product and every update of neurons in it, in order, and which of them decide."""
+"""One forward pass, watched: every product and every neuron update in it, in order, and which of them decide."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from colliculus.types import Output
 Inputs = Mapping[str, Tensor]
 
 ATTENTION = ("q k^T", "(q k^T) v")
-"""Products inside a `SpikingAttention`, in order; those of other modules are numbered."""
+"""Products inside a `SpikingAttention`, in order; products of other modules are numbered."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """A product, or an update of neurons, as it happened.
+    """A product or a neuron update of a forward pass.
 
     Args:
-        name: of the module that owns the weight or is the neuron; of a product without a weight, of the module in which
-            it happened and what it is there.
-        product: what it took; None for an update.
-        result: of the product, or the spikes (T, B, *).
+        name: name of the module that owns the weight or is the neuron; for a product without a weight, of the module
+            that computes it and its place there.
+        product: operations of the product; None for an update.
+        result: result of the product, or the spikes (T, B, *).
     """
 
     name: str
@@ -40,13 +40,13 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Forward:
-    """What was seen.
+class WatchedForward:
+    """Products and neuron updates of one forward pass.
 
     Args:
-        events: in order.
+        events: in order of execution.
         steps: T of each modality's coded input.
-        output: of the model.
+        output: output of the model.
     """
 
     events: tuple[Event, ...]
@@ -56,7 +56,7 @@ class Forward:
 
 @dataclass
 class _Running:
-    """A module that is running, and how many products without a weight it made itself."""
+    """A module that is running, and how many products without a weight it has made."""
 
     name: str
     module: nn.Module
@@ -64,11 +64,11 @@ class _Running:
 
 
 class _Watch(TorchFunctionMode):
-    """Sees every call of PyTorch made in Python while it is on, and keeps those that are products.
+    """Record every product that is computed from Python while the mode is active.
 
     Args:
         owners: name of the module that owns a weight, by the weight's id.
-        undetached: leave out `detach`, so that the graph also holds what is not learned through.
+        undetached: skip `detach`, so that the graph also holds what gradients do not pass.
     """
 
     def __init__(self, owners: Mapping[int, str], *, undetached: bool) -> None:
@@ -82,7 +82,7 @@ class _Watch(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Call, and count what was called."""
+        """Call the function and count it."""
         del types
         if self.undetached and func is Tensor.detach:
             return args[0]
@@ -102,7 +102,7 @@ class _Watch(TorchFunctionMode):
         return f"{inside.name} product {inside.products}"
 
     def follow(self, name: str, module: nn.Module) -> list[Any]:
-        """Hooks on a module: know when it runs, and note the spikes of a neuron."""
+        """Register hooks that follow a module and record the spikes of a neuron."""
 
         def begin(module: nn.Module, _inputs: object) -> None:
             self.running.append(_Running(name, module))
@@ -113,19 +113,19 @@ class _Watch(TorchFunctionMode):
                 self.events.append(Event(name, None, result))
             if name.startswith("coding."):
                 self.steps[name.removeprefix("coding.")] = len(result)
-                return result.contiguous()  # every step for itself: of one for all, a layer would see but one
+                return result.contiguous()  # steps expanded from one would be counted once
             return None
 
         return [module.register_forward_pre_hook(begin), module.register_forward_hook(end)]
 
 
-def watch(model: MultimodalSNN, inputs: Inputs, *, undetached: bool = False) -> Forward:
-    """Run `model` once and note every product and every update of neurons.
+def watch(model: MultimodalSNN, inputs: Inputs, *, undetached: bool = False) -> WatchedForward:
+    """Run `model` once and record every product and every neuron update.
 
     Args:
-        model: as it stands, in the mode it is in.
+        model: runs in the mode it is in.
         inputs: of each modality.
-        undetached: see `deciding`.
+        undetached: skip `detach`; see `deciding`.
     """
     owners = {id(x): name.rpartition(".")[0] or name for name, x in _tensors(model)}
     seen = _Watch(owners, undetached=undetached)
@@ -135,7 +135,7 @@ def watch(model: MultimodalSNN, inputs: Inputs, *, undetached: bool = False) -> 
                 hooks.callback(hook.remove)
         with seen:
             output: Output = model(inputs)
-    return Forward(tuple(seen.events), seen.steps, output)
+    return WatchedForward(tuple(seen.events), seen.steps, output)
 
 
 def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
@@ -143,14 +143,14 @@ def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
 
 
 def deciding(model: MultimodalSNN, inputs: Inputs) -> list[bool]:
-    """Whether the logits depend on each event of a forward, in order.
+    """For each event of a forward pass, in order: whether the logits depend on it.
 
-    A head may compute more than the decision takes: what each modality alone would say, its share of the logits. The
-    graph that PyTorch keeps for the gradient knows what the logits were made of.
+    A head may compute more than the decision needs, such as the logits of each modality alone. PyTorch's gradient graph
+    shows which events the logits were made of.
 
     Args:
-        model: in eval mode, its weights open to gradients.
-        inputs: of each modality, one sample is enough.
+        model: in eval mode, with weights that require gradients.
+        inputs: of each modality; one sample is enough.
     """
     with torch.enable_grad():
         seen = watch(model, inputs, undetached=True)

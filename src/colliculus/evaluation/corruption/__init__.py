@@ -1,0 +1,1 @@
+"""Corruptions of the inputs: which are measured, and the functions that apply them."""

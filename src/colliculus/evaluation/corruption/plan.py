@@ -1,0 +1,239 @@
+"""Which corruptions robustness is measured under: kinds, severities, settings and the plan. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from colliculus.types import MOST_DB, ColliculusError
+
+Kind = Literal["white", "pink", "blur", "occlusion", "drops", "shift", "missing", "fgsm", "pgd"]
+AttackKind = Literal["fgsm", "pgd"]
+Attack = Literal["none", "fgsm", "pgd"]
+ATTACKS: tuple[AttackKind, ...] = get_args(AttackKind)
+
+TITLES: dict[str, str] = {
+    "white": "white noise",
+    "pink": "pink noise",
+    "blur": "blur",
+    "occlusion": "occlusion",
+    "drops": "dropped frames",
+    "shift": "shift of one modality in time",
+    "missing": "missing modality",
+    "fgsm": "attack with one step (FGSM)",
+    "pgd": "attack with several steps (PGD)",
+}
+"""Headings of the kinds."""
+
+UNITS: dict[str, str] = {
+    "white": "SNR of white noise, dB",
+    "pink": "SNR of pink noise, dB",
+    "blur": "blur, standard deviation in pixels",
+    "occlusion": "covered share of the frame",
+    "drops": "dropped share of the steps",
+    "shift": "delay in steps",
+    "missing": "substitute",
+    "fgsm": "FGSM, largest change of a value",
+    "pgd": "PGD, largest change of a value",
+}
+"""Units of the severities; those of "missing" are words."""
+
+SHORT_UNITS: dict[str, str] = {
+    "white": "white, dB",
+    "pink": "pink, dB",
+    "blur": "blur, pixels",
+    "occlusion": "share covered",
+    "drops": "share dropped",
+    "shift": "delay, steps",
+    "missing": "missing",
+    "fgsm": "FGSM, change",
+    "pgd": "PGD, change",
+}
+"""Kinds with their units, for tables."""
+
+NOISES: tuple[Kind, ...] = ("white", "pink")
+RANDOM: tuple[Kind, ...] = (*NOISES, "occlusion", "drops", "pgd")
+"""Kinds that are drawn again for each seed."""
+
+SUBSTITUTES = ("zeros", "mean", "absent")
+"""Substitutes of a missing modality: raw zeros, the training mean, or nothing (the model does not get it)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobustnessSettings:
+    """Corruptions to measure.
+
+    Raises:
+        ColliculusError: a number is out of range.
+
+    Example:
+        >>> RobustnessSettings(snr_db=(0.0,), seeds=1).blur
+        (0.5, 1.0, 2.0, 4.0)
+    """
+
+    snr_db: tuple[float, ...] = (20.0, 10.0, 5.0, 0.0, -5.0, -10.0, -20.0)
+    """Signal-to-noise ratios of white and of pink noise, in dB."""
+    blur: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
+    """Standard deviations of the blur, in pixels."""
+    occlusion: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75)
+    """Covered shares of a frame."""
+    drops: tuple[float, ...] = (0.25, 0.5, 0.75)
+    """Dropped shares of the steps of a sequence."""
+    shift: int | None = None
+    """Largest delay or advance of one modality in steps; None: half of its sequence."""
+    attack: Attack = "none"
+    """Adversarial inputs: "fgsm" (one step along the sign of the gradient) or "pgd" (several)."""
+    epsilon: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
+    """Largest change of a value by an attack, in units of the standardised input."""
+    attack_steps: int = 10
+    """Steps of pgd."""
+    seeds: int = 3
+    """Draws of each random corruption."""
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "snr_db": (self.snr_db, -MOST_DB, MOST_DB),
+            "blur": (self.blur, 0, 1000),
+            "occlusion": (self.occlusion, 0, 1),
+            "drops": (self.drops, 0, 1),
+            "epsilon": (self.epsilon, 0, 1000),
+        }
+        for name, (severities, low, high) in ranges.items():
+            if outside := [x for x in severities if not low <= x <= high]:
+                raise ColliculusError(f"`{name}` has the severity {outside[0]:g}: choose from {low:g} to {high:g}")
+        if self.seeds < 1 or self.attack_steps < 1 or (self.shift is not None and self.shift < 0):
+            raise ColliculusError("`seeds` and `attack_steps` must be at least 1, and `shift` at least 0")
+
+
+@dataclass(frozen=True, order=True)
+class Corruption:
+    """One corruption of the inputs.
+
+    Args:
+        kind: kind of corruption.
+        targets: corrupted modalities.
+        severity: severity in the unit of the kind; one of `SUBSTITUTES` where a modality is missing.
+        seed: seed of a random corruption.
+    """
+
+    kind: Kind
+    targets: tuple[str, ...]
+    severity: float | str
+    seed: int = 0
+
+    @property
+    def target(self) -> str:
+        """The corrupted modalities as one word."""
+        return "+".join(self.targets)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Modalities that the model does not get."""
+        return self.targets if self.severity == "absent" else ()
+
+    @property
+    def name(self) -> str:
+        """A name that no other corruption has.
+
+        Example:
+            >>> Corruption("white", ("audio", "visual"), -5.0, 2).name
+            'white audio+visual -5 seed 2'
+        """
+        severity = self.severity if isinstance(self.severity, str) else f"{self.severity:g}"
+        return f"{self.kind} {self.target} {severity}" + (f" seed {self.seed}" if self.kind in RANDOM else "")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Corruptions to measure.
+
+    Args:
+        corruptions: every corruption of the settings, under either attack, and whether it is to be measured now.
+        not_applicable: kinds that these data do not allow, with the reason.
+    """
+
+    corruptions: Mapping[Corruption, bool]
+    not_applicable: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls, settings: RobustnessSettings, only: Sequence[Kind], modalities: Sequence[str], steps: Mapping[str, int]
+    ) -> Plan:
+        """Plan a measurement.
+
+        Args:
+            settings: severities and seeds.
+            only: kinds to measure; empty means all, with the attack of the settings.
+            modalities: modalities of the model.
+            steps: length of the modalities that are sequences.
+
+        Raises:
+            ColliculusError: `only` names a kind without severities.
+        """
+        wanted = only or [kind for kind in TITLES if kind not in ATTACKS or kind == settings.attack]
+        plans = [plan(replace(settings, attack=attack), modalities, steps) for attack in ATTACKS]
+        planned = {corruption: corruption.kind in wanted for corruptions, _ in plans for corruption in corruptions}
+        _, why_not = plans[0]
+        if without := [kind for kind in only if kind not in why_not and kind not in {c.kind for c in planned}]:
+            raise ColliculusError(f"`only` names {without[0]}, which has no severities: give it some")
+        return cls(planned, why_not)
+
+
+def plan(
+    settings: RobustnessSettings, modalities: Sequence[str], steps: Mapping[str, int]
+) -> tuple[list[Corruption], dict[str, str]]:
+    """The corruptions to measure, and why some kinds do not apply.
+
+    Each kind corrupts every modality alone and, where there are several, all together; a shift or a missing modality
+    concerns one alone.
+
+    Args:
+        settings: severities and seeds.
+        modalities: modalities of the model.
+        steps: length of the modalities that are sequences.
+
+    Example:
+        >>> chosen = RobustnessSettings(snr_db=(0.0,), blur=(), occlusion=(), seeds=1)
+        >>> corruptions, why = plan(chosen, ["audio"], {})
+        >>> [c.name for c in corruptions]
+        ['white audio 0 seed 0', 'pink audio 0 seed 0', 'missing audio zeros', 'missing audio mean']
+        >>> why["shift"]
+        'audio is the only modality and a shift needs two'
+    """
+    alone = [(m,) for m in modalities]
+    every = [*alone, tuple(modalities)] if len(modalities) > 1 else alone
+    moving = tuple(m for m in modalities if m in steps)
+    every_moving = [*((m,) for m in moving), moving] if len(moving) > 1 else [(m,) for m in moving]
+    severities: list[tuple[Kind, Sequence[tuple[str, ...]], Sequence[float]]] = [
+        ("white", every, settings.snr_db),
+        ("pink", every, settings.snr_db),
+        ("blur", every, settings.blur),
+        ("occlusion", every, settings.occlusion),
+        ("drops", every_moving, settings.drops),
+    ]
+    found = [c for kind, where, chosen in severities for c in _grid(kind, where, chosen, settings.seeds)]
+    if len(modalities) > 1:
+        for m in moving:
+            most = steps[m] // 2 if settings.shift is None else settings.shift
+            found += [Corruption("shift", (m,), float(s)) for s in range(-most, most + 1) if s]
+    substitutes = SUBSTITUTES if len(modalities) > 1 else SUBSTITUTES[:2]
+    found += [Corruption("missing", targets, word) for targets in alone for word in substitutes]
+    if settings.attack != "none":
+        found += _grid(settings.attack, every, settings.epsilon, settings.seeds)
+    return found, _why_not(modalities, steps)
+
+
+def _grid(kind: Kind, where: Sequence[tuple[str, ...]], severities: Sequence[float], seeds: int) -> list[Corruption]:
+    draws = range(seeds if kind in RANDOM else 1)
+    return [Corruption(kind, targets, x, seed) for targets in where for x in severities for seed in draws]
+
+
+def _why_not(modalities: Sequence[str], steps: Mapping[str, int]) -> dict[str, str]:
+    static = [m for m in modalities if m not in steps]
+    why: dict[str, str] = {}
+    if static:
+        why["drops"] = why["shift"] = f"{' and '.join(static)} static, without steps to drop or shift"
+    if len(modalities) < 2:
+        why["shift"] = f"{modalities[0]} is the only modality and a shift needs two"
+    return why

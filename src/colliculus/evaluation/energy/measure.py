@@ -1,0 +1,117 @@
+"""Measurement of what a decision of a trained run costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colliculus.data.dataset import Dataset, DataSettings, Split
+from colliculus.data.evenly import evenly
+from colliculus.evaluation.energy import count as counting
+from colliculus.evaluation.energy.cost import TABLES, CostTable, named_table
+from colliculus.evaluation.energy.count import Counts, together
+from colliculus.evaluation.energy.record import Energy
+from colliculus.evaluation.energy.totals import Tally
+from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
+from colliculus.files.cache import Cache
+from colliculus.files.documents import from_plain
+from colliculus.records import console
+from colliculus.types import ColliculusError
+
+FOLDER, BATCHES = "energy", "batches"
+
+
+def energy(
+    run: TrainedRun | Path | str,
+    data: DataSettings | Dataset | None = None,
+    *,
+    split: Part = "test",
+    samples: int = 256,
+    table: CostTable | str = "45nm-fp32",
+    device: str = "auto",
+) -> Energy:
+    """Count what a decision costs: every operation of every layer, on real data, and the energy it takes.
+
+    An input that is not zero counts once for every weight it meets (its true fan-out, edges and stride considered): as
+    an accumulate (AC) where the layer sees spikes, else as a multiply-accumulate (MAC). For comparison: the usual
+    count, rate x T x MACs; memory and addresses after Lemaire et al. 2022; and the same layers as an artificial
+    network, and as one whose activations have ceil(log2(T + 1)) bits, with the rate at which the spiking one breaks
+    even.
+
+    Measured under the noise of the training if there was any, and written into RUN/energy: `layers.csv` and
+    `energy.json`. Counted batches are kept there, so that an interruption costs at most one batch and another cost
+    table needs no new count.
+
+    Args:
+        run: trained run or its folder.
+        data: settings of the data or loaded data; None takes the run's own.
+        split: part of the data.
+        samples: clips to count on, at most; evenly over the part.
+        table: cost table of the layers: a name in `colliculus.evaluation.energy.cost.TABLES`, or your own. Totals are
+            given at all of them.
+        device: as in `open_run`.
+
+    Raises:
+        ColliculusError: the table is unknown, `samples` is below 1, the model cannot take the data, or it makes a
+            product of a kind that cannot be counted.
+
+    Example:
+        >>> import colliculus as cl
+        >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
+        >>> found = energy(run, samples=2)
+        >>> found.samples, found.layers[0].layer, found.operations.mac > 0
+        (2, 'encoders.audio.stages.0.conv', True)
+    """
+    chosen = named_table(table) if isinstance(table, str) else table
+    if samples < 1:
+        raise ColliculusError(f"samples is {samples}: give at least 1")
+    run = open_run(run, device)
+    dataset = run.load(data)
+    subject = run.about(dataset, split)
+    tally = _count(run, stored_part(dataset, split), samples, subject)
+    found = Energy(
+        **subject,
+        cost_table=chosen.name,
+        samples=tally.counts.samples,
+        steps=tally.counts.steps,
+        rate=tally.rate,
+        operations=tally.operations(),
+        quantised_bits=tally.bits,
+        tables={name: tally.costs(one) for name, one in {**TABLES, chosen.name: chosen}.items()},
+        layers=tally.rows(chosen),
+    )
+    found.write(run.folder / FOLDER)
+    return found
+
+
+def _count(run: TrainedRun, split: Split, samples: int, subject: Mapping[str, Any]) -> Tally:
+    """Count batch by batch; kept batches are read."""
+
+    def inputs(rows: NDArray[np.int64]) -> dict[str, Tensor]:
+        return {m: x for m, x in run.batch(split, rows).inputs.items() if m in run.model.modalities}
+
+    rows = evenly(samples, len(split))
+    chosen = {"samples": len(rows), "batch_size": run.experiment.train.batch_size}
+    batches = np.array_split(rows, -(-len(rows) // run.experiment.train.batch_size))
+    cache = Cache(run.folder / FOLDER / BATCHES, {**subject, **chosen})
+    counts: list[Counts] = []
+    for number, batch in enumerate(console.steps(batches, "counting")):
+        kept = cache.find(str(number))
+        if kept is None:
+            kept = asdict(counting.count(run.model, [inputs(batch)]))
+            cache.keep(str(number), kept)
+        counts.append(from_plain(kept, Counts))
+    first = inputs(rows[:1])
+    counterpart = run.experiment.method.one_step().model(run.run.spec).to(run.device)
+    return Tally(
+        counts=together(counts),
+        counterpart=counting.count(counterpart, [first]),
+        sequences=any(x.dim() == 5 for x in first.values()),
+    )

@@ -1,0 +1,189 @@
+"""Maps of where a model looked: gradients over inputs and feature maps, and the attention that each token received.
+
+Gradients of a spiking network are those of its surrogate: they show what would change the prediction if spikes were
+slightly smooth. They are a hint, not a measurement; `contribution` measures what a modality contributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+
+from colliculus.evaluation.inference import inference_mode
+from colliculus.layers.attention import OverTokens, SpikingAttention
+from colliculus.model import MultimodalSNN
+from colliculus.neurons import SpikingNeuron
+
+LEAST_PLACES = 7
+"""Height and width of a feature map that is fine enough to show where."""
+
+
+def grad_cam(features: Tensor, gradient: Tensor) -> Tensor:
+    """ReLU of the sum over channels of feature times mean gradient, at every step.
+
+    M(t, i, j) = max(0, sum_d w_d(t) A_d(t, i, j)) with w_d(t) the mean over places of dy / dA_d(t).
+
+    Source: Grad-CAM, Selvaraju et al., arXiv 1610.02391, equations 1 and 2, here for each time step.
+
+    Args:
+        features: A, (T, B, D, H, W).
+        gradient: of the logit y of a class with respect to A, the same shape.
+
+    Returns:
+        (T, B, H, W).
+
+    Example:
+        >>> features = torch.tensor([1.0, 0.0, 3.0, 2.0]).reshape(1, 1, 2, 1, 2)  # two channels, two places
+        >>> gradient = torch.tensor([1.0, 3.0, -1.0, 0.0]).reshape(1, 1, 2, 1, 2)  # mean 2 and -0.5
+        >>> grad_cam(features, gradient).flatten()
+        tensor([0.5000, 0.0000])
+    """
+    weights = gradient.mean(dim=(-2, -1), keepdim=True)
+    return (weights * features).sum(dim=2).relu()
+
+
+def saliency(gradient: Tensor) -> Tensor:
+    """How strongly each place of the input changes the prediction: |dy / dx| summed over channels.
+
+    Source: Simonyan et al., arXiv 1312.6034 (there the largest channel).
+
+    Args:
+        gradient: of a logit with respect to the inputs, (*, C, H, W).
+
+    Returns:
+        (*, H, W).
+    """
+    return gradient.abs().sum(dim=-3)
+
+
+@dataclass(frozen=True)
+class GradientMaps:
+    """Gradient maps of one modality, for the predicted class.
+
+    Args:
+        layer: name of the layer whose feature map `cam` shows.
+        cam: Grad-CAM, (T, B, H', W') on the grid of that layer.
+        gradient: `saliency` of the input, (B, H, W), or (T', B, H, W) for a sequence.
+    """
+
+    layer: str
+    cam: Tensor
+    gradient: Tensor
+
+
+def gradient_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> dict[str, GradientMaps]:
+    """Maps of each modality, for the class that is predicted for each sample.
+
+    The feature map is the deepest of the modality's encoder with at least `LEAST_PLACES` places in height and width; in
+    an encoder without one, the finest.
+
+    Args:
+        model: runs in eval mode and is returned to its mode; its gradients stay untouched.
+        inputs: (B, C, H, W) or (T', B, C, H, W) of each modality, on the model's device.
+    """
+    given = {m: inputs[m].detach().clone().requires_grad_() for m in model.modalities if m in inputs}
+    seen: dict[str, dict[str, Tensor]] = {m: {} for m in given}
+    with inference_mode(model), torch.enable_grad(), _watched(model, seen):
+        logits = model(given).logits
+        chosen = logits.gather(1, logits.argmax(dim=1, keepdim=True)).sum()  # samples are independent in eval mode
+        layers = {m: _deepest(maps) for m, maps in seen.items()}
+        features = [seen[m][layer] for m, layer in layers.items()]
+        wanted = [*features, *given.values()]
+        found = torch.autograd.grad(chosen, wanted, allow_unused=True, materialize_grads=True)
+    cams = [grad_cam(x.detach(), g) for x, g in zip(features, found[: len(features)], strict=True)]
+    gradients = [saliency(g) for g in found[len(features) :]]
+    return {m: GradientMaps(layers[m], cam, g) for m, cam, g in zip(given, cams, gradients, strict=True)}
+
+
+def _deepest(maps: Mapping[str, Tensor]) -> str:
+    """Name of the last map that is fine enough, otherwise of the finest."""
+    fine = [name for name, x in maps.items() if min(x.shape[-2:]) >= LEAST_PLACES]
+    return fine[-1] if fine else max(maps, key=lambda name: maps[name].shape[-2:].numel())
+
+
+@contextmanager
+def _watched(model: MultimodalSNN, seen: Mapping[str, dict[str, Tensor]]) -> Generator[None]:
+    """Record every spiking feature map (T, B, D, H, W) of the encoders in `seen`, by modality and name."""
+
+    def recorder(into: dict[str, Tensor], name: str) -> Callable[[nn.Module, object, Tensor], None]:
+        def record(_module: nn.Module, _inputs: object, spikes: Tensor) -> None:
+            if spikes.ndim == 5:
+                into[name] = spikes
+
+        return record
+
+    named = ((m, name, x) for m in seen for name, x in model.encoders[m].named_modules())
+    handles = [x.register_forward_hook(recorder(seen[m], name)) for m, name, x in named if isinstance(x, SpikingNeuron)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@dataclass(frozen=True)
+class AttentionMap:
+    """Attention that the tokens of one modality received.
+
+    Args:
+        layer: name of the attention layer.
+        source: modality whose tokens are attended to.
+        received: share of all scores on each of its tokens, (B, N'); all zero where no score is positive.
+    """
+
+    layer: str
+    source: str
+    received: Tensor
+
+
+def attention_received(scores: Tensor) -> Tensor:
+    """Share of the scores on each attended token, (T, B, heads, N, N') -> (B, N').
+
+    Example:
+        >>> scores = torch.tensor([[1.0, 0.0], [2.0, 1.0]]).reshape(1, 1, 1, 2, 2)  # two queries, two keys
+        >>> attention_received(scores)
+        tensor([[0.7500, 0.2500]])
+    """
+    sums = scores.clamp(min=0).sum(dim=(0, 2, 3))
+    return sums / sums.sum(dim=1, keepdim=True).clamp(min=torch.finfo(sums.dtype).tiny)
+
+
+def attention_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> list[AttentionMap]:
+    """Maps of every spiking attention over tokens, in the order of computation.
+
+    Args:
+        model: runs in eval mode and is returned to its mode.
+        inputs: of each modality, on the model's device.
+    """
+    found: list[AttentionMap] = []
+
+    def recorder(layer: str) -> Callable[[nn.Module, object, Tensor], None]:
+        def record(_module: nn.Module, _inputs: object, scores: Tensor) -> None:
+            found.append(AttentionMap(layer, _source(layer, model.modalities), attention_received(scores)))
+
+        return record
+
+    handles = [
+        module.scores.register_forward_hook(recorder(layer))
+        for layer, module in model.named_modules()
+        if isinstance(module, SpikingAttention) and isinstance(module.axis, OverTokens)
+    ]
+    try:
+        with inference_mode(model):
+            model(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def _source(layer: str, modalities: tuple[str, ...]) -> str:
+    """The attended modality by the layer's name: "visual_from_audio" attends to audio."""
+    words = chain.from_iterable(word.split("_from_") for word in layer.split("."))
+    named = [word for word in words if word in modalities]
+    return named[-1] if named else modalities[0]

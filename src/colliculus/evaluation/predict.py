@@ -1,0 +1,165 @@
+"""Predictions for single clips with an explanation of each: what `TrainedRun.predict` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from colliculus.data.dataset import ClipReader, Normalisation
+from colliculus.data.loading import standard_batch
+from colliculus.evaluation.anytime import outputs_by_step
+from colliculus.evaluation.explanation.decision import decisions
+from colliculus.model import MultimodalSNN
+from colliculus.records import Column, Record, Table
+from colliculus.records.console import percent
+from colliculus.types import ColliculusError
+
+_SHOWN_ERRORS = 3
+MEANING = (
+    "Below a modality: its evidence for the class (- where the fusion has no share of it). By step: probability of the "
+    "class when the network runs for its first 1, 2, ... steps only."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipPrediction:
+    """Prediction for one clip and its explanation (see `colliculus.evaluation.explanation`).
+
+    Args:
+        clip: name of the clip.
+        predicted: name of the most probable class.
+        probability: its probability.
+        probabilities: probability of every class, in order.
+        evidence: evidence of each modality for the predicted class.
+        step_probabilities: probability of the predicted class when the model runs for its first 1, 2, ... T steps only.
+        missing: modalities of the model that the clip does not have.
+    """
+
+    clip: str
+    predicted: str
+    probability: float
+    probabilities: Mapping[str, float]
+    evidence: Mapping[str, float]
+    step_probabilities: tuple[float, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipPredictions(Record):
+    """Predictions for clips, each with its explanation.
+
+    Args:
+        run: run folder.
+        modalities: modalities of the model.
+        predictions: one explained prediction per clip.
+        unread: clips that could not be read, with the reason.
+    """
+
+    run: str
+    modalities: tuple[str, ...]
+    predictions: tuple[ClipPrediction, ...]
+    unread: Mapping[str, str]
+
+    def table(self) -> Table:
+        """A row per clip: class, probability, evidence of each modality, and probability by time step."""
+        evidence = (Column(m, "right") for m in self.modalities)
+        columns = (Column("clip", fold=True), Column("class", style="bold cyan"), Column("prob.", "right"), *evidence)
+        rows = [self._row(prediction) for prediction in self.predictions]
+        return Table((*columns, Column("% by step")), rows, "Predictions", (MEANING,))
+
+    def _row(self, one: ClipPrediction) -> tuple[str, ...]:
+        evidence = {m: f"{x:+.2f}" for m, x in one.evidence.items()} | dict.fromkeys(one.missing, "missing")
+        steps = " ".join(f"{100 * share:.0f}" for share in one.step_probabilities)
+        shown = (evidence.get(m, "-") for m in self.modalities)
+        return one.clip, one.predicted, percent(one.probability), *shown, steps
+
+
+def predict_tensors(model: MultimodalSNN, inputs: Mapping[str, Tensor], steps: int, *, run: str) -> ClipPredictions:
+    """Classify a batch of tensors.
+
+    Args:
+        model: model of the run.
+        inputs: standardised inputs by modality, (B, C, H, W) or (T, B, C, H, W).
+        steps: T of the model.
+        run: run folder, for the record.
+
+    Raises:
+        ColliculusError: the model takes none of these modalities.
+    """
+    predictions = tuple(_predict(model, inputs, steps))
+    return ClipPredictions(run=run, modalities=model.modalities, predictions=predictions, unread={})
+
+
+def predict_files(
+    model: MultimodalSNN,
+    paths: Sequence[Path],
+    steps: int,
+    *,
+    reader: ClipReader,
+    normalisation: Normalisation,
+    run: str,
+) -> ClipPredictions:
+    """Classify files.
+
+    Args:
+        model: model of the run.
+        paths: files, or folders of files.
+        steps: T of the model.
+        reader: reader of files like those of the training.
+        normalisation: normalisation of the training.
+        run: run folder, for the record.
+
+    Raises:
+        ColliculusError: a path does not exist, or no clip can be read.
+    """
+    clips = reader.group(list(_files(paths, reader.knows)))
+    predictions: list[ClipPrediction] = []
+    unread: dict[str, str] = {}
+    for name, clip in clips.items():
+        try:
+            arrays = {m: array[None] for m, array in reader.read(clip).items() if m in model.modalities}
+            inputs = standard_batch(arrays, np.zeros(1, dtype=np.int64), normalisation).inputs
+            predictions += _predict(model, inputs, steps, (name,))
+        except ColliculusError as error:
+            if len(clips) == 1:
+                raise
+            unread[name] = str(error)
+    if not predictions:
+        reasons = "; ".join([*unread.values()][:_SHOWN_ERRORS])
+        raise ColliculusError(f"none of the {len(clips)} clips could be read ({reasons}): give other files")
+    return ClipPredictions(run=run, modalities=model.modalities, predictions=tuple(predictions), unread=unread)
+
+
+def _predict(
+    model: MultimodalSNN, inputs: Mapping[str, Tensor], steps: int, names: Sequence[str] = ()
+) -> Iterator[ClipPrediction]:
+    """Predictions for the samples of a batch; without names they are numbered from 0."""
+    device = next(model.parameters()).device
+    given = {m: inputs[m].to(device) for m in model.modalities if m in inputs}
+    if not given:
+        what = f"the clip {names[0]!r} has" if names else "the tensors have"
+        raise ColliculusError(f"{what} no modality of the model: give {' or '.join(model.modalities)}")
+    missing = tuple(m for m in model.modalities if m not in given)
+    for i, one in enumerate(decisions(outputs_by_step(model, given, steps), model.spec.names)):
+        yield ClipPrediction(clip=names[i] if names else str(i), missing=missing, **vars(one))
+
+
+def _files(paths: Iterable[Path], knows: Callable[[Path], bool]) -> Iterator[Path]:
+    """The given files; a folder stands for its files that are not hidden and of a known kind."""
+    paths = list(paths)
+    if not paths:
+        raise ColliculusError("no file was given: name files or a folder of files")
+    for path in paths:
+        if not path.exists():
+            raise ColliculusError(f"{path} does not exist: name a file or a folder of files to classify")
+        if not path.is_dir():
+            yield path
+            continue
+        inside = [p for p in sorted(path.rglob("*")) if p.is_file() and not p.name.startswith(".") and knows(p)]
+        if not inside:
+            raise ColliculusError(f"{path} has no file that can be classified: name a folder of such files")
+        yield from inside

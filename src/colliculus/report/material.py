@@ -1,0 +1,154 @@
+"""The contents of a run folder, read for the page; what was measured on another model or on other data is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import join
+
+from colliculus.evaluation.groups import was_imported
+from colliculus.evaluation.spike_health import SpikeHealth, read_health
+from colliculus.report.analyses import ANALYSES, Analysis
+from colliculus.runs.history import Row, read_metrics
+from colliculus.runs.identity import RunRecord, identity
+from colliculus.runs.result import TrainingResult
+from colliculus.runs.run import HEALTH_FILE, METRICS_FILE, MODEL_FILE, RESULT_FILE, Run, read_run
+from colliculus.types import ColliculusError
+
+SAME = {"model": "another model", "fingerprint": "other data", "classes": "other classes", "modalities": "other data"}
+"""Fields in which a record must agree with its run, and what it was measured on where it does not."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything the page shows of one run.
+
+    Args:
+        name: name on the page; no two runs have the same.
+        folder: run folder, as the user gave it.
+        run: contents of `run.yaml`.
+        result: None where the training is not finished, and of an imported run.
+        history: a row of figures for each epoch; may be empty.
+        records: measurements of this model on these data, by verb.
+        left_out: reason why another measurement is not shown, by verb: a sentence.
+        health: spike health by moment ("end", "start"); may be empty.
+    """
+
+    name: str
+    folder: Path
+    run: Run
+    result: TrainingResult | None
+    history: Sequence[Row]
+    records: Mapping[str, RunRecord]
+    left_out: Mapping[str, str]
+    health: Mapping[str, SpikeHealth]
+
+    @property
+    def imported(self) -> bool:
+        """Whether another program trained it."""
+        return was_imported(self.run)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Class names."""
+        return self.run.spec.names
+
+    def command(self, verb: str) -> str:
+        """Command line of a verb for this run."""
+        return join(["colliculus", verb, str(self.folder)])
+
+    def reason(self, verb: str) -> str:
+        """Sentences that stand in place of a measurement that is not there."""
+        analysis = ANALYSES[verb]
+        if why := self.left_out.get(verb):
+            return f"{analysis.subject} is left out: {why}. {analysis.again}"
+        return f"{analysis.subject} {analysis.absent}"
+
+
+def read_material(folder: Path, name: str) -> Material:
+    """Read a run folder.
+
+    Args:
+        folder: run folder.
+        name: name on the page.
+
+    Raises:
+        ColliculusError: the folder is not a run folder, or a file that the training wrote is damaged.
+    """
+    run = read_run(folder)
+    read = {verb: _read(folder, run, analysis) for verb, analysis in ANALYSES.items() if analysis.kind is not None}
+    left_out = {verb: found for verb, found in read.items() if isinstance(found, str)}
+    health = read_health(folder)
+    if not health and (folder / HEALTH_FILE).exists():
+        left_out["inspect"] = _damaged(HEALTH_FILE)
+    return Material(
+        name=name,
+        folder=folder,
+        run=run,
+        result=_read_result(folder, run.spec.num_classes),
+        history=_read_history(folder),
+        records={verb: found for verb, found in read.items() if isinstance(found, RunRecord)},
+        left_out=left_out,
+        health=health,
+    )
+
+
+def short_names(folders: Sequence[Path]) -> list[str]:
+    """A name for each run: the end of its path, as long as it takes to tell the runs apart.
+
+    Example:
+        >>> short_names([Path("runs/a/0"), Path("runs/b/0")]), short_names([Path("runs/a")])
+        (['a/0', 'b/0'], ['a'])
+    """
+    parts = [folder.absolute().parts for folder in folders]
+    longest = max(map(len, parts))
+    lengths = (size for size in range(1, longest + 1) if len({part[-size:] for part in parts}) == len(parts))
+    size = next(lengths, longest)
+    return ["/".join(part[-size:]) for part in parts]
+
+
+def _read(folder: Path, run: Run, analysis: Analysis) -> RunRecord | str | None:
+    """The record of a measurement; None where there is none, and the reason where it cannot be shown."""
+    if analysis.kind is None or not (folder / analysis.file).exists():
+        return None
+    try:
+        record = analysis.kind.read(folder / analysis.file)
+    except ColliculusError:
+        return _damaged(analysis.file)
+    if (folder / MODEL_FILE).exists():
+        ours = identity(folder, run, run.fingerprint)
+        for field, other in SAME.items():
+            known = field != "fingerprint" or not was_imported(run)
+            found = getattr(record, field)
+            if known and (list(found) if isinstance(found, tuple) else found) != ours[field]:
+                return f"it was measured on {other}"
+    return record
+
+
+def _damaged(file: str) -> str:
+    return f"{file} is damaged or was written by another version"
+
+
+def _read_result(folder: Path, num_classes: int) -> TrainingResult | None:
+    path = folder / RESULT_FILE
+    if not path.exists():
+        return None
+    try:
+        result = TrainingResult.read(path)
+        counts = [sum(row) for row in result.test.confusion if len(row) == num_classes]
+        if len(counts) != num_classes or counts != [one.total for one in result.test.per_class]:
+            raise ColliculusError("its figures of the classes do not agree")
+    except ColliculusError as error:
+        raise ColliculusError(
+            f"{path} is damaged or was written by another version ({error}): remove it, and `colliculus train ... "
+            "--resume` tests the run again"
+        ) from error
+    return result
+
+
+def _read_history(folder: Path) -> Sequence[Row]:
+    history = read_metrics(folder)
+    if any("epoch" not in row for row in history):
+        raise ColliculusError(f"{folder / METRICS_FILE} is damaged, a row has no epoch: restore or remove it")
+    return history

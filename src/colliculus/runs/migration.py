@@ -1,0 +1,85 @@
+"""Migration of `run.yaml` from earlier formats to the present one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from copy import deepcopy
+
+from colliculus.files.documents import Document
+from colliculus.runs.document import experiment_from_plain, experiment_to_plain
+from colliculus.types import ColliculusError
+
+FORMAT = 2
+"""Number of the format of a run folder; a later format gets a higher one."""
+
+_NAMES = {"scmrl": "s-cmrl", "cmci-reference": "cmci"}
+"""Methods that format 1 knows by another name."""
+
+
+def migrated(document: Document) -> Document:
+    """A document of any format up to `FORMAT` in the present one; damaged parts stay as they are.
+
+    Settings that are missing get their defaults, so that a run can be resumed.
+
+    Example:
+        >>> method = {"name": "scmrl", "reference": True, "arithmetic": {"threshold": 0.3}}
+        >>> migrated({"format": 1, "experiment": {"method": method}})
+        {'format': 2, 'experiment': {'method': {'name': 's-cmrl', 'arithmetic': 'reference'}}}
+    """
+    if document.get("format") != 1:
+        return document
+    document = {**deepcopy(document), "format": FORMAT}
+    experiment = _part(document, "experiment")
+    if method := _part(experiment, "method"):
+        _rename(method)
+        _drop_unread(method)
+    train = _part(experiment, "train")
+    if train.get("optimizer") == "adamw":
+        _drop(train, ["momentum"])
+    if train.get("warmup_epochs") == 0:
+        _drop(train, ["warmup_learning_rate"])
+    with suppress(ColliculusError):  # whoever reads a damaged experiment reports it
+        document["experiment"] = experiment_to_plain(experiment_from_plain(experiment))
+    return document
+
+
+def _rename(method: Document) -> None:
+    """From format 1 to 2: names of methods, and one setting `arithmetic` in all of them."""
+    if "arithmetic" in method:
+        method["cross_modal"] = method.pop("arithmetic")
+    if "reference" in method:
+        method["arithmetic"] = "reference" if method.pop("reference") else "ours"
+    if method.get("name") == "cmci-reference":
+        method["arithmetic"] = "reference"
+    method["name"] = _NAMES.get(str(method.get("name")), method.get("name"))
+
+
+def _drop_unread(method: Document) -> None:
+    """Version 0.1 recorded settings that others switched off. They had no effect, and are refused today."""
+    if method.get("arithmetic") == "reference":
+        _drop(method, ["cross_modal", "attention_threshold"])
+    if method.get("alignment") is False:
+        _drop(method, ["temperature"])
+    if method.get("regulariser") == "none":
+        _drop(method, ["regulariser_weight"])
+    if (branches := method.get("cross_attention")) != "spatiotemporal" and branches:
+        _drop(_part(method, "cross_modal"), ["combination", *(["swap"] if branches == "spatial" else [])])
+    if _part(method, "neuron").get("temporal_gradient") is False:
+        _drop(_part(method, "neuron"), ["detach_reset"])
+    balance = _part(method, "balance")
+    own = str(balance.get("kind")).replace("-", "_")
+    _drop(balance, [name for name in balance if name not in ("kind", own)])
+    if _part(balance, "scores").get("kind") == "loss":
+        _drop(_part(balance, "scores"), ["beta"])
+
+
+def _part(document: Document, name: str) -> Document:
+    """A mapping inside a document; an empty one if it is missing or damaged."""
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _drop(document: Document, names: Iterable[str]) -> None:
+    for name in names:
+        document.pop(name, None)

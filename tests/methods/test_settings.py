@@ -1,0 +1,171 @@
+"""No setting that nobody reads: every change of a setting changes the training, or is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pytest
+import torch
+from active import with_currents
+
+from colliculus import ColliculusError, DataSpec
+from colliculus.methods import CMCI, METHODS, SCA, SCMRL, TAAF, LateFusion, Unimodal
+from colliculus.modulation import Balance, ScoreBalance
+from colliculus.neurons import NeuronSettings
+from colliculus.runtime import Runtime
+
+SPEC = DataSpec(
+    channels={"audio": 1, "visual": 2},
+    sizes={"audio": (8, 8), "visual": (8, 12)},
+    num_classes=3,
+    steps={"audio": 5},
+)
+LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
+ALONE = Runtime(device=torch.device("cpu"))
+SMALL = {"dim": 8, "heads": 2, "time_steps": 3, "encoder": "shallow"}
+OTHER_VALUES = {
+    "modality": ["visual"],
+    "dim": [16],
+    "heads": [4],
+    "modality_steps": [{"audio": 2}],
+    "unimodal_weights": [{"audio": 0.5}],
+    "tau": [3.0],
+    "last_epoch": [2],
+    "first_epoch": [2],
+    "window": [2],
+}
+"""Values to try of settings that have no other rule."""
+
+
+def small(kind: type[Any], **changes: Any) -> Any:
+    known = {field.name for field in fields(kind)}
+    return kind(**{name: value for name, value in SMALL.items() if name in known}, **changes)
+
+
+BASES = {
+    **{name: small(kind) for name, kind in METHODS.items()},
+    "s-cmrl, reference": small(SCMRL, arithmetic="reference", alpha=1.5),
+    "s-cmrl, spatial": small(SCMRL, cross_attention="spatial", alignment=False),
+    "s-cmrl, temporal": small(SCMRL, cross_attention="temporal"),
+    "sca, reference": small(SCA, arithmetic="reference"),
+    "cmci, reference": small(CMCI, arithmetic="reference", unimodal_loss=1.0, modality_dropout=0.0),
+    "unimodal, reference": small(Unimodal, arithmetic="reference"),
+    "taaf, regularised": small(TAAF, regulariser="tet"),
+    "taaf, spatial gradient": small(TAAF, neuron=NeuronSettings(temporal_gradient=False)),
+}
+KINDS = ("ogm-ge", "agm", "pmr", "mslr", "iemf", "mm-pareto")
+BALANCES = {
+    **{kind: small(LateFusion, unimodal_loss=1.0, balance=Balance(kind=kind)) for kind in KINDS},
+    "no balance": small(LateFusion, unimodal_loss=1.0),
+    "scores": small(TAAF),
+    "scores, loss": small(TAAF, balance=Balance(kind="scores", scores=ScoreBalance(kind="loss"))),
+    "scores, step": small(TAAF, balance=Balance(kind="scores", scores=ScoreBalance(kind="step"))),
+}
+
+
+def others(name: str, value: Any, kind: Any) -> list[Any]:
+    """Other values of a setting of that type."""
+    if name in OTHER_VALUES:
+        return OTHER_VALUES[name]
+    if get_origin(kind) is Literal:
+        return [choice for choice in get_args(kind) if choice != value]
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [value + 1]
+    if isinstance(value, float):
+        return [value * 0.5 if value else 0.5]
+    raise TypeError(f"no other value of {name} is known: add one to OTHER_VALUES")
+
+
+def changes(settings: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every change of one setting, nested ones too: its dotted name, and how to make it from `settings`."""
+    hints = get_type_hints(type(settings))
+    for field in fields(settings):
+        value, kind = getattr(settings, field.name), hints[field.name]
+        if get_origin(kind) is UnionType and NoneType in get_args(kind):
+            (kind,) = (k for k in get_args(kind) if k is not NoneType)
+        if is_dataclass(value):
+            for name, make in changes(value, f"{path}{field.name}."):
+                yield name, lambda s, f=field.name, make=make: replace(s, **{f: make(getattr(s, f))})
+        else:
+            for other in others(field.name, value, kind):
+                yield f"{path}{field.name} {other}", lambda s, f=field.name, o=other: replace(s, **{f: o})
+
+
+def trained(method: Any, epochs: int) -> dict[str, list[Any]]:
+    """All weights and statistics after that many epochs of one step."""
+    torch.manual_seed(0)
+    inputs = {m: torch.randn(SPEC.input_shape(m, len(LABELS))) for m in SPEC.modalities}
+    model, objective, modulator = method.model(SPEC), method.objective(), method.modulator()
+    with_currents(model, 1.5)
+    for name, value in model.named_parameters():
+        if "semantic" in name:
+            value.data.mul_(20)  # the reference, which does not normalise here, starts silent
+    for epoch in range(epochs):
+        torch.manual_seed(epoch)
+        modulator.begin_epoch(seed=0, epoch=epoch, device=ALONE.device)
+        output = model(inputs)
+        prepared = modulator.before_backward(model, output, LABELS, objective, ALONE)
+        model.zero_grad()
+        torch.stack([*prepared.losses.values()]).sum().backward()
+        modulator(model, output, LABELS, ALONE, prepared)
+        rates = modulator.learning_rates()
+        factors = {id(p): rate for m, rate in rates.items() for p in model.stream_parameters(m)}
+        with torch.no_grad():
+            for p in model.parameters():
+                if p.grad is not None:
+                    p.sub_(0.2 * factors.get(id(p), 1.0) * p.grad)
+        modulator.end_epoch({"audio": 0.2 + 0.1 * epoch, "visual": 0.5})
+    return {name: value.tolist() for name, value in model.state_dict().items()}
+
+
+def unread(base: Any, *, balance: bool) -> list[str]:
+    """Changes that are accepted and change nothing, of the balance or of all else."""
+    epochs = 4 if balance else 1  # some balances look back on several epochs
+    before, found, tried = trained(base, epochs), [], 0
+    for name, make in changes(base):
+        if name.startswith("balance.") is not balance:
+            continue
+        tried += 1
+        try:
+            if trained(make(base), epochs) == before:
+                found.append(name)
+        except ColliculusError:
+            continue
+    assert tried
+    return found
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_every_setting_of_a_method_is_read_or_refused(base) -> None:
+    assert unread(BASES[base], balance=False) == []
+
+
+@pytest.mark.parametrize("base", BALANCES)
+def test_every_setting_of_a_balance_is_read_or_refused(base) -> None:
+    assert unread(BALANCES[base], balance=True) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "sentence"),
+    [
+        (SCMRL, {"alignment": False, "temperature": 0.1}, "`temperature` is 0.1, .* without `alignment`: leave it at"),
+        (SCA, {"arithmetic": "reference", "attention_threshold": 0.4}, "`attention_threshold` is 0.4"),
+        (TAAF, {"regulariser_weight": 0.1}, "`regulariser_weight` is 0.1"),
+    ],
+)
+def test_a_setting_without_effect_is_named(kind, settings, sentence) -> None:
+    with pytest.raises(ColliculusError, match=sentence):
+        kind(**settings)
+
+
+def test_a_nested_setting_without_effect_is_named() -> None:
+    changed = replace(SCMRL().cross_modal, threshold=0.3)
+    with pytest.raises(ColliculusError, match=r"`cross_modal.threshold` is 0.3, .*\"reference\": leave it at 0.5"):
+        SCMRL(arithmetic="reference", cross_modal=changed)
+    with pytest.raises(ColliculusError, match=r"`agm.alpha` is 0.5, .*kind \"none\": leave it at 1.0"):
+        Balance(agm=replace(Balance().agm, alpha=0.5))

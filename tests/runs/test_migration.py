@@ -1,0 +1,101 @@
+"""Run folders that version 0.1 wrote (format 1) load, predict what they predicted, and go on where they stopped."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from colliculus.runs.migration import FORMAT, migrated
+from colliculus.runs.run import load_model, read_document, read_run
+from colliculus.training.fit import fit
+
+FOLDERS = Path(__file__).parent / "format_1"
+FINISHED = sorted(path.name for path in FOLDERS.iterdir() if (path / "result.json").exists())
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_kind_is_there() -> None:
+    kept = {"cmci-reference", "s-cmrl", "s-cmrl-reference", "sca", "taaf", "tectum", "unimodal"}
+    assert set(FINISHED) == kept
+    for folder in FOLDERS.iterdir():
+        assert yaml.safe_load((folder / "run.yaml").read_text())["format"] == 1
+
+
+@pytest.mark.parametrize("name", FINISHED)
+def test_a_run_predicts_what_it_predicted(name) -> None:
+    run, model = read_run(FOLDERS / name), load_model(FOLDERS / name)
+    test = run.experiment.data.load(run.normalisation).test
+    with torch.no_grad():
+        found = model(test.batch(np.arange(len(test)), epoch=0).inputs).logits.softmax(1)
+    expected = rows(FOLDERS / name / "predictions.csv")
+    classes = [key for key in expected[0] if key.startswith("probability")]
+    probabilities = torch.tensor([[float(row[key]) for key in classes] for row in expected])
+    assert len(probabilities.unique(dim=0)) > 2  # a silent network says the same of every clip
+    torch.testing.assert_close(found, probabilities, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", FINISHED)
+def test_the_settings_are_those_of_the_present(name) -> None:
+    document = read_document(FOLDERS / name)
+    assert document["format"] == FORMAT
+    method = read_run(FOLDERS / name).experiment.method
+    assert document["experiment"]["method"]["name"] == method.name
+    assert getattr(method, "arithmetic", "ours") == ("reference" if name in REFERENCE else "ours")
+
+
+REFERENCE = ("cmci-reference", "s-cmrl-reference", "unimodal")
+
+
+def test_settings_that_had_an_effect_are_kept_and_the_others_are_not() -> None:
+    methods = {name: read_run(FOLDERS / name).experiment.method for name in FINISHED}
+    assert (methods["s-cmrl"].balance.kind, methods["s-cmrl"].cross_attention) == ("ogm-ge", "spatial")
+    assert methods["s-cmrl"].alpha == methods["s-cmrl-reference"].alpha == 1.5  # as it was recorded
+    assert methods["sca"].attention_threshold == 0.4
+    assert (methods["taaf"].balance.scores.kind, methods["taaf"].neuron.temporal_gradient) == ("loss", True)
+    assert methods["unimodal"].neuron.temporal_gradient is False
+    assert (methods["cmci-reference"].unimodal_loss, methods["cmci-reference"].modality_dropout) == (1.0, 0.0)
+    recorded = yaml.safe_load((FOLDERS / "s-cmrl" / "run.yaml").read_text())["experiment"]
+    assert (recorded["method"]["temperature"], recorded["train"]["momentum"]) == (0.1, 0.8)  # nobody read them
+    assert methods["s-cmrl"].temperature == 0.07
+
+
+def test_a_stopped_run_goes_on_to_the_same_end(tmp_path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(FOLDERS / "stopped", folder)
+    (folder / "last").mkdir()
+    (folder / "last" / "state.pt").write_bytes(gzip.decompress((folder / "state.pt.gz").read_bytes()))
+    run = read_run(folder)
+    fit(run.experiment, out=folder, resume=True, device="cpu", progress=False)
+    found, expected = (rows(folder / name) for name in ("metrics.csv", "metrics_to_the_end.csv"))
+    assert len(found) == len(expected) == 20
+    for mine, theirs in zip(found, expected, strict=True):
+        assert {k: float(v) for k, v in mine.items()} == pytest.approx(
+            {k: float(v) for k, v in theirs.items()}, rel=1e-4
+        )
+    predicted = [row["predicted"] for row in rows(folder / "predictions.csv")]
+    assert predicted == [row["predicted"] for row in rows(folder / "predictions_at_the_end.csv")]
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"format": 1}, {"format": 1, "experiment": 3}, {"format": 1, "experiment": {"method": "scmrl"}}]
+)
+def test_a_damaged_document_stays_damaged(document) -> None:
+    assert {**migrated(document), "format": 0} == {**document, "format": 0}
+
+
+def test_sca_of_the_reference() -> None:
+    method = {"name": "sca", "reference": True, "attention_threshold": 0.4}
+    found = migrated({"format": 1, "experiment": {"method": method}})["experiment"]["method"]
+    assert found == {"name": "sca", "arithmetic": "reference"}
+    assert method["reference"], "the document given is not changed"
