@@ -116,7 +116,8 @@ def decoded(settings: Settings, root: Path, raw: Path) -> float:
 
     def batch(reader: StorageReader = reader) -> None:
         read = [reader.read(clip) for clip in clips]
-        standard_batch({m: np.stack([r[m] for r in read]) for m in dataset.spec.modalities}, labels, dataset.normalisation)
+        arrays = {m: np.stack([r[m] for r in read]) for m in dataset.spec.modalities}
+        standard_batch(arrays, labels, dataset.normalisation)
 
     return len(clips) / best(timed(batch) for _ in range(settings.repeats))
 
