@@ -17,7 +17,7 @@ from colliculus.corpus.splits import stratified_holdout
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.assemble import assemble
 from colliculus.data.augment import Augment, ModalityKind
-from colliculus.data.dataset import BatchedDataset, Dataset, Normalisation
+from colliculus.data.dataset import Dataset, Normalisation, RawSplit
 from colliculus.data.loading import ArraySplit, standard_batch
 from colliculus.data.pairing import draw_pairs
 from colliculus.data.standardise import channel_statistics
@@ -198,8 +198,8 @@ class AVDigits:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pairs(BatchedDataset):
-    """A `RawSplit` of utterances, each paired with an image of its digit that is drawn anew in each epoch."""
+class _Pairs(RawSplit):
+    """Utterances, each paired with an image of its digit that is drawn anew in each epoch."""
 
     spec: DataSpec
     sounds: Mapping[str, NDArray[np.float32]]  # (n, 1, H, W) of each modality that comes from the utterances
@@ -212,20 +212,11 @@ class _Pairs(BatchedDataset):
     def labels(self) -> NDArray[np.int64]:
         return self.digits
 
-    def __len__(self) -> int:
-        return len(self.digits)
-
-    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
-        return self.collate(self.values(indices, epoch=epoch), indices)
-
     def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:
         """Raw samples: a pure function of (seed, epoch) and the index of each sample."""
         drawn = draw_pairs(self.digits, self.images.digits, seed=self.seed, epoch=epoch)[indices]
         visual = np.rint(resize(self.images.images[drawn], self.spec.size("visual")))  # whole levels, as a reader gives
         return {m: visual if m == "visual" else self.sounds[m][indices] for m in self.spec.modalities}
-
-    def inputs(self, values: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-        return dict(values)
 
     def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
         return standard_batch(inputs, self.digits[indices], self.normalisation)

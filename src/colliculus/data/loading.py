@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from colliculus.data.dataset import BatchedDataset, Normalisation, Split
+from colliculus.data.dataset import Normalisation, RawSplit, Split
 from colliculus.types import Batch, ColliculusError
 
 ToInput = Callable[[NDArray[np.generic]], NDArray[np.generic]]
@@ -18,8 +18,8 @@ ToInput = Callable[[NDArray[np.generic]], NDArray[np.generic]]
 
 
 @dataclass(frozen=True, eq=False)
-class ArraySplit(BatchedDataset):
-    """A `RawSplit` of rows of arrays, in memory or memory-mapped; whole batches are read at once.
+class ArraySplit(RawSplit):
+    """Rows of arrays, in memory or memory-mapped; whole batches are read at once.
 
     Args:
         arrays: array of each modality, in declared order: (n, C, H, W) static or (n, T, C, H, W), any numeric type.
@@ -56,15 +56,8 @@ class ArraySplit(BatchedDataset):
         """(n,) class indices."""
         return self.targets
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
-        """Samples at `indices`; nothing is drawn anew, so `epoch` changes nothing."""
-        return self.collate(self.inputs(self.values(indices, epoch=epoch)), indices)
-
     def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:  # noqa: ARG002
-        """Copies of the samples at `indices` as they are stored."""
+        """Copies of the samples at `indices` as they are stored; nothing is drawn anew, so `epoch` changes nothing."""
         rows = self.rows[indices]
         return {m: a[rows] for m, a in self.arrays.items()}
 

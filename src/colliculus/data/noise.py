@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colliculus.data.dataset import BatchedDataset, Split
+from colliculus.data.dataset import DerivedSplit
 from colliculus.types import MOST_DB, Batch, ColliculusError, DataSpec, unknown_name
 
 Colour = Literal["white", "pink"]
@@ -110,25 +110,16 @@ def check_modalities(snr_db: Mapping[str, float], spec: DataSpec) -> None:
         raise unknown_name("modality", unknown[0], spec.modalities)
 
 
-@dataclass(frozen=True)
-class NoisySplit(BatchedDataset):
-    """A `Split` with noise on its inputs that is drawn anew in each epoch, as a pure function of (seed, epoch).
+@dataclass(frozen=True, eq=False)
+class NoisySplit(DerivedSplit):
+    """A split with noise on its inputs that is drawn anew in each epoch, as a pure function of (seed, epoch).
 
     Args:
         split: clean samples.
         noise: noise to add; its seed is the seed above.
     """
 
-    split: Split
     noise: GaussianNoise
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """(n,) class indices."""
-        return self.split.labels
-
-    def __len__(self) -> int:
-        return len(self.split)
 
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
         """The samples at `indices`, noisy."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from colliculus.corpus.splits import stratified_holdout
 from colliculus.data.assemble import spec_of
 from colliculus.data.collate import collate, stack_labels
-from colliculus.data.dataset import BatchedDataset, Dataset, Item, Normalisation, Split, items_of
+from colliculus.data.dataset import Dataset, DerivedSplit, Item, Normalisation, Split, items_of
 from colliculus.data.evenly import evenly
 from colliculus.data.fingerprint import fingerprint as digest_of
 from colliculus.types import Batch, ColliculusError, DataSpec
@@ -47,8 +47,8 @@ def as_split(data: object, spec: DataSpec | None = None) -> Split:
         >>> as_split(batches)[5][0]["audio"].mean().item()
         5.0
     """
-    if isinstance(data, BatchedDataset):
-        return cast(Split, data)
+    if isinstance(data, Split):
+        return data
     samples = _samples(data)
     if not len(samples):
         raise ColliculusError("the data hold no samples: give at least one")
@@ -124,7 +124,7 @@ def as_dataset(
 
 
 @dataclass(frozen=True, eq=False)
-class SampleSplit(BatchedDataset):
+class SampleSplit(Split):
     """A split of single samples, which `collate` puts together.
 
     Args:
@@ -142,9 +142,6 @@ class SampleSplit(BatchedDataset):
         """(n,) class indices."""
         return self.classes
 
-    def __len__(self) -> int:
-        return len(self.classes)
-
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:  # noqa: ARG002 - the samples know no epoch
         """Samples at `indices`, time first."""
         wanted = indices.tolist()
@@ -156,7 +153,7 @@ class SampleSplit(BatchedDataset):
 
 
 @dataclass(frozen=True, eq=False)
-class SplitRows(BatchedDataset):
+class SplitRows(DerivedSplit):
     """Some samples of a split.
 
     Args:
@@ -164,7 +161,6 @@ class SplitRows(BatchedDataset):
         rows: indices of the samples to keep, in order.
     """
 
-    split: Split
     rows: NDArray[np.int64]
 
     @property

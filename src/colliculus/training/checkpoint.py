@@ -24,7 +24,7 @@ from colliculus.runs.run import (
     RESULT_FILE,
     RUN_FILE,
     Run,
-    read_document,
+    read_run_file,
     to_document,
 )
 from colliculus.runtime import Runtime
@@ -142,7 +142,7 @@ def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> Sta
         return None
     if not resume:
         raise ColliculusError(f"{folder} is not empty: add --resume to go on with its run, or choose another --out")
-    _check_same(folder, read_document(folder), to_document(run))
+    _check_same(folder, read_run_file(folder), to_document(run))
     state = read_state(folder)
     if state is not None:
         _check_same(folder / STATE_FILE, migrated(state.run), to_document(run))
@@ -189,7 +189,7 @@ def check_settings(folder: Path, experiment: Document) -> None:
     Raises:
         ColliculusError: its settings differ, or it cannot be read.
     """
-    _check_same(folder, {"experiment": read_document(folder).get("experiment")}, {"experiment": experiment})
+    _check_same(folder, {"experiment": read_run_file(folder).get("experiment")}, {"experiment": experiment})
 
 
 def _check_same(place: Path, before: Document, now: Document) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from colliculus.data.augment.draws import Draws
 from colliculus.data.augment.mix import Mixing
 from colliculus.data.augment.settings import Augment, ModalityKind
-from colliculus.data.dataset import BatchedDataset, RawSplit, Split
+from colliculus.data.dataset import DerivedSplit, RawSplit, Split
 from colliculus.types import Batch, DataSpec
 
 
@@ -34,8 +34,8 @@ def augmented(split: RawSplit, augment: Augment, kinds: Mapping[str, ModalityKin
 
 
 @dataclass(frozen=True, eq=False)
-class AugmentedSplit(BatchedDataset):
-    """A `Split` of augmented samples: a pure function of (seed, epoch, index).
+class AugmentedSplit(DerivedSplit):
+    """A split of augmented samples: a pure function of (seed, epoch, index).
 
     The partner of a mixed sample comes from the whole split, augmented as it is in that epoch; a sample that serves as
     noise is taken as it is stored.
@@ -51,14 +51,6 @@ class AugmentedSplit(BatchedDataset):
     augment: Augment
     kinds: Mapping[str, ModalityKind]
     num_classes: int
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """(n,) class indices."""
-        return self.split.labels
-
-    def __len__(self) -> int:
-        return len(self.split)
 
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
         """Samples at `indices`, augmented; labels are soft if any samples of the split may be mixed."""
