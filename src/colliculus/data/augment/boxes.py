@@ -58,14 +58,12 @@ def fill_boxes(
         fill: value of each channel, (C,).
 
     Returns:
-        A new array; where nothing is chosen, `values`.
+        A new array.
 
     Example:
         >>> fill_boxes(np.ones((1, 1, 2, 2)), np.array([[0, 1, 2, 1]]), np.array([True]), np.zeros(1)).tolist()
         [[[[1.0, 0.0], [1.0, 0.0]]]]
     """
-    if not chosen.any():
-        return values
     filled = values.copy()
     for b in np.flatnonzero(chosen):
         top, left, height, width = found[b]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from colliculus.data.augment.bounds import check_share
 from colliculus.data.augment.boxes import boxes, fill_boxes
 from colliculus.data.augment.draws import Draws
-from colliculus.data.augment.masks import bands
+from colliculus.data.augment.sound import bands
 from colliculus.types import ColliculusError
 
 
