@@ -8,7 +8,7 @@ import soundfile
 from PIL import Image
 
 from colliculus.corpus.inspection import Inspection
-from colliculus.corpus.prepare.workers import in_processes
+from colliculus.corpus.prepare.workers import results_of
 from colliculus.corpus.sample import Sample
 
 
@@ -83,7 +83,7 @@ def test_another_process_tells_the_same(root):
     names = sorted(path.name for path in root.iterdir())
     samples = [Sample(name=name, label="x", files={"audio": name}) for name in names]
     place = Inspection(root)
-    told = {result.row: result for result in in_processes(place, samples, range(len(names)), jobs=1)}
+    told = {result.row: result for result in results_of(place, samples, range(len(names)), jobs=1)}
     assert told == {row: place.prepare(row, sample) for row, sample in enumerate(samples)}
 
 

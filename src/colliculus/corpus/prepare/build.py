@@ -33,9 +33,9 @@ from colliculus.corpus.prepare.prepared_folder import (
     row_files,
     write_samples,
 )
-from colliculus.corpus.prepare.recipe import Recipe, SkipsFiles, raw_root
+from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.result import PreparationResult, digests
-from colliculus.corpus.prepare.workers import Progress, in_processes, in_this_process, silent
+from colliculus.corpus.prepare.workers import Progress, num_processes, results_of, silent
 from colliculus.corpus.prepare.workspace import Incomplete, Workspace
 from colliculus.corpus.recipes import RECIPES
 from colliculus.corpus.sample import Sample
@@ -92,22 +92,21 @@ def prepare(
         if recipe not in RECIPES:
             raise unknown_name("recipe", recipe, RECIPES)
         recipe = RECIPES[recipe]()
-    jobs = (os.cpu_count() or 1) if jobs is None else jobs
-    if jobs < 0:
-        raise ColliculusError(f"`jobs` is {jobs}: use 0 or more processes")
+    jobs = num_processes(jobs)
     raw, out = Path(raw).absolute(), Path(out).absolute()
     if not raw.exists():
         raise ColliculusError(f"{raw} does not exist: pass the raw data")
     check_apart(raw, out)
     samples = recipe.samples(raw)
     storages = used_storages(recipe, samples)
-    skipped = recipe.skipped(raw) if isinstance(recipe, SkipsFiles) else {}
     with _full_disk_reported(out):
         out.mkdir(parents=True, exist_ok=True)
         with locked(out, "is being prepared by another process"):
             plan = open_plan(out, recipe, incomplete, storages, samples)
-            place = Workspace(raw_root(raw), storages, row_files(out, storages, len(samples)), incomplete)
-            job = _Job(out, place, samples, plan, skipped, progress)
+            place = Workspace(
+                raw if raw.is_dir() else raw.parent, storages, row_files(out, storages, len(samples)), incomplete
+            )
+            job = _Job(out, place, samples, plan, recipe.skipped(raw), progress)
             if (out / PREPARE_FILE).exists():
                 folder = read_prepared(out)
                 if not job.has_repaired_files(folder):
@@ -137,12 +136,8 @@ class _Job:
                 known = {row: result for row, result in recorded.items() if row < len(self.samples)}
                 done = {row: result for row, result in known.items() if opened.holds(result, self.samples[row])}
             kept, rows = len(done), [row for row in range(len(self.samples)) if row not in done]
-            if jobs:
-                work = in_processes(self.place, self.samples, rows, jobs=jobs)
-            else:
-                work = in_this_process(self.place, self.samples, rows)
             self.progress(kept, len(self.samples))
-            with closing(work):
+            with closing(results_of(self.place, self.samples, rows, jobs=jobs)) as work:
                 for result in work:
                     journal.add(result)
                     done[result.row] = result

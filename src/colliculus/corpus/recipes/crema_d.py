@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from colliculus.corpus.prepare.storage import Frames, Sound, Storage
+from colliculus.corpus.prepare.recipe import Recipe
+from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes.raw_tree import (
     files_by_stem,
     found_samples,
@@ -37,7 +38,7 @@ _UNUSABLE: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class CremaD:
+class CremaD(Recipe):
     """Settings of CREMA-D.
 
     RAW is its git-lfs repository: `AudioWAV/<actor>_<sentence>_<emotion>_<level>.wav`, `VideoFlash/<the same>.flv` and
@@ -59,11 +60,6 @@ class CremaD:
     """Storage of the video."""
     split_list: tuple[str, str] | None = None
     """Training list and test list of the papers, CSV files of `name,label`; paths from RAW or the current folder."""
-
-    @property
-    def storages(self) -> Mapping[str, Storage]:
-        """Storages of audio and visual."""
-        return {"audio": self.audio, "visual": self.visual}
 
     def samples(self, raw: Path) -> list[Sample]:
         """Clips by name; a clip without sound or video file lacks that modality.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.data.augment.draws import Draws
+from colliculus.data.augment.draws import Draws, Values
 
 
 def boxes(
@@ -46,9 +46,7 @@ def drawn_boxes(
     return boxes((shape[-2], shape[-1]), areas, ratios, drawn[:, 2:])
 
 
-def fill_boxes(
-    values: NDArray[np.generic], found: NDArray[np.int64], chosen: NDArray[np.bool_], fill: NDArray[np.generic]
-) -> NDArray[np.generic]:
+def fill_boxes(values: Values, found: NDArray[np.int64], chosen: NDArray[np.bool_], fill: Values) -> Values:
     """Fill a rectangle of each chosen sample, the same in all its frames.
 
     Args:

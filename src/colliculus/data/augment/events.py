@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from colliculus.data.augment.bounds import check_share
 from colliculus.data.augment.boxes import boxes, fill_boxes
-from colliculus.data.augment.draws import Draws
+from colliculus.data.augment.draws import Draws, Values
 from colliculus.data.augment.sound import bands
 from colliculus.types import ColliculusError
 
@@ -38,7 +38,7 @@ class EventDrop:
         for name, value in vars(self).items():
             check_share(f"`{name}` of the event drop", value)
 
-    def __call__(self, counts: NDArray[np.generic], draws: Draws) -> NDArray[np.generic]:
+    def __call__(self, counts: Values, draws: Draws) -> Values:
         """Drop events of (B, P, H, W) or (B, T, P, H, W): counts, whole numbers of any type.
 
         Raises:
@@ -62,7 +62,7 @@ class EventDrop:
         return counts
 
 
-def thin(counts: NDArray[np.generic], kept: NDArray[np.float64], draws: Draws) -> NDArray[np.generic]:
+def thin(counts: Values, kept: NDArray[np.float64], draws: Draws) -> Values:
     """Keep each event with a probability: every count n becomes a draw from Binomial(n, kept).
 
     Args:

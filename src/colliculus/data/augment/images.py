@@ -11,16 +11,14 @@ from torch.nn import functional
 
 from colliculus.data.augment.bounds import check_range, check_share
 from colliculus.data.augment.boxes import drawn_boxes, fill_boxes
-from colliculus.data.augment.draws import Draws
+from colliculus.data.augment.draws import Draws, Values
 from colliculus.media.images import LUMA
 from colliculus.media.resize import resize
 
 _WHITE = 255  # of grey levels, whether they are bytes or floating
 
 
-def resized_crop(
-    values: NDArray[np.generic], found: NDArray[np.int64], chosen: NDArray[np.bool_]
-) -> NDArray[np.generic]:
+def resized_crop(values: Values, found: NDArray[np.int64], chosen: NDArray[np.bool_]) -> Values:
     """Stretch a rectangle of each chosen sample over the whole image, the same in all its frames.
 
     Bilinear with fixed pixel centres, as `resize`; whole numbers stay whole.
@@ -45,7 +43,7 @@ def resized_crop(
     return cropped
 
 
-def _stretch(part: NDArray[np.generic], size: tuple[int, ...]) -> NDArray[np.generic]:
+def _stretch(part: Values, size: tuple[int, ...]) -> Values:
     height, width = size
     if part.dtype != np.uint8:
         stretched = resize(part, (height, width))
@@ -77,7 +75,7 @@ class RandomResizedCrop:
         check_range("`area` of a crop", self.area, least=0, most=1)
         check_range("`ratio` of a crop", self.ratio, least=0)
 
-    def __call__(self, values: NDArray[np.generic], draws: Draws) -> NDArray[np.generic]:
+    def __call__(self, values: Values, draws: Draws) -> Values:
         """Crop (B, C, H, W) or (B, T, C, H, W)."""
         if not self.probability:
             return values
@@ -95,7 +93,7 @@ class Flip:
     def __post_init__(self) -> None:
         check_share("`probability` of a flip", self.probability)
 
-    def __call__(self, values: NDArray[np.generic], draws: Draws) -> NDArray[np.generic]:
+    def __call__(self, values: Values, draws: Draws) -> Values:
         """Mirror (B, C, H, W) or (B, T, C, H, W)."""
         if not self.probability:
             return values
@@ -104,7 +102,7 @@ class Flip:
         return flipped
 
 
-def jitter(values: NDArray[np.generic], factors: NDArray[np.float64]) -> NDArray[np.generic]:
+def jitter(values: Values, factors: NDArray[np.float64]) -> Values:
     """Change brightness, contrast and saturation of each sample, in this order, by one factor each.
 
     x <- b x;  x <- c x + (1 - c) (mean grey of the sample);  x <- s x + (1 - s) (grey of the pixel). The three steps
@@ -162,7 +160,7 @@ class ColourJitter:
         for name, value in vars(self).items():
             check_share(f"`{name}` of the colour jitter", value)
 
-    def __call__(self, values: NDArray[np.generic], draws: Draws) -> NDArray[np.generic]:
+    def __call__(self, values: Values, draws: Draws) -> Values:
         """Change grey levels (B, C, H, W) or (B, T, C, H, W)."""
         strengths = np.array([self.brightness, self.contrast, self.saturation])
         chosen = draws.happens("jitter?", self.probability)
@@ -192,7 +190,7 @@ class RandomErasing:
         check_range("`area` of erasing", self.area, least=0, most=1)
         check_range("`ratio` of erasing", self.ratio, least=0)
 
-    def __call__(self, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]) -> NDArray[np.generic]:
+    def __call__(self, values: Values, draws: Draws, fill: Values) -> Values:
         """Hide a part of (B, C, H, W) or (B, T, C, H, W) behind `fill` (C,)."""
         if not self.probability:
             return values
@@ -213,6 +211,6 @@ class ImageAugment:
     erase: RandomErasing = field(default_factory=RandomErasing)
     """hide a part"""
 
-    def __call__(self, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]) -> NDArray[np.generic]:
+    def __call__(self, values: Values, draws: Draws, fill: Values) -> Values:
         """Change (B, C, H, W) or (B, T, C, H, W); `fill` (C,) is what hides."""
         return self.erase(self.colour(self.flip(self.crop(values, draws), draws), draws), draws, fill)

@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from colliculus.data.augment.draws import Draws
+from colliculus.data.augment.draws import Draws, Values
 from colliculus.data.augment.events import EventDrop
 from colliculus.data.augment.images import ImageAugment
 from colliculus.data.augment.mix import CutMix, Mixup
@@ -85,15 +82,11 @@ class Augment:
                 held = ", ".join(f"{m} ({kind})" for m, kind in kinds.items()) or "modalities of no known kind"
                 raise ColliculusError(f"augment.{group} is set, and the data hold {held}: leave it off for these data")
 
-    def stored(
-        self, kind: ModalityKind | None, values: NDArray[np.generic], draws: Draws, others: NDArray[np.generic] | None
-    ) -> NDArray[np.generic]:
+    def stored(self, kind: ModalityKind | None, values: Values, draws: Draws, others: Values | None) -> Values:
         """Augment a modality as it is stored, before it is converted to inputs; `others` as in `WaveformAugment`."""
         return self.waveforms(values, draws, others) if kind == "waveforms" else values
 
-    def made(
-        self, kind: ModalityKind | None, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]
-    ) -> NDArray[np.generic]:
+    def made(self, kind: ModalityKind | None, values: Values, draws: Draws, fill: Values) -> Values:
         """Augment inputs (B, C, H, W) or (B, T, C, H, W) before they are standardised; `fill` (C,) is what hides."""
         if kind == "pictures":
             return self.pictures(values, draws, fill)

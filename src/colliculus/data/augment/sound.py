@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from colliculus.data.augment.bounds import check_range, check_share
-from colliculus.data.augment.draws import Draws
+from colliculus.data.augment.draws import Draws, Values
 from colliculus.types import ColliculusError
 
 Floats = NDArray[np.float32]
 
 
-def roll(values: NDArray[np.generic], shifts: NDArray[np.int64]) -> NDArray[np.generic]:
+def roll(values: Values, shifts: NDArray[np.int64]) -> Values:
     """Shift each sample (B, ..., N) along its last axis by `shifts` (B,); what leaves at one end enters at the other.
 
     Example:
@@ -36,14 +36,14 @@ class SoundShift:
     def __post_init__(self) -> None:
         check_share("`most` of a time shift", self.most)
 
-    def __call__(self, waveforms: NDArray[np.generic], draws: Draws) -> NDArray[np.generic]:
+    def __call__(self, waveforms: Values, draws: Draws) -> Values:
         """Shift (B, ..., N) along the last axis."""
         if not self.most:
             return waveforms
         shares = draws.between("time shift", -self.most, self.most)
         return roll(waveforms, np.rint(shares * waveforms.shape[-1]).astype(np.int64))
 
-    def of_spectrograms(self, values: NDArray[np.generic], draws: Draws) -> NDArray[np.generic]:
+    def of_spectrograms(self, values: Values, draws: Draws) -> Values:
         """Shift (B, C, H, W), or (B, T, C, H, W), whose T parts follow one another in time."""
         if not self.most or values.ndim == 4:
             return self(values, draws)
@@ -52,7 +52,7 @@ class SoundShift:
         return np.ascontiguousarray(moved.reshape(line.shape).transpose(0, 3, 1, 2, 4))
 
 
-def as_stored(waveforms: Floats, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
+def as_stored(waveforms: Floats, dtype: np.dtype[np.generic]) -> Values:
     """Clip at full scale (+-1, or the range of the integer type) and round, where integers are stored.
 
     Example:
@@ -102,7 +102,7 @@ class Gain:
         if not 0 <= self.most_db < np.inf:
             raise ColliculusError(f"`most_db` of the gain is {self.most_db}: choose 0 or a positive number")
 
-    def __call__(self, waveforms: NDArray[np.generic], draws: Draws) -> NDArray[np.generic]:
+    def __call__(self, waveforms: Values, draws: Draws) -> Values:
         """Change (B, samples); clipped at full scale."""
         if not self.most_db:
             return waveforms
@@ -133,9 +133,7 @@ class BackgroundNoise:
         """True if the noise is the sound of other samples."""
         return self.kind == "other" and self.probability > 0
 
-    def __call__(
-        self, waveforms: NDArray[np.generic], draws: Draws, others: NDArray[np.generic] | None
-    ) -> NDArray[np.generic]:
+    def __call__(self, waveforms: Values, draws: Draws, others: Values | None) -> Values:
         """Add noise to (B, samples), clipped at full scale; `others` (B, samples) is the noise of the kind "other"."""
         chosen = np.flatnonzero(draws.happens("noise?", self.probability))
         if not len(chosen):
@@ -190,7 +188,7 @@ class Masks:
         if self.num < 0:
             raise ColliculusError(f"`num` of the masks is {self.num}: choose 0 or a positive number")
 
-    def over_time(self, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]) -> NDArray[np.generic]:
+    def over_time(self, values: Values, draws: Draws, fill: Values) -> Values:
         """Hide times of (B, C, H, W), or of (B, T, C, H, W), whose T parts follow one another in time."""
         if not self.num:
             return values
@@ -198,9 +196,7 @@ class Masks:
         hidden = self._bands("time masks", draws, parts * values.shape[-1])
         return _hide(values, hidden.reshape(len(values), *[parts] * (values.ndim == 5), 1, 1, -1), fill)
 
-    def over_frequency(
-        self, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]
-    ) -> NDArray[np.generic]:
+    def over_frequency(self, values: Values, draws: Draws, fill: Values) -> Values:
         """Hide frequencies of (B, C, H, W), or of (B, T, C, H, W), the same in all its parts."""
         if not self.num:
             return values
@@ -212,7 +208,7 @@ class Masks:
         return bands(length, self.most * shares, places)
 
 
-def _hide(values: NDArray[np.generic], hidden: NDArray[np.bool_], fill: NDArray[np.generic]) -> NDArray[np.generic]:
+def _hide(values: Values, hidden: NDArray[np.bool_], fill: Values) -> Values:
     return np.where(hidden, fill[:, None, None], values)
 
 
@@ -227,9 +223,7 @@ class WaveformAugment:
     noise: BackgroundNoise = field(default_factory=BackgroundNoise)
     """add noise"""
 
-    def __call__(
-        self, values: NDArray[np.generic], draws: Draws, others: NDArray[np.generic] | None
-    ) -> NDArray[np.generic]:
+    def __call__(self, values: Values, draws: Draws, others: Values | None) -> Values:
         """Change (B, samples); `others` (B, samples) are sounds to use as noise."""
         return self.noise(self.gain(self.shift(values, draws), draws), draws, others)
 
@@ -245,7 +239,7 @@ class SpectrogramAugment:
     frequency_masks: Masks = field(default_factory=Masks)
     """hide frequencies"""
 
-    def __call__(self, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]) -> NDArray[np.generic]:
+    def __call__(self, values: Values, draws: Draws, fill: Values) -> Values:
         """Change (B, C, H, W) or (B, T, C, H, W); `fill` (C,) is what hides."""
         hidden = self.time_masks.over_time(self.shift.of_spectrograms(values, draws), draws, fill)
         return self.frequency_masks.over_frequency(hidden, draws, fill)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.data.augment.draws import Draws
+from colliculus.data.augment.draws import Draws, Values
 from colliculus.data.augment.mix import Mixing
 from colliculus.data.augment.settings import Augment, ModalityKind
 from colliculus.data.dataset import DerivedSplit, RawSplit, Split
@@ -74,14 +74,14 @@ class AugmentedSplit(DerivedSplit):
         }
         return self.split.collate(made, indices)
 
-    def _others(self, draws: Draws, epoch: int) -> dict[str, NDArray[np.generic]]:
+    def _others(self, draws: Draws, epoch: int) -> dict[str, Values]:
         """Another sample of the split for each one, whose sound is its noise; empty if noise is not of that kind."""
         if not self.augment.waveforms.noise.needs_others:
             return {}
         partners = (draws.uniform("noise partner", 1)[:, 0] * len(self)).astype(np.int64)
         return self.split.values(partners, epoch=epoch)
 
-    def _fill(self, modality: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def _fill(self, modality: str, values: Values) -> Values:
         """Training mean of each channel, (C,), in the units and the type of `values`; 0 where it is unknown."""
         mean = np.array(self.split.normalisation.mean.get(modality, (0.0,) * values.shape[-3]))
         return (np.rint(mean) if values.dtype.kind in "ui" else mean).astype(values.dtype)
