@@ -57,7 +57,7 @@ def test_what_can_be_read_has_its_length_and_digests(root):
         ({"visual": "dark.mkv"}, "dark.mkv holds no picture", False),
         ({"visual": "cut.mp4"}, "cut.mp4 cannot be decoded", False),
         ({"visual": "noise.png"}, "noise.png cannot be decoded", False),
-        ({"lidar": "nan.npy"}, "nan.npy holds values that are not finite", False),
+        ({"lidar": "nan.npy"}, "nan.npy holds values not finite", False),
         ({"touch": "touch.npz::b"}, "touch.npz holds the arrays a and no 'b'", False),
         ({"text": "notes.txt"}, "notes.txt has an unknown ending", False),
         ({"audio": "tone.wav", "visual": "empty.png"}, "empty.png is empty", True),

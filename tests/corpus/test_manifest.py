@@ -106,7 +106,7 @@ def test_names_are_made_of_the_files_and_tell_samples_apart(tmp_path):
     [
         ("label,audio\nx,a.wav\nx,a.wav\n", r"m\.csv, line 3: 'a\.wav x' is also in line 2: remove one"),
         ("name,label,audio\nn,x,a.wav\n\nn,y,b.wav\n", r"line 4: 'n' is also in line 2: .*its own name"),
-        ("label,audio,split\nx,a.wav,val\n", r"line 2: .*'val': choose one of train, validation, test"),
+        ("label,audio,split\nx,a.wav,val\n", r"line 2: .*'val': use train, validation, test"),
         ("label,audio,end\nx,a.wav,soon\n", r"line 2: 'end' is 'soon': write a number of seconds"),
         ("label,audio,end\nx,a.wav,inf\n", r"line 2: 'end' is 'inf'"),
         ("label,audio,start,end\nx,a.wav,3,2\n", r"line 2: .*from 3\.0 to 2\.0 s: the start must come before"),
@@ -116,7 +116,7 @@ def test_names_are_made_of_the_files_and_tell_samples_apart(tmp_path):
         ("label,audio,left_out\nx,a.wav,No\n", r"line 2: 'left_out' is 'No': write why"),
         ("label,audio\nx,a.wav,b.wav\n", r"line 2: there are 3 cells for 2 columns: separate cells by commas"),
         ("label,audio\nx\n", r"line 2: there are 1 cells for 2"),
-        ('label,audio\nx,"a.wav\n', r"line 2: unexpected end of data; close its quotes"),
+        ('label,audio\nx,"a.wav\n', r"line 2: unexpected end of data; close quotes"),
         ("label;audio\nx;a.wav\n", r"no column 'label' among 'label;audio': .*separated by commas"),
         ("Label,audio\nx,a.wav\n", r"no column 'label' among 'Label', 'audio'"),
         ("label,audio,Split\nx,a.wav,test\n", r"has a column 'Split': write 'split'"),

@@ -48,7 +48,7 @@ def test_batches_are_standardised_by_it():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_values_that_are_not_finite(bad):
-    with pytest.raises(ColliculusError, match="'a' holds values that are not finite"):
+    with pytest.raises(ColliculusError, match="'a' holds NaN or infinity"):
         channel_statistics({"a": np.array([0.0, bad]).reshape(2, 1, 1, 1)}, np.arange(2))
 
 

@@ -126,9 +126,7 @@ def split(
 def _targets(path: Path, out: Path, folds: int) -> tuple[Path, ...]:
     """Files to write, after a check that they lie beside `path` and do not exist."""
     if os.path.realpath(path.parent) != os.path.realpath(out.parent):
-        raise ColliculusError(
-            f"{out} is not in the folder of {path}, where its paths start: write {path.parent / out.name}"
-        )
+        raise ColliculusError(f"{out} is not in the folder of {path}, where paths begin: use {path.parent / out.name}")
     targets = tuple(out.with_name(f"{out.stem}-fold-{i}{out.suffix}") for i in range(folds)) or (out,)
     if existing := [target for target in targets if os.path.lexists(target)]:
         raise ColliculusError(f"{existing[0]} exists: choose another name, or delete it")

@@ -178,9 +178,7 @@ def _sample(table: Table, row: int, name: str, texts: Mapping[str, str], modalit
             if (text := texts.get(column, "")) != text.strip():
                 raise ColliculusError(f"{column!r} is {text!r}: remove the spaces around it")
         if (reason := texts.get("left_out", "")).lower() in _NO_REASON:
-            raise ColliculusError(
-                f"'left_out' is {reason!r}: write why the sample is left out, or nothing if it is used"
-            )
+            raise ColliculusError(f"'left_out' is {reason!r}: write why the sample is left out, or nothing")
         return Sample(
             name=name,
             label=texts.get("label", ""),

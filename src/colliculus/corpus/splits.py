@@ -99,9 +99,7 @@ def stratified_parts(
     number = len(strata) if groups is None else len(np.unique(groups))
     if number < len(shares):
         kind = "sample" if groups is None else "group"
-        raise ColliculusError(
-            f"{number} {kind}(s) cannot fill {len(shares)} parts: ask for fewer parts, or add {kind}s"
-        )
+        raise ColliculusError(f"{number} {kind}(s) cannot fill {len(shares)} parts: ask for fewer parts or add {kind}s")
     rng = np.random.default_rng(seed)
     stratum = np.unique(strata, return_inverse=True)[1].reshape(-1)
     if groups is None:

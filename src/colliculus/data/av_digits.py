@@ -188,9 +188,7 @@ class AVDigits:
                 f"`fold` is {self.fold}, and the recordings have {len(names)} speakers: choose 0 to {len(names) - 1}"
             )
         if tested.all() or not tested.any():
-            raise ColliculusError(
-                f"protocol {self.protocol_name!r} leaves no recordings for training or for the test: add some"
-            )
+            raise ColliculusError(f"{self.protocol_name!r} leaves no recordings for training or for the test: add some")
         rest = np.flatnonzero(~tested)
         strata = np.char.add(speech.digits[rest].astype(str), speech.speakers[rest])
         kept, held = stratified_holdout(strata, fraction=self.validation_fraction, seed=self.seed)

@@ -59,9 +59,7 @@ def _stack(modality: str, values: Sequence[object]) -> Tensor:
     tensors = [torch.as_tensor(value) for value in values]
     shape = tuple(tensors[0].shape)
     if len(shape) not in (3, 4):
-        raise ColliculusError(
-            f"a sample of {modality} has the shape {shape}: give (C, H, W), or (T, C, H, W) for a sequence"
-        )
+        raise ColliculusError(f"a sample of {modality} has the shape {shape}: give (C, H, W) or (T, C, H, W)")
     if unlike := [tuple(tensor.shape) for tensor in tensors if tuple(tensor.shape) != shape]:
         raise ColliculusError(f"samples of {modality} have the shapes {shape} and {unlike[0]}: give all the same shape")
     return torch.stack(tensors, dim=len(shape) - 3).float()

@@ -121,9 +121,7 @@ def num_batches(num_samples: int, *, batch_size: int, drop_incomplete: bool = Fa
         (3, 2)
     """
     if batch_size < world_size:
-        raise ColliculusError(
-            f"`batch_size` {batch_size} is smaller than the number of processes, {world_size}: raise it"
-        )
+        raise ColliculusError(f"`batch_size` {batch_size} is smaller than the {world_size} processes: raise it")
     if num_samples < world_size:
         raise ColliculusError(f"a split of {num_samples} samples is too small for {world_size} process(es): use fewer")
     if not drop_incomplete:

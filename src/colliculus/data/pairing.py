@@ -32,9 +32,7 @@ def draw_pairs(labels: NDArray[np.int64], candidates: NDArray[np.int64], *, seed
     for label in np.unique(labels):
         wanted, pool = np.flatnonzero(labels == label), np.flatnonzero(candidates == label)
         if not len(pool):
-            raise ColliculusError(
-                f"class {label} has samples of one modality and none of the other to pair them with: add some"
-            )
+            raise ColliculusError(f"class {label} has samples of one modality and none of the other: add some")
         rounds = -(-len(wanted) // len(pool))
         drawn[wanted] = np.concatenate([rng.permutation(pool) for _ in range(rounds)])[: len(wanted)]
     return drawn

@@ -60,9 +60,7 @@ def _mean_and_std(
     for chunk in chunks(rows):
         values = np.asarray(to_input(array[chunk]), dtype=np.float64)
         if not np.isfinite(values).all():
-            raise ColliculusError(
-                f"the training part of {modality!r} holds values that are not finite: remove NaN and infinity"
-            )
+            raise ColliculusError(f"the training part of {modality!r} holds NaN or infinity: remove them")
         channels = np.moveaxis(values, -3, 0).reshape(values.shape[-3], -1)
         new_mean, new_count = channels.mean(axis=1), channels.shape[1]
         delta, total = new_mean - mean, count + new_count

@@ -173,7 +173,7 @@ class Synthetic:
             return [file for clip in made for file in self._write(*clip)]
         except OSError as error:
             raise ColliculusError(
-                f"{folder} cannot be written ({error.strerror}): free space or choose another folder"
+                f"{folder} cannot be written ({error.strerror}): free some space or choose another folder"
             ) from error
 
     def _write(self, stem: Path, waveform: NDArray[np.int16], images: NDArray[np.uint8]) -> tuple[Path, Path]:

@@ -100,9 +100,7 @@ def as_dataset(
     classes = class_names or [str(k) for k in range(max(int(labels.max()) for labels in (whole.labels, *given)) + 1)]
     spec = spec_of({m: tuple(x.shape) for m, x in inputs.items()}, classes)
     if whole.labels.max() >= spec.num_classes:
-        raise ColliculusError(
-            f"a label is {whole.labels.max()} and {spec.num_classes} classes are named: name them all"
-        )
+        raise ColliculusError(f"a label is {whole.labels.max()} and {spec.num_classes} classes are named: name all")
     rows, taken = np.arange(len(whole)), dict[str, Split]()
     for name, part, fraction in (("test", test, test_fraction), ("validation", validation, validation_fraction)):
         if part is not None:
@@ -243,9 +241,7 @@ def _check_fits(sample: object, spec: DataSpec) -> None:
         steps = (spec.steps[modality],) if modality in spec.steps else ()
         if shape[: len(steps)] != steps or not spec.takes(modality, shape[len(steps) :]):
             expected = ", ".join([*map(str, steps), spec.frame(modality)])
-            raise ColliculusError(
-                f"a sample of {modality} has the shape {shape}, and ({expected}) is needed: change it"
-            )
+            raise ColliculusError(f"a sample of {modality} has shape {shape}, and ({expected}) is needed: change it")
 
 
 def _contents(splits: dict[str, Split]) -> dict[str, NDArray[np.generic]]:

@@ -126,9 +126,7 @@ def _read_csv(path: Path) -> Table:
                     rows.append(cells)
                     lines.append(reader.line_num)
         except csv.Error as error:
-            raise ColliculusError(
-                f"{path}, line {reader.line_num}: {error}; close its quotes or write the file again"
-            ) from error
+            raise ColliculusError(f"{path}, line {reader.line_num}: {error}; close quotes or write it again") from error
         except UnicodeDecodeError as error:
             raise ColliculusError(f'{path} is not in UTF-8: save it again as "CSV UTF-8"') from error
     columns = tuple(name.strip() for name in rows[0]) if rows else ()

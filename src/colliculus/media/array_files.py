@@ -37,9 +37,7 @@ def as_float32(path: Path, array: NDArray[np.generic]) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):  # it becomes infinite
         values = np.array(array, dtype=np.float32)
     if not np.isfinite(values).all():
-        raise ColliculusError(
-            f"{path} holds values that are not finite in float32: remove NaN, infinity and values beyond 3.4e38"
-        )
+        raise ColliculusError(f"{path} holds values not finite in float32: remove NaN, infinity, values over 3.4e38")
     return values
 
 
@@ -145,8 +143,6 @@ def _rows(name: str, members: dict[Path, int | None]) -> dict[str, Clip]:
     counts = set(members.values())
     if len(counts) > 1:
         numbers = ", ".join(f"{file}: {count or 'one sample alone'}" for file, count in members.items())
-        raise ColliculusError(
-            f"the samples of {name!r} differ in number ({numbers}): give the same samples in each file"
-        )
+        raise ColliculusError(f"the samples of {name!r} differ in number ({numbers}): give the same ones in each file")
     files, count = tuple(members), counts.pop()
     return {name: Clip(files)} if count is None else {f"{name}[{row}]": Clip(files, row) for row in range(count)}

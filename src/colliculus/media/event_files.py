@@ -136,9 +136,7 @@ def read_cochlea(path: Path, entry: str) -> Events:
         channels = hdf5_array(path, file, f"{part}_addresses/{label}").astype(np.int64)
         whole = times.shape == channels.shape == (len(times),) and np.isfinite(times).all()
         if not whole or not len(times) or times.min() < 0 or channels.min() < 0 or channels.max() >= 64:
-            raise ColliculusError(
-                f"{path}: {entry!r} is not a list of times and of channels 0 to 63: download it again"
-            )
+            raise ColliculusError(f"{path}: {entry!r} is not a list of times and channels 0 to 63: download it again")
     order = np.argsort(times, kind="stable")
     row, column = np.divmod(channels[order], COCHLEA_SHAPE[1])
     return Events(t_s=times[order], x=column, y=row, polarity=np.zeros_like(row))

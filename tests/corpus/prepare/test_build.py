@@ -13,6 +13,7 @@ from colliculus.corpus.manifest import read_manifest
 from colliculus.corpus.prepare import build, plan
 from colliculus.corpus.prepare.build import prepare
 from colliculus.corpus.prepare.prepared_folder import read_prepared
+from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.storage import Frames
 from colliculus.corpus.sample import Sample
 from colliculus.files.lock import locked
@@ -222,13 +223,13 @@ def test_nothing_outside_of_the_folder_is_touched(raw, small, tmp_path, digest_o
     assert {name: digest for name, digest in after.items() if not name.startswith("deep")} == before
 
 
-class _Listed:
+class _Listed(Recipe):
     """A recipe that tells what it is told to."""
 
     name = "listed"
 
     def __init__(self, small, samples):
-        self.storages, self._samples = small.storages, samples
+        self.audio, self.visual, self._samples = small.audio, small.visual, samples
 
     def samples(self, _raw):
         return self._samples

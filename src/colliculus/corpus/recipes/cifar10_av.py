@@ -51,9 +51,7 @@ class CIFAR10AV(Recipe):
         for split, text in zip(("train", "test"), self.split_list, strict=True):
             path = list_path(raw, text)
             if not path.exists():
-                raise ColliculusError(
-                    f"{raw} has no {text}: write a list of audio,visual,label, or pass its path as --split-list"
-                )
+                raise ColliculusError(f"{raw} has no {text}: write a list of audio,visual,label, or pass --split-list")
             listed += [
                 replace(sample, name=f"{split}/{sample.name}", split=split) for sample in read_manifest(path, root=raw)
             ]

@@ -65,7 +65,7 @@ class ManifestRecipe(Recipe):
         """
         if raw.is_dir():
             raise ColliculusError(
-                f"{raw} is a folder: pass the manifest itself, a file ending in {' or '.join(TABLE_SUFFIXES)}"
+                f"{raw} is a folder: pass the manifest, a file ending in {' or '.join(TABLE_SUFFIXES)}"
             )
         samples = read_manifest(raw)
         if unknown := sorted({m for sample in samples for m in sample.files} - set(self.storages)):

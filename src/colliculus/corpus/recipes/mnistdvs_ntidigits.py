@@ -96,7 +96,7 @@ class MnistDvsNtidigits(Recipe):
             parts = {part: speech[part, digit] for part in ("train", "test")}
             if silent := [part for part, spoken in parts.items() if not spoken]:
                 raise ColliculusError(
-                    f"{raw / _SPEECH} has no single digit {digit} in its {silent[0]} part: download it again"
+                    f"{raw / _SPEECH} has no digit {digit} in its {silent[0]} part: download it again"
                 )
             found += self._paired(digit, parts, shuffled, rng)
         return found_samples(raw, found, "pairs of a digit with both modalities")

@@ -109,12 +109,10 @@ def listed_splits(raw: Path, lists: tuple[str, str], labels: Mapping[str, str]) 
             if labels.get(name) != label:
                 there = f"has the class {labels[name]!r}" if name in labels else "does not exist"
                 raise ColliculusError(
-                    f"{path} has {name!r} with the class {label!r}, which {there} in the data: correct the list"
+                    f"{path} has {name!r} with the class {label!r}, which {there} in the data: correct it"
                 )
             if splits.setdefault(name, split) != split:
-                raise ColliculusError(
-                    f"{path} has {name!r}, which is also in the {splits[name]} list: remove it from one"
-                )
+                raise ColliculusError(f"{path} has {name!r}, also in the {splits[name]} list: remove it from one")
     return splits
 
 

@@ -82,8 +82,6 @@ def thin(counts: Values, kept: NDArray[np.float64], draws: Draws) -> Values:
             some = np.nonzero(sample)
             whole = np.rint(sample[some].astype(np.float64))
             if (whole < 0).any() or (whole != sample[some]).any():
-                raise ColliculusError(
-                    "events can only be dropped from whole numbers, which these are not: leave augment.events off"
-                )
+                raise ColliculusError("only whole numbers of events can be dropped: leave augment.events off")
             sample[some] = rng.binomial(whole.astype(np.int64), share)
     return thinned
