@@ -127,7 +127,7 @@ def test_names_are_made_of_the_files_and_tell_samples_apart(tmp_path):
         ("label,audio\n", r"m\.csv has no rows"),
         ("", r"m\.csv is empty"),
         ("version https://git-lfs.github.com/spec/v1", r"git lfs pull"),
-        ("label,audio\nx\x1b[2J,a.wav\n", r"line 2: 'label' holds 'x\\x1b\[2J': remove the unprintable characters"),
+        ("label,audio\nx\x1b[2J,a.wav\n", r"line 2: 'label' holds 'x\\x1b\[2J': remove unprintable characters"),
         ("label,audio\nh\u00e9,a.wav\n".encode("latin-1"), r'm\.csv is not in UTF-8: save it again as "CSV UTF-8"'),
         ("label,audio,age\nx,a.wav,42\n", r"line 2: 'age' is '42', .*begin its name with # so that it is ignored"),
         ("label,audio,age\nx,a.wav,3.5\n", r"line 2: 'age' is '3\.5'"),

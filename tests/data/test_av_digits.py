@@ -217,7 +217,7 @@ def _remove_recordings(root):
     ("damage", "message"),
     [
         (lambda root: (root / "recordings").rename(root / "other"), "recordings does not exist"),
-        (_remove_recordings, "no recording with a name"),
+        (_remove_recordings, "no recording named like"),
         (lambda root: (root / "recordings" / "3_theo_1.wav").write_bytes(b""), "3_theo_1.wav is empty"),
         (
             lambda root: (root / "recordings" / "3_theo_1.wav").write_bytes(b"RIFF" * 20),

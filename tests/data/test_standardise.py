@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.lib.format import open_memmap
 
 from colliculus.data.dataset import Normalisation
-from colliculus.data.standardise import channel_statistics
+from colliculus.data.standardise import channel_statistics, chunks
 from colliculus.types import ColliculusError
 
 
@@ -55,3 +55,10 @@ def test_values_that_are_not_finite(bad):
 def test_no_rows():
     with pytest.raises(ColliculusError, match="empty"):
         channel_statistics({"a": np.zeros((2, 1, 1, 1))}, np.arange(0))
+
+
+@pytest.mark.parametrize("count", [0, 1, 256, 257, 600])
+def test_all_rows_come_once_in_order_and_few_at_a_time(count):
+    parts = list(chunks(np.arange(count)))
+    assert [row for part in parts for row in part] == list(range(count))
+    assert all(0 < len(part) <= 256 for part in parts)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colliculus.corpus.class_table import class_table
-from colliculus.corpus.findings import SHORTEST_S, Finding, class_counts, examine
+from colliculus.corpus.class_table import class_counts, class_table
+from colliculus.corpus.findings import SHORTEST_S, Finding, examine
 from colliculus.corpus.inspection import Inspection
 from colliculus.corpus.manifest import read_manifest
 from colliculus.corpus.prepare.prepared_folder import MANIFEST_FILE, PREPARE_FILE, WORK_FOLDER, read_prepared
@@ -151,7 +151,7 @@ def audit(
         samples=len(samples),
         groups=len({sample.group for sample in samples} - {None}),
         modalities=tuple(dict.fromkeys(m for sample in samples for m in sample.files)),
-        classes=class_counts(samples),
+        classes=class_counts([sample.label for sample in samples], [sample.split or "" for sample in samples]),
         findings=findings,
     )
 

@@ -1,13 +1,28 @@
-"""Table of the numbers of samples per class and split."""
+"""Numbers of samples per class and split, and their table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from colliculus.files.checks import SPLITS
 from colliculus.records import Column, Table
 
 _MOST = 40  # classes that are shown
+
+
+def class_counts(labels: Sequence[str], parts: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Number of samples of each class in each part, by the labels and the parts of the samples.
+
+    Example:
+        >>> class_counts(["cat", "dog", "cat"], ["train", "", "train"])
+        {'cat': {'train': 2}, 'dog': {'': 1}}
+    """
+    counts = Counter(zip(labels, parts, strict=True))
+    return {
+        label: {part: counts[label, part] for part in sorted(set(parts)) if counts[label, part]}
+        for label in sorted(set(labels))
+    }
 
 
 def class_table(classes: Mapping[str, Mapping[str, int]]) -> Table:

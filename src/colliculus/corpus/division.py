@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from colliculus.corpus.class_table import class_table
+from colliculus.corpus.class_table import class_counts, class_table
 from colliculus.corpus.manifest import samples_of
 from colliculus.corpus.splits import stratified_folds, stratified_parts
 from colliculus.files.checks import SPLITS
@@ -118,7 +117,7 @@ def split(
         files=targets,
         group=group,
         groups=len(named),
-        classes=_counts(labels, numbers),
+        classes=class_counts(labels, numbers),
         untrained={str(t): _untrained(labels, splits) for t, splits in zip(targets, divisions, strict=True)},
     )
 
@@ -160,14 +159,6 @@ def _write(path: Path, table: Table, new: Mapping[str, Sequence[str]]) -> None:
         for number, cells in enumerate(table.rows)
     ]
     write_table(path, columns, rows)
-
-
-def _counts(labels: Sequence[str], parts: Sequence[str]) -> dict[str, dict[str, int]]:
-    counts = Counter(zip(labels, parts, strict=True))
-    return {
-        label: {part: counts[label, part] for part in sorted(set(parts)) if counts[label, part]}
-        for label in sorted(set(labels))
-    }
 
 
 def _untrained(labels: Sequence[str], splits: Sequence[str]) -> tuple[str, ...]:

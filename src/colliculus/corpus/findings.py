@@ -96,14 +96,6 @@ def examine(
     return tuple(sorted((f for f in found if f.samples), key=lambda finding: order.index(finding.kind)))
 
 
-def class_counts(samples: Sequence[Sample]) -> dict[str, dict[str, int]]:
-    """Number of samples of each class in each split ("" for samples without one)."""
-    counts = {label: dict[str, int]() for label in sorted({sample.label for sample in samples})}
-    for (label, split), count in Counter((sample.label, sample.split or "") for sample in samples).items():
-        counts[label][split] = count
-    return counts
-
-
 def _finding(kind: str, cases: _Cases) -> Finding:
     listed = list(cases)
     return Finding(

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from colliculus.corpus.splits import stratified_holdout
 from colliculus.data.assemble import assemble, spec_of
 from colliculus.data.augment import Augment
-from colliculus.data.chunks import chunks
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.loading import ArraySplit
-from colliculus.data.standardise import channel_statistics
+from colliculus.data.standardise import channel_statistics, chunks
 from colliculus.files.checks import SPLITS, dataset_root, split_folders, visible
 from colliculus.media.array_files import ArrayReader, as_float32, check_numbers, open_array
 from colliculus.types import ColliculusError, DataSpec, unknown_name

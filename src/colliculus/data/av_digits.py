@@ -19,7 +19,6 @@ from colliculus.data.assemble import assemble
 from colliculus.data.augment import Augment, ModalityKind
 from colliculus.data.dataset import Dataset, Normalisation, RawSplit
 from colliculus.data.loading import ArraySplit, standard_batch
-from colliculus.data.pairing import draw_pairs
 from colliculus.data.standardise import channel_statistics
 from colliculus.files.checks import SPLITS
 from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Track
@@ -218,6 +217,29 @@ class _Pairs(RawSplit):
 
     def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
         return standard_batch(inputs, self.digits[indices], self.normalisation)
+
+
+def draw_pairs(labels: NDArray[np.int64], candidates: NDArray[np.int64], *, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Position in `candidates` (m,) of one of the same class for each of `labels` (n,), drawn by (seed, epoch).
+
+    None repeats before all candidates of its class were drawn.
+
+    Raises:
+        ColliculusError: a class has no candidate.
+
+    Example:
+        >>> draw_pairs(np.array([7, 3]), np.array([3, 7]), seed=0, epoch=0).tolist()
+        [1, 0]
+    """
+    rng = np.random.default_rng([seed, epoch])
+    drawn = np.empty(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        wanted, pool = np.flatnonzero(labels == label), np.flatnonzero(candidates == label)
+        if not len(pool):
+            raise ColliculusError(f"class {label} has samples of one modality and none of the other: add some")
+        rounds = -(-len(wanted) // len(pool))
+        drawn[wanted] = np.concatenate([rng.permutation(pool) for _ in range(rounds)])[: len(wanted)]
+    return drawn
 
 
 def _fixed(pairs: _Pairs, normalisation: Normalisation) -> ArraySplit:

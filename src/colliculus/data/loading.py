@@ -77,16 +77,13 @@ def standard_batch(
     normalisation: Normalisation,
     present: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> Batch:
-    """Standardise raw samples and put time first.
+    """Standardise raw samples and put time first: contiguous float32 tensors, (B, C, H, W) or (T, B, C, H, W).
 
     Args:
         values: (B, C, H, W) or (B, T, C, H, W) of each modality, any numeric type.
         labels: (B,) class indices.
         normalisation: normalisation of each channel.
         present: samples that hold a modality, (B,); the others get zeros. All hold a modality that is not named.
-
-    Returns:
-        A batch of contiguous float32 tensors, (B, C, H, W) or (T, B, C, H, W), and int64 labels.
     """
     inputs: dict[str, torch.Tensor] = {}
     for modality, raw in values.items():
@@ -144,20 +141,15 @@ def epoch_batches(
     rank: int = 0,
     world_size: int = 1,
 ) -> Iterator[Batch]:
-    """Batches of one rank in one epoch; over all ranks every sample comes exactly once.
+    """Batches of one rank in one epoch, the same number on every rank; over all ranks every sample comes exactly once.
 
     Args:
         split: the samples.
-        batch_size: samples of a batch over all ranks.
+        batch_size, drop_incomplete, world_size: as in `num_batches`.
         seed: decides the order, together with `epoch`.
         epoch: number of the epoch, from 0.
         shuffle: random order instead of the split's own.
-        drop_incomplete: as in `num_batches`.
         rank: number of this process; it gets every `world_size`-th sample of each batch, starting at its own number.
-        world_size: number of processes.
-
-    Yields:
-        Batches, the same number on every rank.
 
     Raises:
         ColliculusError: as `num_batches`.

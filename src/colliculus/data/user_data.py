@@ -9,14 +9,13 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from colliculus.corpus.splits import stratified_holdout
+from colliculus.data.assemble import fingerprint as digest_of
 from colliculus.data.assemble import spec_of
 from colliculus.data.collate import collate, stack_labels
 from colliculus.data.dataset import Dataset, DerivedSplit, Item, Normalisation, Split, items_of
 from colliculus.data.evenly import evenly
-from colliculus.data.fingerprint import fingerprint as digest_of
 from colliculus.types import Batch, ColliculusError, DataSpec
 
 _LOOKED_AT = 64  # samples of each part that go into the fingerprint
@@ -227,8 +226,7 @@ def _labels(data: object, samples: Any) -> NDArray[np.int64]:
         found = getattr(data, name, None)
         if found is not None and len(found) == len(samples) and np.asarray(found).dtype.kind in "iu":
             return np.asarray(found, dtype=np.int64)
-    labels = [torch.as_tensor(_pair(samples[i])[1]) for i in range(len(samples))]
-    stacked: Tensor = stack_labels([((), label) for label in labels])
+    stacked = stack_labels([_pair(samples[i])[1] for i in range(len(samples))])
     return (stacked.argmax(dim=1) if stacked.dim() == 2 else stacked).numpy()
 
 

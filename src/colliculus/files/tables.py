@@ -43,14 +43,9 @@ class Table:
         for column, name in enumerate(self.columns):
             if self.columns.index(name) != column:
                 raise ColliculusError(f"{self.path} has two columns {name!r}: rename one of them")
-            if not name.startswith("#"):
-                self._check_cells(column)
-
-    def _check_cells(self, column: int) -> None:
-        for row, cells in enumerate(self.rows):
-            if _UNPRINTABLE.search(cells[column]):
-                what = f"{self.columns[column]!r} holds {cells[column]!r}"
-                raise ColliculusError(f"{self.place(row)}: {what}: remove the unprintable characters")
+            for row, cells in enumerate(() if name.startswith("#") else self.rows):
+                if _UNPRINTABLE.search(text := cells[column]):
+                    raise ColliculusError(f"{self.place(row)}: {name!r} holds {text!r}: remove unprintable characters")
 
     def place(self, row: int) -> str:
         """Name of a row in a message.
@@ -63,11 +58,9 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Read a table of at least one row; the suffix names its kind.
+    """Read a table of at least one row: .csv (UTF-8, commas between cells, names in the first row) or .parquet.
 
-    Args:
-        path: CSV in UTF-8 with commas between cells and names in the first row, or Parquet, which needs
-            `pip install 'colliculus[parquet]'`.
+    Parquet needs `pip install 'colliculus[parquet]'`.
 
     Raises:
         ColliculusError: the file cannot be read, is of another kind, or has no rows; a row has too many or too few

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colliculus.corpus.manifest import write_manifest
-from colliculus.corpus.prepare.journal import open_journal
 from colliculus.corpus.prepare.plan import (
     PLAN_FILE,
     RESULTS,
@@ -34,7 +33,7 @@ from colliculus.corpus.prepare.prepared_folder import (
     write_samples,
 )
 from colliculus.corpus.prepare.recipe import Recipe
-from colliculus.corpus.prepare.result import PreparationResult, digests
+from colliculus.corpus.prepare.result import PreparationResult, digests, open_journal
 from colliculus.corpus.prepare.workers import Progress, num_processes, results_of, silent
 from colliculus.corpus.prepare.workspace import Incomplete, Workspace
 from colliculus.corpus.recipes import RECIPES
@@ -131,7 +130,7 @@ class _Job:
         check_space(self.out, self.place.arrays.values())
         for array in self.place.arrays.values():
             array.create()
-        with open_journal(self.out / WORK_FOLDER / _JOURNAL_FILE) as (journal, recorded):
+        with open_journal(self.out / WORK_FOLDER / _JOURNAL_FILE) as (add, recorded):
             with self.place.open() as opened:
                 known = {row: result for row, result in recorded.items() if row < len(self.samples)}
                 done = {row: result for row, result in known.items() if opened.holds(result, self.samples[row])}
@@ -139,7 +138,7 @@ class _Job:
             self.progress(kept, len(self.samples))
             with closing(results_of(self.place, self.samples, rows, jobs=jobs)) as work:
                 for result in work:
-                    journal.add(result)
+                    add(result)
                     done[result.row] = result
                     self.progress(len(done), len(self.samples))
         results = [done[row] for row in range(len(self.samples))]
@@ -194,9 +193,9 @@ class _Job:
         check_same(folder.path, finished_plan(folder.path), self.plan, "prepare the repaired files into a new folder")
         work.mkdir()
         write_manifest(work / SAMPLES_FILE, self.samples)
-        with open_journal(work / _JOURNAL_FILE) as (journal, _):
+        with open_journal(work / _JOURNAL_FILE) as (add, _):
             for result in folder.results:
-                journal.add(result)
+                add(result)
         write_document(work / PLAN_FILE, self.plan)
         (folder.path / PREPARE_FILE).unlink()
 

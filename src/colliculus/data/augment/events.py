@@ -63,15 +63,7 @@ class EventDrop:
 
 
 def thin(counts: Values, kept: NDArray[np.float64], draws: Draws) -> Values:
-    """Keep each event with a probability: every count n becomes a draw from Binomial(n, kept).
-
-    Args:
-        counts: (B, ...), whole numbers.
-        kept: probability of keeping an event, (B,).
-        draws: random numbers of the samples.
-
-    Returns:
-        A new array of the same type.
+    """Keep each event of `counts` (B, ...) with probability `kept` (B,): n becomes a draw from Binomial(n, kept).
 
     Raises:
         ColliculusError: the counts are negative or not whole.

@@ -19,17 +19,14 @@ _WHITE = 255  # of grey levels, whether they are bytes or floating
 
 
 def resized_crop(values: Values, found: NDArray[np.int64], chosen: NDArray[np.bool_]) -> Values:
-    """Stretch a rectangle of each chosen sample over the whole image, the same in all its frames.
+    """Stretch a rectangle of each sample where `chosen` (B,) over the whole image, the same in all its frames.
 
     Bilinear with fixed pixel centres, as `resize`; whole numbers stay whole.
 
     Args:
-        values: (B, C, H, W) or (B, T, C, H, W).
+        values: (B, C, H, W) or (B, T, C, H, W); the result is a new array of this shape and type.
         found: top, left, height and width, (B, 4).
-        chosen: samples to change, (B,).
-
-    Returns:
-        A new array of the same shape and type.
+        chosen: samples to change.
 
     Example:
         >>> image = np.array([[[[0, 8], [4, 8]]]], dtype=np.uint8)
@@ -110,11 +107,8 @@ def jitter(values: Values, factors: NDArray[np.float64]) -> Values:
     are stored) only once. Saturation changes images of three channels only; grey is the mean channel of the others.
 
     Args:
-        values: grey levels 0..255, (B, C, H, W) or (B, T, C, H, W).
+        values: grey levels 0..255, (B, C, H, W) or (B, T, C, H, W); the result is a new array of this shape and type.
         factors: b, c, s of each sample, (B, 3); ones change nothing.
-
-    Returns:
-        A new array of the same shape and type.
 
     Example:
         >>> jitter(np.array([[[[20, 60]]]], dtype=np.uint8), np.array([[1.0, 0.5, 1.0]])).tolist()

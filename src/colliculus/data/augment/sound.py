@@ -150,15 +150,12 @@ class BackgroundNoise:
 
 
 def bands(length: int, shares: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Positions of a line that lie in one of the bands of each sample.
+    """Positions of a line that lie in one of the bands of each sample, (B, N).
 
     Args:
         length: N, number of positions.
         shares: width of each band as a share of the line, (B, n), rounded down to whole positions.
         places: position in the free space, from 0 (start) to below 1 (end), (B, n).
-
-    Returns:
-        (B, N).
 
     Example:
         >>> bands(4, np.array([[0.5]]), np.array([[0.99]])).tolist()

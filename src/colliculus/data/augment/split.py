@@ -16,13 +16,9 @@ from colliculus.types import Batch, DataSpec
 
 
 def augmented(split: RawSplit, augment: Augment, kinds: Mapping[str, ModalityKind], spec: DataSpec) -> Split:
-    """Augment a split; `split` itself where nothing is set.
+    """`split`, augmented by settings of the `kinds` of its modalities; itself where nothing is set.
 
-    Args:
-        split: the training part.
-        augment: augmentations.
-        kinds: kind of each modality; a modality that is not named is only mixed.
-        spec: spec of the data, for the number of classes.
+    A modality that is not named in `kinds` is only mixed.
 
     Raises:
         ColliculusError: something is set for a kind that no modality is of.
@@ -39,12 +35,6 @@ class AugmentedSplit(DerivedSplit):
 
     The partner of a mixed sample comes from the whole split, augmented as it is in that epoch; a sample that serves as
     noise is taken as it is stored.
-
-    Args:
-        split: the samples.
-        augment: augmentations.
-        kinds: kind of each modality.
-        num_classes: K.
     """
 
     split: RawSplit
