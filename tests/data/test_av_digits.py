@@ -230,8 +230,8 @@ def _remove_recordings(root):
             "not an MNIST file",
         ),
         (lambda root: _write_idx(root / "t10k-images-idx3-ubyte.gz", np.zeros((2, 3), np.uint8)), "not an MNIST file"),
-        (lambda root: _write_idx(root / "t10k-labels-idx1-ubyte.gz", np.zeros(3, np.uint8)), "do not belong"),
-        (lambda root: _write_idx(root / "t10k-labels-idx1-ubyte.gz", np.full(50, 11, np.uint8)), "do not belong"),
+        (lambda root: _write_idx(root / "t10k-labels-idx1-ubyte.gz", np.zeros(3, np.uint8)), "do not fit"),
+        (lambda root: _write_idx(root / "t10k-labels-idx1-ubyte.gz", np.full(50, 11, np.uint8)), "do not fit"),
         (lambda root: _write_idx(root / "t10k-labels-idx1-ubyte.gz", np.zeros(50, np.uint8)), "class 1 "),
     ],
 )

@@ -26,10 +26,7 @@ def class_counts(labels: Sequence[str], parts: Sequence[str]) -> dict[str, dict[
 
 
 def class_table(classes: Mapping[str, Mapping[str, int]]) -> Table:
-    """A table with one row per class.
-
-    Args:
-        classes: samples of each class by split or number of the fold ("" for samples without either).
+    """Table of `class_counts`, one row per class; folds have numbers, "" is for samples without split and fold.
 
     Example:
         >>> print(class_table({"cat": {"train": 8, "test": 2}, "dog": {"train": 9}}))

@@ -65,10 +65,10 @@ class Finding:
 def examine(
     samples: Sequence[Sample], results: Sequence[PreparationResult], *, shortest_s: float = SHORTEST_S
 ) -> tuple[Finding, ...]:
-    """Findings about samples, in the order of `KINDS`.
+    """Findings about at least one sample, in the order of `KINDS`.
 
     Args:
-        samples: at least one sample.
+        samples: the samples.
         results: known facts about the files of each; without digests, identical content is not searched.
         shortest_s: shorter samples are reported.
 

@@ -63,12 +63,10 @@ class Inspection:
 
 
 def check_readable(path: Path, modality: str) -> None:
-    """Check that a whole file can be decoded.
+    """Check that a whole sound, image, video, array or event file, by its suffix, can be decoded.
 
-    Args:
-        path: a sound, image, video, array or event file, by its suffix; "FILE::ENTRY" is an entry of a file.
-        modality: modality that it holds: a video must have sound if the name of the modality begins with "audio", and
-            images otherwise.
+    "FILE::ENTRY" is an entry of a file. A video must have sound if the name of its modality begins with "audio", and
+    images otherwise.
 
     Raises:
         ColliculusError: it is missing, empty, damaged, a pointer of git-lfs, or of an unknown kind.

@@ -22,15 +22,12 @@ _NO_REASON = frozenset({"0", "1", "true", "false", "yes", "no"})
 
 
 def read_manifest(path: Path, *, root: Path | None = None) -> list[Sample]:
-    """Samples of a manifest, in its order.
+    """Samples of a manifest, in its order; a table that `read_table` can read.
 
     The columns of `COLUMNS` are fields of `Sample` (`start` and `end` in seconds); `label` is required. Every other
-    column is a modality: each cell holds the path of a file, or nothing if the sample lacks the modality. A column that
-    is not a modality ("age") must be called "#age" and is ignored. A sample without a name is named after its files.
-
-    Args:
-        path: a table that `read_table` can read.
-        root: folder at which paths start; None: the folder of the manifest. No path may leave it.
+    column is a modality: each cell holds the path of a file, or nothing if the sample lacks the modality. Paths start
+    at `root`, or at the folder of the manifest, and may not leave it. A column that is not a modality ("age") must be
+    called "#age" and is ignored. A sample without a name is named after its files.
 
     Raises:
         ColliculusError: the table cannot be read, or a row has a fault; the message names its line.
@@ -57,11 +54,7 @@ def samples_of(table: Table, root: Path | None = None) -> list[Sample]:
 
 
 def write_manifest(path: Path, samples: Sequence[Sample]) -> None:
-    """Write samples atomically, so that `read_manifest` returns the same ones.
-
-    Args:
-        path: file ending in .csv or .parquet.
-        samples: at least one sample; its files need not exist.
+    """Write at least one sample atomically as .csv or .parquet, so that `read_manifest` returns the same ones.
 
     Raises:
         ColliculusError: the file cannot be written, or a sample cannot be expressed in such a table.

@@ -70,14 +70,7 @@ class Spectrogram:
         return self._log_spectra(waveform[None])
 
     def batch(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Spectrograms of many clips of one length at once.
-
-        Args:
-            waveforms: (B, samples).
-
-        Returns:
-            (B, 1, H, W), or (B, steps, 1, H, W) when `steps` is set: the same as one by one.
-        """
+        """Spectrograms of many clips (B, samples) at once, as one by one: (B, 1, H, W), or (B, steps, 1, H, W)."""
         spectra = resize(self._log_spectra(waveforms), self.size)
         return spectra if self.steps is None else spectra.reshape(len(waveforms), self.steps, *spectra.shape[1:])
 
@@ -114,11 +107,6 @@ def mel_filterbank(sample_rate_hz: int, n_fft: int, num_mels: int) -> NDArray[np
 
     Source: M. Slaney, Auditory Toolbox, Interval Research TR 1998-010; the scale is linear below 1 kHz (200/3 Hz per
     mel) and logarithmic above (a factor of 6.4 in 27 mel).
-
-    Args:
-        sample_rate_hz: samples per second.
-        n_fft: samples of one window.
-        num_mels: number of filters.
 
     Returns:
         (num_mels, n_fft // 2 + 1), read-only; multiplies a power spectrum.

@@ -42,10 +42,7 @@ def default_root() -> Path:
 
 
 def prepare(root: Path) -> None:
-    """Download the files that are missing in `root`; a second call downloads nothing.
-
-    Args:
-        root: folder for the four MNIST files and `recordings/`.
+    """Download what is missing in `root` of the four MNIST files and `recordings/`; a second call downloads nothing.
 
     Raises:
         ColliculusError: a file could not be downloaded or is not the published one.
@@ -61,17 +58,12 @@ def prepare(root: Path) -> None:
 
 
 def extract_recordings(archive: Path, target: Path, *, sha256: str) -> None:
-    """Unpack the recordings of the archive, and nothing else, into `target`.
+    """Unpack the recordings of a zip file, and nothing else, into `target`, which appears only when it is right.
 
     Paths inside an archive are not trusted: only their last part is used, and only if it names a recording.
 
-    Args:
-        archive: the zip file.
-        target: folder to make, which appears only when it is complete and correct.
-        sha256: expected `recordings_digest`.
-
     Raises:
-        ColliculusError: the archive is damaged or holds other recordings.
+        ColliculusError: the archive is damaged, or its recordings have another `recordings_digest` than `sha256`.
     """
     with atomic_path(target) as folder:
         folder.mkdir()
@@ -108,12 +100,9 @@ def recordings_digest(folder: Path) -> str:
 
 
 def download(urls: Sequence[str], target: Path, *, sha256: str | None) -> None:
-    """Download a file from the first mirror that has it.
+    """Download a file from the first of several mirrors that has it; `target` appears only when it is complete.
 
-    Args:
-        urls: mirrors, in the order in which they are tried.
-        target: path of the file, which appears only when it is complete.
-        sha256: expected hexadecimal digest; None if the caller checks the contents.
+    `sha256` is the expected hexadecimal digest; None if the caller checks the contents.
 
     Raises:
         ColliculusError: no mirror has the file.
