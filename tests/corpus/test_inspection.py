@@ -54,7 +54,7 @@ def test_what_can_be_read_has_its_length_and_digests(root):
         ({"visual": "empty.png"}, "empty.png is empty", True),
         ({"visual": "lost/it.png"}, "lost/it.png is not a file", True),
         ({"audio": "silent.mp4"}, "silent.mp4 holds no sound", False),
-        ({"visual": "dark.mkv"}, "dark.mkv holds no picture", False),
+        ({"visual": "dark.mkv"}, "dark.mkv holds no images", False),
         ({"visual": "cut.mp4"}, "cut.mp4 cannot be decoded", False),
         ({"visual": "noise.png"}, "noise.png cannot be decoded", False),
         ({"lidar": "nan.npy"}, "nan.npy holds values not finite", False),

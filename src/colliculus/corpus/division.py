@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,8 @@ from colliculus.corpus.class_table import class_counts, class_table
 from colliculus.corpus.manifest import samples_of
 from colliculus.corpus.splits import stratified_folds, stratified_parts
 from colliculus.files.checks import SPLITS
-from colliculus.files.tables import Table, read_table, write_table
-from colliculus.records import Record
-from colliculus.records import Table as RecordTable
+from colliculus.files.tables import TableFile, read_table, write_table
+from colliculus.records import Record, Table
 from colliculus.types import ColliculusError, unknown_name
 
 
@@ -47,11 +46,10 @@ class Division(Record):
             if classes
         ]
 
-    def table(self) -> RecordTable:
+    def table(self) -> Table:
         """Samples of each class, with the written files and warnings below."""
-        counts = class_table(self.classes)
         notes = (*(f"Written: {path}" for path in self.files), *self.warnings)
-        return RecordTable(counts.columns, counts.rows, counts.title, notes)
+        return replace(class_table(self.classes), notes=notes)
 
 
 def split(
@@ -132,7 +130,7 @@ def _targets(path: Path, out: Path, folds: int) -> tuple[Path, ...]:
     return targets
 
 
-def _groups(table: Table, column: str) -> list[str]:
+def _groups(table: TableFile, column: str) -> list[str]:
     """Group of each row, "" if it has none."""
     if column not in table.columns:
         if column != "group":
@@ -150,7 +148,7 @@ def _spread(texts: Sequence[str], rows: Sequence[int] | np.ndarray, length: int)
     return column
 
 
-def _write(path: Path, table: Table, new: Mapping[str, Sequence[str]]) -> None:
+def _write(path: Path, table: TableFile, new: Mapping[str, Sequence[str]]) -> None:
     """Write the table with columns replaced, or added at its end."""
     columns = tuple(dict.fromkeys((*table.columns, *new)))
     old = {name: at for at, name in enumerate(table.columns)}

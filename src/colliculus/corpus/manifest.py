@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from colliculus.corpus.sample import Sample
-from colliculus.files.tables import Table, read_table, write_table
+from colliculus.files.tables import TableFile, read_table, write_table
 from colliculus.types import ColliculusError
 
 COLUMNS = ("name", "label", "split", "group", "stratum", "start", "end", "left_out")
@@ -35,7 +35,7 @@ def read_manifest(path: Path, *, root: Path | None = None) -> list[Sample]:
     return samples_of(read_table(path), root)
 
 
-def samples_of(table: Table, root: Path | None = None) -> list[Sample]:
+def samples_of(table: TableFile, root: Path | None = None) -> list[Sample]:
     """Samples of a table that has been read; see `read_manifest`."""
     modalities = _modalities(table)
     if not modalities:
@@ -63,15 +63,15 @@ def write_manifest(path: Path, samples: Sequence[Sample]) -> None:
     write_table(path, table.columns, table.rows)
 
 
-def manifest_table(path: Path, samples: Sequence[Sample]) -> Table:
-    """Table of samples from which `samples_of` returns the same ones; `path` is used in messages.
+def manifest_table(path: Path, samples: Sequence[Sample]) -> TableFile:
+    """TableFile of samples from which `samples_of` returns the same ones; `path` is used in messages.
 
     Raises:
         ColliculusError: a sample cannot be expressed in such a table.
     """
     modalities = tuple(dict.fromkeys(m for sample in samples for m in sample.files))
     rows = [sample_cells(sample, modalities) for sample in samples]
-    table = Table(path, (*COLUMNS, *modalities), rows, range(2, len(rows) + 2))
+    table = TableFile(path, (*COLUMNS, *modalities), rows, range(2, len(rows) + 2))
     again = samples_of(table, path.parent)
     if differing := [sample.name for sample, read in zip(samples, again, strict=True) if sample != read]:
         raise ColliculusError(f"sample {differing[0]!r} holds an empty string: use None or a longer one")
@@ -85,7 +85,7 @@ def sample_cells(sample: Sample, modalities: Sequence[str]) -> list[str]:
     return [*texts, sample.left_out, *(sample.files.get(m, "") for m in modalities)]
 
 
-def _modalities(table: Table) -> tuple[str, ...]:
+def _modalities(table: TableFile) -> tuple[str, ...]:
     """Columns of files, after a check of all names."""
     if "label" not in table.columns:
         raise ColliculusError(
@@ -134,7 +134,7 @@ def _path_check(root: Path) -> Callable[[str], str]:
     return check
 
 
-def _names(table: Table, found: Sequence[Mapping[str, str]], modalities: Sequence[str]) -> list[str]:
+def _names(table: TableFile, found: Sequence[Mapping[str, str]], modalities: Sequence[str]) -> list[str]:
     """Name of each row: its own, or its first file without ending, or all its values if rows share that file."""
     short = [texts.get("name") or _first_file(texts, modalities) for texts in found]
     shared = Counter(short)
@@ -165,7 +165,7 @@ def _everything(texts: Mapping[str, str], modalities: Sequence[str]) -> str:
     return " ".join([files, *[segment] * (len(segment) > 3), texts.get("label", ""), texts.get("split", "")]).strip()
 
 
-def _sample(table: Table, row: int, name: str, texts: Mapping[str, str], modalities: Sequence[str]) -> Sample:
+def _sample(table: TableFile, row: int, name: str, texts: Mapping[str, str], modalities: Sequence[str]) -> Sample:
     try:
         for column in ("name", "label", "split", "group", "stratum"):
             if (text := texts.get(column, "")) != text.strip():

@@ -17,7 +17,7 @@ from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.storage import Frames
 from colliculus.corpus.sample import Sample
 from colliculus.files.lock import locked
-from colliculus.files.tables import Table
+from colliculus.files.tables import TableFile
 from colliculus.types import ColliculusError
 
 
@@ -244,7 +244,7 @@ def test_files_outside_of_the_raw_data_are_not_read(raw, small, tmp_path, add_pa
     samples = [Sample(name=str(i), label="ab"[i % 2], files={"visual": path}) for i, path in enumerate(paths)]
     samples.append(Sample(name="good", label="a", files={"visual": "cat/0.png"}))
     monkeypatch.setattr(plan, "to_plain", lambda _recipe: {})
-    monkeypatch.setattr(plan, "manifest_table", lambda path, _samples: Table(path, ("label",), [["a"]], [2]))
+    monkeypatch.setattr(plan, "manifest_table", lambda path, _samples: TableFile(path, ("label",), [["a"]], [2]))
     summary = prepare(_Listed(small, samples), raw, tmp_path / "out", jobs=0)
     assert (summary.samples, summary.usable) == (6, 1)
     told = rows(tmp_path / "out")

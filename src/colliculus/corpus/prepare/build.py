@@ -163,11 +163,7 @@ class _Job:
         shutil.rmtree(self.out / WORK_FOLDER)
 
     def has_repaired_files(self, folder: PreparedFolder) -> bool:
-        """True if files changed of samples of a finished preparation that had a problem.
-
-        Raises:
-            ColliculusError: an array is missing, or files changed of a sample without a problem.
-        """
+        """True if files changed of samples of a finished preparation that had a problem; an error if others changed."""
         shutil.rmtree(folder.path / WORK_FOLDER, ignore_errors=True)
         for array in folder.arrays.values():
             array.memory_map()
@@ -186,8 +182,7 @@ class _Job:
     def reopen(self, folder: PreparedFolder) -> None:
         """Turn a finished preparation into an interrupted one; a kill at any moment leaves one or the other.
 
-        Raises:
-            ColliculusError: it was made by other versions, which may decode differently.
+        Refuse one of other versions, which may decode differently.
         """
         work = folder.path / WORK_FOLDER
         check_same(folder.path, finished_plan(folder.path), self.plan, "prepare the repaired files into a new folder")

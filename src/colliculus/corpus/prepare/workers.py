@@ -124,12 +124,7 @@ class _Team:
                     continue  # it died idle; `answers` will notice
 
     def answers(self, patience_s: float) -> Iterator[tuple[int, PreparationResult | str]]:
-        """Results of finished rows; for rows whose process died or hangs, a description of that.
-
-        Raises:
-            ColliculusError: a process could not be started.
-            OSError: a row cannot be written.
-        """
+        """Results of finished rows; for rows whose process died or hangs, a description of that."""
         ready = set(wait([*self._at, *self._starting], min(_LOOK_S, patience_s)))
         for connection in self._starting & ready:
             self._welcome(connection)
