@@ -13,36 +13,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 from study import Study, markdown, read, spread
 
 from colliculus.evaluation.evaluate import predictions_of
+from colliculus.evaluation.trained_run import open_run
 from colliculus.runs.kept_predictions import Condition
-from colliculus.runs.run import read_run
 
-OWN_HEADS = ("--method.unimodal-loss", "1")
-
-
-def balanced(kind: str) -> tuple[str, ...]:
-    """The flags of a balance."""
-    return ("--method.balance.kind", kind)
+OWN_HEADS = {"method.unimodal_loss": 1.0}
 
 
-VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "S-CMRL": ("s-cmrl-av-digits", ()),
+def balanced(kind: str) -> dict[str, str]:
+    """Settings of a balance."""
+    return {"method.balance.kind": kind}
+
+
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "S-CMRL": ("s-cmrl-av-digits", {}),
     "S-CMRL, OGM-GE": ("s-cmrl-av-digits", balanced("ogm-ge")),
     "S-CMRL, AGM": ("s-cmrl-av-digits", balanced("agm")),
     "S-CMRL, PMR": ("s-cmrl-av-digits", balanced("pmr")),
     "S-CMRL, MSLR": ("s-cmrl-av-digits", balanced("mslr")),
-    "S-CMRL, modality dropout": ("s-cmrl-av-digits", ("--method.modality-dropout", "0.25")),
+    "S-CMRL, modality dropout": ("s-cmrl-av-digits", {"method.modality_dropout": 0.25}),
     "S-CMRL, own heads": ("s-cmrl-av-digits", OWN_HEADS),
-    "S-CMRL, own heads, IEMF": ("s-cmrl-av-digits", (*OWN_HEADS, *balanced("iemf"))),
-    "S-CMRL, own heads, MMPareto": ("s-cmrl-av-digits", (*OWN_HEADS, *balanced("mm-pareto"))),
-    "TAAF (our reading)": ("taaf-av-digits", ()),
-    "Tectum": ("tectum-av-digits", ()),
+    "S-CMRL, own heads, IEMF": ("s-cmrl-av-digits", OWN_HEADS | balanced("iemf")),
+    "S-CMRL, own heads, MMPareto": ("s-cmrl-av-digits", OWN_HEADS | balanced("mm-pareto")),
+    "TAAF (our reading)": ("taaf-av-digits", {}),
+    "Tectum": ("tectum-av-digits", {}),
 }
-"""Preset, and what is changed on the command line."""
+"""Preset and changed settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +58,9 @@ class Settings(Study):
 
 def withheld(folder: Path, missing: str) -> float:
     """Test accuracy in percent without a modality, under the noise of the training."""
-    run = read_run(folder)
+    run = open_run(folder, "cpu")
     condition = Condition(dict(run.experiment.train.snr_db), (missing,))
-    return 100 * float(predictions_of(folder, condition, device="cpu").correct.mean())
+    return 100 * float(predictions_of(run, condition).correct.mean())
 
 
 def table(runs: Mapping[str, Sequence[Path]]) -> list[str]:
@@ -84,8 +85,8 @@ def table(runs: Mapping[str, Sequence[Path]]) -> list[str]:
 
 def main(settings: Settings) -> None:
     """Train what is not trained, then write the table."""
-    noise = ("--train.snr-db", "audio", str(settings.snr_db), "visual", str(settings.snr_db))
-    variants = {title: settings.variant(title, preset, *noise, *flags) for title, (preset, flags) in VARIANTS.items()}
+    noise = {"train.snr_db": dict.fromkeys(("audio", "visual"), settings.snr_db)}
+    variants = {title: settings.variant(title, name, noise | changes) for title, (name, changes) in VARIANTS.items()}
     runs = settings.train(list(variants.values()))
     settings.publish("balance", table({title: runs[variant.name] for title, variant in variants.items()}))
 

@@ -20,17 +20,17 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from math import log10, nan, sqrt
+from math import log10, nan
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import torch
 import tyro
-from scipy.stats import t as student
 from study import Tables
 
 from colliculus.data.synthetic import Synthetic
+from colliculus.evaluation.significance import student_interval
 from colliculus.fusion import AlignmentName
 from colliculus.methods import SCMRL, TAAF, LateFusion, Tectum
 from colliculus.methods.spiking_transformer import SpikingTransformer
@@ -167,7 +167,7 @@ def run(trial: Trial, out: Path) -> dict[str, float]:
 
 def interval(values: Sequence[float]) -> float:
     """Half the width of the 95 % interval of the mean (Student's t); unknown of one value."""
-    return float(student.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values)) if len(values) > 1 else nan
+    return student_interval(values)[1] - mean(values) if len(values) > 1 else nan
 
 
 Found = dict[tuple[str, int, str], list[dict[str, float]]]

@@ -21,10 +21,9 @@ import torch
 import tyro
 from study import Study, markdown, rates, read, spread
 
-from colliculus.cli.compare import compare_runs
-from colliculus.cli.compare_report import Compared
-from colliculus.evaluation.comparison import Comparison
-from colliculus.evaluation.verdict import p_value, verdict
+from colliculus.evaluation.comparison import Comparison, compare
+from colliculus.evaluation.paired import PairedTest
+from colliculus.evaluation.verdict import p_value
 from colliculus.presets import PRESETS
 from colliculus.runtime import Runtime
 from colliculus.training.optim import build_optimizer
@@ -50,8 +49,7 @@ TITLES = {f"{name}-{DATA}": title for name, title in {**OURS, **OTHERS, **ALONE}
 """What the methods are called in the tables, by preset."""
 OWN_ARITHMETIC = [preset for preset in TITLES if "-reference-" not in preset]
 """The methods once each: those with the arithmetic of the released program have no trainings without a speaker."""
-SNR_DB = "-10"
-NOISE = ("--train.snr-db", "audio", SNR_DB, "visual", SNR_DB)
+NOISE = {"train.snr_db": {"audio": -10.0, "visual": -10.0}}
 NUM_FOLDS = 6
 COSTS = "45nm-fp32"
 ROBUSTNESS, ENERGY = "robustness/result.json", "energy/energy.json"
@@ -81,20 +79,19 @@ def noisy_runs(settings: Settings, presets: Sequence[str], seeds: int) -> Runs:
 def speaker_runs(settings: Settings, presets: Sequence[str]) -> Runs:
     """One training with each speaker left out."""
     study = replace(settings, out=settings.out / "speaker")
-    folds = {"data.fold": [str(fold) for fold in range(NUM_FOLDS)]}
-    grid = study.grid(presets, ("--data.protocol", "speaker-out"), folds)
+    grid = study.grid(presets, {"data.protocol": "speaker-out"}, {"data.fold": range(NUM_FOLDS)})
     found = study.train(grid, 1)
     return {preset: [run for v in grid if v.preset == preset for run in found[v.name]] for preset in presets}
 
 
-def compared(runs: Runs, baseline: str, *over: str) -> Compared:
+def compared(runs: Runs, baseline: str, *over: str) -> Comparison:
     """Every method against one, on the clips that the runs were tested on."""
-    return compare_runs([folder for folders in runs.values() for folder in folders], baseline, over=over)
+    return compare([folder for folders in runs.values() for folder in folders], baseline=baseline, over=over)
 
 
-def accuracy_table(found: Compared, runs: Runs) -> list[str]:
+def accuracy_table(found: Comparison, runs: Runs) -> list[str]:
     """Accuracy with its interval, and the difference to the baseline with both p-values; the best on top."""
-    against = {c.first: c for c in found.comparisons}
+    against = {c.first: c for c in found.tests}
     ranked = sorted(found.scores.items(), key=lambda item: -item[1].accuracy)
     return markdown(
         [
@@ -113,37 +110,38 @@ def _share(accuracy: float, interval: tuple[float, float]) -> str:
     return f"{100 * accuracy:.1f} ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
 
 
-def _tested(comparison: Comparison | None, found: Compared) -> dict[str, str]:
+def _tested(test: PairedTest | None, found: Comparison) -> dict[str, str]:
     """Difference to the baseline with its interval, both p-values, and what Holm makes of the larger."""
     headings = (f"over {TITLES[found.baseline]}, points", f"p, {found.repeats}", "p, clips", "p, both, Holm")
-    if comparison is None or comparison.seed_interval is None or comparison.p_seeds is None or comparison.p is None:
+    if test is None or test.seed_interval is None or test.p_seeds is None or test.p is None:
         return dict.fromkeys(headings, "")
-    low, high = (f"{100 * bound:+.1f}" for bound in comparison.seed_interval)
-    points = f"{100 * comparison.difference:+.1f} ({low} to {high})"
-    told = (p_value(p) for p in (comparison.p_seeds, comparison.p_clips, comparison.p))
-    return dict(zip(headings, (points, *told), strict=True))
+    low, high = (f"{100 * bound:+.1f}" for bound in test.seed_interval)
+    points = f"{100 * test.difference:+.1f} ({low} to {high})"
+    p_values = (p_value(p) for p in (test.p_seeds, test.p_clips, test.p))
+    return dict(zip(headings, (points, *p_values), strict=True))
 
 
-def verdicts(found: Compared) -> list[str]:
-    """What the comparisons say, a sentence or two each."""
-    told = [verdict(comparison) for comparison in found.comparisons]
+def verdicts(found: Comparison) -> list[str]:
+    """Result of each test in one or two sentences."""
+    sentences = list(found.verdicts)
     for preset, title in sorted(TITLES.items(), key=lambda item: -len(item[0])):
-        told = [sentence.replace(preset, title) for sentence in told]
-    return [f"- {sentence}" for sentence in told]
+        sentences = [sentence.replace(preset, title) for sentence in sentences]
+    return [f"- {sentence}" for sentence in sentences]
 
 
-def speaker_table(found: Compared) -> list[str]:
+def speaker_table(found: Comparison) -> list[str]:
     """A column for every speaker left out, then mean, interval and tests over speakers."""
-    against = {c.first: c for c in found.comparisons}
+    against = {c.first: c for c in found.tests}
     rows: list[dict[str, str]] = []
-    for name, score in sorted(found.scores.items(), key=lambda item: -item[1].accuracy):
-        answers = sorted(found.methods[name].items())
+    for method in sorted(found.methods, key=lambda method: -method.score.accuracy):
+        score = method.score
+        folds = sorted(zip((fold for fold, _ in method.trainings), score.accuracies, strict=True))
         rows.append(
             {
-                "method": TITLES[name],
-                **{fold.replace("data.fold=", "speaker "): f"{100 * right.mean():.1f}" for (fold, _), right in answers},
+                "method": TITLES[method.name],
+                **{fold.replace("data.fold=", "speaker "): f"{100 * accuracy:.1f}" for fold, accuracy in folds},
                 "mean, %": _share(score.accuracy, score.interval),
-                **_tested(against.get(name), found),
+                **_tested(against.get(method.name), found),
             }
         )
     return markdown(rows)
@@ -151,12 +149,12 @@ def speaker_table(found: Compared) -> list[str]:
 
 def robustness_table(runs: Runs) -> list[str]:
     """Mean accuracy along the curve of white noise, on each modality and on both, and accuracy without a modality."""
-    heard = {"white noise on audio": "audio", "on visual": "visual", "on both": "audio+visual"}
+    targets = {"white noise on audio": "audio", "on visual": "visual", "on both": "audio+visual"}
     rows: list[dict[str, str]] = []
     for preset, folders in runs.items():
         found = [read(folder / ROBUSTNESS)["curves"] for folder in folders]
         rows.append({"method": TITLES[preset]})
-        for heading, target in heard.items():
+        for heading, target in targets.items():
             areas = [100 * c["area"] for curves in found for c in curves if _is(c, "white", target)]
             rows[-1][heading] = spread(areas) if areas else ""
         for withheld in ("audio", "visual"):

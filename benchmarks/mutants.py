@@ -33,7 +33,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "layers/attention.py": ("tests/layers", *NETWORKS),
     "heads.py": ("tests/test_heads.py", *NETWORKS),
     "evaluation/significance.py": ("tests/evaluation",),
-    "evaluation/comparison.py": ("tests/evaluation",),
+    "evaluation/paired.py": ("tests/evaluation",),
     "evaluation/metrics.py": ("tests/evaluation",),
     "corpus/splits.py": ("tests/corpus", "tests/data"),
 }

@@ -13,27 +13,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import tyro
 from study import Study, markdown, rates, read, spread
 
 PRESET = "s-cmrl-av-digits"
-HALF = ("--method.alpha", "0.5")
-VARIANTS = {
-    "reference arithmetic, alpha 1.5": (
-        "--method.arithmetic",
-        "reference",
-        "--method.alpha",
-        "1.5",
-        "--method.heads",
-        "16",
-    ),
+HALF = {"method.alpha": 0.5}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "reference arithmetic, alpha 1.5": {"method.arithmetic": "reference", "method.alpha": 1.5, "method.heads": 16},
     "ours, alpha 0.5": HALF,
-    "ours, alpha 0.5, product of the branches": (*HALF, "--method.cross-modal.combination", "product"),
-    "ours, alpha 0.5, no residual left out": (*HALF, "--method.cross-modal.dropout", "0"),
-    "ours, alpha 0.25": (),
+    "ours, alpha 0.5, product of the branches": HALF | {"method.cross_modal.combination": "product"},
+    "ours, alpha 0.5, no residual left out": HALF | {"method.cross_modal.dropout": 0.0},
+    "ours, alpha 0.25": {},
 }
-"""What each changes on the command line."""
+"""Changed settings of each variant."""
 
 
 RECORD = "robustness/result.json"
@@ -49,7 +43,7 @@ class Settings(Study):
 
 
 def row(title: str, folders: Sequence[Path]) -> dict[str, str]:
-    """What a variant's trainings came to."""
+    """Results of a variant."""
     found = [read(folder / RECORD) for folder in folders]
     noisy = [[a for c in one["curves"] if c["kind"] == "white" for a in c["accuracy"]] for one in found]
 
@@ -70,7 +64,7 @@ def row(title: str, folders: Sequence[Path]) -> dict[str, str]:
 
 def main(settings: Settings) -> None:
     """Train what is not trained, then write the table."""
-    variants = {title: settings.variant(title, PRESET, *flags) for title, flags in VARIANTS.items()}
+    variants = {title: settings.variant(title, PRESET, changes) for title, changes in VARIANTS.items()}
     runs = settings.train(list(variants.values()))
     settings.examine([folder for folders in runs.values() for folder in folders], "robustness", RECORD, *CONDITIONS)
     settings.publish("revival", markdown([row(title, runs[v.name]) for title, v in variants.items()]))

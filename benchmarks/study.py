@@ -1,4 +1,4 @@
-"""What the studies of RESULTS.md share: their trainings, the figures they read, and where their tables go."""
+"""Shared parts of the studies of RESULTS.md: trainings, numbers read from runs, and the place of the tables."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from colliculus.cli.sweep import complain, train_all
 from colliculus.files.atomic import write_atomic
+from colliculus.presets import preset
+from colliculus.runs.experiment import replaced
 from colliculus.sweeps.jobs import PROGRAM
-from colliculus.sweeps.plan import Grid, Variant, plan_variants, variants
+from colliculus.sweeps.plan import Values, Variant, plan_variants, variants
+from colliculus.sweeps.sweep import failure, train_all
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tables:
-    """Where tables go."""
+    """Destination of tables."""
 
     into: Path | None = None
     """Markdown file whose blocks of the same names the tables replace; None: they are printed alone."""
@@ -36,13 +38,13 @@ class Tables:
         block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
         text, found = block.subn(lambda match: f"{match[1]}{table}\n{match[2]}", self.into.read_text(encoding="utf-8"))
         if found != 1:
-            sys.exit(f"{self.into} has {found} places for the table {name}, give it one")
+            sys.exit(f"{self.into} has {found} places for the table {name}: give it one")
         write_atomic(self.into, text.encode())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study(Tables):
-    """Where a study finds its data and keeps its runs, and how many there are."""
+    """Data of a study, folder of its runs, and their number."""
 
     out: Path
     """Folder of the runs."""
@@ -54,27 +56,30 @@ class Study(Tables):
     """Trainings at once, each on one thread."""
 
     def train(self, chosen: Sequence[Variant], seeds: int | None = None) -> dict[str, list[Path]]:
-        """Train what is not trained, as `colliculus sweep` does; the run folders of each variant, seed by seed."""
-        todo = plan_variants(chosen, range(seeds or self.seeds), self.out)
-        complain(train_all(todo, self.jobs), len(todo))
+        """Train what is not trained, as `colliculus.sweeps` does; the run folders of each variant, seed by seed."""
+        todo = plan_variants(chosen, seeds or self.seeds, self.out)
+        failed = train_all(todo, self.jobs)
+        if failed:
+            sys.exit(failure({job.folder.name: f"{error}; see {job.log}" for job, error in failed.items()}, len(todo)))
         return {variant.name: [job.folder for job in todo if variant.trained_by(job)] for variant in chosen}
 
     def grid(
-        self, presets: Sequence[str], flags: Sequence[str], settings: Mapping[str, Sequence[str]] | None = None
+        self, presets: Sequence[str], changes: Mapping[str, Any], settings: Mapping[str, Values] | None = None
     ) -> list[Variant]:
-        """Presets with flags for all, in all combinations of settings."""
-        return variants(Grid(presets=presets, settings=settings or {}, flags=(*flags, *self._root)))
+        """Presets with changes for all, in all combinations of settings."""
+        return variants(presets, settings or {}, {**changes, **self._root})
 
-    def variant(self, title: str, preset: str, *flags: str) -> Variant:
+    def variant(self, title: str, name: str, changes: Mapping[str, Any]) -> Variant:
         """A preset with other settings, under a title of the table."""
-        return Variant(preset, re.sub(r"[^\w.]+", "-", title.lower()).strip("-"), (*flags, *self._root))
+        folder = re.sub(r"[^\w.]+", "-", title.lower()).strip("-")
+        return Variant(name, folder, replaced(preset(name), {**changes, **self._root}))
 
     @property
-    def _root(self) -> tuple[str, ...]:
-        return ("--data.root", str(self.data_root)) if self.data_root else ()
+    def _root(self) -> dict[str, Path]:
+        return {"data.root": self.data_root} if self.data_root else {}
 
     def examine(self, folders: Iterable[Path], verb: str, record: str, *flags: str) -> None:
-        """Run `colliculus VERB RUN` on the runs that do not hold what it writes yet."""
+        """Run `colliculus VERB RUN` on the runs that have no such record yet."""
         left = [folder for folder in folders if not (folder / record).exists()]
         environment = {"OMP_NUM_THREADS": "1", **os.environ}
 
@@ -84,7 +89,7 @@ class Study(Tables):
             return f"{verb} of {folder}: {done.stderr.strip()}" if done.returncode else ""
 
         with ThreadPoolExecutor(self.jobs) as pool:
-            if complaints := [told for told in pool.map(look, left) if told]:
+            if complaints := [complaint for complaint in pool.map(look, left) if complaint]:
                 sys.exit("\n".join(complaints))
 
 
@@ -99,7 +104,7 @@ def rates(runs: Iterable[Path], moment: str) -> list[float]:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation; of one value itself."""
+    """Mean and standard deviation; for one value, the value."""
     return f"{mean(values):.1f} ± {stdev(values):.1f}" if len(values) > 1 else f"{mean(values):.1f}"
 
 

@@ -5,7 +5,6 @@ A fresh network is silent in evaluation: the running statistics of its normalisa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import pytest
@@ -47,7 +46,7 @@ def assert_active(*tensors: Tensor) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_zeros_compared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_zeros_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse `torch.equal` and `assert_close` of two tensors that are zero everywhere."""
     equal, assert_close = torch.equal, torch.testing.assert_close
 
@@ -66,4 +65,3 @@ def no_zeros_compared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(torch, "equal", seeing_equal)
     monkeypatch.setattr(torch.testing, "assert_close", seeing_close)
-    yield

@@ -20,7 +20,7 @@ from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes import RECIPES
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.data.synthetic import Synthetic
 from colliculus.media.spectrogram import Spectrogram
 
@@ -136,10 +136,10 @@ def storage_of(storage: object) -> object:
     raise TypeError(storage)
 
 
-def clip_files(root: Path, raw: Path, source: Source) -> list[Path]:
+def clip_files(root: Path, raw: Path, sample: Sample) -> list[Path]:
     """Files of one clip, which have one stem: copies of a sample's own, or two recordings of events."""
-    if "::" not in source.files["audio"]:
-        copies = {root / f"clip{Path(file).suffix}": raw / file for file in source.files.values()}
+    if "::" not in sample.files["audio"]:
+        copies = {root / f"clip{Path(file).suffix}": raw / file for file in sample.files.values()}
         return [Path(copy(original, made)) for made, original in copies.items()]
     files = [root / "3.visual.aedat", root / "3.audio.aedat"]  # the channels of a cochlea as places of a camera
     for file in files:
@@ -158,6 +158,12 @@ def shared_tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
     return tree
 
 
+@pytest.fixture(scope="session")
+def small_recipe() -> Callable[[str], Recipe]:
+    """The recipe with which `prepared_data` prepares a data set."""
+    return tiny_recipe
+
+
 @pytest.fixture
 def raw_tree(shared_tree: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
     """A raw tree of a test's own."""
@@ -174,7 +180,20 @@ def prepared_data(
     def data(name: str) -> TinyData:
         root, raw, recipe = tmp_path_factory.mktemp(name), shared_tree(name), tiny_recipe(name)
         prepare(recipe, raw, root / "prepared", jobs=0)
-        return TinyData(["--data.root", str(root / "prepared")], clip_files(root, raw, recipe.sources(raw)[0]))
+        return TinyData(["--data.root", str(root / "prepared")], clip_files(root, raw, recipe.samples(raw)[0]))
+
+    return data
+
+
+@pytest.fixture(scope="session")
+def shared_data(
+    tmp_path_factory: pytest.TempPathFactory, prepared_data: Callable[[str], TinyData]
+) -> Callable[[str], TinyData]:
+    """Small sets by the names that presets have for them, made once for all tests, none of which may change them."""
+
+    @cache
+    def data(name: str) -> TinyData:
+        return TINY[name](tmp_path_factory.mktemp(name) / "data") if name in TINY else prepared_data(PREPARED_AS[name])
 
     return data
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class DyingDecoder:
     def dtype(self) -> np.dtype:
         return np.dtype(np.float32)
 
-    def read(self, path: Path, source: Source) -> np.ndarray:
+    def read(self, path: Path, sample: Sample) -> np.ndarray:
         if path.stem.startswith("crash"):
             os.kill(os.getpid(), signal.SIGSEGV)
         if path.stem.startswith("hang"):

@@ -1,6 +1,6 @@
 """The fusion of S-CMRL with our arithmetic, as loops over single numbers: independent of the package, in float64.
 
-Written from the formulas in docs/fidelity.md. Tokens are (T, B, D, N), weights have the names of the fusion's state dict.
+Written from the formulas in docs/fidelity.md. Tokens are (T, B, D, N); weights have their names in the state dict.
 """
 
 from __future__ import annotations

@@ -104,8 +104,8 @@ def test_taaf_has_its_own_encoder_where_it_was_published(data):
 
 
 @pytest.mark.parametrize("data", PAPERS)
-def test_the_protocol_is_the_honest_one_unless_asked(data):
-    assert {p.experiment.data.protocol for p in PRESETS.values() if p.data == data} == {"honest"}
+def test_the_protocol_is_group_disjoint_unless_asked(data):
+    assert {p.experiment.data.protocol for p in PRESETS.values() if p.data == data} == {"group-disjoint"}
 
 
 def test_an_unknown_preset_offers_the_nearest():

@@ -49,6 +49,7 @@ _HOMES = {
     "prepare": "colliculus.corpus.prepare.build",
     "preset": "colliculus.presets",
     "presets": "colliculus.presets",
+    "report": "colliculus.report.report",
     "robustness": "colliculus.evaluation.robustness",
     "time_first": "colliculus.data.collate",
 }
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from colliculus.modulation import Modulator
     from colliculus.neurons import LIF, PLIF, NeuronSettings
     from colliculus.presets import preset, presets
+    from colliculus.report.report import report
     from colliculus.runs.experiment import Experiment, Method, TrainSettings
     from colliculus.training.callbacks import Callback
     from colliculus.training.fit import fit
@@ -131,6 +133,7 @@ __all__ = [
     "preset",
     "presets",
     "reference",
+    "report",
     "robustness",
     "time_first",
 ]

@@ -29,7 +29,7 @@ def frames(x: Tensor, steps: int, mode: Resampling = "nearest") -> Tensor:
 
 
 def intensity(x: Tensor) -> Tensor:
-    """Each image scaled to [0, 1] over its channels and pixels (last three axes); a constant image becomes 0.
+    """Scale each image to [0, 1] over its channels and pixels (last three axes); a constant image becomes 0.
 
     Example:
         >>> intensity(torch.tensor([[[[-1.0, 0.0, 3.0]]]])).flatten()
@@ -40,7 +40,7 @@ def intensity(x: Tensor) -> Tensor:
 
 
 def poisson(rates: Tensor, noise: Tensor) -> Tensor:
-    """A spike with probability `rates` in [0, 1]: where uniform `noise` in [0, 1) lies below.
+    """A spike with probability `rates` in [0, 1], where uniform `noise` in [0, 1) is smaller.
 
     Example:
         >>> poisson(torch.tensor([0.0, 0.5, 1.0]), torch.tensor([0.0, 0.4, 0.9]))
@@ -88,7 +88,7 @@ class Direct(nn.Module):
 class Poisson(nn.Module):
     """Random spikes at a rate given by the intensity.
 
-    In evaluation all samples meet the same noise, drawn from a fixed seed, so that a batch does not decide the spikes.
+    In evaluation all samples have the same noise, drawn from a fixed seed, so that the batch does not matter.
 
     Args:
         steps: T.

@@ -13,7 +13,7 @@ from colliculus.types import Fused, Output
 
 
 def linear(features: int, num_classes: int) -> nn.Linear:
-    """A linear map to K classes whose weights begin at a truncated normal of 0.02 and its bias at zero."""
+    """A linear map to K classes; the initial weights are truncated normal (std 0.02), the initial bias is zero."""
     layer = nn.Linear(features, num_classes)
     nn.init.trunc_normal_(layer.weight, std=0.02)
     nn.init.zeros_(layer.bias)
@@ -23,7 +23,7 @@ def linear(features: int, num_classes: int) -> nn.Linear:
 class LinearReadout(nn.Module):
     """A linear map of the joint feature at every step; the logits are its mean over time.
 
-    The evidence of a modality is the map of its own part of the joint feature, with an equal share of the bias.
+    The evidence of a modality is the map of its part of the joint feature, with an equal share of the bias.
 
     Args:
         features: F.
@@ -56,11 +56,11 @@ class LinearReadout(nn.Module):
 
 
 class ReadoutPerModality(nn.Module):
-    """A linear readout of the joint feature, and one of each modality's own stream.
+    """A linear readout of the joint feature, and one of the stream of each modality.
 
     Args:
-        joint: reads the joint feature.
-        modalities: that get a head of their own.
+        joint: readout of the joint feature.
+        modalities: modalities with a head of their own.
         dim: D, features of a stream.
         num_classes: K.
 
@@ -82,6 +82,6 @@ class ReadoutPerModality(nn.Module):
         return [self.own[modality]]
 
     def forward(self, fused: Fused) -> Output:
-        """Joint feature (T, B, F) and streams (T, B, D) -> logits (B, K), those of each modality (T, B, K)."""
+        """Joint feature (T, B, F) and streams (T, B, D) -> logits (B, K), and logits of each modality (T, B, K)."""
         output: Output = self.joint(fused)
         return replace(output, modality_logits={m: self.own[m](x) for m, x in fused.streams.items()})

@@ -250,7 +250,7 @@ def preset(name: str, **overrides: Any) -> Experiment[Any, Any]:
         overrides: changed settings, nested or by dotted name; see `colliculus.runs.experiment.replaced`.
 
     Raises:
-        ColliculusError: there is no such preset or setting (the nearest name is offered), or a value is wrong.
+        ColliculusError: the preset or a setting is unknown (the nearest name is offered), or a value is wrong.
 
     Example:
         >>> experiment = preset("s-cmrl-synthetic", method={"dim": 64}, **{"train.epochs": 2})

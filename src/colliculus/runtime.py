@@ -1,4 +1,4 @@
-"""One process or several, CPU or CUDA, fp32 or bf16: the only room that knows `torch.distributed`."""
+"""One process or several, CPU or CUDA, fp32 or bf16; the only module that uses `torch.distributed`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """Where a program runs; a `Collective` (types.py) for whoever must ask the other ranks.
+    """Device, precision and processes of a program; a `Collective` for code that needs the other ranks.
 
     Args:
-        device: where tensors live.
+        device: device of the tensors.
         rank: number of this process, 0 for the first.
         world_size: number of processes.
         precision: "bf16" runs matrix products and convolutions in bfloat16; membranes and losses stay in float32.
@@ -48,7 +48,7 @@ class Runtime:
     @staticmethod
     @contextmanager
     def start(device: str = "auto", precision: Precision = "fp32") -> Generator[Runtime]:
-        """Join the other processes when `torchrun` started this one, choose the device, and leave in good order.
+        """Choose the device and, under `torchrun`, join the other processes until the end of the block.
 
         Args:
             device: "auto" (CUDA where present, else CPU), "cpu", "cuda" (under `torchrun` each process takes the GPU of
@@ -56,7 +56,7 @@ class Runtime:
             precision: see `Runtime`.
 
         Raises:
-            ColliculusError: the device is unknown or not there.
+            ColliculusError: the device is unknown or absent.
         """
         world_size = int(os.environ.get("WORLD_SIZE", "1"))
         chosen = choose_device(device, local_rank=int(os.environ.get("LOCAL_RANK", "0")), world_size=world_size)
@@ -86,7 +86,7 @@ class Runtime:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is rank 0, the one that writes and prints."""
+        """True on rank 0, which writes and prints."""
         return self.rank == 0
 
     @property
@@ -107,7 +107,7 @@ class Runtime:
             dist.barrier()
 
     def main_first(self, action: Callable[[], ResultT]) -> ResultT:
-        """Run `action` on rank 0 and then on the others, which find done what need be done only once (a download)."""
+        """Run `action` on rank 0 first and then on the others, so that a download happens only once."""
         if not self.is_main:
             self.barrier()
         result = action()
@@ -116,16 +116,16 @@ class Runtime:
         return result
 
     def seed(self, seed: int, epoch: int) -> None:
-        """Start torch's random numbers afresh, as a pure function of (seed, epoch, rank)."""
+        """Seed torch's random numbers as a pure function of (seed, epoch, rank)."""
         state = np.random.SeedSequence([seed, epoch, self.rank]).generate_state(1, np.uint64)
         torch.manual_seed(int(state[0]))
 
     def autocast(self) -> AbstractContextManager[object]:
-        """The context of a forward pass; losses are computed outside it, on float32."""
+        """Context of a forward pass; losses are computed outside it, in float32."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
     def sample_weight(self, num_samples: int) -> float:
-        """What this rank's mean over `num_samples` counts in the mean over ranks, so that every sample counts alike."""
+        """Weight of this rank's mean over `num_samples` in the mean over ranks, so that all samples weigh the same."""
         if self.world_size == 1:
             return 1.0
         total = self.sum(torch.tensor(num_samples, device=self.device)).item()
@@ -134,9 +134,9 @@ class Runtime:
     def backward(self, loss: Tensor, model: nn.Module) -> None:
         """Compute the gradients of `model` and average them over the ranks.
 
-        A parameter that the loss reaches on no rank keeps `grad = None` on all of them. DistributedDataParallel is not
-        used: it either stops at such a parameter or, told to look for them, warns at every model without one; and the
-        buckets it rearranges after the first step change the order of summation, so that on more than two ranks a
+        A parameter without a gradient on every rank keeps `grad = None` on all of them. DistributedDataParallel is not
+        used: it stops at such a parameter, or, with `find_unused_parameters`, warns when there is none. It also
+        rearranges its buckets after the first step, which changes the order of summation: on more than two ranks a
         resumed run would differ in the last digit.
         """
         loss.backward()
@@ -174,10 +174,10 @@ class Runtime:
 
 
 def keep_memory() -> None:
-    """Let glibc keep the memory of large tensors when they are freed, instead of asking the system for it anew.
+    """Let glibc keep the memory of freed large tensors instead of returning it to the system.
 
-    Every page that comes anew from the system costs a fault, and a training step frees and takes the same tensors each
-    time. Elsewhere than on glibc this does nothing.
+    Every page from the system costs a page fault, and each training step frees and allocates the same tensors. Without
+    glibc this does nothing.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
@@ -188,10 +188,10 @@ def keep_memory() -> None:
 
 
 def choose_device(name: str, *, local_rank: int = 0, world_size: int = 1) -> torch.device:
-    """The device `name` stands for, checked to be there.
+    """The device of that name.
 
     Raises:
-        ColliculusError: it is unknown, absent, or one GPU by number was asked of several processes.
+        ColliculusError: it is unknown or absent, or it is one GPU and there are several processes.
 
     Example:
         >>> choose_device("cpu")

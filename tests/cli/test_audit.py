@@ -8,7 +8,7 @@ import soundfile
 from PIL import Image
 
 from colliculus.cli import main
-from colliculus.corpus.audit import KINDS
+from colliculus.corpus.findings import KINDS
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def change(data, old, new):
 def test_clean_data_give_exit_code_0(answer, data):
     out, err = answer("audit", str(data / "clips.csv"), "--jobs", "0")
     assert "12 of 2 classes" in out
-    assert "Nothing found that makes numbers untrustworthy." in out
+    assert "No finding makes results untrustworthy." in out
     assert "Good to know" not in out
     assert err == ""
 
@@ -59,7 +59,7 @@ def test_each_grave_fault_gives_exit_code_1(data, capsys, old, new, kind, quick)
     assert record["trustworthy"] is False
     assert main(["audit", path, "--quick"]) == int(quick)
     out = " ".join(capsys.readouterr().out.split())
-    assert ("Makes numbers untrustworthy" in out) is quick
+    assert ("Makes results untrustworthy" in out) is quick
     assert "(a quick look: no file was opened)" in out
 
 
@@ -73,17 +73,17 @@ def test_copies_under_two_names_are_found_unless_no_file_is_opened(data, answer)
     answer("audit", path, "--quick", code=0)
 
 
-def test_a_fault_is_told_with_its_cases(answer, data):
+def test_a_fault_is_reported_with_its_cases(answer, data):
     for i in (4, 5, 6, 7):
         (data / f"{i}.png").write_text("version https://git-lfs.github.com/spec/v1")
     out, _ = answer("audit", str(data / "clips.csv"), "--jobs", "0", code=1)
     assert "files that cannot be read" in out
     assert "4.png is a git-lfs pointer" in out
-    assert "and 1 more (--json lists all)" in out
-    assert "1 kind(s) of finding make numbers untrustworthy." in out
+    assert "and 1 more" in out
+    assert "1 kind(s) of finding make results untrustworthy." in out
 
 
-def test_what_is_short_is_told_and_does_no_harm(answer, data):
+def test_what_is_short_is_reported_and_does_no_harm(answer, data):
     out, _ = answer("audit", str(data / "clips.csv"), "--jobs", "0", "--shortest-s", "0.6")
     assert "Good to know" in out
     assert "0: 0.5 s" in out
@@ -111,7 +111,7 @@ def test_of_a_prepared_folder_the_notes_are_read(data, answer, capsys):
     (data / "3.png").write_bytes(b"no picture")
     change(data, "n,11.wav", "n,1.wav")
     recipe = ("prepare", "manifest", str(data / "clips.csv"), str(data / "out"))
-    answer(*recipe, "--jobs", "1")
+    answer(*recipe, "--jobs", "0")
     for path in data.glob("*.wav"):
         path.unlink()  # they are not needed any more
     assert main(["audit", str(data / "out"), "--json"]) == 1
@@ -121,15 +121,15 @@ def test_of_a_prepared_folder_the_notes_are_read(data, answer, capsys):
         "1.wav + 1.png n train, 1.wav + 11.png n test (train 1, test 1)"
     ]
     (data / "out" / "prepare.yaml").unlink()
-    assert "no finished preparation" in answer("audit", str(data / "out"), code=2)[1]
+    assert "is not a prepared folder" in answer("audit", str(data / "out"), code=2)[1]
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["nowhere.csv"], "nowhere.csv does not exist"),
-        (["clips.csv", "--jobs", "-1"], "--jobs is -1"),
-        (["clips.csv", "--root", "sub"], "sub is no folder: give --root"),
+        (["clips.csv", "--jobs", "-1"], "`jobs` is -1"),
+        (["clips.csv", "--root", "sub"], "sub is not a folder: pass the folder at which the paths"),
     ],
 )
 def test_bad_input_gives_exit_code_2(answer, data, monkeypatch, arguments, sentence):
@@ -146,9 +146,7 @@ def test_a_mistake_in_the_manifest_gives_exit_code_2(answer, data):
 
 def test_the_help_tells_the_exit_codes(answer):
     out, _ = answer("audit", "--help")
-    assert "Exit code: 0 nothing that makes numbers untrustworthy; 1 at least one such finding; 2" in out.replace(
-        "│", ""
-    )
+    assert "Exit code: 0 no finding makes results untrustworthy; 1 at least one does; 2" in out.replace("│", "")
 
 
 def test_a_narrow_terminal_shows_every_finding_in_words(answer, data, monkeypatch):
@@ -158,7 +156,7 @@ def test_a_narrow_terminal_shows_every_finding_in_words(answer, data, monkeypatc
     assert set(KINDS["group-in-two-splits"][1].split()) <= set(out.split())
 
 
-def test_an_unfinished_preparation_is_told(answer, tmp_path):
+def test_an_unfinished_preparation_is_reported(answer, tmp_path):
     (tmp_path / "out" / ".unfinished").mkdir(parents=True)
     _, err = answer("audit", str(tmp_path / "out"), code=2)
-    assert "is not finished: run it again" in err
+    assert "is not finished: run the same command again" in err

@@ -52,8 +52,9 @@ def test_runs_that_differ_in_the_seed_alone_are_one_method(answer_json, study):
         json.loads((study / f"weighted-attention-{s}/result.json").read_text())["test"]["accuracy"] for s in "01"
     ]
     score = methods["weighted-attention-synthetic"]
-    assert score["accuracies"] == accuracies
     assert score["trainings"] == [["", 0], ["", 1]]
+    score = score["score"]
+    assert score["accuracies"] == accuracies
     assert score["accuracy"] == pytest.approx(np.mean(accuracies))
     assert score["deviation"] == pytest.approx(np.std(accuracies, ddof=1))
     low, high = (
@@ -64,16 +65,16 @@ def test_runs_that_differ_in_the_seed_alone_are_one_method(answer_json, study):
 
 def test_two_methods_are_paired_by_seed_and_clip(answer_json, study):
     names = [str(study / f"{m}-{s}") for m in ("late-fusion", "weighted-attention") for s in "01"]
-    (found,) = answer_json("compare", *names)["comparisons"]
+    record = answer_json("compare", *names)
+    (found,) = record["tests"]
     assert (found["first"], found["second"]) == ("weighted-attention-synthetic", "late-fusion-synthetic")
     for seed, (ours, theirs, p) in zip("01", found["mcnemar"], strict=True):
         a, b = right(study / f"weighted-attention-{seed}"), right(study / f"late-fusion-{seed}")
         assert (ours, theirs) == ((a & ~b).sum(), (b & ~a).sum())
         assert p == pytest.approx(stats.binomtest(ours, ours + theirs).pvalue if ours + theirs else 1)
-    assert found["sentence"].startswith(
+    assert record["verdicts"][0].startswith(
         "weighted-attention-synthetic is not shown to differ from late-fusion-synthetic"
     )
-    assert found["shown"] is False
 
 
 def test_the_page_has_tables_and_sentences(answer, study, tmp_path):
@@ -83,8 +84,8 @@ def test_the_page_has_tables_and_sentences(answer, study, tmp_path):
     assert "12 clips, clean" in out
     assert "Difference to weighted-attention-synthetic, paired" in out
     assert out.count("is not shown to differ from weighted-attention-synthetic") == 2
-    assert "So few seeds can show nothing: p could not fall below 0.5." in out
-    assert "One training of each says nothing of other seeds." in out
+    assert "With 2 seeds p cannot be below 0.5." in out
+    assert "One training of each method says nothing about other seeds." in out
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [row["trainings"] for row in rows] == ["2", "1", "2"]
     assert [row["baseline"] for row in rows] == ["weighted-attention-synthetic"] * 2 + [""]
@@ -92,19 +93,19 @@ def test_the_page_has_tables_and_sentences(answer, study, tmp_path):
     assert float(rows[0]["difference"]) == pytest.approx(float(rows[0]["accuracy"]) - float(rows[2]["accuracy"]))
 
 
-def test_one_method_is_only_told(answer, study):
+def test_one_method_has_no_tests(answer, study):
     out, _ = answer("compare", str(study / "late-fusion-0"))
     assert "(clips)" in out
     assert "Difference" not in out
 
 
-def test_answers_that_were_not_kept_are_measured_and_kept(answer_json, study, tmp_path):
+def test_predictions_that_were_not_kept_are_measured_and_kept(answer_json, study, tmp_path):
     folder = Path(shutil.copytree(study / "late-fusion-0", tmp_path / "run"))
     before = (folder / "predictions.csv").read_text()
     (folder / "predictions.csv").unlink()
     found = answer_json("compare", str(folder))
     assert (folder / "predictions.csv").read_text() == before
-    assert found["methods"][0]["accuracy"] == right(folder).mean()
+    assert found["methods"][0]["score"]["accuracy"] == right(folder).mean()
 
 
 def test_all_can_be_tested_under_noise(answer_json, study, tmp_path):
@@ -114,11 +115,11 @@ def test_all_can_be_tested_under_noise(answer_json, study, tmp_path):
     assert found["condition"] == {"snr_db": {"audio": -20, "visual": -20}, "missing": []}
     for run, method in zip(runs, found["methods"], strict=True):
         alone = answer_json("evaluate", run, "--device", "cpu", *noise)
-        assert method["accuracy"] == alone["accuracy"]
+        assert method["score"]["accuracy"] == alone["accuracy"]
 
 
 @pytest.mark.parametrize(
-    ("method", "flags", "told"),
+    ("method", "flags", "message"),
     [
         (
             "late-fusion",
@@ -132,10 +133,10 @@ def test_all_can_be_tested_under_noise(answer_json, study, tmp_path):
     ],
     ids=str,
 )
-def test_runs_that_cannot_be_compared_are_refused(answer, study, tmp_path, method, flags, told):
+def test_runs_that_cannot_be_compared_are_refused(answer, study, tmp_path, method, flags, message):
     other = train(tmp_path / "other", method, *flags)
     _, err = answer("compare", str(study / "late-fusion-0"), str(other), code=2)
-    assert told in err
+    assert message in err
     assert str(other) in err
 
 
@@ -145,28 +146,28 @@ def test_folds_may_be_taken_together(answer, answer_json, study, tmp_path):
     assert "by data.seed" in answer("compare", *runs, *other, code=2)[1]
     found = answer_json("compare", *runs, *other, "--over", "data.seed")
     assert [m["trainings"] for m in found["methods"]] == [[["data.seed=0", 0], ["data.seed=7", 0]]] * 2
-    assert found["comparisons"][0]["num_clips"] == 24
+    assert found["tests"][0]["num_clips"] == 24
     assert len(found["fingerprints"]) == 2
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--baseline", "weighted-atention"], "did you mean 'weighted-attention-synthetic'"),
-        (["--baseline", "late-fusion-synthetic"], "stands in 2 settings"),
+        (["--baseline", "late-fusion-synthetic"], "occurs in 2 settings"),
         (["--over", "data.sed"], "did you mean 'data.seed'?"),
         (["--snr-db", "adio", "0"], "did you mean 'audio'?"),
         (["--missing", "adio"], "did you mean 'audio'?"),
     ],
     ids=str,
 )
-def test_a_wrong_name_offers_the_right_one(answer, study, arguments, told):
-    assert told in answer("compare", str(study), *arguments, code=2)[1]
+def test_a_wrong_name_offers_the_right_one(answer, study, arguments, message):
+    assert message in answer("compare", str(study), *arguments, code=2)[1]
 
 
-def test_what_is_no_run_or_not_finished_is_told(answer, study, tmp_path):
+def test_folders_without_finished_runs_are_refused(answer, study, tmp_path):
     assert "nothing to compare" in answer("compare", code=2)[1]
-    assert "no folder of runs" in answer("compare", str(tmp_path), code=2)[1]
+    assert "is not a run folder" in answer("compare", str(tmp_path), code=2)[1]
     folder = Path(shutil.copytree(study / "late-fusion-0", tmp_path / "runs" / "a"))
     (folder / "result.json").unlink()
     assert "is not finished" in answer("compare", str(folder), code=2)[1]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from shutil import copytree
+
 import numpy as np
 import pytest
 import yaml
@@ -18,24 +20,31 @@ TRAINING = [
 CONTAINERS = [".mp4", ".mkv", ".avi", ".flv", ".webm"]
 
 
-@pytest.fixture
-def clips(tmp_path):
-    """Two classes of ten short clips with sound, in containers of all kinds."""
+@pytest.fixture(scope="session")
+def shared_clips(tmp_path_factory):
+    """Two classes of ten short clips with sound, in containers of all kinds, which no test may change."""
+    root = tmp_path_factory.mktemp("clips")
     for number in range(20):
-        folder = tmp_path / "my clips" / ("high", "low")[number % 2]
+        folder = root / ("high", "low")[number % 2]
         folder.mkdir(parents=True, exist_ok=True)
         level, pitch_hz = (200, 1500) if number % 2 == 0 else (50, 300)
         frames = grey([level + number] * 5, (16, 24))
         sound = tone(pitch_hz + 10 * number, rate_hz=48_000, duration_s=0.5)
         write_video(folder / f"clip {number}{CONTAINERS[number % 5]}", frames, sound)
-    return tmp_path / "my clips"
+    return root
+
+
+@pytest.fixture
+def clips(shared_clips, tmp_path):
+    """A copy of the clips for one test."""
+    return copytree(shared_clips, tmp_path / "my clips")
 
 
 def test_from_nothing_to_a_prediction(answer, answer_json, clips, tmp_path):
     (clips / "low" / "broken.mp4").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     write_video(clips / "low" / "silent.mp4", grey([50] * 5, (16, 24)))
     data, run = tmp_path / "data", tmp_path / "run"
-    out, _ = answer("prepare", "folder", str(clips), str(data), "--jobs", "1", *SMALL)
+    out, _ = answer("prepare", "folder", str(clips), str(data), "--jobs", "0", *SMALL)
     assert "samples 22" in out
     assert "usable 20" in out
     assert "1 x is a git-lfs pointer, not the file itself, such as: low/broken.mp4" in out
@@ -56,9 +65,9 @@ def test_from_nothing_to_a_prediction(answer, answer_json, clips, tmp_path):
     earlier = answer_json("predict", str(run), str(clips / "low" / "clip 1.mkv"), "--device", "cpu")["predictions"]
     assert earlier == predictions
     assert "is finished" in answer("train", "s-cmrl-prepared", "--out", str(run), "--resume")[0]
-    out, _ = answer("prepare", "folder", str(clips), str(data), "--jobs", "1", *SMALL)
+    out, _ = answer("prepare", "folder", str(clips), str(data), "--jobs", "0", *SMALL)
     assert "22 had been prepared before" in out
-    _, err = answer("prepare", "folder", str(clips), str(data), "--jobs", "1", *SMALL, "--visual.steps", "2", code=2)
+    _, err = answer("prepare", "folder", str(clips), str(data), "--jobs", "0", *SMALL, "--visual.steps", "2", code=2)
     assert "its recipe.visual.steps is None and not 2" in err
 
 
@@ -67,15 +76,15 @@ def test_the_summary_tells_what_is_lost_and_how_to_mend_it(answer, clips, tmp_pa
     write_video(clips / "low" / "long.mp4", grey([50] * 10, (16, 24)), tone(300, rate_hz=48_000, duration_s=1.0))
     (clips / "low" / "notes.txt").touch()
     (clips / "low" / "photo.heic").touch()
-    flags = ["--jobs", "1", *SMALL[:5], "--audio.duration-s", "0.8", "--visual.size", "16", "16"]
+    flags = ["--jobs", "0", *SMALL[:5], "--audio.duration-s", "0.8", "--visual.size", "16", "16"]
     for number in range(2):  # the second time nothing is left to do
         out, _ = answer("prepare", "folder", str(clips), str(tmp_path / "skip"), *flags)
         assert "1 of 21 clips are longer than 0.8 s: the rest of their sound is cut" in out, number
-        assert "passed over: 1 x .heic, 1 x .txt" in out or "passed over: 1 x .txt, 1 x .heic" in out
-        assert "--incomplete keep" in out
+        assert "skipped: 1 x .heic, 1 x .txt" in out or "skipped: 1 x .txt, 1 x .heic" in out
+        assert "`incomplete` keep" in out
     out, _ = answer("prepare", "folder", str(clips), str(tmp_path / "keep"), *flags, "--incomplete", "keep")
     assert "1 x kept without audio" in out
-    assert "--incomplete keep" not in out
+    assert "`incomplete` keep" not in out
 
 
 def test_flags_reach_the_arrays(answer, clips, tmp_path):
@@ -94,16 +103,16 @@ def test_flags_reach_the_arrays(answer, clips, tmp_path):
         (["flder", "RAW", "OUT"], "unknown recipe 'flder': did you mean 'folder'?"),
         (["folder", "RAW"], "OUT"),
         (["folder", "GONE", "OUT"], "does not exist"),
-        (["folder", "RAW", "RAW/OUT"], "lie in one another"),
-        (["folder", "RAW", "OUT", "--jobs", "0"], "give at least 1 process"),
+        (["folder", "RAW", "RAW/OUT"], "contain one another"),
+        (["folder", "RAW", "OUT", "--jobs", "-1"], "`jobs` is -1: use 0 or more processes"),
         (["folder", "RAW", "OUT", "--visual.szie", "8", "8"], "--visual.size"),
         (["--jobs", "2", "folder", "RAW", "OUT"], "colliculus prepare RECIPE RAW OUT"),
-        (["manifest", "RAW", "OUT"], "name the manifest itself"),
+        (["manifest", "RAW", "OUT"], "pass the manifest itself"),
         (["crema-d", "RAW", "OUT"], "AudioWAV"),
     ],
     ids=" ".join,
 )
-def test_a_mistake_is_told_and_nothing_is_written(answer, tmp_path, arguments, told):
+def test_a_mistake_is_reported_and_nothing_is_written(answer, tmp_path, arguments, told):
     for name in ("high", "low"):
         (tmp_path / "RAW" / name).mkdir(parents=True)
         (tmp_path / "RAW" / name / "a.mp4").write_bytes(b"?")
@@ -118,7 +127,7 @@ def test_nothing_usable_is_an_error(answer, tmp_path):
     for name in ("high", "low"):
         (tmp_path / "raw" / name).mkdir(parents=True)
         (tmp_path / "raw" / name / "a.mp4").write_bytes(b"?")
-    _, err = answer("prepare", "folder", str(tmp_path / "raw"), str(tmp_path / "out"), "--jobs", "1", code=2)
+    _, err = answer("prepare", "folder", str(tmp_path / "raw"), str(tmp_path / "out"), "--jobs", "0", code=2)
     assert "none of the 2 samples can be prepared; the first: high/a.mp4 cannot be decoded" in err
     assert not (tmp_path / "out" / "prepare.yaml").exists()
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from colliculus.cli import main
 from colliculus.runs.run import read_run
-from colliculus.sweeps.reproduction import train_command
+from colliculus.sweeps.command import train_command
 
 CPU = ("--device", "cpu")
 VOID = {"meta", "wbr", "link", "img"}

@@ -1,136 +1,64 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
+import numpy as np
 import pytest
 
-from colliculus.corpus.audit import KINDS, audit
-from colliculus.corpus.prepare.sample import Outcome
-from colliculus.corpus.source import Source
+from colliculus.corpus.audit import Audit, audit
+from colliculus.corpus.prepare.build import prepare
+from colliculus.corpus.recipes.manifest import ManifestRecipe
+from colliculus.types import ColliculusError
 
 
-def clean():
-    """Twelve speakers with a clip of each class, in three splits; every file is its own, and of one second."""
-    splits = ["train"] * 8 + ["validation"] * 2 + ["test"] * 2
-    sources = [
-        Source(name=f"{s}-{k}", label=k, files={"audio": f"{s}{k}.wav", "visual": f"{s}{k}.png"}, group=s, split=split)
-        for s, split in zip("abcdefghijkl", splits, strict=True)
-        for k in ("yes", "no")
-    ]
-    digests = [{"audio": f"a{i}", "visual": f"v{i}"} for i in range(len(sources))]
-    return sources, [Outcome(i, (), "", "", 1.0, digest) for i, digest in enumerate(digests)]
+@pytest.fixture
+def manifest(tmp_path):
+    """Five samples of two classes; one array is on both sides, and one file is missing."""
+    for number in range(4):
+        np.save(tmp_path / f"{number}.npy", np.full((1, 2, 2), number, np.float32))
+    (tmp_path / "copy.npy").write_bytes((tmp_path / "0.npy").read_bytes())
+    rows = ["x,0.npy,a,train", "y,1.npy,b,train", "x,copy.npy,c,test", "y,3.npy,d,test", "y,gone.npy,d,test"]
+    (tmp_path / "all.csv").write_text("\n".join(["label,lidar,group,split", *rows]))
+    return tmp_path / "all.csv"
 
 
-def found(sources, outcomes, *, shortest_s=0.1):
-    report = audit(sources, outcomes, shortest_s=shortest_s)
-    return {finding.kind: (finding.samples, *finding.items) for finding in report.findings}, report.trustworthy
+def kinds(found):
+    return [finding.kind for finding in found.findings if finding.untrustworthy]
 
 
-def changed(rows, **values):
-    """The clean samples, some of them with other values of their fields."""
-    sources, outcomes = clean()
-    for row in rows:
-        own = {name: value for name, value in values.items() if name in Source.__dataclass_fields__}
-        sources[row] = replace(sources[row], **own)
-        outcomes[row] = replace(outcomes[row], **{name: value for name, value in values.items() if name not in own})
-    return sources, outcomes
+def test_an_audit_is_a_record(manifest, tmp_path):
+    reports = []
+    found = audit(manifest, jobs=0, progress=lambda *counts: reports.append(counts))
+    assert kinds(found) == ["content-in-two-splits", "unreadable"]
+    assert (found.trustworthy, found.samples, found.groups, found.modalities) == (False, 5, 4, ("lidar",))
+    assert found.classes == {"x": {"train": 1, "test": 1}, "y": {"train": 1, "test": 2}}
+    assert reports[-1] == (5, 5)
+    assert Audit.read(found.save(tmp_path / "audit.json")) == found
+    text = str(found.table())
+    assert "2 kind(s) of finding make results untrustworthy." in text
+    assert "0, copy (train 1, test 1)" in text
+    assert "<table>" in found._repr_html_()
+    bars = found.figure().get_axes()[0].patches
+    assert sorted(bar.get_width() for bar in bars) == [1, 1, 1, 2]  # two classes, each in train and test
 
 
-def test_nothing_is_found_where_there_is_nothing():
-    report = audit(*clean(), shortest_s=0.1)
-    assert report.findings == ()
-    assert report.trustworthy
-    assert report.groups == 12
-    assert report.balance == {label: {"train": 8, "validation": 2, "test": 2} for label in ("no", "yes")}
+def test_a_quick_look_opens_no_file(manifest):
+    (manifest.parent / "1.npy").write_bytes(b"damaged")
+    assert kinds(audit(manifest, quick=True)) == ["unreadable"]
+    assert "gone.npy" in audit(manifest, quick=True).findings[0].cases[0]
+    assert "a quick look: no file was opened" in str(audit(manifest, quick=True).table())
 
 
-@pytest.mark.parametrize(
-    ("rows", "values", "kind", "case"),
-    [
-        ([0], {"group": "l"}, "group-in-two-splits", "l (train 1, test 2)"),
-        ([16], {"group": "a"}, "group-in-two-splits", "a (train 2, validation 1)"),
-        ([0, 22], {"sha256": {"audio": "same"}}, "content-in-two-splits", "a-yes, l-yes (train 1, test 1)"),
-        ([0, 22], {"sha256": {"visual": "same"}}, "content-in-two-splits", "a-yes, l-yes (train 1, test 1)"),
-        ([0, 1], {"sha256": {"audio": "same"}}, "content-with-two-labels", "a-yes [yes], a-no [no]"),
-        ([0, 1], {"sha256": {"audio": "x"}, "left_out": "two labels"}, "known-conflict", "a-yes [yes], a-no [no]"),
-        ([4], {"problem": "c.wav is empty"}, "unreadable", "c-yes: c.wav is empty"),
-        ([4], {"problem": "c.wav is empty", "left_out": "damaged"}, "known-unreadable", "c-yes: c.wav is empty"),
-        ([22, 23], {"label": "perhaps"}, "label-not-trained", "perhaps (test 2)"),
-        (range(16), {"split": "test"}, "part-missing", "train"),
-        ([20, 21, 22, 23], {"split": "train"}, "part-missing", "test"),
-        ([4], {"duration_s": 0.09}, "too-short", "c-yes: 0.09 s"),
-        ([4], {"duration_s": 60.0}, "too-long", "c-yes: 60 s"),
-        ([4, 22], {"files": {"audio": "x.wav"}}, "missing-modality", "visual (train 1, test 1)"),
-        ([0, 2], {"sha256": {"audio": "same", "visual": "v"}}, "repeated", "a-yes, b-yes"),
-        ([0, 2, 4], {"label": "Yes"}, "labels-alike", "Yes, yes"),
-        ([0, 2, 4], {"label": "perhaps", "group": "a"}, "class-in-one-group", "perhaps (a)"),
-        ([0, 2], {"label": "perhaps"}, "small-class", "perhaps (2)"),
-        ([0, 1], {"split": None}, "without-split", "a-yes, a-no"),
-        (range(24), {"group": None}, "no-groups", "24 samples"),
-    ],
-)
-def test_every_planted_fault_is_found(rows, values, kind, case):
-    told, trustworthy = found(*changed(rows, **values))
-    assert case in told[kind]
-    assert trustworthy is not (any(KINDS[kind][0] for kind in told))
-    if not KINDS[kind][0]:
-        assert trustworthy
-        assert set(told) <= {kind, "repeated"}  # nothing else is made of it
+def test_a_prepared_folder_is_audited_by_its_notes(manifest, tmp_path):
+    recipe = ManifestRecipe(sounds=(), pictures=(), arrays=("lidar:1x2x2",))
+    prepare(recipe, manifest, tmp_path.parent / f"{tmp_path.name}-prepared", jobs=0)
+    (manifest.parent / "1.npy").unlink()
+    found = audit(tmp_path.parent / f"{tmp_path.name}-prepared")
+    assert kinds(found) == ["content-in-two-splits", "unreadable"]
 
 
-def test_every_kind_has_been_planted():
-    tested = {case[2] for case in test_every_planted_fault_is_found.pytestmark[0].args[1]} | {"unbalanced"}
-    assert tested == set(KINDS)
-
-
-def test_rare_classes_are_told():
-    sources = [
-        Source(name=f"{i}", label="much" if i < 40 else "rare", files={"a": f"{i}.wav"}, group=f"{i}")
-        for i in range(43)
-    ]
-    told, trustworthy = found(sources, [Outcome(i, (), "") for i in range(43)])
-    assert told == {"unbalanced": (3, "rare (3 of 40)")}
-    assert trustworthy
-
-
-def test_segments_of_one_recording_leak_but_contradict_each_other_only_where_they_overlap():
-    sources, outcomes = clean()
-    same = {"audio": "same"}
-    for row, (start, end) in {0: (0.0, 1.0), 1: (1.0, 2.0)}.items():
-        sources[row] = replace(sources[row], start_s=start, end_s=end)
-        outcomes[row] = replace(outcomes[row], sha256=same)
-    assert found(sources, outcomes) == ({}, True)
-    sources[1] = replace(sources[1], start_s=0.9)
-    assert found(sources, outcomes)[0]["content-with-two-labels"] == (2, "a-yes [yes], a-no [no]")
-    sources[1] = replace(sources[1], start_s=1.0, split="test", group="z")
-    assert found(sources, outcomes)[0]["content-in-two-splits"] == (2, "a-yes, a-no (train 1, test 1)")
-
-
-def test_two_labels_contradict_unless_one_alone_is_used():
-    sources, outcomes = changed([0, 1, 2], sha256={"audio": "same"})
-    sources[1] = replace(sources[1], left_out="two labels")
-    told, trustworthy = found(sources, outcomes)
-    assert "known-conflict" in told
-    assert trustworthy
-
-
-def test_entries_of_one_file_are_not_identical():
-    sources, outcomes = clean()
-    for row in (0, 23):
-        sources[row] = replace(sources[row], files={"audio": f"digits.hdf5::{row}"})
-        outcomes[row] = replace(outcomes[row], sha256={"audio": "same"})
-    assert set(found(sources, outcomes)[0]) == {"missing-modality"}
-
-
-def test_files_that_cannot_be_read_are_no_copies_of_each_other():
-    same = {"sha256": {"audio": "empty", "visual": "v"}, "missing": ("audio",), "problem": "it is empty"}
-    assert set(found(*changed([0, 22], **same))[0]) == {"unreadable", "content-in-two-splits"}  # by what is seen
-    same["missing"] = ("audio", "visual")
-    assert set(found(*changed([0, 22], **same))[0]) == {"unreadable"}
-
-
-def test_many_cases_are_counted_and_some_are_named():
-    sources, outcomes = changed(range(24), sha256={"audio": "same"})
-    told, _ = found(sources, outcomes)
-    assert told["content-in-two-splits"] == (24, "a-yes, a-no, b-yes and 21 more (train 16, validation 4, test 4)")
-    assert told["content-with-two-labels"] == (24, "a-yes [yes], a-no [no], b-yes [yes] and 21 more")
+def test_what_cannot_be_audited_is_refused(manifest):
+    with pytest.raises(ColliculusError, match="`jobs` is -1"):
+        audit(manifest, jobs=-1)
+    with pytest.raises(ColliculusError, match="does not exist: pass a manifest"):
+        audit(manifest.parent / "gone.csv")
+    with pytest.raises(ColliculusError, match="is not a folder: pass the folder at which"):
+        audit(manifest, root=manifest)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from colliculus.corpus.inspection import Inspection
 from colliculus.corpus.prepare.workers import in_processes
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def root(tmp_path, write_video, brightening, tone):
 
 
 def look(root, *, quick=False, start=None, **files):
-    source = Source(name="n", label="x", files=files, start_s=start)
-    return Inspection(root, quick=quick).prepare(0, source)
+    sample = Sample(name="n", label="x", files=files, start_s=start)
+    return Inspection(root, quick=quick).prepare(0, sample)
 
 
 def test_what_can_be_read_has_its_length_and_digests(root):
@@ -52,18 +52,18 @@ def test_what_can_be_read_has_its_length_and_digests(root):
     [
         ({"audio": "pointer.wav"}, "pointer.wav is a git-lfs pointer", True),
         ({"visual": "empty.png"}, "empty.png is empty", True),
-        ({"visual": "lost/it.png"}, "lost/it.png is no file", True),
+        ({"visual": "lost/it.png"}, "lost/it.png is not a file", True),
         ({"audio": "silent.mp4"}, "silent.mp4 holds no sound", False),
         ({"visual": "dark.mkv"}, "dark.mkv holds no picture", False),
         ({"visual": "cut.mp4"}, "cut.mp4 cannot be decoded", False),
         ({"visual": "noise.png"}, "noise.png cannot be decoded", False),
         ({"lidar": "nan.npy"}, "nan.npy holds values that are not finite", False),
         ({"touch": "touch.npz::b"}, "touch.npz holds the arrays a and no 'b'", False),
-        ({"text": "notes.txt"}, "notes.txt is of a kind that is not read here", False),
+        ({"text": "notes.txt"}, "notes.txt has an unknown ending", False),
         ({"audio": "tone.wav", "visual": "empty.png"}, "empty.png is empty", True),
     ],
 )
-def test_what_cannot_be_read_is_told_without_the_root(root, files, problem, quick):
+def test_what_cannot_be_read_is_reported_without_the_root(root, files, problem, quick):
     seen = look(root, **files)
     assert seen.problem.startswith(problem)
     assert seen.missing == tuple(files)[-1:]
@@ -74,21 +74,21 @@ def test_what_cannot_be_read_is_told_without_the_root(root, files, problem, quic
 
 def test_a_sample_that_begins_after_its_file_has_ended(root):
     assert look(root, audio="tone.wav", start=5.0).problem == (
-        "it begins at 5 s, where its files have ended: mend `start`"
+        "it begins at 5 s, after the end of its files: correct `start`"
     )
     assert look(root, audio="tone.wav", start=0.4).duration_s == pytest.approx(0.6, abs=0.01)
 
 
 def test_another_process_tells_the_same(root):
     names = sorted(path.name for path in root.iterdir())
-    sources = [Source(name=name, label="x", files={"audio": name}) for name in names]
+    samples = [Sample(name=name, label="x", files={"audio": name}) for name in names]
     place = Inspection(root)
-    told = {outcome.row: outcome for outcome in in_processes(place, sources, range(len(names)), jobs=1)}
-    assert told == {row: place.prepare(row, source) for row, source in enumerate(sources)}
+    told = {result.row: result for result in in_processes(place, samples, range(len(names)), jobs=1)}
+    assert told == {row: place.prepare(row, sample) for row, sample in enumerate(samples)}
 
 
 @pytest.mark.parametrize("name", ["both.mp4", "dark.mkv", "tone.wav", "picture.png", "lidar.npy", "touch.npz"])
-def test_damaged_bytes_are_told_and_never_raised(root, name):
+def test_damaged_bytes_are_reported_and_never_raised(root, name):
     whole = (root / name).read_bytes()
     random = np.random.default_rng(0)
     for turn in range(12):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import time
@@ -13,10 +12,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from colliculus.corpus.manifest import PREPARED_COLUMNS, read_manifest, write_manifest
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.types import ColliculusError
 
-SUFFIXES = [".csv", ".jsonl", ".parquet"]
+SUFFIXES = [".csv", ".parquet"]
 
 
 def read(tmp_path, text, *, name="m.csv", root=None):
@@ -32,7 +31,7 @@ def test_every_column_of_a_row(tmp_path):
         "two,s/b.wav,cat,,,,,,,,\n"
     )
     assert read(tmp_path, text) == [
-        Source(
+        Sample(
             name="one",
             label="Hund",
             files={"audio": "s/a b.wav", "visual": "p/ä.png"},
@@ -43,22 +42,20 @@ def test_every_column_of_a_row(tmp_path):
             end_s=2.0,
             left_out="two labels",
         ),
-        Source(name="two", label="cat", files={"audio": "s/b.wav"}),
+        Sample(name="two", label="cat", files={"audio": "s/b.wav"}),
     ]
 
 
-def test_the_three_kinds_of_file_tell_the_same(tmp_path):
+def test_both_kinds_of_file_give_the_same_samples(tmp_path):
     rows = [
         {"label": 3, "audio": "a.wav", "start": 1, "end": 2.5, "group": None},
         {"audio": "b.wav", "label": 4, "group": 7, "visual": "b.png"},
     ]
-    (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
     cells = {name: [row.get(name) for row in rows] for name in rows[0] | rows[1]}
     parquet.write_table(pyarrow.table(cells), tmp_path / "m.parquet")
     (tmp_path / "m.csv").write_text("label,audio,start,end,group,visual\n3,a.wav,1,2.5,,\n\n4,b.wav,,,7,b.png\n")
     expected = read_manifest(tmp_path / "m.csv")
     assert [(s.name, s.label, s.group, s.start_s) for s in expected] == [("a", "3", None, 1.0), ("b", "4", "7", None)]
-    assert read_manifest(tmp_path / "m.jsonl") == expected
     assert read_manifest(tmp_path / "m.parquet") == expected
 
 
@@ -73,9 +70,7 @@ def test_a_missing_number_of_pandas_is_no_group(tmp_path):
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["lf", "crlf"])
 def test_what_editors_of_tables_write(tmp_path, head, end):
     text = head + end.join(["label, audio ", '"cat, big","a,b.wav"', ""]).encode()
-    assert read(tmp_path, text) == [Source(name="a,b", label="cat, big", files={"audio": "a,b.wav"})]
-    text = head + end.join(['{"label": "cat", "audio": "a.wav"}', ""]).encode()
-    assert read(tmp_path, text, name="m.jsonl") == [Source(name="a", label="cat", files={"audio": "a.wav"})]
+    assert read(tmp_path, text) == [Sample(name="a,b", label="cat, big", files={"audio": "a,b.wav"})]
 
 
 def test_names_are_made_of_the_files_and_tell_samples_apart(tmp_path):
@@ -92,7 +87,7 @@ def test_names_are_made_of_the_files_and_tell_samples_apart(tmp_path):
         "x,n.hdf5::1,,,,\n"
         "x,n.hdf5::2,,,,\n"
     )
-    assert [source.name for source in read(tmp_path, text)] == [
+    assert [sample.name for sample in read(tmp_path, text)] == [
         "s/1",
         "s/2",
         "s/3.wav + p/a.png x",
@@ -109,32 +104,32 @@ def test_names_are_made_of_the_files_and_tell_samples_apart(tmp_path):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("label,audio\nx,a.wav\nx,a.wav\n", r"m\.csv, line 3: 'a\.wav x' stands in line 2 too: remove one"),
-        ("name,label,audio\nn,x,a.wav\n\nn,y,b.wav\n", r"line 4: 'n' stands in line 2 too: .*a name of its own"),
+        ("label,audio\nx,a.wav\nx,a.wav\n", r"m\.csv, line 3: 'a\.wav x' is also in line 2: remove one"),
+        ("name,label,audio\nn,x,a.wav\n\nn,y,b.wav\n", r"line 4: 'n' is also in line 2: .*its own name"),
         ("label,audio,split\nx,a.wav,val\n", r"line 2: .*'val': choose one of train, validation, test"),
         ("label,audio,end\nx,a.wav,soon\n", r"line 2: 'end' is 'soon': write a number of seconds"),
         ("label,audio,end\nx,a.wav,inf\n", r"line 2: 'end' is 'inf'"),
-        ("label,audio,start,end\nx,a.wav,3,2\n", r"line 2: .*from 3\.0 to 2\.0 s: it must begin first"),
+        ("label,audio,start,end\nx,a.wav,3,2\n", r"line 2: .*from 3\.0 to 2\.0 s: the start must come before"),
         ("label,audio\n,a.wav\n", r"line 2: .*give it a name, a label"),
         ("label,audio\nx,\nx,\n", r"line 2: .*at least one file"),
         ("label,audio\n x,a.wav\n", r"line 2: 'label' is ' x': remove the spaces"),
         ("label,audio,left_out\nx,a.wav,No\n", r"line 2: 'left_out' is 'No': write why"),
-        ("label,audio\nx,a.wav,b.wav\n", r"line 2: there are 3 cells for 2 columns: separate them by commas"),
+        ("label,audio\nx,a.wav,b.wav\n", r"line 2: there are 3 cells for 2 columns: separate cells by commas"),
         ("label,audio\nx\n", r"line 2: there are 1 cells for 2"),
         ('label,audio\nx,"a.wav\n', r"line 2: unexpected end of data; close its quotes"),
-        ("label;audio\nx;a.wav\n", r"no column 'label' but 'label;audio': .*separate columns by commas"),
-        ("Label,audio\nx,a.wav\n", r"no column 'label' but 'Label', 'audio'"),
+        ("label;audio\nx;a.wav\n", r"no column 'label' among 'label;audio': .*separated by commas"),
+        ("Label,audio\nx,a.wav\n", r"no column 'label' among 'Label', 'audio'"),
         ("label,audio,Split\nx,a.wav,test\n", r"has a column 'Split': write 'split'"),
         ("label,audio,audio\nx,a.wav,b.wav\n", r"two columns 'audio': rename one"),
-        ("label,left camera\nx,a.png\n", r"a column 'left camera': name a modality by letters"),
-        ("label,audio,\nx,a.wav,\n", r"a column ''.*pass over with #"),
+        ("label,left camera\nx,a.png\n", r"a column 'left camera': use letters"),
+        ("label,audio,\nx,a.wav,\n", r"a column ''.*ignore with #"),
         ("label\nx\n", r"no column of files: add one for each modality"),
-        ("label,audio\n", r"m\.csv holds no row"),
+        ("label,audio\n", r"m\.csv has no rows"),
         ("", r"m\.csv is empty"),
         ("version https://git-lfs.github.com/spec/v1", r"git lfs pull"),
-        ("label,audio\nx\x1b[2J,a.wav\n", r"line 2: 'label' holds 'x\\x1b\[2J': remove what cannot be printed"),
+        ("label,audio\nx\x1b[2J,a.wav\n", r"line 2: 'label' holds 'x\\x1b\[2J': remove the unprintable characters"),
         ("label,audio\nh\u00e9,a.wav\n".encode("latin-1"), r'm\.csv is not in UTF-8: save it again as "CSV UTF-8"'),
-        ("label,audio,age\nx,a.wav,42\n", r"line 2: 'age' is '42', .*begin its name with # and it is passed over"),
+        ("label,audio,age\nx,a.wav,42\n", r"line 2: 'age' is '42', .*begin its name with # so that it is ignored"),
         ("label,audio,age\nx,a.wav,3.5\n", r"line 2: 'age' is '3\.5'"),
     ],
 )
@@ -143,26 +138,22 @@ def test_a_mistake_is_named_with_its_line(tmp_path, text, complaint):
         read(tmp_path, text)
 
 
-@pytest.mark.parametrize(
-    ("line", "complaint"),
-    [
-        ("[1]", r"m\.jsonl, line 2: it is no JSON object"),
-        ("{", r"m\.jsonl, line 2: it is no JSON \("),
-        ("[" * 100_000, r"line 2: it is no JSON"),
-        ('{"label": "x", "audio": ["a.wav"]}', r"line 2: 'audio' holds a list: write text or a number"),
-        ('{"label": "x", "audio": "b.wav", "loud": true}', r"line 2: 'loud' is 'True', which is no path"),
-        ('{"label": "\\ud800", "audio": "b.wav"}', r"line 2: 'label' holds .*cannot be printed"),
-    ],
-)
-def test_a_mistake_in_json_lines_is_named_with_its_line(tmp_path, line, complaint):
-    with pytest.raises(ColliculusError, match=complaint):
-        read(tmp_path, '{"label": "x", "audio": "a.wav"}\n' + line, name="m.jsonl")
+def test_a_mistake_in_parquet_is_named_with_its_row(tmp_path):
+    table = {"label": ["x", "x"], "audio": [["a.wav"], ["b.wav"]]}
+    parquet.write_table(pyarrow.table(table), tmp_path / "m.parquet")
+    with pytest.raises(ColliculusError, match="row 1: 'audio' holds a list: write text or a number"):
+        read_manifest(tmp_path / "m.parquet")
+    parquet.write_table(
+        pyarrow.table(table | {"audio": ["a.wav", "b.wav"], "loud": [None, True]}), tmp_path / "m.parquet"
+    )
+    with pytest.raises(ColliculusError, match="row 2: 'loud' is 'True', which is not a file name"):
+        read_manifest(tmp_path / "m.parquet")
 
 
 @pytest.mark.parametrize("path", ["../a.wav", "s/../../a.wav", "/etc/a.wav", "C:/a.wav", "s\\a.wav", "s/.."])
 def test_a_path_cannot_leave_the_root(tmp_path, path):
     (tmp_path / "s").mkdir()
-    with pytest.raises(ColliculusError, match=r"line 2: 'audio' is .* which is no path below"):
+    with pytest.raises(ColliculusError, match=r"line 2: 'audio' is .* which is not a path below"):
         read(tmp_path, f"label,audio\nx,{path}\n")
 
 
@@ -191,25 +182,26 @@ def test_columns_of_a_prepared_folder_are_passed_over(tmp_path):
 def test_without_pyarrow_parquet_says_what_it_takes(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "m.parquet").write_bytes(b"PAR1")
-    with pytest.raises(ColliculusError, match=r"install colliculus\[parquet\], or use \.csv"):
+    with pytest.raises(ColliculusError, match=r"pip install 'colliculus\[parquet\]', or use \.csv"):
         read_manifest(tmp_path / "m.parquet")
-    with pytest.raises(ColliculusError, match=r"install colliculus\[parquet\]"):
-        write_manifest(tmp_path / "n.parquet", [Source(name="a", label="x", files={"audio": "a.wav"})])
+    with pytest.raises(ColliculusError, match=r"pip install 'colliculus\[parquet\]'"):
+        write_manifest(tmp_path / "n.parquet", [Sample(name="a", label="x", files={"audio": "a.wav"})])
 
 
 def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path):
-    good = Source(name="a", label="x", files={"audio": "a.wav"})
-    with pytest.raises(ColliculusError, match="of a kind that is not written here"):
+    good = Sample(name="a", label="x", files={"audio": "a.wav"})
+    with pytest.raises(ColliculusError, match=r"m\.xlsx is not a table: use a file ending in \.csv or \.parquet"):
         write_manifest(tmp_path / "m.xlsx", [good])
-    with pytest.raises(ColliculusError, match="line 3: 'a' stands in line 2 too"):
+    with pytest.raises(ColliculusError, match="line 3: 'a' is also in line 2"):
         write_manifest(tmp_path / "m.csv", [good, good])
-    with pytest.raises(ColliculusError, match="holds an empty text"):
-        write_manifest(tmp_path / "m.csv", [Source(name="a", label="x", files={"audio": "a.wav"}, group="")])
-    with pytest.raises(ColliculusError, match="cannot be printed"):
-        write_manifest(tmp_path / "m.csv", [Source(name="a\n", label="x", files={"audio": "a.wav"})])
-    with pytest.raises(ColliculusError, match=r"cannot be written \(No such file"):
-        write_manifest(tmp_path / "nowhere" / "m.csv", [good])
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(ColliculusError, match="holds an empty string"):
+        write_manifest(tmp_path / "m.csv", [Sample(name="a", label="x", files={"audio": "a.wav"}, group="")])
+    with pytest.raises(ColliculusError, match="unprintable"):
+        write_manifest(tmp_path / "m.csv", [Sample(name="a\n", label="x", files={"audio": "a.wav"})])
+    (tmp_path / "file").touch()
+    with pytest.raises(ColliculusError, match=r"cannot be written \((File exists|Not a directory)"):
+        write_manifest(tmp_path / "file" / "m.csv", [good])
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 TEXT = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=8).map(str.strip).filter(bool)
@@ -220,9 +212,9 @@ FILE = st.tuples(
 
 
 @st.composite
-def sources(draw):
+def samples(draw):
     start = draw(st.none() | st.floats(0, 1e6))
-    return Source(
+    return Sample(
         name=draw(TEXT),
         label=draw(TEXT),
         files=draw(st.dictionaries(st.sampled_from(["audio", "visual", "löss_2"]), FILE, min_size=1)),
@@ -235,8 +227,8 @@ def sources(draw):
     )
 
 
-@given(rows=st.lists(sources(), min_size=1, max_size=5, unique_by=lambda s: s.name), suffix=st.sampled_from(SUFFIXES))
-@settings(deadline=None, max_examples=60)
+@given(rows=st.lists(samples(), min_size=1, max_size=5, unique_by=lambda s: s.name), suffix=st.sampled_from(SUFFIXES))
+@settings(deadline=None, max_examples=30)
 def test_what_is_written_is_read_back(rows, suffix):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"manifest{suffix}"
@@ -264,51 +256,52 @@ PIECES = st.sampled_from(
             "\ufeff",
             "ä",
         ),
-        *(",", ",", ",", "\n", "\n", '"', "\r", "\0", '{"label": "x", "audio": "a.wav"}', '{"label": {}}'),
+        *(",", ",", ",", "\n", "\n", '"', "\r", "\0"),
     ]
 )
 GARBAGE = st.binary(max_size=60) | st.lists(PIECES, max_size=25).map(lambda pieces: "".join(pieces).encode())
 
 
-def told_or_read(path):
+def reported_or_read(path):
     """Nothing but samples, or the one kind of error, which names the file."""
     try:
         read = read_manifest(path)
     except ColliculusError as error:
         told = str(error)
     else:
-        told = path.name if read and all(isinstance(source, Source) for source in read) else "nothing"
+        told = path.name if read and all(isinstance(sample, Sample) for sample in read) else "nothing"
     assert path.name in told
 
 
-@given(content=GARBAGE, suffix=st.sampled_from([".csv", ".jsonl"]))
-@settings(deadline=None, max_examples=200)
-def test_garbage_is_told_in_a_sentence(content, suffix):
+@given(content=GARBAGE)
+@settings(deadline=None, max_examples=100)
+def test_garbage_is_reported_in_a_sentence(content):
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"m{suffix}"
+        path = Path(folder) / "m.csv"
         path.write_bytes(content)
-        told_or_read(path)
+        reported_or_read(path)
 
 
 @given(where=st.integers(0), flip=st.integers(1, 255), cut=st.none() | st.integers(0, 600))
-@settings(deadline=None, max_examples=60)
-def test_a_damaged_parquet_is_told_in_a_sentence(where, flip, cut):
+@settings(deadline=None, max_examples=30)
+def test_a_damaged_parquet_is_reported_in_a_sentence(where, flip, cut):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.parquet"
-        write_manifest(path, [Source(name=f"n{i}", label="x", files={"audio": f"{i}.wav"}) for i in range(3)])
+        write_manifest(path, [Sample(name=f"n{i}", label="x", files={"audio": f"{i}.wav"}) for i in range(3)])
         content = bytearray(path.read_bytes()[:cut])
         if content:
             content[where % len(content)] ^= flip
         path.write_bytes(content)
-        told_or_read(path)
+        reported_or_read(path)
 
 
-def test_a_hundred_thousand_rows(tmp_path):
+@pytest.mark.parametrize("count", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_many_rows_are_read_in_seconds(tmp_path, count):
     rows = [
-        Source(name=f"{i}", label=str(i % 10), files={"audio": f"s/{i}.wav", "visual": f"p/{i}.png"}, group=str(i // 9))
-        for i in range(100_000)
+        Sample(name=f"{i}", label=str(i % 10), files={"audio": f"s/{i}.wav", "visual": f"p/{i}.png"}, group=str(i // 9))
+        for i in range(count)
     ]
     write_manifest(tmp_path / "m.csv", rows)
     before = time.process_time()
     assert read_manifest(tmp_path / "m.csv") == rows
-    assert time.process_time() - before < 6  # 1.4 s on the machine it was written on
+    assert time.process_time() - before < 6 * count / 100_000  # 1.4 s for 100,000 where it was written

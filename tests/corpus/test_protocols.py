@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colliculus.corpus.protocols import Given, Honest, Paper, choose_protocol
-from colliculus.corpus.shared_content import companies, conflicting
-from colliculus.corpus.source import Source
+from colliculus.corpus.protocols import Given, GroupDisjoint, Paper, choose_protocol
+from colliculus.corpus.sample import Sample
+from colliculus.corpus.shared_content import conflicting, linked_groups
 from colliculus.types import ColliculusError
 
 CHOICE = {"validation_fraction": 0.25, "seed": 0}
-HONEST = Honest(fold=0, folds=3, **CHOICE)
+DISJOINT = GroupDisjoint(fold=0, folds=3, **CHOICE)
 
 
 def sample(i, label="x", **told):
-    return Source(name=str(i), label=label, files={"audio": f"{i}.wav"}, **told)
+    return Sample(name=str(i), label=label, files={"audio": f"{i}.wav"}, **told)
 
 
 def speakers(number, clips=4, **told):
@@ -25,8 +25,8 @@ def speakers(number, clips=4, **told):
     return [sample(f"{s}-{c}", "xy"[c % 2], group=f"s{s}", **told) for s in range(number) for c in range(clips)]
 
 
-def nothing(sources):
-    return [frozenset()] * len(sources)
+def nothing(samples):
+    return [frozenset()] * len(samples)
 
 
 def parts(partition):
@@ -34,118 +34,118 @@ def parts(partition):
 
 
 @given(data=st.data(), number=st.integers(10, 14), folds=st.integers(2, 4), seed=st.integers(0, 3))
-@settings(deadline=None, max_examples=25)
-def test_honest_folds_keep_company_together_and_train_on_nothing_doubtful(data, number, folds, seed):
-    sources, contents = [], []
-    for source in speakers(number):
-        doubt = len(sources) < 16 and data.draw(st.booleans())  # the first four speakers; the others can be trained on
-        sources.append(replace(source, left_out="damaged" if doubt else "", stratum=data.draw(st.sampled_from("fm"))))
-        contents.append(frozenset(data.draw(st.sampled_from(["", "p", "q"]) if len(sources) < 16 else st.just(""))))
-    company = companies(sources, contents)
-    doubtful = {row for rows in conflicting(sources, contents) for row in rows}
-    doubtful |= {row for row, source in enumerate(sources) if source.left_out}
+@settings(deadline=None, max_examples=15)
+def test_group_disjoint_folds_keep_linked_groups_together_and_train_on_nothing_doubtful(data, number, folds, seed):
+    samples, contents = [], []
+    for sample in speakers(number):
+        doubt = len(samples) < 16 and data.draw(st.booleans())  # the first four speakers; the others can be trained on
+        samples.append(replace(sample, left_out="damaged" if doubt else "", stratum=data.draw(st.sampled_from("fm"))))
+        contents.append(frozenset(data.draw(st.sampled_from(["", "p", "q"]) if len(samples) < 16 else st.just(""))))
+    linked = linked_groups(samples, contents)
+    doubtful = {row for rows in conflicting(samples, contents) for row in rows}
+    doubtful |= {row for row, sample in enumerate(samples) if sample.left_out}
     tested = []
     for fold in range(folds):
-        protocol = Honest(fold=fold, folds=folds, validation_fraction=0.3, seed=seed)
-        partition = protocol.divide(sources, contents)
-        sides = [set(company[rows].tolist()) for rows in parts(partition)]
+        protocol = GroupDisjoint(fold=fold, folds=folds, validation_fraction=0.3, seed=seed)
+        partition = protocol.divide(samples, contents)
+        sides = [set(linked[rows].tolist()) for rows in parts(partition)]
         assert not sides[0] & sides[1]
         assert not (sides[0] | sides[1]) & sides[2]
         assert not doubtful & {*partition.train.tolist(), *partition.validation.tolist()}
         assert len(partition.train)
         assert len(partition.validation)
-        assert {*partition.train.tolist(), *partition.validation.tolist()} == set(range(len(sources))) - doubtful - set(
+        assert {*partition.train.tolist(), *partition.validation.tolist()} == set(range(len(samples))) - doubtful - set(
             partition.test.tolist()
         )
-        assert parts(protocol.divide(sources, contents)) == parts(partition)
+        assert parts(protocol.divide(samples, contents)) == parts(partition)
         tested += partition.test.tolist()
-    assert sorted(tested) == list(range(len(sources)))  # the folds together test every sample once
+    assert sorted(tested) == list(range(len(samples)))  # the folds together test every sample once
 
 
-def test_honest_folds_keep_the_strata_in_proportion():
-    sources = [replace(s, stratum="f" if int(s.group[1:]) % 2 else "m") for s in speakers(12)]
+def test_group_disjoint_folds_keep_the_strata_in_proportion():
+    samples = [replace(s, stratum="f" if int(s.group[1:]) % 2 else "m") for s in speakers(12)]
     for fold in range(3):
-        tested = replace(HONEST, fold=fold).divide(sources, nothing(sources)).test
-        assert sorted(sources[row].stratum for row in tested) == ["f"] * 8 + ["m"] * 8
-        assert sorted(sources[row].label for row in tested) == ["x"] * 8 + ["y"] * 8
+        tested = replace(DISJOINT, fold=fold).divide(samples, nothing(samples)).test
+        assert sorted(samples[row].stratum for row in tested) == ["f"] * 8 + ["m"] * 8
+        assert sorted(samples[row].label for row in tested) == ["x"] * 8 + ["y"] * 8
 
 
-def test_the_name_of_an_honest_partition_says_what_it_knew():
-    sources = speakers(6)
-    alone = [replace(source, group=None) for source in sources]
-    twins = [frozenset([source.group + source.label]) for source in sources]
-    assert HONEST.divide(sources, twins).name == "honest by group, fold 0 of 3"
-    assert HONEST.divide(alone, nothing(alone)).name == "honest by sample (no groups are known), fold 0 of 3"
-    assert HONEST.divide(alone, twins).name == "honest by content (no groups are known), fold 0 of 3"
+def test_the_name_of_a_group_disjoint_partition_says_what_it_knew():
+    samples = speakers(6)
+    alone = [replace(sample, group=None) for sample in samples]
+    twins = [frozenset([sample.group + sample.label]) for sample in samples]
+    assert DISJOINT.divide(samples, twins).name == "group-disjoint by group, fold 0 of 3"
+    assert DISJOINT.divide(alone, nothing(alone)).name == "group-disjoint by sample (no groups are known), fold 0 of 3"
+    assert DISJOINT.divide(alone, twins).name == "group-disjoint by content (no groups are known), fold 0 of 3"
     with pytest.raises(ColliculusError, match=r"into 2 independent part\(s\), too few for 3 folds"):
-        HONEST.divide(speakers(2), nothing(speakers(2)))
+        DISJOINT.divide(speakers(2), nothing(speakers(2)))
 
 
 def test_identical_content_under_two_labels_is_only_tested_on():
-    sources, contents = speakers(9), nothing(speakers(9))
+    samples, contents = speakers(9), nothing(speakers(9))
     contents[0] = contents[1] = frozenset("p")  # s0 under x and y
     contents[2] = contents[6] = frozenset("q")  # s0 and s1, both x: they stay together and may be trained on
     for fold in range(3):
-        train, validation, test = parts(replace(HONEST, fold=fold).divide(sources, contents))
+        train, validation, test = parts(replace(DISJOINT, fold=fold).divide(samples, contents))
         assert not {0, 1} & {*train, *validation}
         assert {2, 6} <= set(test) or {2, 6} <= set(train) or {2, 6} <= set(validation)
 
 
 @pytest.mark.parametrize("kind", [Paper, Given])
 def test_a_split_is_taken_as_it_is(kind):
-    sources = [
+    samples = [
         sample(i, "xy"[i % 2], group="one", split=["train", "validation", "test", None][i // 4]) for i in range(16)
     ]
-    partition = kind(**CHOICE).divide(sources, nothing(sources))
+    partition = kind(**CHOICE).divide(samples, nothing(samples))
     assert parts(partition) == ([0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11])
     assert partition.name == kind.name
 
 
 def test_what_is_left_out_is_in_no_part_of_a_given_split_and_stays_in_a_published_one():
-    sources = [
+    samples = [
         sample(i, "xy"[i % 2], split=["train", "validation", "test"][i // 4], left_out="" if i % 4 < 2 else "damaged")
         for i in range(12)
     ]
-    assert parts(Given(**CHOICE).divide(sources, nothing(sources))) == ([0, 1], [4, 5], [8, 9])
-    paper = Paper(**CHOICE).divide(sources, nothing(sources))
+    assert parts(Given(**CHOICE).divide(samples, nothing(samples))) == ([0, 1], [4, 5], [8, 9])
+    paper = Paper(**CHOICE).divide(samples, nothing(samples))
     assert parts(paper) == ([0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11])
 
 
 def test_validation_is_taken_from_training_by_samples_or_by_groups():
-    sources = speakers(8, split="train") + [sample(f"t{i}", "xy"[i], split="test") for i in range(2)]
-    paper = Paper(**CHOICE).divide(sources, nothing(sources))
-    given = Given(**CHOICE).divide(sources, nothing(sources))
+    samples = speakers(8, split="train") + [sample(f"t{i}", "xy"[i], split="test") for i in range(2)]
+    paper = Paper(**CHOICE).divide(samples, nothing(samples))
+    given = Given(**CHOICE).divide(samples, nothing(samples))
     for partition in (paper, given):
         assert partition.test.tolist() == [32, 33]
         assert sorted([*partition.train, *partition.validation]) == list(range(32))
-        assert sorted(sources[row].label for row in partition.validation) == ["x"] * 4 + ["y"] * 4
+        assert sorted(samples[row].label for row in partition.validation) == ["x"] * 4 + ["y"] * 4
         assert partition.name.endswith(", validation from training")
-    sides = [{sources[row].group for row in rows} for rows in (given.train, given.validation)]
+    sides = [{samples[row].group for row in rows} for rows in (given.train, given.validation)]
     assert not sides[0] & sides[1]
-    assert {sources[row].group for row in paper.train} & {sources[row].group for row in paper.validation}
-    other = replace(Given(**CHOICE), seed=1).divide(sources, nothing(sources))
+    assert {samples[row].group for row in paper.train} & {samples[row].group for row in paper.validation}
+    other = replace(Given(**CHOICE), seed=1).divide(samples, nothing(samples))
     assert other.validation.tolist() != given.validation.tolist()
 
 
 def test_what_the_data_do_not_allow_is_refused_with_a_way_out():
-    sources = speakers(6)
+    samples = speakers(6)
     with pytest.raises(ColliculusError, match=r"`paper` needs samples of the split 'train'.*lists when you prepare"):
-        Paper(**CHOICE).divide(sources, nothing(sources))
-    trained = [replace(source, split="train") for source in sources]
+        Paper(**CHOICE).divide(samples, nothing(samples))
+    trained = [replace(sample, split="train") for sample in samples]
     with pytest.raises(ColliculusError, match=r"`given` needs samples of the split 'test'.*colliculus split"):
         Given(**CHOICE).divide(trained, nothing(trained))
     unknown = [*trained, sample("t", "z", split="test")]
-    with pytest.raises(ColliculusError, match=r"given.*nothing of the class 'z' is left to train on"):
+    with pytest.raises(ColliculusError, match=r"given.*no training sample of the class 'z' is left"):
         Given(**CHOICE).divide(unknown, nothing(unknown))
     single = [sample(i, "xyz"[i], group="one", split=split) for i in range(3) for split in ("train", "test")]
-    with pytest.raises(ColliculusError, match="of 3 samples to train on, no part can be held out"):
+    with pytest.raises(ColliculusError, match="no validation part can be taken from 3 training samples"):
         Given(**CHOICE).divide(single, nothing(single))
 
 
 @pytest.mark.parametrize(("fold", "folds"), [(-1, 3), (3, 3), (0, 1)])
 def test_folds_out_of_range(fold, folds):
     with pytest.raises(ColliculusError, match=f"there is no fold {fold} of {folds}"):
-        Honest(fold=fold, folds=folds, **CHOICE)
+        GroupDisjoint(fold=fold, folds=folds, **CHOICE)
 
 
 @pytest.mark.parametrize("name", ["paper", "given"])
@@ -154,18 +154,21 @@ def test_a_fold_of_a_protocol_without_folds_is_refused(name):
         choose_protocol(name, fold=1, folds=4, **CHOICE)
 
 
-@pytest.mark.parametrize("name", ["honest", "paper", "given"])
+@pytest.mark.parametrize("name", ["group-disjoint", "paper", "given"])
 def test_protocols_by_name(name):
     protocol = choose_protocol(name, fold=0, folds=4, **CHOICE)
     assert protocol.name == name
     assert protocol.description
+    assert choose_protocol("honest", fold=1, folds=4, **CHOICE) == GroupDisjoint(fold=1, folds=4, **CHOICE)
+    with pytest.raises(ColliculusError, match="unknown protocol 'onest'"):
+        choose_protocol("onest", fold=0, folds=4, **CHOICE)
     with pytest.raises(ColliculusError, match="`validation_fraction` must lie between"):
         choose_protocol(name, fold=0, folds=4, validation_fraction=1.0, seed=0)
 
 
 def test_many_samples_are_divided_in_seconds():
-    sources = [sample(i, str(i % 10), group=str(i // 20)) for i in range(20_000)]
+    samples = [sample(i, str(i % 10), group=str(i // 20)) for i in range(20_000)]
     contents = [frozenset([f"{i // 40} {i % 10}"]) for i in range(20_000)]  # each in two groups
-    partition = Honest(fold=4, folds=5, **CHOICE).divide(sources, contents)
+    partition = GroupDisjoint(fold=4, folds=5, **CHOICE).divide(samples, contents)
     assert len(partition.test) == pytest.approx(4_000, abs=20)
-    assert np.ptp(np.bincount([int(sources[row].label) for row in partition.test])) <= 4
+    assert np.ptp(np.bincount([int(samples[row].label) for row in partition.test])) <= 4

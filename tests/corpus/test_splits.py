@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colliculus.corpus.splits import stratified_folds, stratified_holdout, stratified_parts
@@ -15,6 +15,7 @@ LABELS = st.lists(st.integers(0, 3), min_size=2, max_size=60).map(np.array)
 
 
 @given(labels=LABELS, fraction=st.floats(0.05, 0.95), seed=st.integers(0, 5))
+@settings(max_examples=50)
 def test_every_class_is_cut_in_proportion(labels, fraction, seed):
     counts = np.bincount(labels)
     if counts.max() < 2:
@@ -31,6 +32,7 @@ def test_every_class_is_cut_in_proportion(labels, fraction, seed):
 
 
 @given(labels=LABELS, seed=st.integers(0, 5), num_groups=st.integers(2, 8))
+@settings(max_examples=50)
 def test_no_group_is_on_both_sides(labels, seed, num_groups):
     groups = np.random.default_rng(seed).integers(0, num_groups, len(labels))
     if all(set(labels) - set(labels[groups != group]) for group in groups):  # each holds the whole of a class
@@ -99,6 +101,7 @@ def test_too_little_to_divide():
 
 
 @given(labels=LABELS, folds=st.integers(2, 6), seed=st.integers(0, 5))
+@settings(max_examples=50)
 def test_folds_differ_by_one_sample_of_each_class_and_of_all(labels, folds, seed):
     if len(labels) < folds:
         with pytest.raises(ColliculusError, match=r"sample\(s\) cannot fill"):
@@ -112,6 +115,7 @@ def test_folds_differ_by_one_sample_of_each_class_and_of_all(labels, folds, seed
 
 
 @given(labels=LABELS, shares=st.lists(st.integers(1, 9), min_size=2, max_size=4), seed=st.integers(0, 5))
+@settings(max_examples=50)
 def test_parts_have_the_sizes_asked_for(labels, shares, seed):
     shares = np.array(shares) / sum(shares)
     if len(labels) < len(shares):
@@ -125,6 +129,7 @@ def test_parts_have_the_sizes_asked_for(labels, shares, seed):
 
 
 @given(labels=LABELS, folds=st.integers(2, 4), seed=st.integers(0, 5), num_groups=st.integers(1, 12))
+@settings(max_examples=50)
 def test_every_group_is_in_one_fold_and_no_fold_is_empty(labels, folds, seed, num_groups):
     groups = np.array(list("abcdefghijkl"))[np.random.default_rng(seed).integers(0, num_groups, len(labels))]
     number = len(set(groups))
@@ -195,5 +200,5 @@ def test_shares_out_of_range(shares):
 
 
 def test_one_fold_is_none():
-    with pytest.raises(ColliculusError, match="there are 1 folds: make at least 2"):
+    with pytest.raises(ColliculusError, match="there are 1 folds: use at least 2"):
         stratified_folds(np.arange(4), folds=1, seed=0)

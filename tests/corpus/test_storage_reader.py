@@ -20,7 +20,7 @@ from colliculus.types import ColliculusError
 ARRAY = StoredArray(shape=(1, 2, 2))
 
 
-def test_arrays_of_a_clip_are_told_apart_by_their_names(tmp_path):
+def test_arrays_of_a_clip_are_reported_apart_by_their_names(tmp_path):
     for number, name in enumerate(("walk.lidar.npy", "walk.radar.npy")):
         np.save(tmp_path / name, np.full((1, 2, 2), number))
     Image.fromarray(np.full((4, 4, 3), 9, np.uint8)).save(tmp_path / "walk.png")
@@ -74,5 +74,5 @@ def test_a_sound_file_goes_before_the_sound_of_the_video_and_an_image_before_its
 def test_what_a_clip_lacks_is_left_out(shared_video):
     assert list(BOTH.read(Clip((shared_video("silent.mp4"),)))) == ["visual"]
     assert list(BOTH.read(Clip((shared_video("blind.mp4"),)))) == ["audio"]
-    with pytest.raises(ColliculusError, match=r"silent\.mp4 holds none of audio: give a file that does"):
+    with pytest.raises(ColliculusError, match=r"silent\.mp4 has none of the modalities audio: add a file of one"):
         StorageReader({"audio": BOTH.storages["audio"]}).read(Clip((shared_video("silent.mp4"),)))

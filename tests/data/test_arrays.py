@@ -167,10 +167,10 @@ def test_contradictions_are_one_clear_sentence(root, split, arrays, message):
 def test_missing_things_are_named(root, tmp_path_factory):
     with pytest.raises(ColliculusError, match=r"--data\.root ROOT"):
         Arrays().load()
-    with pytest.raises(ColliculusError, match="is no folder"):
+    with pytest.raises(ColliculusError, match="is not a folder"):
         Arrays(root=root / "nowhere").load()
     (root / "val").mkdir()
-    with pytest.raises(ColliculusError, match="val is no part of a data set: name it one of train, validation, test"):
+    with pytest.raises(ColliculusError, match="val is not a split: rename it to one of train, validation, test"):
         Arrays(root=root).load()
     (root / "val").rmdir()
     (root / "test" / "label.npy").unlink()
@@ -292,10 +292,10 @@ def test_sets_of_one_name_are_named_by_their_paths(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"sound": np.zeros((2, 5, 4))}, r"give one sample \(1, 5, 4\), or n of them"),
+        ({"sound": np.zeros((2, 5, 4))}, r"give one sample \(1, 5, 4\), or n samples"),
         ({"touch": np.zeros((4, 2, 6, 7))}, r"give one sample \(3, 2, 6, 7\)"),
         ({"smell": np.zeros((1, 5, 4))}, r"smell\.npy holds 'smell', and the model takes sound\.npy, touch\.npy"),
-        ({"label": np.zeros(3, int)}, r"none of the files holds what the model takes"),
+        ({"label": np.zeros(3, int)}, r"none of the files holds a modality of the model"),
         ({"sound": np.zeros((1, 5, 4), complex)}, "complex128"),
         ({"sound": np.zeros((4, 1, 5, 4)), "touch": np.zeros((2, 3, 2, 6, 7))}, "differ in number"),
         ({"sound": np.zeros((4, 1, 5, 4)), "touch": np.zeros((3, 2, 6, 7))}, "differ in number"),
@@ -312,7 +312,7 @@ def test_values_that_are_not_finite_and_other_kinds_of_file_are_refused(tmp_path
     folder = save(tmp_path, "mine", sound=np.full((1, 5, 4), value))
     with pytest.raises(ColliculusError, match="not finite"):
         ArrayReader(SPEC).read(Clip((folder / "sound.npy",)))
-    with pytest.raises(ColliculusError, match=r"a\.wav has an unknown suffix"):
+    with pytest.raises(ColliculusError, match=r"a\.wav has an unknown ending"):
         ArrayReader(SPEC).group([Path("a.wav")])
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(ColliculusError, match=r"x\.npz cannot be decoded"):

@@ -29,10 +29,10 @@ KINDS = {"arrays": ["--data.kinds", "visual", "pictures", "audio", "spectrograms
 DATASETS = ["arrays", "av-digits", "folder"]
 
 
-@pytest.fixture(params=DATASETS)
-def datasets(request, tiny_data):
+@pytest.fixture(scope="module", params=DATASETS)
+def datasets(request, shared_data):
     """The same data without and with augmentation."""
-    overrides = tiny_data(request.param).overrides
+    overrides = shared_data(request.param).overrides
     return tuple(
         _settings(request.param, [*overrides, *more]).load() for more in ([], KINDS.get(request.param, []) + FLAGS)
     )
@@ -86,14 +86,14 @@ def test_ranks_share_an_epoch(datasets):
                 assert torch.equal(x.movedim(-4, 0)[rank::2], part.inputs[m].movedim(-4, 0))
 
 
-def test_kinds_must_name_modalities_that_are_there(tiny_data):
-    settings = _settings("arrays", tiny_data("arrays").overrides)
+def test_kinds_must_name_modalities_that_are_there(shared_data):
+    settings = _settings("arrays", shared_data("arrays").overrides)
     with pytest.raises(ColliculusError, match="unknown modality 'vsual': did you mean 'visual'"):
         replace(settings, kinds={"vsual": "pictures"}).load()
 
 
-def test_without_a_kind_there_is_nothing_to_augment(tiny_data):
-    settings = _settings("arrays", [*tiny_data("arrays").overrides, *FLAGS])
+def test_without_a_kind_there_is_nothing_to_augment(shared_data):
+    settings = _settings("arrays", [*shared_data("arrays").overrides, *FLAGS])
     assert isinstance(settings, Arrays)
     with pytest.raises(
         ColliculusError, match=r"augment.pictures is set, and the data hold modalities of no known kind"

@@ -44,11 +44,11 @@ def test_samples_have_no_batch_axis(train):
 
 
 @pytest.mark.parametrize("name", ["av-digits", "arrays", "folder", "prepared"])
-def test_every_dataset_can_be_loaded_so(tiny_data, name):
+def test_every_dataset_can_be_loaded_so(shared_data, name):
     from colliculus.cli.train import _parse
     from colliculus.presets import preset
 
-    flags = ["late-fusion-" + name, "--out", "run", *tiny_data(name).overrides]
+    flags = ["late-fusion-" + name, "--out", "run", *shared_data(name).overrides]
     data = _parse(flags, preset("late-fusion-" + name)).settings.data.load()
     for part in (data.train, data.validation, data.test):
         order = torch.arange(len(part)).flip(0).tolist()

@@ -160,7 +160,7 @@ def test_a_cache_may_lie_in_a_hidden_folder_of_the_clips_only(root, folder):
     plain = folder.load()
     hidden = replace(folder, cache=root / ".cache")
     assert hidden.load().fingerprint == hidden.load().fingerprint == plain.fingerprint
-    with pytest.raises(ColliculusError, match="lie in one another"):
+    with pytest.raises(ColliculusError, match="contain one another"):
         replace(folder, cache=root / "train" / "çat").load()
 
 
@@ -225,7 +225,7 @@ def test_a_damaged_clip_is_named_and_left_out_or_kept_in_part(root, folder, caps
     ("pattern", "message"),
     [
         ("*/*/*.*", r"none of the 14 samples can be prepared; the first: .*clip \d"),
-        ("train/çat/*.*", r"nothing of the class 'çat' is left to train on"),
+        ("train/çat/*.*", r"no training sample of the class 'çat' is left"),
         ("test/*/*.*", r"needs samples of the split 'test'"),
     ],
 )
@@ -250,7 +250,7 @@ def _link(root: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda root: _remove(root / "train" / "çat"), r"çat holds no clip: put files into it \(.*\.wav"),
+        (lambda root: _remove(root / "train" / "çat"), r"çat has no clips: put files into it \(.*\.wav"),
         (lambda root: write_image(root / "train" / "çat" / "more" / "1.png", 3), r"more is a folder inside a class"),
         (lambda root: (root / "test" / "çat").rename(root / "test" / "cat"), r"cat has no clips in train"),
         (_link, r"1\.png is a link that leaves"),
@@ -271,10 +271,10 @@ def test_a_root_is_needed_and_two_classes(tmp_path):
         Folder().load()
     empty = tmp_path / "clips"
     empty.mkdir()
-    with pytest.raises(ColliculusError, match=r"holds 0 class folder\(s\)"):
+    with pytest.raises(ColliculusError, match=r"has 0 class folder\(s\)"):
         Folder(root=empty).load()
     write_image(empty / "only" / "1.png", 3)
-    with pytest.raises(ColliculusError, match=r"holds 1 class folder\(s\)"):
+    with pytest.raises(ColliculusError, match=r"has 1 class folder\(s\)"):
         Folder(root=empty).load()
 
 

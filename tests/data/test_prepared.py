@@ -9,7 +9,7 @@ import soundfile
 from PIL import Image
 
 from colliculus.corpus.prepare.build import prepare
-from colliculus.corpus.prepare.seal import read_prepared
+from colliculus.corpus.prepare.prepared_folder import read_prepared
 from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.data.augment import Augment
@@ -61,7 +61,7 @@ def test_every_usable_sample_is_in_one_part(root):
     assert dataset.spec.steps == {"visual": 2}
     assert dataset.spec.sizes == {"audio": (8, 8), "visual": (8, 8)}
     assert dataset.spec.class_names == ("cat", "dog")
-    assert "honest" in dataset.protocol
+    assert "group-disjoint" in dataset.protocol
 
 
 def test_a_batch_is_what_was_stored_standardised(root):
@@ -69,12 +69,12 @@ def test_a_batch_is_what_was_stored_standardised(root):
     folder, split = read_prepared(root), dataset.train
     indices = np.array([3, 0, 5])
     batch = split.batch(indices, epoch=0)
-    labels = [dataset.spec.class_names.index(folder.sources[row].label) for row in split.rows[indices]]
+    labels = [dataset.spec.class_names.index(folder.samples[row].label) for row in split.rows[indices]]
     assert batch.labels.tolist() == labels
     for modality in ("audio", "visual"):
         array = folder.arrays[modality].memory_map()
         for place, row in enumerate(split.rows[indices]):
-            held = modality not in folder.outcomes[row].missing
+            held = modality not in folder.results[row].missing
             values = dataset.normalisation(modality, array[row]) if held else 0
             made = batch.inputs[modality]
             found = made[:, place] if modality == "visual" else made[place]
@@ -84,7 +84,7 @@ def test_a_batch_is_what_was_stored_standardised(root):
 def test_statistics_are_of_the_training_samples_that_hold_the_modality(root):
     dataset, folder = Prepared(root=root).load(), read_prepared(root)
     for modality in ("audio", "visual"):
-        rows = [row for row in dataset.train.rows if modality not in folder.outcomes[row].missing]
+        rows = [row for row in dataset.train.rows if modality not in folder.results[row].missing]
         values = folder.arrays[modality].memory_map()[rows].astype(np.float64)
         axes = tuple(axis for axis in range(values.ndim) if axis != values.ndim - 3)
         np.testing.assert_allclose(dataset.normalisation.mean[modality], values.mean(axis=axes), rtol=1e-6)
@@ -93,7 +93,7 @@ def test_statistics_are_of_the_training_samples_that_hold_the_modality(root):
 
 def test_what_a_sample_lacks_is_the_training_mean(root):
     dataset, folder = Prepared(root=root).load(), read_prepared(root)
-    lacking = [o.row for o in folder.outcomes if o.missing == ("audio",)]
+    lacking = [o.row for o in folder.results if o.missing == ("audio",)]
     for split in (dataset.train, dataset.validation, dataset.test):
         for index in np.flatnonzero(np.isin(split.rows, lacking)):
             assert not split.batch(np.array([index]), epoch=0).inputs["audio"].any()
@@ -157,23 +157,23 @@ def test_the_reader_reads_raw_files_as_they_were_prepared(raw, tmp_path, recipe)
     reader = settings.reader(dataset.spec)
     folder, split = read_prepared(tmp_path / "prepared"), dataset.train
     for index in range(3):
-        source = folder.sources[split.rows[index]]
-        clips = reader.group([raw / file for file in source.files.values()])
+        sample = folder.samples[split.rows[index]]
+        clips = reader.group([raw / file for file in sample.files.values()])
         arrays = reader.read(next(iter(clips.values())))
         batch = split.batch(np.array([index]), epoch=0)
-        assert set(arrays) == set(source.files)
+        assert set(arrays) == set(sample.files)
         for modality, array in arrays.items():
             expected = batch.inputs[modality][:, 0] if modality == "visual" else batch.inputs[modality][0]
             np.testing.assert_allclose(dataset.normalisation(modality, array), expected, atol=1e-4)
     assert not reader.knows(Path("notes.txt"))
-    with pytest.raises(ColliculusError, match="has an unknown suffix"):
+    with pytest.raises(ColliculusError, match="has an unknown ending"):
         reader.group([Path("notes.txt")])
 
 
 def test_what_is_no_prepared_folder_is_told(root, tmp_path):
-    with pytest.raises(ColliculusError, match="name their folder"):
+    with pytest.raises(ColliculusError, match=r"pass --data\.root ROOT"):
         Prepared().load()
-    with pytest.raises(ColliculusError, match=r"holds no prepare\.yaml"):
+    with pytest.raises(ColliculusError, match=r"has no prepare\.yaml"):
         Prepared(root=tmp_path).load()
     copy = shutil.copytree(root, tmp_path / "copy")
     (copy / "audio.npy").unlink()
@@ -206,10 +206,10 @@ def split_clips(raw, root):
 
 def test_a_split_of_the_user_is_kept_unless_folds_are_asked_for(raw, tmp_path):
     prepare(RECIPE, split_clips(raw, tmp_path / "split"), tmp_path / "out", jobs=0)
-    dataset, sources = Prepared(root=tmp_path / "out").load(), read_prepared(tmp_path / "out").sources
+    dataset, samples = Prepared(root=tmp_path / "out").load(), read_prepared(tmp_path / "out").samples
     assert dataset.protocol == "given, validation from training"
-    assert dataset.test.rows.tolist() == [row for row, source in enumerate(sources) if source.split == "test"]
-    assert Prepared(root=tmp_path / "out", protocol="honest").load().protocol.startswith("honest")
+    assert dataset.test.rows.tolist() == [row for row, sample in enumerate(samples) if sample.split == "test"]
+    assert Prepared(root=tmp_path / "out", protocol="honest").load().protocol.startswith("group-disjoint")
     with pytest.raises(ColliculusError, match="`given` has no folds, and `fold` is 1"):
         Prepared(root=tmp_path / "out", fold=1).load()
 
@@ -220,5 +220,5 @@ def test_the_split_of_a_publisher_is_taken_only_where_it_is_asked_for(raw, tmp_p
     text = seal.read_text()
     assert text.count("name: folder") == 1
     seal.write_text(text.replace("name: folder", "name: ave"))
-    assert Prepared(root=tmp_path / "out").load().protocol.startswith("honest")
+    assert Prepared(root=tmp_path / "out").load().protocol.startswith("group-disjoint")
     assert Prepared(root=tmp_path / "out", protocol="paper").load().protocol.startswith("paper")

@@ -39,7 +39,9 @@ def test_pairs_of_kinds_are_unique_and_a_kind_has_two_classes_at_most(num_classe
 
 
 def test_one_modality_alone_cannot_tell_the_classes_and_two_can():
-    dataset = Synthetic(motion="static", size=16, visual_snr_db=20).load()
+    dataset = Synthetic(
+        motion="static", size=16, visual_snr_db=20, num_train=480, num_validation=6, num_test=360
+    ).load()
     alone = [_nearest_mean(dataset, [m]) for m in dataset.spec.modalities]
     assert max(alone) < 0.62  # chance among the two classes of a kind, and some luck
     assert _nearest_mean(dataset, dataset.spec.modalities) > max(alone) + 0.15

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
@@ -98,6 +98,7 @@ def test_soft_labels_count_as_their_likeliest_class():
     assert whole(split).labels.shape == (2, 2)
 
 
+@settings(max_examples=25, deadline=None)
 @given(
     batch=st.integers(1, 5),
     steps=st.none() | st.integers(1, 5),

@@ -1,161 +1,104 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from colliculus.evaluation.comparison import compare, compare_all, repeated
-from colliculus.evaluation.significance import holm, mcnemar, permutation, smallest_p
-from colliculus.evaluation.student import student_interval
-from colliculus.evaluation.verdict import is_shown, p_value, verdict
+from colliculus.evaluation.comparison import Comparison, compare
+from colliculus.evaluation.trained_run import open_run
+from colliculus.presets import preset
+from colliculus.runs.experiment import replaced
+from colliculus.runs.kept_predictions import Condition, read_predictions, write_predictions
+from colliculus.runs.run import read_run
+from colliculus.training.fit import fit
 from colliculus.types import ColliculusError
 
-
-def trainings(accuracies, num_clips=200, seed=0, data=("",)):
-    """Answers that are right so often, by data part and seed."""
-    random = np.random.default_rng(seed)
-    return {(part, k): random.random(num_clips) < share for part in data for k, share in enumerate(accuracies)}
+SMALL = {"data.num_classes": 2, "data.num_train": 8, "data.num_validation": 4, "data.num_test": 12, "data.size": 16,
+         "data.steps": 2, "method.dim": 16, "method.time_steps": 2, "train.epochs": 1,
+         "train.device": "cpu"}  # fmt: skip
 
 
-def test_a_comparison_by_hand():
-    methods = {
-        "new": {("", 0): np.array([1, 1, 1, 0], dtype=bool), ("", 1): np.array([1, 1, 0, 0], dtype=bool)},
-        "old": {("", 0): np.array([1, 0, 0, 0], dtype=bool), ("", 1): np.array([0, 1, 0, 1], dtype=bool)},
-    }
-    found = compare("new", "old", methods)
-    assert found.differences == (0.5, 0.0)
-    assert found.difference == 0.25
-    assert found.mcnemar == ((2, 0, 0.5), (1, 1, 1.0))
-    assert found.seed_interval == pytest.approx(student_interval([0.5, 0.0]))
-    assert found.p_seeds == permutation([0.5, 0.0]) == 1.0
-    assert found.p_clips == 0.625  # sums over seeds 1, 1, 1, -1: of sixteen choices of signs ten are as far as 2
-    assert found.num_clips == 4
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Two methods with two seeds each; their kept predictions are made up, right for a share of the clips."""
+    root, random = tmp_path_factory.mktemp("study"), np.random.default_rng(0)
+    for name, share in (("late-fusion-synthetic", 0.5), ("weighted-attention-synthetic", 0.9)):
+        for seed in (0, 1):
+            folder, experiment = root / f"{name}-{seed}", replaced(preset(name), {**SMALL, "train.seed": seed})
+            fit(experiment, out=folder, progress=False)
+            run = read_run(folder)
+            kept = read_predictions(folder, run, Condition.of(run))
+            predicted = np.where(random.random(len(kept)) < share, kept.labels, 1 - kept.labels)
+            write_predictions(folder, run, Condition.of(run), replace(kept, predicted=predicted))
+    return root
 
 
-def test_one_training_each_is_mcnemar_alone():
-    methods = {"new": trainings([0.8]), "old": trainings([0.7], seed=1)}
-    found = compare("new", "old", methods)
-    only_new, only_old, p = found.mcnemar[0]
-    assert found.p_clips == p == mcnemar(only_new, only_old)
-    assert found.difference == (only_new - only_old) / 200
-    assert found.p_seeds is found.seed_interval is found.seeds_needed is None
-    low, high = found.clip_interval
-    assert low < found.difference < high
+@pytest.fixture(scope="module")
+def found(study):
+    return compare(study)
 
 
-def test_the_other_way_round_all_signs_turn():
-    methods = {"new": trainings([0.8, 0.7, 0.75]), "old": trainings([0.7, 0.7, 0.6], seed=1)}
-    there, back = compare("new", "old", methods), compare("old", "new", methods)
-    assert back.difference == -there.difference != 0
-    assert (back.p_seeds, back.p_clips) == pytest.approx((there.p_seeds, there.p_clips))
-    assert back.seed_interval == pytest.approx((-there.seed_interval[1], -there.seed_interval[0]))
+def test_the_numbers_are_those_of_the_kept_predictions(study, found):
+    for method in found.methods:
+        right = [
+            read_predictions(Path(run), read_run(Path(run)), found.condition).correct.mean() for run in method.runs
+        ]
+        assert method.score.accuracies == pytest.approx(right)
+        assert method.trainings == (("", 0), ("", 1))
+    first, second = (method.score.accuracy for method in found.methods)
+    assert found.tests[0].difference == pytest.approx(second - first)
+    assert second != first
 
 
-def test_what_only_one_was_trained_with_is_left_out():
-    methods = {"new": trainings([0.8, 0.7, 0.9]), "old": trainings([0.7, 0.6], seed=1)}
-    assert compare("new", "old", methods).pairs == (("", 0), ("", 1))
+def test_a_comparison_is_read_as_it_was_written(found, tmp_path):
+    assert Comparison.read(found.save(tmp_path / "comparison.json")) == found
 
 
-def test_each_fold_counts_once_however_often_it_was_trained():
-    folds = [f"fold {k}" for k in range(3)]
-    methods = {name: trainings([0.8, 0.7], 50, seed, folds) for seed, name in enumerate(("new", "old"))}
-    found = compare("new", "old", methods)
-    assert (found.num_clips, len(found.pairs), found.repeats) == (150, 6, "test parts")
-    gains = [
-        np.mean([methods["new"][fold, k].mean() - methods["old"][fold, k].mean() for k in (0, 1)]) for fold in folds
-    ]
-    assert found.differences == pytest.approx(gains)
-    assert found.difference == pytest.approx(np.mean(gains))
-    assert found.p_seeds == permutation(gains)
-    assert found.seed_interval == pytest.approx(student_interval(gains))
-    assert "over 3 test parts" in verdict(found)
+def test_runs_may_be_paths_names_or_opened(study, found):
+    folders = sorted(study.iterdir())
+    for runs in (str(study), folders, map(str, folders), [open_run(folder, "cpu") for folder in folders]):
+        assert compare(runs) == found
+    assert compare(open_run(folders[0], "cpu")).tests == ()
 
 
-def test_methods_that_are_equal_over_folds_are_called_different_once_in_twenty():
-    random = np.random.default_rng(0)
-    shown, studies = 0, 1000
-    for _ in range(studies):  # each fold favours one of them, all its seeds alike
-        liked = random.normal(0, 2, 6)
-        gains = {(f"fold {k}", seed): liked[k] + random.normal() for k in range(6) for seed in (0, 1)}
-        shown += permutation(repeated(gains)) < 0.05
-    assert shown <= studies * 0.05 + 2 * (studies * 0.05 * 0.95) ** 0.5
+def test_the_table_holds_methods_tests_and_verdicts(found):
+    text = " ".join(str(found.table()).split())
+    assert "12 clips, clean" in text
+    assert "Difference to late-fusion-synthetic, paired" in text
+    assert " ".join(found.verdicts[0].split()) in text
+    assert found.verdicts[0] in found.table().html()
 
 
-def test_folds_of_unlike_size_have_one_difference_and_one_interval():
-    new = {("small", 0): np.ones(10, dtype=bool), ("large", 0): np.arange(1000) < 10}
-    old = {("small", 0): np.zeros(10, dtype=bool), ("large", 0): np.zeros(1000, dtype=bool)}
-    found = compare("new", "old", {"new": new, "old": old})
-    assert found.difference == pytest.approx((1 + 0.01) / 2)
-    low, high = found.clip_interval
-    assert low < found.difference < high
+def test_the_baseline_is_chosen_by_preset(study, found):
+    turned = compare(study, baseline="weighted-attention-synthetic")
+    assert (turned.baseline, turned.tests[0].first) == ("weighted-attention-synthetic", "late-fusion-synthetic")
+    assert turned.tests[0].difference == -found.tests[0].difference
+    assert turned.methods == found.methods
 
 
-@pytest.mark.parametrize(
-    ("old", "told"),
-    [({("", 7): np.ones(200, dtype=bool)}, "no seed in common"), ({("", 0): np.ones(9, dtype=bool)}, "200 clips .* 9")],
-)
-def test_what_cannot_be_paired_is_told(old, told):
-    with pytest.raises(ColliculusError, match=told):
-        compare("new", "old", {"new": trainings([0.8]), "old": old})
+def test_without_a_device_nothing_is_measured(study, found):
+    assert compare(study, device=None) == found
+    with pytest.raises(ColliculusError, match=r"does not keep its predictions \(no visual\): run `colliculus compare`"):
+        compare(study, missing=["visual"], device=None)
+    measured = compare(study, missing=["visual"], device="cpu")
+    assert measured.condition == replace(found.condition, missing=("visual",))
+    assert compare(study, missing=["visual"], device=None) == measured
 
 
-def test_what_holm_raises_is_the_larger_of_both_p_values():
-    methods = {"base": trainings([0.6] * 8)}
-    methods |= {f"m{k}": trainings([0.6 + 0.02 * k] * (1 if k == 1 else 8), seed=k) for k in (1, 2, 3, 4)}
-    together = compare_all(methods, "base")
-    alone = [compare(c.first, "base", methods) for c in together]
-    assert [(c.p_seeds, c.p_clips) for c in together] == [(c.p_seeds, c.p_clips) for c in alone]
-    assert together[0].p is together[0].p_seeds is None  # one training: no test over seeds, and no part in the family
-    assert [c.num_tests for c in together[1:]] == [3, 3, 3]
-    assert [c.p for c in together[1:]] == pytest.approx(holm([max(c.p_seeds, c.p_clips) for c in alone[1:]]))
-    assert alone[1].p == max(alone[1].p_seeds, alone[1].p_clips)
+def test_nothing_to_compare_is_refused():
+    with pytest.raises(ColliculusError, match="nothing to compare"):
+        compare([])
+    with pytest.raises(ColliculusError, match="nowhere is not a run folder"):
+        compare(Path("nowhere"))
 
 
-def test_the_least_p_is_what_holm_makes_of_the_smallest():
-    methods = {"base": trainings([0.5] * 10), "six": trainings([0.9] * 6, seed=1), "ten": trainings([0.9] * 10, seed=2)}
-    six, ten = compare_all(methods, "base")
-    assert ten.p == ten.least_p == 2 * smallest_p(10)
-    assert six.p == six.least_p == smallest_p(6) == 0.03125  # the other, smaller one took the factor of two
-    assert is_shown(six)
-    methods["ten"] = methods["base"]
-    six, _ = compare_all(methods, "base")
-    assert six.p == six.least_p == 2 * smallest_p(6)
-    assert not is_shown(six)
-    assert "So few seeds can show nothing among so many tests: p could not fall below 0.062." in verdict(six)
-
-
-def test_a_difference_counts_only_when_neither_seeds_nor_clips_explain_it():
-    methods = {"good": trainings([0.9] * 6), "bad": trainings([0.5] * 6, seed=1)}
-    found = compare("good", "bad", methods)
-    assert is_shown(found)
-    assert verdict(found).startswith("good is better than bad: +")
-    assert verdict(compare("bad", "good", methods)).startswith("bad is worse than good: -")
-    for doubtful in (replace(found, p=0.06), replace(found, p=None)):
-        assert not is_shown(doubtful)
-        assert "not shown to differ" in verdict(doubtful)
-    five = {"good": trainings([0.9] * 5), "bad": trainings([0.5] * 5, seed=1)}
-    assert not is_shown(compare("good", "bad", five))
-    alike = {"good": trainings([0.72] * 6, 20), "bad": trainings([0.7] * 6, 20)}
-    assert compare("good", "bad", alike).p_clips > 0.05
-    assert not is_shown(compare("good", "bad", alike))
-
-
-def test_the_sentence_says_what_is_missing():
-    five = compare("new", "old", {"new": trainings([0.9] * 5), "old": trainings([0.6] * 5, seed=1)})
-    told = verdict(five)
-    assert "On such clips these trainings do differ" in told
-    assert "p = 0.062 over 5 seeds; about 6 seeds" in told
-    assert told.endswith("So few seeds can show nothing: p could not fall below 0.062.")
-    close = compare("new", "old", {"new": trainings([0.72] * 8), "old": trainings([0.7] * 8, seed=1)})
-    assert f"about {close.clips_needed:,} clips would show" in verdict(close)
-    assert f"about {close.seeds_needed} seeds would show" in verdict(close)
-    same = compare("new", "old", dict.fromkeys(("new", "old"), trainings([0.7])))
-    assert "would show" not in verdict(same)
-    assert "One training of each says nothing of other seeds" in verdict(same)
-
-
-def test_a_table_of_many_says_so():
-    methods = {name: trainings([0.7] * 8, seed=k) for k, name in enumerate("abcd")}
-    found = compare_all(methods, "a")
-    assert all(f"Both together, after Holm for 3 tests: p = {p_value(c.p)}." in verdict(c) for c in found)
+def test_the_figure_has_a_bar_with_an_interval_for_each_method_and_test(found, tmp_path):
+    drawn = found.figure()
+    methods, tests = (part.axes[0] for part in drawn.subfigs)
+    assert [bar.get_width() for bar in methods.patches] == [100 * score.accuracy for score in found.scores.values()]
+    assert [bar.get_width() for bar in tests.patches] == [100 * found.tests[0].difference]
+    low, high = found.methods[1].score.interval
+    assert any(line.get_xdata() == pytest.approx([100 * low, 100 * high]) for line in methods.lines)
+    drawn.savefig(tmp_path / "comparison.png")

@@ -7,15 +7,14 @@ import sys
 
 import pytest
 
-from colliculus.files import lock
-from colliculus.files.lock import LOCK_FILE, is_locked, locked, take
+from colliculus.files.lock import LOCK_FILE, is_locked, locked
 from colliculus.types import ColliculusError
 
 HOLD = "import sys, pathlib; from colliculus.files.lock import locked\nwith locked(pathlib.Path(sys.argv[1]), ''):"
 HOLD += " print('held', flush=True); sys.stdin.read()"
 
 
-def test_one_holds_a_folder_and_the_next_is_told(tmp_path):
+def test_one_holds_a_folder_and_the_next_is_reported(tmp_path):
     assert not is_locked(tmp_path)
     with locked(tmp_path, "is busy"):
         assert is_locked(tmp_path)
@@ -42,21 +41,30 @@ def test_a_lock_goes_with_the_process_that_holds_it(tmp_path):
         assert not is_locked(tmp_path)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a lock is not inherited there")
-def test_who_inherits_an_open_file_inherits_its_lock(tmp_path):
-    with (tmp_path / "log").open("ab") as log:
-        assert take(log)
-        process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=log)
-    with (tmp_path / "log").open("ab") as log:
-        assert not take(log)
-        process.communicate(b"go\n")
-        assert take(log)
+def test_a_forked_child_does_not_keep_the_lock(tmp_path):
+    with locked(tmp_path, "is busy"):
+        reader, writer = os.pipe()
+        if (child := os.fork()) == 0:
+            os.read(reader, 1)
+            os._exit(0)
+    assert not is_locked(tmp_path)
+    os.write(writer, b"x")
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_lock_file_that_cannot_be_opened_is_an_error(tmp_path):
+    (tmp_path / LOCK_FILE).symlink_to("elsewhere")
+    with pytest.raises(OSError, match="symbolic"), locked(tmp_path, "is busy"):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_on_a_disk_without_locks_nothing_is_locked(tmp_path, monkeypatch):
-    def unlockable(_file):
+    fcntl = pytest.importorskip("fcntl")
+
+    def unlockable(_file, _operation):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(lock, "_lock", unlockable)
+    monkeypatch.setattr(fcntl, "flock", unlockable)
     with pytest.warns(UserWarning, match="cannot be locked"), locked(tmp_path, "is busy"):
         assert not is_locked(tmp_path)

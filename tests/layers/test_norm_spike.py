@@ -55,7 +55,7 @@ def one_after_the_other(monkeypatch):
     steps=st.integers(1, 5),
     shape=st.tuples(st.integers(1, 3), st.sampled_from([1, 2, 3, 8, 24, 300]), st.integers(1, 37), st.integers(1, 9)),
     pooled=st.booleans(),
-    still=st.booleans(),
+    static=st.booleans(),
     training=st.booleans(),
     dynamics=st.builds(
         Dynamics,
@@ -66,13 +66,13 @@ def one_after_the_other(monkeypatch):
         surrogate=st.sampled_from([surrogate() for surrogate in SURROGATES.values()]),
     ),
 )
-def test_it_is_what_its_parts_are_one_after_the_other(steps, shape, pooled, still, training, dynamics):
+def test_it_is_what_its_parts_are_one_after_the_other(steps, shape, pooled, static, training, dynamics):
     batch, channels, height, width = shape
-    x = values(batch if still else steps * batch, channels, height, width)
+    x = values(batch if static else steps * batch, channels, height, width)
     if training and x.numel() == channels:
         return  # nothing to normalise by
     norm, neuron = fresh_norm(channels, training=training), LIF(tau=1.7, dynamics=dynamics)
-    how = {"steps": steps, "still": still, "pool": POOL if pooled else None}
+    how = {"steps": steps, "static": static, "pool": POOL if pooled else None}
     assert one_sweep.takes(x, norm, neuron, how["pool"])
     ours = outcome(x, norm, neuron, **how)
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -82,8 +82,8 @@ def test_it_is_what_its_parts_are_one_after_the_other(steps, shape, pooled, stil
     assert agrees.float().mean() > 0.999  # a membrane within rounding of the threshold may go either way
     if not agrees.all():
         return
-    for mine, theirs in zip(ours[1:], parts[1:], strict=True):
-        torch.testing.assert_close(mine, theirs, rtol=2e-4, atol=2e-5 * max(1.0, theirs.abs().max().item()))
+    for mine, theirs in zip(ours[1:], parts[1:], strict=True):  # of one number, which may well be silent
+        assert torch.allclose(mine, theirs, rtol=2e-4, atol=2e-5 * max(1.0, theirs.abs().max().item()))
 
 
 @needs_library
@@ -95,7 +95,7 @@ def test_threads_share_the_images(monkeypatch):
     try:
         for threads in (1, 3):
             torch.set_num_threads(threads)
-            found.append(outcome(x, norm, neuron, steps=2, still=False, pool=POOL))
+            found.append(outcome(x, norm, neuron, steps=2, static=False, pool=POOL))
     finally:
         torch.set_num_threads(before)
     for mine, theirs in zip(*found, strict=True):
@@ -106,8 +106,8 @@ def test_threads_share_the_images(monkeypatch):
 @needs_library
 def test_half_precision_lies_in_memory_and_nowhere_else():
     x, norm, neuron = values(6, 8, 9, 7).bfloat16(), fresh_norm(8), LIF()
-    narrow = outcome(x, norm, neuron, steps=3, still=False, pool=POOL)
-    wide = outcome(x.float(), norm, neuron, steps=3, still=False, pool=POOL)
+    narrow = outcome(x, norm, neuron, steps=3, static=False, pool=POOL)
+    wide = outcome(x.float(), norm, neuron, steps=3, static=False, pool=POOL)
     assert narrow[0].dtype == narrow[1].dtype == torch.bfloat16
     assert torch.equal(narrow[0].float(), wide[0])
     torch.testing.assert_close(narrow[1].float(), wide[1], rtol=0.02, atol=0.02 * wide[1].abs().max().item())
@@ -116,7 +116,7 @@ def test_half_precision_lies_in_memory_and_nowhere_else():
 
 @pytest.mark.parametrize("kernels", ["plain", "eager", None])
 @pytest.mark.parametrize("training", [True, False])
-def test_what_stands_still_is_as_if_repeated(monkeypatch, kernels, training):
+def test_a_static_input_is_as_if_repeated(monkeypatch, kernels, training):
     if kernels:
         monkeypatch.setenv("COLLICULUS_KERNELS", kernels)
     x = torch.randn(2, 3, 6, 5, generator=torch.Generator().manual_seed(3)) * 2
@@ -136,7 +136,7 @@ def test_what_stands_still_is_as_if_repeated(monkeypatch, kernels, training):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_a_convolution_sees_what_stands_still_once():
+def test_a_convolution_sees_a_static_input_once():
     brick, shapes = ConvBNSpike(1, 4), []
     brick.conv.register_forward_hook(lambda _, inputs, __: shapes.append(tuple(inputs[0].shape)))
     x = torch.rand(2, 1, 6, 6)
@@ -173,7 +173,7 @@ def test_what_the_library_cannot_do_is_left_to_the_parts(monkeypatch):
 @needs_library
 def test_a_second_derivative_is_refused():
     x = values(4, 3, 6, 6).requires_grad_()
-    spikes = norm_spike(x, fresh_norm(3), LIF(), steps=2, still=False)
+    spikes = norm_spike(x, fresh_norm(3), LIF(), steps=2, static=False)
     with pytest.raises(ColliculusError, match="COLLICULUS_KERNELS=plain"):
         torch.autograd.grad(spikes.sum(), x, create_graph=True)
 
@@ -181,4 +181,4 @@ def test_a_second_derivative_is_refused():
 @needs_library
 def test_one_number_of_each_channel_cannot_be_normalised():
     with pytest.raises(ColliculusError, match="more than one value"):
-        norm_spike(values(1, 3, 1, 1), fresh_norm(3), LIF(), steps=1, still=False)
+        norm_spike(values(1, 3, 1, 1), fresh_norm(3), LIF(), steps=1, static=False)

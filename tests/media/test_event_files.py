@@ -80,7 +80,7 @@ def test_events_are_in_the_order_of_time(tmp_path):
         (b"", "is empty"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"RIFF....WAVE", r"does not begin with #!AER-DAT2\.0"),
-        (b"#!AER-DAT3.1\r\n#End Of ASCII Header\r\n" + bytes(8), "only AEDAT 2.0"),
+        (b"#!AER-DAT3.1\r\n#End Of ASCII Header\r\n" + bytes(8), "convert it to AEDAT 2.0"),
         (b"#!AER-DAT2.0\r\n# This is", "ends within its header"),
         (HEADER + bytes(12), "ends within an event"),
         (HEADER, "holds no event"),
@@ -109,12 +109,12 @@ def test_channels_of_the_cochlea_lie_in_eight_rows(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"times": (0.5,)}, "no list of times"),
-        ({"times": (0.5, np.nan)}, "no list of times"),
-        ({"times": (0.5, -1.0)}, "no list of times"),
+        ({"times": (0.5,)}, "not a list of times"),
+        ({"times": (0.5, np.nan)}, "not a list of times"),
+        ({"times": (0.5, -1.0)}, "not a list of times"),
         ({"channels": (64, 0)}, "channels 0 to 63"),
-        ({"times": (), "channels": ()}, "no list of times"),
-        ({"times": ((0.5, 0.25),), "channels": ((1, 2),)}, "no list of times"),
+        ({"times": (), "channels": ()}, "not a list of times"),
+        ({"times": ((0.5, 0.25),), "channels": ((1, 2),)}, "not a list of times"),
         ({"label": "man-ae-a-2"}, "holds no 'train_timestamps/man-ae-a-1'"),
     ],
 )
@@ -135,14 +135,14 @@ def test_the_bytes_of_another_file_are_not_read(tmp_path):
     (tmp_path / "secret").write_bytes(bytes(16))
     with h5py.File(tmp_path / "n.hdf5", "w") as file:
         file.create_dataset("train_timestamps/x", shape=(2,), dtype="f8", external=[(str(tmp_path / "secret"), 0, 16)])
-    with pytest.raises(ColliculusError, match="no array of its own"):
+    with pytest.raises(ColliculusError, match="not an array of its own"):
         read_cochlea(tmp_path / "n.hdf5", "train/x")
 
 
 def test_a_recording_that_claims_too_much_is_refused(tmp_path):
     with h5py.File(tmp_path / "n.hdf5", "w") as file:
         file.create_dataset("train_timestamps/x", shape=(10**12,), dtype="f8", chunks=(1024,))
-    with pytest.raises(ColliculusError, match="claims 1000000000000 values"):
+    with pytest.raises(ColliculusError, match="states 1000000000000 values"):
         read_cochlea(tmp_path / "n.hdf5", "train/x")
 
 
@@ -153,7 +153,7 @@ def test_damaged_event_files_give_events_or_name_themselves(tmp_path):
     for whole, read in readers.items():
         content = np.frombuffer(whole.read_bytes(), dtype=np.uint8)
         rng = np.random.default_rng(len(content))
-        for trial in range(120):
+        for trial in range(45):
             changed = content.copy()
             if trial % 3 == 0:
                 changed = changed[: rng.integers(1, len(changed))]

@@ -46,5 +46,5 @@ def test_no_event_is_lost_at_the_end_and_none_overflows():
 
 def test_an_event_beside_the_sensor_is_told():
     at = np.array([5])
-    with pytest.raises(ColliculusError, match="beside the sensor of 4 rows and 8 columns"):
+    with pytest.raises(ColliculusError, match="outside the sensor of 4 rows and 8 columns"):
         count_events(Events(np.zeros(1), at, at, at), sensor=(4, 8), size=(2, 2), bins=1, polarities=1, window_s=1.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colliculus.media.images import read_image, to_levels
+from colliculus.media.images import read_image
 from colliculus.types import ColliculusError
 
 
@@ -34,10 +34,3 @@ def test_an_image_is_rotated_upright(tmp_path):
 def test_a_folder_is_not_an_image(tmp_path):
     with pytest.raises(ColliculusError, match=tmp_path.name):
         read_image(tmp_path)
-
-
-def test_grey_is_the_brightness_that_pillow_computes():
-    colours = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
-    grey = to_levels(colours, (8, 12), 1)
-    assert grey.shape == (1, 8, 12)
-    np.testing.assert_allclose(grey[0].astype(int), np.asarray(Image.fromarray(colours).convert("L"), int), atol=1)

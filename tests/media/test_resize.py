@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from colliculus.media.resize import resize
+from colliculus.media.resize import resize, to_levels
 
 
 def _triangle_weights(old, new):
@@ -50,3 +51,10 @@ def test_shape_type_and_range(lead, old, new, dtype):
     assert resized.dtype == np.float32
     assert resized.min() >= images.min() - 1e-3
     assert resized.max() <= images.max() + 1e-3
+
+
+def test_grey_is_the_brightness_that_pillow_computes():
+    colours = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+    grey = to_levels(colours, (8, 12), 1)
+    assert grey.shape == (1, 8, 12)
+    np.testing.assert_allclose(grey[0].astype(int), np.asarray(Image.fromarray(colours).convert("L"), int), atol=1)

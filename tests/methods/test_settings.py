@@ -118,7 +118,7 @@ def trained(method: Any, epochs: int) -> dict[str, list[Any]]:
         with torch.no_grad():
             for p in model.parameters():
                 if p.grad is not None:
-                    p -= 0.2 * factors.get(id(p), 1.0) * p.grad
+                    p.sub_(0.2 * factors.get(id(p), 1.0) * p.grad)
         modulator.end_epoch({"audio": 0.2 + 0.1 * epoch, "visual": 0.5})
     return {name: value.tolist() for name, value in model.state_dict().items()}
 

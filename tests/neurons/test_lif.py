@@ -138,3 +138,16 @@ def test_settings_make_the_neuron_they_describe() -> None:
 def test_settings_refuse_what_makes_no_neuron(bad) -> None:
     with pytest.raises(ColliculusError, match=next(iter(bad))):
         NeuronSettings(**bad)
+
+
+def test_there_is_one_set_of_defaults() -> None:
+    settings = NeuronSettings()()
+    assert type(settings) is type(LIF())
+    assert (settings.tau, settings.dynamics) == (LIF().tau, LIF().dynamics)
+    assert PLIF().dynamics == LIF().dynamics
+    assert PLIF().leak().item() == pytest.approx(LIF().leak())
+
+
+def test_a_setting_without_effect_is_refused() -> None:
+    with pytest.raises(ColliculusError, match=r"`detach_reset` is False, .* without `temporal_gradient`"):
+        NeuronSettings(temporal_gradient=False, detach_reset=False)

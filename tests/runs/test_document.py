@@ -74,7 +74,7 @@ def test_an_unknown_key_and_a_wrong_value_are_named(plain, told):
     [
         ({"method": {"name": "scmlr"}}, "did you mean 's-cmrl'"),
         ({"data": {"name": "av-digit"}}, "did you mean 'av-digits'"),
-        ({"method": "s-cmrl"}, "'s-cmrl' stands"),
+        ({"method": "s-cmrl"}, "found 's-cmrl'"),
         ({"method": {}}, "method"),
         ({"more": 1}, "method, data and train"),
     ],

@@ -70,13 +70,13 @@ def test_settings_that_had_an_effect_are_kept_and_the_others_are_not() -> None:
     assert methods["s-cmrl"].temperature == 0.07
 
 
-def test_a_stopped_run_goes_on_to_the_same_end(tmp_path, runtime) -> None:
+def test_a_stopped_run_goes_on_to_the_same_end(tmp_path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(FOLDERS / "stopped", folder)
     (folder / "last").mkdir()
     (folder / "last" / "state.pt").write_bytes(gzip.decompress((folder / "state.pt.gz").read_bytes()))
     run = read_run(folder)
-    fit(run.experiment, folder, preset=run.preset, resume=True, runtime=runtime, progress=False)
+    fit(run.experiment, out=folder, resume=True, device="cpu", progress=False)
     found, expected = (rows(folder / name) for name in ("metrics.csv", "metrics_to_the_end.csv"))
     assert len(found) == len(expected) == 20
     for mine, theirs in zip(found, expected, strict=True):

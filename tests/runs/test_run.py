@@ -48,7 +48,7 @@ def test_a_damaged_file_is_told(tmp_path, text):
     ("change", "told"),
     [
         ({"format": FORMAT + 1}, "upgrade"),
-        ({"preset": 3}, "3 stands where str"),
+        ({"preset": 3}, "expected str and found 3"),
         ({"spec": {"channels": {"a": 1}}}, "required field missing @ DataSpec.sizes"),
         ({"normalisation": {"mean": {"a": ["x"]}, "std": {}}}, "Normalisation.mean"),
         ({"experiment": {}}, "method, data and train"),

@@ -1,19 +1,33 @@
-"""The jobs here run a few lines of Python in place of a training, which write what a training leaves."""
+"""The jobs here run a few lines of Python instead of a training, which write the result of one."""
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 import time
 from contextlib import ExitStack
 
+import numpy as np
 import pytest
 
-from colliculus.cli import jobs
 from colliculus.files.lock import locked
 from colliculus.presets import preset
+from colliculus.runs.metrics import Metrics
+from colliculus.runs.result import TrainingResult
+from colliculus.sweeps import jobs
 from colliculus.sweeps.jobs import Job, run_jobs
 from colliculus.training.checkpoint import IN_HAND
+
+METRICS = Metrics.from_confusion(np.array([[1, 1], [0, 2]]), ("a", "b"))
+RESULT = json.dumps(
+    TrainingResult(
+        preset="late-fusion-synthetic", method="late-fusion", dataset="synthetic", protocol="", fingerprint="", seed=0,
+        epochs=1, best_epoch=1, selection="", parameters=1, validation=METRICS, test=METRICS, samples_per_second=1.0,
+        world_size=1, device="cpu", versions={},
+    ).to_dict()
+)  # fmt: skip
 
 PROGRAM = """
 import os, sys, time, pathlib
@@ -25,7 +39,7 @@ with (folder.parent / "spans.txt").open("a") as file:
         print("colliculus: error: it is broken")
         sys.exit(2)
     time.sleep(0.3)
-    (folder / "result.json").write_text('{"validation": {}, "test": {"accuracy": 0.5}}')
+    (folder / "result.json").write_text(os.environ["RESULT"])
     (folder / "threads").write_text(os.environ["OMP_NUM_THREADS"])
     file.write(f"{folder.name} {start} {time.monotonic()}\\n")
 """
@@ -42,8 +56,9 @@ if not (mark := pathlib.Path(sys.argv[4] + ".lost")).exists():
 def make(tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, "-c", PROGRAM))
     monkeypatch.setattr(jobs, "POLL_S", 0.01)
+    monkeypatch.setenv("RESULT", RESULT)
     experiment = preset("late-fusion-synthetic")
-    return lambda *names: [Job("late-fusion-synthetic", tmp_path / "out" / name, (), experiment) for name in names]
+    return lambda *names: [Job("late-fusion-synthetic", tmp_path / "out" / name, experiment) for name in names]
 
 
 def ignore(running, elsewhere, over):
@@ -93,6 +108,17 @@ def test_what_is_done_is_not_run_again(make, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no locks there")
+def test_a_job_that_inherits_its_log_inherits_the_lock(tmp_path):
+    with (tmp_path / "log").open("ab") as log:
+        assert jobs._is_ours(log)
+        process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=log)
+    with (tmp_path / "log").open("ab") as log:
+        assert not jobs._is_ours(log)
+        process.communicate(b"go\n")
+        assert jobs._is_ours(log)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks there")
 def test_two_sweeps_share_the_work_and_no_job_runs_twice(make, tmp_path):
     todo = make("a", "b", "c")
     if (child := os.fork()) == 0:
@@ -127,7 +153,7 @@ def test_a_job_that_another_process_has_finished_is_done(make):
 
         def watch(running, elsewhere, over):
             if elsewhere:
-                (job.folder / "result.json").write_text('{"validation": {}, "test": {"accuracy": 0.5}}')
+                (job.folder / "result.json").write_text(RESULT)
 
         assert run_jobs([job], 1, watch) == {}
     assert not job.log.read_bytes()

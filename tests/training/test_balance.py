@@ -25,7 +25,7 @@ def balanced(tiny, runtime):
 
     def run(folder, kind, *, resume=False, epochs=4, **train):
         experiment = tiny(epochs=epochs, warmup_epochs=0, learning_rate=0.1, **train)
-        balance = Balance(kind=kind, mslr=MSLRSettings(window=3))
+        balance = Balance(kind=kind, **({"mslr": MSLRSettings(window=3)} if kind == "mslr" else {}))
         method = replace(experiment.method, unimodal_loss=1.0, balance=balance)
         return fit(replace(experiment, method=method), out=folder, resume=resume, progress=False).result
 
@@ -138,7 +138,10 @@ def test_it_changes_what_a_temporal_method_learns(tiny, runtime, tmp_path, metho
         fit(changed, out=tmp_path / balance.kind, progress=False)
         return read_state(tmp_path / balance.kind).model
 
-    plain, balanced = weights(Balance()), weights(Balance(kind=kind, mslr=MSLRSettings(window=2)))
+    plain, balanced = (
+        weights(Balance()),
+        weights(Balance(kind=kind, **({"mslr": MSLRSettings(window=2)} if kind == "mslr" else {}))),
+    )
     assert any(
         not torch.equal(plain[name], balanced[name]) for name in plain if name.startswith(("encoders", "fusion"))
     )

@@ -10,6 +10,7 @@ import torch
 
 from colliculus.data.arrays import Arrays
 from colliculus.runs.run import Run, write_run
+from colliculus.training import checkpoint
 from colliculus.training.checkpoint import STATE_FILE, open_folder, read_state, write_state
 from colliculus.types import ColliculusError
 
@@ -54,10 +55,10 @@ def test_a_folder_in_use_is_not_touched_without_resume(run, trained):
 
 def test_a_folder_of_other_files_is_not_taken_for_a_run(run, tmp_path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(ColliculusError, match="no run: choose another --out"):
+    with pytest.raises(ColliculusError, match="other files than those of a run: choose another --out"):
         open_folder(tmp_path, run, world_size=1, resume=True)
     (tmp_path / "logs" / "tensorboard").mkdir(parents=True)
-    with pytest.raises(ColliculusError, match="no run: choose another --out"):
+    with pytest.raises(ColliculusError, match="other files than those of a run: choose another --out"):
         open_folder(tmp_path / "logs", run, world_size=1, resume=False)
     with pytest.raises(ColliculusError, match="is a file"):
         open_folder(tmp_path / "thesis.tex", run, world_size=1, resume=True)
@@ -143,3 +144,12 @@ def test_what_is_no_state_is_told_and_nothing_in_it_runs(trained, content, capsy
     with pytest.raises(ColliculusError, match="damaged"):
         read_state(trained)
     assert capsys.readouterr().out == ""
+
+
+def test_a_run_with_the_former_name_of_its_protocol_is_the_same_run(tmp_path):
+    def document(protocol):
+        return {"protocol": f"{protocol} by group, fold 0 of 5", "experiment": {"data": {"protocol": protocol}}}
+
+    checkpoint._check_same(tmp_path, document("honest"), document("group-disjoint"))
+    with pytest.raises(ColliculusError, match="belongs to another run, its protocol is paper"):
+        checkpoint._check_same(tmp_path, document("paper"), document("group-disjoint"))

@@ -198,7 +198,7 @@ def test_a_training_has_its_folder_from_before_its_first_write_to_behind_its_las
 
 def test_not_even_a_lock_is_left_in_a_folder_of_other_files(train, tmp_path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(ColliculusError, match="no run"):
+    with pytest.raises(ColliculusError, match="other files than those of a run"):
         train(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

@@ -1,6 +1,6 @@
 """The command line: one verb, one file.
 
-Nothing here, nor at the top of a verb's file, imports torch: `--help` answers in an instant.
+Neither this module nor the top of a verb's module imports torch, so that `--help` is instant.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ VERBS = {
     "evaluate": "test a trained run: clean, with noise, with a modality missing",
     "predict": "classify files with a trained run, and see why",
     "prepare": "decode raw files once, into a folder to train on",
-    "audit": "find what makes numbers of your data untrustworthy: leaks, contradictions, damage",
+    "audit": "find leaks, contradictions and damage in your data",
     "split": "divide a manifest into train, validation and test, or into folds, with groups kept together",
     "show": "list presets, methods, datasets and kernels, or one in full",
     "sweep": "train methods x seeds x settings, side by side, and compare them",
-    "compare": "compare methods by their runs: intervals over seeds, paired tests, and what they say",
+    "compare": "compare methods by their runs: intervals over seeds, paired tests, and a verdict",
     "reproduce": "train the rows of a paper's table and print its figures beside ours",
-    "inspect": "see which layers of a trained run fire, and how its modalities fare",
-    "contribution": "what each modality of a trained run gives, and how early its answer is there",
-    "explain": "example clips of a trained run: where it looked, what fired, what each step said",
+    "inspect": "see which layers of a trained run fire, and what each modality does alone",
+    "contribution": "the contribution of each modality of a trained run, and how early its decision is there",
+    "explain": "example clips of a trained run: where it looked, what fired, the decision after each step",
     "report": "one HTML file about one or more runs, which needs nothing else",
     "robustness": "test a trained run under noise, blur, missing frames or modalities, shifts and attacks",
-    "energy": "count what a decision of a trained run costs, layer by layer",
+    "energy": "count the operations and the energy of a decision of a trained run, layer by layer",
     "import-reference": "make a run of a checkpoint of the released S-CMRL program",
     "export": "write a trained run in the form another program reads",
 }
@@ -42,20 +42,20 @@ Multimodal spiking neural networks: train, compare and examine them.
 
 {verbs}
 
-`colliculus VERB --help` says more; `colliculus --version` names the version.
+`colliculus VERB --help` explains a verb; `colliculus --version` prints the version.
 To begin: colliculus train s-cmrl-synthetic --out runs/first
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; a user's mistake is told in one sentence, never by a traceback.
+    """Run one verb. A user's mistake prints one sentence, never a traceback.
 
     Args:
-        arguments: the verb and what follows it; None takes the process's own.
+        arguments: the verb and its arguments; None takes those of the process.
 
     Returns:
-        Exit code: 0, 2 for a mistake the user can mend, 130 when interrupted, 1 when the reader of a pipe is gone or
-        a part of what was asked for could not be done.
+        Exit code: 0; 2 for a mistake that the user can fix; 130 after an interrupt; 1 when the reader of a pipe is gone
+        or a part of the work could not be done.
     """
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))

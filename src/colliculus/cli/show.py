@@ -65,7 +65,7 @@ def _page(topic: str) -> Iterator[RenderableType | Table | Tables]:
 
 
 def _kernels() -> Table:
-    """What can compute the neurons here, and what does."""
+    """Kernels that can compute the neurons on this machine, and the one in use."""
     import torch
 
     from colliculus.neurons.kernels import choice, native

@@ -1,4 +1,4 @@
-"""`colliculus split`: a manifest divided into parts or folds, with related samples on one side."""
+"""`colliculus split`: divide a manifest into parts or folds, with related samples on one side."""
 
 from __future__ import annotations
 
@@ -9,55 +9,51 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli.class_table import class_table
 from colliculus.cli.options import Switch, parse
 from colliculus.records import console
-from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Divide a manifest, with every class in proportion and every group on one side.
 
-    It is written again with a column `split`; the file that was read stays as it is.
+    It is written again with a column `split`; the original file is not changed.
 
-    A manifest is a table (.csv, .jsonl or .parquet) with a row for each sample: `label`; for each modality a column of
-    files, told from the manifest's folder (audio, visual, or any other name); and as you like `name`, `split`, `group`
-    (what must stay together: a speaker, a recording), `stratum` (what to keep in proportion beside the class: the
-    speaker's sex), `start` and `end` in seconds, `left_out` (why a sample is not used). Columns whose names begin with
-    "#" are yours.
+    A manifest is a table (.csv or .parquet) with one row per sample: `label`; a column of files for each modality
+    (audio, visual, or any other name), with paths from the folder of the manifest; and optionally `name`, `split`,
+    `group` (samples to keep together: a speaker, a recording), `stratum` (a second property to keep in proportion: the
+    sex of the speaker), `start` and `end` in seconds, `left_out` (why a sample is not used). Columns whose names begin
+    with "#" are ignored.
 
     With --fractions, OUT is one file. With --folds K there are K files, OUT with -fold-0 to -fold-K-1 before its
-    ending, in each of which another part is the test. Samples that are left out get no split, and training with
-    the split that the table tells (--data.protocol given) uses them nowhere; folds made in training (honest) test on
-    them and do not train on them. `colliculus audit` tells whether identical files stand on both sides.
+    ending, each with another fold as test. Samples that are left out get no split: training with the split of the
+    table (--data.protocol given) ignores them, and folds made in training (group-disjoint) test on them and do not
+    train on them. `colliculus audit` reports identical files on both sides.
     """
 
     manifest: Annotated[Path, Positional, tyro.conf.arg(metavar="MANIFEST")]
     """the table to divide"""
     out: Annotated[Path, Positional, tyro.conf.arg(metavar="OUT")]
-    """the table to write, in the same folder, since paths begin there; it must not exist"""
+    """the table to write, in the same folder, because paths start there; it must not exist"""
     fractions: tuple[float, ...] = ()
     """shares of train, validation and test, or of train and test: --fractions 0.7 0.1 0.2"""
     folds: int = 0
     """number of folds; each file has train and test, and training takes validation from train by whole groups"""
     group: str = "group"
-    """column that tells what must stay together; one whose name begins with # will do"""
+    """column of groups to keep together; its name may begin with #"""
     seed: int = 0
-    """decides who goes where"""
+    """seed of the assignment"""
     json: Switch = False
     """print one JSON object"""
 
 
 def run(arguments: list[str]) -> int:
-    """Divide, write and print."""
+    """Divide the manifest, write the tables and print the counts."""
     options = parse(Options, "split", arguments)
 
-    from colliculus.corpus.divide import divide_manifest
+    from colliculus.corpus.division import split
 
-    if bool(options.fractions) == bool(options.folds):
-        raise ColliculusError("say how to divide: either --fractions 0.7 0.1 0.2 or --folds 5")
-    divided = divide_manifest(
+    division = split(
         options.manifest,
         options.out,
         fractions=options.fractions,
@@ -65,22 +61,10 @@ def run(arguments: list[str]) -> int:
         group=options.group,
         seed=options.seed,
     )
-    if not divided.groups:
-        console.remark(f"no column {options.group!r} tells groups: related samples may stand on both sides")
-    for path, classes in divided.untrained.items():
-        if classes:
-            console.remark(
-                f"{path} tests classes that it does not train on: {', '.join(classes)}; they are of too few groups"
-            )
     if options.json:
-        console.show_json(
-            {
-                "files": [str(path) for path in divided.paths],
-                "groups": divided.groups,
-                "classes": {label: dict(counts) for label, counts in divided.balance.items()},
-                "untrained": {str(path): list(classes) for path, classes in divided.untrained.items()},
-            }
-        )
+        for sentence in division.warnings:
+            console.remark(sentence)
+        console.show_json(division.to_dict())
     else:
-        console.show(class_table(divided.balance), *(f"Written: {path}" for path in divided.paths))
+        console.show(division.table().renderable())
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -51,13 +50,6 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def read_settings(name: str, flags: Sequence[str]) -> Experiment[Any, Any]:
-    """The experiment that `colliculus train NAME FLAGS...` runs; a mistake in the flags ends it as there."""
-    from colliculus.presets import preset
-
-    return _parse([name, "--out", ".", *flags], preset(name)).settings
-
-
 def _parse(arguments: list[str], experiment: Experiment[Any, Any]) -> Options[Experiment[Any, Any]]:
     from colliculus.runs.experiment import Experiment
 
@@ -69,8 +61,8 @@ def _parse(arguments: list[str], experiment: Experiment[Any, Any]) -> Options[Ex
 def _stored(folder: Path, given: Experiment[Any, Any]) -> Experiment[Any, Any] | None:
     """The settings that a run of the same preset was started with, so that resuming it needs no overrides.
 
-    None where there is no such run, and where all overrides were given again: a mapping that has values by then
-    (`train.snr-db`) would have to be given in other words.
+    None without such a run, and when all overrides were given again: a mapping that already has values (`train.snr-db`)
+    would need other flags.
     """
     from colliculus.runs.run import RUN_FILE, read_run
 

@@ -1,235 +1,182 @@
-"""Whether numbers measured on a data set can be trusted: what leaks, what contradicts itself, what cannot be read."""
+"""Audit: whether results measured on a data set can be trusted."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from colliculus.corpus.prepare.sample import Outcome
-from colliculus.corpus.shared_content import conflicting, content_keys, sharing
-from colliculus.corpus.source import Source
+from colliculus.corpus.class_table import class_table
+from colliculus.corpus.findings import SHORTEST_S, Finding, class_counts, examine
+from colliculus.corpus.inspection import Inspection
+from colliculus.corpus.manifest import read_manifest
+from colliculus.corpus.prepare.prepared_folder import MANIFEST_FILE, PREPARE_FILE, WORK_FOLDER, read_prepared
+from colliculus.corpus.prepare.result import PreparationResult
+from colliculus.corpus.prepare.workers import Progress, in_processes, in_this_process, silent
+from colliculus.corpus.recipes.folder import FolderRecipe
+from colliculus.corpus.sample import Sample
+from colliculus.figures import Bars, BarSeries, figure
 from colliculus.files.checks import SPLITS
+from colliculus.records import Column, Record, Table, Tables
+from colliculus.types import ColliculusError
 
-KINDS: Mapping[str, tuple[bool, str]] = {
-    "group-in-two-splits": (True, "groups that stand in more than one split"),
-    "content-in-two-splits": (True, "identical content in more than one split"),
-    "content-with-two-labels": (True, "identical content under more than one label"),
-    "unreadable": (True, "files that cannot be read"),
-    "label-not-trained": (True, "classes that are tested and not trained on"),
-    "part-missing": (True, "splits are told, and one of train and test is empty"),
-    "known-conflict": (False, "identical content under more than one label, of which all but one are left out"),
-    "known-unreadable": (False, "files that cannot be read, of samples that are left out"),
-    "too-short": (False, "samples shorter than the threshold"),
-    "too-long": (False, "samples ten times as long as the median"),
-    "missing-modality": (False, "modalities that samples lack"),
-    "repeated": (False, "identical content under one label in one split: it counts more than once"),
-    "labels-alike": (False, "classes whose names differ only in capitals, spaces, - or _"),
-    "class-in-one-group": (False, "classes that no group-disjoint split can both train and test"),
-    "small-class": (False, "classes too small to be trained, chosen and tested on (fewer than 3 samples)"),
-    "unbalanced": (False, "classes with less than a tenth of the samples of the largest"),
-    "without-split": (False, "samples in no split, beside others that are in one"),
-    "no-groups": (False, "no groups are told: whether related samples stand in two splits cannot be known"),
-}
-"""Of each kind of finding, whether it makes numbers untrustworthy, and what it is."""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-_LONG, _RARE, _FEW = 10, 10, 3
+_SHOWN = 3  # cases of a finding in a table
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something that whoever trains on the data should know.
+class Audit(Record):
+    """Result of `audit`.
 
     Args:
-        kind: one of `KINDS`.
-        samples: how many samples are concerned.
-        items: each case in words.
+        data: path that was audited.
+        quick: whether files were left unopened.
+        trustworthy: whether no finding makes results untrustworthy.
+        samples: number of samples.
+        groups: number of groups.
+        modalities: modalities of the samples.
+        classes: samples of each class by split ("" for samples without one).
+        findings: findings, in the order of `colliculus.corpus.findings.KINDS`.
     """
 
-    kind: str
+    data: str
+    quick: bool
+    trustworthy: bool
     samples: int
-    items: tuple[str, ...]
-
-    @property
-    def grave(self) -> bool:
-        """Whether it makes numbers untrustworthy."""
-        return KINDS[self.kind][0]
-
-    @property
-    def meaning(self) -> str:
-        """What its items are."""
-        return KINDS[self.kind][1]
-
-
-@dataclass(frozen=True)
-class Report:
-    """What an audit found.
-
-    Args:
-        findings: in the order of `KINDS`.
-        balance: of each class, the samples in each split ("" of those in none).
-        groups: how many there are.
-    """
-
-    findings: tuple[Finding, ...]
-    balance: Mapping[str, Mapping[str, int]]
     groups: int
+    modalities: tuple[str, ...]
+    classes: Mapping[str, Mapping[str, int]]
+    findings: tuple[Finding, ...]
 
-    @property
-    def trustworthy(self) -> bool:
-        """Whether no finding is grave."""
-        return not any(finding.grave for finding in self.findings)
+    def table(self) -> Tables:
+        """Counts, samples of each class, findings and the verdict."""
+        facts = {
+            "samples": f"{self.samples:,} of {len(self.classes):,} classes",
+            "groups": f"{self.groups:,}" if self.groups else "none are given",
+            "modalities": ", ".join(self.modalities),
+        }
+        looked = " (a quick look: no file was opened)" if self.quick else ""
+        number = sum(finding.untrustworthy for finding in self.findings)
+        verdict = (
+            f"{number} kind(s) of finding make results untrustworthy"
+            if number
+            else "No finding makes results untrustworthy"
+        )
+        return Tables(
+            (
+                Table.facts(f"Audit of {self.data}", facts, (f"{verdict}{looked}.",)),
+                class_table(self.classes),
+                *self._finding_tables(),
+            )
+        )
+
+    def figure(self) -> Figure:
+        """Bars of the number of samples per class, by split."""
+        splits = [split for split in (*SPLITS, "") if any(split in counts for counts in self.classes.values())]
+        series = [
+            BarSeries(values=[counts.get(split, 0) for counts in self.classes.values()], name=split or "no split")
+            for split in splits
+        ]
+        return figure([Bars(names=list(self.classes), series=series, xlabel="samples", stacked=True)])
+
+    def _finding_tables(self) -> list[Table]:
+        tables: list[Table] = []
+        for title, untrustworthy in (("Makes results untrustworthy", True), ("Good to know", False)):
+            if found := [finding for finding in self.findings if finding.untrustworthy is untrustworthy]:
+                style = "bold red" if untrustworthy else "yellow"
+                columns = Column("samples", "right"), Column("finding", style=style), Column("cases", fold=True)
+                rows = [(f"{finding.samples:,}", finding.meaning, _shown(finding.cases)) for finding in found]
+                tables.append(Table(columns, rows, title))
+        return tables
 
 
-def audit(sources: Sequence[Source], outcomes: Sequence[Outcome], *, shortest_s: float) -> Report:
-    """Look for whatever makes numbers untrustworthy, and for what is merely good to know.
+def audit(
+    data: Path | str,
+    *,
+    root: Path | str | None = None,
+    quick: bool = False,
+    shortest_s: float = SHORTEST_S,
+    jobs: int | None = None,
+    progress: Progress = silent,
+) -> Audit:
+    r"""Search a data set for leaks between splits, contradicting labels, damaged files and other faults.
 
     Args:
-        sources: at least one sample.
-        outcomes: of each, what is known of its files; without digests, identical content is not looked for.
-        shortest_s: what is shorter is told.
+        data: a manifest, a folder that `prepare` made, or a folder with a folder of clips for each class, under train/
+            and test/ or not. For a prepared folder the notes of its preparation are used, and no file is opened.
+        root: folder at which the paths of the manifest start; None: the folder of the manifest.
+        quick: open no file. Only missing and empty files and pointers of git-lfs are found then, and neither damage nor
+            identical content.
+        shortest_s: samples shorter than this are reported.
+        jobs: processes; None: as many as there are cores; 0: only this one, which ends if a decoder crashes.
+        progress: called after each sample with the number of finished samples and of all samples.
+
+    Raises:
+        ColliculusError: the data cannot be audited.
 
     Example:
-        >>> ann = [Source(name=f"a{i}", label="x", files={"audio": f"{i}.wav"}, group="ann", split=s)
-        ...        for i, s in enumerate(("train", "test", "test"))]
-        >>> report = audit(ann, [Outcome(row, (), "") for row in range(3)], shortest_s=0.1)
-        >>> [(finding.kind, finding.items) for finding in report.findings if finding.grave]
-        [('group-in-two-splits', ('ann (train 1, test 2)',))]
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table = Path(folder, "clips.csv")
+        ...     _ = table.write_text(
+        ...         "label,lidar,group,split\nwalk,1.npy,ann,train\nrun,2.npy,bob,train\nwalk,3.npy,ann,test\n"
+        ...     )
+        ...     found = audit(table, quick=True)
+        >>> [finding.kind for finding in found.findings if finding.untrustworthy]
+        ['group-in-two-splits', 'unreadable']
     """
-    contents = [
-        content_keys(source, outcome.sha256, outcome.missing) for source, outcome in zip(sources, outcomes, strict=True)
-    ]
-    found = [
-        *_leaks(sources, contents),
-        *_conflicts(sources, contents),
-        *_unreadable(sources, outcomes),
-        *_lengths(sources, outcomes, shortest_s),
-        *_modalities(sources),
-        *_classes(sources),
-        *_splits(sources),
-    ]
-    balance = {label: dict[str, int]() for label in sorted({source.label for source in sources})}
-    for (label, split), count in Counter((source.label, source.split or "") for source in sources).items():
-        balance[label][split] = count
-    order = list(KINDS)
-    findings = sorted((f for f in found if f.samples), key=lambda finding: order.index(finding.kind))
-    return Report(tuple(findings), balance, len({source.group for source in sources} - {None}))
-
-
-def _finding(kind: str, cases: Iterable[tuple[str, Sequence[int]]]) -> Finding:
-    """Of cases in words and the rows that they concern."""
-    told = list(cases)
-    return Finding(kind, len({row for _, rows in told for row in rows}), tuple(text for text, _ in told))
-
-
-def _leaks(sources: Sequence[Source], contents: Sequence[frozenset[str]]) -> Iterator[Finding]:
-    groups = [() if source.group is None else (source.group,) for source in sources]
-    across = [rows for rows in sharing(groups) if len(_splits_of(sources, rows)) > 1]
-    yield _finding(
-        "group-in-two-splits", ((f"{sources[rows[0]].group} ({_counts(sources, rows)})", rows) for rows in across)
+    path = Path(data)
+    jobs = (os.cpu_count() or 1) if jobs is None else jobs
+    if jobs < 0:
+        raise ColliculusError(f"`jobs` is {jobs}: use 0 or more processes")
+    if not path.exists():
+        raise ColliculusError(f"{path} does not exist: pass a manifest or a folder")
+    if any((path / name).exists() for name in (PREPARE_FILE, MANIFEST_FILE, WORK_FOLDER)):
+        folder = read_prepared(path)
+        samples, results = folder.samples, folder.results
+    else:
+        samples, place = _listed(path, None if root is None else Path(root), quick=quick)
+        # a quick look is over before another process has started
+        results = _inspected(place, samples, 0 if quick else jobs, progress)
+    findings = examine(samples, results, shortest_s=shortest_s)
+    return Audit(
+        data=str(data),
+        quick=quick,
+        trustworthy=not any(finding.untrustworthy for finding in findings),
+        samples=len(samples),
+        groups=len({sample.group for sample in samples} - {None}),
+        modalities=tuple(dict.fromkeys(m for sample in samples for m in sample.files)),
+        classes=class_counts(samples),
+        findings=findings,
     )
-    across = [rows for rows in sharing(contents) if len(_splits_of(sources, rows)) > 1]
-    told = ((f"{_names(sources, rows)} ({_counts(sources, rows)})", rows) for rows in across)
-    yield _finding("content-in-two-splits", told)
-    keys = [
-        (content, source.start_s, source.end_s, source.label, source.split) if content else row
-        for row, (source, content) in enumerate(zip(sources, contents, strict=True))
-    ]
-    yield _finding("repeated", ((_names(sources, rows), rows) for rows in sharing([(key,) for key in keys])))
 
 
-def _conflicts(sources: Sequence[Source], contents: Sequence[frozenset[str]]) -> Iterator[Finding]:
-    cases = defaultdict[str, list[tuple[str, list[int]]]](list)
-    for rows in conflicting(sources, contents):
-        used = {sources[row].label for row in rows if not sources[row].left_out}
-        text = ", ".join(f"{sources[row].name} [{sources[row].label}]" for row in rows[:_FEW])
-        cases["content-with-two-labels" if len(used) > 1 else "known-conflict"].append((_more(text, rows), rows))
-    yield from (_finding(kind, told) for kind, told in cases.items())
+def _listed(path: Path, root: Path | None, *, quick: bool) -> tuple[Sequence[Sample], Inspection]:
+    """Samples of a folder of classes or of a manifest, and how to inspect them."""
+    if path.is_dir():
+        return FolderRecipe().samples(path), Inspection(path.absolute(), quick=quick)
+    root = path.parent if root is None else root
+    if not root.is_dir():
+        raise ColliculusError(f"{root} is not a folder: pass the folder at which the paths of {path} start")
+    return read_manifest(path, root=root), Inspection(root.absolute(), quick=quick)
 
 
-def _unreadable(sources: Sequence[Source], outcomes: Sequence[Outcome]) -> Iterator[Finding]:
-    for kind, left_out in (("unreadable", False), ("known-unreadable", True)):
-        rows = [i for i, o in enumerate(outcomes) if o.problem and bool(sources[i].left_out) is left_out]
-        yield _finding(kind, ((f"{sources[row].name}: {outcomes[row].problem}", [row]) for row in rows))
+def _inspected(
+    place: Inspection, samples: Sequence[Sample], jobs: int, progress: Progress
+) -> Sequence[PreparationResult]:
+    rows = range(len(samples))
+    work = in_processes(place, samples, rows, jobs=jobs) if jobs else in_this_process(place, samples, rows)
+    found: dict[int, PreparationResult] = {}
+    for result in work:
+        found[result.row] = result
+        progress(len(found), len(samples))
+    return [found[row] for row in rows]
 
 
-def _lengths(sources: Sequence[Source], outcomes: Sequence[Outcome], shortest_s: float) -> Iterator[Finding]:
-    known = {row: o.duration_s for row, o in enumerate(outcomes) if o.duration_s is not None and not o.problem}
-    longest_s = _LONG * median(known.values()) if known else 0.0
-
-    def told(rows: Iterable[int]) -> Iterator[tuple[str, list[int]]]:
-        return ((f"{sources[row].name}: {known[row]:.3g} s", [row]) for row in rows)
-
-    yield _finding("too-short", told(row for row, seconds in known.items() if seconds < shortest_s))
-    yield _finding("too-long", told(row for row, seconds in known.items() if seconds > longest_s))
-
-
-def _modalities(sources: Sequence[Source]) -> Iterator[Finding]:
-    modalities = dict.fromkeys(m for source in sources for m in source.files)
-    lacking = {m: [row for row, source in enumerate(sources) if m not in source.files] for m in modalities}
-    told = ((f"{m} ({_counts(sources, rows)})", rows) for m, rows in lacking.items() if rows)
-    yield _finding("missing-modality", told)
-
-
-def _classes(sources: Sequence[Source]) -> Iterator[Finding]:
-    rows = defaultdict[str, list[int]](list)
-    alike = defaultdict[str, set[str]](set)
-    for row, source in enumerate(sources):
-        rows[source.label].append(row)
-        alike["".join(source.label.casefold().replace("_", " ").replace("-", " ").split())].add(source.label)
-    twins = (sorted(labels) for labels in alike.values() if len(labels) > 1)
-    yield _finding("labels-alike", ((", ".join(labels), [r for x in labels for r in rows[x]]) for labels in twins))
-    groups = {label: {sources[row].group for row in own} for label, own in rows.items()}
-    grouped = {label for label, own in groups.items() if len(own) == 1 and None not in own and len(rows[label]) > 1}
-    yield _finding(
-        "class-in-one-group", ((f"{label} ({sources[rows[label][0]].group})", rows[label]) for label in grouped)
-    )
-    most = max(len(own) for own in rows.values())
-    small = {label: own for label, own in rows.items() if len(own) < _FEW}
-    yield _finding("small-class", ((f"{label} ({len(own)})", own) for label, own in small.items()))
-    rare = {label: own for label, own in rows.items() if len(own) * _RARE < most and label not in small}
-    yield _finding("unbalanced", ((f"{label} ({len(own)} of {most:,})", own) for label, own in rare.items()))
-
-
-def _splits(sources: Sequence[Source]) -> Iterator[Finding]:
-    everything = range(len(sources))
-    if not any(source.group for source in sources):
-        yield _finding("no-groups", [(f"{len(sources):,} samples", everything)])
-    rows = {split: [row for row in everything if sources[row].split == split] for split in (*SPLITS, None)}
-    if len(rows[None]) == len(sources):
-        return
-    yield _finding("part-missing", ((part, everything) for part in ("train", "test") if not rows[part]))
-    if rows[None]:
-        yield _finding("without-split", [(_names(sources, rows[None]), rows[None])])
-    trained = {sources[row].label for row in rows["train"]}
-    strange = defaultdict[str, list[int]](list)
-    for row in (*rows["validation"], *rows["test"]):
-        if trained and sources[row].label not in trained:
-            strange[sources[row].label].append(row)
-    told = ((f"{label} ({_counts(sources, own)})", own) for label, own in strange.items())
-    yield _finding("label-not-trained", told)
-
-
-def _splits_of(sources: Sequence[Source], rows: Sequence[int]) -> set[str]:
-    return {split for row in rows if (split := sources[row].split)}
-
-
-def _counts(sources: Sequence[Source], rows: Sequence[int]) -> str:
-    """How many stand in each split.
-
-    Example:
-        >>> both = [Source(name="a", label="x", files={"audio": "a.wav"}, split=s) for s in ("test", "train")]
-        >>> _counts(both, [0, 1])
-        'train 1, test 1'
-    """
-    counts = Counter(sources[row].split for row in rows)
-    return ", ".join(f"{split or 'no split'} {counts[split]:,}" for split in (*SPLITS, None) if counts[split])
-
-
-def _names(sources: Sequence[Source], rows: Sequence[int]) -> str:
-    return _more(", ".join(sources[row].name for row in rows[:_FEW]), rows)
-
-
-def _more(text: str, rows: Sequence[int]) -> str:
-    return text if len(rows) <= _FEW else f"{text} and {len(rows) - _FEW:,} more"
+def _shown(cases: Sequence[str]) -> str:
+    more = (f"and {len(cases) - _SHOWN:,} more",) if len(cases) > _SHOWN else ()
+    return "\n".join((*cases[:_SHOWN], *more))

@@ -13,7 +13,7 @@ from colliculus.types import ColliculusError
 
 @dataclass(frozen=True)
 class LabelledClip:
-    """A clip, its class, and the split whose folder it lies in (None where there are no such folders)."""
+    """A clip, its class, and the split of its folder (None without split folders)."""
 
     clip: Clip
     class_name: str
@@ -23,18 +23,18 @@ class LabelledClip:
 def find_clips(root: Path, media: MediaFiles) -> list[LabelledClip]:
     """All clips in `ROOT/{train,test[,validation]}/<class>/` or, without those folders, in `ROOT/<class>/`.
 
-    Hidden files, and files of kinds that `media` does not know, are passed over (`unknown_endings` counts these).
+    Hidden files and files of kinds that `media` does not know are skipped (`unknown_endings` counts the latter).
 
     Args:
-        root: the folder of the data set.
-        media: says which files are clips and which belong together.
+        root: folder of the data set.
+        media: decides which files are clips and which belong together.
 
     Returns:
         The clips by split, class and name.
 
     Raises:
-        ColliculusError: train or test is missing, there are fewer than two classes, a class is empty or unknown to
-            train, a folder lies where files should, or a link leads out of `root`.
+        ColliculusError: train or test is missing, there are fewer than two classes, a class is empty or not in train,
+            a class holds a folder, or a link leads out of `root`.
     """
     names = {entry.name for entry in visible(root, root) if entry.is_dir()}
     if not names & {"train", "test"}:
@@ -43,15 +43,15 @@ def find_clips(root: Path, media: MediaFiles) -> list[LabelledClip]:
     trained = {clip.class_name for clip in clips if clip.split == "train"}
     for clip in clips:
         if clip.class_name not in trained:
-            raise ColliculusError(f"{root / str(clip.split) / clip.class_name} has no clips in train: put some there")
+            raise ColliculusError(f"{root / str(clip.split) / clip.class_name} has no clips in train: add some there")
     return clips
 
 
 def unknown_endings(root: Path, media: MediaFiles) -> dict[str, int]:
-    """How many files of the class folders `find_clips` passed over, by their ending, the most frequent first.
+    """Number of files that `find_clips` skipped, by ending, the most frequent first.
 
     Raises:
-        ColliculusError: as `find_clips`.
+        ColliculusError: as in `find_clips`.
     """
     folders = [entry for entry in visible(root, root) if entry.is_dir()]
     splits = {"train", "test"} & {folder.name for folder in folders}
@@ -63,17 +63,17 @@ def unknown_endings(root: Path, media: MediaFiles) -> dict[str, int]:
 def _clips_of_classes(parent: Path, root: Path, media: MediaFiles, *, split: str | None) -> list[LabelledClip]:
     classes = [entry for entry in visible(parent, root) if entry.is_dir()]
     if not classes or (len(classes) < 2 and split in (None, "train")):
-        raise ColliculusError(f"{parent} holds {len(classes)} class folder(s): make one for each class, at least two")
+        raise ColliculusError(f"{parent} has {len(classes)} class folder(s): make one for each class, at least two")
     return [LabelledClip(clip, c.name, split) for c in classes for clip in _clips(c, root, media)]
 
 
 def _clips(folder: Path, root: Path, media: MediaFiles) -> list[Clip]:
     entries = visible(folder, root)
     if nested := [entry for entry in entries if entry.is_dir()]:
-        raise ColliculusError(f"{nested[0]} is a folder inside a class: put its clips directly into {folder}")
+        raise ColliculusError(f"{nested[0]} is a folder inside a class: move its clips directly into {folder}")
     clips = media.group([entry for entry in entries if media.knows(entry)])
     if not clips:
         raise ColliculusError(
-            f"{folder} holds no clip: put files into it ({', '.join(sorted(media.suffixes))}) or remove it"
+            f"{folder} has no clips: put files into it ({', '.join(sorted(media.suffixes))}) or remove it"
         )
     return list(clips.values())

@@ -1,4 +1,4 @@
-"""What there is to know of a sample's files before anybody prepares them: whether they can be read, all of them."""
+"""Inspection of the files of samples without preparing them: whether each can be read completely."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from colliculus.corpus.prepare.recipe import split_entry
-from colliculus.corpus.prepare.sample import Outcome, digests, duration_s
-from colliculus.corpus.source import Source
+from colliculus.corpus.prepare.result import PreparationResult, digests, duration_s
+from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import check_file, decoding
-from colliculus.media.array_files import as_float32, check_numbers
 from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, media_length_s, open_media
 from colliculus.media.event_files import read_aedat, read_cochlea
 from colliculus.media.images import IMAGE_SUFFIXES, read_image
@@ -24,11 +22,11 @@ from colliculus.types import ColliculusError
 
 @dataclass(frozen=True)
 class Inspection:
-    """Looks at samples one after another, in the place of one that prepares them.
+    """Inspects samples one after another, where a preparation would prepare them.
 
     Args:
-        root: the folder that files are told below, absolute.
-        quick: whether it is enough that the files are there, not empty, and no pointers.
+        root: folder above all files of the samples, absolute.
+        quick: check only that files exist, are not empty, and are not pointers of git-lfs.
     """
 
     root: Path
@@ -36,14 +34,14 @@ class Inspection:
 
     @contextmanager
     def open(self) -> Generator[Inspection]:
-        """Nothing needs to be opened."""
+        """This inspection; nothing needs to be opened."""
         yield self
 
-    def prepare(self, row: int, source: Source) -> Outcome:
-        """What the files of a sample hold, and what is wrong with them."""
+    def prepare(self, row: int, sample: Sample) -> PreparationResult:
+        """Facts about the files of a sample, and their problems."""
         problems: dict[str, None] = {}
         missing: list[str] = []
-        for modality, file in source.files.items():
+        for modality, file in sample.files.items():
             try:
                 if self.quick:
                     check_file(split_entry(self.root / file)[0])
@@ -53,27 +51,27 @@ class Inspection:
                 problems[str(error).replace(f"{self.root}{os.sep}", "")] = None
                 missing.append(modality)
         if self.quick:
-            return Outcome(row, tuple(missing), "", "; ".join(problems))
-        seconds = None if problems else duration_s(self.root, source)
+            return PreparationResult(row, tuple(missing), "", "; ".join(problems))
+        seconds = None if problems else duration_s(self.root, sample)
         if seconds == 0:
-            problems[f"it begins at {source.start_s or 0.0:g} s, where its files have ended: mend `start`"] = None
-        return Outcome(row, tuple(missing), "", "; ".join(problems), seconds, digests(self.root, source))
+            problems[f"it begins at {sample.start_s or 0.0:g} s, after the end of its files: correct `start`"] = None
+        return PreparationResult(row, tuple(missing), "", "; ".join(problems), seconds, digests(self.root, sample))
 
-    def leave_out(self, row: int, source: Source, problem: str) -> Outcome:
-        """Of a sample that killed whoever looked at it."""
-        return Outcome(row, source.modalities, "", problem, None, digests(self.root, source))
+    def leave_out(self, row: int, sample: Sample, problem: str) -> PreparationResult:
+        """Result of a sample whose files killed the process that inspected it."""
+        return PreparationResult(row, sample.modalities, "", problem, None, digests(self.root, sample))
 
 
 def check_readable(path: Path, modality: str) -> None:
-    """Decode all of a file.
+    """Check that a whole file can be decoded.
 
     Args:
-        path: a sound, picture, video, array or event file, by its suffix; "FILE::ENTRY" is an entry of one.
-        modality: what it is read for: a video for a modality whose name begins with "audio" must have sound, for
-            any other pictures.
+        path: a sound, image, video, array or event file, by its suffix; "FILE::ENTRY" is an entry of a file.
+        modality: modality that it holds: a video must have sound if the name of the modality begins with "audio", and
+            images otherwise.
 
     Raises:
-        ColliculusError: it is missing, empty, damaged, a git-lfs pointer, or of another kind.
+        ColliculusError: it is missing, empty, damaged, a pointer of git-lfs, or of an unknown kind.
     """
     file, entry = split_entry(path)
     check_file(file)
@@ -81,13 +79,13 @@ def check_readable(path: Path, modality: str) -> None:
     _check_once(file, entry, modality.startswith("audio"), status.st_size, status.st_mtime_ns)
 
 
-@lru_cache(maxsize=64)  # the two modalities of a video, and the many samples of a long one
-def _check_once(file: Path, entry: str, heard: bool, _size: int, _modified_ns: int) -> None:
+@lru_cache(maxsize=64)  # a video has two modalities, and a long one has many samples
+def _check_once(file: Path, entry: str, is_audio: bool, _size: int, _modified_ns: int) -> None:
     suffix = file.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         read_image(file)
     elif suffix in AUDIO_SUFFIXES | VIDEO_SUFFIXES:
-        _check_media(file, "audio" if heard or suffix in AUDIO_SUFFIXES else "video")
+        _check_media(file, "audio" if is_audio or suffix in AUDIO_SUFFIXES else "video")
     elif suffix in (".npy", ".npz"):
         _check_arrays(file, entry)
     elif suffix == ".aedat":
@@ -95,7 +93,7 @@ def _check_once(file: Path, entry: str, heard: bool, _size: int, _modified_ns: i
     elif suffix in (".hdf5", ".h5"):
         read_cochlea(file, entry)
     else:
-        raise ColliculusError(f"{file} is of a kind that is not read here: give sound, pictures, arrays or events")
+        raise ColliculusError(f"{file} has an unknown ending: use a sound, image, video, array or event file")
 
 
 def _check_media(file: Path, track: str) -> None:
@@ -110,11 +108,13 @@ def _check_media(file: Path, track: str) -> None:
 
 
 def _check_arrays(file: Path, entry: str) -> None:
+    from colliculus.media.array_files import as_float32, check_numbers  # brings PyTorch, which other files do not need
+
     with decoding(file, "write it again with numpy.save, as numbers"), file.open("rb") as stream:
         loaded = np.load(stream, allow_pickle=False)
         arrays = {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded.items())
     if entry and entry not in arrays:
-        raise ColliculusError(f"{file} holds the arrays {', '.join(arrays)} and no {entry!r}: name one of them")
+        raise ColliculusError(f"{file} holds the arrays {', '.join(arrays)} and no {entry!r}: choose one of them")
     for array in arrays.values():
         check_numbers(file, array)
         as_float32(file, array)

@@ -1,4 +1,4 @@
-"""The manifest of a data set: a table with one row for each sample, written by hand or by a program."""
+"""Manifest of a data set: a table with one row per sample, written by hand or by a program."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.files.tables import Table, read_table, write_table
 from colliculus.types import ColliculusError
 
 COLUMNS = ("name", "label", "split", "group", "stratum", "start", "end", "left_out")
-"""Those that are no modality."""
+"""Columns that are not modalities."""
 PREPARED_COLUMNS = ("row", "missing", "duration_s", "sha256", "problem")
-"""What `colliculus prepare` adds; passed over where samples are read."""
+"""Columns that `colliculus prepare` adds; they are ignored when samples are read."""
 _NO_REASON = frozenset({"0", "1", "true", "false", "yes", "no"})
 
 
-def read_manifest(path: Path, *, root: Path | None = None) -> list[Source]:
-    """The samples of a manifest, in its order.
+def read_manifest(path: Path, *, root: Path | None = None) -> list[Sample]:
+    """Samples of a manifest, in its order.
 
-    A column of `COLUMNS` is what `Source` tells (`start` and `end` in seconds); `label` must be there. Every other
-    column is a modality, with the path of a file in each cell, or nothing where a sample lacks it. A column that is no
-    modality ("age") must be called "#age": then it is passed over. A sample without a name is called after its files.
+    The columns of `COLUMNS` are fields of `Sample` (`start` and `end` in seconds); `label` is required. Every other
+    column is a modality: each cell holds the path of a file, or nothing if the sample lacks the modality. A column that
+    is not a modality ("age") must be called "#age" and is ignored. A sample without a name is named after its files.
 
     Args:
-        path: the table, as `read_table` reads it.
-        root: the folder that paths begin at; None: the one that holds the manifest. No path may leave it.
+        path: a table that `read_table` can read.
+        root: folder at which paths start; None: the folder of the manifest. No path may leave it.
 
     Raises:
-        ColliculusError: the table cannot be read, or what is wrong with a row, with its line.
+        ColliculusError: the table cannot be read, or a row has a fault; the message names its line.
     """
-    return sources_of(read_table(path), root)
+    return samples_of(read_table(path), root)
 
 
-def sources_of(table: Table, root: Path | None = None) -> list[Source]:
-    """As `read_manifest`, of a table that has been read."""
+def samples_of(table: Table, root: Path | None = None) -> list[Sample]:
+    """Samples of a table that has been read; see `read_manifest`."""
     modalities = _modalities(table)
     if not modalities:
         raise ColliculusError(f"{table.path} has no column of files: add one for each modality, such as `audio`")
@@ -53,56 +53,66 @@ def sources_of(table: Table, root: Path | None = None) -> list[Source]:
                 raise ColliculusError(f"{table.place(number)}: {modality!r} is {texts[modality]!r}, {fault}")
         found.append(texts)
     names = _names(table, found, modalities)
-    return [_source(table, i, names[i], texts, modalities) for i, texts in enumerate(found)]
+    return [_sample(table, i, names[i], texts, modalities) for i, texts in enumerate(found)]
 
 
-def write_manifest(path: Path, sources: Sequence[Source]) -> None:
-    """Write samples so that `read_manifest` gives the same ones; a file that is there is replaced in one go.
+def write_manifest(path: Path, samples: Sequence[Sample]) -> None:
+    """Write samples atomically, so that `read_manifest` returns the same ones.
 
     Args:
-        path: ends in .csv, .jsonl or .parquet.
-        sources: at least one; their files need not be there.
+        path: file ending in .csv or .parquet.
+        samples: at least one sample; its files need not exist.
 
     Raises:
-        ColliculusError: the file cannot be written, or a sample cannot be told in such a table.
+        ColliculusError: the file cannot be written, or a sample cannot be expressed in such a table.
     """
-    modalities = tuple(dict.fromkeys(m for source in sources for m in source.files))
-    rows = [source_cells(source, modalities) for source in sources]
+    table = manifest_table(path, samples)
+    write_table(path, table.columns, table.rows)
+
+
+def manifest_table(path: Path, samples: Sequence[Sample]) -> Table:
+    """Table of samples from which `samples_of` returns the same ones; `path` is used in messages.
+
+    Raises:
+        ColliculusError: a sample cannot be expressed in such a table.
+    """
+    modalities = tuple(dict.fromkeys(m for sample in samples for m in sample.files))
+    rows = [sample_cells(sample, modalities) for sample in samples]
     table = Table(path, (*COLUMNS, *modalities), rows, range(2, len(rows) + 2))
-    again = sources_of(table, path.parent)
-    if differing := [source.name for source, read in zip(sources, again, strict=True) if source != read]:
-        raise ColliculusError(f"sample {differing[0]!r} holds an empty text: give None, or something to write")
-    write_table(path, table.columns, rows)
+    again = samples_of(table, path.parent)
+    if differing := [sample.name for sample, read in zip(samples, again, strict=True) if sample != read]:
+        raise ColliculusError(f"sample {differing[0]!r} holds an empty string: use None or a longer one")
+    return table
 
 
-def source_cells(source: Source, modalities: Sequence[str]) -> list[str]:
-    """The row of a sample: what `COLUMNS` name, and the file of each modality, "" where there is none."""
-    told = (source.name, source.label, source.split, source.group, source.stratum, source.start_s, source.end_s)
-    texts = ["" if value is None else str(value) for value in told]
-    return [*texts, source.left_out, *(source.files.get(m, "") for m in modalities)]
+def sample_cells(sample: Sample, modalities: Sequence[str]) -> list[str]:
+    """Row of a sample: the values of `COLUMNS` and the file of each modality, "" if there is none."""
+    fields = (sample.name, sample.label, sample.split, sample.group, sample.stratum, sample.start_s, sample.end_s)
+    texts = ["" if value is None else str(value) for value in fields]
+    return [*texts, sample.left_out, *(sample.files.get(m, "") for m in modalities)]
 
 
 def _modalities(table: Table) -> tuple[str, ...]:
-    """The columns that hold files, after a check of all names."""
+    """Columns of files, after a check of all names."""
     if "label" not in table.columns:
         raise ColliculusError(
-            f"{table.path} has no column 'label' but {', '.join(map(repr, table.columns))}: name it in the first row,"
-            " and separate columns by commas"
+            f"{table.path} has no column 'label' among {', '.join(map(repr, table.columns))}: name the columns in the"
+            " first row, separated by commas"
         )
     for name in table.columns:
         if (small := name.lower()) in (*COLUMNS, *PREPARED_COLUMNS) and small != name:
             raise ColliculusError(f"{table.path} has a column {name!r}: write {small!r}")
         if not name.startswith("#") and not re.fullmatch(r"[\w-]+", name):
             raise ColliculusError(
-                f"{table.path} has a column {name!r}: name a modality by letters, digits, - and _, and begin the name"
-                " of a column to pass over with #"
+                f"{table.path} has a column {name!r}: use letters, digits, - and _ for a modality, and begin the name"
+                " of a column to ignore with #"
             )
     known = (*COLUMNS, *PREPARED_COLUMNS)
     return tuple(name for name in table.columns if name not in known and not name.startswith("#"))
 
 
 def _path_check(root: Path) -> Callable[[str], str]:
-    """What is wrong with a path below `root`, "" if nothing is; a stranger's manifest should read no other files."""
+    """Check of paths below `root`: returns the fault or ""; a manifest from others must not read other files."""
     home = os.path.realpath(root)
 
     @cache
@@ -113,26 +123,26 @@ def _path_check(root: Path) -> Callable[[str], str]:
     def check(text: str) -> str:
         file, _, entry = text.partition("::")
         if "::" in text and not entry:
-            return "where :: stands before no entry: name one"
+            return "with no entry after ::, name one"
         folder, name = os.path.split(file)
         parts = file.split("/")
         if re.match(r"/|\w:", file) or "\\" in file or ".." in parts:
-            return f"which is no path below {root}: begin there, with / between folders, and without .. or a drive"
+            return f"which is not a path below {root}: start there, use / between folders, and no .. or drive"
         if not re.search(r"\.[^\W\d]\w*$", name):
             return (
-                "which is no path of a file with an ending: mend it, or, if this column is no modality, begin its name"
-                " with # and it is passed over"
+                "which is not a file name with an ending: correct it, or, if this column is not a modality, begin its"
+                " name with # so that it is ignored"
             )
         full = os.path.join(home, file)  # noqa: PTH118
         if not inside(folder) or (os.path.islink(full) and not inside(file)):  # noqa: PTH114
-            return f"a link that leaves {root}: put what it points to in its place"
+            return f"a link that leaves {root}: replace it by the file it points to"
         return ""
 
     return check
 
 
 def _names(table: Table, found: Sequence[Mapping[str, str]], modalities: Sequence[str]) -> list[str]:
-    """Of each row the name it gives, or its first file without the ending, or, where rows share that, all it holds."""
+    """Name of each row: its own, or its first file without ending, or all its values if rows share that file."""
     short = [texts.get("name") or _first_file(texts, modalities) for texts in found]
     shared = Counter(short)
     names = [
@@ -143,8 +153,8 @@ def _names(table: Table, found: Sequence[Mapping[str, str]], modalities: Sequenc
     for row, name in enumerate(names):
         if name and (earlier := seen.setdefault(name, row)) != row:
             raise ColliculusError(
-                f"{table.place(row)}: {name!r} stands in line {table.lines[earlier]} too: remove one of these rows, or"
-                " give each a name of its own"
+                f"{table.place(row)}: {name!r} is also in line {table.lines[earlier]}: remove one of these rows, or"
+                " give each its own name"
             )
     return names
 
@@ -162,16 +172,16 @@ def _everything(texts: Mapping[str, str], modalities: Sequence[str]) -> str:
     return " ".join([files, *[segment] * (len(segment) > 3), texts.get("label", ""), texts.get("split", "")]).strip()
 
 
-def _source(table: Table, row: int, name: str, texts: Mapping[str, str], modalities: Sequence[str]) -> Source:
+def _sample(table: Table, row: int, name: str, texts: Mapping[str, str], modalities: Sequence[str]) -> Sample:
     try:
         for column in ("name", "label", "split", "group", "stratum"):
             if (text := texts.get(column, "")) != text.strip():
                 raise ColliculusError(f"{column!r} is {text!r}: remove the spaces around it")
         if (reason := texts.get("left_out", "")).lower() in _NO_REASON:
             raise ColliculusError(
-                f"'left_out' is {reason!r}: write why the sample is left out, or nothing if it is not"
+                f"'left_out' is {reason!r}: write why the sample is left out, or nothing if it is used"
             )
-        return Source(
+        return Sample(
             name=name,
             label=texts.get("label", ""),
             files={m: texts[m] for m in modalities if m in texts},

@@ -1,27 +1,30 @@
-"""Protocols: which samples train, which choose the model, and which test it."""
+"""Protocols: the samples that train a model, choose its weights, and test it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.corpus.shared_content import companies, conflicting
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
+from colliculus.corpus.shared_content import conflicting, linked_groups
 from colliculus.corpus.splits import stratified_folds, stratified_holdout
 from colliculus.files.checks import SPLITS
-from colliculus.types import ColliculusError
+from colliculus.types import ColliculusError, unknown_name
 
 Rows = NDArray[np.int64]
-ProtocolName = Literal["honest", "paper", "given"]
+ProtocolName = Literal["group-disjoint", "paper", "given"]
+
+FORMER_NAME = "honest"
+"""Name of the protocol `group-disjoint` in version 0.1, still accepted in settings."""
 
 
 @dataclass(frozen=True)
 class Partition:
-    """The rows of each part, ascending; some samples may be in none.
+    """Rows of each part, ascending; some samples may be in no part.
 
     Args:
         train, validation, test: rows.
@@ -34,51 +37,51 @@ class Partition:
     name: str
 
 
-class Division(Protocol):
+class SplitProtocol(Protocol):
     """A protocol: a frozen dataclass of its settings."""
 
     name: ClassVar[ProtocolName]
 
     @property
     def description(self) -> str:
-        """What it does, in one sentence."""
+        """The rule of the protocol in one sentence."""
         ...
 
-    def divide(self, sources: Sequence[Source], contents: Sequence[Collection[str]]) -> Partition:
-        """The parts of the samples.
+    def divide(self, samples: Sequence[Sample], contents: Sequence[Collection[str]]) -> Partition:
+        """Assign samples to parts.
 
         Args:
-            sources: n samples, all of which can be read.
-            contents: the `content_keys` of each; empty where they are not known.
+            samples: n readable samples.
+            contents: `content_keys` of each; empty where they are unknown.
 
         Raises:
-            ColliculusError: the data do not tell what the protocol needs, or a class would have nothing to train on.
+            ColliculusError: the data lack something that the protocol needs, or a class would have no training sample.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class Honest:
+class GroupDisjoint:
     """Folds that keep related samples together.
 
     Raises:
         ColliculusError: a setting is out of range.
 
     Example:
-        >>> Honest(fold=1, folds=3, validation_fraction=0.2, seed=0).description[:53]
-        'fold 1 of 3 is the test; groups and identical content'
+        >>> GroupDisjoint(fold=1, folds=3, validation_fraction=0.2, seed=0).description[:54]
+        'fold 1 of 3 is the test part; groups and identical con'
     """
 
-    name: ClassVar[ProtocolName] = "honest"
+    name: ClassVar[ProtocolName] = "group-disjoint"
 
     fold: int
-    """Which fold is the test, from 0."""
+    """Number of the fold that is the test part, from 0."""
     folds: int
-    """How many there are."""
+    """Number of folds."""
     validation_fraction: float
-    """Share of the other folds that chooses the model."""
+    """Share of the other folds that becomes the validation part."""
     seed: int
-    """Decides which groups are in which fold."""
+    """Seed of the assignment of groups to folds."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.fold < self.folds or self.folds < 2:
@@ -87,43 +90,42 @@ class Honest:
 
     @property
     def description(self) -> str:
-        """As `Division.description`."""
+        """See `SplitProtocol.description`."""
         return (
-            f"fold {self.fold} of {self.folds} is the test; groups and identical content stay on one side, classes (and"
-            " strata) keep their proportion, and what is left out or stands under two labels is only tested"
-            " on"
+            f"fold {self.fold} of {self.folds} is the test part; groups and identical content stay on one side, classes"
+            " (and strata) keep their proportion, and samples that are left out or carry two labels are only tested on"
         )
 
-    def divide(self, sources: Sequence[Source], contents: Sequence[Collection[str]]) -> Partition:
-        """As `Division.divide`; without groups each sample is alone, unless it shares content, and the name says so."""
-        company = companies(sources, contents)
-        strata = np.array([f"{source.label}\0{source.stratum or ''}" for source in sources])
+    def divide(self, samples: Sequence[Sample], contents: Sequence[Collection[str]]) -> Partition:
+        """See `SplitProtocol.divide`. Without groups only shared content links samples; the name says so."""
+        linked = linked_groups(samples, contents)
+        strata = np.array([f"{sample.label}\0{sample.stratum or ''}" for sample in samples])
         try:
-            fold = stratified_folds(strata, folds=self.folds, seed=self.seed, groups=_grouping(company))
+            fold = stratified_folds(strata, folds=self.folds, seed=self.seed, groups=_grouping(linked))
         except ColliculusError as error:
             raise ColliculusError(
-                f"the samples share groups or content so that they fall into {len(np.unique(company))} independent"
-                f" part(s), too few for {self.folds} folds: ask for fewer, or name finer groups"
+                f"the samples share groups or content so that they fall into {len(np.unique(linked))} independent"
+                f" part(s), too few for {self.folds} folds: ask for fewer folds, or define finer groups"
             ) from error
-        barred = {row for rows in conflicting(sources, contents) for row in rows}
-        barred |= {row for row, source in enumerate(sources) if source.left_out}
-        usable = np.array([row not in barred for row in range(len(sources))])
+        barred = {row for rows in conflicting(samples, contents) for row in rows}
+        barred |= {row for row, sample in enumerate(samples) if sample.left_out}
+        usable = np.array([row not in barred for row in range(len(samples))])
         train, validation = _take_validation(
-            np.flatnonzero((fold != self.fold) & usable), sources, company, self.validation_fraction, self.seed
+            np.flatnonzero((fold != self.fold) & usable), samples, linked, self.validation_fraction, self.seed
         )
-        known = "group" if any(source.group for source in sources) else "content" if any(contents) else "sample"
-        name = f"honest by {known}{'' if known == 'group' else ' (no groups are known)'}"
+        known = "group" if any(sample.group for sample in samples) else "content" if any(contents) else "sample"
+        name = f"{self.name} by {known}{'' if known == 'group' else ' (no groups are known)'}"
         parts = Partition(
             train, validation, np.flatnonzero(fold == self.fold), f"{name}, fold {self.fold} of {self.folds}"
         )
-        return _checked(parts, sources)
+        return _checked(parts, samples)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paper:
-    """The publisher's split, for numbers that can be compared.
+    """The publisher's split, for numbers that can be compared with papers.
 
-    It is kept as it was published: samples that `left_out` marks stay in the part that the publisher put them in.
+    The split is kept as published: samples that `left_out` marks stay in the publisher's part.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -132,34 +134,35 @@ class Paper:
     name: ClassVar[ProtocolName] = "paper"
 
     validation_fraction: float
-    """Share of each class of the training part that chooses the model, where no validation part was published."""
+    """Share of each class of the training part that becomes the validation part, if none was published."""
     seed: int
-    """Decides which samples these are."""
+    """Seed of the choice of these samples."""
 
     def __post_init__(self) -> None:
         _check_fraction(self.validation_fraction)
 
     @property
     def description(self) -> str:
-        """As `Division.description`."""
+        """See `SplitProtocol.description`."""
         return (
-            "the publisher's split, with all it holds, related samples on both sides too; validation, where none was"
-            " published, is taken from each class of training"
+            "the publisher's split as it is, with related samples on both sides; if no validation part was published,"
+            " a share of each class of the training part becomes one"
         )
 
-    def divide(self, sources: Sequence[Source], contents: Sequence[Collection[str]]) -> Partition:  # noqa: ARG002
-        """As `Division.divide`; samples without a split are in no part."""
-        splits = [source.split or "" for source in sources]
-        parts = _by_split(splits, "paper", "name the publisher's lists when you prepare it, or take `honest`")
-        alone = np.arange(len(sources))
-        return _checked(_with_validation(parts, sources, alone, self.validation_fraction, self.seed), sources)
+    def divide(self, samples: Sequence[Sample], contents: Sequence[Collection[str]]) -> Partition:  # noqa: ARG002
+        """See `SplitProtocol.divide`; samples without a split are in no part."""
+        splits = [sample.split or "" for sample in samples]
+        remedy = f"name the publisher's lists when you prepare the data, or use `{GroupDisjoint.name}`"
+        parts = _by_split(splits, self.name, remedy)
+        alone = np.arange(len(samples))
+        return _checked(_with_validation(parts, samples, alone, self.validation_fraction, self.seed), samples)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """The split that your manifest or folders tell.
+    """The split of your own manifest or folders.
 
-    A sample that `left_out` marks is in no part.
+    Samples that `left_out` marks are in no part.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -168,50 +171,64 @@ class Given:
     name: ClassVar[ProtocolName] = "given"
 
     validation_fraction: float
-    """Share of the training part that chooses the model, where there is no validation part."""
+    """Share of the training part that becomes the validation part, if there is none."""
     seed: int
-    """Decides which samples or groups these are."""
+    """Seed of the choice of these samples or groups."""
 
     def __post_init__(self) -> None:
         _check_fraction(self.validation_fraction)
 
     @property
     def description(self) -> str:
-        """As `Division.description`."""
+        """See `SplitProtocol.description`."""
         return (
-            "the split that the data tell, without what is left out; validation, where there is none, is taken from"
-            " training, with groups and identical content on one side"
+            "the split of the data, without samples that are left out; if there is no validation part, a share of the"
+            " training part becomes one, with groups and identical content on one side"
         )
 
-    def divide(self, sources: Sequence[Source], contents: Sequence[Collection[str]]) -> Partition:
-        """As `Division.divide`; samples without a split, and those that are left out, are in no part."""
-        mend = "write a column `split` (`colliculus split` makes one), or take `honest`"
-        splits = ["" if source.left_out else source.split or "" for source in sources]
-        parts = _by_split(splits, "given", mend)
-        company = companies(sources, contents)
-        return _checked(_with_validation(parts, sources, company, self.validation_fraction, self.seed), sources)
+    def divide(self, samples: Sequence[Sample], contents: Sequence[Collection[str]]) -> Partition:
+        """See `SplitProtocol.divide`; samples without a split, and those that are left out, are in no part."""
+        splits = ["" if sample.left_out else sample.split or "" for sample in samples]
+        remedy = f"write a column `split` (`colliculus split` makes one), or use `{GroupDisjoint.name}`"
+        parts = _by_split(splits, self.name, remedy)
+        linked = linked_groups(samples, contents)
+        return _checked(_with_validation(parts, samples, linked, self.validation_fraction, self.seed), samples)
 
 
 def choose_protocol(
-    name: ProtocolName, *, fold: int, folds: int, validation_fraction: float, seed: int
-) -> Honest | Paper | Given:
-    """The protocol of that name; only `honest` has folds.
+    name: str, *, fold: int, folds: int, validation_fraction: float, seed: int
+) -> GroupDisjoint | Paper | Given:
+    """The protocol of that name; only `group-disjoint` has folds.
 
     Raises:
-        ColliculusError: a setting is out of range, or a fold is asked of a protocol that has none.
+        ColliculusError: a setting is out of range, or a fold is given for a protocol without folds.
 
     Example:
         >>> choose_protocol("paper", fold=0, folds=5, validation_fraction=0.1, seed=3)
         Paper(validation_fraction=0.1, seed=3)
     """
-    if name == "honest":
-        return Honest(fold=fold, folds=folds, validation_fraction=validation_fraction, seed=seed)
+    name = current_name(name)
+    if name not in get_args(ProtocolName):
+        raise unknown_name("protocol", name, get_args(ProtocolName))
+    if name == GroupDisjoint.name:
+        return GroupDisjoint(fold=fold, folds=folds, validation_fraction=validation_fraction, seed=seed)
     if fold:
         raise ColliculusError(
-            f"the protocol `{name}` has no folds, and `fold` is {fold}: leave it at 0, or take `honest`"
+            f"the protocol `{name}` has no folds, and `fold` is {fold}: leave it at 0, or use `{GroupDisjoint.name}`"
         )
-    kind = Paper if name == "paper" else Given
+    kind = Paper if name == Paper.name else Given
     return kind(validation_fraction=validation_fraction, seed=seed)
+
+
+def current_name(protocol: str) -> str:
+    """The present spelling of a protocol in settings or in the record of a run.
+
+    Example:
+        >>> current_name("honest"), current_name("honest by group, fold 0 of 5"), current_name("paper")
+        ('group-disjoint', 'group-disjoint by group, fold 0 of 5', 'paper')
+    """
+    former = protocol == FORMER_NAME or protocol.startswith(f"{FORMER_NAME} ")
+    return GroupDisjoint.name + protocol.removeprefix(FORMER_NAME) if former else protocol
 
 
 def _check_fraction(fraction: float) -> None:
@@ -219,53 +236,53 @@ def _check_fraction(fraction: float) -> None:
         raise ColliculusError(f"`validation_fraction` must lie between 0 and 1, and is {fraction}")
 
 
-def _by_split(splits: Sequence[str], name: str, mend: str) -> Partition:
-    told = np.array(splits)
-    train, validation, test = (np.flatnonzero(told == split) for split in SPLITS)
+def _by_split(splits: Sequence[str], name: str, remedy: str) -> Partition:
+    named = np.array(splits)
+    train, validation, test = (np.flatnonzero(named == split) for split in SPLITS)
     if not len(train) or not len(test):
         lacking = "test" if len(train) else "train"
         raise ColliculusError(
-            f"the protocol `{name}` needs samples of the split {lacking!r}, and there are none: {mend}"
+            f"the protocol `{name}` needs samples of the split {lacking!r}, and there are none: {remedy}"
         )
     return Partition(train, validation, test, name)
 
 
 def _with_validation(
-    parts: Partition, sources: Sequence[Source], company: Rows, fraction: float, seed: int
+    parts: Partition, samples: Sequence[Sample], linked: Rows, fraction: float, seed: int
 ) -> Partition:
     if len(parts.validation):
         return parts
-    train, validation = _take_validation(parts.train, sources, company, fraction, seed)
+    train, validation = _take_validation(parts.train, samples, linked, fraction, seed)
     return Partition(train, validation, parts.test, f"{parts.name}, validation from training")
 
 
 def _take_validation(
-    rows: Rows, sources: Sequence[Source], company: Rows, fraction: float, seed: int
+    rows: Rows, samples: Sequence[Sample], linked: Rows, fraction: float, seed: int
 ) -> tuple[Rows, Rows]:
-    """Part `rows` into training and validation, whole companies at a time."""
-    labels = np.array([sources[row].label for row in rows])
+    """Divide `rows` into training and validation by whole linked groups."""
+    labels = np.array([samples[row].label for row in rows])
     try:
-        kept, held = stratified_holdout(labels, fraction=fraction, seed=seed, groups=_grouping(company[rows]))
+        kept, held = stratified_holdout(labels, fraction=fraction, seed=seed, groups=_grouping(linked[rows]))
     except ColliculusError as error:
         raise ColliculusError(
-            f"of {len(rows)} samples to train on, no part can be held out for validation without losing a class: add"
-            " samples, or groups that hold several classes, or a validation part"
+            f"no validation part can be taken from {len(rows)} training samples without losing a class: add samples,"
+            " groups that hold several classes, or a validation part"
         ) from error
     return rows[kept], rows[held]
 
 
-def _grouping(company: Rows) -> Rows | None:
-    """None where all are alone: then every class can be divided exactly."""
-    return None if len(np.unique(company)) == len(company) else company
+def _grouping(linked: Rows) -> Rows | None:
+    """None if every sample is a group of its own: then every class can be divided exactly."""
+    return None if len(np.unique(linked)) == len(linked) else linked
 
 
-def _checked(parts: Partition, sources: Sequence[Source]) -> Partition:
-    """Refuse a test or validation part with a class that is not trained on."""
-    trained = {sources[row].label for row in parts.train}
+def _checked(parts: Partition, samples: Sequence[Sample]) -> Partition:
+    """Check that every class of the test and validation parts has training samples."""
+    trained = {samples[row].label for row in parts.train}
     for row in (*parts.validation, *parts.test):
-        if (label := sources[row].label) not in trained:
+        if (label := samples[row].label) not in trained:
             raise ColliculusError(
-                f"{parts.name}: nothing of the class {label!r} is left to train on: give it samples of more groups, or"
-                " remove it"
+                f"{parts.name}: no training sample of the class {label!r} is left: add samples of more groups, or"
+                " remove the class"
             )
     return parts

@@ -1,4 +1,4 @@
-"""Seeded parts of the samples with every class in proportion, by samples or by whole groups."""
+"""Seeded, stratified division of samples, one by one or by whole groups."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from colliculus.types import ColliculusError
 
-_STARTS = 2_000  # times groups: 100 groups are packed in 21 ways, of which the best is taken
-_PARTNERS = 500_000  # times groups: of more than 700 groups, each tries only some others to change places with
+_STARTS = 2_000  # times groups: 100 groups are packed in 21 orders, and the best result is used
+_PARTNERS = 500_000  # times groups: with more than 700 groups, each tries to swap with only some of the others
 _PASSES = 20
 
 
@@ -24,15 +24,15 @@ def stratified_holdout(
     """Hold out `fraction` of each class.
 
     Args:
-        labels: (n,) classes, or any strata to keep in proportion.
-        fraction: share to hold out, between 0 and 1. Without groups it is rounded within each class, at least one
-            sample is held out and at least one kept; a class of one sample is kept.
-        seed: decides which samples are held out.
-        groups: (n,) speakers, recordings, ...: each group lies wholly on one side, and the shares of the classes are
-            met as nearly as whole groups allow, something of every class being held out where its groups allow it.
+        labels: (n,) classes, or other strata to keep in proportion.
+        fraction: share to hold out, between 0 and 1. Without groups it is rounded within each class: at least one
+            sample is held out and at least one is kept; a class of one sample is kept.
+        seed: seed of the choice.
+        groups: (n,) speakers, recordings, ...: each group lies on one side, and the shares of the classes are as exact
+            as whole groups allow. Some of every class is held out if its groups allow it.
 
     Returns:
-        Rows kept and rows held out, both ascending; together they are every row once, and every class is kept in part.
+        Rows kept and rows held out, both ascending. Each row is in one of them, and every class is kept in part.
 
     Raises:
         ColliculusError: `fraction` is not between 0 and 1, or nothing can be held out without losing a class.
@@ -48,11 +48,11 @@ def stratified_holdout(
     strata = np.unique(labels, return_inverse=True)[1].reshape(-1)
     held = _hold_samples(strata, fraction, rng) if groups is None else _hold_groups(strata, groups, fraction, rng)
     if not held.any() and groups is None:
-        raise ColliculusError("nothing can be held out: at least one class must have two samples")
+        raise ColliculusError("nothing can be held out: at least one class needs two samples")
     if not held.any():
         raise ColliculusError(
-            "no group can be held out, for each holds all samples of a class: spread the classes over more groups in"
-            " `group.npy`, or give a folder `validation`"
+            "no group can be held out, because each holds all samples of a class: spread the classes over more groups"
+            " in `group.npy`, or add a folder `validation`"
         )
     return np.flatnonzero(~held), np.flatnonzero(held)
 
@@ -60,7 +60,7 @@ def stratified_holdout(
 def stratified_folds(
     strata: NDArray[np.generic], *, folds: int, seed: int, groups: NDArray[np.generic] | None = None
 ) -> NDArray[np.int64]:
-    """The fold of each sample, 0 to folds - 1, for a test that changes from fold to fold.
+    """Fold of each sample, 0 to folds - 1, for cross-validation.
 
     Raises:
         ColliculusError: there are fewer than two folds, or fewer samples or groups than folds.
@@ -71,34 +71,37 @@ def stratified_folds(
         [2, 2, 2]
     """
     if folds < 2:
-        raise ColliculusError(f"there are {folds} folds: make at least 2")
+        raise ColliculusError(f"there are {folds} folds: use at least 2")
     return stratified_parts(strata, shares=[1 / folds] * folds, seed=seed, groups=groups)
 
 
 def stratified_parts(
     strata: NDArray[np.generic], *, shares: Sequence[float], seed: int, groups: NDArray[np.generic] | None = None
 ) -> NDArray[np.int64]:
-    """Deal the samples out to parts of given sizes.
+    """Assign samples to parts of given sizes.
 
     Args:
-        strata: (n,) classes, or whatever should be in the same proportion in all parts.
-        shares: of each part, its share of all samples.
-        seed: decides who goes where.
-        groups: (n,) speakers, recordings, ...: each lies wholly in one part, and sizes and proportions are met as
-            nearly as whole groups allow.
+        strata: (n,) classes, or other strata to keep in the same proportion in all parts.
+        shares: share of all samples for each part.
+        seed: seed of the assignment.
+        groups: (n,) speakers, recordings, ...: each lies in one part, and sizes and proportions are as exact as whole
+            groups allow.
 
     Returns:
-        (n,) number of each sample's part; no part is empty.
+        (n,) part of each sample; no part is empty.
 
     Raises:
-        ColliculusError: the shares are not positive or do not sum to 1, or samples or groups are fewer than parts.
+        ColliculusError: the shares are not positive or do not sum to 1, or there are fewer samples or groups than
+            parts.
     """
     if min(shares) <= 0 or not np.isclose(sum(shares), 1):
         raise ColliculusError(f"the shares {', '.join(f'{share:g}' for share in shares)} must be positive and sum to 1")
     number = len(strata) if groups is None else len(np.unique(groups))
     if number < len(shares):
         kind = "sample" if groups is None else "group"
-        raise ColliculusError(f"{number} {kind}(s) cannot fill {len(shares)} parts: ask for fewer, or add {kind}s")
+        raise ColliculusError(
+            f"{number} {kind}(s) cannot fill {len(shares)} parts: ask for fewer parts, or add {kind}s"
+        )
     rng = np.random.default_rng(seed)
     stratum = np.unique(strata, return_inverse=True)[1].reshape(-1)
     if groups is None:
@@ -108,7 +111,7 @@ def stratified_parts(
 
 
 def _deal(strata: NDArray[np.int64], shares: Sequence[float], rng: np.random.Generator) -> NDArray[np.int64]:
-    """One after the other, stratum by stratum, to the part that lacks most: no stratum is more than two samples off."""
+    """Give each sample, stratum by stratum, to the part that lacks most; no stratum is more than two samples off."""
     order = rng.permutation(len(strata))
     order = order[np.argsort(strata[order], kind="stable")]
     dealt = [0] * len(shares)
@@ -122,16 +125,16 @@ def _deal(strata: NDArray[np.int64], shares: Sequence[float], rng: np.random.Gen
 
 
 def _pack(counts: NDArray[np.float64], shares: Sequence[float], rng: np.random.Generator) -> NDArray[np.int64]:
-    """The part of each group: one after the other chooses, then they move or change places while that helps.
+    """Part of each group: groups are placed one by one, then move or swap while that lowers the cost.
 
-    The largest choose first; of few groups, other orders are tried too, and the best end is taken.
+    The largest groups are placed first; with few groups other orders are tried too, and the best result is used.
 
-    The cost is the sum over parts and strata of (count - aim)^2 / total, so that a rare class weighs like a common one;
-    all samples count as one more stratum, so that the sizes of the parts are kept too.
+    The cost is the sum over parts and strata of (count - aim)^2 / total, so that rare and common classes weigh the
+    same; all samples form one more stratum, so that the sizes of the parts are kept too.
 
     Args:
         counts: (groups, strata) samples.
-        shares: of each part.
+        shares: share of each part.
         rng: decides between equals.
     """
     counts = np.column_stack([counts, counts.sum(axis=1)])
@@ -146,14 +149,14 @@ def _pack(counts: NDArray[np.float64], shares: Sequence[float], rng: np.random.G
 def _packed(
     counts: NDArray[np.float64], shares: Sequence[float], order: NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], float]:
-    """What one start leads to, and its cost."""
+    """Assignment that results from one order, and its cost."""
     total = counts.sum(axis=0)
-    off = -np.outer(shares, total)  # how far each part is from its aim in each stratum
+    off = -np.outer(shares, total)  # difference of each part from its aim in each stratum
     part = np.empty(len(counts), dtype=np.int64)
     members = np.zeros(len(shares), dtype=np.int64)
     for left, group in zip(range(len(counts), 0, -1), order, strict=True):
         costs = (2 * off + counts[group]) @ (counts[group] / total)
-        if left <= np.count_nonzero(members == 0):  # the last ones go where nobody is
+        if left <= np.count_nonzero(members == 0):  # the last groups fill empty parts
             costs[members > 0] = np.inf
         part[group] = costs.argmin()
         off[part[group]] += counts[group]
@@ -167,28 +170,28 @@ def _packed(
 def _improve(
     part: NDArray[np.int64], off: NDArray[np.float64], counts: NDArray[np.float64], rng: np.random.Generator
 ) -> bool:
-    """Let each group change places with the one of another part, or move there, that lowers the cost most.
+    """Swap each group with a group of another part, or move it there, if that lowers the cost; take the best.
 
     Args:
         part: changed in place.
         off: changed in place.
         counts: (groups, strata) samples.
-        rng: decides who comes first, and, of very many groups, who may be changed with.
+        rng: decides the order and, with very many groups, the candidates for swaps.
 
     Returns:
-        Whether anything changed.
+        True if anything changed.
     """
     partners = rng.permutation(len(counts))[: _PARTNERS // len(counts)]
-    others = np.concatenate([counts[partners], np.zeros_like(off)])  # with "nobody" of each part at the end
+    others = np.concatenate([counts[partners], np.zeros_like(off)])  # zeros at the end: a move without a swap
     weights = 1 / counts.sum(axis=0)
     changed = False
     for group in rng.permutation(len(counts)):
         here, there = part[group], np.concatenate([part[partners], np.arange(len(off))])
         change = counts[group] - others
-        rise = ((off[there] - off[here] + change) * change) @ weights  # half of the cost's
+        rise = ((off[there] - off[here] + change) * change) @ weights  # half the change of the cost
         rise[there == here] = 0
         if np.count_nonzero(part == here) == 1:
-            rise[len(partners) :] = 0  # no part is left empty
+            rise[len(partners) :] = 0  # no part becomes empty
         best = rise.argmin()
         if rise[best] < -1e-9:
             off[here] -= change[best]
@@ -202,7 +205,7 @@ def _improve(
 def _group_counts(
     strata: NDArray[np.int64], groups: NDArray[np.generic]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """(n,) number of each sample's group, and (groups, strata) samples."""
+    """(n,) group number of each sample, and (groups, strata) numbers of samples."""
     names, group = np.unique(groups, return_inverse=True)
     group = group.reshape(-1)
     counts = np.zeros((len(names), strata.max(initial=-1) + 1))
@@ -211,7 +214,7 @@ def _group_counts(
 
 
 def _largest_first(counts: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """The groups by falling size, at random among equals."""
+    """Groups by falling size, in random order among equals."""
     order = rng.permutation(len(counts))
     return order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
 
@@ -228,10 +231,10 @@ def _hold_samples(strata: NDArray[np.int64], fraction: float, rng: np.random.Gen
 def _hold_groups(
     strata: NDArray[np.int64], groups: NDArray[np.generic], fraction: float, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Greedy: groups in random order, largest first, are held out while that brings the class counts nearer the aim.
+    """Hold out groups greedily, largest first, while that brings the class counts nearer the aim.
 
-    Of a class that this holds nothing of, the smallest group is held too, so that every class can be looked at. No
-    class loses all its samples: one for which that cannot be avoided has none held out.
+    If nothing of a class is held out, its smallest group is held out too. No class loses all its samples: if that
+    cannot be avoided, nothing of the class is held out.
     """
     group, counts = _group_counts(strata, groups)
     total = counts.sum(axis=0)

@@ -1,4 +1,4 @@
-"""The one reader of clips: files of one sample to arrays, with the settings of a preparation, by time stamps."""
+"""The one reader of clips: files of one sample to arrays, by time stamps, with the settings of a preparation."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.corpus.prepare.seal import described
+from colliculus.corpus.prepare.prepared_folder import described
 from colliculus.corpus.prepare.storage import Sound, Storage
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.media.clips import Clip, MediaFiles, file_with
 from colliculus.types import ColliculusError
 
@@ -21,11 +21,11 @@ from colliculus.types import ColliculusError
 class StorageReader:
     """A `ClipReader` that reads clips as `colliculus prepare` does, for training and prediction alike.
 
-    Sound, image and video files are grouped by `MediaFiles`. Recordings of events (.aedat) and arrays (.npy, .npz)
-    belong to the clip of their stem; `<clip>.<modality>.npy` tells two arrays of a clip apart.
+    Sound, image and video files are grouped as in `MediaFiles`. A recording of events (.aedat) or an array (.npy,
+    .npz) belongs to the clip of its stem; `<clip>.<modality>.npy` distinguishes several arrays of a clip.
 
     Args:
-        storages: how each modality is stored.
+        storages: storage of each modality to read.
 
     Example:
         >>> from colliculus.corpus.prepare.storage import Frames
@@ -39,7 +39,7 @@ class StorageReader:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> StorageReader:
-        """Build the reader that `Dataset.stored` describes.
+        """The reader that `Dataset.stored` of prepared data describes.
 
         Raises:
             ColliculusError: the description is damaged.
@@ -47,48 +47,52 @@ class StorageReader:
         try:
             return cls(described(dict(stored)))
         except KeyError as error:
-            raise ColliculusError(f"how the data were stored cannot be read, {error} is missing or unknown") from error
+            raise ColliculusError(
+                f"the storage of the data is damaged, {error} is missing or unknown: train again"
+            ) from error
 
     def knows(self, path: Path) -> bool:
-        """True if `path` may hold a modality, by its suffix."""
+        """True if `path` has the suffix of a file that can hold a wanted modality."""
         return any(path.suffix.lower() in storage.suffixes for storage in self.storages.values())
 
     def group(self, files: Sequence[Path]) -> dict[str, Clip]:
-        """Clips that `files` hold, by name.
+        """Clips of `files` by name.
 
         Raises:
-            ColliculusError: a file is of unknown kind, or two would be the same part of a clip.
+            ColliculusError: a file is of an unknown kind, or two files would be the same modality of a clip.
         """
         media = MediaFiles(tuple({s.track for s in self.storages.values() if s.track}))
         others = [file for file in dict.fromkeys(files) if not media.knows(file)]
         clips = media.group([file for file in files if media.knows(file)])
         for file in others:
             if not self.knows(file):
-                known = ", ".join(sorted(frozenset[str]().union(*(s.suffixes for s in self.storages.values()))))
-                raise ColliculusError(f"{file} has an unknown suffix: give {known}")
+                known = ", ".join(sorted({suffix for storage in self.storages.values() for suffix in storage.suffixes}))
+                raise ColliculusError(f"{file} has an unknown ending: use {known}")
             name = file.stem.removesuffix(f".{self._named(file)}")
             clips[name] = Clip((*(clips[name].files if name in clips else ()), file))
         return clips
 
     def read(self, clip: Clip) -> dict[str, NDArray[np.float32]]:
-        """Arrays of one clip by modality, not standardised; modalities that it lacks are left out.
+        """Arrays of one clip, not standardised; modalities that it lacks are left out.
 
         Raises:
-            ColliculusError: a file is damaged, or the clip holds no modality.
+            ColliculusError: a file is damaged, or the clip has none of the modalities.
         """
         arrays: dict[str, NDArray[np.float32]] = {}
         for modality, storage in self.storages.items():
             if (file := self._file(modality, storage, clip.files)) is not None:
-                stored = storage.read(file, Source(name=file.stem, label="unknown", files={modality: str(file)}))
+                stored = storage.read(file, Sample(name=file.stem, label="unknown", files={modality: str(file)}))
                 if isinstance(storage, Sound) and storage.kind == "waveform":
-                    stored = storage.pictures(stored[None])[0]
+                    stored = storage.spectrograms(stored[None])[0]
                 arrays[modality] = stored.astype(np.float32)
         if not arrays:
-            raise ColliculusError(f"{clip.files[0]} holds none of {', '.join(self.storages)}: give a file that does")
+            raise ColliculusError(
+                f"{clip.files[0]} has none of the modalities {', '.join(self.storages)}: add a file of one"
+            )
         return arrays
 
     def _named(self, file: Path) -> str:
-        """Modality that the name of an array ends in, "" if none."""
+        """Modality at the end of the name of an array, "" if there is none."""
         ending = file.stem.rpartition(".")[2]
         return ending if ending in self.storages and ending != file.stem else ""
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from colliculus.corpus.prepare.fetch_av_digits import default_root, prepare
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.corpus.splits import stratified_holdout
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.assemble import assemble
@@ -253,6 +253,6 @@ class _DeltaOfSound:
     def dtype(self) -> np.dtype[np.generic]:
         return np.dtype(np.float32)
 
-    def read(self, path: Path, source: Source) -> NDArray[np.generic]:
-        window = Window(source.start_s, source.end_s)
+    def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
+        window = Window(sample.start_s, sample.end_s)
         return self.delta(read_sound(path, window, self.delta.sample_rate_hz))

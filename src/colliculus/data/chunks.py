@@ -1,4 +1,4 @@
-"""Long arrays a few rows at a time, so that a memory-mapped one never lies in memory as a whole."""
+"""Long arrays a few rows at a time, so that a memory-mapped array is never in memory as a whole."""
 
 from __future__ import annotations
 

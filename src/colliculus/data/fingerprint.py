@@ -1,4 +1,4 @@
-"""A short digest that two runs share exactly when they saw the same data."""
+"""A short digest that two runs share exactly if they used the same data."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from colliculus.types import DataSpec
 
 
 def fingerprint(spec: DataSpec, parts: Mapping[str, NDArray[np.generic]]) -> str:
-    """Digest of what decides a dataset: contents, labels, rows of the splits, and whatever else is given.
+    """Digest of the arrays that decide a dataset: contents, labels, rows of the splits.
 
     Args:
         spec: the modalities and classes.
-        parts: arrays by name; name, type, shape and values all count.
+        parts: arrays by name; names, types, shapes and values all count.
 
     Returns:
         The first 16 hexadecimal digits of a SHA-256.

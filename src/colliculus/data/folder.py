@@ -14,10 +14,10 @@ import platformdirs
 from filelock import FileLock
 
 from colliculus.corpus.prepare.build import prepare
-from colliculus.corpus.prepare.sample import Incomplete
-from colliculus.corpus.prepare.seal import SEAL_FILE, PreparedFolder, read_prepared
+from colliculus.corpus.prepare.prepared_folder import PREPARE_FILE, PreparedFolder, read_prepared
+from colliculus.corpus.prepare.workspace import Incomplete
 from colliculus.corpus.recipes.folder import FolderRecipe
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.prepared import DividedData
 from colliculus.files.checks import dataset_root
@@ -58,19 +58,19 @@ class Folder(DividedData):
             ColliculusError: the folders are not laid out as above, no clip can be read, or the disk is full.
         """
         root = dataset_root(self.root)
-        sources = self.clips.sources(root)
-        folder = self._cache_folder(root, sources)
+        samples = self.clips.samples(root)
+        folder = self._cache_folder(root, samples)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):  # other processes of the same training wait here, and find it done
-            if not (folder / SEAL_FILE).is_file():
-                jobs = 0 if len(sources) <= _FEW else os.cpu_count() or 1
+            if not (folder / PREPARE_FILE).is_file():
+                jobs = 0 if len(samples) <= _FEW else os.cpu_count() or 1
                 with progress("preparing clips") as shown:
                     prepare(self.clips, root, folder, jobs=jobs, incomplete=self.incomplete, progress=shown)
         prepared = read_prepared(folder)
-        if problems := [outcome.problem for outcome in prepared.outcomes if outcome.problem]:
+        if problems := [result.problem for result in prepared.results if result.problem]:
             kept = "left out" if self.incomplete == "skip" else "kept in part"
             remark(
-                f"{len(problems)} of {len(sources)} clips cannot be read whole and are {kept}; the first: {problems[0]}"
+                f"{len(problems)} of {len(samples)} clips cannot be read whole and are {kept}; the first: {problems[0]}"
             )
         return prepared
 
@@ -78,9 +78,9 @@ class Folder(DividedData):
         """Reader of clips with the same settings."""
         return StorageReader({m: s for m, s in self.clips.storages.items() if m in spec.modalities})
 
-    def _cache_folder(self, root: Path, sources: Sequence[Source]) -> Path:
+    def _cache_folder(self, root: Path, samples: Sequence[Sample]) -> Path:
         """Folder named by a digest of whatever decides the arrays."""
-        files = sorted({file for source in sources for file in source.files.values()})
+        files = sorted({file for sample in samples for file in sample.files.values()})
         try:
             states = [(file, (root / file).stat()) for file in files]
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Partners of the same class: which picture goes with which sound."""
+"""Pairs of samples of the same class: which image goes with which sound."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from colliculus.types import ColliculusError
 
 
 def draw_pairs(labels: NDArray[np.int64], candidates: NDArray[np.int64], *, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Draw a candidate of the same class for every label; none comes twice before all of its class have come once.
+    """Draw a candidate of the same class for every label; none repeats before all of its class were drawn.
 
     Args:
         labels: (n,) classes to find partners for.
         candidates: (m,) classes of the candidates.
-        seed: with `epoch`, decides the draw and nothing else does.
+        seed: decides the draw, together with `epoch`.
         epoch: number of the epoch.
 
     Returns:
@@ -33,7 +33,7 @@ def draw_pairs(labels: NDArray[np.int64], candidates: NDArray[np.int64], *, seed
         wanted, pool = np.flatnonzero(labels == label), np.flatnonzero(candidates == label)
         if not len(pool):
             raise ColliculusError(
-                f"class {label} has samples of one modality and none of the other to pair them with: complete the data"
+                f"class {label} has samples of one modality and none of the other to pair them with: add some"
             )
         rounds = -(-len(wanted) // len(pool))
         drawn[wanted] = np.concatenate([rng.permutation(pool) for _ in range(rounds)])[: len(wanted)]

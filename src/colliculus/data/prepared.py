@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.corpus.prepare.event_frames import EventFrames
-from colliculus.corpus.prepare.seal import PreparedFolder, describe, read_prepared
+from colliculus.corpus.prepare.prepared_folder import PreparedFolder, describe, read_prepared
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
-from colliculus.corpus.protocols import Division, Partition, ProtocolName, choose_protocol
+from colliculus.corpus.protocols import Partition, ProtocolName, SplitProtocol, choose_protocol, current_name
 from colliculus.corpus.shared_content import content_keys
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.assemble import assemble, spec_of
@@ -34,13 +34,13 @@ class DividedData(ABC):
 
     root: Path | None = None
     """Folder of the data."""
-    protocol: Literal["auto", ProtocolName] = "auto"
-    """auto: given where your own folders or table state a split, else honest; honest: group-disjoint folds, which keep
-    related samples together; paper: the publisher's split; given: the split of your folders or table."""
+    protocol: Literal["auto", "honest", ProtocolName] = "auto"
+    """auto: given if your own folders or table have a split, else group-disjoint; group-disjoint (formerly honest):
+    folds that keep groups together; paper: the publisher's split; given: the split of your folders or table."""
     fold: int = 0
-    """Fold of `honest` that is the test; the other protocols have none."""
+    """Fold of `group-disjoint` that is the test part; the other protocols have none."""
     folds: int = 5
-    """Number of folds of `honest`."""
+    """Number of folds of `group-disjoint`."""
     validation_fraction: float = 0.1
     """Share of the training part that becomes the validation part, where none is given."""
     standardise: bool = True
@@ -53,7 +53,8 @@ class DividedData(ABC):
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ColliculusError(f"`seed` of the data is {self.seed}: choose 0 or above")
-        self._division("honest" if self.protocol == "auto" else self.protocol)
+        object.__setattr__(self, "protocol", current_name(self.protocol))
+        self._protocol(self.protocol)
 
     @abstractmethod
     def prepared_folder(self) -> PreparedFolder:
@@ -73,21 +74,21 @@ class DividedData(ABC):
         """
         folder = self.prepared_folder()
         parts = self._parts(folder)
-        present = {m: np.array([m not in outcome.missing for outcome in folder.outcomes]) for m in folder.storages}
+        present = {m: np.array([m not in result.missing for result in folder.results]) for m in folder.storages}
         used = {m: storage for m, storage in folder.storages.items() if present[m][parts.train].any()}
         arrays = {m: folder.arrays[m].memory_map() for m in used}
-        to_input = {m: s.pictures for m, s in used.items() if isinstance(s, Sound) and s.kind == "waveform"}
+        to_input = {m: s.spectrograms for m, s in used.items() if isinstance(s, Sound) and s.kind == "waveform"}
         if normalisation is None:
             learned = arrays if self.standardise else {}
             normalisation = channel_statistics(learned, parts.train, to_input, present)
-        labels = np.array([source.label for source in folder.sources])
+        labels = np.array([sample.label for sample in folder.samples])
         classes = np.unique(labels[parts.train])
         incomplete = {m: present[m] for m in used if not present[m].all()}
         splits = {
             name: ArraySplit(arrays, np.searchsorted(classes, labels[rows]), rows, normalisation, to_input, incomplete)
             for name, rows in zip(SPLITS, (parts.train, parts.validation, parts.test), strict=True)
         }
-        shapes = {m: s.picture_shape if isinstance(s, Sound) else s.shape for m, s in used.items()}
+        shapes = {m: s.spectrogram_shape if isinstance(s, Sound) else s.shape for m, s in used.items()}
         return assemble(
             spec_of(shapes, classes.tolist()),
             splits,
@@ -109,9 +110,9 @@ class DividedData(ABC):
         storages = self.prepared_folder().storages
         return StorageReader({m: storages[m] for m in spec.modalities if m in storages})
 
-    def _division(self, name: ProtocolName) -> Division:
+    def _protocol(self, name: str) -> SplitProtocol:
         return choose_protocol(
-            name,
+            "group-disjoint" if name == "auto" else name,
             fold=self.fold,
             folds=self.folds,
             validation_fraction=self.validation_fraction,
@@ -121,11 +122,11 @@ class DividedData(ABC):
     def _parts(self, folder: PreparedFolder) -> Partition:
         """Rows of the arrays in each part."""
         usable = np.array(folder.usable, dtype=np.int64)
-        sources = [folder.sources[row] for row in usable]
-        outcomes = [folder.outcomes[row] for row in usable]
-        contents = [content_keys(s, o.sha256, o.missing) for s, o in zip(sources, outcomes, strict=True)]
+        samples = [folder.samples[row] for row in usable]
+        results = [folder.results[row] for row in usable]
+        contents = [content_keys(s, r.sha256, r.missing) for s, r in zip(samples, results, strict=True)]
         name = _own_choice(folder) if self.protocol == "auto" else self.protocol
-        parts = self._division(name).divide(sources, contents)
+        parts = self._protocol(name).divide(samples, contents)
         return Partition(usable[parts.train], usable[parts.validation], usable[parts.test], parts.name)
 
 
@@ -153,8 +154,8 @@ class Prepared(DividedData):
 
 def _own_choice(folder: PreparedFolder) -> ProtocolName:
     """Keep a user's own split; a published one may have related samples on both sides."""
-    given = folder.recipe in _OWN and any(source.split for source in folder.sources)
-    return "given" if given else "honest"
+    given = folder.recipe in _OWN and any(sample.split for sample in folder.samples)
+    return "given" if given else "group-disjoint"
 
 
 def _kinds(storages: Mapping[str, Storage]) -> dict[str, ModalityKind]:

@@ -18,12 +18,12 @@ class SpikingPatchSplitting(nn.Module):
     Source: Spikformer (arXiv 2209.15425), as S-CMRL (arXiv 2502.12488) uses it.
 
     "deep" has four stages of widths D/8, D/4, D/2, D and 16-pixel patches; "shallow" (small inputs) two of D/2, D and
-    4-pixel patches. Every pooling rounds a half up, so that N = ceil(H/16) * ceil(W/16), or /4. Spikes tie everywhere
-    in a pooling window: the gradient goes to the first maximum in row-major order.
+    4-pixel patches. Every pooling rounds up, so that N = ceil(H/16) * ceil(W/16), or /4. If several spikes in a pooling
+    window are equal, the gradient goes to the first one in row-major order.
 
     Args:
         channels: C.
-        size: (H, W); None where inputs may have any.
+        size: (H, W); None if inputs may have any size.
         dim: D, a multiple of 8 ("deep") or 2 ("shallow").
         depth: "deep" or "shallow".
         neuron: makes the neurons.

@@ -13,7 +13,7 @@ from colliculus.neurons import LIF
 Residual = Literal["current", "spike"]
 
 LARGE = 112
-"""Pixels of the shorter side from which on an image is quartered before the first block."""
+"""Length of the shorter side in pixels from which the stem reduces an image to a quarter."""
 
 
 def _conv_bn(before: int, after: int, *, kernel_size: int = 3, stride: int = 1) -> nn.Sequential:
@@ -26,7 +26,7 @@ def _conv_bn(before: int, after: int, *, kernel_size: int = 3, stride: int = 1) 
 class CurrentResidualBlock(nn.Module):
     """s = LIF(BN(Conv(LIF(BN(Conv(x))))) + shortcut(x)): the sum of two currents feeds a neuron.
 
-    The shortcut is x itself, or BN(Conv1x1(x)) where the width or the size changes.
+    The shortcut is x itself, or BN(Conv1x1(x)) if the width or the size changes.
 
     Example:
         >>> import torch
@@ -51,7 +51,7 @@ class SpikeResidualBlock(nn.Module):
     """s = LIF(BN(Conv(LIF(BN(Conv(x)))))) + shortcut(x): spikes are added to spikes.
 
     Spike-element-wise residual with ADD (SEW, Fang et al., NeurIPS 2021, arXiv 2102.04159). The shortcut is x itself,
-    or LIF(BN(Conv1x1(x))) where the width or the size changes; s counts spikes, 0, 1, 2, ...
+    or LIF(BN(Conv1x1(x))) if the width or the size changes; s is a number of spikes, 0, 1, 2, ...
 
     Example:
         >>> import torch
@@ -67,24 +67,24 @@ class SpikeResidualBlock(nn.Module):
         self.shortcut = ConvBNSpike(before, after, neuron, kernel_size=1, stride=stride) if changes else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(T, B, C, H, W) -> counts of spikes (T, B, D, H', W')."""
+        """(T, B, C, H, W) -> numbers of spikes (T, B, D, H', W')."""
         counts: Tensor = self.second(self.first(x)) + self.shortcut(x)
         return counts
 
 
 class SpikingResNet18(nn.Module):
-    """ResNet-18 (He et al., arXiv 1512.03385) of spiking residual blocks; its last grid are the tokens.
+    """ResNet-18 (He et al., arXiv 1512.03385) of spiking residual blocks; its last grid gives the tokens.
 
-    A stem, then four stages of two blocks of widths D/8, D/4, D/2, D, the last three halving the grid. The stem of
-    images whose shorter side has at least 112 pixels is Conv7x7 (stride 2) - BN - LIF - MaxPool(3, stride 2), that of
-    smaller ones Conv3x3 - BN - LIF. Every halving rounds up: N = ceil(H/32) * ceil(W/32), or /8 for small images. The
-    mean over the tokens is the network's global average pool.
+    A stem is followed by four stages of two blocks with widths D/8, D/4, D/2, D; the last three stages halve the grid.
+    For images whose shorter side has at least 112 pixels the stem is Conv7x7 (stride 2) - BN - LIF - MaxPool(3, stride
+    2), for smaller ones Conv3x3 - BN - LIF. Every halving rounds up: N = ceil(H/32) * ceil(W/32), or /8 for small
+    images. The mean over the tokens is the network's global average pool.
 
     Args:
         channels: C.
         size: (H, W).
         dim: D, a multiple of 8; 512 is ResNet-18's own width.
-        residual: "current" adds what feeds a neuron, "spike" adds spikes (SEW).
+        residual: "current" adds the currents before a neuron, "spike" adds spikes (SEW).
         neuron: makes the neurons.
 
     Example:

@@ -15,7 +15,7 @@ class SpikformerBlock(nn.Module):
         dim: D.
         heads: number of heads.
         neuron: makes the neurons.
-        attention_neuron: makes those of q, k, v and the attention's output; None: as `neuron`.
+        attention_neuron: makes those of q, k, v and the attention's output; None uses `neuron`.
         normalise: BatchNorm before the attention's neuron.
 
     Example:

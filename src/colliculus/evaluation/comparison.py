@@ -1,177 +1,286 @@
-"""Two methods on the same test clips: how far apart they are, over trainings and over clips."""
+"""Comparison of methods by their finished runs: mean, spread and interval of each, and paired tests with a baseline."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean, stdev
-from typing import Literal
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from colliculus.evaluation.significance import (
-    Part,
-    bootstrap_interval,
-    clip_permutation,
-    clips_needed,
-    holm,
-    mcnemar,
-    permutation,
-    seeds_needed,
-    smallest_p,
-)
-from colliculus.evaluation.student import student_interval
+from colliculus.evaluation.evaluate import predictions_of
+from colliculus.evaluation.groups import Group, find_runs, group_runs, method_named, open_finished, settings_of
+from colliculus.evaluation.paired import PairedTest, Training, Trainings, paired_tests
+from colliculus.evaluation.score import Score
+from colliculus.evaluation.trained_run import TrainedRun
+from colliculus.evaluation.verdict import p_value, verdict
+from colliculus.figures import Bars, BarSeries, figure
+from colliculus.files.documents import package_version
+from colliculus.records import Column, Record, Table, Tables, console
+from colliculus.runs.kept_predictions import Condition, read_predictions
 from colliculus.types import ColliculusError
 
-Training = tuple[str, int]
-"""One training of a method: name of its data (its fold, or "" where all share one test part), and its seed."""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-Trainings = Mapping[Training, NDArray[np.bool_]]
-"""Whether each test clip was recognised, (n,), by each training of a method."""
+AnyRun = TrainedRun | Path | str
+"""A trained run, its folder, or a folder of runs."""
+
+CSV_COLUMNS = (
+    "method", "trainings", "accuracy", "deviation", "low", "high", "baseline", "difference", "difference_low",
+    "difference_high", "p_seeds", "p_clips", "p", "shown",
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The first method less the second; accuracies and differences are shares, not percent.
-
-    Two things vary, and each has a test of its own. Other seeds give other networks: `p_seeds` is the permutation test
-    over seeds. Other test clips give other answers of these networks: `p_clips` is the permutation test over clips,
-    whose trainings stay together; of one training each it is McNemar's exact test. Where there are several test parts
-    (folds), each stands for one seed, with the mean over its seeds: trainings that share one are not independent.
+@dataclass(frozen=True, kw_only=True)
+class ComparedMethod:
+    """One method of a comparison.
 
     Args:
-        first, second: names of the methods.
-        pairs: trainings that both have, and that are compared.
-        repeats: what was trained again, "seeds" or "test parts".
-        num_clips: test clips.
-        differences: of the accuracies, one for each seed or test part.
-        mcnemar: of each pair, clips that the first alone has right, those of the second, and the exact p-value.
-        difference: mean over seeds or test parts.
-        seed_interval: its 95 % interval over seeds or test parts (Student); None for a single one.
-        clip_interval: its 95 % interval over clips (bootstrap within each test part).
-        p_seeds: None for a single one.
-        p_clips: as above.
-        p: the larger of both, raised after Holm for the tests made at once; None without `p_seeds`.
-        least_p: the least that `p` could have been with so many seeds or test parts, the other tests being as
-            they are.
-        num_tests: tests made at once.
-        seeds_needed, clips_needed: how many would show a difference of this size; None where it cannot be told.
+        name: the preset, and the settings in which it differs from other methods of that preset.
+        preset: name of the preset.
+        runs: run folders.
+        trainings: test part and seed of each run.
+        score: accuracy over the trainings.
+        settings: settings of the first run by dotted name.
     """
 
-    first: str
-    second: str
-    pairs: tuple[Training, ...]
-    repeats: Literal["seeds", "test parts"]
-    num_clips: int
-    differences: tuple[float, ...]
-    mcnemar: tuple[tuple[int, int, float], ...]
-    difference: float
-    seed_interval: tuple[float, float] | None
-    clip_interval: tuple[float, float]
-    p_seeds: float | None
-    p_clips: float
-    p: float | None
-    least_p: float | None
-    num_tests: int
-    seeds_needed: int | None
-    clips_needed: int | None
+    name: str
+    preset: str
+    runs: tuple[str, ...]
+    trainings: tuple[Training, ...]
+    score: Score
+    settings: dict[str, Any]
 
 
-def compare(first: str, second: str, methods: Mapping[str, Trainings], num_tests: int = 1) -> Comparison:
-    """Compare two methods on what both were trained on, with the same seeds; no p-value is raised.
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Record):
+    """Methods that were tested on the same clips; accuracies and differences are fractions, not percent.
 
     Args:
-        first, second: names of the methods.
-        methods: the trainings of each.
-        num_tests: tests that will be made at once, which decides how many seeds and clips are asked for.
+        version: version of colliculus that made the comparison.
+        dataset: name of the dataset.
+        protocols: how the data were split, each once.
+        fingerprints: digests of the data, each once.
+        modalities: modalities of the data.
+        classes: class names.
+        num_clips: test clips, over all test parts.
+        condition: corruption of the test clips.
+        baseline: name of the method that the others are compared with.
+        methods: the methods, in the order in which their runs were given.
+        tests: each other method against the baseline.
+        verdicts: result of each test in one or two sentences.
+    """
+
+    version: str
+    dataset: str
+    protocols: tuple[str, ...]
+    fingerprints: tuple[str, ...]
+    modalities: tuple[str, ...]
+    classes: tuple[str, ...]
+    num_clips: int
+    condition: Condition
+    baseline: str
+    methods: tuple[ComparedMethod, ...]
+    tests: tuple[PairedTest, ...]
+    verdicts: tuple[str, ...]
+
+    @property
+    def repeats(self) -> str:
+        """Unit of repetition: "seeds", or "test parts" where there are several."""
+        return "test parts" if any(test.repeats == "test parts" for test in self.tests) else "seeds"
+
+    @property
+    def scores(self) -> dict[str, Score]:
+        """Score of each method by name."""
+        return {method.name: method.score for method in self.methods}
+
+    def table(self) -> Tables:
+        """The data, the methods, and the paired tests with their verdicts."""
+        data = {
+            "data": f"{self.dataset}, {', '.join(self.protocols)}",
+            "test": f"{self.num_clips:,} clips, {self.condition.describe()}",
+        }
+        tests = (self._tests(),) if self.tests else ()
+        return Tables((Table.facts("Comparison", data), self._methods(), *tests))
+
+    def _methods(self) -> Table:
+        rows: list[tuple[str, ...]] = []
+        for name, score in self.scores.items():
+            spread = "" if score.deviation is None else f" ± {100 * score.deviation:.1f}"
+            interval = _range(*score.interval) + ("" if spread else " (clips)")
+            reach = _range(min(score.accuracies), max(score.accuracies))
+            rows.append((name, str(len(score.accuracies)), f"{100 * score.accuracy:.1f}{spread}", interval, reach))
+        title = f"Methods: mean, standard deviation and interval over {self.repeats}"
+        return Table(_columns("runs", "accuracy, %", "95 % interval", "range"), rows, title)
+
+    def _tests(self) -> Table:
+        rows: list[tuple[str, ...]] = []
+        for test in self.tests:
+            seeds, clips = _points(test.seed_interval), _points(test.clip_interval)
+            p_seeds, p = ("" if value is None else p_value(value) for value in (test.p_seeds, test.p))
+            rows.append((test.first, f"{100 * test.difference:+.1f}", seeds, p_seeds, clips, p_value(test.p_clips), p))
+        title = f"Difference to {self.baseline}, paired, 95 % intervals; both: the larger p, adjusted (Holm)"
+        return Table(
+            _columns("points", f"over {self.repeats}", "p", "over clips", "p", "both"), rows, title, self.verdicts
+        )
+
+    def figure(self) -> Figure:
+        """Accuracy of each method and difference of each to the baseline, with 95 % intervals."""
+        scores = list(self.scores.values())
+        methods = Bars(
+            names=list(self.scores),
+            series=[_bars([score.accuracy for score in scores], [score.interval for score in scores], ".1f")],
+            xlabel="test accuracy, %",
+            low=0,
+        )
+        if not self.tests:
+            return figure([methods])
+        differences = [test.difference for test in self.tests]
+        intervals = [test.seed_interval or test.clip_interval for test in self.tests]
+        tests = Bars(
+            names=[test.first for test in self.tests],
+            series=[_bars(differences, intervals, "+.1f")],
+            xlabel=f"difference to {self.baseline}, points",
+        )
+        return figure([methods], [tests])
+
+    def to_csv(self) -> str:
+        """A row of CSV for each method, in fractions; cells that do not apply are empty."""
+        against = {test.first: test for test in self.tests}
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(CSV_COLUMNS)
+        for name, score in self.scores.items():
+            row = [name, len(score.accuracies), score.accuracy, score.deviation, *score.interval]
+            if test := against.get(name):
+                interval = test.seed_interval or (None, None)
+                row += [test.second, test.difference, *interval, test.p_seeds, test.p_clips, test.p, test.is_shown]
+            writer.writerow(row + [None] * (len(CSV_COLUMNS) - len(row)))
+        return text.getvalue()
+
+
+def compare(
+    runs: AnyRun | Iterable[AnyRun],
+    *,
+    baseline: str | None = None,
+    over: Sequence[str] = (),
+    snr_db: Mapping[str, float] | None = None,
+    missing: Sequence[str] = (),
+    device: str | None = "auto",
+) -> Comparison:
+    """Compare methods by their finished runs, all tested on the same clips.
+
+    Runs that differ in nothing but the seed are one method. Each method gets its mean, spread and 95 % interval over
+    seeds; each is tested against the baseline, paired, over seeds and over clips, and a difference is shown where both
+    tests agree. With more than two methods the p-values are adjusted by Holm's method. Predictions that a run folder
+    keeps are read; others are measured and kept.
+
+    Args:
+        runs: trained runs, run folders, or folders of runs.
+        baseline: method that the others are compared with, by preset or full name; None: the first one.
+        over: settings that may differ within a method, such as "data.fold": each fold then counts as one seed.
+        snr_db: Gaussian noise on modalities of the test clips, in dB; None and no `missing`: as each run was tested.
+        missing: modalities withheld in the test.
+        device: device for runs whose predictions must be measured, such as "cuda:0"; None: only read predictions.
 
     Raises:
-        ColliculusError: they have no training in common, or one was tested on other clips.
+        ColliculusError: the runs are not finished or cannot be compared, a name is unknown, or SciPy is not installed.
 
     Example:
-        >>> right = np.array([True, True, True, False])
-        >>> methods = {"a": {("", 0): right, ("", 1): right}, "b": {("", 0): ~right, ("", 1): right}}
-        >>> found = compare("a", "b", methods)
-        >>> found.difference, found.mcnemar[0], found.p_seeds
-        (0.25, (3, 1, 0.625), 1.0)
+        >>> import tempfile
+        >>> import colliculus as cl
+        >>> data = {"num_train": 64, "num_test": 60, "size": 16}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("late-fusion-synthetic", "weighted-attention-synthetic"):
+        ...         _ = cl.fit(cl.preset(name, data=data, train={"epochs": 1}), out=Path(folder) / name, progress=False)
+        ...     found = compare(folder)
+        >>> [method.name for method in found.methods], found.num_clips
+        (['late-fusion-synthetic', 'weighted-attention-synthetic'], 60)
+        >>> found.tests[0].p_seeds is None  # one training each says nothing about other seeds
+        True
     """
-    ours, theirs = methods[first], methods[second]
-    if not (pairs := tuple(sorted(ours.keys() & theirs.keys()))):
-        raise ColliculusError(f"{first} and {second} have no seed in common: train both with the same seeds")
-    if unlike := [pair for pair in pairs if len(ours[pair]) != len(theirs[pair])]:
+    given = [runs] if isinstance(runs, TrainedRun | Path | str) else list(runs)
+    if not given:
+        raise ColliculusError("there is nothing to compare: pass run folders, or a folder of runs")
+    folders = find_runs([one.folder if isinstance(one, TrainedRun) else Path(one) for one in given])
+    groups = group_runs([open_finished(folder, device or "cpu") for folder in folders], over)
+    presets = {group.name: group.preset for group in groups}
+    chosen = groups[0].name if baseline is None else method_named(baseline, presets)
+    asked = Condition(snr_db or {}, tuple(missing)) if snr_db or missing else None
+    members = [(group.name, training, run) for group in groups for training, run in group.members.items()]
+    correct: dict[str, dict[Training, Any]] = {name: {} for name in presets}
+    for name, training, run in console.steps(members, "test"):
+        condition = asked or Condition.of(run.run)
+        correct[name][training] = (_kept(run, condition) if device is None else predictions_of(run, condition)).correct
+    return _record(groups, correct, chosen, asked or Condition.of(members[0][2].run))
+
+
+def _kept(run: TrainedRun, condition: Condition) -> Any:
+    if (kept := read_predictions(run.folder, run.run, condition)) is None:
         raise ColliculusError(
-            f"{first} was tested on {len(ours[unlike[0]])} clips and {second} on {len(theirs[unlike[0]])}"
+            f"{run.folder} does not keep its predictions ({condition.describe()}): run `colliculus compare` once"
         )
-    lone = [(int((ours[p] & ~theirs[p]).sum()), int((theirs[p] & ~ours[p]).sum())) for p in pairs]
-    differences = tuple(repeated({p: (a - b) / len(ours[p]) for p, (a, b) in zip(pairs, lone, strict=True)}))
-    clips = _per_clip(ours, theirs, pairs)
-    several, difference = len(differences) > 1, fmean(differences)
-    p_seeds = permutation(differences) if several else None
-    p_clips = clip_permutation(clips)
-    means = np.concatenate([part.sums / part.num_trainings for part in clips])
+    return kept
+
+
+def _record(
+    groups: Sequence[Group], correct: Mapping[str, Trainings], baseline: str, condition: Condition
+) -> Comparison:
+    runs = [member.run for group in groups for member in group.members.values()]
+    clips = {part: len(right) for trainings in correct.values() for (part, _), right in trainings.items()}
+    methods = [
+        ComparedMethod(
+            name=group.name,
+            preset=group.preset,
+            runs=tuple(str(member.folder) for member in group.members.values()),
+            trainings=tuple(group.members),
+            score=Score.of(correct[group.name]),
+            settings=settings_of(next(iter(group.members.values())).run),
+        )
+        for group in groups
+    ]
+    tests = paired_tests(correct, baseline)
     return Comparison(
-        first=first,
-        second=second,
-        pairs=pairs,
-        repeats="test parts" if len(clips) > 1 else "seeds",
-        num_clips=len(means),
-        differences=differences,
-        mcnemar=tuple((a, b, mcnemar(a, b)) for a, b in lone),
-        difference=difference,
-        seed_interval=student_interval(differences) if several else None,
-        clip_interval=bootstrap_interval([part.sums / part.num_trainings for part in clips]),
-        p_seeds=p_seeds,
-        p_clips=p_clips,
-        p=None if p_seeds is None else max(p_seeds, p_clips),
-        least_p=smallest_p(len(differences)) if several else None,
-        num_tests=num_tests,
-        seeds_needed=seeds_needed(difference, stdev(differences), num_tests) if several else None,
-        clips_needed=clips_needed(difference, float(np.std(means)), num_tests),
+        version=package_version(),
+        dataset=runs[0].experiment.data.name,
+        protocols=tuple(dict.fromkeys(run.protocol for run in runs)),
+        fingerprints=tuple(dict.fromkeys(run.fingerprint for run in runs)),
+        modalities=runs[0].spec.modalities,
+        classes=runs[0].spec.names,
+        num_clips=sum(clips.values()),
+        condition=condition,
+        baseline=baseline,
+        methods=tuple(methods),
+        tests=tests,
+        verdicts=tuple(map(verdict, tests)),
     )
 
 
-def repeated(values: Mapping[Training, float]) -> list[float]:
-    """What counts as independent: a value for each seed or, where there are several test parts, the mean of each.
+def _bars(values: Sequence[float], intervals: Sequence[tuple[float, float]], form: str) -> BarSeries:
+    """Fractions with their intervals as bars in percent."""
+    return BarSeries(
+        values=[100 * value for value in values],
+        low=[100 * low for low, _ in intervals],
+        high=[100 * high for _, high in intervals],
+        labels=[format(100 * value, form) for value in values],
+    )
+
+
+def _columns(*headings: str) -> tuple[Column, ...]:
+    return (Column("method", style="cyan", fold=True), *(Column(heading, "right") for heading in headings))
+
+
+def _range(low: float, high: float) -> str:
+    return f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def _points(interval: tuple[float, float] | None) -> str:
+    """Bounds of a difference in points.
 
     Example:
-        >>> repeated({("", 0): 0.1, ("", 1): 0.3})
-        [0.1, 0.3]
-        >>> repeated({("fold 0", 0): 0.25, ("fold 0", 1): 0.75, ("fold 1", 0): 0.5})
-        [0.5, 0.5]
+        >>> _points((-0.0123, 0.2))
+        '-1.2 to +20.0'
     """
-    folds: dict[str, list[float]] = {}
-    for (fold, _), value in values.items():
-        folds.setdefault(fold, []).append(value)
-    return [fmean(of) for of in folds.values()] if len(folds) > 1 else list(values.values())
-
-
-def _per_clip(ours: Trainings, theirs: Trainings, pairs: Sequence[Training]) -> list[Part]:
-    """Of each fold, the difference of the right answers to each clip, summed over the seeds."""
-    parts: list[Part] = []
-    for fold in dict.fromkeys(fold for fold, _ in pairs):
-        seeds = [pair for pair in pairs if pair[0] == fold]
-        sums = np.sum([ours[p].astype(np.int64) - theirs[p] for p in seeds], axis=0)
-        parts.append(Part(sums, len(seeds)))
-    return parts
-
-
-def compare_all(methods: Mapping[str, Trainings], baseline: str) -> list[Comparison]:
-    """Every other method against the baseline.
-
-    A difference is shown where neither seeds nor clips explain it, so a comparison has one p-value, the larger of the
-    two (Berger 1982, Technometrics 24, 295-300), and those are what Holm raises.
-    """
-    others = [name for name in methods if name != baseline]
-    found = [compare(name, baseline, methods, len(others)) for name in others]
-    tested = {place: c.p for place, c in enumerate(found) if c.p is not None}
-
-    def raised(place: int, p: float) -> float:
-        return dict(zip(tested, holm(list((tested | {place: p}).values())), strict=True))[place]
-
-    return [
-        c
-        if c.p is None or c.least_p is None
-        else replace(c, p=raised(i, c.p), least_p=raised(i, c.least_p), num_tests=len(tested))
-        for i, c in enumerate(found)
-    ]
+    return "" if interval is None else " to ".join(f"{100 * bound:+.1f}" for bound in interval)

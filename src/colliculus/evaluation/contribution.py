@@ -19,7 +19,7 @@ from colliculus.evaluation.shapley import Subset, Values, interaction, shapley, 
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
 from colliculus.figures import Bars, BarSeries, Lines, Panel, Series, figure
 from colliculus.files.atomic import write_atomic
-from colliculus.files.cache import Pieces
+from colliculus.files.cache import Cache
 from colliculus.files.documents import as_document
 from colliculus.records import Column, Table, Tables
 from colliculus.records.console import percent
@@ -218,7 +218,7 @@ def contribution(
     dataset = trained.load(data)
     part = stored_part(dataset, split)
     about = trained.about(dataset, split) | {"time_steps": trained.experiment.method.time_steps}
-    passes = measure_passes(trained, part, Pieces(trained.folder / FOLDER / SUBSETS, about))
+    passes = measure_passes(trained, part, Cache(trained.folder / FOLDER / SUBSETS, about))
     found = summarise(passes, part.labels, about)
     write_atomic(trained.folder / FOLDER / CLIPS, clips_csv(passes, part.labels, len(found.classes)).encode())
     found.save(trained.folder / FOLDER / RECORD)

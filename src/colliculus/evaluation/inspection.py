@@ -142,19 +142,10 @@ def inspect(
         ColliculusError: `samples` is below 1, the model cannot take the data, or the run is damaged.
 
     Example:
-        >>> import tempfile
-        >>> from colliculus.data.synthetic import Synthetic
-        >>> from colliculus.methods import LateFusion
-        >>> from colliculus.runs.experiment import Experiment
-        >>> from colliculus.runs.run import MODEL_FILE, Run, write_run
-        >>> from colliculus.runs.weights import save_weights
-        >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
-        >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
-        >>> started = Run.of(experiment, data.load())
-        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
-        ...     write_run(Path(folder), started)
-        ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
-        ...     found = inspect(folder)
+        >>> import colliculus as cl
+        >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
+        >>> found = inspect(run)
         >>> sum(found.parts.values()) == found.health.num_parameters, found.health.layers[0].label
         (True, 'encoders.audio.stages.0')
     """

@@ -15,7 +15,7 @@ from colliculus.evaluation.anytime import first_steps
 from colliculus.evaluation.inference import classify
 from colliculus.evaluation.shapley import Subset, Values, shapley, subsets
 from colliculus.evaluation.trained_run import TrainedRun
-from colliculus.files.cache import Pieces
+from colliculus.files.cache import Cache
 from colliculus.files.documents import from_plain, to_plain
 from colliculus.records.console import progress, remark
 from colliculus.runs.predictions import Predictions
@@ -56,7 +56,7 @@ def clip_shapley(passes: Passes, num_classes: int) -> dict[str, Values]:
     return shapley({frozenset[str](): nothing, **values})
 
 
-def measure_passes(run: TrainedRun, split: Split, pieces: Pieces) -> dict[Subset, list[Pass]]:
+def measure_passes(run: TrainedRun, split: Split, pieces: Cache) -> dict[Subset, list[Pass]]:
     """Passes of every subset; by step for each modality alone and all together, which take T passes.
 
     Args:

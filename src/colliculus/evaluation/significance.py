@@ -1,51 +1,82 @@
-"""Whether a difference is more than chance: exact paired tests, intervals, and what many tests at once ask for."""
+"""Paired tests and intervals for a difference between methods, and the number of seeds and clips that would show it."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, log2
-from statistics import NormalDist
+from importlib import import_module
+from math import ceil, inf, log2, sqrt
+from statistics import NormalDist, mean, stdev
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.evaluation.student import LEVEL, student_quantile
+from colliculus.types import ColliculusError
 
+LEVEL = 0.05
+"""Significance level: a p-value below it is called significant, and an interval covers 1 - LEVEL."""
 POWER = 0.8
-"""Probability with which the numbers of seeds and clips that are asked for would show the difference."""
+"""Probability with which the suggested numbers of seeds and clips show the difference."""
 ENUMERATED = 16
-"""Up to so many pairs every choice of signs is tried; of more, `DRAWS` are drawn."""
+"""Largest number of pairs for which every choice of signs is tried; for more, `DRAWS` are drawn."""
 DRAWS = 100_000
 RESAMPLES = 10_000
 MOST_SEEDS = 1000
-"""Nobody is asked to train more often."""
+"""Upper limit of the suggested number of seeds."""
+
+
+def _stats() -> Any:
+    """`scipy.stats`, imported on first use because it takes about a second."""
+    try:
+        return import_module("scipy.stats")
+    except ImportError as error:
+        raise ColliculusError("statistical tests need scipy: pip install 'colliculus[report]'") from error
+
+
+def student_interval(values: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of the mean of a normal distribution from a few of its values (Student 1908, Biometrika 6, 1-25).
+
+    Args:
+        values: at least one; the interval of a single value is unbounded.
+
+    Example:
+        >>> low, high = student_interval([1.0, 2.0, 3.0])
+        >>> f"{low:.2f} {high:.2f}"
+        '-0.48 4.48'
+    """
+    n = len(values)
+    if n < 2:
+        return -inf, inf
+    half = float(_stats().t.ppf(1 - LEVEL / 2, n - 1)) * stdev(values) / sqrt(n)
+    return mean(values) - half, mean(values) + half
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
     """Two-sided p-value of McNemar's exact test (McNemar 1947, Psychometrika 12, 153-157).
 
-    If neither of two classifiers is better, a clip that one alone has right falls to either with probability 1/2.
+    Under the null hypothesis a clip that exactly one classifier recognises falls to either with probability 1/2.
 
     Args:
-        only_first: clips that the first alone has right.
-        only_second: clips that the second alone has right.
+        only_first: clips that only the first recognises.
+        only_second: clips that only the second recognises.
 
     Example:
         >>> mcnemar(1, 5)
         0.21875
     """
-    return clip_permutation([Part(np.repeat([1, -1], [only_first, only_second]), 1)])
+    total = only_first + only_second
+    return float(_stats().binomtest(only_first, total).pvalue) if total else 1.0
 
 
 @dataclass(frozen=True)
 class Part:
-    """What two methods did on one test part.
+    """Differences of two methods on one test part.
 
     Args:
-        sums: (n,) for each clip, how many trainings of the first method have it right, less those of the second.
-        num_trainings: of each method.
+        sums: (n,) for each clip, trainings of the first method that recognise it minus those of the second.
+        num_trainings: trainings of each method.
     """
 
     sums: NDArray[np.int64]
@@ -53,15 +84,16 @@ class Part:
 
 
 def clip_permutation(parts: Sequence[Part], seed: int = 0) -> float:
-    """Two-sided p-value of the paired permutation test over clips, whose trainings stay together.
+    """Two-sided p-value of the paired permutation test over clips; all trainings of a clip stay together.
 
-    If neither of two methods is better, each clip's sign is as likely to be the other. A clip that several trainings
-    of each method have judged counts once, by the sum of its differences; of one training each it is McNemar's test.
-    The statistic is the difference of the accuracies, the mean over the parts.
+    Under the null hypothesis the sign of each clip's difference is random. A clip that several trainings of each method
+    classified counts once, with the sum of its differences; with one training each this is McNemar's test. The
+    statistic is the difference of the accuracies, averaged over the parts. The test is exact where all parts have the
+    same size; SciPy has no such test for thousands of clips.
 
     Args:
         parts: test parts, such as those of the folds.
-        seed: of the choices of signs that are drawn where parts are of unlike size; else every choice is counted.
+        seed: seed of the random signs that are drawn where parts differ in size.
 
     Example:
         >>> clip_permutation([Part(np.array([3, 1, 0, 1]), 3)])
@@ -71,7 +103,7 @@ def clip_permutation(parts: Sequence[Part], seed: int = 0) -> float:
         return _drawn([part.sums / (part.num_trainings * len(part.sums)) for part in parts], seed)
     sums = np.concatenate([part.sums for part in parts])
     observed = abs(int(sums.sum()))
-    chances = np.ones(1)  # of each sum, from the lowest possible to the highest
+    chances = np.ones(1)  # probability of each sum, from the lowest to the highest
     for size, times in zip(*np.unique(np.abs(sums[sums != 0]), return_counts=True), strict=True):
         chances = np.convolve(chances, _signs(int(size), int(times)))
     reached = np.abs(np.arange(len(chances)) - len(chances) // 2) >= observed
@@ -79,21 +111,21 @@ def clip_permutation(parts: Sequence[Part], seed: int = 0) -> float:
 
 
 def _drawn(parts: Sequence[NDArray[np.float64]], seed: int) -> float:
-    """The same by `DRAWS` choices of signs: of equal sizes in one part only the number of pluses counts."""
+    """The same test from `DRAWS` random signs; among equal values of a part only the number of plus signs matters."""
     random, totals = np.random.default_rng(seed), np.zeros(DRAWS)
     for values in parts:
         for size, times in zip(*np.unique(np.abs(values[values != 0]), return_counts=True), strict=True):
             totals += size * (2 * random.binomial(times, 0.5, DRAWS) - times)
-    equal = 1e-9 * sum(float(np.abs(values).sum()) for values in parts)  # sums in another order round otherwise
+    tolerance = 1e-9 * sum(float(np.abs(values).sum()) for values in parts)  # sums round differently in another order
     observed = abs(sum(float(values.sum()) for values in parts))
-    return (int((np.abs(totals) >= observed - equal).sum()) + 1) / (DRAWS + 1)
+    return (int((np.abs(totals) >= observed - tolerance).sum()) + 1) / (DRAWS + 1)
 
 
 def _signs(size: int, times: int) -> NDArray[np.float64]:
-    """Chance of each sum of `times` numbers, each +size or -size: (2 * size * times + 1,)."""
+    """Probability of each sum of `times` numbers that are +size or -size: (2 * size * times + 1,)."""
     chances, ways = np.zeros(2 * size * times + 1), 1
     for plus in range(times + 1):
-        chances[2 * size * plus] = ways / 2**times  # whole numbers of any length, rounded once
+        chances[2 * size * plus] = ways / 2**times  # integers of any length, rounded once
         ways = ways * (times - plus) // (plus + 1)
     return chances
 
@@ -101,25 +133,33 @@ def _signs(size: int, times: int) -> NDArray[np.float64]:
 def permutation(differences: Sequence[float], seed: int = 0) -> float:
     """Two-sided p-value of the paired permutation test (Fisher 1935, The Design of Experiments, section 21).
 
-    If neither of two methods is better, each pair's sign is as likely to be the other.
+    Under the null hypothesis the sign of each pair's difference is random.
 
     Args:
-        differences: one number for each pair, such as the difference of two accuracies of one seed.
-        seed: of the choices of signs that are drawn where there are more than `ENUMERATED` pairs.
+        differences: one number for each pair, such as the difference of two accuracies with the same seed.
+        seed: seed of the random signs that are drawn for more than `ENUMERATED` pairs.
 
     Example:
         >>> permutation([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
         0.03125
     """
-    values, n = np.asarray(differences, dtype=np.float64), len(differences)
-    drawn = n > ENUMERATED
-    if drawn:
-        signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(DRAWS, n))
-    else:
-        signs = 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
-    equal = 1e-9 * np.abs(values).sum()  # sums in another order round otherwise
-    as_far = int((np.abs(signs @ values) >= abs(values.sum()) - equal).sum())
-    return (as_far + drawn) / (len(signs) + drawn)  # what was observed is one of the draws
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) < 2:
+        return 1.0
+    tested = _stats().permutation_test(
+        (values / (np.abs(values).sum() or 1.0),),
+        _rounded_sum,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=2**ENUMERATED if len(values) <= ENUMERATED else DRAWS,
+        batch=DRAWS // 10,
+        rng=seed,
+    )
+    return float(tested.pvalue)
+
+
+def _rounded_sum(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    return np.round(values.sum(axis=axis), 9)  # equal sums of numbers in another order differ in the last digit
 
 
 def smallest_p(num_pairs: int) -> float:
@@ -133,12 +173,15 @@ def smallest_p(num_pairs: int) -> float:
 
 
 def bootstrap_interval(parts: Sequence[NDArray[np.float64]], seed: int = 0) -> tuple[float, float]:
-    """The 95 % percentile interval of a mean, clips drawn with replacement (Efron 1979, Ann. Stat. 7, 1-26).
+    """95 % percentile interval of a mean, by resampling clips (Efron 1979, Ann. Stat. 7, 1-26).
+
+    The values are few (0, 1, or a fraction of the trainings), so their counts are drawn at once;
+    `scipy.stats.bootstrap` draws every clip and takes seconds instead of milliseconds.
 
     Args:
-        parts: (n,) one value for each clip of each test part; clips are drawn within their part, and the mean is that
-            of the parts' means.
-        seed: of the draws.
+        parts: (n,) one value for each clip of each test part; clips are resampled within their part, and the mean is
+            the mean of the parts' means.
+        seed: seed of the resampling.
 
     Example:
         >>> low, high = bootstrap_interval([np.array([0.0, 1.0] * 50)])
@@ -155,7 +198,7 @@ def bootstrap_interval(parts: Sequence[NDArray[np.float64]], seed: int = 0) -> t
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values of several tests, raised so that one level serves for all (Holm 1979, Scand. J. Stat. 6, 65-70).
+    """Adjust the p-values of several tests, so that one level holds for all (Holm 1979, Scand. J. Stat. 6, 65-70).
 
     Example:
         >>> holm([0.01, 0.04, 0.03])
@@ -169,18 +212,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def seeds_needed(difference: float, deviation: float, num_tests: int = 1) -> int | None:
-    """How many pairs of trainings would show a difference of this size four times in five.
+    """Number of pairs of trainings that would show a difference of this size with probability `POWER`.
 
-    The usual approximation of the t test's sample size, and never fewer than `permutation` needs to fall below the
-    level, of which `num_tests` tests have a share each.
+    The usual approximation of the sample size of a t test, but never fewer pairs than `permutation` needs to fall below
+    the level. The level is divided by the number of tests.
 
     Args:
         difference: mean over pairs.
         deviation: standard deviation over pairs.
-        num_tests: tests at once.
+        num_tests: number of simultaneous tests.
 
     Returns:
-        None where there is no difference to show, or it would take `MOST_SEEDS` and more.
+        None where the difference is zero, or where `MOST_SEEDS` or more would be needed.
 
     Example:
         >>> seeds_needed(1.0, 1.0), seeds_needed(1.0, 0.1)
@@ -188,11 +231,11 @@ def seeds_needed(difference: float, deviation: float, num_tests: int = 1) -> int
     """
     if not difference:
         return None
-    level = LEVEL / num_tests
+    level, quantile = LEVEL / num_tests, _stats().t.ppf
 
     def enough(n: int) -> bool:
-        reach = student_quantile(1 - level / 2, n - 1) + student_quantile(POWER, n - 1)
-        return n * difference**2 >= (reach * deviation) ** 2
+        reach = quantile(1 - level / 2, n - 1) + quantile(POWER, n - 1)
+        return bool(n * difference**2 >= (reach * deviation) ** 2)
 
     numbers = range(ceil(1 + log2(1 / level)), MOST_SEEDS)
     place = bisect_left(numbers, True, key=enough)
@@ -200,15 +243,15 @@ def seeds_needed(difference: float, deviation: float, num_tests: int = 1) -> int
 
 
 def clips_needed(difference: float, deviation: float, num_tests: int = 1) -> int | None:
-    """How many test clips would show a difference of this size four times in five, by the normal approximation.
+    """Number of test clips that would show a difference of this size with probability `POWER` (normal approximation).
 
     Args:
         difference: mean over clips.
         deviation: standard deviation over clips.
-        num_tests: tests at once, among which the level is shared out.
+        num_tests: number of simultaneous tests; the level is divided by it.
 
     Returns:
-        None where there is no difference to show.
+        None where the difference is zero.
 
     Example:
         >>> clips_needed(0.1, 0.5)

@@ -158,7 +158,7 @@ def export_run(run: Path | str, out: Path | str | None = None) -> ExportedFile:
     opened = read_run(folder)
     model = load_model(folder, opened)
     if opened.preset == IMPORTED:
-        keep_unused(model, read_tensors(folder / UNUSED_FILE, mend="import the checkpoint again"))
+        keep_unused(model, read_tensors(folder / UNUSED_FILE, fix="import the checkpoint again"))
     tensors = to_state_dict(model)
     file = folder / "reference.pth.tar" if out is None else Path(out)
     write_atomic(file, checkpoint_bytes(tensors))

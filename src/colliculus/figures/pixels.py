@@ -84,7 +84,7 @@ def side_by_side(images: NDArray[np.float32], *, upside_down: bool = False) -> N
     """
     chosen = images[np.linspace(0, len(images) - 1, min(len(images), MOST_FRAMES)).round().astype(int)]
     chosen = chosen[:, ::-1] if upside_down else chosen
-    strips = [np.pad(image, ((0, 0), (0, 1), (0, 0)), constant_values=0.5) for image in chosen]
+    strips = [np.concatenate([image, np.full_like(image[:, :1], 0.5)], axis=1) for image in chosen]
     return np.concatenate(strips, axis=1)[:, :-1]
 
 

@@ -1,46 +1,79 @@
-"""Files that are either the old ones or the new ones, whatever happens meanwhile."""
+"""Atomic writing: a file is the old one or the new one, whatever interrupts the program."""
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import tempfile
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from colliculus.types import ColliculusError
 
 TEMPORARY = ".tmp"
-"""Ending of a file that is still being written; whoever finds one may take it for litter."""
+"""Suffix of what is still being written. Leftovers with this suffix can be deleted."""
+
+
+@contextmanager
+def atomic_path(target: Path) -> Generator[Path]:
+    """Path to build a file or folder at. It becomes `target` when the block succeeds and is deleted when it fails.
+
+    The path lies in a new folder of random name that only this user can enter, so that no link can be planted there.
+
+    Args:
+        target: file or folder to write; missing parent folders are made.
+
+    Raises:
+        OSError: `target` cannot be written.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.", suffix=TEMPORARY) as folder:
+        temporary = Path(folder) / target.name
+        yield temporary
+        _sync(temporary)
+        temporary.replace(target)
+        _sync(target.parent)
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` in one go: a kill at any moment leaves the old file or the new one, never a part.
+    """Replace `path` by `content` atomically: a kill at any moment leaves the old file or the new one, never a part.
 
     Args:
-        path: file to write; its folder is made when absent.
-        content: all of it.
+        path: file to write; missing parent folders are made.
+        content: the whole content.
 
     Raises:
         ColliculusError: the file cannot be written.
     """
-    temporary = path.with_name(path.name + TEMPORARY)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
         raise ColliculusError(
-            f"{path} cannot be written ({error.strerror}): free space or choose another --out"
+            f"{path} cannot be written ({error.strerror}): free some space or choose another folder"
         ) from error
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the new name as durable as the content; Windows has no handle of a folder to do it with."""
+def remove_leftovers(folder: Path, names: Collection[str]) -> None:
+    """Delete what a killed `write_atomic` or `atomic_path` of these names left in `folder`, and nothing else.
+
+    Args:
+        folder: folder to clean; may be absent. No other process may be writing these names.
+        names: names of the targets.
+    """
+    written = re.compile(rf"\.({'|'.join(map(re.escape, names))})\.[a-z0-9_]{{8}}{re.escape(TEMPORARY)}")
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if written.fullmatch(entry.name) and entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+
+
+def _sync(path: Path) -> None:
+    """Make a file or the names in a folder durable; Windows cannot open folders for this."""
     if os.name == "nt":
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -1,4 +1,4 @@
-"""Finished pieces of a long analysis of a run, kept so that a kill costs no more than the piece it fell into."""
+"""Cache of finished parts of a long analysis, so that a kill costs no more than the part it interrupted."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 from colliculus.files.atomic import write_atomic
 
 
-class Pieces:
-    """A folder with one JSON file for each piece; a piece of other settings counts as absent.
+class Cache:
+    """A folder with one JSON file for each finished part; a part made with other settings counts as absent.
 
     Args:
-        folder: where the files lie.
-        settings: all that decides the results, as plain values.
+        folder: folder of the files.
+        settings: everything that decides the results, as plain values.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     Pieces(Path(folder), {"clips": 4}).keep("first", [1, 2])
-        ...     Pieces(Path(folder), {"clips": 4}).find("first"), Pieces(Path(folder), {"clips": 5}).find("first")
+        ...     Cache(Path(folder), {"clips": 4}).keep("first", [1, 2])
+        ...     Cache(Path(folder), {"clips": 4}).find("first"), Cache(Path(folder), {"clips": 5}).find("first")
         ([1, 2], None)
     """
 
@@ -30,17 +30,17 @@ class Pieces:
         self._settings: dict[str, Any] = json.loads(json.dumps(settings))
 
     def find(self, name: str) -> Any | None:
-        """The piece of that name; None where it is absent, damaged or of other settings."""
+        """The part of that name; None if it is absent, damaged, or was made with other settings."""
         found = self._read(name)
         return None if found is None or found.get("settings") != self._settings else found.get("piece")
 
-    def keep(self, name: str, piece: object) -> None:
-        """Write a piece of plain JSON values, none of them None."""
-        text = json.dumps({"settings": self._settings, "piece": piece}, allow_nan=False)
+    def keep(self, name: str, part: object) -> None:
+        """Write a part: plain JSON values, not None."""
+        text = json.dumps({"settings": self._settings, "piece": part}, allow_nan=False)
         write_atomic(self._path(name), text.encode())
 
     def changed(self, name: str) -> list[str]:
-        """The settings in which the piece of that name differs from these; empty where there is none."""
+        """Names of the settings in which the cached part differs from these; empty if there is none."""
         found = self._read(name)
         theirs = {} if found is None else found.get("settings", {})
         return [key for key in self._settings if theirs and theirs.get(key) != self._settings[key]]

@@ -1,4 +1,4 @@
-"""Settings as plain values and back, for YAML files. Every key and every type is checked on the way in."""
+"""Settings as plain values and back, and the YAML files that hold them. Keys and types are checked when read."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_origin
 
 import cattrs
+import yaml
 from cattrs.errors import ClassValidationError, IterableValidationError
 
+from colliculus.files.atomic import write_atomic
 from colliculus.types import ColliculusError
 
 Document = dict[str, Any]
-"""Mappings, lists, strings, numbers, booleans and None, nested."""
+"""Nested mappings, lists, strings, numbers, booleans and None."""
 
 SettingsT = TypeVar("SettingsT")
 
@@ -33,7 +35,7 @@ def from_plain(plain: object, kind: type[SettingsT]) -> SettingsT:
     """A settings dataclass from plain values.
 
     Raises:
-        ColliculusError: a key is unknown or missing, or a value has the wrong type; the sentence says where.
+        ColliculusError: a key is unknown or missing, or a value has the wrong type; the message says where.
 
     Example:
         >>> from colliculus.media.spectrogram import Spectrogram
@@ -46,22 +48,22 @@ def from_plain(plain: object, kind: type[SettingsT]) -> SettingsT:
         found = cattrs.transform_error(error, path=kind.__name__, format_exception=_describe)
         raise ColliculusError("; ".join(found)) from error
     except (ValueError, TypeError) as error:
-        raise ColliculusError(f"{plain!r} stands where {kind.__name__} is expected") from error
+        raise ColliculusError(f"expected {kind.__name__} and found {plain!r}") from error
 
 
 def as_document(plain: object) -> Document:
-    """A copy of `plain`, known to be a mapping.
+    """A copy of `plain` after a check that it is a mapping.
 
     Raises:
-        ColliculusError: it is none.
+        ColliculusError: it is not a mapping.
     """
     if not isinstance(plain, dict):
-        raise ColliculusError(f"names with values were expected where {plain!r} stands")
+        raise ColliculusError(f"expected names with values and found {plain!r}")
     return dict(cast("Document", plain))
 
 
 def flat(document: Document) -> Document:
-    """The same values under dotted keys.
+    """Nested values under dotted keys.
 
     Example:
         >>> flat({"train": {"epochs": 3}, "preset": "s-cmrl"})
@@ -76,8 +78,53 @@ def flat(document: Document) -> Document:
     return values
 
 
+def differences(before: Document, now: Document) -> dict[str, tuple[Any, Any]]:
+    """Old and new value of every dotted key in which two documents differ; None for a key that one of them lacks.
+
+    Example:
+        >>> differences({"train": {"epochs": 3, "seed": 0}}, {"train": {"epochs": 5, "seed": 0}})
+        {'train.epochs': (3, 5)}
+    """
+    old, new = flat(before), flat(now)
+    return {key: (old.get(key), new.get(key)) for key in old | new if old.get(key) != new.get(key)}
+
+
+def write_document(path: Path, document: Document) -> None:
+    """Write a document as YAML, atomically. Its key "format" holds the number of its layout.
+
+    Raises:
+        ColliculusError: the file cannot be written.
+    """
+    write_atomic(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode())
+
+
+def read_document(path: Path, *, newest: int, remedy: str) -> Document:
+    """Read a document that `write_document` wrote.
+
+    Args:
+        path: the YAML file.
+        newest: highest format number that the caller can read.
+        remedy: advice for a file that is absent or damaged, such as "train again".
+
+    Raises:
+        ColliculusError: the file cannot be read, is damaged, or has a higher format number.
+    """
+    try:
+        document = as_document(yaml.safe_load(path.read_text(encoding="utf-8")))
+        number = from_plain(document.get("format"), int)
+    except OSError as error:
+        raise ColliculusError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
+    except (ValueError, yaml.YAMLError) as error:
+        raise ColliculusError(f"{path} is damaged, it holds no document with a format number: {remedy}") from error
+    if number > newest:
+        raise ColliculusError(
+            f"{path} has format {number} and colliculus {package_version()} reads formats up to {newest}: upgrade it"
+        )
+    return document
+
+
 def package_version(package: str = "colliculus") -> str:
-    """Version of an installed package, which a document names; "unknown" when it runs from its sources."""
+    """Version of an installed package for a document; "unknown" if it runs from its sources."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -86,7 +133,7 @@ def package_version(package: str = "colliculus") -> str:
 
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, unstruct_collection_overrides={tuple: list})
-    converter.register_unstructure_hook(Path, lambda path: str(path.absolute()))  # a run is used from anywhere
+    converter.register_unstructure_hook(Path, lambda path: str(path.absolute()))  # a run can be used from any folder
     converter.register_unstructure_hook_func(_is_array, lambda array: array.tolist())
     converter.register_structure_hook_func(_is_array, _array)
     for kind in (int, float, str, bool):
@@ -110,7 +157,7 @@ def _array(values: object, kind: Any) -> Any:
 
 
 def _exactly(value: object, kind: type[Any]) -> Any:
-    """A number or string as it is: cattrs would turn "3" and 3.7 into 3 without a word."""
+    """Check the type of a number or string: cattrs would turn "3" and 3.7 into 3 silently."""
     if type(value) is kind:
         return value
     if kind is float and type(value) is int:

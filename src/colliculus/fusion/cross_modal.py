@@ -48,7 +48,7 @@ class CrossModalSettings:
     normalise: bool = True
     """BatchNorm before the neurons of the attention and of the semantic branch."""
     combination: Combination = "union"
-    """How the spatial branch S and the temporal branch M are combined: "product" S M, "union" S + M + S M."""
+    """Combination of the spatial branch S and the temporal branch M: "product" S M, "union" S + M + S M."""
     swap: bool = True
     """Move steps before heads when the heads of temporal attention are merged."""
     dropout: float = 0.5

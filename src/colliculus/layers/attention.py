@@ -14,7 +14,7 @@ from colliculus.types import ColliculusError
 
 
 class Axis(Protocol):
-    """What attends to what: how (T, B, D, N) is cut into heads of things that attend, and put back."""
+    """Axis of attention: splits (T, B, D, N) into heads of attending elements, and merges them again."""
 
     def split(self, x: Tensor, heads: int) -> Tensor:
         """(T, B, D, N) -> (*, heads, attending, D / heads)."""
@@ -27,7 +27,7 @@ class Axis(Protocol):
 
 @dataclass(frozen=True)
 class OverTokens:
-    """The N tokens of one step attend to one another: (T, B, heads, N, d)."""
+    """The N tokens of a step attend to each other: (T, B, heads, N, d)."""
 
     def split(self, x: Tensor, heads: int) -> Tensor:
         """(T, B, D, N) -> (T, B, heads, N, d)."""
@@ -40,11 +40,11 @@ class OverTokens:
 
 @dataclass(frozen=True)
 class OverSteps:
-    """The T steps of one token attend to one another: (N, B, heads, T, d).
+    """The T steps of a token attend to each other: (N, B, heads, T, d).
 
     Args:
-        swap: put T before the heads when they are merged again. The released S-CMRL reads (heads, T, d) as if it were
-            (T, heads * d) without swapping, which mixes steps and channels; False does the same, for agreement.
+        swap: move T before the heads when they are merged. The released S-CMRL reads (heads, T, d) as (T, heads * d)
+            without swapping, which mixes steps and channels; False computes the same as that program.
     """
 
     swap: bool = True
@@ -69,12 +69,12 @@ class SpikingAttention(nn.Module):
     Args:
         dim: D, a multiple of `heads`.
         heads: number of heads.
-        axis: over what to attend.
+        axis: axis of the attention.
         neuron: makes the neurons.
-        attention_neuron: makes the neurons of q, k, v and o; None: as `neuron`.
+        attention_neuron: makes the neurons of q, k, v and o; None uses `neuron`.
         scale: constant factor of the scores.
         normalise: BatchNorm before the attention neuron.
-        scores: what becomes of the scores q k^T (T, B, heads, N, N') before they meet v; None leaves them.
+        scores: changes the scores q k^T (T, B, heads, N, N') before they are multiplied by v; None leaves them.
 
     Raises:
         ColliculusError: `dim` is not a multiple of `heads`.
@@ -100,7 +100,9 @@ class SpikingAttention(nn.Module):
     ) -> None:
         super().__init__()
         if heads < 1 or dim % heads:
-            raise ColliculusError(f"`heads` is {heads}, and a width of {dim} cannot be cut into that many equal parts")
+            raise ColliculusError(
+                f"`heads` is {heads}, and a width of {dim} cannot be split into that many equal parts"
+            )
         self.heads = heads
         self.axis = axis
         self.scale = scale

@@ -1,4 +1,4 @@
-"""The two bricks everything is built of: convolution (or projection), normalisation, neuron."""
+"""The two basic layers: convolution or projection, normalisation, neuron."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from colliculus.layers.norm_spike import norm_spike
-from colliculus.layers.time import channels_last, stands_still, stepwise
+from colliculus.layers.time import channels_last, is_static, stepwise
 from colliculus.neurons import LIF, SpikingNeuron
 
 NeuronFactory = Callable[[], SpikingNeuron]
@@ -16,16 +16,16 @@ NeuronFactory = Callable[[], SpikingNeuron]
 class ConvBNSpike(nn.Module):
     """Convolution (3x3, stride 1, no bias) - BatchNorm - neuron - pooling: (T, B, C, H, W) -> (T, B, D, H, W).
 
-    BatchNorm sees T*B images as its batch. An input that stands still (every step a view of the same frames) passes
-    convolution and BatchNorm once.
+    BatchNorm sees T*B images as its batch. A static input (every step a view of the same frames) passes convolution and
+    BatchNorm once.
 
     Args:
         in_channels: C.
         out_channels: D.
         neuron: makes the neuron.
         kernel_size: odd; the edges are padded by half of it.
-        stride: of the convolution; 2 halves H and W, rounded up.
-        pool: of every frame of spikes; None: they stay as they are.
+        stride: stride of the convolution; 2 halves H and W, rounded up.
+        pool: pooling of every frame of spikes; None leaves them unchanged.
 
     Example:
         >>> import torch
@@ -53,9 +53,9 @@ class ConvBNSpike(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(T, B, C, H, W) -> (T, B, D, H, W)."""
-        still = stands_still(x)
-        frames = channels_last(x[0] if still else x.flatten(0, 1))
-        return norm_spike(self.conv(frames), self.norm, self.neuron, steps=x.shape[0], still=still, pool=self.pool)
+        static = is_static(x)
+        frames = channels_last(x[0] if static else x.flatten(0, 1))
+        return norm_spike(self.conv(frames), self.norm, self.neuron, steps=x.shape[0], static=static, pool=self.pool)
 
 
 class ProjectionBNSpike(nn.Module):
@@ -65,7 +65,7 @@ class ProjectionBNSpike(nn.Module):
         in_dim: D.
         out_dim: E.
         neuron: makes the neuron.
-        bias: whether the map has one.
+        bias: True if the map has a bias.
     """
 
     def __init__(self, in_dim: int, out_dim: int, neuron: NeuronFactory = LIF, *, bias: bool = False) -> None:

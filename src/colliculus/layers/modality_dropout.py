@@ -1,4 +1,4 @@
-"""Modalities left out of training samples at random."""
+"""Random dropout of whole modalities in training samples."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 class ModalityDropout(nn.Module):
     """Silence whole modalities of a sample in training, never all of them (ModDrop of CMCI, ICONIP 2023).
 
-    Each modality of each sample is dropped with probability `p`; of a sample that would lose all of them, one, each as
-    likely, stays. In evaluation nothing happens.
+    Each modality of each sample is dropped with probability `p`. If a sample would lose all of them, one stays, each
+    with the same probability. In evaluation nothing is dropped.
 
-    A dropped modality is silent, which is not quite absent: where zeros still pass a bias (an MLP, a BatchNorm), what
-    comes out is small and not nothing. In `CurrentIntegration` the two are the same.
+    A dropped modality is silent, which differs from an absent one: zeros that pass a bias (in an MLP or a BatchNorm)
+    give a small output. In `CurrentIntegration` the two are the same.
 
     Args:
         p: probability, at least 0 and below 1.
@@ -30,7 +30,7 @@ class ModalityDropout(nn.Module):
         self.p = p
 
     def forward(self, tokens: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Tokens (T, B, D, N) of each modality -> the same, those of dropped modalities zero."""
+        """Tokens (T, B, D, N) of each modality -> the same, with zeros for dropped modalities."""
         if not (self.training and self.p and len(tokens) > 1):
             return tokens
         first = next(iter(tokens.values()))

@@ -1,7 +1,7 @@
 """Normalisation, neuron and max-pooling of a convolution's output in one sweep over memory, in C (block.c).
 
-Done one after the other they read and write every number a dozen times and keep it three times for the way back; in one
-sweep it is read twice, and kept once, as the convolution gave it.
+One after the other, the three layers read and write every number a dozen times and store it three times for the
+backward pass. One sweep reads every number twice and stores it once, as the convolution computed it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from colliculus.neurons.kernels import choice, native
 from colliculus.types import ColliculusError
 
 WIDEST = 1024
-"""Channels at most: a strip of the C code holds each of them once."""
+"""Largest number of channels: a strip of the C code holds each of them once."""
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -39,29 +39,29 @@ class Block(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is done in one sweep.
+    """The work of one sweep.
 
     Args:
-        neuron: with a fixed leak.
+        neuron: a neuron with a fixed leak.
         steps: T.
-        pooled: max-pooling of 3 by 3, two apart, comes after.
-        still: the values are those of one step, and every step has the same.
+        pooled: True if max-pooling of 3 by 3 with stride 2 follows.
+        static: True if the values are one step that all steps share.
     """
 
     neuron: SpikingNeuron
     steps: int
     pooled: bool
-    still: bool
+    static: bool
 
     def call(self, values: Tensor, **pointers: int) -> Block:
         """The struct for values (images, C, H, W) in channels_last."""
         count, channels, height, width = values.shape
         return Block(
             neuron=native.options(
-                self.neuron.leak(), self.neuron.dynamics, steps=self.steps, dtype=values.dtype, static=self.still
+                self.neuron.leak(), self.neuron.dynamics, steps=self.steps, dtype=values.dtype, static=self.static
             ),
             values=values.data_ptr(),
-            images=count if self.still else count // self.steps,
+            images=count if self.static else count // self.steps,
             height=height,
             width=width,
             channels=channels,
@@ -71,7 +71,7 @@ class Sweep:
 
 
 def takes(values: Tensor, norm: nn.Module, neuron: SpikingNeuron, pool: nn.Module | None) -> bool:
-    """Whether the C code computes this; where it does not, the parts do, one after the other."""
+    """True if the C code can compute this; otherwise the three layers run one after the other."""
     return (
         type(norm) is nn.BatchNorm2d
         and norm.affine
@@ -90,9 +90,9 @@ def takes(values: Tensor, norm: nn.Module, neuron: SpikingNeuron, pool: nn.Modul
 
 
 def run(values: Tensor, norm: nn.BatchNorm2d, sweep: Sweep) -> Tensor:
-    """Spikes (T * B, C, H', W') of what the convolution gave, (T * B, C, H, W), or (B, C, H, W) where it stands still.
+    """Spikes (T * B, C, H', W') from the output of a convolution, (T * B, C, H, W), or (B, C, H, W) if it is static.
 
-    In training the statistics are those of the batch as if it had been given T times, and the running ones move along.
+    In training the statistics are those of the batch, for static values repeated T times; the running ones are updated.
     """
     if not norm.training:
         assert norm.running_mean is not None  # noqa: S101
@@ -100,7 +100,7 @@ def run(values: Tensor, norm: nn.BatchNorm2d, sweep: Sweep) -> Tensor:
         mean, var = norm.running_mean.double(), norm.running_var.double()
     else:
         mean, var = moments(values)
-        _remember(norm, mean, var, values.numel() // values.shape[1] * (sweep.steps if sweep.still else 1))
+        _remember(norm, mean, var, values.numel() // values.shape[1] * (sweep.steps if sweep.static else 1))
     spikes: Tensor = _OneSweep.apply(  # type: ignore[no-untyped-call]
         values, norm.weight, norm.bias, mean, (var + norm.eps).rsqrt(), sweep, norm.training
     )
@@ -108,12 +108,12 @@ def run(values: Tensor, norm: nn.BatchNorm2d, sweep: Sweep) -> Tensor:
 
 
 def moments(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and mean square deviation of every channel, (C,) in float64; values (images, C, H, W) in channels_last."""
+    """Mean and mean square deviation of each channel, (C,) in float64; values (images, C, H, W) in channels_last."""
     channels = values.shape[1]
     rows = values.numel() // channels
     sums = torch.zeros(2, channels, dtype=torch.float64)
     _loaded().colliculus_moments(values.data_ptr(), native.NUMBERS[values.dtype], rows, channels, sums.data_ptr())
-    of_first = sums[0] / rows  # deviations are counted from the first row, so that nothing large cancels
+    of_first = sums[0] / rows  # deviations are relative to the first row, which avoids cancellation
     return values.detach()[0, :, 0, 0].double() + of_first, (sums[1] / rows - of_first**2).clamp(min=0)
 
 
@@ -125,7 +125,7 @@ class _OneSweep(torch.autograd.Function):
         scale = weight.double() * inverse
         shift = bias.double() - mean * scale
         height, width = (-(-n // 2) if sweep.pooled else n for n in values.shape[2:])
-        shape = (values.shape[0] * (sweep.steps if sweep.still else 1), values.shape[1], height, width)
+        shape = (values.shape[0] * (sweep.steps if sweep.static else 1), values.shape[1], height, width)
         spikes = torch.empty(shape, dtype=values.dtype, memory_format=torch.channels_last)
         rows = scale.float(), shift.float()
         block = sweep.call(values, scale=rows[0].data_ptr(), shift=rows[1].data_ptr(), spikes=spikes.data_ptr())
@@ -138,7 +138,7 @@ class _OneSweep(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():
             raise ColliculusError(
-                "this neuron's gradient cannot be differentiated again: for that, set COLLICULUS_KERNELS=plain"
+                "this neuron's gradient cannot be differentiated again: set COLLICULUS_KERNELS=plain for that"
             )
         values, scale, shift, exact_scale, mean, inverse = ctx.saved_tensors
         grad = grad_outputs[0].contiguous(memory_format=torch.channels_last)
@@ -156,8 +156,8 @@ class _OneSweep(torch.autograd.Function):
         _check(_loaded().colliculus_block_backward(block, native.threads(values)))
         of_bias, of_weight = sums[0], sums[1] * inverse
         rows = values.numel() // values.shape[1]
-        # of the values: scale * (g - mean(g) - normalised * mean(g * normalised)), the means being there only where the
-        # statistics are the batch's own
+        # gradient of the values: scale * (g - mean(g) - normalised * mean(g * normalised)); the two means are present
+        # only if the statistics are those of the batch
         of_values = -exact_scale * inverse * of_weight / rows if ctx.own else torch.zeros_like(mean)
         constant = -exact_scale * of_bias / rows - of_values * mean if ctx.own else torch.zeros_like(mean)
         factors = [factor.float() for factor in (exact_scale, of_values, constant)]
@@ -174,7 +174,7 @@ class _OneSweep(torch.autograd.Function):
 
 @torch.no_grad()
 def _remember(norm: nn.BatchNorm2d, mean: Tensor, var: Tensor, count: int) -> None:
-    """Move the running statistics; PyTorch keeps the unbiased variance there, of `count` numbers."""
+    """Update the running statistics; as in PyTorch, the variance is the unbiased one of `count` numbers."""
     assert norm.running_mean is not None  # noqa: S101
     assert norm.running_var is not None  # noqa: S101
     assert norm.momentum is not None  # noqa: S101
@@ -194,13 +194,13 @@ def _is_known(pool: nn.Module) -> bool:
 
 
 def _watched(module: nn.Module) -> bool:
-    """Whether somebody listens at this module, who would hear nothing of it in one sweep."""
+    """True if hooks are registered on this module, which one sweep would not call."""
     return any(getattr(module, hooks) for hooks in _HOOKS)
 
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled library, if it holds this block as it is written here."""
+    """The compiled library, if its block has the layout of `Block`."""
     loaded = native.library()
     if loaded is None or loaded.colliculus_size_of_block() != ctypes.sizeof(Block):
         return None

@@ -10,10 +10,10 @@ from colliculus.types import ColliculusError
 
 
 def per_modality(modules: Mapping[str, nn.Module]) -> nn.ModuleDict:
-    """One module of each modality, by its name.
+    """One module for each modality, by its name.
 
     Raises:
-        ColliculusError: a modality has a name that PyTorch keeps to itself ("values", "type", ...).
+        ColliculusError: a modality has a name that PyTorch uses itself ("values", "type", ...).
 
     Example:
         >>> list(per_modality({"audio": nn.Identity(), "visual": nn.Identity()}))

@@ -1,4 +1,4 @@
-"""Less memory for more time: what a module computed is computed again when the backward pass needs it."""
+"""Less memory for more time: the backward pass computes the activations of a module again."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch.utils.checkpoint import checkpoint
 
 
 def recomputed(module: nn.Module, x: Tensor) -> Tensor:
-    """module(x), of which only `x` is kept for the backward pass; the gradients are those of module(x), to the digit.
+    """module(x), storing only `x` for the backward pass; the gradients equal those of module(x) in every digit.
 
-    Running statistics move once, and random numbers are drawn as they were.
+    Running statistics are updated once, and the second pass draws the same random numbers.
 
     Example:
         >>> import torch
@@ -29,7 +29,7 @@ def recomputed(module: nn.Module, x: Tensor) -> Tensor:
 
 @contextmanager
 def _statistics_stand(module: nn.Module) -> Generator[None]:
-    """The second time, no running statistics move."""
+    """Keep the running statistics unchanged in the second pass."""
     norms = [part for part in module.modules() if isinstance(part, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     counts = [None if norm.num_batches_tracked is None else norm.num_batches_tracked.clone() for norm in norms]

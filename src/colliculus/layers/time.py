@@ -1,4 +1,4 @@
-"""Steps of time as samples of a batch, and sequences brought to another length."""
+"""Time steps as samples of a batch, and resampling of sequences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Resampling = Literal["nearest", "linear"]
 
 
 def stepwise(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply a layer that knows no time to every step at once: (T, B, *) -> (T, B, *), the layer sees T*B samples.
+    """Apply a layer without time to all steps at once: (T, B, *) -> (T, B, *); the layer sees T*B samples.
 
     Example:
         >>> stepwise(torch.nn.Flatten(), torch.zeros(4, 2, 3, 5)).shape
@@ -24,13 +24,13 @@ def stepwise(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
-def stands_still(x: Tensor) -> bool:
-    """Whether all T > 1 steps of (T, *) are one and the same memory, as `Tensor.expand` makes them."""
+def is_static(x: Tensor) -> bool:
+    """True if all T > 1 steps of (T, *) share their memory, as after `Tensor.expand`."""
     return x.shape[0] > 1 and x.stride(0) == 0
 
 
 def channels_last(frames: Tensor) -> Tensor:
-    """(B, C, H, W) with the channels of a pixel side by side in memory, where that is faster: on a CPU.
+    """(B, C, H, W) in the channels_last layout on a CPU, where it is faster; unchanged elsewhere.
 
     Under torch.jit and torch.func the layout stays: vmap has no such operation.
     """
@@ -38,26 +38,26 @@ def channels_last(frames: Tensor) -> Tensor:
         return frames
     laid_out = frames.contiguous(memory_format=torch.channels_last)
     _, channels, height, width = frames.shape
-    # of a single channel both layouts are the same memory; only these strides make a convolution keep to this one
+    # with a single channel both layouts are the same memory; these strides make a convolution use channels_last
     return laid_out.as_strided(frames.shape, (height * width, 1, width, 1)) if channels == 1 else laid_out
 
 
 def tokens_of(frames: Tensor) -> Tensor:
-    """(T, B, D, H, W) -> tokens (T, B, D, H * W), those of a channel side by side in memory as projections want it."""
+    """(T, B, D, H, W) -> tokens (T, B, D, H * W), contiguous, as projections need them."""
     return frames.flatten(-2).contiguous()
 
 
 def widened(x: Tensor) -> Tensor:
-    """In float32 (or wider) under autocast: what a loss and a hook see is then one tensor, and no copy."""
+    """`x` in float32 or wider, so that under autocast losses and hooks use the same tensor."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 def resample(x: Tensor, steps: int, mode: Resampling) -> Tensor:
-    """A sequence (T', *) brought to (steps, *) in time.
+    """A sequence (T', *) resampled in time to (steps, *).
 
     Args:
         x: the sequence.
-        steps: wanted length.
+        steps: the new length.
         mode: "nearest" takes the step at the middle of each new one (spikes stay spikes); "linear" interpolates there.
 
     Example:

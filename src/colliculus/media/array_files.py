@@ -1,4 +1,4 @@
-"""`.npy` and `.npz` files of samples: opened without copying, and checked before anybody trusts them."""
+"""`.npy` and `.npz` files of samples, opened without copying and checked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from colliculus.types import ColliculusError, DataSpec
 
 
 def open_array(path: Path) -> NDArray[np.generic]:
-    """The array of a `.npy` file, memory-mapped.
+    """Open the array of a `.npy` file, memory-mapped.
 
     Raises:
         ColliculusError: the file is missing, empty, damaged, or holds Python objects.
@@ -29,22 +29,22 @@ def open_array(path: Path) -> NDArray[np.generic]:
 
 
 def as_float32(path: Path, array: NDArray[np.generic]) -> NDArray[np.float32]:
-    """A copy of the values as the model gets them.
+    """Copy values to float32.
 
     Raises:
-        ColliculusError: one of them is not finite, or too large for float32.
+        ColliculusError: a value is not finite, or too large for float32.
     """
     with np.errstate(over="ignore"):  # it becomes infinite
         values = np.array(array, dtype=np.float32)
     if not np.isfinite(values).all():
         raise ColliculusError(
-            f"{path} holds values that are not finite in float32: remove NaN, infinity and whatever is beyond 3.4e38"
+            f"{path} holds values that are not finite in float32: remove NaN, infinity and values beyond 3.4e38"
         )
     return values
 
 
 def check_numbers(path: Path, array: NDArray[np.generic]) -> None:
-    """Refuse an array that is not made of booleans, integers or real numbers.
+    """Check that an array holds booleans, integers or real numbers.
 
     Raises:
         ColliculusError: it holds something else.
@@ -55,25 +55,25 @@ def check_numbers(path: Path, array: NDArray[np.generic]) -> None:
 
 @dataclass(frozen=True)
 class ArrayReader:
-    """A `ClipReader` of array files, as `colliculus predict` takes them.
+    """A `ClipReader` of array files, for `colliculus predict`.
 
     A file `<modality>.npy` belongs to the set of samples named by its folder, `<name>.<modality>.npy` to the set
     `<name>` of that folder. An array (C, H, W), or (T, C, H, W) of a sequence, is one sample, the clip `<name>`; with a
-    leading n it is n of them, the clips `<name>[0]`, `<name>[1]`, ... So the test folder of a data set can be given
-    whole; its labels and metadata are passed over. `<name>.npz` with one array per modality is one sample.
+    leading n it is n samples, the clips `<name>[0]`, `<name>[1]`, ... The test folder of a dataset can therefore be
+    given whole; its labels and metadata are passed over. `<name>.npz` with one array per modality is one sample.
 
     Args:
-        spec: what the model was built for; channels, sizes and steps must be these.
+        spec: spec of the model; channels, sizes and steps must be these.
     """
 
     spec: DataSpec
 
     def knows(self, path: Path) -> bool:
-        """Whether `path` is an array file, by its suffix."""
+        """True if `path` is an array file, by its suffix."""
         return path.suffix in (".npy", ".npz")
 
     def group(self, files: Sequence[Path]) -> dict[str, Clip]:
-        """The samples that `files` hold.
+        """Samples that `files` hold, by name.
 
         Raises:
             ColliculusError: a file is damaged, of another kind, or names no modality of the model; a shape does not
@@ -87,7 +87,7 @@ class ArrayReader:
                 elif array.ndim != 1:  # one number per sample: labels or metadata
                     raise ColliculusError(f"{file} holds {modality!r}, and the model takes {self._known}: rename it")
         if not sets:
-            raise ColliculusError(f"none of the files holds what the model takes: give {self._known}")
+            raise ColliculusError(f"none of the files holds a modality of the model: give {self._known}")
         names = [path.name for path in sets]
         clips: dict[str, Clip] = {}
         for path, members in sets.items():
@@ -95,7 +95,7 @@ class ArrayReader:
         return clips
 
     def read(self, clip: Clip) -> dict[str, NDArray[np.float32]]:
-        """The arrays of one sample, (C, H, W) or (T, C, H, W), not standardised.
+        """Arrays of one sample, (C, H, W) or (T, C, H, W), not standardised.
 
         Raises:
             ColliculusError: a file is damaged or holds values that are not finite in float32.
@@ -112,7 +112,7 @@ class ArrayReader:
         return ", ".join(f"{modality}.npy" for modality in self.spec.modalities)
 
     def _num_samples(self, file: Path, modality: str, array: NDArray[np.generic]) -> int | None:
-        """n of an array of many samples, None of a single one."""
+        """Number of samples of an array; None for a single sample without that axis."""
         check_numbers(file, array)
         frame = self.spec.input_shape(modality, batch=1)[-3:]
         steps = (self.spec.steps[modality],) if modality in self.spec.steps else ()
@@ -121,7 +121,7 @@ class ArrayReader:
             return None
         if array.ndim == len(shape) + 1 and array.shape[1:] == shape and file.suffix == ".npy":
             return len(array)
-        raise ColliculusError(f"{file} has the shape {array.shape}: give one sample {shape}, or n of them in a .npy")
+        raise ColliculusError(f"{file} has the shape {array.shape}: give one sample {shape}, or n samples in a .npy")
 
 
 def _entries(file: Path) -> dict[str, NDArray[np.generic]]:
@@ -129,13 +129,13 @@ def _entries(file: Path) -> dict[str, NDArray[np.generic]]:
     if file.suffix == ".npy":
         return {file.stem.rpartition(".")[2]: open_array(file)}
     if file.suffix != ".npz":
-        raise ColliculusError(f"{file} has an unknown suffix: give .npy or .npz files")
+        raise ColliculusError(f"{file} has an unknown ending: use .npy or .npz files")
     with decoding(file, "write it again with numpy.savez, as numbers"), file.open("rb") as stream:
         return dict(np.load(stream, allow_pickle=False).items())
 
 
 def _set_path(file: Path) -> Path:
-    """What the samples of `file` are named by: their folder, or the part of the file's name before the modality."""
+    """Path that names the samples of `file`: their folder, or the part of the file name before the modality."""
     path = file.absolute()
     prefix = path.stem if path.suffix == ".npz" else path.stem.rpartition(".")[0]
     return path.parent / prefix if prefix else path.parent

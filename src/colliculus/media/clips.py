@@ -64,7 +64,7 @@ class MediaFiles:
         members: dict[Path, dict[bool, Path]] = {}  # by path without suffix: sound file (True), image or video (False)
         for file in dict.fromkeys(files):
             if not self.knows(file):
-                raise ColliculusError(f"{file} has an unknown suffix: give {', '.join(sorted(self.suffixes))}")
+                raise ColliculusError(f"{file} has an unknown ending: use {', '.join(sorted(self.suffixes))}")
             own = members.setdefault(file.with_suffix(""), {})
             if (rival := own.setdefault(_suffix(file) in AUDIO_SUFFIXES, file)) != file:
                 raise ColliculusError(

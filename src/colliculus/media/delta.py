@@ -1,4 +1,4 @@
-"""Delta features: how a spectrum changes from window to window."""
+"""Delta features: the change of a spectrum from window to window."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from colliculus.types import ColliculusError
 def delta(values: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
     """Slope over time of the least-squares line through each value and its neighbours.
 
-    d[t] = sum_n n (c[t + n] - c[t - n]) / (2 sum_n n^2), n = 1 ... reach; beyond the ends the first and the last value
-    go on for ever. Source: S. Young et al., The HTK Book, section "Delta, Acceleration and Third Differential
+    d[t] = sum_n n (c[t + n] - c[t - n]) / (2 sum_n n^2), n = 1 ... reach; the first and the last value
+    continue beyond the ends. Source: S. Young et al., The HTK Book, section "Delta, Acceleration and Third Differential
     Coefficients".
 
     Args:
@@ -30,7 +30,8 @@ def delta(values: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
         [0.0, 0.5, 0.5, 0.0]
     """
     count = values.shape[-1]
-    padded = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(reach, reach)], mode="edge")
+    first, last = (np.repeat(edge, reach, axis=-1) for edge in (values[..., :1], values[..., -1:]))
+    padded = np.concatenate([first, values, last], axis=-1)
     slopes = np.zeros(values.shape)
     for n in range(1, reach + 1):
         later, earlier = padded[..., reach + n :], padded[..., reach - n :]
@@ -40,10 +41,10 @@ def delta(values: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralDelta:
-    """From a waveform to the `delta` of its log spectrogram as a picture.
+    """Conversion of a waveform to the `delta` of its log spectrogram.
 
-    The delta is taken window by window, before the spectrogram is resized, so a unit of it is the same change per hop
-    whatever the length of the clip.
+    The delta is computed window by window, before the spectrogram is resized, so that its unit is the change per hop
+    for any length of the clip.
 
     Raises:
         ColliculusError: `reach` is not positive.
@@ -54,9 +55,9 @@ class SpectralDelta:
     """
 
     spectrogram: Spectrogram
-    """The spectrogram whose change is wanted."""
+    """Spectrogram to take the delta of."""
     reach: int = 2
-    """Windows on either side that the slope is taken over."""
+    """Windows on either side that the slope is computed from."""
 
     def __post_init__(self) -> None:
         if self.reach < 1:
@@ -64,9 +65,9 @@ class SpectralDelta:
 
     @property
     def sample_rate_hz(self) -> int:
-        """Samples per second of the waveforms this is called with."""
+        """Sample rate of the waveforms."""
         return self.spectrogram.sample_rate_hz
 
     def __call__(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The delta of one clip, shaped as `Spectrogram` gives it; not standardised."""
-        return self.spectrogram.picture(delta(self.spectrogram.log_spectrum(waveform), self.reach))
+        """Delta of one clip, in the shape of its spectrogram; not standardised."""
+        return self.spectrogram.resized(delta(self.spectrogram.log_spectrum(waveform), self.reach))

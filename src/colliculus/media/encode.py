@@ -1,4 +1,4 @@
-"""Sound and grey pictures to files, without loss: what the readers read back is what was written."""
+"""Lossless writing of sound and grey images: readers read back exactly what was written."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def write_wav(path: Path, waveform: NDArray[np.int16], *, rate_hz: int) -> None:
         file.writeframes(waveform.astype("<i2").tobytes())
 
 
-def write_png(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write one picture (H, W)."""
-    Image.fromarray(picture).save(path)
+def write_png(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write one image (H, W)."""
+    Image.fromarray(image).save(path)
 
 
 def write_gif(path: Path, frames: NDArray[np.uint8], *, rate_hz: int) -> None:
-    """Write a moving picture (F, H, W); by PyAV, because Pillow merges equal frames and so would lose steps."""
+    """Write frames (F, H, W) with PyAV, because Pillow merges equal frames and would lose steps."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("gif", rate=rate_hz)
         stream.height, stream.width = frames.shape[1:]

@@ -15,16 +15,16 @@ from colliculus.media.events import Events
 from colliculus.types import ColliculusError
 
 COCHLEA_SHAPE = (8, 8)
-"""How the 64 channels of the cochlea lie in a picture: channel c at row c // 8 and column c % 8."""
+"""Layout of the 64 channels of the cochlea: channel c is at row c // 8 and column c % 8."""
 
-_MOST_EVENTS = 100_000_000  # of one recording: what claims more is damaged, and would fill the memory
+_MOST_EVENTS = 100_000_000  # of one recording: a file that states more is damaged, and would fill the memory
 _VERSION = b"#!AER-DAT"
 _SECONDS = 1e-6  # of a tick
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Chip:
-    """Where a chip's address holds what; `special` marks what is no event of the picture (frames, motion, pins)."""
+    """Bit fields of a chip's address; `special` marks what is not an event (frames, motion, pins)."""
 
     special: int
     x_shift: int
@@ -38,24 +38,24 @@ class _Chip:
 
 _DVS128 = _Chip(
     special=0xFFFF8000, x_shift=1, x_mask=0x7F, y_shift=8, y_mask=0x7F, polarity_shift=0, on=0, flip_x=127
-)  # x and polarity are turned round, as jAER and the publisher's own `dat2mat.m` do
+)  # x and polarity are reversed, as jAER and the publisher's own `dat2mat.m` do
 _DAVIS = _Chip(
     special=0x80000400, x_shift=12, x_mask=0x3FF, y_shift=22, y_mask=0x1FF, polarity_shift=11, on=1
 )  # bit 31: a sample of a frame; bit 10: motion sensor or pin
 
 
 def read_aedat(path: Path) -> Events:
-    """The events of an AEDAT 2.0 file: a text header, then pairs of a 32-bit address and a time in microseconds.
+    """Read the events of an AEDAT 2.0 file: a text header, then pairs of a 32-bit address and a time in microseconds.
 
     The address is read as a DVS128's (as in MNIST-DVS, whose header names no chip) unless the header line `# AEChip:`
     names a DAVIS. Source: iniVation, "AEDAT 2.0"; columns and polarity of the DVS128 as in the `dat2mat.m` that is
-    published with MNIST-DVS. Times are counted from the first event; where the 32-bit clock wraps they go on.
+    published with MNIST-DVS. Times count from the first event and continue where the 32-bit clock wraps.
 
     Args:
         path: the file.
 
     Returns:
-        The events, without samples of frames, of the motion sensor and of pins.
+        Events, without samples of frames, of the motion sensor and of pins.
 
     Raises:
         ColliculusError: the file is missing, empty, cut short, a git-lfs pointer, or of another version or chip.
@@ -83,7 +83,7 @@ def read_aedat(path: Path) -> Events:
 
 
 def _header(path: Path, content: bytes) -> tuple[list[str], int]:
-    """The lines of the header, and where the events begin."""
+    """Lines of the header, and the position of the first event."""
     if not content.startswith(_VERSION):
         raise ColliculusError(f"{path} does not begin with {_VERSION.decode()}2.0: give an AEDAT 2.0 file")
     lines: list[str] = []
@@ -95,7 +95,7 @@ def _header(path: Path, content: bytes) -> tuple[list[str], int]:
         lines.append(content[start:end].decode("latin-1").strip())
         start = end + 1
     if not lines[0].startswith("#!AER-DAT2."):
-        raise ColliculusError(f"{path} is of the version {lines[0][2:]!r}: only AEDAT 2.0 is read here, convert it")
+        raise ColliculusError(f"{path} is of the version {lines[0][2:]!r}: convert it to AEDAT 2.0")
     return lines, start
 
 
@@ -105,26 +105,26 @@ def _chip(path: Path, header: list[str]) -> _Chip:
         return _DVS128
     if "davis" in names[0].lower():
         return _DAVIS
-    raise ColliculusError(f"{path} was recorded by {names[0]!r}: only DVS128 and DAVIS addresses are read here")
+    raise ColliculusError(f"{path} was recorded by {names[0]!r}: give a recording of a DVS128 or a DAVIS")
 
 
 def _unwrapped(ticks: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Times that go on where the 32-bit clock began anew; a step counts as whichever way round is shorter."""
+    """Times that continue where the 32-bit clock wraps; each step is taken in the shorter direction."""
     steps = np.diff(ticks.astype(np.int64))
     shortest = (steps + 2**31) % 2**32 - 2**31
     return np.concatenate([ticks[:1].astype(np.int64), ticks[0] + np.cumsum(shortest)])
 
 
 def read_cochlea(path: Path, entry: str) -> Events:
-    """The spikes of one recording of N-TIDIGITS.
+    """Read the spikes of one recording of N-TIDIGITS.
 
     Args:
         path: `n-tidigits.hdf5`.
         entry: part and label of the recording, such as "train/man-ae-a-1".
 
     Returns:
-        The events; channel c lies at x = c % 8, y = c // 8 (`COCHLEA_SHAPE`), and there is no polarity. Times are those
-        of the file: from the beginning of the recording.
+        Events; channel c is at x = c % 8, y = c // 8 (`COCHLEA_SHAPE`), and there is no polarity. Times count from the
+        start of the recording.
 
     Raises:
         ColliculusError: the file is missing, damaged, a git-lfs pointer, or does not hold this entry; or h5py is not
@@ -136,14 +136,16 @@ def read_cochlea(path: Path, entry: str) -> Events:
         channels = hdf5_array(path, file, f"{part}_addresses/{label}").astype(np.int64)
         whole = times.shape == channels.shape == (len(times),) and np.isfinite(times).all()
         if not whole or not len(times) or times.min() < 0 or channels.min() < 0 or channels.max() >= 64:
-            raise ColliculusError(f"{path}: {entry!r} is no list of times and of channels 0 to 63: download it again")
+            raise ColliculusError(
+                f"{path}: {entry!r} is not a list of times and of channels 0 to 63: download it again"
+            )
     order = np.argsort(times, kind="stable")
     row, column = np.divmod(channels[order], COCHLEA_SHAPE[1])
     return Events(t_s=times[order], x=column, y=row, polarity=np.zeros_like(row))
 
 
 def open_hdf5(path: Path) -> Any:
-    """The file, opened by h5py for reading; use it in a `with`.
+    """Open a file with h5py for reading; use it in a `with`.
 
     Raises:
         ColliculusError: h5py is not installed.
@@ -156,10 +158,10 @@ def open_hdf5(path: Path) -> Any:
 
 
 def hdf5_array(path: Path, file: Mapping[str, Any], name: str) -> NDArray[Any]:
-    """The array `name` of an open HDF5 file, once it is known to lie in this very file and to fit into memory.
+    """Read the array `name` of an open HDF5 file, after a check that it lies in this file and fits into memory.
 
     Raises:
-        ColliculusError: there is none of that name, it is too large, or it points into another file.
+        ColliculusError: there is no such array, it is too large, or it points into another file.
     """
     import h5py
 
@@ -172,7 +174,7 @@ def hdf5_array(path: Path, file: Mapping[str, Any], name: str) -> NDArray[Any]:
             raise ColliculusError(f"{path}: {name!r} is a link to elsewhere: download the published file")
         group = group[key]
     if not isinstance(group, h5py.Dataset) or group.external or group.is_virtual or group.size is None:
-        raise ColliculusError(f"{path}: {name!r} is no array of its own: download the published file")
+        raise ColliculusError(f"{path}: {name!r} is not an array of its own: download the published file")
     if group.size > _MOST_EVENTS:
-        raise ColliculusError(f"{path}: {name!r} claims {group.size} values: copy or download it again")
+        raise ColliculusError(f"{path}: {name!r} states {group.size} values: copy or download it again")
     return np.asarray(group[()])

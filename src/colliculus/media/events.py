@@ -12,13 +12,13 @@ from colliculus.types import ColliculusError
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """One recording, each array (n,).
+    """Events of one recording, each array (n,).
 
     Args:
-        t_s: when each event came, in seconds; in any order.
-        x: its column, from 0.
-        y: its row, from 0.
-        polarity: 1 where it got brighter or louder, else 0; all 0 where a sensor tells no polarity.
+        t_s: times in seconds, in any order.
+        x: columns, from 0.
+        y: rows, from 0.
+        polarity: 1 for brighter or louder, else 0; all 0 where the sensor has no polarity.
     """
 
     t_s: NDArray[np.float64]
@@ -30,24 +30,24 @@ class Events:
 def count_events(
     events: Events, *, sensor: tuple[int, int], size: tuple[int, int], bins: int, polarities: int, window_s: float
 ) -> NDArray[np.uint16]:
-    """How many events came in each of `bins` equal parts of the first `window_s` seconds, at each place.
+    """Count the events at each position in each of `bins` equal parts of the first `window_s` seconds.
 
-    A place is as many sensor pixels as it takes to get to `size`; where `size` is larger, each pixel fills several
-    places. An event at the very end counts for the last part; counts end at 65,535.
+    Sensor pixels are merged to reach `size`; where `size` is larger, each pixel fills several positions. An event at
+    the very end counts for the last part. Counts are limited to 65,535.
 
     Args:
-        events: with times from 0 on; those outside of the window count nothing.
-        sensor: its rows and columns.
+        events: events with times from 0; those outside the window are not counted.
+        sensor: rows and columns of the sensor.
         size: rows and columns of a frame.
-        bins: frames.
-        polarities: 2: they are counted apart (first polarity 0, then 1); 1: together.
-        window_s: above 0.
+        bins: number of frames.
+        polarities: 2: counted separately (first polarity 0, then 1); 1: together.
+        window_s: length of the window, above 0.
 
     Returns:
         (bins, polarities, *size).
 
     Raises:
-        ColliculusError: an event lies beside the sensor.
+        ColliculusError: an event lies outside the sensor.
 
     Example:
         >>> where = np.array([0, 0, 3])
@@ -56,7 +56,9 @@ def count_events(
         [[[2, 0], [0, 0]], [[0, 0], [0, 1]]]
     """
     if any(len(at) and not 0 <= at.min() <= at.max() < n for at, n in zip((events.y, events.x), sensor, strict=True)):
-        raise ColliculusError(f"an event lies beside the sensor of {sensor[0]} rows and {sensor[1]} columns")
+        raise ColliculusError(
+            f"an event lies outside the sensor of {sensor[0]} rows and {sensor[1]} columns: correct `sensor`"
+        )
     inside = (events.t_s >= 0) & (events.t_s <= window_s)
     bin_ = np.minimum((events.t_s[inside] / window_s * bins).astype(np.int64), bins - 1)
     channel = (events.polarity[inside] > 0).astype(np.int64) if polarities == 2 else np.zeros_like(bin_)

@@ -1,16 +1,14 @@
-"""Still images: reading, and conversion to the levels that a network is given."""
+"""Still images."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from colliculus.files.checks import decoding
-from colliculus.media.resize import resize
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 
@@ -32,18 +30,3 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         if upright.mode.startswith("I"):  # 16 bits: Pillow would clip them at 255
             upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
         return np.array(upright.convert("RGB"))
-
-
-def to_levels(frame: NDArray[np.uint8], size: tuple[int, int], channels: Literal[1, 3]) -> NDArray[np.uint8]:
-    """Resize a frame (H, W, 3) and keep its colours (3 channels) or its brightness (1 channel).
-
-    Returns:
-        (channels, *size), whole levels 0..255.
-
-    Example:
-        >>> to_levels(np.full((4, 6, 3), 7, dtype=np.uint8), (1, 2), 1).tolist()
-        [[[7, 7]]]
-    """
-    resized = resize(frame.transpose(2, 0, 1), size)
-    levels = resized if channels == 3 else np.tensordot(LUMA, resized, axes=1)[None]
-    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)

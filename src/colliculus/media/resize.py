@@ -1,15 +1,19 @@
-"""Bilinear resizing of pictures and spectrograms."""
+"""Bilinear resizing of images and spectrograms, and frames as the levels that a network is given."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from colliculus.media.images import LUMA
+
 
 def resize(images: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize pictures bilinearly; pixel centres keep their place (align_corners False), shrinking is antialiased.
+    """Resize images bilinearly, with fixed pixel centres (align_corners False) and antialiasing.
 
     Args:
         images: (..., C, H, W) of any numeric type.
@@ -29,3 +33,18 @@ def resize(images: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.flo
     flat = torch.from_numpy(values.reshape(-1, channels, height, width))
     resized = functional.interpolate(flat, size=size, mode="bilinear", align_corners=False, antialias=True)
     return resized.numpy().reshape(*lead, channels, *size)
+
+
+def to_levels(frame: NDArray[np.uint8], size: tuple[int, int], channels: Literal[1, 3]) -> NDArray[np.uint8]:
+    """Resize a frame (H, W, 3) and keep its colours (3 channels) or its brightness (1 channel).
+
+    Returns:
+        (channels, *size), whole levels 0..255.
+
+    Example:
+        >>> to_levels(np.full((4, 6, 3), 7, dtype=np.uint8), (1, 2), 1).tolist()
+        [[[7, 7]]]
+    """
+    resized = resize(frame.transpose(2, 0, 1), size)
+    levels = resized if channels == 3 else np.tensordot(LUMA, resized, axes=1)[None]
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)

@@ -19,9 +19,9 @@ _FLOOR = 1e-7  # added before the logarithm
 
 @dataclass(frozen=True, kw_only=True)
 class Spectrogram:
-    """From a waveform to a log spectrogram as a picture; frequency rises along H, time along W.
+    """Conversion of a waveform to a log spectrogram; frequency rises along H, time along W.
 
-    Windows are periodic Hann windows, centred on multiples of `hop`; the clip is continued by silence on both sides.
+    Windows are periodic Hann windows, centred on multiples of `hop`; the clip is padded with silence on both sides.
     The defaults are those of the published S-CMRL experiments.
 
     Raises:
@@ -35,7 +35,7 @@ class Spectrogram:
     """
 
     sample_rate_hz: int = 22_050
-    """Samples per second of the waveforms this is called with."""
+    """Sample rate of the waveforms."""
     n_fft: int = 512
     """Samples of one window."""
     hop: int = 353
@@ -43,11 +43,11 @@ class Spectrogram:
     scale: Literal["stft", "mel"] = "stft"
     """log(|STFT| + 1e-7), or log(mel power + 1e-7)."""
     num_mels: int = 64
-    """Bands of the mel scale."""
+    """Number of mel bands."""
     size: tuple[int, int] = (128, 128)
     """Height and width the spectrogram is resized to."""
     steps: int | None = None
-    """Cut the clip into so many equal consecutive parts, each with its own spectrogram; None: one of the whole clip."""
+    """Number of equal consecutive parts of the clip, each with its own spectrogram; None: one of the whole clip."""
 
     def __post_init__(self) -> None:
         numbers = (self.sample_rate_hz, self.hop, self.num_mels, *self.size, 1 if self.steps is None else self.steps)
@@ -55,32 +55,32 @@ class Spectrogram:
             raise ColliculusError("the settings of a spectrogram must be at least 1, and `n_fft` at least 2")
 
     def __call__(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The spectrogram of one clip.
+        """Spectrogram of one clip.
 
         Args:
-            waveform: (samples,), full scale +-1 (what is louder is clipped); too short ones, even empty ones, are
-                continued by silence to one window.
+            waveform: (samples,), clipped at full scale, +-1; a waveform shorter than one window, even an empty one, is
+                padded with silence.
 
         Returns:
             (1, H, W), or (steps, 1, H, W) when `steps` is set; float32, not standardised.
         """
-        return self.picture(self.log_spectrum(waveform))
+        return self.resized(self.log_spectrum(waveform))
 
     def log_spectrum(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The spectrogram before it is resized, (parts, 1, bins, windows); one part unless `steps` is set."""
+        """Spectrogram before it is resized, (parts, 1, bins, windows); one part unless `steps` is set."""
         return self._spectra(waveform[None])
 
     def batch(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The spectrograms of many clips of one length at once.
+        """Spectrograms of many clips of one length at once.
 
         Args:
-            waveforms: (B, samples), as a call takes one of them.
+            waveforms: (B, samples).
 
         Returns:
-            (B, 1, H, W), or (B, steps, 1, H, W) when `steps` is set: what calls would give one by one.
+            (B, 1, H, W), or (B, steps, 1, H, W) when `steps` is set: the same as one by one.
         """
-        pictures = resize(self._spectra(waveforms), self.size)
-        return pictures if self.steps is None else pictures.reshape(len(waveforms), self.steps, *pictures.shape[1:])
+        spectra = resize(self._spectra(waveforms), self.size)
+        return spectra if self.steps is None else spectra.reshape(len(waveforms), self.steps, *spectra.shape[1:])
 
     def _spectra(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, samples) -> (B * parts, 1, bins, windows)."""
@@ -91,10 +91,10 @@ class Spectrogram:
         padded[:, :given] = np.clip(waveforms, -1.0, 1.0)
         return self._log_spectrum(torch.from_numpy(padded.reshape(count * parts, samples))).numpy()[:, None]
 
-    def picture(self, spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What `log_spectrum` gave, or something of its shape, resized: as a call returns it."""
-        pictures = resize(spectrum, self.size)
-        return pictures[0] if self.steps is None else pictures
+    def resized(self, spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Resize a `log_spectrum`, or values of its shape, as a call returns it."""
+        spectra = resize(spectrum, self.size)
+        return spectra[0] if self.steps is None else spectra
 
     def _log_spectrum(self, waveforms: Tensor) -> Tensor:
         """(clips, samples) -> (clips, bins, windows)."""
@@ -137,7 +137,7 @@ def mel_filterbank(sample_rate_hz: int, n_fft: int, num_mels: int) -> NDArray[np
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     triangles = np.maximum(0.0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
     filters = (triangles * 2.0 / (high - low)).astype(np.float32)
-    filters.flags.writeable = False  # the cache hands the same array to everybody
+    filters.flags.writeable = False  # every caller gets the same array
     return filters
 
 

@@ -29,7 +29,7 @@ class LateFusion(MultimodalTransformer):
     name: ClassVar[str] = "late-fusion"
 
     fusion: Join = "sum"
-    """How the features are joined."""
+    """Join of the features."""
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""

@@ -34,7 +34,7 @@ class SCA(MultimodalTransformer):
     heads: int = 16
     """Attention heads."""
     fusion: Join = "sum"
-    """How the streams are joined."""
+    """Join of the streams at the end."""
     attention_threshold: float = CrossModalSettings.threshold
     """Threshold of the attention's neurons with "ours", except the last one of each direction."""
     arithmetic: Arithmetic = "ours"

@@ -48,7 +48,7 @@ class SCMRL(MultimodalTransformer):
     temperature: float = 0.07
     """Temperature of the alignment."""
     fusion: Join = "sum"
-    """How the streams are joined."""
+    """Join of the streams at the end."""
     arithmetic: Arithmetic = "ours"
     """Compute ours, with the settings in `cross_modal`, or as the released program ("reference"), where the cross-modal
     path starts silent."""

@@ -41,7 +41,7 @@ class SpikingTransformer(ABC):
     coding: CodingName = "direct"
     """From inputs to T steps: "direct" currents, "poisson" or "latency" spikes."""
     resampling: Resampling = "nearest"
-    """How a sequence whose length is not T is resampled in time."""
+    """Resampling in time of a sequence whose length is not T."""
     label_smoothing: float = 0.1
     """Label smoothing of the cross-entropy."""
     neuron: NeuronSettings = NeuronSettings(temporal_gradient=False)

@@ -64,7 +64,7 @@ class TAAF(TemporalTransformer):
     label_smoothing: float = 0.0
     """Label smoothing of the cross-entropies."""
     fusion: Literal["concat", "sum"] = "concat"
-    """How the aligned streams are joined: side by side, or as a sum with learned weights."""
+    """Join of the aligned streams: side by side, or as a sum with learned weights."""
     score_input: ScoreInput = "features"
     """Input of the temporal attention: "features" or "logits" of a stream."""
     score_reduction: ScoreReduction = "mean"

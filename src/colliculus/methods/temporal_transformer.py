@@ -29,7 +29,7 @@ class TemporalTransformer(SpikingTransformer, ABC):
     modality_steps: dict[str, int] = field(default_factory=dict[str, int])
     """T_m, steps of a modality before the alignment; a modality that is not named has `time_steps`."""
     alignment: AlignmentName = "conv"
-    """How T_m steps become T: learned "conv" or "warp", fixed "interpolate", or "identity" (T_m = T)."""
+    """Alignment of T_m steps to T: learned "conv" or "warp", fixed "interpolate", or "identity" (T_m = T)."""
     unimodal_weights: dict[str, float] = field(default_factory=dict[str, float])
     """Weight of the loss of a modality's own head; a modality that is not named has 1."""
     modality_dropout: float = 0.0

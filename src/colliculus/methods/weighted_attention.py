@@ -29,7 +29,7 @@ class WeightedAttention(MultimodalTransformer):
     name: ClassVar[str] = "weighted-attention"
 
     fusion: Join = "sum"
-    """How the weighted streams are joined."""
+    """Join of the weighted streams."""
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""

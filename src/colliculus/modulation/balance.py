@@ -21,7 +21,7 @@ BalanceName = Literal["none", "scores", "ogm-ge", "agm", "pmr", "mslr", "iemf", 
 
 @dataclass(frozen=True, kw_only=True)
 class Balance:
-    """How a method balances its modalities in training. The network is the same with every balance.
+    """Balance of the modalities in training. The network is the same with every balance.
 
     The authors of ogm-ge, agm, pmr and mm-pareto trained with SGD (`train.optimizer`). AdamW divides gradients by their
     usual size, which undoes a constant factor: with it ogm-ge, agm, iemf and the factor of mm-pareto act less. mslr

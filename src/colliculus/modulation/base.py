@@ -18,7 +18,7 @@ Terms = Callable[[Output, Tensor], dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a modulator passes to the backward pass, and to its own call after it.
+    """Result of a modulator before the backward pass, for that pass and for its own call after it.
 
     Args:
         losses: the named terms whose sum is minimised.

@@ -27,7 +27,7 @@ class OGMGESettings:
     """
 
     alpha: float = 0.8
-    """How strongly a modality that is ahead is slowed, alpha in the paper; 0.8 on CREMA-D."""
+    """Strength of the slowing of a modality that is ahead, alpha in the paper; 0.8 on CREMA-D."""
     enhancement: bool = True
     """Add noise with the standard deviation of the gradient (GE)."""
     first_epoch: int = 1

@@ -88,7 +88,7 @@ def mean_over_ranks(values: Mapping[str, Tensor], collective: Collective) -> dic
 
 
 def ratios(scores: Mapping[str, float]) -> dict[str, float]:
-    """How far each modality is ahead: rho_m = s_m / mean_{m' != m} s_m'; 1 for a single modality.
+    """Lead of each modality over the others: rho_m = s_m / mean_{m' != m} s_m'; 1 for a single modality.
 
     Example:
         >>> ratios({"audio": 0.75, "visual": 0.25, "touch": 0.5})["audio"]

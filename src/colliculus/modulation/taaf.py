@@ -33,10 +33,10 @@ class ScoreBalance:
     """
 
     kind: ScoreBalanceName = "gradient"
-    """What is scaled for a modality that is ahead: its encoder's "gradient", its own "loss", or each "step" of the
-    gradient of its stream."""
+    """Target of the scaling for a modality that is ahead: its encoder's "gradient", its own "loss", or each "step" of
+    the gradient of its stream."""
     beta: float = 0.3
-    """How strongly a modality that is ahead is slowed ("gradient" and "step"); tried: 0.1, 0.3, 0.8."""
+    """Strength of the slowing of a modality that is ahead ("gradient" and "step"); tried: 0.1, 0.3, 0.8."""
     enhancement: bool = False
     """Add noise with the standard deviation of the gradient, as OGM-GE does ("gradient")."""
     first_epoch: int = 1

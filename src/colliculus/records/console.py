@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 ItemT = TypeVar("ItemT")
 
-_NAMED = 10
-
 
 def is_main_rank() -> bool:
     """True for the process that prints; `torchrun` gives each process its rank."""
@@ -46,21 +44,6 @@ def remark(sentence: str) -> None:
 
     console = Console(stderr=True, quiet=not is_main_rank(), highlight=False)
     console.print(f"colliculus: {sentence}", style="yellow", markup=False, soft_wrap=True)  # a path must not break
-
-
-def remark_untested(totals: Mapping[str, int], part: str) -> None:
-    """Tell of classes without a sample in a part: no figure says how well they are recognised.
-
-    Args:
-        totals: samples of each class.
-        part: name of the part.
-    """
-    if without := [name for name, total in totals.items() if not total]:
-        more = f" and {len(without) - _NAMED} more" if len(without) > _NAMED else ""
-        remark(
-            f"of {len(without)} class(es) the {part} part has no sample, and no figure is about them: "
-            f"{', '.join(without[:_NAMED])}{more}"
-        )
 
 
 def progress_console() -> Console:

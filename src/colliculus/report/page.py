@@ -141,8 +141,8 @@ def _breakable(name: str) -> Markup:
     """A name of several parts, such as a layer's, that a narrow page breaks between the parts.
 
     Example:
-        >>> _breakable("encoders.<b>")
-        Markup('encoders.<wbr>&lt;b&gt;')
+        >>> _breakable("encoders.audio")
+        Markup('encoders.<wbr>audio')
     """
     from markupsafe import Markup, escape
 

@@ -12,7 +12,7 @@ from colliculus.report.material import Material
 from colliculus.runs.document import experiment_to_plain
 from colliculus.runs.identity import RunRecord
 from colliculus.runs.kept_predictions import Condition
-from colliculus.sweeps.reproduction import train_command
+from colliculus.sweeps.command import train_command
 
 
 def facts(material: Material) -> Mapping[str, str]:

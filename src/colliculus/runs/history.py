@@ -16,7 +16,7 @@ Row = Mapping[str, float]
 
 
 def write_metrics(folder: Path, history: Sequence[Row]) -> None:
-    """Write `metrics.csv` anew from the whole history, so that it always agrees with the state it is kept in."""
+    """Write `metrics.csv` from the whole history, so that it always agrees with the saved state."""
     columns = list(dict.fromkeys(name for row in history for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -26,10 +26,10 @@ def write_metrics(folder: Path, history: Sequence[Row]) -> None:
 
 
 def read_metrics(folder: Path) -> list[Row]:
-    """The history that `metrics.csv` holds, an empty cell left out; nothing where there is no such file.
+    """Read `metrics.csv`, leaving out empty cells; an absent file is an empty history.
 
     Raises:
-        ColliculusError: it is damaged.
+        ColliculusError: the file is damaged.
     """
     path = folder / METRICS_FILE
     if not path.exists():
@@ -38,4 +38,4 @@ def read_metrics(folder: Path) -> list[Row]:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
         return [{name: float(value) for name, value in row.items() if value} for row in rows]
     except (ValueError, TypeError) as error:
-        raise ColliculusError(f"{path} is damaged, a cell holds no number: restore or remove it") from error
+        raise ColliculusError(f"{path} is damaged, a cell is not a number: restore or remove it") from error

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import yaml
 
+from colliculus.corpus.protocols import current_name
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.dataset import ClipReader, Dataset, Normalisation
 from colliculus.files.atomic import write_atomic
@@ -132,7 +133,7 @@ def read_run(folder: Path, method: Method | None = None) -> Run:
             experiment=replace(experiment_from_plain(document["experiment"], method), preset=preset),
             spec=from_plain(document["spec"], DataSpec),
             normalisation=from_plain(document["normalisation"], Normalisation),
-            protocol=from_plain(document["protocol"], str),
+            protocol=current_name(from_plain(document["protocol"], str)),
             fingerprint=from_plain(document["fingerprint"], str),
             stored=as_document(document.get("stored", {})),
         )

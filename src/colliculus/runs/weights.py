@@ -1,4 +1,4 @@
-"""Trained weights as safetensors: tensors by name, and nothing that could run."""
+"""Trained weights as safetensors: tensors by name, without executable content."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
     write_atomic(path, save(stored, metadata={"format": "pt"}))
 
 
-def read_tensors(path: Path, mend: str = "train again") -> dict[str, Tensor]:
-    """Read what `save_tensors` wrote.
+def read_tensors(path: Path, fix: str = "train again") -> dict[str, Tensor]:
+    """Read a file of `save_tensors`.
 
     Args:
-        path: of the file.
-        mend: what to do when it is lost.
+        path: path of the file.
+        fix: advice when it is lost.
 
     Raises:
         ColliculusError: the file is absent or damaged.
@@ -38,15 +38,15 @@ def read_tensors(path: Path, mend: str = "train again") -> dict[str, Tensor]:
         return load(path.read_bytes())
     except OSError as error:
         raise ColliculusError(
-            f"{path} cannot be read ({error.strerror or error}): a training writes it when its first epoch "
-            f"ends; where it is lost, {mend}"
+            f"{path} cannot be read ({error.strerror or error}): a training writes it at the end of its first epoch; "
+            f"if it is lost, {fix}"
         ) from error
     except SafetensorError as error:
-        raise ColliculusError(f"{path} is damaged, it is not safetensors: restore it or {mend}") from error
+        raise ColliculusError(f"{path} is damaged, it is not safetensors: restore it or {fix}") from error
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Read what `save_weights` wrote into `model`.
+    """Load a file of `save_weights` into `model`.
 
     Raises:
         ColliculusError: the file is absent or damaged, or holds the weights of another model or of one that diverged.
@@ -60,7 +60,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
                 f"{path} belongs to another model, its {name} has shape {theirs} where run.yaml asks for {ours}: "
                 "restore the two files of one run"
             )
-        if not found[name].isfinite().all():  # spikes hide it: a layer of NaN is silent, and the answer finite
+        if not found[name].isfinite().all():  # spikes hide it: a layer of NaN is silent, and the logits are finite
             raise ColliculusError(
                 f"{path} holds numbers in {name} that are not finite, the training diverged: lower the learning rate "
                 "or set a clip_norm"

@@ -1,4 +1,4 @@
-"""A sweep written down: a YAML file that stands for a command line."""
+"""A sweep as a YAML file, which stands for a command line."""
 
 from __future__ import annotations
 
@@ -9,83 +9,62 @@ from typing import Any, cast
 
 import yaml
 
-from colliculus.sweeps.plan import setting_flags
+from colliculus.sweeps.command import flag, words
 from colliculus.types import ColliculusError, unknown_name
 
 
 def read_sweep(path: Path, options: Mapping[str, object]) -> tuple[list[str], list[str]]:
-    """The arguments of `colliculus sweep` that a file stands for, and the flags of every training.
+    """Arguments of `colliculus sweep` for which a file stands, and the flags of every training.
 
-    `presets` is a list, `set` a mapping of settings to lists of values, `train` a mapping of settings to one value
-    each; any other key is an option of the same name. A value is a word, several as on the command line, a number, true
-    or false, null, or a list or mapping of these.
+    `presets` is a list, `set` maps settings to lists of values, `train` maps settings to one value each; any other key
+    is an option of the same name. A value is a word, several words as on the command line, a number, true or false,
+    null, or a list or mapping of these.
 
     Args:
-        path: of the file.
-        options: those of the sweep, with what each is when it is not given.
+        path: YAML file.
+        options: options of the sweep with their defaults.
 
     Raises:
-        ColliculusError: the file is no such mapping; the sentence names the key.
+        ColliculusError: the file is not such a mapping; the message names the key.
     """
     try:
         document: object = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ColliculusError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        raise ColliculusError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     found = _mapping(document, str(path))
     presets, grid = found.pop("presets", []), _mapping(found.pop("set", {}), f"{path}: set")
     flags = _mapping(found.pop("train", {}), f"{path}: train")
     if not isinstance(presets, list):
-        raise ColliculusError(f"{path}: presets is a list of names")
-    written = words(cast("list[Any]", presets), f"{path}: presets")
+        raise ColliculusError(f"{path}: presets must be a list of names")
+    arguments = _words(cast("list[Any]", presets), f"{path}: presets")
     for key, values in grid.items():
         place = f"{path}: set: {key}"
         if not isinstance(values, list) or not values:
-            raise ColliculusError(f"{place} takes a list of values, not {values!r}")
-        written += [part for value in cast("list[Any]", values) for part in ("--set", key, _value(value, place))]
+            raise ColliculusError(f"{place} must be a list of values, not {values!r}")
+        arguments += [part for value in cast("list[Any]", values) for part in ("--set", key, _value(value, place))]
     for key, value in found.items():
-        written += _option(key, value, options, path)
-    return written, [part for key, value in flags.items() for part in _setting(key, value, f"{path}: train: {key}")]
+        arguments += _option(key, value, options, path)
+    return arguments, [part for key, value in flags.items() for part in _setting(key, value, f"{path}: train: {key}")]
 
 
-def words(value: object, place: str) -> list[str]:
-    """A value of YAML as it would be written on the command line, one argument each.
-
-    Args:
-        value: a plain one, or a list or mapping of plain ones; text is several words where it would be in a shell.
-        place: file and key, for a mistake.
-
-    Raises:
-        ColliculusError: lists or mappings lie in one another.
-
-    Example:
-        >>> words({"visual": -10}, "place"), words([1, 2.5, "a b"], "place"), words("audio 0", "place")
-        (['visual', '-10'], ['1', '2.5', 'a b'], ['audio', '0'])
-        >>> words(True, "place"), words(None, "place")
-        (['true'], ['None'])
-    """
+def _words(value: object, place: str) -> list[str]:
+    """A value of YAML as words of a command line; text is split as a shell splits it."""
     if isinstance(value, str):
         try:
             return split(value)
         except ValueError as error:
-            raise ColliculusError(f"{place} is {value!r}, and a quotation in it has no end") from error
-    if isinstance(value, dict):
-        return [_word(part, place) for pair in cast("dict[Any, Any]", value).items() for part in pair]
-    if isinstance(value, list):
-        return [_word(part, place) for part in cast("list[Any]", value)]
-    return [_word(value, place)]
-
-
-def _word(value: object, place: str) -> str:
-    if isinstance(value, list | dict):
-        raise ColliculusError(f"{place} holds {value!r} within a list or mapping: write plain values there")
-    return str(value).lower() if isinstance(value, bool) else str(value)
+            raise ColliculusError(f"{place} is {value!r}, with a quotation that does not end") from error
+    parts = cast("Any", list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else [])
+    if nested := [part for part in parts if isinstance(part, list | dict)]:
+        raise ColliculusError(f"{place} holds {nested[0]!r} within a list or mapping: give plain values")
+    return words(value)
 
 
 def _value(value: object, place: str) -> str:
-    """One value of `--set`, whose commas stand between values."""
-    text = value if isinstance(value, str) else join(words(value, place))
+    """One value of `--set`, where commas separate values."""
+    text = value if isinstance(value, str) else join(_words(value, place))
     if "," in text:
-        raise ColliculusError(f"{place} holds {value!r}: write values with a comma between them as items of the list")
+        raise ColliculusError(f"{place} holds {value!r}: give values with a comma between them as items of the list")
     return text
 
 
@@ -95,23 +74,22 @@ def _option(key: str, value: object, options: Mapping[str, object], path: Path) 
         raise ColliculusError(f"{path}: {unknown_name('option', key, [*options, 'train'])}")
     if isinstance(options[name], bool):
         if not isinstance(value, bool):
-            raise ColliculusError(f"{path}: {key} is true or false, and not {value!r}")
+            raise ColliculusError(f"{path}: {key} must be true or false, not {value!r}")
         return [f"--{key}"] if value else []
     if value is None:
         return []
-    if isinstance(value, str) and not isinstance(options[name], tuple):  # blanks may stand in a folder's name
+    if isinstance(value, str) and not isinstance(options[name], tuple):  # the name of a folder may have blanks
         return [f"--{key}", value]
-    return [f"--{key}", *words(value, f"{path}: {key}")]
+    return [f"--{key}", *_words(value, f"{path}: {key}")]
 
 
 def _setting(key: str, value: object, place: str) -> list[str]:
     if "." not in key:
-        raise ColliculusError(f"{place} is no setting: write its name in full, such as method.dim")
-    plain = {key.replace("-", "_"): value}
-    return setting_flags(key, join(words(value, place)), plain)
+        raise ColliculusError(f"{place} is not a setting: give its full name, such as method.dim")
+    return flag(key, value) if isinstance(value, bool) else [f"--{key}", *_words(value, place)]
 
 
 def _mapping(value: object, place: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ColliculusError(f"{place}: names with values were expected where {value!r} stands")
+        raise ColliculusError(f"{place}: expected names with values, got {value!r}")
     return {str(key): inner for key, inner in cast("dict[object, Any]", value).items()}

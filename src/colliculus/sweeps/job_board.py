@@ -1,4 +1,4 @@
-"""How a list of jobs is going: a bar for each training that runs, a line for each that is over."""
+"""Progress of jobs: a bar for each running training, a line for each that has ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from colliculus.training.checkpoint import IN_HAND
 
 
 class JobBoard:
-    """Shows jobs on stderr; where that is no terminal, one line for each job that is over.
+    """Shows jobs on stderr; where stderr is not a terminal, only a line for each job that has ended.
 
     Args:
         jobs: all of them, done or not.
@@ -37,8 +37,8 @@ class JobBoard:
         done = sum(job.is_done for job in jobs)
         self._before, self._all = done, self._bars.add_task("all", total=len(jobs), completed=done, unit="trainings")
         self._tasks: dict[Job, TaskID] = {}
-        self._told: set[Job] = set()
-        self._left_alone: set[Job] = set()
+        self._ended: set[Job] = set()
+        self._elsewhere: set[Job] = set()
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -50,36 +50,36 @@ class JobBoard:
         self._bars.stop()
 
     def watch(self, running: Iterable[Job], elsewhere: Iterable[Job], over: Mapping[Job, str | None]) -> None:
-        """Show the state of things; see `jobs.Watch`."""
+        """Show the state of the jobs; see `jobs.Watch`."""
         for job in elsewhere:
-            if job not in self._left_alone:
-                self._left_alone.add(job)
-                self._console.print(f"{job.folder.name}: {IN_HAND}, it is waited for", soft_wrap=True)
+            if job not in self._elsewhere:
+                self._elsewhere.add(job)
+                self._console.print(f"{job.folder.name}: {IN_HAND}, waiting for it", soft_wrap=True)
         for job in [*running, *elsewhere]:
             if job not in self._tasks:
                 self._tasks[job] = self._bars.add_task(
                     job.folder.name, total=job.experiment.train.epochs, unit="epochs"
                 )
             self._bars.update(self._tasks[job], completed=_epochs(job))
-        for job in [job for job in over if job not in self._told]:
-            self._told.add(job)
+        for job in [job for job in over if job not in self._ended]:
+            self._ended.add(job)
             if job in self._tasks:
                 self._bars.remove_task(self._tasks.pop(job))
-            self._bars.update(self._all, completed=self._before + len(self._told))
-            told = over[job]
+            self._bars.update(self._all, completed=self._before + len(self._ended))
+            error = over[job]
             self._console.print(
-                f"{job.folder.name}: {_outcome(job) if told is None else f'FAILED, {told}'}", soft_wrap=True
+                f"{job.folder.name}: {_accuracy(job) if error is None else f'FAILED, {error}'}", soft_wrap=True
             )
 
 
 def _epochs(job: Job) -> int:
-    """Epochs that are done: lines of the table behind its head."""
+    """Finished epochs: lines of the metrics below the heading."""
     try:
         return max(len((job.folder / METRICS_FILE).read_bytes().splitlines()) - 1, 0)
     except OSError:
         return 0
 
 
-def _outcome(job: Job) -> str:
+def _accuracy(job: Job) -> str:
     result = read_result(job.folder)
     return percent(result.test.accuracy) if result else "done"

@@ -1,7 +1,7 @@
-"""Trainings as jobs: each one `colliculus train` command in a process of its own, several at once.
+"""Trainings as jobs: each is one `colliculus train` command in a process of its own, several at once.
 
-Nothing but the run folders says what is done and what is in hand, so that a job may also be run by hand or by a
-cluster's scheduler, and a kill at any moment costs at most an epoch.
+Only the run folders record which jobs are done or running, so that a job may also be run by hand or by a cluster's
+scheduler, and a kill at any moment costs at most an epoch.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from pathlib import Path
 from shlex import join
 from typing import IO, Any
 
-from colliculus.files.lock import is_locked, take
-from colliculus.runs.experiment import Experiment
+from colliculus.files.lock import is_locked
+from colliculus.presets import PRESETS
+from colliculus.runs.experiment import Experiment, replaced
 from colliculus.runs.result import read_result
+from colliculus.sweeps.command import train_flags
 from colliculus.training.checkpoint import IN_HAND
 
 PROGRAM = (sys.executable, "-m", "colliculus")
 POLL_S = 0.2
 PATIENCE_S = 60
-"""How long a training may take to keep its state when it is told to stop."""
+"""Seconds that a training may take to write its state after it was asked to stop."""
 
 
 @dataclass(frozen=True)
@@ -32,59 +34,61 @@ class Job:
     """One training.
 
     Args:
-        preset: name of the experiment.
-        folder: of the run.
-        flags: settings, as on the command line of `colliculus train`.
-        experiment: what they make of the preset.
+        preset: name of the preset that the experiment was made from.
+        folder: run folder.
+        experiment: method, data and training settings.
     """
 
     preset: str
     folder: Path
-    flags: tuple[str, ...]
     experiment: Experiment[Any, Any] = field(compare=False)
 
     @property
     def arguments(self) -> list[str]:
-        """What follows `colliculus`; what was cut off goes on where it stood."""
-        return ["train", self.preset, "--out", str(self.folder), "--resume", *self.flags]
+        """Arguments of `colliculus`; a training that was stopped is resumed."""
+        seed = ["--train.seed", str(self.experiment.train.seed)]
+        start = PRESETS[self.preset].experiment
+        unseeded = replaced(self.experiment, {"train.seed": start.train.seed})
+        flags = train_flags(unseeded, self.preset)
+        return ["train", self.preset, "--out", str(self.folder), "--resume", *flags, *seed]
 
     @property
     def line(self) -> str:
-        """The command, for a shell."""
+        """The command as one line for a shell."""
         return join(["colliculus", *self.arguments])
 
     @property
     def log(self) -> Path:
-        """What the training says, beside its folder."""
+        """Output of the training, beside its folder."""
         return self.folder.with_name(f"{self.folder.name}.log")
 
     @property
     def is_done(self) -> bool:
-        """Whether there is nothing left to train."""
+        """True when the training is finished."""
         return read_result(self.folder) is not None
 
     def complaint(self) -> str:
-        """The last line of the log."""
+        """Last line of the log."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1].removeprefix("colliculus: error: ") if lines else "it said nothing"
+        return lines[-1].removeprefix("colliculus: error: ") if lines else "no output"
 
 
 Watch = Callable[[Iterable[Job], Iterable[Job], Mapping[Job, str | None]], None]
-"""Is shown again and again which jobs run, which another process runs, and which are over: what went wrong, or None."""
+"""Called at every poll with the jobs running here, those running elsewhere, and the ended ones with their errors."""
 
 
 def run_jobs(jobs: Sequence[Job], at_once: int, watch: Watch) -> dict[Job, str]:
-    """Run jobs, so many side by side; one that fails does not keep the others from running.
+    """Run jobs side by side; the others run even if one fails.
 
-    A job that another process has in hand is left to it and waited for; if that process dies, it is started.
+    A job that another process runs is waited for; if that process dies, the job is started here.
 
     Args:
-        jobs: in the order in which they start; those that are done are passed over.
-        at_once: processes at a time, one thread each unless OMP_NUM_THREADS says otherwise.
-        watch: see there.
+        jobs: jobs in the order in which they start; finished ones are skipped.
+        at_once: number of simultaneous processes, one thread each unless OMP_NUM_THREADS is set.
+        watch: called at every poll.
 
     Returns:
-        What each failed job complained of.
+        The error of each failed job.
     """
     waiting, running = list(jobs), dict[Job, subprocess.Popen[bytes]]()
     over: dict[Job, str | None] = {}
@@ -93,7 +97,7 @@ def run_jobs(jobs: Sequence[Job], at_once: int, watch: Watch) -> dict[Job, str]:
             for job, process in [(j, p) for j, p in running.items() if p.poll() is not None]:
                 del running[job]
                 complaint = None if job.is_done and not process.returncode else job.complaint()
-                if complaint and IN_HAND in complaint:  # it was begun elsewhere while this one was starting
+                if complaint and IN_HAND in complaint:  # another process began it in the meantime
                     waiting.append(job)
                 else:
                     over[job] = complaint
@@ -113,14 +117,13 @@ def run_jobs(jobs: Sequence[Job], at_once: int, watch: Watch) -> dict[Job, str]:
             time.sleep(POLL_S)
     finally:
         _stop(running.values())
-    return {job: told for job, told in over.items() if told is not None}
+    return {job: error for job, error in over.items() if error is not None}
 
 
 def _start(job: Job) -> subprocess.Popen[bytes] | None:
-    """Start a job; None while another process has it.
+    """Start a job; None while another process runs it.
 
-    Whoever trains holds the run folder. Another sweep is known by the log, which the job it has started holds from its
-    first moment.
+    A training locks its run folder; before that, a job that another sweep has started holds the lock of its log.
     """
     job.folder.parent.mkdir(parents=True, exist_ok=True)
     with job.log.open("ab") as log:
@@ -137,16 +140,22 @@ def _start(job: Job) -> subprocess.Popen[bytes] | None:
 
 
 def _is_ours(log: IO[bytes]) -> bool:
-    if os.name == "nt":  # a file that is locked there cannot be written by the job
+    """Lock the log for as long as this process or the job, which inherits it, has it open; False if another has."""
+    if sys.platform == "win32":  # a job cannot write to a locked file there
         return True
+    import fcntl
+
     try:
-        return take(log)
-    except OSError:  # the disk knows no locks
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # the file system has no locks
         return True
+    return True
 
 
 def _stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:
-    """Let trainings keep what they have and end."""
+    """Ask trainings to write their state and end."""
     for process in (left := list(processes)):
         process.terminate()
     for process in left:

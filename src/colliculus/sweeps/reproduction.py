@@ -1,71 +1,215 @@
-"""The command line that trains a run again."""
+"""Reproduction of a paper's table: published accuracies beside ours, with intervals, differences and protocols."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
-from pathlib import Path
-from shlex import join
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import nan
 from typing import TYPE_CHECKING, Any
 
+from colliculus.evaluation.paired import PairedTest, Trainings, paired_tests
+from colliculus.evaluation.score import Score
+from colliculus.evaluation.trained_run import TrainedRun
+from colliculus.figures import Bars, BarSeries, figure
+from colliculus.files.documents import package_version
+from colliculus.records import Column, Record, Table
+from colliculus.runs.result import SELECTION
+from colliculus.sweeps.published_tables import TABLES, PublishedAccuracy, Row
+
 if TYPE_CHECKING:
-    from colliculus.runs.run import Run
+    from matplotlib.figure import Figure
 
 
-def train_command(run: Run, folder: Path) -> str:
-    """`colliculus train` with the preset and every setting that differs from it.
+@dataclass(frozen=True, kw_only=True)
+class ReproducedRow:
+    """One row of a paper's table, with our trainings of it.
 
     Args:
-        run: what was run.
-        folder: for --out.
-
-    Returns:
-        One line for a shell; a remark where the run was not trained from a preset.
+        title: title of the row.
+        preset: preset that was trained.
+        settings: settings in which the row differs from the preset.
+        snr_db: noise on modalities in the test, in dB.
+        published: accuracy in the paper; None where it is not at hand.
+        ours: our accuracy; None where every training failed.
+        difference: ours minus the paper's, in points; None where the data differ or one of the two is missing.
+        published_distance: the paper's accuracy minus that of the reference row, in points.
+        distance: our trainings against those of the reference row, paired.
     """
-    from colliculus.presets import PRESETS
 
-    if run.preset not in PRESETS:
-        return f"# {run.preset} is no preset of this version: {folder} was imported, or trained by another one"
-    ours = dict(settings(run.experiment))
-    theirs = dict(settings(PRESETS[run.preset].experiment))
-    words = ["colliculus", "train", run.preset, "--out", str(folder)]
-    for name, value in ours.items():
-        if name not in theirs or theirs[name] != value:
-            words += _flag(name, value)
-    return join(words)
+    title: str
+    preset: str
+    settings: Mapping[str, Any]
+    snr_db: Mapping[str, float]
+    published: PublishedAccuracy | None
+    ours: Score | None
+    difference: float | None
+    published_distance: float | None
+    distance: PairedTest | None
 
 
-def settings(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every setting of nested settings, under the name by which the command line overrides it.
+@dataclass(frozen=True, kw_only=True)
+class Reproduction(Record):
+    """A paper's table beside our trainings; accuracies of the paper in percent, ours as fractions.
 
-    Example:
-        >>> from colliculus.runs.experiment import TrainSettings
-        >>> dict(settings(TrainSettings(epochs=3), "train."))["train.epochs"]
-        3
+    Args:
+        version: version of colliculus that made the record.
+        name: name of the table.
+        title: title of the table.
+        source: the paper.
+        paper_data: dataset whose published accuracies stand beside ours.
+        paper_protocol: how the paper obtained its accuracies.
+        data: our dataset.
+        protocol: how our data were split.
+        fingerprint: digest of our data.
+        epochs: epochs of our trainings.
+        selection: how our trainings choose the epoch that is tested.
+        scaled: True where the paper did not use our data, so that only distances between rows compare.
+        against: title of the reference row, from which distances are measured.
+        rows: the rows of the table.
+        failure: names and errors of trainings that failed; empty where none did.
     """
-    for field in fields(value):
-        inner, name = getattr(value, field.name), prefix + field.name.replace("_", "-")
-        if is_dataclass(inner):
-            yield from settings(inner, f"{name}.")
+
+    version: str
+    name: str
+    title: str
+    source: str
+    paper_data: str
+    paper_protocol: str
+    data: str
+    protocol: str
+    fingerprint: str
+    epochs: int
+    selection: str
+    scaled: bool
+    against: str
+    rows: tuple[ReproducedRow, ...]
+    failure: str = ""
+
+    def table(self) -> Table:
+        """A line for each row: the paper's accuracy, ours with its interval, difference and distances."""
+        apart = ("distance", "ours") if self.scaled else ("difference", "distance")
+        columns = (
+            Column("row", style="cyan", fold=True),
+            *(Column(heading, "right") for heading in ("paper", "ours", *apart)),
+        )
+        rows = [(row.title, *self._cells(row)) for row in self.rows]
+        return Table(columns, rows, f"{self.source}: {self.title}, accuracy in %", tuple(self._notes()))
+
+    def figure(self) -> Figure:
+        """Accuracy of each row in the paper and in our trainings; on other data, the distances to the reference row."""
+        if self.scaled:
+            paper = [row.published_distance for row in self.rows]
+            tests = [row.distance for row in self.rows]
+            ours = [100 * test.difference if test else None for test in tests]
+            intervals = [(test.seed_interval or test.clip_interval) if test else None for test in tests]
         else:
-            yield name, inner
+            paper = [row.published.accuracy if row.published else None for row in self.rows]
+            ours = [100 * row.ours.accuracy if row.ours else None for row in self.rows]
+            intervals = [row.ours.interval if row.ours else None for row in self.rows]
+        bounds = [(nan, nan) if one is None else (100 * one[0], 100 * one[1]) for one in intervals]
+        series = [
+            BarSeries(name="paper", values=_drawn(paper)),
+            BarSeries(
+                name="ours", values=_drawn(ours), low=[low for low, _ in bounds], high=[high for _, high in bounds]
+            ),
+        ]
+        xlabel = f"difference to {self.against}, points" if self.scaled else "test accuracy, %"
+        names = [row.title for row in self.rows]
+        return figure([Bars(names=names, series=series, xlabel=xlabel)], title=self.name)
+
+    def _cells(self, row: ReproducedRow) -> Iterator[str]:
+        yield str(row.published or "not at hand")
+        yield "" if row.ours is None else f"{100 * row.ours.accuracy:.1f} ({_bounds(row.ours.interval, '.1f')})"
+        apart = row.published_distance if self.scaled else row.difference
+        yield "" if apart is None else f"{apart:+.1f}"
+        if row.distance is None:
+            yield ""
+            return
+        interval = row.distance.seed_interval or row.distance.clip_interval
+        yield f"{100 * row.distance.difference:+.1f} ({_bounds(interval, '+.1f')})"
+
+    def _notes(self) -> Iterator[str]:
+        runs = max(len(row.ours.accuracies) if row.ours else 0 for row in self.rows)
+        yield f"Paper: {self.paper_data}; {self.paper_protocol}; ± is the standard deviation."
+        yield (
+            f"Ours: {self.data}, {self.protocol}; {self.epochs} epochs, selected by {self.selection}, "
+            f"tested once; mean of {runs} training(s) with 95 % interval over {'seeds' if runs > 1 else 'clips'}; "
+            f"presets {', '.join(dict.fromkeys(row.preset for row in self.rows))}."
+        )
+        difference = "" if self.scaled else "Difference: ours minus the paper's, in points. "
+        yield f"{difference}Distance: from the row {self.against}, in points; ours is paired by seed and clip."
+        if self.scaled:
+            yield (
+                f"The paper has no accuracies on {self.data}: this is a scaled version of its table. Compare the "
+                "distances between rows, not the accuracies."
+            )
 
 
-def _flag(name: str, value: Any) -> list[str]:
-    """A setting as words of a command line."""
-    if isinstance(value, bool):
-        before, dot, last = name.rpartition(".")
-        return [f"--{name}" if value else f"--{before}{dot}no-{last}"]
-    if isinstance(value, Mapping):
-        return [f"--{name}", *(str(word) for pair in value.items() for word in _flattened(pair))]
-    if isinstance(value, tuple | list):
-        return [f"--{name}", *map(str, _flattened(value))]
-    return [f"--{name}", str(value.absolute() if isinstance(value, Path) else value)]
+def _drawn(values: Sequence[float | None]) -> list[float]:
+    """Values for a drawing, where a gap is not a number."""
+    return [nan if value is None else value for value in values]
 
 
-def _flattened(values: Any) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, tuple | list):
-            yield from _flattened(value)
-        else:
-            yield value
+def _bounds(interval: tuple[float, float], form: str) -> str:
+    return "..".join(format(100 * bound, form) for bound in interval)
+
+
+def reproduction(
+    name: str,
+    data: str,
+    presets: Mapping[str, str],
+    correct: Mapping[str, Trainings],
+    run: TrainedRun | None,
+    failure: str = "",
+) -> Reproduction:
+    """The record of trainings that are done.
+
+    Args:
+        name: name of the table.
+        data: our dataset.
+        presets: preset of each row by title.
+        correct: correctness of each row's trainings; none where all failed.
+        run: any of the trainings; None where all failed.
+        failure: names and errors of trainings that failed.
+    """
+    table = TABLES[name]
+    scaled = data not in table.datasets
+    paper_data = table.datasets[0] if scaled else data
+    base = correct[table.against]
+    paired = {title: row for title, row in correct.items() if row.keys() & base.keys()}
+    distances = {test.first: test for test in paired_tests(paired, table.against)} if paired else {}
+    published = {row.title: row.published.get(paper_data) for row in table.rows}
+    reference = published[table.against]
+
+    def row(of: Row) -> ReproducedRow:
+        paper, ours = published[of.title], Score.of(correct[of.title]) if correct[of.title] else None
+        apart = paper.accuracy - reference.accuracy if paper and reference and of.title != table.against else None
+        return ReproducedRow(
+            title=of.title,
+            preset=presets[of.title],
+            settings=of.settings,
+            snr_db=of.snr_db,
+            published=paper,
+            ours=ours,
+            difference=None if scaled or not paper or not ours else 100 * ours.accuracy - paper.accuracy,
+            published_distance=apart,
+            distance=distances.get(of.title),
+        )
+
+    return Reproduction(
+        version=package_version(),
+        name=name,
+        title=table.title,
+        source=table.source,
+        paper_data=paper_data,
+        paper_protocol=table.protocol,
+        data=data,
+        protocol=run.run.protocol if run else "",
+        fingerprint=run.run.fingerprint if run else "",
+        epochs=int(run.experiment.train.epochs) if run else 0,
+        selection=SELECTION,
+        scaled=scaled,
+        against=table.against,
+        rows=tuple(map(row, table.rows)),
+        failure=failure,
+    )

@@ -117,4 +117,4 @@ class Callback:
         """An epoch was trained, validated and saved; `row` is its line in `metrics.csv`."""
 
     def on_end(self, training: Training, result: TrainingResult | None) -> None:
-        """The training ended; `result` is None when an error or an interrupt ended it."""
+        """The training ended, with a result, or with None after an error or an interrupt."""

@@ -1,4 +1,4 @@
-"""The exact state between two epochs, and the rules of opening a run folder to train in it."""
+"""The exact state of a training between two epochs, and the rules for opening a run folder to train in it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colliculus.files.atomic import TEMPORARY, write_atomic
-from colliculus.files.documents import Document, flat
+from colliculus.corpus.protocols import current_name
+from colliculus.files.atomic import TEMPORARY, remove_leftovers, write_atomic
+from colliculus.files.documents import Document, differences
 from colliculus.files.lock import LOCK_FILE, locked
 from colliculus.runs.migration import migrated
 from colliculus.runs.run import (
@@ -32,32 +33,32 @@ from colliculus.types import ColliculusError
 STATE_FILE = "last/state.pt"
 
 IN_HAND = "is being trained by another process"
-"""What a training is told that finds another one in its folder."""
+"""Message when another training holds the folder."""
 
 STARTED = {RUN_FILE, HEALTH_FILE, CURVES_FOLDER, "last"}
-"""What a run folder may hold before its first epoch is kept."""
+"""Contents of a run folder before its first epoch is saved."""
 
 _MAY_DIFFER = ("version", "normalisation.", "experiment.train.device", "experiment.data.root", "stored.")
-"""Keys of run.yaml that do not make another run: the fingerprint speaks for the data, wherever and however they lie."""
+"""Keys of run.yaml that may change on resume: the fingerprint identifies the data, wherever they are stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What must be known after an epoch to go on as if nothing had happened.
+    """The state after an epoch, from which a training goes on exactly.
 
-    Random numbers are missing on purpose: each epoch starts them afresh from (seed, epoch, rank).
+    Random numbers are not part of it: each epoch starts them afresh from (seed, epoch, rank).
 
     Args:
-        run: `run.yaml` of the run it belongs to.
-        world_size: processes that trained it.
-        model: weights and statistics.
-        average: those of the moving average, where one is kept.
-        optimizer: its moments.
-        modulation: what the modulator remembers.
+        run: `run.yaml` of the run.
+        world_size: number of processes of the training.
+        model: weights and statistics of the model.
+        average: weights and statistics of the moving average, if there is one.
+        optimizer: state of the optimiser.
+        modulation: state of the modulator.
         history: one row of `metrics.csv` for each finished epoch.
         steps: optimiser steps taken.
-        samples: training samples seen.
-        seconds: time they took.
+        samples: training samples so far.
+        seconds: duration of the training so far.
     """
 
     run: Document
@@ -73,14 +74,14 @@ class State:
 
 
 def write_state(folder: Path, state: State) -> None:
-    """Replace the state of `folder` in one go."""
+    """Replace the state of `folder` atomically."""
     buffer = io.BytesIO()
     torch.save(vars(state), buffer)
     write_atomic(folder / STATE_FILE, buffer.getvalue())
 
 
 def read_state(folder: Path) -> State | None:
-    """The state of `folder`, None before the end of the first epoch. Only tensors and plain values are unpickled.
+    """The state in `folder`; None before the end of the first epoch. Only tensors and plain values are unpickled.
 
     Raises:
         ColliculusError: the file is damaged.
@@ -96,12 +97,13 @@ def read_state(folder: Path) -> State | None:
 
 @contextmanager
 def alone(folder: Path, runtime: Runtime) -> Generator[None]:
-    """Keep every other training out of `folder`: within, this one has it, and a kill gives it back.
+    """Lock `folder` for this training; the lock ends with the block or the process.
 
-    Rank 0 holds it for all. A folder that cannot be written is left to the first write, which tells it.
+    Rank 0 holds the lock for all ranks. If the folder is not writable, the first write reports it.
 
     Raises:
-        ColliculusError: on every rank, so that none waits for another: a training has it in hand, or it is no run's.
+        ColliculusError: another training holds the folder, or it contains other files. Every rank raises, so that none
+            waits for another.
     """
     with ExitStack() as held:
         refused: ColliculusError | None = None
@@ -111,28 +113,29 @@ def alone(folder: Path, runtime: Runtime) -> Generator[None]:
                 with suppress(OSError):
                     folder.mkdir(parents=True, exist_ok=True)
                     held.enter_context(locked(folder, IN_HAND))
+                    remove_leftovers((folder / STATE_FILE).parent, (Path(STATE_FILE).name,))
             except ColliculusError as error:
                 refused = error
         if runtime.sum(torch.tensor(int(refused is not None), device=runtime.device)):
-            raise refused or ColliculusError(f"rank 0 may not train in {folder}")
+            raise refused or ColliculusError(f"rank 0 cannot train in {folder}")
         yield
 
 
 def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> State | None:
-    """Check that `run` may train in `folder` and find where it stands; nothing is written.
+    """Check that `run` may train in `folder`, and read its state; nothing is written.
 
     Args:
-        folder: absent, empty, or left by a run before its first epoch ended; or with `resume` one that this very run
-            was started in.
-        run: what is to be trained.
+        folder: a folder that is absent, empty, or left by a run before the end of its first epoch; with `resume` also
+            one in which this run was started.
+        run: run to train.
         world_size: number of processes.
-        resume: go on where the folder stands.
+        resume: go on from the state in the folder.
 
     Returns:
         The state to go on from; None to start at the beginning.
 
     Raises:
-        ColliculusError: the folder is in use and `resume` was not asked for, or it belongs to something else.
+        ColliculusError: the folder holds a run and `resume` is False, or it holds another run or other files.
     """
     present = _present(folder)
     if not present or _not_begun(present, folder):
@@ -148,54 +151,53 @@ def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> Sta
 
 
 def _present(folder: Path) -> list[str]:
-    """What a run left in `folder`, without litter.
+    """Files of a run in `folder`, without temporary ones.
 
     Raises:
-        ColliculusError: something else lies there.
+        ColliculusError: it holds other files.
     """
     if folder.exists() and not folder.is_dir():
         raise ColliculusError(f"{folder} is a file: choose a folder for --out")
     names = [entry.name for entry in folder.iterdir()] if folder.exists() else []
     present = [name for name in names if not name.endswith(TEMPORARY) and name != LOCK_FILE]
     if present and RUN_FILE not in present:
-        raise ColliculusError(f"{folder} holds files that are no run: choose another --out")
+        raise ColliculusError(f"{folder} holds other files than those of a run: choose another --out")
     return present
 
 
 def _not_begun(present: Sequence[str], folder: Path) -> bool:
-    """Whether a run was started there and did not finish an epoch: nothing is lost by starting over."""
+    """True when a run was started and did not finish an epoch, so that starting over loses nothing."""
     return RUN_FILE in present and set(present) <= STARTED and not (folder / STATE_FILE).exists()
 
 
 def _check_world_size(folder: Path, before: int, now: int) -> None:
     if before != now:
         raise ColliculusError(
-            f"{folder} was trained by {before} process(es) and {now} were started, which would share out batches "
+            f"{folder} was trained by {before} process(es) and {now} were started, which would divide the batches "
             f"differently: resume with {before}"
         )
 
 
 def begun(folder: Path) -> bool:
-    """Whether `folder` holds an epoch of a run or all of it, so that another run must not take its place."""
+    """True when `folder` holds at least one epoch of a run, so that another run must not replace it."""
     return (folder / STATE_FILE).exists() or (folder / RESULT_FILE).exists()
 
 
 def check_settings(folder: Path, experiment: Document) -> None:
-    """Refuse the run in `folder` as one of `experiment`, given in plain values, when it is another.
+    """Check that the run in `folder` has the settings of `experiment`, given in plain values.
 
     Raises:
-        ColliculusError: its settings are others, or it cannot be read.
+        ColliculusError: its settings differ, or it cannot be read.
     """
     _check_same(folder, {"experiment": read_document(folder).get("experiment")}, {"experiment": experiment})
 
 
 def _check_same(place: Path, before: Document, now: Document) -> None:
-    old, new = flat(before), flat(now)
-    for key in old | new:
-        if key.startswith(_MAY_DIFFER) or old.get(key) == new.get(key):
+    for key, (old, new) in differences(before, now).items():
+        if key.startswith(_MAY_DIFFER) or (key.endswith("protocol") and current_name(str(old)) == new):
             continue
         name = key.removeprefix("experiment.")
         raise ColliculusError(
-            f"{place} belongs to another run, its {name} is {old.get(key)} and not {new.get(key)}: resume with the "
+            f"{place} belongs to another run, its {name} is {old} and not {new}: resume with the "
             f"settings in its {RUN_FILE}, or choose another --out"
         )

@@ -144,7 +144,7 @@ def _fit(
             return
         if resume and state is None:
             console.print(f"nothing to resume in {folder}: the training starts", soft_wrap=True)
-        runtime.barrier()  # nobody writes before everybody has looked
+        runtime.barrier()  # no rank writes before every rank has read
         learner = Learner(run, runtime, state)
         with _interruptible(folder, learner):
             if runtime.is_main and state is None:
@@ -187,10 +187,10 @@ def _train(folder: Path, learner: Learner, dataset: Dataset, callbacks: Sequence
 
 
 def _save(folder: Path, learner: Learner) -> None:
-    """Keep an epoch, whatever kills the process meanwhile.
+    """Save an epoch so that a kill at any moment loses at most this epoch.
 
-    The epoch counts once its state is written, and by then its model must be there. What is derived from the state
-    comes last: it is written again on resume.
+    The epoch counts once its state is written, and by then its model must be there. Files derived from the state come
+    last: a resumed run writes them again.
     """
     if best_epoch(learner.history) == len(learner.history):
         save_weights(learner.judged, folder / MODEL_FILE)

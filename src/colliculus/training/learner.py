@@ -1,4 +1,4 @@
-"""A model in training: weights, moving average, optimiser, and what they have been through."""
+"""A model in training: weights, moving average, optimiser and history."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Learner:
     """A run between its first and its last epoch.
 
     Args:
-        run: what is trained.
-        runtime: where.
-        state: where to go on; None starts from the seed.
+        run: run to train.
+        runtime: device and processes.
+        state: state to go on from; None starts from the seed.
     """
 
     def __init__(self, run: Run, runtime: Runtime, state: State | None) -> None:
@@ -62,12 +62,12 @@ class Learner:
 
     @property
     def judged(self) -> MultimodalSNN:
-        """The model that is validated and saved: the moving average where one is kept."""
+        """The model that is validated and saved: the moving average if there is one."""
         return self.model if self.average is None else self.average
 
     @property
     def samples_per_second(self) -> float:
-        """Training samples of all ranks in a second, over all epochs so far."""
+        """Training samples per second of all ranks, over all epochs so far."""
         return self.samples / self.seconds if self.seconds else 0.0
 
     def train_epoch(self, split: Split, epoch: int, watch: Callable[[int, EpochSums, float], None]) -> dict[str, float]:
@@ -76,10 +76,10 @@ class Learner:
         Args:
             split: the training part.
             epoch: decides order, random numbers and learning rate.
-            watch: told after every step the epoch, its sums so far and its seconds so far.
+            watch: called after every step with the epoch, its sums so far and its seconds so far.
 
         Returns:
-            The epoch's figures by column of `metrics.csv`.
+            Figures of the epoch by column of `metrics.csv`.
 
         Raises:
             ColliculusError: training diverged.
@@ -100,7 +100,7 @@ class Learner:
         return {"epoch": epoch + 1, "learning_rate": rate, **means}
 
     def validate(self, split: Split) -> dict[str, float]:
-        """End an epoch on the validation part; its figures by column of `metrics.csv`."""
+        """Validate the epoch and end it; figures by column of `metrics.csv`."""
         found = self.evaluate(split)
         self._modulator.end_epoch(found.modality_accuracy)
         return {
@@ -124,11 +124,11 @@ class Learner:
         )
 
     def noisy(self, split: Split) -> Split:
-        """`split` under the noise of the training, if there is any."""
+        """`split` with the noise of the training, if there is any."""
         return split if self._noise is None else NoisySplit(split, self._noise)
 
     def batches(self, split: Split, epoch: int) -> Iterator[Batch]:
-        """This rank's batches of one training epoch."""
+        """Batches of one training epoch on this rank."""
         return epoch_batches(
             self.noisy(split),
             batch_size=self.settings.batch_size,
@@ -141,7 +141,7 @@ class Learner:
         )
 
     def state(self) -> State:
-        """Everything `Learner` needs to go on from here."""
+        """Everything that `Learner` needs to go on from here."""
         return State(
             run=to_document(self.run),
             world_size=self.runtime.world_size,
@@ -170,7 +170,7 @@ class Learner:
         self.steps += 1
 
     def _agree_on_buffers(self) -> None:
-        """Running statistics, which each rank gathered on its own samples, become the mean over the ranks."""
+        """Replace running statistics, which each rank gathered on its own samples, by their mean over the ranks."""
         for model in (self.model, self.average):
             for buffer in () if model is None else model.buffers():
                 if buffer.is_floating_point():

@@ -16,9 +16,9 @@ from colliculus.runs.experiment import TrainSettings
 def learning_rate(settings: TrainSettings, epoch: int) -> float:
     """Learning rate of `epoch`, counted from 0: linear warm-up, then cosine at epoch / epochs.
 
-    The cosine does not start anew after the warm-up: it runs over all epochs and the warm-up covers its beginning, as
-    in the published experiments. A warm-up that would take more than half of the epochs is cut to half of them (rounded
-    down), so that a short run, too, spends its second half on the cosine.
+    The cosine runs over all epochs and the warm-up covers its beginning, as in the published experiments. A warm-up of
+    more than half of the epochs is cut to half of them (rounded down), so that a short run also spends its second half
+    on the cosine.
 
     Example:
         >>> [round(learning_rate(TrainSettings(), epoch), 8) for epoch in (0, 1, 5, 50)]
@@ -41,9 +41,9 @@ def set_learning_rate(optimizer: Optimizer, value: float, factors: Mapping[str, 
 def build_optimizer(
     model: nn.Module, settings: TrainSettings, streams: Mapping[str, Sequence[nn.Parameter]] | None = None
 ) -> Optimizer:
-    """AdamW or SGD over two groups: tensors of two or more dimensions decay, biases and others of one dimension do not.
+    """AdamW or SGD with two parameter groups: tensors of two or more dimensions have weight decay, others have none.
 
-    The parameters of each of the `streams`, by modality, have two groups of their own, for their own learning rate.
+    The parameters of each stream, by modality, have two groups of their own, for their own learning rate.
     """
     streams = streams or {}
     taken = {id(p) for stream in streams.values() for p in stream}
@@ -74,7 +74,7 @@ def update_average(average: nn.Module, model: nn.Module, *, decay: float, step: 
         average: a copy of the model.
         model: the model after an optimiser step.
         decay: share that is kept. It grows as (1 + step) / (10 + step) up to this number, so that the initial weights
-            do not linger in short runs.
+            lose their influence in short runs too.
         step: optimiser steps taken before this one since the start of training.
     """
     kept = min(decay, (1 + step) / (10 + step))

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from colliculus.corpus.prepare import build
+from colliculus.corpus.prepare import build, plan
 from colliculus.corpus.prepare.build import prepare
-from colliculus.corpus.prepare.seal import read_prepared
+from colliculus.corpus.prepare.prepared_folder import read_prepared
 from colliculus.corpus.prepare.storage import Frames
-from colliculus.files import lock
 from colliculus.types import ColliculusError
 
 
@@ -33,30 +32,26 @@ def test_a_repaired_file_is_taken_in(raw, small, tmp_path, digest_of, add_pair):
     assert digest_of(out) == before
 
 
-@pytest.mark.parametrize("step", ["write_manifest", "open_journal", "write_document", "_build"])
+@pytest.mark.parametrize("step", ["write_manifest", "open_journal", "write_document", "run"])
 def test_a_kill_while_a_repaired_file_is_taken_in(raw, small, tmp_path, digest_of, monkeypatch, step):
     out, sound = tmp_path / "out", (raw / "cat" / "0.wav").read_bytes()
     (raw / "cat" / "0.wav").write_bytes(b"no sound at all")
     prepare(small, raw, out, jobs=0)
     (raw / "cat" / "0.wav").write_bytes(sound)
-    reopen = build._reopen
+    reopen = build._Job.reopen
 
     def killed(*_arguments, **_settings):
         raise KeyboardInterrupt
 
-    def dying(*arguments):
-        if step != "_build":
-            monkeypatch.setattr(build, step, killed)
-        reopen(*arguments)
-
     with monkeypatch.context() as patch:
-        original = getattr(build, step)
-        patch.setattr(build, "_reopen", dying)
-        if step == "_build":
-            patch.setattr(build, step, killed)
+
+        def dying(*arguments):
+            patch.setattr(build._Job if step == "run" else build, step, killed)
+            reopen(*arguments)
+
+        patch.setattr(build._Job, "reopen", dying)
         with pytest.raises(KeyboardInterrupt):
             prepare(small, raw, out, jobs=0)
-    monkeypatch.setattr(build, step, original)
     assert prepare(small, raw, out, jobs=0).usable == 12
     prepare(small, raw, tmp_path / "anew", jobs=0)
     assert digest_of(out) == digest_of(tmp_path / "anew")
@@ -66,7 +61,7 @@ def test_other_versions_do_not_decode_beside_the_first(raw, small, tmp_path, mon
     out, sound = tmp_path / "out", (raw / "cat" / "0.wav").read_bytes()
     (raw / "cat" / "0.wav").write_bytes(b"no sound at all")
     prepare(small, raw, out, jobs=0)
-    monkeypatch.setattr(build, "package_version", lambda *_: "99")
+    monkeypatch.setattr(plan, "package_version", lambda *_: "99")
     assert prepare(small, raw, out, jobs=0).kept == 12
     (raw / "cat" / "0.wav").write_bytes(sound)
     with pytest.raises(ColliculusError, match="prepare the repaired files into a new folder"):
@@ -77,16 +72,15 @@ def test_only_what_the_program_itself_left_is_deleted(raw, small, tmp_path):
     out = tmp_path / "out"
     prepare(small, raw, out, jobs=0)
     (out / "thesis.tmp").write_text("years of work")
-    for name in ("photos.tmp", ".incomplete-thesis-2", ".incomplete-ab12_xyz"):
+    for name in ("photos.tmp", ".thesis.abcdefgh.tmp", ".manifest.csv.ab12_xyz.tmp"):
         (out / name).mkdir()
-    (out / "manifest.csv.tmp").touch()
-    with pytest.raises(ColliculusError, match="prepared otherwise"):
+    with pytest.raises(ColliculusError, match="prepared differently"):
         prepare(replace(small, visual=Frames(size=(9, 9))), raw, out, jobs=0)
-    assert (out / "manifest.csv.tmp").exists()
+    assert (out / ".manifest.csv.ab12_xyz.tmp").exists()
     prepare(small, raw, out, jobs=0)
     assert (out / "thesis.tmp").read_text() == "years of work"
     left = {path.name for path in out.iterdir()} - {".lock", "audio.npy", "visual.npy", "manifest.csv", "prepare.yaml"}
-    assert left == {"thesis.tmp", "photos.tmp", ".incomplete-thesis-2"}
+    assert left == {"thesis.tmp", "photos.tmp", ".thesis.abcdefgh.tmp"}
 
 
 @pytest.mark.parametrize("finished", [True, False])
@@ -96,7 +90,7 @@ def test_a_refusal_writes_nothing(raw, small, tmp_path, digest_of, add_pair, fin
         prepare(small, raw, out, jobs=0)
     else:
         with monkeypatch.context() as patch:
-            patch.setattr(build, "_seal", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            patch.setattr(build._Job, "finalise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 prepare(small, raw, out, jobs=0)
     before = digest_of(out), sorted(out.iterdir())
@@ -107,17 +101,17 @@ def test_a_refusal_writes_nothing(raw, small, tmp_path, digest_of, add_pair, fin
 
 
 def test_a_disk_without_locks_is_warned_of(raw, small, tmp_path, monkeypatch):
-    def unlockable(_file):
+    def unlockable(_file, _operation):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(lock, "_lock", unlockable)
-    with pytest.warns(UserWarning, match="cannot be locked .*: let no other process write into it"):
+    monkeypatch.setattr(pytest.importorskip("fcntl"), "flock", unlockable)
+    with pytest.warns(UserWarning, match="cannot be locked .*: let no other process write to it"):
         assert prepare(small, raw, tmp_path / "out", jobs=0).usable == 12
 
 
-def test_an_unfinished_preparation_is_told(raw, small, tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "_seal", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+def test_an_unfinished_preparation_is_reported(raw, small, tmp_path, monkeypatch):
+    monkeypatch.setattr(build._Job, "finalise", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         prepare(small, raw, tmp_path / "out", jobs=0)
-    with pytest.raises(ColliculusError, match="is not finished: run it again"):
+    with pytest.raises(ColliculusError, match="is not finished: run the same command again"):
         read_prepared(tmp_path / "out")

@@ -12,8 +12,8 @@ import yaml
 
 from colliculus.corpus.prepare import build
 from colliculus.corpus.prepare.build import prepare
-from colliculus.corpus.prepare.sample import Outcome
-from colliculus.corpus.prepare.seal import read_prepared
+from colliculus.corpus.prepare.prepared_folder import read_prepared
+from colliculus.corpus.prepare.result import PreparationResult
 from colliculus.corpus.prepare.storage import Frames
 from colliculus.corpus.recipes.manifest import ManifestRecipe
 from colliculus.types import ColliculusError
@@ -26,7 +26,7 @@ def rows(out):
 
 @pytest.mark.parametrize("calls", [0, 3, 10])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_told_and_costs_nothing(raw, small, tmp_path, digest_of, monkeypatch, calls, code):
+def test_a_full_disk_is_reported_and_costs_nothing(raw, small, tmp_path, digest_of, monkeypatch, calls, code):
     prepare(small, raw, tmp_path / "whole", jobs=0)
     written = []
     pwrite = os.pwrite
@@ -48,14 +48,14 @@ def test_a_full_disk_is_told_and_costs_nothing(raw, small, tmp_path, digest_of, 
     assert digest_of(tmp_path / "out") == digest_of(tmp_path / "whole")
 
 
-def test_too_little_space_is_told_before_anything_is_decoded(raw, small, tmp_path, monkeypatch):
+def test_too_little_space_is_reported_before_anything_is_decoded(raw, small, tmp_path, monkeypatch):
     usage = type(shutil.disk_usage(tmp_path))
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(10**6, 10**6, 1000))
     with pytest.raises(ColliculusError, match=r"needs 0\.00 GB and its disk has 0\.00 GB left"):
         prepare(small, raw, tmp_path / "out", jobs=0)
 
 
-def test_a_damaged_seal_or_manifest_is_told(raw, small, tmp_path):
+def test_a_damaged_seal_or_manifest_is_reported(raw, small, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(ColliculusError, match="run `colliculus prepare RECIPE RAW"):
         read_prepared(out)
@@ -85,16 +85,16 @@ def test_many_rows(tmp_path, monkeypatch, count):
     (tmp_path / "raw" / "many.csv").write_text("\n".join(["name,label,lidar", *lines]))
     recipe = ManifestRecipe(sounds=(), pictures=(), arrays=("lidar:1x2x2",))
 
-    def undecoded(_place, _sources, todo):
-        return (Outcome(row=row, missing=(), content=f"{row:064x}", sha256={"lidar": "00"}) for row in todo)
+    def undecoded(_place, _samples, todo):
+        return (PreparationResult(row=row, missing=(), content=f"{row:064x}", sha256={"lidar": "00"}) for row in todo)
 
     with monkeypatch.context() as patch:
         patch.setattr(build, "in_this_process", undecoded)
         summary = prepare(recipe, tmp_path / "raw" / "many.csv", tmp_path / "out", jobs=0)
     assert summary.usable == count
     folder = read_prepared(tmp_path / "out")
-    assert [(o.row, o.content) for o in folder.outcomes[-2:]] == [(n, f"{n:064x}") for n in (count - 2, count - 1)]
-    assert folder.sources[2777].files == {"lidar": "many.npz::2777"}
+    assert [(o.row, o.content) for o in folder.results[-2:]] == [(n, f"{n:064x}") for n in (count - 2, count - 1)]
+    assert folder.samples[2777].files == {"lidar": "many.npz::2777"}
     assert folder.arrays["lidar"].memory_map().shape == (count, 1, 2, 2)
 
 

@@ -22,7 +22,7 @@ def _wav(samples):
 @pytest.fixture
 def recordings(tmp_path):
     """A folder of two recordings."""
-    folder = tmp_path / "source"
+    folder = tmp_path / "sample"
     folder.mkdir()
     (folder / "0_theo_0.wav").write_bytes(_wav(b"\1\2"))
     (folder / "0_theo_1.wav").write_bytes(_wav(b"\3\4"))
@@ -66,7 +66,7 @@ def test_other_recordings_are_refused_and_leave_nothing(tmp_path, recordings):
 def test_a_broken_archive(tmp_path, content):
     archive = tmp_path / "recordings.zip"
     archive.write_bytes(content)
-    with pytest.raises(ColliculusError, match="broken"):
+    with pytest.raises(ColliculusError, match="damaged"):
         extract_recordings(archive, tmp_path / "recordings", sha256="")
 
 
@@ -80,7 +80,7 @@ def test_the_digest_is_of_names_and_samples(recordings):
 
 def test_a_file_that_is_no_recording(recordings):
     (recordings / "0_theo_2.wav").write_bytes(b"text")
-    with pytest.raises(ColliculusError, match=r"0_theo_2\.wav is no wav file"):
+    with pytest.raises(ColliculusError, match=r"0_theo_2\.wav is not a wav file"):
         recordings_digest(recordings)
 
 

@@ -78,10 +78,11 @@ print(json.dumps({"total": total, "told": told}))
 """
 
 
-def test_a_kill_at_any_call_leaves_nothing_wrong(raw, tmp_path):
+@pytest.mark.parametrize("points", [5, pytest.param(24, marks=pytest.mark.slow)])
+def test_a_kill_at_any_call_leaves_nothing_wrong(raw, tmp_path, points):
     (raw / "dog" / "bad.wav").write_bytes(b"no sound")
     (tmp_path / "runs").mkdir()
-    command = [sys.executable, "-c", PROGRAM, str(raw), str(tmp_path / "runs"), "0", "24"]
+    command = [sys.executable, "-c", PROGRAM, str(raw), str(tmp_path / "runs"), "0", str(points)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
@@ -109,7 +110,7 @@ def test_a_kill_of_the_command_leaves_nothing_wrong(raw, small, tmp_path, digest
     assert digest_of(out) == digest_of(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("moment", ["as processes start", "at work"])
+@pytest.mark.parametrize("moment", [pytest.param("as processes start", marks=pytest.mark.slow), "at work"])
 def test_ctrl_c_says_how_to_go_on(raw, tmp_path, moment):
     work = tmp_path / "out" / ".unfinished"
     awaited = work / ("plan.yaml" if moment == "as processes start" else "journal.jsonl")
@@ -123,4 +124,4 @@ def test_ctrl_c_says_how_to_go_on(raw, tmp_path, moment):
         _, err = process.communicate()
     assert process.returncode in (0, 130)
     if process.returncode:
-        assert err == "colliculus: interrupted: the same command goes on where it stopped\n"
+        assert err == "colliculus: interrupted: the same command continues where it stopped\n"

@@ -9,16 +9,16 @@ from raw_trees import write_aedat
 from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.storage import Frames, Sound, as_waveforms
 from colliculus.corpus.prepare.stored_array import StoredArray
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.media.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
 
-WHOLE = Source(name="x", label="0", files={"m": "x"})
+WHOLE = Sample(name="x", label="0", files={"m": "x"})
 SPECTRUM = Spectrogram(sample_rate_hz=8000, n_fft=64, hop=40, size=(8, 12))
 
 
 def part(start_s, end_s):
-    return Source(name="x", label="0", files={"m": "x"}, start_s=start_s, end_s=end_s)
+    return Sample(name="x", label="0", files={"m": "x"}, start_s=start_s, end_s=end_s)
 
 
 def test_frames_of_a_video_have_the_shape_they_promise(tmp_path, write_video, brightening):
@@ -43,13 +43,13 @@ def test_frames_and_parts_of_the_sound_show_the_same_moments(tmp_path, write_vid
     sound = np.repeat(loud, 12_000) * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)
     write_video(tmp_path / "turns.mkv", np.broadcast_to(frames, (20, 32, 48, 3)).copy(), sound, fps=20)
     spectrum = Spectrogram(sample_rate_hz=8000, n_fft=64, hop=40, size=(8, 12), steps=4)
-    for source, turn in ((WHOLE, [0, 1, 0, 1]), (part(0.25, None), [1, 0, 1, 1])):
-        pictures = Frames(size=(4, 4), steps=4, duration_s=1.0).read(tmp_path / "turns.mkv", source)
-        sounds = Sound(duration_s=1.0, spectrogram=spectrum).read(tmp_path / "turns.mkv", source)
+    for sample, turn in ((WHOLE, [0, 1, 0, 1]), (part(0.25, None), [1, 0, 1, 1])):
+        pictures = Frames(size=(4, 4), steps=4, duration_s=1.0).read(tmp_path / "turns.mkv", sample)
+        sounds = Sound(duration_s=1.0, spectrogram=spectrum).read(tmp_path / "turns.mkv", sample)
         assert (pictures.mean(axis=(1, 2, 3)) > 120).astype(int).tolist() == turn
         heard = (sounds.max(axis=(1, 2, 3)) > 0).astype(int).tolist()
         assert heard[:3] == turn[:3]
-        assert heard[3] == (1 if source is WHOLE else 0)  # past the end pictures stay on, and sound does not
+        assert heard[3] == (1 if sample is WHOLE else 0)  # past the end pictures stay on, and sound does not
 
 
 @pytest.mark.parametrize("duration_s", [0.1, 0.5, 2.0])
@@ -74,8 +74,8 @@ def test_pictures_of_stored_waveforms_are_those_of_a_stored_spectrogram(tmp_path
             sampled = Sound(kind="waveform", duration_s=0.4, spectrogram=spectrum, bits=bits)
             stored = np.stack([sampled.read(tmp_path / "noise.wav", part(start, None)) for start in (0.0, 0.1)])
             expected = [pictured.read(tmp_path / "noise.wav", part(start, None)) for start in (0.0, 0.1)]
-            np.testing.assert_allclose(sampled.pictures(stored), expected, atol=tolerance)
-        assert sampled.picture_shape == pictured.shape
+            np.testing.assert_allclose(sampled.spectrograms(stored), expected, atol=tolerance)
+        assert sampled.spectrogram_shape == pictured.shape
 
 
 def test_sixteen_bits_hold_a_file_of_sixteen_bits(tmp_path):
@@ -110,12 +110,12 @@ def test_arrays_are_stored_as_they_are(tmp_path):
     storage = StoredArray(shape=(1, 3, 4))
     np.testing.assert_array_equal(storage.read(tmp_path / "a.npy", WHOLE), values)
     np.testing.assert_array_equal(storage.read(tmp_path / "b.npz::second", WHOLE), values + 1)
-    with pytest.raises(ColliculusError, match=r"holds the arrays first, second: name one of them"):
+    with pytest.raises(ColliculusError, match=r"holds the arrays first, second: choose one of them"):
         storage.read(tmp_path / "b.npz", WHOLE)
-    with pytest.raises(ColliculusError, match=r"a\.npy has the shape \(1, 3, 4\)"):
+    with pytest.raises(ColliculusError, match=r"a\.npy has shape \(1, 3, 4\)"):
         StoredArray(shape=(1, 4, 3)).read(tmp_path / "a.npy", WHOLE)
     np.save(tmp_path / "c.npy", values + 0.5)
-    with pytest.raises(ColliculusError, match="numbers that uint8 cannot"):
+    with pytest.raises(ColliculusError, match="numbers that uint8 cannot represent"):
         StoredArray(shape=(1, 3, 4), number="uint8").read(tmp_path / "c.npy", WHOLE)
     np.save(tmp_path / "d.npy", np.array([[[object()]]]), allow_pickle=True)
     with pytest.raises(ColliculusError, match=r"d\.npy cannot be decoded"):

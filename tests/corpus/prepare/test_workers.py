@@ -12,9 +12,9 @@ from dying_decoder import DyingDecoder
 
 from colliculus.corpus.prepare import workers
 from colliculus.corpus.prepare.rows import RowFile
-from colliculus.corpus.prepare.sample import Workplace
 from colliculus.corpus.prepare.workers import in_processes
-from colliculus.corpus.source import Source
+from colliculus.corpus.prepare.workspace import Workspace
+from colliculus.corpus.sample import Sample
 from colliculus.types import ColliculusError
 
 pytestmark = pytest.mark.timeout(400)  # a busy machine takes long to start a process
@@ -29,26 +29,26 @@ def place(tmp_path):
     storage = DyingDecoder()
     rows = RowFile(tmp_path / "value.npy", len(NAMES), storage.shape, storage.dtype)
     rows.create()
-    return Workplace(tmp_path, {"value": storage}, {"value": rows}, "skip")
+    return Workspace(tmp_path, {"value": storage}, {"value": rows}, "skip")
 
 
-SOURCES = [Source(name=name, label="0", files={"value": f"{name}.txt"}) for name in NAMES]
+SOURCES = [Sample(name=name, label="0", files={"value": f"{name}.txt"}) for name in NAMES]
 
 
 def test_a_crash_costs_only_its_sample(place):
     """One of the samples kills its process every time, one only the first time."""
     rows = [row for row, name in enumerate(NAMES) if name != "hang"]
-    outcomes = {outcome.row: outcome for outcome in in_processes(place, SOURCES, rows, jobs=2)}
-    assert sorted(outcomes) == rows
-    problems = {NAMES[row]: outcome.problem for row, outcome in outcomes.items() if outcome.problem}
+    results = {result.row: result for result in in_processes(place, SOURCES, rows, jobs=2)}
+    assert sorted(results) == rows
+    problems = {NAMES[row]: result.problem for row, result in results.items() if result.problem}
     assert problems == {"crash": "crash.txt crashed its decoder (signal 11): leave it out"}
     assert np.load(place.root / "value.npy").reshape(-1).tolist() == [1, 0, 3, 4, 5, 0, 7, 8]
 
 
 def test_a_decoder_that_hangs_is_ended(place):
-    (outcome,) = in_processes(place, SOURCES, [NAMES.index("hang")], jobs=1, patience_s=1)
-    assert outcome.problem == "hang.txt was not decoded within 1 s: copy or download it again"
-    assert outcome.missing == ("value",)
+    (result,) = in_processes(place, SOURCES, [NAMES.index("hang")], jobs=1, patience_s=1)
+    assert result.problem == "hang.txt was not decoded within 1 s: copy or download it again"
+    assert result.missing == ("value",)
 
 
 def test_no_process_outlives_what_it_was_for(place):
@@ -62,7 +62,7 @@ def test_no_process_outlives_what_it_was_for(place):
     assert not process.is_alive()
 
 
-def test_processes_that_cannot_start_are_told(place, monkeypatch):
+def test_processes_that_cannot_start_are_reported(place, monkeypatch):
     monkeypatch.setattr(workers, "_work", os._exit)  # another's function, for this test's module cannot be imported
     with pytest.raises(ColliculusError, match="could not be started"):
         list(in_processes(place, SOURCES, [0], jobs=1))

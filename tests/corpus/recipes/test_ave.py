@@ -7,7 +7,7 @@ import pytest
 import raw_trees
 
 from colliculus.corpus.prepare.build import prepare
-from colliculus.corpus.prepare.seal import read_prepared
+from colliculus.corpus.prepare.prepared_folder import read_prepared
 from colliculus.corpus.recipes.ave import AVE
 from colliculus.data.prepared import Prepared
 from colliculus.types import ColliculusError
@@ -24,17 +24,17 @@ def add(raw, file, line):
 
 
 def of_video(raw, video):
-    return [source for source in AVE().sources(raw) if source.group == video]
+    return [sample for sample in AVE().samples(raw) if sample.group == video]
 
 
 def test_an_event_is_a_part_of_its_video(raw):
-    sources = AVE().sources(raw)
-    assert Counter(source.split for source in sources) == {"train": 6, "validation": 2, "test": 4}
-    assert {source.label for source in sources} == {"Church bell", "Male speech, man speaking"}
+    samples = AVE().samples(raw)
+    assert Counter(sample.split for sample in samples) == {"train": 6, "validation": 2, "test": 4}
+    assert {sample.label for sample in samples} == {"Church bell", "Male speech, man speaking"}
     (event,) = of_video(raw, "-vide_o0003")
     assert (event.name, event.split, event.start_s, event.end_s) == ("-vide_o0003", "train", 2.0, 4.0)
     assert event.files == {"audio": "AVE/-vide_o0003.mp4", "visual": "AVE/-vide_o0003.mp4"}
-    assert not any(source.left_out for source in sources)
+    assert not any(sample.left_out for sample in samples)
 
 
 def test_a_video_in_two_lists_leaves_training(raw):
@@ -45,9 +45,9 @@ def test_a_video_in_two_lists_leaves_training(raw):
         ("-vide_o0000#1", "train", 2.0),
         ("-vide_o0000#2", "test", 0.0),
     ]
-    assert {event.left_out for event in events} == {"its video stands in the lists of train and test"}
+    assert {event.left_out for event in events} == {"its video is in the lists of train and test"}
     assert {event.left_out for event in of_video(raw, "-vide_o0002")} == {
-        "its video stands in the lists of train and validation"
+        "its video is in the lists of train and validation"
     }
 
 
@@ -72,7 +72,7 @@ def test_an_event_without_length_is_the_whole_clip_and_leaves_training(raw):
 def test_headers_and_empty_lines_are_passed_over(raw):
     lines = (raw / "testSet.txt").read_text()
     (raw / "testSet.txt").write_text("Category&VideoID&Quality&StartTime&EndTime\r\n\r\n" + lines, "utf-8-sig")
-    assert len(AVE().sources(raw)) == 12
+    assert len(AVE().samples(raw)) == 12
 
 
 @pytest.mark.parametrize(
@@ -89,19 +89,19 @@ def test_headers_and_empty_lines_are_passed_over(raw):
 def test_a_line_that_cannot_be_read_is_named(raw, line):
     add(raw, "valSet.txt", line)
     with pytest.raises(ColliculusError, match=r"valSet\.txt, line 3"):
-        AVE().sources(raw)
+        AVE().samples(raw)
 
 
 def test_pointers_and_another_layout_are_refused(raw, tmp_path):
     with pytest.raises(ColliculusError, match="has no folder 'AVE'"):
-        AVE().sources(tmp_path)
+        AVE().samples(tmp_path)
     for video in (raw / "AVE").iterdir():
         video.write_bytes(raw_trees.POINTER)
     with pytest.raises(ColliculusError, match="git-lfs pointer"):
-        AVE().sources(raw)
+        AVE().samples(raw)
     (raw / "valSet.txt").unlink()
-    with pytest.raises(ColliculusError, match=r"valSet\.txt is no file"):
-        AVE().sources(raw)
+    with pytest.raises(ColliculusError, match=r"valSet\.txt is not a file"):
+        AVE().samples(raw)
 
 
 def test_the_papers_see_three_frames_a_second_apart(raw):
@@ -145,11 +145,11 @@ def test_the_honest_protocol_does_not_train_on_doubtful_videos(raw, tmp_path):
     add(raw, "testSet.txt", "Church bell&-vide_o0000&good&0&2")
     add(raw, "trainSet.txt", "Male speech, man speaking&-vide_o0002&good&0&1")
     prepare(AVE(), raw, tmp_path / "out", jobs=0)
-    sources = read_prepared(tmp_path / "out").sources
+    samples = read_prepared(tmp_path / "out").samples
 
     def videos(part, **settings):
         rows = getattr(Prepared(root=tmp_path / "out", **settings).load(), part).rows
-        return {sources[row].group for row in rows}
+        return {samples[row].group for row in rows}
 
     doubtful = {"-vide_o0000", "-vide_o0002"}
     assert doubtful <= videos("train", protocol="paper")

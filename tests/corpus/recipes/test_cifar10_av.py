@@ -15,15 +15,15 @@ def raw(raw_tree):
 
 
 def test_the_lists_say_what_there_is(raw):
-    sources = CIFAR10AV().sources(raw)
-    assert Counter((source.label, source.split) for source in sources) == {
+    samples = CIFAR10AV().samples(raw)
+    assert Counter((sample.label, sample.split) for sample in samples) == {
         (label, split): count for label in ("cat", "dog") for split, count in (("train", 8), ("test", 4))
     }
-    assert sources[0].files == {"audio": "sounds/cat4.wav", "visual": "pictures/cat8.png"}
+    assert samples[0].files == {"audio": "sounds/cat4.wav", "visual": "pictures/cat8.png"}
 
 
 def test_what_shares_a_sound_stays_together(raw):
-    groups = Counter(source.group for source in CIFAR10AV().sources(raw))
+    groups = Counter(sample.group for sample in CIFAR10AV().samples(raw))
     assert len(groups) == 12
     assert set(groups.values()) == {2}
 
@@ -36,21 +36,21 @@ def test_a_chain_of_shared_files_is_one_group(raw):
     (raw / "test.csv").write_text(
         "visual,audio,label\npictures/cat1.png,sounds/cat0.wav,cat\npictures/cat3.png,sounds/cat1.wav,cat\n"
     )
-    sources = CIFAR10AV().sources(raw)
-    groups = {source.files["visual"] + source.files["audio"]: source.group for source in sources}
+    samples = CIFAR10AV().samples(raw)
+    groups = {sample.files["visual"] + sample.files["audio"]: sample.group for sample in samples}
     assert len(set(groups.values())) == 2
     assert Counter(groups.values()) == {"pictures/cat0.png": 4, "pictures/cat2.png": 1}
 
 
 def test_a_missing_list_and_a_path_out_of_the_tree_are_refused(raw):
     with pytest.raises(ColliculusError, match=r"has no gone\.csv: write a list of audio,visual,label"):
-        CIFAR10AV(split_list=("train.csv", "gone.csv")).sources(raw)
+        CIFAR10AV(split_list=("train.csv", "gone.csv")).samples(raw)
     (raw / "test.csv").write_text("audio,visual,label\n../secret.wav,pictures/cat0.png,cat\n")
     with pytest.raises(ColliculusError, match=r"\.\./secret\.wav"):
-        CIFAR10AV().sources(raw)
+        CIFAR10AV().samples(raw)
 
 
 def test_pointers_are_refused(raw):
     (raw / "sounds/cat4.wav").write_bytes(raw_trees.POINTER)
     with pytest.raises(ColliculusError, match=r"cat4\.wav is a git-lfs pointer"):
-        CIFAR10AV().sources(raw)
+        CIFAR10AV().samples(raw)

@@ -7,7 +7,7 @@ import pytest
 import raw_trees
 
 from colliculus.corpus.prepare.build import prepare
-from colliculus.corpus.prepare.seal import read_prepared
+from colliculus.corpus.prepare.prepared_folder import read_prepared
 from colliculus.corpus.recipes.crema_d import CremaD
 from colliculus.data.prepared import Prepared
 from colliculus.types import ColliculusError
@@ -21,45 +21,45 @@ def raw(raw_tree):
 
 
 def by_name(raw, **settings):
-    return {source.name: source for source in CremaD(**settings).sources(raw)}
+    return {sample.name: sample for sample in CremaD(**settings).samples(raw)}
 
 
-def test_a_clip_is_told_by_its_name(raw):
-    sources = by_name(raw)
-    assert len(sources) == 24
-    assert list(sources) == sorted(sources)
-    clip = sources["1002_IEO_HAP_XX"]
+def test_a_clip_is_reported_by_its_name(raw):
+    samples = by_name(raw)
+    assert len(samples) == 24
+    assert list(samples) == sorted(samples)
+    clip = samples["1002_IEO_HAP_XX"]
     assert (clip.label, clip.group, clip.stratum) == ("HAP", "1002", "Female")
     assert clip.files == {"audio": "AudioWAV/1002_IEO_HAP_XX.wav", "visual": "VideoFlash/1002_IEO_HAP_XX.flv"}
     assert (clip.start_s, clip.end_s, clip.left_out) == (None, None, "")
 
 
 def test_without_the_lists_nobody_says_what_is_test(raw):
-    assert {source.split for source in by_name(raw).values()} == {None}
+    assert {sample.split for sample in by_name(raw).values()} == {None}
 
 
 def test_the_lists_of_the_papers_say_it(raw):
-    splits = {name: source.split for name, source in by_name(raw, split_list=LISTS).items()}
+    splits = {name: sample.split for name, sample in by_name(raw, split_list=LISTS).items()}
     assert splits == {name: "test" if "IEO" in name else "train" for name in splits}
 
 
 def test_lists_may_lie_elsewhere_and_name_their_columns(raw, tmp_path):
     (raw / "train.csv").rename(tmp_path / "train.csv")
     (raw / "test.csv").write_text("Name,Label,more\n\n1001_IEO_ANG_XX, ANG,7\n", "utf-8-sig")
-    sources = by_name(raw, split_list=(str(tmp_path / "train.csv"), "test.csv"))
-    assert sum(source.split == "train" for source in sources.values()) == 12
-    assert [name for name, source in sources.items() if source.split == "test"] == ["1001_IEO_ANG_XX"]
-    assert sources["1001_IEO_HAP_XX"].split is None
+    samples = by_name(raw, split_list=(str(tmp_path / "train.csv"), "test.csv"))
+    assert sum(sample.split == "train" for sample in samples.values()) == 12
+    assert [name for name, sample in samples.items() if sample.split == "test"] == ["1001_IEO_ANG_XX"]
+    assert samples["1001_IEO_HAP_XX"].split is None
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("1001_DFA_ANG_XX,ANG", "of the train list: name it once"),
-        ("1001_IEO_ANG_XX,HAP", "is of the class 'ANG': mend the list"),
-        ("1099_IEO_ANG_XX,ANG", "is not there: mend the list"),
-        ("1001_IEO_ANG_XX", "row 1: write name,label"),
-        ("1001_IEO_ANG_XX,", "row 1: write name,label"),
+        ("1001_DFA_ANG_XX,ANG", "is also in the train list: remove it"),
+        ("1001_IEO_ANG_XX,HAP", "has the class 'ANG' in the data: correct the list"),
+        ("1099_IEO_ANG_XX,ANG", "does not exist in the data: correct the list"),
+        ("1001_IEO_ANG_XX", "row 1 is incomplete: write name,label"),
+        ("1001_IEO_ANG_XX,", "row 1 is incomplete: write name,label"),
     ],
 )
 def test_a_list_that_does_not_fit_is_refused(raw, line, message):
@@ -70,14 +70,14 @@ def test_a_list_that_does_not_fit_is_refused(raw, line, message):
 
 
 def test_a_list_that_is_missing_or_no_text_is_named(raw):
-    with pytest.raises(ColliculusError, match=r"gone\.csv is no file"):
+    with pytest.raises(ColliculusError, match=r"gone\.csv is not a file"):
         by_name(raw, split_list=("train.csv", "gone.csv"))
     (raw / "test.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ColliculusError, match=r"test\.csv cannot be decoded .*UTF-8"):
         by_name(raw, split_list=LISTS)
 
 
-def test_pointers_instead_of_media_are_told_with_their_mend(raw):
+def test_pointers_instead_of_media_are_reported_with_their_mend(raw):
     for video in (raw / "VideoFlash").iterdir():
         video.write_bytes(raw_trees.POINTER)
     with pytest.raises(
@@ -89,18 +89,18 @@ def test_pointers_instead_of_media_are_told_with_their_mend(raw):
 def test_what_lacks_sound_or_video_lacks_that_modality(raw):
     (raw / "AudioWAV/1001_DFA_ANG_XX.wav").unlink()
     (raw / "VideoFlash/1001_DFA_HAP_XX.flv").unlink()
-    sources = by_name(raw)
-    assert sources["1001_DFA_ANG_XX"].modalities == ("visual",)
-    assert sources["1001_DFA_HAP_XX"].modalities == ("audio",)
+    samples = by_name(raw)
+    assert samples["1001_DFA_ANG_XX"].modalities == ("visual",)
+    assert samples["1001_DFA_HAP_XX"].modalities == ("audio",)
 
 
 def test_the_published_faults_are_not_trained_on(raw):
     for name in ("1006_TIE_HAP_XX", "1006_TIE_NEU_XX", "1004_MTI_SAD_X"):
         (raw / f"AudioWAV/{name}.wav").write_bytes((raw / "AudioWAV/1006_DFA_HAP_XX.wav").read_bytes())
-    sources = by_name(raw)
-    assert {name for name, source in sources.items() if source.left_out} == {"1006_TIE_HAP_XX", "1006_TIE_NEU_XX"}
-    assert "another emotion" in sources["1006_TIE_NEU_XX"].left_out
-    assert sources["1004_MTI_SAD_X"].label == "SAD"  # the level of one published name has a single letter
+    samples = by_name(raw)
+    assert {name for name, sample in samples.items() if sample.left_out} == {"1006_TIE_HAP_XX", "1006_TIE_NEU_XX"}
+    assert "another emotion" in samples["1006_TIE_NEU_XX"].left_out
+    assert samples["1004_MTI_SAD_X"].label == "SAD"  # the level of one published name has a single letter
 
 
 def test_other_files_are_passed_over(raw):
@@ -124,7 +124,7 @@ def test_another_layout_is_refused(raw, tmp_path):
         for file in (raw / folder).iterdir():
             file.unlink()
     people.write_text("ActorID,Age,Sex\n1001,30,Male\n")
-    with pytest.raises(ColliculusError, match="holds none of clips named like AudioWAV/1001_DFA_ANG_XX"):
+    with pytest.raises(ColliculusError, match="has no clips named like AudioWAV/1001_DFA_ANG_XX"):
         by_name(raw)
 
 
@@ -137,7 +137,7 @@ def test_a_link_out_of_the_tree_is_refused(raw, tmp_path):
 
 def clip_of(raw, path):
     name = path.stem
-    return next(source for source in CremaD().sources(raw) if source.name == name)
+    return next(sample for sample in CremaD().samples(raw) if sample.name == name)
 
 
 def test_s_cmrl_hears_the_whole_clip_and_sees_its_middle(raw):
@@ -200,7 +200,7 @@ def test_every_fault_is_named_and_nothing_of_it_is_trained_on(raw, tmp_path):
         (raw / f"{folder}/1006_DFA_ANG_XX.{suffix}").rename(raw / f"{folder}/1006_TIE_HAP_XX.{suffix}")
     summary = prepare(CremaD(), raw, tmp_path / "out", jobs=0)
     prepared = read_prepared(tmp_path / "out")
-    problems = {s.name: o.problem for s, o in zip(prepared.sources, prepared.outcomes, strict=True) if o.problem}
+    problems = {s.name: o.problem for s, o in zip(prepared.samples, prepared.results, strict=True) if o.problem}
     assert summary.usable == 24 - len(FAULTS)
     assert set(problems) == set(FAULTS)
     assert all(FAULTS[name] in problem for name, problem in problems.items())
@@ -208,8 +208,8 @@ def test_every_fault_is_named_and_nothing_of_it_is_trained_on(raw, tmp_path):
     trained, tested = set(), set()
     for fold in range(5):
         dataset = Prepared(root=tmp_path / "out", fold=fold).load()
-        trained |= {prepared.sources[row].name for part in (dataset.train, dataset.validation) for row in part.rows}
-        tested |= {prepared.sources[row].name for row in dataset.test.rows}
+        trained |= {prepared.samples[row].name for part in (dataset.train, dataset.validation) for row in part.rows}
+        tested |= {prepared.samples[row].name for row in dataset.test.rows}
     barred = {twin.stem for twin in twins} | {"1006_TIE_HAP_XX"}
-    assert tested == {source.name for source in prepared.sources} - set(FAULTS)
+    assert tested == {sample.name for sample in prepared.samples} - set(FAULTS)
     assert trained == tested - barred

@@ -7,7 +7,7 @@ from raw_trees import grey, tone, write_video
 from colliculus.corpus.prepare.storage import Frames
 from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.corpus.recipes.manifest import ManifestRecipe
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.types import ColliculusError
 
 
@@ -24,7 +24,7 @@ def tree(tmp_path):
 
 def test_a_sample_is_a_stem_of_a_class(tree):
     raw = tree("cat/a.wav", "cat/a.png", "cat/b.mp4", "cat/notes.txt", "dog/a.wav", "dog/c.jpg", "dog/.hidden.wav")
-    found = {source.name: (source.label, source.split, source.files) for source in FolderRecipe().sources(raw)}
+    found = {sample.name: (sample.label, sample.split, sample.files) for sample in FolderRecipe().samples(raw)}
     assert found == {
         "cat/a": ("cat", None, {"audio": "cat/a.wav", "visual": "cat/a.png"}),
         "cat/b": ("cat", None, {"audio": "cat/b.mp4", "visual": "cat/b.mp4"}),
@@ -35,12 +35,12 @@ def test_a_sample_is_a_stem_of_a_class(tree):
 
 def test_sound_beside_a_video_is_preferred_to_its_own(tree):
     raw = tree("cat/a.wav", "cat/a.mp4", "dog/a.mp4")
-    assert FolderRecipe().sources(raw)[0].files == {"audio": "cat/a.wav", "visual": "cat/a.mp4"}
+    assert FolderRecipe().samples(raw)[0].files == {"audio": "cat/a.wav", "visual": "cat/a.mp4"}
 
 
 def test_folders_above_the_classes_are_splits(tree):
     raw = tree("train/cat/a.mp4", "train/dog/a.mp4", "test/dog/a.mp4", "validation/cat/x.mp4")
-    found = [(source.name, source.split) for source in FolderRecipe(modalities=("visual",)).sources(raw)]
+    found = [(sample.name, sample.split) for sample in FolderRecipe(modalities=("visual",)).samples(raw)]
     assert found == [
         ("train/cat/a", "train"),
         ("train/dog/a", "train"),
@@ -49,11 +49,11 @@ def test_folders_above_the_classes_are_splits(tree):
     ]
 
 
-def test_what_is_not_wanted_is_passed_over(tree):
+def test_what_is_not_wanted_is_skipped(tree):
     raw = tree("cat/a.wav", "cat/a.png", "dog/a.png", "dog/b.png")
     recipe = FolderRecipe(modalities=("visual",))
     assert list(recipe.storages) == ["visual"]
-    assert next(source.files for source in recipe.sources(raw)) == {"visual": "cat/a.png"}
+    assert next(sample.files for sample in recipe.samples(raw)) == {"visual": "cat/a.png"}
     with pytest.raises(ColliculusError, match="`modalities` is empty"):
         FolderRecipe(modalities=())
 
@@ -63,9 +63,9 @@ def test_a_link_that_leaves_the_folder_is_refused(tree, tmp_path_factory):
     (outside / "b.wav").touch()
     (raw / "cat" / "b.wav").symlink_to(outside / "b.wav")
     with pytest.raises(ColliculusError, match=r"b\.wav is a link that leaves"):
-        FolderRecipe().sources(raw)
-    with pytest.raises(ColliculusError, match="is no folder"):
-        FolderRecipe().sources(raw / "dog" / "a.wav")
+        FolderRecipe().samples(raw)
+    with pytest.raises(ColliculusError, match="is not a folder"):
+        FolderRecipe().samples(raw / "dog" / "a.wav")
 
 
 @pytest.mark.parametrize("recipe", [FolderRecipe, ManifestRecipe])
@@ -73,7 +73,7 @@ def test_sound_is_of_the_whole_clip_as_the_pictures_are(tmp_path, recipe):
     frames = grey([100] * 60, (16, 24))
     late = np.concatenate([np.zeros(4 * 48_000, np.float32), tone(1000, rate_hz=48_000, duration_s=2)])
     write_video(tmp_path / "late.mp4", frames, late)
-    heard = recipe().audio.read(tmp_path / "late.mp4", Source(name="late", label="x", files={"audio": "late.mp4"}))
+    heard = recipe().audio.read(tmp_path / "late.mp4", Sample(name="late", label="x", files={"audio": "late.mp4"}))
     assert recipe().audio.duration_s is None
     assert np.ptp(heard[..., : heard.shape[-1] // 2]) < np.ptp(heard) / 2
     assert np.ptp(heard[..., heard.shape[-1] * 3 // 4 :]) > np.ptp(heard) / 2
@@ -87,16 +87,16 @@ def test_more_kinds_of_video_are_read(tmp_path, suffix):
         (tmp_path / label).mkdir()
         write_video(tmp_path / label / f"a{suffix}", grey(levels, (32, 48)), sound, fps=30)
     recipe = FolderRecipe(visual=Frames(steps=2, size=(8, 8)))
-    source = recipe.sources(tmp_path)[0]
-    first, second = recipe.visual.read(tmp_path / source.files["visual"], source).astype(float)
+    sample = recipe.samples(tmp_path)[0]
+    first, second = recipe.visual.read(tmp_path / sample.files["visual"], sample).astype(float)
     assert abs(first.mean() - 50) < 15
     assert abs(second.mean() - 200) < 15
-    assert np.ptp(recipe.audio.read(tmp_path / source.files["audio"], source)) > 1
+    assert np.ptp(recipe.audio.read(tmp_path / sample.files["audio"], sample)) > 1
 
 
 def test_what_is_passed_over_is_counted_by_ending(tree):
     raw = tree("train/cat/a.mp4", "train/cat/n.TXT", "train/cat/m.txt", "train/dog/a.mp4", "train/dog/README")
     tree("test/dog/b.mp4", "test/dog/b.heic", "test/dog/.hidden", "test/cat/b.mp4", "notes.md")
-    assert FolderRecipe().passed_over(raw) == {".txt": 2, "no ending": 1, ".heic": 1}
+    assert FolderRecipe().skipped(raw) == {".txt": 2, "no ending": 1, ".heic": 1}
     flat = raw / "train"
-    assert FolderRecipe().passed_over(flat) == {".txt": 2, "no ending": 1}
+    assert FolderRecipe().skipped(flat) == {".txt": 2, "no ending": 1}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from colliculus.corpus.prepare.build import prepare
-from colliculus.corpus.prepare.seal import read_prepared
+from colliculus.corpus.prepare.prepared_folder import read_prepared
 from colliculus.corpus.prepare.stored_array import StoredArray
 from colliculus.corpus.recipes.manifest import ManifestRecipe
 from colliculus.types import ColliculusError
@@ -36,19 +36,19 @@ def test_columns_become_modalities(table, small, add_pair, tmp_path):
     folder = read_prepared(tmp_path / "out")
     assert list(folder.storages) == ["breath", "face", "depth"]
     assert folder.storages["depth"] == StoredArray(shape=(2, 1, 4, 4))
-    assert [source.group for source in folder.sources] == ["ann", "bob"]
-    assert [outcome.missing for outcome in folder.outcomes] == [(), ("face",)]
-    assert [outcome.problem for outcome in folder.outcomes] == ["", ""]
-    assert [outcome.duration_s for outcome in folder.outcomes] == [0.1, 0.2]
+    assert [sample.group for sample in folder.samples] == ["ann", "bob"]
+    assert [result.missing for result in folder.results] == [(), ("face",)]
+    assert [result.problem for result in folder.results] == ["", ""]
+    assert [result.duration_s for result in folder.results] == [0.1, 0.2]
     assert folder.arrays["depth"].memory_map()[:, 0, 0, 0, 0].tolist() == [0, 1]
 
 
 def test_a_column_nobody_can_store_is_named(table):
     raw = table("label,lidar\nx,a.npy\ny,b.npy\n")
-    with pytest.raises(ColliculusError, match=r"has a column 'lidar': name it in --sounds, --pictures or --arrays"):
-        ManifestRecipe().sources(raw)
-    with pytest.raises(ColliculusError, match="is a folder: name the manifest itself"):
-        ManifestRecipe().sources(raw.parent)
+    with pytest.raises(ColliculusError, match=r"has a column 'lidar': add it to --sounds, --pictures or --arrays"):
+        ManifestRecipe().samples(raw)
+    with pytest.raises(ColliculusError, match="is a folder: pass the manifest itself"):
+        ManifestRecipe().samples(raw.parent)
 
 
 @pytest.mark.parametrize(

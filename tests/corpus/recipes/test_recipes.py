@@ -11,9 +11,9 @@ import raw_trees
 
 from colliculus.cli import main
 from colliculus.corpus.prepare.build import prepare
-from colliculus.corpus.prepare.recipe import split_entry
-from colliculus.corpus.prepare.seal import read_prepared
+from colliculus.corpus.prepare.prepared_folder import read_prepared
 from colliculus.corpus.recipes import RECIPES
+from colliculus.corpus.sample import split_entry
 from colliculus.data.prepared import Prepared
 
 NAMES = list(raw_trees.RAW_TREES)
@@ -25,10 +25,16 @@ def folder(prepared_data):
 
 
 def divided(root, **settings):
-    """The sources of each part."""
-    dataset, sources = Prepared(root=root, **settings).load(), read_prepared(root).sources
+    """The samples of each part."""
+    dataset, samples = Prepared(root=root, **settings).load(), read_prepared(root).samples
     parts = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
-    return {name: [sources[row] for row in part.rows] for name, part in parts.items()}
+    return {name: [samples[row] for row in part.rows] for name, part in parts.items()}
+
+
+def test_honest_is_accepted_for_group_disjoint(folder):
+    former = Prepared(root=folder("crema-d"), protocol="honest")
+    assert former == Prepared(root=folder("crema-d"), protocol="group-disjoint")
+    assert former.load().protocol == "group-disjoint by group, fold 0 of 5"
 
 
 def test_every_recipe_of_a_data_set_has_a_tree():
@@ -38,8 +44,8 @@ def test_every_recipe_of_a_data_set_has_a_tree():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_file_that_a_source_names_is_there(name, shared_tree):
     raw, recipe = shared_tree(name), RECIPES[name]()
-    for source in recipe.sources(raw):
-        for modality, file in source.files.items():
+    for sample in recipe.samples(raw):
+        for modality, file in sample.files.items():
             assert split_entry(raw / file)[0].is_file()
             assert modality in recipe.storages
 
@@ -47,8 +53,8 @@ def test_every_file_that_a_source_names_is_there(name, shared_tree):
 @pytest.mark.parametrize("name", NAMES)
 def test_all_of_a_sound_tree_can_be_prepared(name, folder):
     prepared = read_prepared(folder(name))
-    assert {outcome.problem for outcome in prepared.outcomes} == {""}
-    assert len(prepared.usable) == len(prepared.sources)
+    assert {result.problem for result in prepared.results} == {""}
+    assert len(prepared.usable) == len(prepared.samples)
     assert list(prepared.storages) == ["audio", "visual"]
     for array in prepared.arrays.values():
         rows = array.memory_map()
@@ -57,39 +63,40 @@ def test_all_of_a_sound_tree_can_be_prepared(name, folder):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("fold", [0, 4])
-def test_the_honest_protocol_keeps_groups_on_one_side(name, fold, folder):
+def test_the_group_disjoint_protocol_keeps_groups_on_one_side(name, fold, folder):
     parts = divided(folder(name), fold=fold)
-    groups = [{source.group for source in part} for part in parts.values()]
+    groups = [{sample.group for sample in part} for part in parts.values()]
     assert all(groups)
     assert len(set.union(*groups)) == sum(map(len, groups))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "crema-d"])
 def test_the_protocol_of_the_papers_is_the_published_split(name, folder):
-    for part, sources in divided(folder(name), protocol="paper").items():
-        published = {source.split for source in sources}
+    for part, samples in divided(folder(name), protocol="paper").items():
+        published = {sample.split for sample in samples}
         assert published == ({part} if part != "validation" or name == "ave" else {"train"})
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_preparing_again_gives_the_same_bytes(name, shared_tree, tmp_path):
-    raw, made = shared_tree(name), []
-    for out in (tmp_path / "one", tmp_path / "two"):
-        prepare(RECIPES[name](), raw, out, jobs=0)
-        made.append({path.name: path.read_bytes() for path in out.iterdir() if path.is_file()})
-    assert made[0] == made[1]
-    assert {"audio.npy", "visual.npy", "manifest.csv", "prepare.yaml"} <= set(made[0])
+def test_preparing_again_gives_the_same_bytes(name, folder, small_recipe, shared_tree, tmp_path):
+    prepare(small_recipe(name), shared_tree(name), tmp_path / "again", jobs=0)
+    first, again = (
+        {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+        for out in (folder(name), tmp_path / "again")
+    )
+    assert first == again
+    assert {"audio.npy", "visual.npy", "manifest.csv", "prepare.yaml"} <= set(first)
 
 
 def test_the_command_line_takes_the_settings_of_a_recipe(shared_tree, tmp_path, capsys):
     raw, out = shared_tree("crema-d"), tmp_path / "out"
     flags = ["--split-list", "train.csv", "test.csv", "--visual.size", "8", "12", "--audio.spectrogram.size", "4", "6"]
-    assert main(["prepare", "crema-d", str(raw), str(out), *flags, "--jobs", "1"]) == 0
+    assert main(["prepare", "crema-d", str(raw), str(out), *flags, "--jobs", "0"]) == 0
     assert "24" in capsys.readouterr().out
     prepared = read_prepared(out)
     assert {m: storage.shape for m, storage in prepared.storages.items()} == {"audio": (1, 4, 6), "visual": (3, 8, 12)}
-    assert {source.split for source in prepared.sources} == {"train", "test"}
-    assert {source.name.split("_")[1] for source in divided(out, protocol="paper")["test"]} == {"IEO"}
+    assert {sample.split for sample in prepared.samples} == {"train", "test"}
+    assert {sample.name.split("_")[1] for sample in divided(out, protocol="paper")["test"]} == {"IEO"}
 
 
 def audited(folder, capsys):
@@ -106,8 +113,8 @@ def test_an_audit_finds_nothing_in_a_sound_tree(name, folder, capsys):
 
 def test_an_audit_finds_what_is_wrong_with_the_published_splits(raw_tree, tmp_path, capsys):
     emotions = raw_tree("crema-d")
-    twins = [emotions / f"AudioWAV/1003_DFA_{emotion}_XX.wav" for emotion in ("ANG", "HAP")]
-    twins[1].write_bytes(twins[0].read_bytes())
+    copies = [emotions / f"AudioWAV/1003_DFA_{emotion}_XX.wav" for emotion in ("ANG", "HAP")]
+    copies[1].write_bytes(copies[0].read_bytes())
     prepare(RECIPES["crema-d"](split_list=("train.csv", "test.csv")), emotions, tmp_path / "a", jobs=0)
     assert audited(tmp_path / "a", capsys) == (1, {"group-in-two-splits": 24, "content-with-two-labels": 2})
 

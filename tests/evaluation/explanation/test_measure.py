@@ -11,7 +11,7 @@ from colliculus.evaluation.explanation import clip
 from colliculus.evaluation.explanation.measure import explain
 from colliculus.evaluation.explanation.record import Explanation
 from colliculus.evaluation.trained_run import open_run
-from colliculus.files.cache import Pieces
+from colliculus.files.cache import Cache
 from colliculus.types import ColliculusError
 
 
@@ -79,7 +79,7 @@ def images(folder, found):
 
 def test_an_interruption_leaves_no_image_of_another_clip(folder, monkeypatch):
     before = images(folder, explain(folder, index=[0], points=4))
-    keep = Pieces.keep
+    keep = Cache.keep
 
     def killed(self, name, piece):
         if name.startswith("clip-"):
@@ -87,7 +87,7 @@ def test_an_interruption_leaves_no_image_of_another_clip(folder, monkeypatch):
         keep(self, name, piece)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Pieces, "keep", killed)
+        patch.setattr(Cache, "keep", killed)
         with pytest.raises(KeyboardInterrupt):
             explain(folder, index=[0], points=4, split="train")
     again = explain(folder, index=[0], points=4)

@@ -45,7 +45,6 @@ def main() -> None:
             "joint": joint.astype(np.float32),
         }
         save_file(numbers, Path(__file__).parent / f"{name}.safetensors")
-        print(name, seed, slow.margin, {m: round(r.mean(), 3) for m, r in residuals.items()})
 
 
 if __name__ == "__main__":

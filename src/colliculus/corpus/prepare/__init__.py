@@ -1,1 +1,1 @@
-"""Preparation of raw files: storage, workers and the tables of a prepared folder."""
+"""Preparation of raw files: storages, worker processes and the tables of a prepared folder."""

@@ -1,4 +1,4 @@
-"""Recordings of a silicon retina or cochlea, stored as frames of counts."""
+"""Storage of recordings of an event camera or silicon cochlea as frames of counts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.corpus.prepare.recipe import split_entry
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import decoding
 from colliculus.media.container import Track
 from colliculus.media.events import Events, count_events
@@ -19,10 +18,10 @@ from colliculus.types import ColliculusError
 
 @dataclass(frozen=True, kw_only=True)
 class EventFrames:
-    """Events as frames of how many came, (bins, polarities, H, W): the T steps of a spiking network.
+    """Numbers of events per frame, (bins, polarities, H, W): the T steps of a spiking network.
 
-    The frames are equal parts of the time from the first event to the last (or, with `window_s`, to so much later), or
-    of the segment that a manifest names. A ".aedat" is read as a retina's, "FILE.hdf5::ENTRY" as a cochlea's.
+    The frames divide the time from the first event to the last (with `window_s`: that many seconds from the first
+    event), or the segment that a manifest names. A ".aedat" file is a camera's, "FILE.hdf5::ENTRY" a cochlea's.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -36,15 +35,15 @@ class EventFrames:
     track: ClassVar[Track | None] = None
 
     sensor: tuple[int, int]
-    """Rows and columns of the sensor; a cochlea's channels are laid out in rows of so many columns."""
+    """Rows and columns of the sensor; the channels of a cochlea are arranged in such rows."""
     size: tuple[int, int] = (28, 28)
     """Height and width of a frame."""
     bins: int = 10
-    """Frames of a recording."""
+    """Number of frames."""
     polarities: Literal[1, 2] = 2
-    """2: events of either polarity are counted apart; 1: together."""
+    """2: events of the two polarities are counted separately; 1: together."""
     window_s: float | None = None
-    """Seconds that the frames span, from the first event; None: to the last event."""
+    """Seconds that the frames cover, from the first event; None: to the last event."""
 
     def __post_init__(self) -> None:
         if min(*self.sensor, *self.size, self.bins) < 1 or self.polarities not in (1, 2):
@@ -54,23 +53,23 @@ class EventFrames:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(bins, polarities, H, W)."""
+        """Shape (bins, polarities, H, W)."""
         return (self.bins, self.polarities, *self.size)
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        """Counts up to 65,535."""
+        """Type uint16, counts up to 65,535."""
         return np.dtype(np.uint16)
 
-    def read(self, path: Path, source: Source) -> NDArray[np.generic]:
-        """As `Storage.read`."""
+    def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
+        """See `Storage.read`."""
         file, _ = split_entry(path)
         with decoding(file):
             events = self._events(path)
             if not len(events.t_s):
-                raise ColliculusError(f"{path} holds no event: record or copy it again")
-            begin = float(events.t_s.min()) if source.start_s is None else source.start_s
-            end = float(events.t_s.max()) if source.end_s is None else source.end_s
+                raise ColliculusError(f"{path} holds no events: record or copy it again")
+            begin = float(events.t_s.min()) if sample.start_s is None else sample.start_s
+            end = float(events.t_s.max()) if sample.end_s is None else sample.end_s
             return count_events(
                 Events(events.t_s - begin, events.x, events.y, events.polarity),
                 sensor=self.sensor,

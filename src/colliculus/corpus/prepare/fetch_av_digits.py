@@ -1,4 +1,4 @@
-"""Fetching of MNIST and of the Free Spoken Digit Dataset (v1.0.10, CC BY-SA 4.0) into one folder."""
+"""Download of MNIST and the Free Spoken Digit Dataset (v1.0.10, CC BY-SA 4.0) into one folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 
 import platformdirs
 
-from colliculus.corpus.prepare.download import atomic_path, download
+from colliculus.corpus.prepare.download import download
+from colliculus.files.atomic import atomic_path
 from colliculus.media.digit_files import RECORDING_NAME
 from colliculus.types import ColliculusError
 
@@ -22,29 +23,29 @@ MNIST_SHA256: Mapping[str, str] = {
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
-"""The four files of MNIST as published."""
+"""SHA-256 of the four published files of MNIST."""
 
 RECORDINGS_SHA256 = "9c15f3c186dd0c494669b4ee1626686c22ed6b6bf0bb8fb7b008f58be8141b00"
-"""`recordings_digest` of the 3,000 recordings of v1.0.10; the archive itself is packed anew by its host on demand."""
+"""`recordings_digest` of the 3,000 recordings of v1.0.10; its host packs the archive anew on demand."""
 
 _MNIST_MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist")
 _RECORDINGS_URL = "https://github.com/Jakobovits/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip"
-_MOST_BYTES = 1 << 20  # of one recording: the longest of the real ones has 36,568
+_MOST_BYTES = 1 << 20  # limit for one recording; the longest real one has 36,568
 
 
 def default_root() -> Path:
-    """Where the data lie when no root is named: the user's cache folder."""
+    """Folder of the data if no root is given, in the user's cache."""
     return platformdirs.user_cache_path("colliculus") / "av-digits"
 
 
 def prepare(root: Path) -> None:
-    """Fetch whatever is missing below `root`; a second call finds everything in place and fetches nothing.
+    """Download the files that are missing in `root`; a second call downloads nothing.
 
     Args:
-        root: the folder to fill with the four MNIST files and `recordings/`.
+        root: folder for the four MNIST files and `recordings/`.
 
     Raises:
-        ColliculusError: a file could not be fetched or is not what was published.
+        ColliculusError: a file could not be downloaded or is not the published one.
     """
     for name, digest in MNIST_SHA256.items():
         if not (root / name).exists():
@@ -57,17 +58,17 @@ def prepare(root: Path) -> None:
 
 
 def extract_recordings(archive: Path, target: Path, *, sha256: str) -> None:
-    """Unpack the recordings of the archive, and only these, into `target`.
+    """Unpack the recordings of the archive, and nothing else, into `target`.
 
-    Names inside an archive are not trusted: only the last part of a path is used, and only if it names a recording.
+    Paths inside an archive are not trusted: only their last part is used, and only if it names a recording.
 
     Args:
         archive: the zip file.
-        target: the folder to make; it appears only once it is whole and right.
-        sha256: the `recordings_digest` it must have.
+        target: folder to make, which appears only when it is complete and correct.
+        sha256: expected `recordings_digest`.
 
     Raises:
-        ColliculusError: the archive is broken or holds other recordings.
+        ColliculusError: the archive is damaged or holds other recordings.
     """
     with atomic_path(target) as folder:
         folder.mkdir()
@@ -79,18 +80,18 @@ def extract_recordings(archive: Path, target: Path, *, sha256: str) -> None:
                     if wanted and entry.file_size <= _MOST_BYTES:
                         (folder / path.name).write_bytes(packed.read(entry))
         except (zipfile.BadZipFile, zlib.error) as error:
-            raise ColliculusError(f"the archive of recordings is broken ({error}): download it again") from error
+            raise ColliculusError(f"the archive of recordings is damaged ({error}): download it again") from error
         if recordings_digest(folder) != sha256:
             raise ColliculusError(
-                "the archive does not hold the recordings of release v1.0.10: name a folder with `--data.root`"
+                "the archive does not hold the recordings of release v1.0.10: pass a folder with them as `--data.root`"
             )
 
 
 def recordings_digest(folder: Path) -> str:
-    """SHA-256 over the sorted names and the samples of all wav files in `folder`, however they are packed.
+    """SHA-256 over the sorted names and the sound of all wav files in `folder`; tags in the files do not count.
 
     Raises:
-        ColliculusError: a file is no wav file.
+        ColliculusError: a file is not a wav file.
     """
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.wav")):
@@ -98,6 +99,6 @@ def recordings_digest(folder: Path) -> str:
             with wave.open(str(path)) as file:
                 samples = file.readframes(file.getnframes())
         except (wave.Error, EOFError) as error:
-            raise ColliculusError(f"{path.name} is no wav file ({error}): fetch the recordings again") from error
+            raise ColliculusError(f"{path.name} is not a wav file ({error}): download the recordings again") from error
         digest.update(f"{path.name} {hashlib.sha256(samples).hexdigest()}\n".encode())
     return digest.hexdigest()

@@ -1,64 +1,49 @@
-"""What has been done so far, so that a kill at any moment costs little: one line for each finished row."""
+"""Journal of a preparation: one line for each finished row, so that a kill costs one row per process."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-from colliculus.corpus.prepare.sample import Outcome
+from colliculus.corpus.prepare.result import PreparationResult
+from colliculus.files.documents import from_plain
 
 
 @dataclass(frozen=True)
 class Journal:
-    """A file to which outcomes are added."""
+    """An open file to which results are appended."""
 
     handle: int
 
-    def add(self, outcome: Outcome) -> None:
-        """Tell of a row that has been written.
+    def add(self, result: PreparationResult) -> None:
+        """Append the result of a row that has been written.
 
         Raises:
-            OSError: the disk is full; what was added of the line is passed over when the journal is read again.
+            OSError: the disk is full. An incomplete line is ignored when the journal is read again.
         """
-        rest = memoryview(f"{json.dumps(vars(outcome))}\n".encode())
+        rest = memoryview(f"{json.dumps(vars(result))}\n".encode())
         while rest:
             rest = rest[os.write(self.handle, rest) :]
 
 
 @contextmanager
-def open_journal(path: Path) -> Generator[tuple[Journal, dict[int, Outcome]]]:
-    """The journal, and the outcomes that it tells of, by row; a line that a kill or a full disk cut off goes."""
-    outcomes: dict[int, Outcome] = {}
+def open_journal(path: Path) -> Generator[tuple[Journal, dict[int, PreparationResult]]]:
+    """The journal and its results by row. A line that a kill or a full disk cut off is removed."""
+    results: dict[int, PreparationResult] = {}
     good = 0
     for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
-        outcome = _parse(line)
-        if outcome is None:
+        try:
+            result = from_plain(json.loads(line), PreparationResult)
+        except ValueError:
             break
-        outcomes[outcome.row] = outcome
+        if not line.endswith(b"\n"):
+            break
+        results[result.row] = result
         good += len(line)
     with path.open("ab", buffering=0) as file:
         file.truncate(good)
-        yield Journal(file.fileno()), outcomes
-
-
-def _parse(line: bytes) -> Outcome | None:
-    """The outcome that a whole line tells of."""
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        told = cast("dict[str, object]", json.loads(line))
-        return Outcome(
-            row=int(cast("int", told["row"])),
-            missing=tuple(cast("list[str]", told["missing"])),
-            content=str(told["content"]),
-            problem=str(told["problem"]),
-            duration_s=cast("float | None", told["duration_s"]),
-            sha256=dict(cast("Mapping[str, str]", told["sha256"])),
-        )
-    except (ValueError, KeyError, TypeError):
-        return None
+        yield Journal(file.fileno()), results

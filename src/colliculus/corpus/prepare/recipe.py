@@ -1,4 +1,4 @@
-"""What a data set must tell of itself to be prepared: which samples it holds, and how each modality is stored."""
+"""Recipe of a data set: which samples it has, and how each modality is stored."""
 
 from __future__ import annotations
 
@@ -7,54 +7,43 @@ from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from colliculus.corpus.prepare.storage import Storage
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 
 
 class Recipe(Protocol):
-    """Settings of one preparation: a frozen keyword-only dataclass, whose fields are the flags of the command line.
+    """Settings of one preparation: a frozen keyword-only dataclass, whose fields are flags of the command line.
 
-    They must be plain (numbers, texts, tuples and such dataclasses), for all of them go into `prepare.yaml`.
+    They must be plain (numbers, strings, tuples, and dataclasses of these), because `prepare.yaml` records them.
     """
 
     name: ClassVar[str]
-    """What `colliculus prepare` calls it."""
+    """Name in `colliculus prepare`."""
 
     @property
     def storages(self) -> Mapping[str, Storage]:
-        """Of each modality, in the order that a model will see them, how it is stored."""
+        """Storage of each modality, in the order in which models see them."""
         ...
 
-    def sources(self, raw: Path) -> list[Source]:
-        """The samples, in an order that depends on nothing but the data; files are told below `raw_root(raw)`.
+    def samples(self, raw: Path) -> list[Sample]:
+        """The samples, in an order that depends on the data alone; their paths start at `raw_root(raw)`.
 
-        A file that is not there, or cannot be decoded, need not be found here: its sample will be told as a problem.
+        Files may be absent or undecodable: the preparation reports them as problems.
 
         Raises:
-            ColliculusError: `raw` is not laid out as the data set is.
+            ColliculusError: `raw` does not have the layout of the data set.
         """
         ...
 
 
 @runtime_checkable
-class PassesOver(Protocol):
-    """A recipe that takes the files it finds, and so can tell which it did not take."""
+class SkipsFiles(Protocol):
+    """A recipe that searches folders for files, and can count the files that it skips."""
 
-    def passed_over(self, raw: Path) -> Mapping[str, int]:
-        """How many files were not taken, by their ending."""
+    def skipped(self, raw: Path) -> Mapping[str, int]:
+        """Number of skipped files by ending."""
         ...
 
 
 def raw_root(raw: Path) -> Path:
-    """The folder that the files of a recipe's sources lie below: RAW, or the one that holds it where it is a file."""
+    """The folder at which paths of a recipe's samples start: RAW, or the folder that holds it if RAW is a file."""
     return raw if raw.is_dir() else raw.parent
-
-
-def split_entry(path: Path) -> tuple[Path, str]:
-    """The file of "FILE::ENTRY", and the entry, "" where none is named.
-
-    Example:
-        >>> split_entry(Path("digits/n-tidigits.hdf5::ann/3a"))
-        (PosixPath('digits/n-tidigits.hdf5'), 'ann/3a')
-    """
-    file, _, entry = str(path).partition("::")
-    return Path(file), entry

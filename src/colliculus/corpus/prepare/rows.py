@@ -1,4 +1,4 @@
-"""A `.npy` file whose rows are written one by one, in any order, by several processes."""
+"""A `.npy` file whose rows several processes write one by one, in any order."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from colliculus.types import ColliculusError
 
 @dataclass(frozen=True)
 class RowFile:
-    """Where the rows of one modality lie.
+    """File of the rows of one modality.
 
-    They are written by the operating system's own calls and never through a memory map: where a disk is full these
-    fail with an error, and a map would end the process.
+    Rows are written by system calls and never through a memory map: on a full disk a call fails with an error, while a
+    memory map ends the process.
 
     Args:
         path: the `.npy` file.
-        rows: n.
-        shape: of a row.
-        dtype: of its numbers.
+        rows: number of rows.
+        shape: shape of a row.
+        dtype: type of its numbers.
     """
 
     path: Path
@@ -36,12 +36,12 @@ class RowFile:
 
     @property
     def row_bytes(self) -> int:
-        """Length of a row."""
+        """Length of a row in bytes."""
         return int(np.prod(self.shape)) * self.dtype.itemsize
 
     @property
     def header(self) -> bytes:
-        """What stands before the first row."""
+        """Bytes before the first row."""
         head = BytesIO()
         kind = {
             "descr": self.dtype.newbyteorder("<").str,
@@ -53,12 +53,12 @@ class RowFile:
 
     @property
     def file_bytes(self) -> int:
-        """Length of the file."""
+        """Length of the file in bytes."""
         return len(self.header) + self.rows * self.row_bytes
 
     @property
     def lacking_bytes(self) -> int:
-        """What the disk must still give; a file with holes takes less than its length."""
+        """Bytes that the disk must still provide; a file with holes occupies less than its length."""
         try:
             status = self.path.stat()
         except FileNotFoundError:
@@ -66,14 +66,14 @@ class RowFile:
         return max(self.file_bytes - getattr(status, "st_blocks", 0) * 512, 0)
 
     def create(self) -> None:
-        """Make the file, or take the rows of one that is there; what was never written reads as zeros."""
+        """Create the file, or keep the rows of an existing one; rows that were never written read as zeros."""
         with self.path.open("r+b" if self.path.exists() else "w+b", buffering=0) as file:
             _write_all(file.fileno(), self.header, 0)
             file.truncate(self.file_bytes)
 
     @contextmanager
     def open(self) -> Generator[OpenRows]:
-        """The rows, to be read and written."""
+        """The rows, open for reading and writing."""
         with self.path.open("r+b", buffering=0) as file:
             yield OpenRows(self, file.fileno(), len(self.header))
 
@@ -81,7 +81,7 @@ class RowFile:
         """All rows, (n, ...), read only.
 
         Raises:
-            ColliculusError: the file is missing, or not as it was written.
+            ColliculusError: the file is missing or has changed.
         """
         try:
             found: NDArray[np.generic] = np.load(self.path, mmap_mode="r", allow_pickle=False)
@@ -89,15 +89,15 @@ class RowFile:
             raise ColliculusError(f"{self.path} cannot be read ({error}): prepare the data again") from error
         if found.shape != (self.rows, *self.shape) or found.dtype != self.dtype.newbyteorder("<"):
             raise ColliculusError(
-                f"{self.path} holds {found.shape} {found.dtype} and was prepared as {(self.rows, *self.shape)} "
-                f"{self.dtype}: prepare the data again"
+                f"{self.path} holds {found.shape} {found.dtype} and was prepared as {(self.rows, *self.shape)}"
+                f" {self.dtype}: prepare the data again"
             )
         return found.view(np.ndarray)
 
 
 @dataclass(frozen=True)
 class OpenRows:
-    """The rows of a file that is open."""
+    """Rows of an open file."""
 
     file: RowFile
     handle: int
@@ -115,12 +115,12 @@ class OpenRows:
         """Replace a row.
 
         Raises:
-            OSError: the disk is full, or out of order.
+            OSError: the disk is full or fails.
         """
         _write_all(self.handle, content, self._place(row))
 
     def clear(self, row: int) -> None:
-        """Make a row zeros; one that was never written stays a hole and takes no place on the disk."""
+        """Set a row to zeros; a row that was never written stays a hole and occupies no disk space."""
         if any(self.read(row)):
             self.write(row, bytes(self.file.row_bytes))
 
@@ -129,12 +129,12 @@ class OpenRows:
 
 
 def _write_all(handle: int, content: bytes, offset: int) -> None:
-    """`os.pwrite` may write a part, and say only in the next call that the disk is full."""
+    """Write all of `content`: `os.pwrite` may write a part and report a full disk only in the next call."""
     rest = memoryview(content)
     while rest:
         if hasattr(os, "pwrite"):
             written = os.pwrite(handle, rest, offset)
-        else:  # Windows; each process has a handle, and so a position, of its own
+        else:  # Windows; each process has its own handle and so its own position
             os.lseek(handle, offset, os.SEEK_SET)
             written = os.write(handle, rest)
         rest, offset = rest[written:], offset + written

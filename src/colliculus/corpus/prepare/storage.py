@@ -1,4 +1,4 @@
-"""How one modality of a sample is stored: an array of fixed shape and type, whatever the file it comes from."""
+"""Storage of one modality of a sample: an array of fixed shape and type, whatever its file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Track
-from colliculus.media.images import IMAGE_SUFFIXES, read_image, to_levels
+from colliculus.media.images import IMAGE_SUFFIXES, read_image
+from colliculus.media.resize import to_levels
 from colliculus.media.sound import read_sound
 from colliculus.media.spectrogram import Spectrogram
 from colliculus.media.video import read_frames
@@ -20,7 +21,7 @@ from colliculus.types import ColliculusError
 
 
 class Storage(Protocol):
-    """Reader of one modality: from a file to one row of an array; a frozen keyword-only dataclass of plain settings."""
+    """Reads a file as one row of an array; a frozen keyword-only dataclass of plain settings."""
 
     suffixes: ClassVar[frozenset[str]]
     """Suffixes of the files that may hold the modality."""
@@ -29,34 +30,34 @@ class Storage(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one sample: (C, H, W), (T, C, H, W) or, of a waveform, (samples,)."""
+        """Shape of one sample: (C, H, W), (T, C, H, W), or (samples,) for a waveform."""
         ...
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        """Of the numbers."""
+        """Type of the numbers."""
         ...
 
-    def read(self, path: Path, source: Source) -> NDArray[np.generic]:
-        """The modality of one sample.
+    def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
+        """Read the modality of one sample.
 
         Args:
-            path: the file, with "::ENTRY" behind it where the source names an entry.
-            source: the sample, for the seconds where it begins and ends.
+            path: the file, followed by "::ENTRY" if the sample names an entry.
+            sample: the sample, for the seconds at which it begins and ends.
 
         Raises:
-            ColliculusError: the file is missing, damaged, or does not hold it; the sentence names the file.
+            ColliculusError: the file is missing, damaged, or lacks the modality; the message names the file.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Frames:
-    """Pictures of a video or a still image, as bytes: (C, H, W), or (steps, C, H, W) when `steps` is set.
+    """Frames of a video, or a still image, as bytes: (C, H, W), or (steps, C, H, W) if `steps` is set.
 
-    Which frames: those shown in the middles of `steps` equal parts of the sample (None: of one part, so the middle of
-    it), by the time stamps of the video; with `rate_hz`, those shown at its start and every 1 / `rate_hz` after it. The
-    last frame stays on where a clip is shorter. An image is shown at all times.
+    Frames are chosen by the time stamps of the video: those shown in the middles of `steps` equal parts of the sample
+    (None: one part, so the middle frame), or with `rate_hz` those shown at its start and every 1 / `rate_hz` seconds
+    after it. The last frame of a shorter clip is repeated. A still image is shown at all times.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -70,15 +71,15 @@ class Frames:
     track: ClassVar[Track | None] = "video"
 
     size: tuple[int, int] = (128, 128)
-    """Height and width that pictures are stretched to."""
+    """Height and width that frames are stretched to."""
     channels: Literal[1, 3] = 3
-    """3: red, green, blue; 1: their brightness."""
+    """3: red, green, blue; 1: brightness."""
     steps: int | None = None
-    """None: one picture; else a sequence of so many frames of the clip."""
+    """Number of frames of a sequence; None: one image."""
     rate_hz: float | None = None
-    """Frames per second of the sequence, from the start of the sample; None: spread evenly over all of it."""
+    """Frames per second of the sequence, from the start of the sample; None: spread evenly over the sample."""
     duration_s: float | None = None
-    """How much of the sample is looked at, from its start, as the sound of the same moments has it; None: all of it."""
+    """Seconds of the sample that are used, from its start; None: all. Equal to that of the sound, moments match."""
 
     def __post_init__(self) -> None:
         numbers = [*self.size, 1 if self.steps is None else self.steps]
@@ -91,19 +92,19 @@ class Frames:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(C, H, W) or (steps, C, H, W)."""
+        """Shape (C, H, W) or (steps, C, H, W)."""
         return (*(() if self.steps is None else (self.steps,)), self.channels, *self.size)
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        """Bytes."""
+        """Type uint8."""
         return np.dtype(np.uint8)
 
-    def read(self, path: Path, source: Source) -> NDArray[np.generic]:
-        """As `Storage.read`."""
+    def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
+        """See `Storage.read`."""
         if path.suffix.lower() in IMAGE_SUFFIXES:
             return np.broadcast_to(to_levels(read_image(path), self.size, self.channels), self.shape)
-        window = Window(source.start_s, source.end_s, self.duration_s)
+        window = Window(sample.start_s, sample.end_s, self.duration_s)
         raw = read_frames(path, window, count=self.steps or 1, rate_hz=self.rate_hz)
         frames = [to_levels(frame, self.size, self.channels) for frame in raw]
         return frames[0] if self.steps is None else np.stack(frames)
@@ -111,10 +112,10 @@ class Frames:
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-    """Sound, cut or continued by silence to one length: as a picture of its spectrum, or as it is.
+    """Sound of one length, cut or padded with silence: a spectrogram or a waveform.
 
-    Where a spectrogram has `steps`, each of its parts covers the moments of one of as many frames of `Frames`, if these
-    have the same `duration_s`.
+    If the spectrogram has `steps`, each of its parts covers the moments of one frame of `Frames` with as many `steps`
+    and the same `duration_s`.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -130,62 +131,62 @@ class Sound:
     track: ClassVar[Track | None] = "audio"
 
     kind: Literal["spectrogram", "waveform"] = "spectrogram"
-    """What is stored: the spectrogram, or the samples, of which it is made for each batch (as augmentation needs)."""
+    """Store the spectrogram, or the waveform from which it is computed for each batch (needed by augmentation)."""
     spectrogram: Spectrogram = field(default_factory=Spectrogram)
-    """How sound becomes a picture."""
+    """Settings of the spectrogram."""
     duration_s: float | None = 3.0
-    """Length of the sound, from the start of the sample; None, of a spectrogram: all of the sample, however long."""
+    """Seconds of sound, from the start of the sample; None (spectrograms only): the whole sample."""
     bits: Literal[16, 32] = 16
-    """Of a stored waveform: 16, whole numbers as in most files, or 32, floating."""
+    """Bits of a stored waveform: 16, integers as in most files, or 32, floating point."""
 
     def __post_init__(self) -> None:
         if self.duration_s is None and self.kind == "waveform":
-            raise ColliculusError("a stored waveform needs a `duration_s`: all have the same number of samples")
+            raise ColliculusError("a stored waveform needs `duration_s`, because all rows have the same length: set it")
         if self.duration_s is not None and (not self.duration_s > 0 or self.samples < 1):
-            raise ColliculusError("`duration_s` of the sound must be above 0, and long enough for one sample")
+            raise ColliculusError("`duration_s` of the sound must be above 0 and long enough for one sample")
 
     @property
     def samples(self) -> int:
-        """Of the waveform; 0 where every sample has its own number."""
+        """Length of the waveform; 0 if every sample has its own."""
         return round((self.duration_s or 0) * self.spectrogram.sample_rate_hz)
 
     @property
-    def picture_shape(self) -> tuple[int, ...]:
-        """Of the spectrogram that a model is fed, (1, H, W) or (steps, 1, H, W)."""
+    def spectrogram_shape(self) -> tuple[int, ...]:
+        """Shape of the spectrogram that a model sees, (1, H, W) or (steps, 1, H, W)."""
         steps = self.spectrogram.steps
         return (*(() if steps is None else (steps,)), 1, *self.spectrogram.size)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(1, H, W), (steps, 1, H, W) or (samples,)."""
-        return (self.samples,) if self.kind == "waveform" else self.picture_shape
+        """Shape (1, H, W), (steps, 1, H, W) or (samples,)."""
+        return (self.samples,) if self.kind == "waveform" else self.spectrogram_shape
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        """float32, or int16 of a waveform of 16 bits."""
+        """Type float32, or int16 for a waveform of 16 bits."""
         return np.dtype(np.int16 if self.kind == "waveform" and self.bits == 16 else np.float32)
 
-    def read(self, path: Path, source: Source) -> NDArray[np.generic]:
-        """As `Storage.read`."""
-        window = Window(source.start_s, source.end_s, self.duration_s)
-        heard = read_sound(path, window, self.spectrogram.sample_rate_hz)
-        samples = self.samples or len(heard)
+    def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
+        """See `Storage.read`."""
+        window = Window(sample.start_s, sample.end_s, self.duration_s)
+        sound = read_sound(path, window, self.spectrogram.sample_rate_hz)
+        samples = self.samples or len(sound)
         waveform = np.zeros(samples, dtype=np.float32)
-        waveform[: len(heard)] = np.clip(heard[:samples], -1, 1)
+        waveform[: len(sound)] = np.clip(sound[:samples], -1, 1)
         if self.kind == "spectrogram":
             return self.spectrogram(waveform)
         return waveform if self.bits == 32 else np.rint(waveform * _FULL_SCALE).astype(np.int16)
 
-    def pictures(self, waveforms: NDArray[np.generic]) -> NDArray[np.float32]:
-        """The spectrograms of stored waveforms (B, samples): (B, 1, H, W) or (B, steps, 1, H, W)."""
+    def spectrograms(self, waveforms: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Spectrograms of stored waveforms (B, samples): (B, 1, H, W) or (B, steps, 1, H, W)."""
         return self.spectrogram.batch(as_waveforms(waveforms))
 
 
-_FULL_SCALE = 32767  # of 16 bits
+_FULL_SCALE = 32767  # largest number of 16 bits
 
 
 def as_waveforms(stored: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Stored waveforms (..., samples) as numbers of full scale 1.
+    """Stored waveforms (..., samples) as numbers between -1 and 1.
 
     Example:
         >>> as_waveforms(np.array([0, 32767], dtype=np.int16)).tolist()

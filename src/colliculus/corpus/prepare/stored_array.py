@@ -1,4 +1,4 @@
-"""Arrays of .npy and .npz files, stored as they are."""
+"""Storage of arrays from .npy and .npz files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.corpus.prepare.recipe import split_entry
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import decoding
 from colliculus.media.array_files import as_float32, check_numbers
 from colliculus.media.container import Track
@@ -19,7 +18,7 @@ from colliculus.types import ColliculusError
 
 @dataclass(frozen=True, kw_only=True)
 class StoredArray:
-    """Arrays of a .npy, or of an entry of a .npz ("FILE.npz::ENTRY", or the only one), of one shape.
+    """Arrays of one shape from .npy files or entries of .npz files ("FILE.npz::ENTRY", or the only entry).
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -33,32 +32,34 @@ class StoredArray:
     track: ClassVar[Track | None] = None
 
     shape: tuple[int, ...]
-    """(C, H, W), or (T, C, H, W) of a sequence."""
+    """Shape (C, H, W), or (T, C, H, W) for a sequence."""
     number: Literal["float32", "uint8", "int16", "uint16"] = "float32"
-    """Type of the numbers as they are stored."""
+    """Type of the stored numbers."""
 
     def __post_init__(self) -> None:
         if len(self.shape) not in (3, 4) or min(self.shape) < 1:
-            raise ColliculusError(f"`shape` of an array is {self.shape}: give C H W, or T C H W of a sequence")
+            raise ColliculusError(f"`shape` of an array is {self.shape}: use C H W, or T C H W for a sequence")
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        """That of `number`."""
+        """Type of the stored numbers."""
         return np.dtype(self.number)
 
-    def read(self, path: Path, source: Source) -> NDArray[np.generic]:  # noqa: ARG002 - an array has no seconds
-        """As `Storage.read`."""
+    def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:  # noqa: ARG002 - an array has no seconds
+        """See `Storage.read`."""
         file, entry = split_entry(path)
         with decoding(file, "write it again with numpy.save, as numbers"):
             array = _load(file, entry)
         check_numbers(path, array)
         if array.shape != self.shape:
-            raise ColliculusError(f"{path} has the shape {array.shape}: write {self.shape}, or prepare that shape")
+            raise ColliculusError(
+                f"{path} has shape {array.shape} instead of {self.shape}: write that shape, or change `shape`"
+            )
         values = as_float32(path, array)
         with np.errstate(invalid="ignore"):
             stored = values.astype(self.dtype)
         if not np.array_equal(stored, values):
-            raise ColliculusError(f"{path} holds numbers that {self.number} cannot: prepare it as float32")
+            raise ColliculusError(f"{path} holds numbers that {self.number} cannot represent: store it as float32")
         return stored
 
 
@@ -69,5 +70,5 @@ def _load(file: Path, entry: str) -> NDArray[np.generic]:
             return loaded
         names = list(loaded.files)
         if (entry or len(names) != 1) and entry not in names:
-            raise ColliculusError(f"{file} holds the arrays {', '.join(names)}: name one of them, {file}::ARRAY")
+            raise ColliculusError(f"{file} holds the arrays {', '.join(names)}: choose one of them as {file}::ARRAY")
         return loaded[entry or names[0]]

@@ -1,4 +1,4 @@
-"""From raw files to one folder of arrays: recipes of data sets, and fetching of public ones from official mirrors."""
+"""Recipes of data sets: which samples their raw files hold, and how each modality is stored."""
 
 from __future__ import annotations
 

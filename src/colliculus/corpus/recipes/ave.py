@@ -1,4 +1,4 @@
-"""AVE: 4,143 events that are heard and seen in ten-second clips of YouTube, of 28 classes (Tian et al., ECCV 2018)."""
+"""AVE: 4,143 audio-visual events of 28 classes in ten-second clips of YouTube (Tian et al., ECCV 2018)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
-from colliculus.corpus.recipes.raw_tree import found_sources, subfolder
-from colliculus.corpus.source import Source
+from colliculus.corpus.recipes.raw_tree import found_samples, subfolder
+from colliculus.corpus.sample import Sample
 from colliculus.files.checks import check_file, decoding
 from colliculus.types import ColliculusError
 
@@ -39,43 +39,43 @@ class AVE:
     RAW holds `AVE/<video>.mp4`, and `trainSet.txt`, `valSet.txt` and `testSet.txt` with a line
     `class&video&quality&start&end` for each event, in seconds.
 
-    A sample is an event: the part of its clip from its start to its end. The protocol of the papers is the three lists.
-    The honest one keeps a video together (`group`) and does not train on videos that stand in two lists or under two
+    A sample is an event: the part of its clip from its start to its end. The protocol `paper` uses the three lists. The
+    protocol `group-disjoint` keeps a video together (`group`) and does not train on videos that are in two lists or two
     classes, nor on events without length.
 
-    Stored by default is what the fusion papers describe: three frames, one a second from the start of the event, and
-    one spectrogram of all of it. Pictures are 128 x 128, for which the papers give no number.
+    The default storage follows the fusion papers: three frames, one per second from the start of the event, and one
+    spectrogram of the whole event. Frames are 128 x 128; the papers give no number.
     """
 
     name: ClassVar[str] = "ave"
 
     audio: Sound = field(default_factory=lambda: Sound(duration_s=None))
-    """How sound is stored."""
+    """Storage of the sound."""
     visual: Frames = field(default_factory=lambda: Frames(steps=3, rate_hz=1.0))
-    """How the video is stored."""
+    """Storage of the video."""
 
     @property
     def storages(self) -> Mapping[str, Storage]:
-        """Audio and visual."""
+        """Storages of audio and visual."""
         return {"audio": self.audio, "visual": self.visual}
 
-    def sources(self, raw: Path) -> list[Source]:
-        """The events by name: that of the video, with a number where it has several.
+    def samples(self, raw: Path) -> list[Sample]:
+        """Events by name: the name of the video, with a number if it has several.
 
         Raises:
-            ColliculusError: `raw` is not laid out as above, or a line of a list cannot be read.
+            ColliculusError: `raw` does not have the layout above, or a line of a list cannot be read.
         """
         subfolder(raw, "AVE", "the videos")
         events = [event for split, file in _LISTS.items() for event in _read_events(raw / file, split)]
         number, counts = Counter[str](), Counter(event.video for event in events)
         unfit = _unfit(events)
-        found: list[Source] = []
+        found: list[Sample] = []
         for event in events:
             number[event.video] += 1
             file = f"AVE/{event.video}.mp4"
-            empty = event.end_s <= event.start_s  # then it is the whole clip
+            empty = event.end_s <= event.start_s  # then the sample is the whole clip
             found.append(
-                Source(
+                Sample(
                     name=event.video if counts[event.video] == 1 else f"{event.video}#{number[event.video]}",
                     label=event.label,
                     files={"audio": file, "visual": file},
@@ -86,11 +86,11 @@ class AVE:
                     left_out=unfit.get(event.video) or ("its event has no length" if empty else ""),
                 )
             )
-        return found_sources(raw, found, "events in trainSet.txt, valSet.txt and testSet.txt")
+        return found_samples(raw, found, "events in trainSet.txt, valSet.txt and testSet.txt")
 
 
 def _unfit(events: Sequence[_Event]) -> dict[str, str]:
-    """Why a video is not trained on."""
+    """Reasons why videos are not trained on."""
     splits, labels = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
     for event in events:
         splits[event.video].add(event.split)
@@ -98,7 +98,7 @@ def _unfit(events: Sequence[_Event]) -> dict[str, str]:
     reasons: dict[str, str] = {}
     for video in splits:
         if len(splits[video]) > 1:
-            reasons[video] = f"its video stands in the lists of {' and '.join(s for s in _LISTS if s in splits[video])}"
+            reasons[video] = f"its video is in the lists of {' and '.join(s for s in _LISTS if s in splits[video])}"
         elif len(labels[video]) > 1:
             reasons[video] = f"its video has the classes {' and '.join(sorted(labels[video]))}"
     return reasons
@@ -121,7 +121,7 @@ def _event(place: str, split: str, line: str) -> _Event:
         label, video, _, start, end = cells
         seconds = float(start), float(end)
     except ValueError as error:
-        raise ColliculusError(f"{place}: {line!r} is not class&video&quality&start&end: mend it") from error
+        raise ColliculusError(f"{place}: {line!r} is not class&video&quality&start&end: correct it") from error
     if not label or not _VIDEO.fullmatch(video) or not all(math.isfinite(s) and s >= 0 for s in seconds):
-        raise ColliculusError(f"{place}: {line!r} names no class, no video of YouTube or no time: mend it")
+        raise ColliculusError(f"{place}: {line!r} lacks a class, a video of YouTube or a time: correct it")
     return _Event(split, label, video, *seconds)

@@ -1,4 +1,4 @@
-"""CIFAR10-AV: pictures of CIFAR-10, each with a sound of the same class, as lists of the user name them."""
+"""CIFAR10-AV: images of CIFAR-10, each paired with a sound of the same class by lists of the user."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from colliculus.corpus.manifest import read_manifest
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
-from colliculus.corpus.recipes.raw_tree import found_sources, list_path
-from colliculus.corpus.shared_content import related
-from colliculus.corpus.source import Source
+from colliculus.corpus.recipes.raw_tree import found_samples, list_path
+from colliculus.corpus.sample import Sample
+from colliculus.corpus.shared_content import connected
 from colliculus.media.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
 
@@ -22,55 +22,56 @@ _SIZE = (64, 64)
 class CIFAR10AV:
     """Settings of CIFAR10-AV.
 
-    How it is laid out is not published in words, so two lists in RAW say what is in it, `train.csv` and `test.csv`:
-    manifests of the columns `audio`, `visual` (paths from RAW) and `label`.
+    Its layout is not published, so two lists in RAW define it, `train.csv` and `test.csv`: manifests with the columns
+    `audio`, `visual` (paths from RAW) and `label`.
 
-    The protocol of the papers is the two lists. The honest one keeps whatever shares a sound or a picture together
-    (`group`): there are fewer sounds than pictures, so the same sound is heard in many samples.
+    The protocol `paper` uses the two lists. The protocol `group-disjoint` keeps samples that share a sound or an image
+    together (`group`): there are fewer sounds than images, so many samples have the same sound.
 
-    Stored by default are the picture and the spectrogram of the whole sound, 64 x 64, for which the papers that we
-    follow give no numbers.
+    The default storage is the image and the spectrogram of the whole sound, 64 x 64; the papers give no numbers.
     """
 
     name: ClassVar[str] = "cifar10-av"
 
     audio: Sound = field(default_factory=lambda: Sound(duration_s=None, spectrogram=Spectrogram(size=_SIZE)))
-    """How sound is stored."""
+    """Storage of the sound."""
     visual: Frames = field(default_factory=lambda: Frames(size=_SIZE))
-    """How the picture is stored."""
+    """Storage of the image."""
     split_list: tuple[str, str] = ("train.csv", "test.csv")
-    """The training and the test list; paths, from RAW or from here."""
+    """Training list and test list; paths from RAW or from the current folder."""
 
     @property
     def storages(self) -> Mapping[str, Storage]:
-        """Audio and visual."""
+        """Storages of audio and visual."""
         return {"audio": self.audio, "visual": self.visual}
 
-    def sources(self, raw: Path) -> list[Source]:
-        """The samples of both lists by name.
+    def samples(self, raw: Path) -> list[Sample]:
+        """Samples of both lists by name.
 
         Raises:
-            ColliculusError: a list is missing or damaged, or a sample stands in both.
+            ColliculusError: a list is missing or damaged, or both lists hold the same sample.
         """
-        listed: list[Source] = []
+        listed: list[Sample] = []
         for split, text in zip(("train", "test"), self.split_list, strict=True):
             path = list_path(raw, text)
             if not path.exists():
-                raise ColliculusError(f"{raw} has no {text}: write a list of audio,visual,label or name it")
+                raise ColliculusError(
+                    f"{raw} has no {text}: write a list of audio,visual,label, or pass its path as --split-list"
+                )
             listed += [
-                replace(source, name=f"{split}/{source.name}", split=split) for source in read_manifest(path, root=raw)
+                replace(sample, name=f"{split}/{sample.name}", split=split) for sample in read_manifest(path, root=raw)
             ]
-        groups = _linked([tuple(source.files.values()) for source in listed])
-        grouped = (replace(source, group=group) for source, group in zip(listed, groups, strict=True))
-        return found_sources(raw, grouped, "samples in its lists")
+        groups = _linked([tuple(sample.files.values()) for sample in listed])
+        grouped = (replace(sample, group=group) for sample, group in zip(listed, groups, strict=True))
+        return found_samples(raw, grouped, "samples in its lists")
 
 
 def _linked(files: Sequence[Collection[str]]) -> list[str]:
-    """Of each sample a name that it has in common with all that share a file with it, at whatever remove.
+    """Group name per sample: samples that share a file, directly or through others, get the same one.
 
-    The name is the group's first file in the order of the alphabet.
+    The name is the first file of the group in alphabetical order.
     """
-    numbers = related(files).tolist()
+    numbers = connected(files).tolist()
     first: dict[int, str] = {}
     for number, own in zip(numbers, files, strict=True):
         first[number] = min(*own, first.get(number, min(own)))

@@ -1,4 +1,4 @@
-"""CREMA-D: 7,442 clips of 91 actors who say 12 sentences in 6 emotions (Cao et al., 2014; ODbL 1.0)."""
+"""CREMA-D: 7,442 clips of 91 actors who speak 12 sentences in 6 emotions (Cao et al., 2014; ODbL 1.0)."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from typing import ClassVar
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.recipes.raw_tree import (
     files_by_stem,
-    found_sources,
+    found_samples,
     listed_splits,
     read_list,
     subfolder,
 )
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.files.checks import visible
 from colliculus.types import ColliculusError
 
 _NAME = re.compile(r"(\d{4})_[A-Z]{3}_(ANG|DIS|FEA|HAP|NEU|SAD)_[A-Z]{1,2}")  # actor, sentence, emotion, level
-_TWIN = "its sound is, byte for byte, also that of a clip of another emotion"
+_COPY = "its sound is byte for byte that of a clip of another emotion"
 _UNUSABLE: Mapping[str, str] = {
     "1076_MTI_SAD_XX": "it has no sound",
     "1076_MTI_NEU_XX": "its video is cut short",
     "1064_TIE_SAD_XX": "its video states no duration",
     "1064_IEO_DIS_MD": "its video goes on for a minute",
-    "1006_TIE_HAP_XX": _TWIN,
-    "1006_TIE_NEU_XX": _TWIN,
-    "1013_WSI_DIS_XX": _TWIN,
-    "1013_WSI_SAD_XX": _TWIN,
-    "1017_IWW_ANG_XX": _TWIN,
-    "1017_IWW_FEA_XX": _TWIN,
+    "1006_TIE_HAP_XX": _COPY,
+    "1006_TIE_NEU_XX": _COPY,
+    "1013_WSI_DIS_XX": _COPY,
+    "1013_WSI_SAD_XX": _COPY,
+    "1017_IWW_ANG_XX": _COPY,
+    "1017_IWW_FEA_XX": _COPY,
 }
 
 
@@ -43,33 +43,33 @@ class CremaD:
     RAW is its git-lfs repository: `AudioWAV/<actor>_<sentence>_<emotion>_<level>.wav`, `VideoFlash/<the same>.flv` and
     `VideoDemographics.csv`.
 
-    The honest protocol keeps actors apart (`group`) and their sexes in proportion (`stratum`), and does not train on
-    the ten published clips that are damaged or whose sound stands under two emotions. The protocol of the papers is the
-    division in two lists of names that came with OGM-GE; without `split_list` there is only the honest one. In that
-    division all actors are on both sides, and so are nearly all pairs of actor and sentence.
+    The protocol `group-disjoint` keeps each actor on one side (`group`) and the sexes in proportion (`stratum`), and
+    does not train on the ten published clips that are damaged or whose sound appears under two emotions. The protocol
+    `paper` uses two lists of names that were published with OGM-GE and needs `split_list`. In these lists all actors
+    are on both sides, and so are nearly all pairs of actor and sentence.
 
-    Stored by default is what S-CMRL was fed: a picture from the middle of the clip, and the spectrogram of all of it.
+    The default storage is the input of S-CMRL: a frame from the middle of the clip and the spectrogram of all of it.
     """
 
     name: ClassVar[str] = "crema-d"
 
     audio: Sound = field(default_factory=lambda: Sound(duration_s=None))
-    """How sound is stored."""
+    """Storage of the sound."""
     visual: Frames = field(default_factory=Frames)
-    """How the video is stored."""
+    """Storage of the video."""
     split_list: tuple[str, str] | None = None
-    """The training and the test list of the papers, CSV files of `name,label`; paths, from RAW or from here."""
+    """Training list and test list of the papers, CSV files of `name,label`; paths from RAW or the current folder."""
 
     @property
     def storages(self) -> Mapping[str, Storage]:
-        """Audio and visual."""
+        """Storages of audio and visual."""
         return {"audio": self.audio, "visual": self.visual}
 
-    def sources(self, raw: Path) -> list[Source]:
-        """The clips by name; one that lacks its sound or its video lacks that modality.
+    def samples(self, raw: Path) -> list[Sample]:
+        """Clips by name; a clip without sound or video file lacks that modality.
 
         Raises:
-            ColliculusError: `raw` is not laid out as above, or a list does not fit it.
+            ColliculusError: `raw` does not have the layout above, or a list does not fit it.
         """
         sounds = files_by_stem(subfolder(raw, "AudioWAV", "the sounds"), raw, {".wav"})
         videos = files_by_stem(subfolder(raw, "VideoFlash", "the videos"), raw, {".flv"})
@@ -78,11 +78,11 @@ class CremaD:
         splits = listed_splits(raw, self.split_list, labels) if self.split_list else {}
         sexes = _sexes(raw)
         if lacking := sorted({match[1] for match in clips.values()} - set(sexes)):
-            raise ColliculusError(f"{raw / 'VideoDemographics.csv'} has no actor {lacking[0]}: fetch the file again")
-        return found_sources(
+            raise ColliculusError(f"{raw / 'VideoDemographics.csv'} has no actor {lacking[0]}: download the file again")
+        return found_samples(
             raw,
             (
-                Source(
+                Sample(
                     name=name,
                     label=labels[name],
                     files={
@@ -102,8 +102,8 @@ class CremaD:
 
 
 def _sexes(raw: Path) -> dict[str, str]:
-    """The sex of each actor."""
+    """Sex of each actor."""
     if not any(entry.name == "VideoDemographics.csv" for entry in visible(raw, raw)):
-        raise ColliculusError(f"{raw} has no VideoDemographics.csv: take it from the repository of CREMA-D")
+        raise ColliculusError(f"{raw} has no VideoDemographics.csv: copy it from the repository of CREMA-D")
     rows = read_list(raw / "VideoDemographics.csv", ("actorid", "age", "sex"))
     return {row["actorid"]: row["sex"] for row in rows}

@@ -1,4 +1,4 @@
-"""Own data listed in a manifest: any number of modalities, of any names."""
+"""Recipe of your own data listed in a manifest, with any number of modalities of any names."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import ClassVar
 from colliculus.corpus.manifest import read_manifest
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.prepare.stored_array import StoredArray
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.files.tables import TABLE_SUFFIXES
 from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True, kw_only=True)
 class ManifestRecipe:
-    """Settings of own data listed in a table.
+    """Settings of your own data listed in a table.
 
-    RAW is a table (.csv, .jsonl or .parquet) with one row for each sample: `label`, one column of files for each
-    modality, and as you like `name`, `split`, `group`, `stratum`, `start`, `end` and `left_out`. Its paths begin at the
-    folder that it lies in. A sample without a file in a column lacks that modality.
+    RAW is a table (.csv or .parquet) with one row per sample: `label`, one column of files for each modality, and
+    optionally `name`, `split`, `group`, `stratum`, `start`, `end` and `left_out`. Its paths start at the folder of the
+    table. A sample without a file in a column lacks that modality.
 
     Raises:
         ColliculusError: a column is named twice, or the shape of an array cannot be read.
@@ -30,49 +30,53 @@ class ManifestRecipe:
     name: ClassVar[str] = "manifest"
 
     sounds: tuple[str, ...] = ("audio",)
-    """Columns of sound or video files, stored as `audio` says."""
+    """Columns of sound or video files, with the storage `audio`."""
     pictures: tuple[str, ...] = ("visual",)
-    """Columns of image or video files, stored as `visual` says."""
+    """Columns of image or video files, with the storage `visual`."""
     arrays: tuple[str, ...] = ()
-    """Columns of .npy or .npz files and the shape of one sample, such as lidar:1x32x32, or touch:4x1x8x8 in 4 steps."""
+    """Columns of .npy or .npz files and the shape of a sample, such as lidar:1x32x32, or tactile:4x1x8x8 in 4 steps."""
     audio: Sound = field(default_factory=lambda: Sound(duration_s=None))
-    """How sound is stored; of the whole sample unless `duration_s` is set, as its pictures are of all of it."""
+    """Storage of the sound; the whole sample unless `duration_s` is set, as for images."""
     visual: Frames = field(default_factory=Frames)
-    """How an image or a video is stored."""
+    """Storage of images and videos."""
 
     def __post_init__(self) -> None:
         names = [*self.sounds, *self.pictures, *(column.partition(":")[0] for column in self.arrays)]
         if twice := [name for name in names if names.count(name) > 1]:
-            raise ColliculusError(f"the column {twice[0]!r} is named twice: it is sounds, pictures or arrays")
+            raise ColliculusError(
+                f"the column {twice[0]!r} is named twice: choose one of `sounds`, `pictures` and `arrays` for it"
+            )
         for column in self.arrays:
             _array(column)
 
     @property
     def storages(self) -> Mapping[str, Storage]:
-        """Sounds, pictures and arrays."""
+        """Storages of sounds, images and arrays."""
         stored: dict[str, Storage] = dict.fromkeys(self.sounds, self.audio)
         stored |= dict.fromkeys(self.pictures, self.visual)
         return stored | {column.partition(":")[0]: _array(column) for column in self.arrays}
 
-    def sources(self, raw: Path) -> list[Source]:
-        """The rows, in their order.
+    def samples(self, raw: Path) -> list[Sample]:
+        """Rows of the table, in their order.
 
         Raises:
-            ColliculusError: the table cannot be read, or has a column of which it is not known how to store it.
+            ColliculusError: the table cannot be read, or has a column without a storage.
         """
         if raw.is_dir():
-            raise ColliculusError(f"{raw} is a folder: name the manifest itself, one of {', '.join(TABLE_SUFFIXES)}")
-        sources = read_manifest(raw)
-        if unknown := sorted({m for source in sources for m in source.files} - set(self.storages)):
             raise ColliculusError(
-                f"{raw} has a column {unknown[0]!r}: name it in --sounds, --pictures or --arrays, or begin its name "
-                "with # and it is passed over"
+                f"{raw} is a folder: pass the manifest itself, a file ending in {' or '.join(TABLE_SUFFIXES)}"
             )
-        return sources
+        samples = read_manifest(raw)
+        if unknown := sorted({m for sample in samples for m in sample.files} - set(self.storages)):
+            raise ColliculusError(
+                f"{raw} has a column {unknown[0]!r}: add it to --sounds, --pictures or --arrays, or begin its name"
+                " with # so that it is ignored"
+            )
+        return samples
 
 
 def _array(column: str) -> StoredArray:
-    """The storage of "NAME:CxHxW"."""
+    """Storage for "NAME:CxHxW"."""
     name, _, shape = column.partition(":")
     try:
         return StoredArray(shape=tuple(int(length) for length in shape.split("x")))

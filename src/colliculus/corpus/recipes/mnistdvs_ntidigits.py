@@ -1,4 +1,4 @@
-"""MNIST-DVS with N-TIDIGITS: digits before an event camera, and spoken to a silicon cochlea."""
+"""MNIST-DVS with N-TIDIGITS: digits recorded by an event camera and by a silicon cochlea."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.storage import Storage
-from colliculus.corpus.recipes.raw_tree import files_by_stem, found_sources, subfolder
-from colliculus.corpus.source import Source
+from colliculus.corpus.recipes.raw_tree import files_by_stem, found_samples, subfolder
+from colliculus.corpus.sample import Sample
 from colliculus.files.checks import decoding, is_pointer
 from colliculus.media.event_files import COCHLEA_SHAPE, hdf5_array, open_hdf5
 from colliculus.types import ColliculusError
@@ -39,18 +39,19 @@ class MnistDvsNtidigits:
     """Settings of MNIST-DVS with N-TIDIGITS: pairs of the same digit.
 
     RAW holds `grabbed_data<digit>/scale4/mnist_<digit>_scale04_<number>.aedat` of MNIST-DVS, and `n-tidigits.hdf5`, of
-    which the single digits are used ("oh" and "zero" are both 0) and longer strings cannot be.
+    which only single digits are used ("oh" and "zero" are both 0).
 
-    Honest pairs use every recording once at most, so nothing is on two sides: utterances of N-TIDIGITS' own training
-    and test part (whose speakers are others) with cameras' recordings drawn for that part. The honest protocol keeps
-    speakers apart (`group`), men and women in proportion (`stratum`).
+    With `pairs` "honest" every recording is used at most once, so nothing is on two sides: utterances of the training
+    and test part of N-TIDIGITS, which have different speakers, are paired with recordings of the camera drawn for that
+    part. The protocol `group-disjoint` keeps each speaker on one side (`group`) and the sexes in proportion
+    (`stratum`).
 
-    Pairs as in the papers are 500 for training and 500 for test of each digit, in our reading of a short text: halves
-    of the camera's recordings, and utterances of N-TIDIGITS' parts, which are too few and so come twice or more often.
-    Which pairs the papers drew is not published: theirs cannot be repeated, only their number.
+    With `pairs` "paper" there are 500 pairs of each digit for training and 500 for test, in our reading of a short
+    text: halves of the recordings of the camera, and utterances of the parts of N-TIDIGITS, which are too few and so
+    are used several times. The papers do not publish their pairs: only their number can be repeated.
 
-    Stored by default is what S-CMRL was fed, 16 frames of 28 x 28 counts of events of each polarity; the cochlea knows
-    no polarity, and its 64 channels lie in 8 rows before they are enlarged.
+    The default storage is the input of S-CMRL, 16 frames of 28 x 28 numbers of events per polarity; the cochlea has no
+    polarity, and its 64 channels form 8 rows before they are enlarged.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -61,19 +62,20 @@ class MnistDvsNtidigits:
     audio: EventFrames = field(
         default_factory=lambda: EventFrames(sensor=COCHLEA_SHAPE, size=(28, 28), bins=_STEPS, polarities=1)
     )
-    """How the events of the cochlea are stored."""
+    """Storage of the events of the cochlea."""
     visual: EventFrames = field(
         default_factory=lambda: EventFrames(sensor=(128, 128), size=(28, 28), bins=_STEPS, polarities=2)
     )
-    """How the events of the camera are stored."""
+    """Storage of the events of the camera."""
     pairs: Literal["honest", "paper"] = "honest"
-    """Every recording once at most, or a fixed number of pairs with repetition; the protocol "paper" wants "paper"."""
+    """honest: every recording at most once; paper: a fixed number of pairs with repetition, for the protocol
+    `paper`."""
     pairs_per_digit: int = 500
-    """Of "paper", in training and in test."""
+    """Number of pairs with `pairs` "paper", in training and in test."""
     scale: Literal[4, 8, 16] = 4
-    """How large the digits were shown to the camera."""
+    """Size at which the digits were shown to the camera."""
     seed: int = 0
-    """Decides who is paired with whom."""
+    """Seed of the pairing."""
 
     def __post_init__(self) -> None:
         if self.pairs_per_digit < 1 or self.seed < 0:
@@ -81,17 +83,17 @@ class MnistDvsNtidigits:
 
     @property
     def storages(self) -> Mapping[str, Storage]:
-        """Audio and visual."""
+        """Storages of audio and visual."""
         return {"audio": self.audio, "visual": self.visual}
 
-    def sources(self, raw: Path) -> list[Source]:
-        """The pairs by name: digit, part and number.
+    def samples(self, raw: Path) -> list[Sample]:
+        """Pairs by name: digit, part and number.
 
         Raises:
-            ColliculusError: a folder or the file of speech is missing or damaged, or a digit lacks either modality.
+            ColliculusError: a folder or the file of speech is missing or damaged, or a digit lacks a modality.
         """
         speech = _utterances(raw)
-        found: list[Source] = []
+        found: list[Sample] = []
         for digit in range(10):
             videos = self._videos(raw, digit)
             rng = np.random.default_rng([self.seed, digit])
@@ -99,14 +101,14 @@ class MnistDvsNtidigits:
             parts = {part: speech[part, digit] for part in ("train", "test")}
             if silent := [part for part, spoken in parts.items() if not spoken]:
                 raise ColliculusError(
-                    f"{raw / _SPEECH} has no {digit} alone in its {silent[0]} part: download it again"
+                    f"{raw / _SPEECH} has no single digit {digit} in its {silent[0]} part: download it again"
                 )
-            for part, seen, heard in self._paired(parts, shuffled, rng):
+            for part, visual, audio in self._paired(parts, shuffled, rng):
                 found += [
                     _pair(part, digit, number, video, utterance)
-                    for number, (video, utterance) in enumerate(zip(seen, heard, strict=True))
+                    for number, (video, utterance) in enumerate(zip(visual, audio, strict=True))
                 ]
-        return found_sources(raw, found, "pairs of a digit that is seen and heard")
+        return found_samples(raw, found, "pairs of a digit with both modalities")
 
     def _videos(self, raw: Path, digit: int) -> list[str]:
         folder = f"grabbed_data{digit}/scale{self.scale}"
@@ -123,27 +125,27 @@ class MnistDvsNtidigits:
     def _paired(
         self, parts: Mapping[str, Sequence[_Utterance]], videos: Sequence[str], rng: np.random.Generator
     ) -> list[tuple[str, Sequence[str], Sequence[_Utterance]]]:
-        """Of each part as many videos and utterances; no video is in both parts."""
-        heard = {part: [spoken[i] for i in rng.permutation(len(spoken))] for part, spoken in parts.items()}
+        """Equally many videos and utterances for each part; no video is in both parts."""
+        utterances = {part: [spoken[i] for i in rng.permutation(len(spoken))] for part, spoken in parts.items()}
         if self.pairs == "paper":
             half = min(self.pairs_per_digit, len(videos) // 2)
-            counts = dict.fromkeys(heard, half)
+            counts = dict.fromkeys(utterances, half)
         else:
-            total = sum(len(spoken) for spoken in heard.values())
+            total = sum(len(spoken) for spoken in utterances.values())
             share = min(1.0, len(videos) / total)
-            counts = {part: int(len(spoken) * share) for part, spoken in heard.items()}
+            counts = {part: int(len(spoken) * share) for part, spoken in utterances.items()}
         paired: list[tuple[str, Sequence[str], Sequence[_Utterance]]] = []
         start = 0
-        for part, spoken in heard.items():
+        for part, spoken in utterances.items():
             end = start + counts[part]
-            again = [spoken[i % len(spoken)] for i in range(counts[part])]  # all come once before any comes twice
+            again = [spoken[i % len(spoken)] for i in range(counts[part])]  # each is used once before any is repeated
             paired.append((part, videos[start:end], again))
             start = end
         return paired
 
 
-def _pair(part: str, digit: int, number: int, video: str, utterance: _Utterance) -> Source:
-    return Source(
+def _pair(part: str, digit: int, number: int, video: str, utterance: _Utterance) -> Sample:
+    return Sample(
         name=f"{digit}/{part}/{number:04d}",
         label=str(digit),
         files={"audio": f"{_SPEECH}::{utterance.entry}", "visual": video},
@@ -154,7 +156,7 @@ def _pair(part: str, digit: int, number: int, video: str, utterance: _Utterance)
 
 
 def _utterances(raw: Path) -> defaultdict[tuple[str, int], list[_Utterance]]:
-    """The recordings of single digits, by part and digit, sorted by their labels."""
+    """Recordings of single digits by part and digit, sorted by label."""
     path = raw / _SPEECH
     if is_pointer(path):
         raise ColliculusError(f"{path} is a git-lfs pointer, not the file itself: run `git lfs pull` in its repository")

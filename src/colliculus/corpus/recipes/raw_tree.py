@@ -1,4 +1,4 @@
-"""What the recipes share that look through a raw data set: its folders, its files by stem, and lists of its samples."""
+"""Search of raw data sets for recipes: folders, files by stem, and published lists of samples."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import csv
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from colliculus.corpus.source import Source
+from colliculus.corpus.sample import Sample
 from colliculus.files.checks import check_file, decoding, is_pointer, visible
 from colliculus.types import ColliculusError
 
 
 def subfolder(raw: Path, name: str, holds: str) -> Path:
-    """The folder `name` below `raw`.
+    """Folder `name` below `raw`.
 
     Raises:
         ColliculusError: it is missing, or leads out of `raw`.
@@ -21,13 +21,13 @@ def subfolder(raw: Path, name: str, holds: str) -> Path:
     for part in name.split("/"):
         entry = next((e for e in visible(found, raw) if e.name == part and e.is_dir()), None)
         if entry is None:
-            raise ColliculusError(f"{raw} has no folder {name!r} with {holds}: name the folder that holds it")
+            raise ColliculusError(f"{raw} has no folder {name!r} with {holds}: pass the folder that contains it")
         found = entry
     return found
 
 
 def files_by_stem(folder: Path, raw: Path, suffixes: Collection[str]) -> dict[str, str]:
-    """The files of `folder` with one of the `suffixes`, by their stem: paths below `raw`, with "/" between folders.
+    """Files of `folder` with one of the `suffixes` by stem: paths below `raw`, with "/" between folders.
 
     Raises:
         ColliculusError: the folder cannot be listed, a link leads out of `raw`, or two files have one stem.
@@ -36,28 +36,28 @@ def files_by_stem(folder: Path, raw: Path, suffixes: Collection[str]) -> dict[st
     for entry in visible(folder, raw):
         if entry.suffix.lower() in suffixes and entry.is_file():
             if entry.stem in found:
-                raise ColliculusError(f"{entry} and {raw / found[entry.stem]} have one name: keep one of them")
+                raise ColliculusError(f"{entry} and {raw / found[entry.stem]} have the same name: keep one of them")
             found[entry.stem] = entry.relative_to(raw).as_posix()
     return found
 
 
-def found_sources(raw: Path, sources: Iterable[Source], layout: str) -> list[Source]:
-    """The sources by name, if there are any and their files were fetched.
+def found_samples(raw: Path, samples: Iterable[Sample], layout: str) -> list[Sample]:
+    """Samples sorted by name, after a check that there are some and that git-lfs fetched their files.
 
     Args:
         raw: root of the data set.
-        sources: what was found.
-        layout: what should have been found.
+        samples: samples found.
+        layout: description of expected files.
 
     Raises:
-        ColliculusError: there is none, or the first file of a modality is a git-lfs pointer (then most are).
+        ColliculusError: there are none, or the first file of a modality is a pointer of git-lfs (then most are).
     """
-    ordered = sorted(sources, key=lambda source: source.name)
+    ordered = sorted(samples, key=lambda sample: sample.name)
     if not ordered:
-        raise ColliculusError(f"{raw} holds none of {layout}: name the folder that holds them")
+        raise ColliculusError(f"{raw} has no {layout}: pass the folder that holds them")
     first: dict[str, str] = {}
-    for source in ordered:
-        for modality, file in source.files.items():
+    for sample in ordered:
+        for modality, file in sample.files.items():
             first.setdefault(modality, file.partition("::")[0])
     for file in first.values():
         if is_pointer(raw / file):
@@ -69,14 +69,14 @@ def found_sources(raw: Path, sources: Iterable[Source], layout: str) -> list[Sou
 
 
 def read_list(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """The rows of a published list, a CSV file with or without a line that names its columns.
+    """Rows of a published list, a CSV file with or without a line that names its columns.
 
     Args:
         path: the file.
-        columns: what its columns hold; a row may hold more.
+        columns: names of its columns; a row may have more.
 
     Raises:
-        ColliculusError: the file is missing, empty, no text, or a row lacks a column.
+        ColliculusError: the file is missing, empty, not text, or a row lacks a column.
     """
     check_file(path)
     with decoding(path, "save it as UTF-8 text"):
@@ -86,21 +86,20 @@ def read_list(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         rows = rows[1:]
     for number, row in enumerate(rows, 1):
         if len(row) < len(columns) or not all(row[: len(columns)]):
-            raise ColliculusError(f"{path}, row {number}: write {','.join(columns)} there")
+            raise ColliculusError(f"{path}, row {number} is incomplete: write {','.join(columns)}")
     return [dict(zip(columns, row, strict=False)) for row in rows]
 
 
 def listed_splits(raw: Path, lists: tuple[str, str], labels: Mapping[str, str]) -> dict[str, str]:
-    """The split of each name that a training and a test list of names and labels mention.
+    """Split of each name in a training list and a test list of names and labels.
 
     Args:
         raw: root of the data set.
-        lists: the training and the test list, as `list_path` takes them.
-        labels: the class of each name of the data set.
+        lists: training list and test list, as arguments of `list_path`.
+        labels: class of each name of the data set.
 
     Raises:
-        ColliculusError: a list is damaged, names what is not there, calls it by another class, or names what the other
-            list names.
+        ColliculusError: a list is damaged, has an unknown name or another class, or has a name of the other list.
     """
     splits: dict[str, str] = {}
     for split, text in zip(("train", "test"), lists, strict=True):
@@ -108,13 +107,17 @@ def listed_splits(raw: Path, lists: tuple[str, str], labels: Mapping[str, str]) 
         for row in read_list(path, ("name", "label")):
             name, label = row["name"], row["label"]
             if labels.get(name) != label:
-                there = f"of the class {labels[name]!r}" if name in labels else "not there"
-                raise ColliculusError(f"{path} names {name!r} of the class {label!r}, which is {there}: mend the list")
+                there = f"has the class {labels[name]!r}" if name in labels else "does not exist"
+                raise ColliculusError(
+                    f"{path} has {name!r} with the class {label!r}, which {there} in the data: correct the list"
+                )
             if splits.setdefault(name, split) != split:
-                raise ColliculusError(f"{path} names {name!r}, which is of the {splits[name]} list: name it once")
+                raise ColliculusError(
+                    f"{path} has {name!r}, which is also in the {splits[name]} list: remove it from one"
+                )
     return splits
 
 
 def list_path(raw: Path, text: str) -> Path:
-    """Where a list lies that the user named: below `raw`, or from where the program runs."""
+    """Path of a list: below `raw` if it exists there, else from the current folder."""
     return raw / text if (raw / text).exists() else Path(text)

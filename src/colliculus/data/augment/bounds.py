@@ -1,4 +1,4 @@
-"""What settings of augmentations may be."""
+"""Range checks of augmentation settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from colliculus.types import ColliculusError
 
 
 def check_share(name: str, value: float) -> None:
-    """Refuse what is no probability or share.
+    """Check that a value is a probability or a share.
 
     Raises:
         ColliculusError: `value` lies outside 0..1.
@@ -18,10 +18,10 @@ def check_share(name: str, value: float) -> None:
 
 
 def check_range(name: str, value: tuple[float, float], *, least: float = -inf, most: float = inf) -> None:
-    """Refuse a range that ends before it begins or leaves (`least`, `most`].
+    """Check that a range is ascending and within (`least`, `most`].
 
     Raises:
-        ColliculusError: it does.
+        ColliculusError: it is not.
     """
     low, high = value
     if not least < low <= high <= most:
@@ -30,10 +30,10 @@ def check_range(name: str, value: tuple[float, float], *, least: float = -inf, m
 
 
 def check_finite(name: str, value: float) -> None:
-    """Refuse what is negative or without end.
+    """Check that a value is finite and not negative.
 
     Raises:
-        ColliculusError: it is.
+        ColliculusError: it is not.
     """
     if not 0 <= value < inf:
         raise ColliculusError(f"{name} is {value}: choose 0 or a positive number")

@@ -1,4 +1,4 @@
-"""Rectangles of pictures: where they lie, and what is done to what lies in them."""
+"""Rectangles in images: random ones, and filling them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def boxes(
     ratio: NDArray[np.float64],
     place: NDArray[np.float64],
 ) -> NDArray[np.int64]:
-    """Rectangles of given area that lie within a picture, in whole pixels.
+    """Rectangles of a given area within an image, in whole pixels.
 
     Args:
-        size: (H, W) of the picture.
-        area: share of the picture, (B,). A rectangle too wide or too high for the picture is cut to fit.
-        ratio: width over height, where the picture's own is 1, (B,).
-        place: where there is room, from 0 (top, left) to below 1 (bottom, right), (B, 2).
+        size: (H, W) of the image.
+        area: share of the image, (B,). A rectangle too wide or too high for the image is cut to fit.
+        ratio: width over height relative to the image, (B,).
+        place: position in the free space, from 0 (top, left) to below 1 (bottom, right), (B, 2).
 
     Returns:
         top, left, height and width, (B, 4), the last two at least 1.
@@ -39,7 +39,7 @@ def boxes(
 def drawn_boxes(
     purpose: str, draws: Draws, shape: tuple[int, ...], area: tuple[float, float], ratio: tuple[float, float]
 ) -> NDArray[np.int64]:
-    """A random rectangle for each sample of `shape` (..., H, W): its area evenly drawn, its ratio by its logarithm."""
+    """Random rectangle for each sample of `shape` (..., H, W): uniform in area and in the logarithm of its ratio."""
     drawn = draws.uniform(purpose, 4)
     areas = area[0] + (area[1] - area[0]) * drawn[:, 0]
     ratios = np.exp(np.log(ratio[0]) + np.log(ratio[1] / ratio[0]) * drawn[:, 1])
@@ -49,13 +49,13 @@ def drawn_boxes(
 def fill_boxes(
     values: NDArray[np.generic], found: NDArray[np.int64], chosen: NDArray[np.bool_], fill: NDArray[np.generic]
 ) -> NDArray[np.generic]:
-    """Overwrite a rectangle of each chosen sample, the same in all its frames.
+    """Fill a rectangle of each chosen sample, the same in all its frames.
 
     Args:
         values: (B, C, H, W) or (B, T, C, H, W).
         found: top, left, height and width, (B, 4).
-        chosen: which samples, (B,).
-        fill: a number for each channel, (C,).
+        chosen: samples to change, (B,).
+        fill: value of each channel, (C,).
 
     Returns:
         A new array; where nothing is chosen, `values`.

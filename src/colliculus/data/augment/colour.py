@@ -1,4 +1,4 @@
-"""Brightness, contrast and saturation of pictures."""
+"""Brightness, contrast and saturation of images."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _WHITE = 255  # of grey levels, whether they are bytes or floating
 def jitter(values: NDArray[np.generic], factors: NDArray[np.float64]) -> NDArray[np.generic]:
     """Change brightness, contrast and saturation of each sample, in this order, by one factor each.
 
-    x <- b x;  x <- c x + (1 - c) (mean grey of the sample);  x <- s x + (1 - s) (grey of the pixel). The three together
+    x <- b x;  x <- c x + (1 - c) (mean grey of the sample);  x <- s x + (1 - s) (grey of the pixel). The three steps
     are one linear map of the colours of a sample, so the result is clipped to 0..255 (and rounded, where whole numbers
-    are stored) only once. Saturation changes pictures of three channels only; of others the mean channel is the grey.
+    are stored) only once. Saturation changes images of three channels only; grey is the mean channel of the others.
 
     Args:
         values: grey levels 0..255, (B, C, H, W) or (B, T, C, H, W).
-        factors: b, c, s of each sample, (B, 3); ones leave it as it is.
+        factors: b, c, s of each sample, (B, 3); ones change nothing.
 
     Returns:
         A new array of the same shape and type.
@@ -55,18 +55,18 @@ def jitter(values: NDArray[np.generic], factors: NDArray[np.float64]) -> NDArray
 class ColourJitter:
     """Change brightness, contrast and saturation at random; grey levels lie between 0 and 255.
 
-    Deviation: torchvision draws the order of the changes and rounds after each; here the order is fixed, and the mean
-    grey is that of the whole clip, so that its frames keep their brightness relative to one another.
+    Deviation: torchvision draws the order of the changes and rounds after each. Here the order is fixed, and the mean
+    grey is that of the whole clip, so that its frames keep their relative brightness.
     """
 
     probability: float = 1.0
-    """of changing a sample at all"""
+    """probability of changing a sample"""
     brightness: float = 0.0
-    """factors lie between 1 minus and 1 plus this"""
+    """largest deviation of the brightness factor from 1"""
     contrast: float = 0.0
-    """the same of contrast"""
+    """largest deviation of the contrast factor from 1"""
     saturation: float = 0.0
-    """the same of saturation"""
+    """largest deviation of the saturation factor from 1"""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

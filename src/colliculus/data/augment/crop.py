@@ -1,4 +1,4 @@
-"""Random parts of pictures, brought back to the size of the whole."""
+"""Random parts of images, resized to the whole."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from colliculus.media.resize import resize
 def resized_crop(
     values: NDArray[np.generic], found: NDArray[np.int64], chosen: NDArray[np.bool_]
 ) -> NDArray[np.generic]:
-    """Stretch a rectangle of each chosen sample over the whole picture, the same in all its frames.
+    """Stretch a rectangle of each chosen sample over the whole image, the same in all its frames.
 
-    Bilinear, pixel centres keep their place, as in `resize`; whole numbers stay whole.
+    Bilinear with fixed pixel centres, as `resize`; whole numbers stay whole.
 
     Args:
         values: (B, C, H, W) or (B, T, C, H, W).
         found: top, left, height and width, (B, 4).
-        chosen: which samples, (B,).
+        chosen: samples to change, (B,).
 
     Returns:
         A new array of the same shape and type; where nothing is chosen, `values`.
 
     Example:
-        >>> picture = np.array([[[[0, 8], [4, 8]]]], dtype=np.uint8)
-        >>> resized_crop(picture, np.array([[1, 0, 1, 1]]), np.array([True])).tolist()
+        >>> image = np.array([[[[0, 8], [4, 8]]]], dtype=np.uint8)
+        >>> resized_crop(image, np.array([[1, 0, 1, 1]]), np.array([True])).tolist()
         [[[[4, 4], [4, 4]]]]
     """
     if not chosen.any():
@@ -58,20 +58,20 @@ def _stretch(part: NDArray[np.generic], size: tuple[int, ...]) -> NDArray[np.gen
 
 @dataclass(frozen=True, kw_only=True)
 class RandomResizedCrop:
-    """Show a random part of the picture in the size of the whole.
+    """Show a random part of the image in the size of the whole.
 
     Source: Szegedy et al., Going deeper with convolutions, CVPR 2015.
 
-    Deviation: their ratio is that of the part, ours how much it differs from the picture's own, for stored pictures
-    have been stretched to one size; and where the part does not fit, it is cut instead of drawn again.
+    Deviation: their ratio is that of the part; ours is relative to the image, because stored images have been stretched
+    to one size. A part that does not fit is cut instead of drawn again.
     """
 
     probability: float = 0.0
-    """of cropping a sample"""
+    """probability of cropping a sample"""
     area: tuple[float, float] = (0.5, 1.0)
-    """smallest and largest share of the picture that is kept"""
+    """smallest and largest share of the image that is kept"""
     ratio: tuple[float, float] = (0.75, 4 / 3)
-    """smallest and largest width over height of the part, where the picture's own is 1"""
+    """smallest and largest width over height of the part, relative to the image"""
 
     def __post_init__(self) -> None:
         check_share("`probability` of a crop", self.probability)

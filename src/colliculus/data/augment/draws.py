@@ -1,4 +1,4 @@
-"""Random numbers that belong to a sample: nothing but the seed, the epoch and the sample's index decides them."""
+"""Random numbers of a sample: a pure function of the seed, the epoch and the index of the sample."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def splitmix(states: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """What is drawn for the samples of a batch, the same in any batch, on any rank and in any order of asking.
+    """Random numbers of the samples of a batch, the same in any batch, on any rank and in any order.
 
     Args:
-        keys: one number for each sample, (B,): `of` makes them.
+        keys: one number for each sample, (B,), made by `of`.
 
     Example:
         >>> together = Draws.of(0, 3, np.array([7, 8])).uniform("flip", 1)
@@ -44,19 +44,19 @@ class Draws:
 
     @staticmethod
     def of(seed: int, epoch: int, indices: NDArray[np.int64]) -> Draws:
-        """Those of the samples at `indices` (B,) of a split, in one epoch."""
+        """Random numbers of the samples at `indices` (B,) of a split, in one epoch."""
         keys = np.zeros(1, dtype=np.uint64)
         for part in (np.array([seed]), np.array([epoch]), indices):
             keys = splitmix(keys ^ part.astype(np.uint64))
         return Draws(np.broadcast_to(keys, len(indices)))
 
     def uniform(self, purpose: str, count: int) -> NDArray[np.float64]:
-        """(B, count) numbers, evenly from 0 to below 1; every purpose has numbers of its own."""
+        """(B, count) uniform numbers from 0 to below 1; every purpose has numbers of its own."""
         states = self._keys(purpose)[:, None] + np.arange(count, dtype=np.uint64) * _GAMMA
         return (splitmix(states) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def between(self, purpose: str, low: float, high: float) -> NDArray[np.float64]:
-        """(B,) numbers, evenly from `low` to `high`."""
+        """(B,) uniform numbers from `low` to `high`."""
         return low + (high - low) * self.uniform(purpose, 1)[:, 0]
 
     def happens(self, purpose: str, probability: float) -> NDArray[np.bool_]:
@@ -64,7 +64,7 @@ class Draws:
         return self.uniform(purpose, 1)[:, 0] < probability
 
     def generators(self, purpose: str) -> Iterator[np.random.Generator]:
-        """A generator for each sample, for what needs many numbers or others than even ones."""
+        """Generator of each sample, for many numbers or for other distributions."""
         return (np.random.Generator(np.random.Philox(key=int(key))) for key in self._keys(purpose))
 
     def _keys(self, purpose: str) -> NDArray[np.uint64]:

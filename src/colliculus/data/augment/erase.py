@@ -1,4 +1,4 @@
-"""Parts of pictures hidden."""
+"""Hidden parts of images."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from colliculus.data.augment.draws import Draws
 
 @dataclass(frozen=True, kw_only=True)
 class RandomErasing:
-    """Hide a rectangle of the picture, the same in all frames.
+    """Hide a rectangle of the image, the same in all frames.
 
-    Source: Zhong et al., Random erasing data augmentation, AAAI 2020, here with the training mean for a filling.
+    Source: Zhong et al., Random erasing data augmentation, AAAI 2020, here filled with the training mean.
     """
 
     probability: float = 0.0
-    """of hiding a part of a sample"""
+    """probability of hiding a part of a sample"""
     area: tuple[float, float] = (0.02, 0.33)
-    """smallest and largest share of the picture that is hidden"""
+    """smallest and largest share of the image that is hidden"""
     ratio: tuple[float, float] = (0.3, 1 / 0.3)
-    """smallest and largest width over height, where the picture's own is 1"""
+    """smallest and largest width over height, relative to the image"""
 
     def __post_init__(self) -> None:
         check_share("`probability` of erasing", self.probability)

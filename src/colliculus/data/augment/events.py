@@ -1,4 +1,4 @@
-"""Events lost: some everywhere, all of some moments, all of a part of the picture."""
+"""Lost events: random ones, all of some time bins, all of a part of the image."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from colliculus.types import ColliculusError
 
 @dataclass(frozen=True, kw_only=True)
 class EventDrop:
-    """Lose events of a sample: the three ways of EventDrop (Gu et al., IJCAI 2021), each with a share drawn anew.
+    """Drop events of a sample in the three ways of EventDrop (Gu et al., IJCAI 2021), each with a share drawn anew.
 
     Deviation: the paper draws one of the three, or none, for each sample; here each has a probability of its own.
     """
 
     probability: float = 0.0
-    """of losing events at random in a sample, each on its own"""
+    """probability of dropping events of a sample at random, each independently"""
     most: float = 0.5
-    """largest share of the events that is lost at random"""
+    """largest share of the events that is dropped at random"""
     time_probability: float = 0.0
-    """of losing all events of some consecutive bins"""
+    """probability of dropping all events of some consecutive bins"""
     time_most: float = 0.5
     """largest share of the bins"""
     area_probability: float = 0.0
-    """of losing all events of a rectangle, in all bins"""
+    """probability of dropping all events of a rectangle, in all bins"""
     area_most: float = 0.3
-    """largest share of the picture"""
+    """largest share of the image"""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             check_share(f"`{name}` of the event drop", value)
 
     def __call__(self, counts: NDArray[np.generic], draws: Draws) -> NDArray[np.generic]:
-        """Lose events of (B, P, H, W) or (B, T, P, H, W): counts, whole numbers of any type.
+        """Drop events of (B, P, H, W) or (B, T, P, H, W): counts, whole numbers of any type.
 
         Raises:
             ColliculusError: the counts are not whole.
@@ -63,12 +63,12 @@ class EventDrop:
 
 
 def thin(counts: NDArray[np.generic], kept: NDArray[np.float64], draws: Draws) -> NDArray[np.generic]:
-    """Let each event survive with a probability: every count n becomes a draw from Binomial(n, kept).
+    """Keep each event with a probability: every count n becomes a draw from Binomial(n, kept).
 
     Args:
         counts: (B, ...), whole numbers.
-        kept: the probability, (B,).
-        draws: of the samples.
+        kept: probability of keeping an event, (B,).
+        draws: random numbers of the samples.
 
     Returns:
         A new array of the same type.
@@ -82,6 +82,8 @@ def thin(counts: NDArray[np.generic], kept: NDArray[np.float64], draws: Draws) -
             some = np.nonzero(sample)
             whole = np.rint(sample[some].astype(np.float64))
             if (whole < 0).any() or (whole != sample[some]).any():
-                raise ColliculusError("events are dropped from counts, whole numbers: these are none, leave it off")
+                raise ColliculusError(
+                    "events can only be dropped from whole numbers, which these are not: leave augment.events off"
+                )
             sample[some] = rng.binomial(whole.astype(np.int64), share)
     return thinned

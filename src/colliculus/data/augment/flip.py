@@ -12,11 +12,11 @@ from colliculus.data.augment.draws import Draws
 
 
 def flip(values: NDArray[np.generic], chosen: NDArray[np.bool_]) -> NDArray[np.generic]:
-    """Exchange left and right of each chosen sample, in all its frames.
+    """Mirror each chosen sample left to right, in all its frames.
 
     Args:
         values: (B, ..., W).
-        chosen: which samples, (B,).
+        chosen: samples to change, (B,).
 
     Returns:
         A new array; where nothing is chosen, `values`.
@@ -37,7 +37,7 @@ class Flip:
     """Mirror a sample left to right."""
 
     probability: float = 0.0
-    """of mirroring a sample"""
+    """probability of mirroring a sample"""
 
     def __post_init__(self) -> None:
         check_share("`probability` of a flip", self.probability)

@@ -1,4 +1,4 @@
-"""Bands of spectrograms hidden, over time or over frequency."""
+"""Hidden bands of spectrograms, over time or over frequency."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from colliculus.types import ColliculusError
 
 
 def bands(length: int, shares: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which positions of a line lie in one of the bands of each sample.
+    """Positions of a line that lie in one of the bands of each sample.
 
     Args:
-        length: N, positions of the line.
+        length: N, number of positions.
         shares: width of each band as a share of the line, (B, n), rounded down to whole positions.
-        places: where there is room, from 0 (at the beginning) to below 1 (at the end), (B, n).
+        places: position in the free space, from 0 (start) to below 1 (end), (B, n).
 
     Returns:
         (B, N).
@@ -38,14 +38,13 @@ def bands(length: int, shares: NDArray[np.float64], places: NDArray[np.float64])
 class Masks:
     """Hide bands of a spectrogram behind the training mean.
 
-    Source: Park et al., SpecAugment, Interspeech 2019. Their time warping, which they found to matter least, is left
-    out.
+    Source: Park et al., SpecAugment, Interspeech 2019. Deviation: no time warping, which they found to matter least.
     """
 
     num: int = 0
-    """bands of each sample"""
+    """number of bands in each sample"""
     most: float = 0.2
-    """largest width of a band as a share of the whole; widths are drawn evenly from nothing to this"""
+    """largest width of a band as a share of the whole; widths are uniform from 0 to this"""
 
     def __post_init__(self) -> None:
         check_share("`most` of a mask", self.most)
@@ -53,7 +52,7 @@ class Masks:
             raise ColliculusError(f"`num` of the masks is {self.num}: choose 0 or a positive number")
 
     def over_time(self, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Hide moments of (B, C, H, W), or of (B, T, C, H, W), whose T parts follow one another in time."""
+        """Hide times of (B, C, H, W), or of (B, T, C, H, W), whose T parts follow one another in time."""
         if not self.num:
             return values
         parts = values.shape[1] if values.ndim == 5 else 1

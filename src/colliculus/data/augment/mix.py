@@ -1,4 +1,4 @@
-"""Two samples mixed into one, in all modalities alike, with the labels of both."""
+"""Two samples mixed into one, the same way in all modalities, with the labels of both."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Mixup:
     """x <- l x + (1 - l) x', l from Beta(alpha, alpha), the same for all modalities (Zhang et al., ICLR 2018)."""
 
     probability: float = 0.0
-    """of mixing a sample with another one"""
+    """probability of mixing a sample with another one"""
     alpha: float = 0.2
-    """the larger, the more even the mixture"""
+    """parameter of the Beta distribution: the larger, the more even the mixture"""
 
     def __post_init__(self) -> None:
         check_share("`probability` of mixup", self.probability)
@@ -34,14 +34,14 @@ class Mixup:
 class CutMix:
     """Replace a rectangle of share 1 - l by that of another sample, l from Beta(alpha, alpha) (Yun et al., ICCV 2019).
 
-    The rectangle lies at the same place in every modality and frame, in shares of its height and width; the other
-    sample's weight in the label is the share that it has in the pixels, averaged over the modalities.
+    The rectangle has the same position in every modality and frame, in shares of height and width. The weight of the
+    other sample in the label is its share of the pixels, averaged over the modalities.
     """
 
     probability: float = 0.0
-    """of cutting a part of another sample into a sample"""
+    """probability of replacing a part of a sample"""
     alpha: float = 1.0
-    """the larger, the more even the mixture"""
+    """parameter of the Beta distribution: the larger, the more even the mixture"""
 
     def __post_init__(self) -> None:
         check_share("`probability` of cutmix", self.probability)
@@ -50,14 +50,14 @@ class CutMix:
 
 @dataclass(frozen=True, eq=False)
 class Mixing:
-    """What is mixed in a batch.
+    """Mixing of the samples of a batch.
 
     Args:
-        rows: positions in the batch that are mixed, (M,).
-        partners: with which samples of the split, (M,).
+        rows: positions in the batch of the samples to mix, (M,).
+        partners: indices in the split of the samples they are mixed with, (M,).
         shares: l, (M,).
-        cut: by a rectangle and not by addition, (M,).
-        places: of the rectangle, as `boxes` has it, (M, 2).
+        cut: mixed by a rectangle (True) or by addition (False), (M,).
+        places: position of the rectangle, as in `boxes`, (M, 2).
     """
 
     rows: NDArray[np.int64]
@@ -68,7 +68,7 @@ class Mixing:
 
     @staticmethod
     def draw(mixup: Mixup, cutmix: CutMix, draws: Draws, num_samples: int) -> Mixing:
-        """Which samples of a batch are mixed, and with which of the `num_samples` of the split; never in both ways."""
+        """Draw the samples of a batch to mix, in one of the two ways, and their partners among the `num_samples`."""
         way = draws.uniform("mix?", 1)[:, 0]
         rows = np.flatnonzero(way < mixup.probability + cutmix.probability)
         drawn = Draws(draws.keys[rows])
@@ -82,7 +82,7 @@ class Mixing:
         """Mix a batch.
 
         Args:
-            batch: B samples and behind them the M partners, with hard labels; its memory becomes that of the result.
+            batch: B samples followed by the M partners, with hard labels; the result may share its memory.
             num_classes: K.
 
         Returns:
@@ -115,5 +115,5 @@ class Mixing:
         return boxes((shape[-2], shape[-1]), 1 - self.shares, np.ones_like(self.shares), self.places)
 
     def _covered(self, shape: torch.Size) -> NDArray[np.float64]:
-        """The other sample's share of the pixels, (M,)."""
+        """Share of the pixels that the partner takes, (M,)."""
         return self._boxes(shape)[:, 2:].prod(axis=1) / (shape[-2] * shape[-1])

@@ -1,4 +1,4 @@
-"""Louder, softer and noisy sounds."""
+"""Louder, softer and noisy sound."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 
 
 def as_stored(waveforms: Floats, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
-    """Clip at full scale (+-1, or that of whole numbers) and, where whole numbers are stored, round.
+    """Clip at full scale (+-1, or the range of the integer type) and round, where integers are stored.
 
     Example:
         >>> as_stored(np.array([1e6, -0.6], dtype=np.float32), np.dtype(np.int16)).tolist()
@@ -29,12 +29,12 @@ def as_stored(waveforms: Floats, dtype: np.dtype[np.generic]) -> NDArray[np.gene
 
 
 def add_at_snr(sound: Floats, noise: Floats, snr_db: float) -> Floats:
-    """Add noise whose power over the clip is 10**(-snr_db / 10) times that of the sound; silence stays silent.
+    """Add noise with a power of 10**(-snr_db / 10) times that of the sound; silence stays silent.
 
     Args:
         sound: (samples,).
-        noise: (samples,), of any power; where it is silent itself, nothing is added.
-        snr_db: in decibels.
+        noise: (samples,), of any power; silent noise adds nothing.
+        snr_db: signal-to-noise ratio in decibels.
 
     Returns:
         (samples,), not clipped.
@@ -55,9 +55,9 @@ def white(rng: np.random.Generator, samples: int) -> Floats:
 
 
 def pink(rng: np.random.Generator, samples: int) -> Floats:
-    """Noise whose power falls as 1 / frequency, by 3 dB an octave, without a constant part, (samples,)."""
+    """Noise with a power of 1 / frequency (3 dB less per octave) and mean 0, (samples,)."""
     number = np.arange(samples // 2 + 1)
-    spectrum = white(rng, 2 * len(number)).view(np.complex64)  # drawn as it falls: one transform, not two
+    spectrum = white(rng, 2 * len(number)).view(np.complex64)  # drawn as a spectrum: one transform, not two
     spectrum[1:] /= np.sqrt(number[1:], dtype=np.float32)
     spectrum[0] = 0
     return torch.fft.irfft(torch.from_numpy(spectrum), n=samples).numpy()
@@ -79,21 +79,21 @@ class Gain:
             return waveforms
         factors = (10 ** (draws.between("gain", -self.most_db, self.most_db) / 20)).astype(np.float32)
         changed = np.empty_like(waveforms)
-        for b, factor in enumerate(factors):  # one by one they stay in the cache
+        for b, factor in enumerate(factors):  # one by one, so that they stay in the cache
             changed[b] = as_stored(np.multiply(waveforms[b], factor, dtype=np.float32), waveforms.dtype)
         return changed
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackgroundNoise:
-    """Add noise to a sound, at a signal-to-noise ratio drawn evenly in decibels."""
+    """Add noise to a sound, at a signal-to-noise ratio that is uniform in decibels."""
 
     probability: float = 0.0
-    """of adding noise to a sample"""
+    """probability of adding noise to a sample"""
     kind: Literal["white", "pink", "other"] = "white"
-    """white; pink, which falls by 3 dB an octave; or the sound of another training sample, whatever its class"""
+    """white; pink, 3 dB less per octave; or other: the sound of another training sample of any class"""
     snr_db: tuple[float, float] = (5.0, 30.0)
-    """lowest and highest ratio of the powers, in decibels"""
+    """lowest and highest signal-to-noise ratio in decibels"""
 
     def __post_init__(self) -> None:
         check_share("`probability` of background noise", self.probability)
@@ -101,7 +101,7 @@ class BackgroundNoise:
 
     @property
     def needs_others(self) -> bool:
-        """Whether the noise is the sound of other samples."""
+        """True if the noise is the sound of other samples."""
         return self.kind == "other" and self.probability > 0
 
     def __call__(
@@ -113,7 +113,7 @@ class BackgroundNoise:
             return waveforms
         ratios, noisy = draws.between("snr", *self.snr_db), waveforms.copy()
         generators = Draws(draws.keys[chosen]).generators("noise")
-        for b, rng in zip(chosen, generators, strict=True):  # one by one they stay in the cache
+        for b, rng in zip(chosen, generators, strict=True):  # one by one, so that they stay in the cache
             noise = others[b].astype(np.float32) if others is not None else self._noise(rng, waveforms.shape[1])
             noisy[b] = as_stored(add_at_snr(waveforms[b].astype(np.float32), noise, ratios[b]), waveforms.dtype)
         return noisy

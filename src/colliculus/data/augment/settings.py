@@ -1,4 +1,4 @@
-"""Which augmentations a training has: settings by kind of modality, everything off unless it is set."""
+"""Settings of augmentations by kind of modality; everything is off unless it is set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from colliculus.data.augment.shift import SoundShift
 from colliculus.types import ColliculusError
 
 ModalityKind = Literal["pictures", "spectrograms", "waveforms", "events"]
-"""What a modality holds, as it is stored: grey levels 0..255, log spectra, samples of sound, or counts of events."""
+"""Kind of a modality as it is stored: images (levels 0..255), log spectra, samples of sound, or counts of events."""
 
 _KINDS_OF: Mapping[str, frozenset[ModalityKind]] = {
     "pictures": frozenset({"pictures"}),
@@ -30,88 +30,88 @@ _KINDS_OF: Mapping[str, frozenset[ModalityKind]] = {
     "waveforms": frozenset({"waveforms"}),
     "events": frozenset({"events"}),
 }
-"""Which kinds of modality a group of settings acts on: of waveforms spectrograms are made."""
+"""Kinds of modality that a group of settings acts on; waveforms become spectrograms."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageAugment:
-    """What is done to pictures, in this order; all frames of a clip are treated alike."""
+    """Augmentations of images, in this order; all frames of a clip are treated alike."""
 
     crop: RandomResizedCrop = field(default_factory=RandomResizedCrop)
-    """a part of the picture, stretched over the whole"""
+    """show a part of the image in the size of the whole"""
     flip: Flip = field(default_factory=Flip)
-    """mirrored left to right"""
+    """mirror left to right"""
     colour: ColourJitter = field(default_factory=ColourJitter)
-    """other brightness, contrast, saturation"""
+    """change brightness, contrast, saturation"""
     erase: RandomErasing = field(default_factory=RandomErasing)
-    """a part hidden"""
+    """hide a part"""
 
     def __call__(self, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Change (B, C, H, W) or (B, T, C, H, W); `fill` (C,) hides."""
+        """Change (B, C, H, W) or (B, T, C, H, W); `fill` (C,) is what hides."""
         return self.erase(self.colour(self.flip(self.crop(values, draws), draws), draws), draws, fill)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WaveformAugment:
-    """What is done to sounds that are stored as samples, in this order, before spectrograms are made of them."""
+    """Augmentations of sounds stored as samples, in this order, before they become spectrograms."""
 
     shift: SoundShift = field(default_factory=SoundShift)
-    """earlier or later"""
+    """shift in time"""
     gain: Gain = field(default_factory=Gain)
-    """louder or softer"""
+    """make louder or softer"""
     noise: BackgroundNoise = field(default_factory=BackgroundNoise)
-    """noise added"""
+    """add noise"""
 
     def __call__(
         self, values: NDArray[np.generic], draws: Draws, others: NDArray[np.generic] | None
     ) -> NDArray[np.generic]:
-        """Change (B, samples); `others` (B, samples) are the sounds that the noise may be."""
+        """Change (B, samples); `others` (B, samples) are sounds to use as noise."""
         return self.noise(self.gain(self.shift(values, draws), draws), draws, others)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpectrogramAugment:
-    """What is done to spectrograms, in this order."""
+    """Augmentations of spectrograms, in this order."""
 
     shift: SoundShift = field(default_factory=SoundShift)
-    """earlier or later"""
+    """shift in time"""
     time_masks: Masks = field(default_factory=Masks)
-    """moments hidden"""
+    """hide times"""
     frequency_masks: Masks = field(default_factory=Masks)
-    """frequencies hidden"""
+    """hide frequencies"""
 
     def __call__(self, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Change (B, C, H, W) or (B, T, C, H, W); `fill` (C,) hides."""
+        """Change (B, C, H, W) or (B, T, C, H, W); `fill` (C,) is what hides."""
         hidden = self.time_masks.over_time(self.shift.of_spectrograms(values, draws), draws, fill)
         return self.frequency_masks.over_frequency(hidden, draws, fill)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Augment:
-    """How training samples are varied; validation, test and prediction never are.
+    """Augmentation of training samples; validation, test and prediction have none.
 
-    Sizes do not change: whatever is cropped comes back in the size that is stored, which is what is evaluated on too.
-    What is drawn for a sample follows from `seed`, the epoch and the sample's index alone; modalities of one kind share
-    it, so that what is aligned stays so.
+    Sizes do not change: crops are resized to the stored size, which is also the size of evaluation. The random numbers
+    of a sample follow from `seed`, the epoch and the index of the sample alone; modalities of one kind share them, so
+    that aligned modalities stay aligned.
 
     Raises:
         ColliculusError: a setting is out of range.
     """
 
     pictures: ImageAugment = field(default_factory=ImageAugment)
-    """of modalities that hold pictures"""
+    """images"""
     waveforms: WaveformAugment = field(default_factory=WaveformAugment)
-    """of sounds stored as samples"""
+    """sounds stored as samples"""
     spectrograms: SpectrogramAugment = field(default_factory=SpectrogramAugment)
-    """of sounds as the model sees them"""
+    """spectrograms"""
     events: EventDrop = field(default_factory=EventDrop)
-    """of counts of events"""
+    """counts of events"""
     mixup: Mixup = field(default_factory=Mixup)
-    """two samples added, with soft labels"""
+    """add two samples, with soft labels"""
     cutmix: CutMix = field(default_factory=CutMix)
-    """a part of one sample in another, with soft labels"""
+    """replace a part of a sample by another, with soft labels"""
     seed: int = 0
-    """decides everything drawn here"""
+    """seed of all augmentations"""
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
@@ -121,19 +121,19 @@ class Augment:
 
     @property
     def is_set(self) -> bool:
-        """Whether anything but the seed differs from the defaults, which change nothing."""
+        """True if anything but the seed differs from the defaults, which change nothing."""
         return self != Augment(seed=self.seed)
 
     @property
     def mixes(self) -> bool:
-        """Whether samples are mixed, so that labels are soft."""
+        """True if samples are mixed, so that labels are soft."""
         return self.mixup.probability + self.cutmix.probability > 0
 
     def check_kinds(self, kinds: Mapping[str, ModalityKind]) -> None:
-        """Refuse settings that would change nothing.
+        """Check that every setting acts on a modality.
 
         Args:
-            kinds: what each modality holds; those not named are only ever mixed.
+            kinds: kind of each modality; modalities that are not named are only mixed.
 
         Raises:
             ColliculusError: something is set for a kind that no modality is of.
@@ -152,7 +152,7 @@ class Augment:
     def made(
         self, kind: ModalityKind | None, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]
     ) -> NDArray[np.generic]:
-        """What is done to inputs (B, C, H, W) or (B, T, C, H, W) before they are standardised; `fill` (C,) hides."""
+        """Augment inputs (B, C, H, W) or (B, T, C, H, W) before they are standardised; `fill` (C,) is what hides."""
         if kind == "pictures":
             return self.pictures(values, draws, fill)
         if kind in ("spectrograms", "waveforms"):

@@ -1,4 +1,4 @@
-"""Sound moved in time."""
+"""Sound shifted in time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from colliculus.data.augment.draws import Draws
 
 
 def roll(values: NDArray[np.generic], shifts: NDArray[np.int64]) -> NDArray[np.generic]:
-    """Move each sample along its last axis; what leaves at one end comes in at the other, so that no sound is lost.
+    """Shift each sample along its last axis; what leaves at one end enters at the other, so that no sound is lost.
 
     Args:
         values: (B, ..., N).
-        shifts: by how much, later for positive numbers, (B,), within -N..N.
+        shifts: positions to shift by, positive for later, (B,), within -N..N.
 
     Returns:
         A new array.
@@ -35,7 +35,7 @@ def roll(values: NDArray[np.generic], shifts: NDArray[np.int64]) -> NDArray[np.g
 
 @dataclass(frozen=True, kw_only=True)
 class SoundShift:
-    """Move the sound within its clip, round the end: it loses its place beside the pictures by as much."""
+    """Shift the sound within its clip, around the end; its timing relative to the images changes by as much."""
 
     most: float = 0.0
     """largest shift, as a share of the clip"""
@@ -44,14 +44,14 @@ class SoundShift:
         check_share("`most` of a time shift", self.most)
 
     def __call__(self, waveforms: NDArray[np.generic], draws: Draws) -> NDArray[np.generic]:
-        """Move (B, ..., N) along the last axis."""
+        """Shift (B, ..., N) along the last axis."""
         if not self.most:
             return waveforms
         shares = draws.between("time shift", -self.most, self.most)
         return roll(waveforms, np.rint(shares * waveforms.shape[-1]).astype(np.int64))
 
     def of_spectrograms(self, values: NDArray[np.generic], draws: Draws) -> NDArray[np.generic]:
-        """Move (B, C, H, W), or (B, T, C, H, W), whose T parts follow one another in time."""
+        """Shift (B, C, H, W), or (B, T, C, H, W), whose T parts follow one another in time."""
         if not self.most or values.ndim == 4:
             return self(values, draws)
         line = values.transpose(0, 2, 3, 1, 4)  # (B, C, H, T, W)

@@ -1,4 +1,4 @@
-"""The training part, varied anew in each epoch."""
+"""The training part, augmented anew in each epoch."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from colliculus.types import Batch, DataSpec
 
 
 def augmented(split: RawSplit, augment: Augment, kinds: Mapping[str, ModalityKind], spec: DataSpec) -> Split:
-    """The split under these augmentations; `split` itself where none is set.
+    """Augment a split; `split` itself where nothing is set.
 
     Args:
         split: the training part.
-        augment: what is done.
-        kinds: what each modality holds; one that is not named is only ever mixed.
-        spec: for the number of classes.
+        augment: augmentations.
+        kinds: kind of each modality; a modality that is not named is only mixed.
+        spec: spec of the data, for the number of classes.
 
     Raises:
         ColliculusError: something is set for a kind that no modality is of.
@@ -35,15 +35,15 @@ def augmented(split: RawSplit, augment: Augment, kinds: Mapping[str, ModalityKin
 
 @dataclass(frozen=True, eq=False)
 class AugmentedSplit(BatchedDataset):
-    """A `Split` whose samples are varied, as a pure function of (seed, epoch, index).
+    """A `Split` of augmented samples: a pure function of (seed, epoch, index).
 
-    A sample that is mixed gets a partner from the whole split, varied as it is itself in that epoch; the sample that
-    another one is mixed with for noise is as it is stored.
+    The partner of a mixed sample comes from the whole split, augmented as it is in that epoch; a sample that serves as
+    noise is taken as it is stored.
 
     Args:
         split: the samples.
-        augment: what is done to them.
-        kinds: what each modality holds.
+        augment: augmentations.
+        kinds: kind of each modality.
         num_classes: K.
     """
 
@@ -61,7 +61,7 @@ class AugmentedSplit(BatchedDataset):
         return len(self.split)
 
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
-        """The samples at `indices`, varied; their labels are soft where samples are mixed, be it in other batches."""
+        """Samples at `indices`, augmented; labels are soft if any samples of the split may be mixed."""
         if not self.augment.mixes:
             return self._alone(indices, epoch)
         draws = Draws.of(self.augment.seed, epoch, indices)
@@ -69,7 +69,7 @@ class AugmentedSplit(BatchedDataset):
         return mixing(self._alone(np.concatenate([indices, mixing.partners]), epoch), self.num_classes)
 
     def _alone(self, indices: NDArray[np.int64], epoch: int) -> Batch:
-        """Varied samples, not mixed yet."""
+        """Augmented samples, not mixed yet."""
         draws = Draws.of(self.augment.seed, epoch, indices)
         others = self._others(draws, epoch)
         stored = {
@@ -83,13 +83,13 @@ class AugmentedSplit(BatchedDataset):
         return self.split.collate(made, indices)
 
     def _others(self, draws: Draws, epoch: int) -> dict[str, NDArray[np.generic]]:
-        """For each sample another one of the split whose sound may be its noise; nothing where none is wanted."""
+        """Another sample of the split for each one, whose sound is its noise; empty if noise is not of that kind."""
         if not self.augment.waveforms.noise.needs_others:
             return {}
         partners = (draws.uniform("noise partner", 1)[:, 0] * len(self)).astype(np.int64)
         return self.split.values(partners, epoch=epoch)
 
     def _fill(self, modality: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
-        """The training mean of each channel, (C,), in the units and the type of `values`; 0 where it is not known."""
+        """Training mean of each channel, (C,), in the units and the type of `values`; 0 where it is unknown."""
         mean = np.array(self.split.normalisation.mean.get(modality, (0.0,) * values.shape[-3]))
         return (np.rint(mean) if values.dtype.kind in "ui" else mean).astype(values.dtype)

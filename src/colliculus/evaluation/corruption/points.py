@@ -11,7 +11,7 @@ from colliculus.evaluation.corruption.corrupter import Corrupter
 from colliculus.evaluation.corruption.plan import Corruption, Plan
 from colliculus.evaluation.inference import classify
 from colliculus.evaluation.trained_run import TrainedRun, stored_part
-from colliculus.files.cache import Pieces
+from colliculus.files.cache import Cache
 from colliculus.records.console import progress, remark
 
 CLEAN = "clean"
@@ -34,8 +34,8 @@ def measure_points(
         folder: folder of the finished points, which are read.
     """
     split = stored_part(dataset, about["split"])
-    points = Pieces(folder, about)
-    attacks = Pieces(folder, {**about, "attack_steps": attack_steps})
+    points = Cache(folder, about)
+    attacks = Cache(folder, {**about, "attack_steps": attack_steps})
     kept = {c: attacks if c.kind == "pgd" else points for c in planned.corruptions}
     corrupter = Corrupter(
         model=run.model,
@@ -45,7 +45,7 @@ def measure_points(
         snr_db=about["snr_db"],
         attack_steps=attack_steps,
     )
-    wanted: dict[Corruption | None, Pieces] = {None: points} | {
+    wanted: dict[Corruption | None, Cache] = {None: points} | {
         c: kept[c] for c, now in planned.corruptions.items() if now
     }
     if changed := sorted({key for c, pieces in wanted.items() for key in pieces.changed(_name(c))}):

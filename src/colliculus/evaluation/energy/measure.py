@@ -19,7 +19,7 @@ from colliculus.evaluation.energy.count import Counts, together
 from colliculus.evaluation.energy.record import Energy
 from colliculus.evaluation.energy.totals import Tally
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
-from colliculus.files.cache import Pieces
+from colliculus.files.cache import Cache
 from colliculus.files.documents import from_plain
 from colliculus.records import console
 from colliculus.types import ColliculusError
@@ -62,19 +62,10 @@ def energy(
             product of a kind that cannot be counted.
 
     Example:
-        >>> import tempfile
-        >>> from colliculus.data.synthetic import Synthetic
-        >>> from colliculus.methods import LateFusion
-        >>> from colliculus.runs.experiment import Experiment
-        >>> from colliculus.runs.run import MODEL_FILE, Run, write_run
-        >>> from colliculus.runs.weights import save_weights
-        >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
-        >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
-        >>> started = Run.of(experiment, data.load())
-        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
-        ...     write_run(Path(folder), started)
-        ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
-        ...     found = energy(folder, samples=2)
+        >>> import colliculus as cl
+        >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
+        >>> found = energy(run, samples=2)
         >>> found.samples, found.layers[0].layer, found.operations.mac > 0
         (2, 'encoders.audio.stages.0.conv', True)
     """
@@ -109,7 +100,7 @@ def _count(run: TrainedRun, split: Split, samples: int, subject: Mapping[str, An
     rows = evenly(samples, len(split))
     chosen = {"samples": len(rows), "batch_size": run.experiment.train.batch_size}
     batches = np.array_split(rows, -(-len(rows) // run.experiment.train.batch_size))
-    cache = Pieces(run.folder / FOLDER / BATCHES, {**subject, **chosen})
+    cache = Cache(run.folder / FOLDER / BATCHES, {**subject, **chosen})
     counts: list[Counts] = []
     for number, batch in enumerate(console.steps(batches, "counting")):
         kept = cache.find(str(number))

@@ -20,7 +20,7 @@ from colliculus.evaluation.explanation.record import Explanation, Features
 from colliculus.evaluation.inference import batches, classify
 from colliculus.evaluation.time_weights import TimeWeights, measure_time_weights
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
-from colliculus.files.cache import Pieces
+from colliculus.files.cache import Cache
 from colliculus.files.documents import from_plain, to_plain
 from colliculus.records import console
 from colliculus.types import Batch, ColliculusError
@@ -64,21 +64,12 @@ def explain(
             not installed.
 
     Example:
-        >>> import tempfile
-        >>> from colliculus.data.synthetic import Synthetic
-        >>> from colliculus.methods import LateFusion
-        >>> from colliculus.runs.experiment import Experiment
-        >>> from colliculus.runs.run import MODEL_FILE, Run, write_run
-        >>> from colliculus.runs.weights import save_weights
-        >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
-        >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
-        >>> started = Run.of(experiment, data.load())
-        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
-        ...     write_run(Path(folder), started)
-        ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
-        ...     found = explain(folder, clips=2)
+        >>> import colliculus as cl
+        >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
+        >>> found = explain(run, clips=2)
         >>> [len(clip.step_probabilities) for clip in found.clips], len(found.features.pca)
-        ([2, 2], 6)
+        ([4, 4], 6)
     """
     require_sklearn()
     run = open_run(run, device)
@@ -90,7 +81,7 @@ def explain(
         raise ColliculusError(f"clip {absent[0]} does not exist: the {split} part has clips 0 to {len(part) - 1}")
     folder = run.folder / FOLDER
     subject = run.about(dataset, split) | {"time_steps": run.experiment.method.time_steps}
-    cache = Pieces(folder / CACHE, subject)
+    cache = Cache(folder / CACHE, subject)
     store = ImageStore.about(folder, subject)
     chosen = index or _kept(cache, f"choice-{clips}", tuple[int, ...], lambda: _choose(run, part, clips))
     found = Explanation(
@@ -110,7 +101,7 @@ def explain(
 
 
 def _kept(
-    cache: Pieces,
+    cache: Cache,
     name: str,
     kind: type[PieceT],
     make: Callable[[], PieceT],
@@ -125,7 +116,7 @@ def _kept(
     return made
 
 
-def _clip(run: TrainedRun, part: Split, index: int, store: ImageStore, cache: Pieces) -> ExplainedClip:
+def _clip(run: TrainedRun, part: Split, index: int, store: ImageStore, cache: Cache) -> ExplainedClip:
     """An explained clip, with all of its images."""
     return _kept(
         cache,

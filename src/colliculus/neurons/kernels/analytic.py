@@ -1,4 +1,4 @@
-"""The gradient of the multi-step neuron, written out: one node in autograd's graph for all T steps."""
+"""The analytic gradient of the multi-step neuron: one node in autograd's graph for all T steps."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from colliculus.neurons.surrogate import SURROGATES
 from colliculus.types import ColliculusError
 
 SURROGATE_NUMBERS = {name: number for number, name in enumerate(SURROGATES)}
-"""How kernels that cannot call Python know a surrogate."""
+"""Numbers of the surrogates, for kernels that cannot call Python."""
 
 
 class Forward(Protocol):
-    """Spikes (steps, *), and what the backward pass needs: the membranes before the reset, or the currents."""
+    """Forward pass: spikes (steps, *), and the membranes before the reset or the currents for the backward pass."""
 
     def __call__(
         self, currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int, *, keep: bool
     ) -> tuple[Tensor, Tensor]:
-        """`keep` False: no backward pass will come, so what is kept need not be whole."""
+        """With `keep` False no backward pass follows, and the second tensor may be incomplete."""
         ...
 
 
 class Backward(Protocol):
-    """Gradients of the currents, (1, *) when `static`, and of the leak where that is wanted."""
+    """Backward pass: gradients of the currents, (1, *) if `static`, and of the leak if it is wanted."""
 
     def __call__(
         self, grad: Tensor, kept: Tensor, leak: float | Tensor, dynamics: Dynamics, *, static: bool, wants_leak: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """`kept` is what the forward pass returned beside the spikes."""
+        """`kept` is the second tensor of the forward pass."""
         ...
 
 
 @dataclass(frozen=True)
 class Passes:
-    """A kernel's two passes. With `recomputes` the currents are all that it keeps."""
+    """A kernel's two passes. With `recomputes` it stores only the currents."""
 
     forward: Forward
     backward: Backward
     recomputes: bool
 
     def run(self, currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Tensor:
-        """Spikes (steps, *) of currents (steps, *) or (1, *), in autograd's graph where one is kept."""
+        """Spikes (steps, *) of currents (steps, *) or (1, *), in autograd's graph if gradients are enabled."""
         learns = currents.requires_grad or (isinstance(leak, Tensor) and leak.requires_grad)
         if not (learns and torch.is_grad_enabled()):
             return self.forward(currents, leak, dynamics, steps, keep=False)[0]

@@ -1,4 +1,4 @@
-"""Which kernel computes the multi-step neuron: the fastest one that can, or the one that COLLICULUS_KERNELS names."""
+"""Choice of the kernel of the multi-step neuron: the fastest one available, or that in COLLICULUS_KERNELS."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Kernel:
     """One way to compute the neuron.
 
     Args:
-        summary: what it is, in a few words.
-        passes: its two passes; None for the loop, which leaves the way back to autograd.
-        missing: why this machine does not have it; None where it does.
-        takes: whether it computes this; what it does not take, the eager kernel does. None: it takes everything.
+        summary: description in a few words.
+        passes: its two passes; None for the loop, whose backward pass is autograd's.
+        missing: reason why this machine does not have it; None if it has.
+        takes: True if it can compute a call; the eager kernel computes the others. None can compute all calls.
         narrow: dtypes below float32 that it reads and writes itself, with the membrane in float32.
     """
 
@@ -51,7 +51,7 @@ def _native_missing() -> str | None:
 
 @cache
 def _triton_missing() -> str | None:
-    """Triton compiles at the first use, for which it wants a driver and a compiler of its own: so it is tried once."""
+    """Try Triton once: it compiles at the first use, which needs a driver and a compiler."""
     if find_spec("triton") is None:
         return "Triton is not installed"
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
@@ -62,7 +62,7 @@ def _triton_missing() -> str | None:
         spikes, expected = (run(x, 0.5, Dynamics(), 4) for run in (_triton_passes().run, eager.PASSES.run))
         torch.testing.assert_close(spikes, expected, rtol=0, atol=0)
         torch.testing.assert_close(*(torch.autograd.grad(s.sum(), x)[0] for s in (spikes, expected)))
-    except Exception as error:  # noqa: BLE001 (whatever it is, PyTorch does the work)
+    except Exception as error:  # noqa: BLE001 (PyTorch replaces it, whatever the error)
         return f"Triton fails here: {type(error).__name__}"
     return None
 
@@ -101,23 +101,23 @@ FASTEST_FIRST = ("triton", "native", "eager")
 
 
 def forced() -> str | None:
-    """The kernel that COLLICULUS_KERNELS names; None where it is not set.
+    """The kernel named in COLLICULUS_KERNELS; None if it is not set.
 
     Raises:
-        ColliculusError: there is none of that name, or this machine does not have it.
+        ColliculusError: there is no kernel of that name, or this machine does not have it.
     """
     name = os.environ.get(VARIABLE)
     if not name:
         return None
     if name not in KERNELS:
-        raise ColliculusError(f"{VARIABLE}={name} names no kernel: choose one of {', '.join(KERNELS)}, or unset it")
+        raise ColliculusError(f"{VARIABLE}={name} is not a kernel: choose one of {', '.join(KERNELS)}, or unset it")
     if reason := KERNELS[name].missing():
-        raise ColliculusError(f"{VARIABLE}={name} cannot be: {reason}; unset it, or choose eager")
+        raise ColliculusError(f"{VARIABLE}={name} is not available, {reason}: unset it, or choose eager")
     return name
 
 
 def kernel_for(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> Kernel:
-    """The kernel of one call. Tensors that only stand for numbers (traced, vmapped, subclasses) take the loop."""
+    """The kernel of one call. Tensors without values of their own (traced, vmapped, subclasses) use the loop."""
     if (name := forced()) == "plain" or not _holds_numbers(currents):
         return KERNELS["plain"]
     for candidate in (name, "eager") if name else FASTEST_FIRST:
@@ -132,13 +132,13 @@ def _holds_numbers(x: Tensor) -> bool:
 
 
 def is_traced() -> bool:
-    """True when torch.jit records what happens, or torch.func (vmap, grad) is at work: neither sees into a kernel."""
+    """True if torch.jit traces or torch.func (vmap, grad) transforms: neither can see into a kernel."""
     tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
     return tracing or torch._C._are_functorch_transforms_active()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def in_use(device: str) -> str:
-    """The kernel that float32 currents on `device` would get, on this machine and by COLLICULUS_KERNELS.
+    """The kernel for float32 currents on `device`, on this machine and with COLLICULUS_KERNELS.
 
     Example:
         >>> in_use("cpu") in KERNELS

@@ -1,7 +1,7 @@
-"""The multi-step neuron under `torch.compile`: one opaque operation, which the compiler passes by.
+"""The multi-step neuron under `torch.compile`: one opaque operation, which the compiler does not trace.
 
-Traced instead, the loop over time took minutes to compile and ran slower than before. Outside of a compiled
-function none of this is used: the dispatcher's detour takes longer than a small neuron itself.
+A traced loop over time took minutes to compile and ran slower than an eager one. Outside of compiled functions none of
+this is used, because the dispatcher takes longer than a small neuron.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Options = tuple[float, Reset, bool, bool, SurrogateName, float]
 
 
 def run(currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Tensor:
-    """Spikes (steps, *) of currents (steps, *) or (1, *); a surrogate that is not ours is left to the compiler."""
+    """Spikes (steps, *) of currents (steps, *) or (1, *); the compiler traces a surrogate that is not built in."""
     if (shape := shape_of(dynamics.surrogate)) is None or is_exporting():
         return plain.run(currents, leak, dynamics, steps)
     leak = leak if isinstance(leak, Tensor) else torch.full((), leak, dtype=torch.float64)
@@ -32,7 +32,7 @@ def run(currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) 
 
 
 def is_exporting() -> bool:
-    """Whether the graph goes elsewhere (torch.export, ONNX), where nobody knows our operation."""
+    """True if the graph is exported (torch.export, ONNX) to programs that do not know our operation."""
     return getattr(torch.compiler, "is_exporting", lambda: False)()
 
 
@@ -48,7 +48,7 @@ def multi_step(  # noqa: PLR0917 (an operation's arguments are a list)
     surrogate: str,
     shape: float,
 ) -> Tensor:
-    """Spikes; the options are those of `Dynamics`, spelt out as the dispatcher wants them."""
+    """Spikes; the options are those of `Dynamics` as plain values, which the dispatcher needs."""
     dynamics = _dynamics(threshold, reset, detach_reset, temporal_gradient, surrogate, shape)
     return _passes(currents, leak, dynamics).forward(currents, leak, dynamics, steps, keep=False)[0]
 
@@ -71,7 +71,7 @@ def multi_step_backward(  # noqa: PLR0917
     surrogate: str,
     shape: float,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of currents and leak (zero unless wanted), from the currents alone."""
+    """Gradients of currents and leak (zero unless wanted), from the currents only."""
     dynamics = _dynamics(threshold, reset, detach_reset, temporal_gradient, surrogate, shape)
     passes = _passes(currents, leak, dynamics)
     kept = currents if passes.recomputes else passes.forward(currents, leak, dynamics, grad.shape[0], keep=True)[1]
@@ -113,7 +113,7 @@ def _dynamics(
 
 
 def _passes(currents: Tensor, leak: Tensor, dynamics: Dynamics) -> Passes:
-    """Those of the kernel in use; the loop has none of its own, and a compiled function no use for one."""
+    """The passes of the kernel in use; the loop has none, so that the eager ones replace it."""
     passes = kernel_for(currents, leak, dynamics).passes or KERNELS["eager"].passes
     assert passes is not None  # noqa: S101
     return passes()

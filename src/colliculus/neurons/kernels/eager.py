@@ -1,12 +1,12 @@
 """The multi-step neuron in PyTorch, without a compiler: few operations, in place, on blocks that stay in the cache.
 
-The forward pass keeps v before the reset, 4 bytes an element, from which spikes and surrogate follow again. With
-b = surrogate'(v - threshold) and r the gradient that the following step sends to what the reset left, the way back is
+The forward pass stores v before the reset, 4 bytes per element, from which spikes and surrogate can be computed again.
+With b = surrogate'(v - threshold) and r the gradient of the membrane after the reset, the backward pass is
 
-    d(t) = dL/dv(t) = dL/ds(t) * b(t) + r(t) * k(t)      k: what the reset leaves of v, see `_kept`
+    d(t) = dL/dv(t) = dL/ds(t) * b(t) + r(t) * k(t)      k: derivative of the reset, see `_kept`
     dL/dI(t) = d(t) * leak,  r(t-1) = d(t) * (1 - leak),  dL/dleak = sum_t d(t) * (I(t) - v after the reset at t-1)
 
-and without temporal gradient r is 0 throughout.
+and without temporal gradient r is 0.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from colliculus.neurons.surrogate import Sigmoid
 
 Rows = tuple[Tensor, ...]
 BLOCK = 1 << 17
-"""Columns that a thread works on at once: 512 KiB, few enough for the caches, enough to hide what a call costs."""
+"""Columns in a thread's block: 512 KiB, small enough for the caches, large enough to hide the cost of a call."""
 
 
 def forward(
@@ -55,7 +55,7 @@ def backward(
     of_leak: list[Tensor] = []
     blocks = zip(_blocks(grad), _blocks(kept), _blocks(of_currents), _leak_blocks(leak, kept), strict=False)
     for g, v, out, a in blocks:
-        if alone:  # nothing but the result is needed, so it is worked out in its own place
+        if alone:  # only the result is needed: compute it in its own memory
             for t in range(len(v)):
                 out[t].mul_(a * _through_spike(g[t], v[t], dynamics, scratch=out[t], out=out[t]))
             continue
@@ -66,7 +66,7 @@ def backward(
 def _back_through_time(
     grad: Rows, v: Rows, out: Rows, leak: float | Tensor, dynamics: Dynamics, *, static: bool, wants_leak: bool
 ) -> Tensor:
-    """One block from the last step to the first; the share of its columns in the gradient of the leak is returned."""
+    """One block from the last step to the first; returns its columns' part of the gradient of the leak."""
     drive, later, d, x = (torch.zeros_like(v[0]) for _ in range(4))
     for t in reversed(range(len(v))):
         unit = _through_spike(grad[t], v[t], dynamics, scratch=x, out=d)
@@ -88,7 +88,7 @@ def _back_through_time(
 
 
 def _integrate(before: Tensor, current: Tensor, leak: float | Tensor, out: Tensor) -> None:
-    """v + (I - v) * leak, rounded after every operation. A power of two multiplies exactly: it may share a pass."""
+    """v + (I - v) * leak, rounded after every operation; an exact product by a power of two needs no own operation."""
     torch.sub(current, before, out=out)
     if isinstance(leak, float) and frexp(leak)[0] == 0.5:
         torch.add(before, out, alpha=leak, out=out)
@@ -97,7 +97,7 @@ def _integrate(before: Tensor, current: Tensor, leak: float | Tensor, out: Tenso
 
 
 def _through_spike(grad: Tensor, v: Tensor, dynamics: Dynamics, scratch: Tensor, out: Tensor) -> float:
-    """grad * surrogate'(v - threshold) into `out`, in units of what is returned.
+    """grad * surrogate'(v - threshold) into `out`, in units of the returned number.
 
     The sigmoid's own gradient is one pass in PyTorch, where its formula takes five; it is even, so x may change sign.
     """
@@ -119,7 +119,7 @@ def _after_reset(v: Tensor, fired: Tensor, dynamics: Dynamics, out: Tensor) -> N
 
 
 def _kept(v: Tensor, dynamics: Dynamics, out: Tensor) -> Tensor:
-    """k: 1 where v stays; after a spike 0 (hard) or 1 (soft); less what the bump takes away if not detached."""
+    """k: 1 without a spike; after a spike 0 (hard) or 1 (soft); minus the surrogate's part if it is not detached."""
     if dynamics.reset == "soft":
         out.fill_(1)
     else:
@@ -131,7 +131,7 @@ def _kept(v: Tensor, dynamics: Dynamics, out: Tensor) -> Tensor:
 
 
 def _driven(v: Rows, t: int, dynamics: Dynamics) -> Tensor:
-    """(I(t) - v after the reset at t-1) * leak, which is how far v moved."""
+    """(I(t) - v after the reset at t-1) * leak, the change of v."""
     if t == 0:
         return v[0]
     before = torch.empty_like(v[t])
@@ -140,12 +140,12 @@ def _driven(v: Rows, t: int, dynamics: Dynamics) -> Tensor:
 
 
 def _width(x: Tensor) -> int:
-    """Columns of a block; a GPU takes them all."""
+    """Columns of a block; on a GPU all of them."""
     return BLOCK * torch.get_num_threads() if x.device.type == "cpu" else max(1, x[0].numel())
 
 
 def _blocks(x: Tensor) -> Iterable[Rows]:
-    """(T, *) cut into blocks of columns, each as its T rows."""
+    """(T, *) split into blocks of columns, each as its T rows."""
     return (block.unbind(0) for block in rows(x).split(_width(x), dim=1))
 
 
@@ -159,7 +159,7 @@ def _leak_blocks(leak: float | Tensor, x: Tensor) -> Iterable[float | Tensor]:
 
 
 def _gathered(blocks: list[Tensor], leak: Tensor, x: Tensor) -> Tensor:
-    """The gradient of the leak from its share in every column."""
+    """The gradient of the leak from the parts of all columns."""
     if leak.numel() == 1:
         return torch.stack([block.sum(dtype=torch.float64) for block in blocks]).sum().to(leak).reshape(leak.shape)
     full = empty_steps(x, 1)

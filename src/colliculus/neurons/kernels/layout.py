@@ -1,4 +1,4 @@
-"""Tensors as rows: T of them, each the numbers of one step in the order in which memory holds them."""
+"""Tensors as T rows, each with the numbers of one step in their order in memory."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from torch import Tensor, empty_like
 
 
 def time_first(x: Tensor) -> Tensor:
-    """`x` (T, *) itself where its steps lie one after the other and each is dense, else a copy that does.
+    """`x` (T, *) itself if its steps are dense and one after the other in memory, else a copy with that layout.
 
-    Within a step the order of the dimensions in memory stays what it was, channels_last for one.
+    Within a step the order of the dimensions in memory does not change, for example channels_last.
 
     Example:
         >>> import torch
@@ -26,13 +26,13 @@ def time_first(x: Tensor) -> Tensor:
 
 
 def empty_steps(x: Tensor, steps: int) -> Tensor:
-    """Room for (steps, *), laid out as `x`, which is `time_first`."""
+    """An empty (steps, *) with the layout of `x`, which is `time_first`."""
     size = x[0].numel()
     return x.new_empty_strided((steps, *x.shape[1:]), (size, *x.stride()[1:]))
 
 
 def laid_out_as(x: Tensor, model: Tensor) -> Tensor:
-    """`x` in the dtype of `model` and with its steps laid out as the steps of `model`, copied only where it is not."""
+    """`x` with the dtype of `model` and the layout of its steps; copied only if necessary."""
     strides = (model[0].numel(), *model.stride()[1:])
     if x.stride() == strides and x.dtype == model.dtype:
         return x

@@ -88,7 +88,7 @@ INLINE float float_of_bfloat(uint16_t half) {
     return number;
 }
 
-INLINE uint16_t bfloat_of_float(float number) { /* to nearest, ties to even; what is no number stays none */
+INLINE uint16_t bfloat_of_float(float number) { /* to nearest, ties to even; NaN stays NaN */
     uint32_t bits;
     memcpy(&bits, &number, sizeof bits);
     return (uint16_t)(number != number ? 0x7FC0u : (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);

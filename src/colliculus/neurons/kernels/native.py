@@ -1,7 +1,7 @@
-"""The multi-step neuron in C (native.c), compiled when the package is installed and called on bare pointers.
+"""The multi-step neuron in C (native.c), compiled when the package is installed and called with pointers.
 
-The library knows neither Python nor torch, so one build serves every version of both. Where no compiler was found it is
-not there, and PyTorch does the work.
+The library depends neither on Python nor on torch, so one build works with every version of both. Without a C compiler
+it is missing, and PyTorch replaces it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from colliculus.neurons.surrogate import shape_of
 
 NUMBERS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
 WORTH_A_THREAD = 1 << 17
-"""Numbers below which starting another thread takes longer than it saves."""
+"""Numbers of elements below which another thread costs more time than it saves."""
 
 
 class Call(ctypes.Structure):
@@ -37,12 +37,12 @@ class Call(ctypes.Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled library; None where there is none that fits."""
+    """The compiled library; None if there is no suitable one."""
     found = [path for suffix in EXTENSION_SUFFIXES if (path := Path(__file__).with_name(f"_native{suffix}")).exists()]
     try:
         loaded = ctypes.CDLL(str(found[0])) if found else None
         fits = loaded is not None and loaded.colliculus_size_of_call() == ctypes.sizeof(Call)
-    except (OSError, AttributeError):  # built for another machine, or from another text
+    except (OSError, AttributeError):  # built for another machine, or from another source
         return None
     if loaded is None or not fits:
         return None
@@ -53,13 +53,13 @@ def library() -> ctypes.CDLL | None:
 
 
 def instructions() -> str:
-    """The widest vectors in use, "AVX2" for one."""
+    """The widest vector instructions in use, for example "AVX2"."""
     loaded = library()
     return "" if loaded is None else loaded.colliculus_instructions().decode()
 
 
 def takes(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> bool:
-    """Whether the library computes this; it knows our own surrogates, and one leak for all."""
+    """True if the library can compute this call: with a built-in surrogate and a single leak."""
     return (
         currents.device.type == "cpu"
         and currents.dtype in NUMBERS
@@ -74,9 +74,9 @@ def forward(
     dynamics: Dynamics,
     steps: int,
     *,
-    keep: bool,  # noqa: ARG001 (the currents are kept by others anyway)
+    keep: bool,  # noqa: ARG001 (the currents are stored in any case)
 ) -> tuple[Tensor, Tensor]:
-    """Spikes (steps, *), and the currents as they lie in memory."""
+    """Spikes (steps, *), and the currents in their memory layout."""
     currents = time_first(currents)
     spikes = empty_steps(currents, steps)
     call = _call(currents, leak, dynamics, steps)
@@ -91,7 +91,7 @@ def backward(
     leak: float | Tensor,
     dynamics: Dynamics,
     *,
-    static: bool,  # noqa: ARG001 (the currents that were kept show it)
+    static: bool,  # noqa: ARG001 (the shape of the stored currents shows it)
     wants_leak: bool,
 ) -> tuple[Tensor, Tensor | None]:
     """Gradients of the currents and of the leak."""
@@ -107,7 +107,7 @@ def backward(
 
 
 def options(leak: float | Tensor, dynamics: Dynamics, *, steps: int, dtype: torch.dtype, static: bool) -> Call:
-    """A call without its tensors."""
+    """The options of a call, without its tensors."""
     name, shape = shape_of(dynamics.surrogate) or ("", 0.0)
     return Call(
         steps=steps,
@@ -136,7 +136,7 @@ def _loaded() -> ctypes.CDLL:
 
 
 def threads(x: Tensor) -> int:
-    """How many are worth their start for so many numbers."""
+    """Number of threads that save time for that many elements."""
     return max(1, min(torch.get_num_threads(), x.numel() // WORTH_A_THREAD))
 
 

@@ -70,7 +70,7 @@ static int NAME(forward)(Share *share) {
     return 0;
 }
 
-/* One step where no later one is heard: d = dL/dv, and the membrane moves on. `direct`: d * leak goes to `out` at once. */
+/* One step without gradient from later ones: d = dL/dv, and the membrane moves on. `direct`: writes d * leak to `out`. */
 INLINE void NAME(step_alone)(
     int which, int direct, const Call *c, const STORED *restrict current, const STORED *restrict grad,
     REAL *restrict membrane, REAL *restrict d, STORED *restrict out, int64_t n

@@ -1,4 +1,4 @@
-"""The loop over time: what the other kernels are held to. Autograd does the rest, so it can be differentiated twice."""
+"""The loop over time, the reference of the other kernels. Autograd computes its gradient, also the second one."""
 
 from __future__ import annotations
 

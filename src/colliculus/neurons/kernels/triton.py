@@ -1,8 +1,8 @@
 """The multi-step neuron in Triton, for CUDA: a program follows its columns through all T steps in registers.
 
-Nothing is kept for the backward pass but the currents. With gradient through time it first writes the membranes into
-the room of the gradient, and on the way back puts the gradient in their place. Rounding is that of PyTorch's single
-operations (`enable_fp_fusion=False`), so that the spikes are equal to the last one.
+Only the currents are stored for the backward pass. With gradient through time it first writes the membranes into the
+memory of the gradient, and then replaces them by the gradient. Rounding is that of PyTorch's single operations
+(`enable_fp_fusion=False`), so that all spikes are equal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from colliculus.neurons.kernels.layout import empty_steps, laid_out_as, rows, ti
 from colliculus.neurons.surrogate import shape_of
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-"""Whether Triton runs these kernels in Python, on any tensor: how they are tested where there is no GPU."""
+"""True if Triton runs these kernels in Python on any tensor, for tests without a GPU."""
 COLUMNS = 512
 """Columns of a program."""
 WIDE = {torch.float32: tl.float32, torch.float64: tl.float64}
@@ -115,7 +115,7 @@ def _backward_kernel(
 
 
 def takes(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> bool:
-    """Whether the kernels compute this; they know our own surrogates, and one leak for all."""
+    """True if the kernels can compute this call: with a built-in surrogate and a single leak."""
     return (
         (currents.is_cuda or INTERPRETED)
         and currents.dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -130,9 +130,9 @@ def forward(
     dynamics: Dynamics,
     steps: int,
     *,
-    keep: bool,  # noqa: ARG001 (the currents are kept by others anyway)
+    keep: bool,  # noqa: ARG001 (the currents are stored in any case)
 ) -> tuple[Tensor, Tensor]:
-    """Spikes (steps, *), and the currents as they lie in memory."""
+    """Spikes (steps, *), and the currents in their memory layout."""
     currents = time_first(currents)
     spikes = empty_steps(currents, steps)
     grid, stride, n = _grid(currents)
@@ -168,13 +168,13 @@ def backward(
 
 
 def _grid(currents: Tensor) -> tuple[tuple[int], int, int]:
-    """Programs, distance between the rows of two steps (0 when static), and columns."""
+    """Number of programs, distance between the rows of two steps (0 if static), and number of columns."""
     n = rows(currents).shape[1]
     return (triton.cdiv(n, COLUMNS),), n if currents.shape[0] > 1 else 0, n
 
 
 def _on_device(leak: float | Tensor, currents: Tensor) -> Tensor:
-    """The leak where the kernel reads it; a learned one never leaves the GPU."""
+    """The leak in the form that the kernel reads; a learned one stays on the GPU."""
     if isinstance(leak, Tensor):
         return leak.detach().to(currents.device, _wide(currents)).reshape(1)
     return torch.full((1,), leak, dtype=_wide(currents), device=currents.device)

@@ -5,28 +5,28 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from raw_trees import POINTER, RAW_TREES
+from raw_trees import POINTER
 
-from colliculus.corpus.audit import audit
+from colliculus.corpus.findings import examine
 from colliculus.corpus.inspection import Inspection
 from colliculus.corpus.recipes import RECIPES
 
 
 def findings(name, raw):
-    sources = RECIPES[name]().sources(raw)
+    samples = RECIPES[name]().samples(raw)
     place = Inspection(raw)
-    report = audit(sources, [place.prepare(i, source) for i, source in enumerate(sources)], shortest_s=0.1)
-    return {finding.kind: finding.items for finding in report.findings if finding.grave}
+    found = examine(samples, [place.prepare(i, sample) for i, sample in enumerate(samples)])
+    return {finding.kind: finding.cases for finding in found if finding.untrustworthy}
 
 
 @pytest.fixture
-def crema_d(tmp_path):
-    return RAW_TREES["crema-d"](tmp_path / "crema-d")
+def crema_d(raw_tree):
+    return raw_tree("crema-d")
 
 
 @pytest.mark.parametrize("name", ["crema-d", "ave"])
-def test_the_trees_are_clean(name, tmp_path):
-    assert findings(name, RAW_TREES[name](tmp_path / name)) == {}
+def test_the_trees_are_clean(name, shared_tree):
+    assert findings(name, shared_tree(name)) == {}
 
 
 def test_a_sound_under_two_emotions(crema_d):
@@ -46,8 +46,8 @@ def test_pointers_in_place_of_media(crema_d):
     assert all("git lfs pull" in item for item in told[1])
 
 
-def test_a_video_in_two_lists_and_under_two_classes(tmp_path):
-    raw = RAW_TREES["ave"](tmp_path / "ave")
+def test_a_video_in_two_lists_and_under_two_classes(raw_tree):
+    raw = raw_tree("ave")
     with (raw / "testSet.txt").open("a") as file:
         file.write("Church bell&-vide_o0001&good&2&4\n")
     told = findings("ave", raw)
@@ -56,8 +56,8 @@ def test_a_video_in_two_lists_and_under_two_classes(tmp_path):
     assert "content-with-two-labels" not in told  # the recipe leaves both out of training
 
 
-def test_the_papers_division_of_urban_sounds_leaks(tmp_path):
-    raw = RAW_TREES["urbansound8k-av"](tmp_path / "urban")
+def test_the_papers_division_of_urban_sounds_leaks(raw_tree):
+    raw = raw_tree("urbansound8k-av")
     for folder, suffix in (("Dataset_v3_sound", "wav"), ("Dataset_v3_vision", "jpg")):
         slices = raw / folder / "siren"
         (slices / f"8005-8-0-1.{suffix}").rename(slices / f"8000-8-0-2.{suffix}")  # now 70 % cuts a recording in two

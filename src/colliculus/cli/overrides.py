@@ -1,0 +1,84 @@
+"""Settings of trainings that are started from other verbs: words of the command line to typed values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from shlex import split
+from typing import Any
+
+from colliculus.cli.options import parse
+
+
+def split_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Arguments of the verb, before the first `--`, and flags of every training, behind it.
+
+    Example:
+        >>> split_flags(["late-fusion-synthetic", "--", "--train.epochs", "3"])
+        (['late-fusion-synthetic'], ['--train.epochs', '3'])
+    """
+    place = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:place], arguments[place + 1 :]
+
+
+def read_overrides(presets: Sequence[str], flags: Sequence[str]) -> dict[str, Any]:
+    """Settings that flags of `colliculus train` change in any of the presets, by dotted name.
+
+    Example:
+        >>> read_overrides(["late-fusion-synthetic"], ["--train.epochs", "3", "--data.tactile"])
+        {'data.tactile': True, 'train.epochs': 3}
+    """
+    from colliculus.presets import preset
+    from colliculus.sweeps.command import changed
+
+    found: dict[str, Any] = {}
+    for name in presets if flags else ():
+        found |= changed(_read(name, flags), preset(name))
+    return found
+
+
+def read_values(presets: Sequence[str], chosen: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
+    """Values of `--set`, such as ("method.alpha", "0.25,0.5"), by setting and by their text.
+
+    Example:
+        >>> read_values(["s-cmrl-synthetic"], [("method.alpha", "0.25,0.5")])
+        {'method.alpha': {'0.25': 0.25, '0.5': 0.5}}
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for key, texts in chosen:
+        name = key.removeprefix("--")
+        found.setdefault(name, {}).update({text: _value(presets, name, text) for text in texts.split(",")})
+    return found
+
+
+def _value(presets: Sequence[str], key: str, text: str) -> Any:
+    """The typed value of a setting in the first preset that has it; the text where none has it."""
+    from colliculus.presets import preset
+    from colliculus.sweeps.command import flag
+
+    for name in presets:
+        try:
+            before = _at(preset(name), key)
+        except (AttributeError, KeyError):
+            continue
+        switch = isinstance(before, bool) and text.lower() in ("true", "false")
+        return _at(_read(name, flag(key, text.lower() == "true") if switch else [f"--{key}", *split(text)]), key)
+    return text
+
+
+def _at(experiment: Any, key: str) -> Any:
+    """Value of a setting by dotted name."""
+
+    def step(value: Any, name: str) -> Any:
+        return value[name] if isinstance(value, Mapping) else getattr(value, name)
+
+    return reduce(step, key.replace("-", "_").split("."), experiment)
+
+
+def _read(name: str, flags: Sequence[str]) -> Any:
+    """The experiment that `colliculus train NAME FLAGS...` trains."""
+    from colliculus.presets import preset
+    from colliculus.runs.experiment import Experiment
+
+    start = preset(name)
+    return parse(Experiment[type(start.method), type(start.data)], "train", list(flags), start)

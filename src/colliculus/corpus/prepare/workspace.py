@@ -1,0 +1,127 @@
+"""Preparation of one sample: from its files to a row of each array, or to a sentence that says why not."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from colliculus.corpus.prepare.result import PreparationResult, digests, duration_s, is_inside
+from colliculus.corpus.prepare.rows import OpenRows, RowFile
+from colliculus.corpus.prepare.storage import Storage
+from colliculus.corpus.sample import Sample, split_entry
+from colliculus.files.checks import decoding
+from colliculus.types import ColliculusError
+
+Incomplete = Literal["skip", "keep"]
+"""Treatment of a sample with an unreadable modality: leave out the sample, or keep it without that modality."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Everything that is the same for all samples.
+
+    Args:
+        root: folder above all files of the samples, absolute.
+        storages: storage of each modality.
+        arrays: file of each modality.
+        incomplete: treatment of a sample with an unreadable modality.
+    """
+
+    root: Path
+    storages: Mapping[str, Storage]
+    arrays: Mapping[str, RowFile]
+    incomplete: Incomplete
+
+    @contextmanager
+    def open(self) -> Generator[OpenWorkspace]:
+        """The workspace with open arrays, and one thread for PyTorch: the last digit of a sum depends on the number."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with ExitStack() as stack:
+                yield OpenWorkspace(self, {m: stack.enter_context(array.open()) for m, array in self.arrays.items()})
+        finally:
+            torch.set_num_threads(threads)
+
+
+@dataclass(frozen=True)
+class OpenWorkspace:
+    """Preparation of samples, one after another."""
+
+    place: Workspace
+    rows: Mapping[str, OpenRows]
+
+    def prepare(self, row: int, sample: Sample) -> PreparationResult:
+        """Read a sample and write its row; problems of its files are reported in the result, not raised.
+
+        Raises:
+            OSError: the row cannot be written.
+        """
+        found: dict[str, NDArray[np.generic]] = {}
+        problems: list[str] = []
+        for modality, storage in self.place.storages.items():
+            if modality in sample.files:
+                try:
+                    found[modality] = self._read(modality, storage, sample)
+                except ColliculusError as error:
+                    problems.append(str(error))
+        if problems and self.place.incomplete == "skip":
+            found = {}
+        return self._write(row, sample, found, "; ".join(dict.fromkeys(problems)))
+
+    def leave_out(self, row: int, sample: Sample, problem: str) -> PreparationResult:
+        """Clear the row of a sample that must not be tried again."""
+        return self._write(row, sample, {}, problem)
+
+    def holds(self, result: PreparationResult, sample: Sample) -> bool:
+        """True if neither the row nor the files of the sample have changed since `result`."""
+        return self._content(result.row) == result.content and digests(self.place.root, sample) == result.sha256
+
+    def _read(self, modality: str, storage: Storage, sample: Sample) -> NDArray[np.generic]:
+        path = self.place.root / sample.files[modality]
+        if not is_inside(self.place.root, path):
+            raise ColliculusError(f"{path} leads out of the raw data: replace the link by the file it points to")
+        with decoding(split_entry(path)[0]):
+            array = np.ascontiguousarray(storage.read(path, sample), dtype=storage.dtype.newbyteorder("<"))
+            if array.shape != storage.shape:
+                raise ColliculusError(f"{path} has shape {array.shape} instead of {storage.shape}: fix its storage")
+            return array
+
+    def _write(
+        self, row: int, sample: Sample, found: Mapping[str, NDArray[np.generic]], problem: str
+    ) -> PreparationResult:
+        for modality, rows in self.rows.items():
+            if modality in found:
+                rows.write(row, found[modality].tobytes())
+            else:
+                rows.clear(row)
+        return PreparationResult(
+            row=row,
+            missing=tuple(m for m in self.rows if m not in found),
+            content=self._content(row),
+            problem=_printable(problem.replace(f"{self.place.root}{os.sep}", "")),
+            duration_s=duration_s(self.place.root, sample),
+            sha256=digests(self.place.root, sample),
+        )
+
+    def _content(self, row: int) -> str:
+        """Digest of the stored row."""
+        digest = hashlib.sha256()
+        for rows in self.rows.values():
+            digest.update(rows.read(row))
+        return digest.hexdigest()
+
+
+def _printable(text: str) -> str:
+    """Text in one line that terminals and tables accept."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+", " ", text)

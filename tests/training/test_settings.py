@@ -1,0 +1,56 @@
+"""No setting of the training that nobody reads: every change gives another training, or is refused."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from colliculus.runs.experiment import TrainSettings
+from colliculus.types import ColliculusError
+
+CHANGES = {
+    "epochs": 2,
+    "batch_size": 4,
+    "optimizer": "sgd",
+    "momentum": 0.5,
+    "learning_rate": 0.02,
+    "warmup_epochs": 0,
+    "warmup_learning_rate": 1e-3,
+    "final_learning_rate": 1e-3,
+    "weight_decay": 0.1,
+    "clip_norm": 0.01,
+    "ema_decay": 0.9,
+    "drop_incomplete": True,
+    "snr_db": {"audio": 0.0},
+    "seed": 1,
+}
+UNREAD = {
+    (): ["momentum"],
+    (("warmup_epochs", 0),): ["momentum", "warmup_learning_rate"],
+}
+"""Settings that those of a base switch off."""
+ELSEWHERE = {"recompute", "device", "precision"}
+"""`recompute` keeps all digits; the other two are given to the runtime (`tests/test_runtime.py`)."""
+
+
+def test_every_setting_has_a_change_here() -> None:
+    assert {field.name for field in fields(TrainSettings)} == CHANGES.keys() | ELSEWHERE
+
+
+@pytest.mark.parametrize("base", [{}, {"optimizer": "sgd"}, {"warmup_epochs": 0}], ids=str)
+def test_every_setting_is_read_or_refused(base, train, tmp_path) -> None:
+    def curves(name, **settings):
+        train(tmp_path / name, **base | settings)
+        return (tmp_path / name / "metrics.csv").read_text(), (tmp_path / name / "model.safetensors").read_bytes()
+
+    before = curves("base")
+    assert curves("again") == before
+    for name, value in CHANGES.items():
+        if base.get(name) == value:
+            continue
+        if name in UNREAD.get((*base.items(),), ()):
+            with pytest.raises(ColliculusError, match=rf"`{name}` is {value}, which has no effect with"):
+                curves(name, **{name: value})
+        else:
+            assert curves(name, **{name: value}) != before, name
