@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from study import Study, markdown, read, spread
+from study import Study, markdown, result, spread
 
 from colliculus.evaluation.evaluate import predictions_of
 from colliculus.evaluation.trained_run import open_run
@@ -67,17 +67,17 @@ def table(runs: Mapping[str, Sequence[Path]]) -> list[str]:
     """A row for every variant, in their order."""
     rows: list[dict[str, str]] = []
     for variant, folders in runs.items():
-        results = [read(folder / "result.json") for folder in folders]
-        own = {m: [100 * r["test"]["modality_accuracy"][m] for r in results] for m in ("audio", "visual")}
+        results = [result(folder) for folder in folders]
+        own = {m: [100 * r.test.modality_accuracy[m] for r in results] for m in ("audio", "visual")}
         rows.append(
             {
                 "method": variant,
-                "test accuracy, %": spread([100 * r["test"]["accuracy"] for r in results]),
+                "test accuracy, %": spread([100 * r.test.accuracy for r in results]),
                 "without visual": spread([withheld(folder, "visual") for folder in folders]),
                 "without audio": spread([withheld(folder, "audio") for folder in folders]),
                 "audio stream": spread(own["audio"]),
                 "visual stream": spread(own["visual"]),
-                "validation, %": spread([100 * r["validation"]["accuracy"] for r in results]),
+                "validation, %": spread([100 * r.validation.accuracy for r in results]),
             }
         )
     return markdown(rows)

@@ -15,14 +15,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median
 from time import perf_counter
-from typing import Any
 
 import torch
 import tyro
-from study import Study, markdown, rates, read, spread
+from study import Study, areas, markdown, rates, result, spread, without
 
 from colliculus.evaluation.comparison import Comparison, compare
+from colliculus.evaluation.energy.record import Energy
 from colliculus.evaluation.paired import PairedTest
+from colliculus.evaluation.robustness import Robustness
 from colliculus.evaluation.verdict import p_value
 from colliculus.presets import PRESETS
 from colliculus.runtime import Runtime
@@ -98,7 +99,7 @@ def accuracy_table(found: Comparison, runs: Runs) -> list[str]:
             {
                 "method": TITLES[name],
                 "test accuracy, %": _share(score.accuracy, score.interval),
-                "validation, %": f"{_mean(runs[name], 'result.json', 'validation', 'accuracy', scale=100):.1f}",
+                "validation, %": f"{100 * validation(runs[name]):.1f}",
                 **_tested(against.get(name), found),
             }
             for name, score in ranked
@@ -152,37 +153,28 @@ def robustness_table(runs: Runs) -> list[str]:
     targets = {"white noise on audio": "audio", "on visual": "visual", "on both": "audio+visual"}
     rows: list[dict[str, str]] = []
     for preset, folders in runs.items():
-        found = [read(folder / ROBUSTNESS)["curves"] for folder in folders]
-        rows.append({"method": TITLES[preset]})
-        for heading, target in targets.items():
-            areas = [100 * c["area"] for curves in found for c in curves if _is(c, "white", target)]
-            rows[-1][heading] = spread(areas) if areas else ""
-        for withheld in ("audio", "visual"):
-            missing = [c for curves in found for c in curves if _is(c, "missing", withheld)]
-            left = [100 * c["accuracy"][c["levels"].index("absent")] for c in missing if "absent" in c["levels"]]
-            rows[-1][f"no {withheld}"] = spread(left) if left else ""
+        found = [Robustness.read(folder / ROBUSTNESS) for folder in folders]
+        measured = {heading: areas(found, target) for heading, target in targets.items()}
+        measured |= {f"no {modality}": without(found, modality) for modality in ("audio", "visual")}
+        cells = {heading: spread(values) if values else "" for heading, values in measured.items()}
+        rows.append({"method": TITLES[preset], **cells})
     return markdown(rows)
 
 
-def _is(curve: Mapping[str, Any], kind: str, target: str) -> bool:
-    return (curve["kind"], curve["target"]) == (kind, target)
-
-
 def cost_table(runs: Runs) -> list[str]:
-    """Parameters, speed, firing, and the energy of a clip: operations alone and with memory, spiking over ANN twin."""
+    """Parameters, speed, firing, and the energy of a clip, of operations alone and with memory: spiking / ANN."""
     speed = speeds(list(runs))
     rows: list[dict[str, str]] = []
     for preset, folders in runs.items():
-        spiking, artificial = ("tables", COSTS, "spiking_first_layer_once"), ("tables", COSTS, "twins", "artificial")
-        operations, together = (
-            [_mean(folders, ENERGY, *network, of, scale=1e-3) for network in (spiking, artificial)]
-            for of in ("compute_nj", "total_nj")
-        )
+        costs = [Energy.read(folder / ENERGY).tables[COSTS] for folder in folders]
+        networks = [[c.spiking_first_layer_once for c in costs], [c.counterparts["artificial"] for c in costs]]
+        operations = [mean(cost.compute_nj for cost in network) / 1000 for network in networks]
+        together = [mean(cost.total_nj for cost in network) / 1000 for network in networks]
         training, evaluation = speed[preset]
         rows.append(
             {
                 "method": TITLES[preset],
-                "parameters": f"{read(folders[0] / 'result.json')['parameters']:,}",
+                "parameters": f"{result(folders[0]).parameters:,}",
                 "samples/s in training": f"{training:.0f}",
                 "in evaluation": f"{evaluation:.0f}",
                 "lowest rate at the start": f"{min(rates(folders, 'start')):.1f} %",
@@ -193,15 +185,9 @@ def cost_table(runs: Runs) -> list[str]:
     return markdown(rows)
 
 
-def _mean(folders: Sequence[Path], file: str, *keys: str, scale: float = 1.0) -> float:
-    """Mean over runs of a figure in a JSON file of theirs."""
-    found: list[float] = []
-    for folder in folders:
-        value = read(folder / file)
-        for key in keys[:-1]:
-            value = value[key]
-        found.append(scale * float(value[keys[-1]]))
-    return mean(found)
+def validation(folders: Sequence[Path]) -> float:
+    """Mean validation accuracy of runs."""
+    return mean(result(folder).validation.accuracy for folder in folders)
 
 
 def speeds(presets: Sequence[str]) -> dict[str, tuple[float, float]]:
@@ -246,7 +232,7 @@ def learner(preset: str) -> TrainingStep:
 def best_of_the_others(runs: Runs) -> str:
     """The fusion of the others with the highest mean validation accuracy; the test is not looked at."""
     presets = [preset for name in OTHERS if (preset := f"{name}-{DATA}") in OWN_ARITHMETIC]
-    return max(presets, key=lambda preset: _mean(runs[preset], "result.json", "validation", "accuracy"))
+    return max(presets, key=lambda preset: validation(runs[preset]))
 
 
 def main(settings: Settings) -> None:

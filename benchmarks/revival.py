@@ -16,7 +16,9 @@ from statistics import mean
 from typing import Any
 
 import tyro
-from study import Study, markdown, rates, read, spread
+from study import Study, markdown, rates, spread, without
+
+from colliculus.evaluation.robustness import Robustness
 
 PRESET = "s-cmrl-av-digits"
 HALF = {"method.alpha": 0.5}
@@ -44,19 +46,14 @@ class Settings(Study):
 
 def row(title: str, folders: Sequence[Path]) -> dict[str, str]:
     """Results of a variant."""
-    found = [read(folder / RECORD) for folder in folders]
-    noisy = [[a for c in one["curves"] if c["kind"] == "white" for a in c["accuracy"]] for one in found]
-
-    def without(modality: str) -> str:
-        curves = [c for one in found for c in one["curves"] if (c["kind"], c["target"]) == ("missing", modality)]
-        return spread([100 * c["accuracy"][c["levels"].index("absent")] for c in curves])
-
+    found = [Robustness.read(folder / RECORD) for folder in folders]
+    noisy = [mean(a for c in one.curves if c.kind == "white" for a in c.accuracy) for one in found]
     return {
         "variant": title,
-        "clean": spread([100 * one["clean"] for one in found]),
-        "mean over noise": spread([100 * mean(accuracies) for accuracies in noisy]),
-        "no audio": without("audio"),
-        "no visual": without("visual"),
+        "clean": spread([100 * one.clean for one in found]),
+        "mean over noise": spread([100 * accuracy for accuracy in noisy]),
+        "no audio": spread(without(found, "audio")),
+        "no visual": spread(without(found, "visual")),
         "lowest rate, start": f"{min(rates(folders, 'start')):.1f} %",
         "lowest rate, trained": f"{min(rates(folders, 'end')):.1f} %",
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -14,9 +13,13 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from colliculus.evaluation.robustness import Robustness
+from colliculus.evaluation.spike_health import read_health
+from colliculus.evaluation.trained_run import open_run
 from colliculus.files.atomic import write_atomic
 from colliculus.presets import preset
 from colliculus.runs.experiment import replaced
+from colliculus.runs.result import TrainingResult
 from colliculus.sweeps.jobs import PROGRAM
 from colliculus.sweeps.plan import Values, Variant, plan_variants, variants
 from colliculus.sweeps.sweep import failure, train_all
@@ -93,14 +96,26 @@ class Study(Tables):
                 sys.exit("\n".join(complaints))
 
 
-def read(path: Path) -> dict[str, Any]:
-    """A JSON file of a run."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def result(folder: Path) -> TrainingResult:
+    """Result of a finished run."""
+    return open_run(folder, "cpu").result
 
 
 def rates(runs: Iterable[Path], moment: str) -> list[float]:
     """Firing rate of every layer of some runs, in percent, before ("start") or after training ("end")."""
-    return [100 * layer["rate"] for run in runs for layer in read(run / "spike_health.json")[moment]["layers"]]
+    return [100 * layer.rate for run in runs for layer in read_health(run)[moment].layers]
+
+
+def areas(records: Iterable[Robustness], target: str) -> list[float]:
+    """Mean accuracy along the curve of white noise on some modalities, in percent, one for each run."""
+    curves = [c for record in records for c in record.curves if (c.kind, c.target) == ("white", target)]
+    return [100 * curve.area for curve in curves if curve.area is not None]
+
+
+def without(records: Iterable[Robustness], modality: str) -> list[float]:
+    """Accuracy of runs without a modality, in percent; none for methods that need it."""
+    curves = [c for record in records for c in record.curves if (c.kind, c.target) == ("missing", modality)]
+    return [100 * c.accuracy[c.severities.index("absent")] for c in curves if "absent" in c.severities]
 
 
 def spread(values: Sequence[float]) -> str:

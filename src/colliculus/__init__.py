@@ -39,6 +39,7 @@ _HOMES = {
     "as_dataset": "colliculus.data.user_data",
     "audit": "colliculus.corpus.audit",
     "collate": "colliculus.data.collate",
+    "compare": "colliculus.evaluation.comparison",
     "contribution": "colliculus.evaluation.contribution",
     "energy": "colliculus.evaluation.energy.measure",
     "evaluate": "colliculus.evaluation.evaluate",
@@ -50,7 +51,10 @@ _HOMES = {
     "preset": "colliculus.presets",
     "presets": "colliculus.presets",
     "report": "colliculus.report.report",
+    "reproduce": "colliculus.sweeps.reproduce",
     "robustness": "colliculus.evaluation.robustness",
+    "split": "colliculus.corpus.division",
+    "sweep": "colliculus.sweeps.sweep",
     "time_first": "colliculus.data.collate",
 }
 """Public names and their modules; after a colon the name there, where it is another."""
@@ -61,9 +65,11 @@ _MODULES = ("coding", "data", "encoders", "fusion", "heads", "losses", "methods"
 if TYPE_CHECKING:
     from colliculus import coding, data, encoders, fusion, heads, losses, methods, modulation, neurons, reference
     from colliculus.corpus.audit import audit
+    from colliculus.corpus.division import split
     from colliculus.corpus.prepare.build import prepare
     from colliculus.data.collate import collate, time_first
     from colliculus.data.user_data import as_dataset
+    from colliculus.evaluation.comparison import compare
     from colliculus.evaluation.contribution import contribution
     from colliculus.evaluation.energy.measure import energy
     from colliculus.evaluation.evaluate import evaluate
@@ -80,6 +86,8 @@ if TYPE_CHECKING:
     from colliculus.presets import preset, presets
     from colliculus.report.report import report
     from colliculus.runs.experiment import Experiment, Method, TrainSettings
+    from colliculus.sweeps.reproduce import reproduce
+    from colliculus.sweeps.sweep import sweep
     from colliculus.training.callbacks import Callback
     from colliculus.training.fit import fit
     from colliculus.types import Batch, ColliculusError, DataSpec, Fused, Output
@@ -114,6 +122,7 @@ __all__ = [
     "audit",
     "coding",
     "collate",
+    "compare",
     "contribution",
     "data",
     "encoders",
@@ -134,7 +143,10 @@ __all__ = [
     "presets",
     "reference",
     "report",
+    "reproduce",
     "robustness",
+    "split",
+    "sweep",
     "time_first",
 ]
 

@@ -99,7 +99,7 @@ class Browser:
         self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
 
     def complaints(self) -> list[dict]:
-        """What stood in the console, and what could not be loaded."""
+        """Messages of the console, and requests that failed."""
         return [event for event in self.events if event.get("method") in TOLD]
 
     def requests(self) -> set[str]:

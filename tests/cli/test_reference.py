@@ -54,7 +54,7 @@ def test_the_run_is_loaded_evaluated_and_predicts(checkpoint, tmp_path, capsys) 
             np.save(data / part / f"{name}.npy", values)
     inputs = {m: torch.from_numpy(values).float() for m, values in arrays.items()}
     expected = direct(inputs).logits
-    assert torch.equal(colliculus.load(run)(inputs).logits, expected)
+    assert torch.equal(colliculus.load(run, "cpu").model(inputs).logits, expected)
     capsys.readouterr()
     assert main(["evaluate", str(run), "--data.root", str(data), "--data.validation-fraction", "0.5", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

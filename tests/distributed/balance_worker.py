@@ -107,7 +107,8 @@ if __name__ == "__main__":
         for name in get_args(BalanceName):
             check(replace(BY_SCORE if name == "scores" else METHOD, balance=Balance(kind=name)), started)
         for name in get_args(ScoreBalanceName):
-            scores = ScoreBalance(kind=name, beta=0.8, enhancement=name == "gradient")
+            strength = {} if name == "loss" else {"beta": 0.8}
+            scores = ScoreBalance(kind=name, enhancement=name == "gradient", **strength)
             check(replace(BY_SCORE, balance=Balance(kind="scores", scores=scores)), started)
         check_that_drift_is_noticed(started)
     check_that_no_thread_is_left()

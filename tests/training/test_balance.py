@@ -19,13 +19,18 @@ from colliculus.training.learner import Learner
 KINDS = [kind for kind in get_args(BalanceName) if kind not in ("none", "scores")]
 
 
+def balance_of(kind, window):
+    """A balance; the window is that of mslr."""
+    return Balance(kind=kind, **({"mslr": MSLRSettings(window=window)} if kind == "mslr" else {}))
+
+
 @pytest.fixture
 def balanced(tiny, runtime):
     """Train the small experiment with a balance, in a folder."""
 
     def run(folder, kind, *, resume=False, epochs=4, **train):
         experiment = tiny(epochs=epochs, warmup_epochs=0, learning_rate=0.1, **train)
-        balance = Balance(kind=kind, **({"mslr": MSLRSettings(window=3)} if kind == "mslr" else {}))
+        balance = balance_of(kind, window=3)
         method = replace(experiment.method, unimodal_loss=1.0, balance=balance)
         return fit(replace(experiment, method=method), out=folder, resume=resume, progress=False).result
 
@@ -138,10 +143,7 @@ def test_it_changes_what_a_temporal_method_learns(tiny, runtime, tmp_path, metho
         fit(changed, out=tmp_path / balance.kind, progress=False)
         return read_state(tmp_path / balance.kind).model
 
-    plain, balanced = (
-        weights(Balance()),
-        weights(Balance(kind=kind, **({"mslr": MSLRSettings(window=2)} if kind == "mslr" else {}))),
-    )
+    plain, balanced = weights(Balance()), weights(balance_of(kind, window=2))
     assert any(
         not torch.equal(plain[name], balanced[name]) for name in plain if name.startswith(("encoders", "fusion"))
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from colliculus.corpus.sample import Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def content_keys(sample: Sample, digests: Mapping[str, str], missing: Collection[str] = ()) -> frozenset[str]:
@@ -65,6 +67,8 @@ def connected(keys: Sequence[Collection[Hashable]]) -> NDArray[np.int64]:
         for row in rows[1:]:
             low, high = sorted((find(rows[0]), find(row)))
             first[high] = low
+    import numpy as np  # not above: `colliculus audit --help` imports this module
+
     return np.unique([find(row) for row in range(len(keys))], return_inverse=True)[1].reshape(-1)
 
 

@@ -30,10 +30,7 @@ def is_static(x: Tensor) -> bool:
 
 
 def channels_last(frames: Tensor) -> Tensor:
-    """(B, C, H, W) in the channels_last layout on a CPU, where it is faster; unchanged elsewhere.
-
-    Under torch.jit and torch.func the layout stays: vmap has no such operation.
-    """
+    """(B, C, H, W) in the channels_last layout on a CPU, where it is faster; else (and under torch.func) unchanged."""
     if frames.device.type != "cpu" or is_traced():
         return frames
     laid_out = frames.contiguous(memory_format=torch.channels_last)

@@ -36,6 +36,13 @@ class Modulator(Protocol):
     """Changes losses, gradients and learning rates, equally on every rank.
 
     The methods are in the order in which the training loop calls them. By default each does nothing.
+
+    Example:
+        >>> class HalveAudio(Modulator):
+        ...     def learning_rates(self):
+        ...         return {"audio": 0.5}
+        >>> HalveAudio().learning_rates(), HalveAudio().state()
+        ({'audio': 0.5}, {})
     """
 
     def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:

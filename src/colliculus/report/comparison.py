@@ -26,8 +26,8 @@ class Compared:
     Args:
         runs: a row for each run.
         remarks: sentences on figures that cannot be compared.
-        tested: methods over their seeds, and paired tests; None where there are none.
-        untested: reason why there are none, in a sentence.
+        tested: methods over their seeds, and paired tests; None where they are missing.
+        untested: reason why they are missing, in a sentence.
         command: command line that makes the tests; empty where fewer than two runs are finished.
     """
 

@@ -46,7 +46,7 @@ class Material:
 
     @property
     def imported(self) -> bool:
-        """Whether another program trained it."""
+        """True where another program trained it."""
         return was_imported(self.run)
 
     @property

@@ -76,10 +76,10 @@ def fit(
 
     Example:
         >>> import colliculus as cl
-        >>> small = {"data": {"num_train": 64, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> small = {"data": {"num_train": 64, "num_test": 30, "size": 16}, "train.epochs": 1, "method.dim": 8}
         >>> trained = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
         >>> trained.result.epochs, trained.result.test.total
-        (1, 300)
+        (1, 30)
     """
     if resume and out is None:
         raise ColliculusError("resume needs the folder of the run: pass it as out")
