@@ -26,7 +26,7 @@ from colliculus.corpus.prepare.build import prepare
 from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.corpus.storage_reader import StorageReader
-from colliculus.data.loading import collate
+from colliculus.data.loading import standard_batch
 from colliculus.data.prepared import Prepared
 from colliculus.media.clips import Clip
 from colliculus.media.spectrogram import Spectrogram
@@ -116,7 +116,8 @@ def decoded(settings: Settings, root: Path, raw: Path) -> float:
 
     def batch(reader: StorageReader = reader) -> None:
         read = [reader.read(clip) for clip in clips]
-        collate({m: np.stack([r[m] for r in read]) for m in dataset.spec.modalities}, labels, dataset.normalisation)
+        arrays = {m: np.stack([r[m] for r in read]) for m in dataset.spec.modalities}
+        standard_batch(arrays, labels, dataset.normalisation)
 
     return len(clips) / best(timed(batch) for _ in range(settings.repeats))
 

@@ -11,6 +11,7 @@ from PIL import Image
 from colliculus.data.former_folder import FormerFolder
 from colliculus.presets import preset
 from colliculus.runs.document import experiment_from_plain, experiment_to_plain
+from colliculus.runs.migration import migrated
 from colliculus.types import ColliculusError, DataSpec
 
 DATA = """
@@ -30,7 +31,8 @@ SPEC = DataSpec(channels={"audio": 1, "visual": 3}, sizes={"audio": (8, 10), "vi
 @pytest.fixture
 def experiment():
     today = experiment_to_plain(preset("late-fusion-folder"))
-    return experiment_from_plain({**today, "data": yaml.safe_load(DATA) | {"augment": today["data"]["augment"]}})
+    data = yaml.safe_load(DATA) | {"augment": today["data"]["augment"]}
+    return experiment_from_plain(migrated({"format": 1, "experiment": {**today, "data": data}})["experiment"])
 
 
 def test_settings_of_version_0_1_are_read_and_written(experiment):

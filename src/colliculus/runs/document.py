@@ -41,7 +41,7 @@ def experiment_from_plain(plain: object, method: Method | None = None) -> Experi
         raise ColliculusError(f"an experiment has the keys method, data and train, and not {', '.join(parts)}")
     return Experiment(
         method=_method(parts["method"]) if method is None else method,
-        data=_named(_as_today(parts["data"]), {**DATASETS, **{d.name: d for d in (FormerFolder, Given)}}, "dataset"),
+        data=_named(parts["data"], {**DATASETS, **{d.name: d for d in (FormerFolder, Given)}}, "dataset"),
         train=from_plain(parts["train"], TrainSettings),
     )
 
@@ -49,13 +49,6 @@ def experiment_from_plain(plain: object, method: Method | None = None) -> Experi
 def _method(plain: object) -> Any:
     fields = as_document(plain)
     return own_from_plain(fields) if is_own(fields.get("name")) else _named(fields, METHODS, "method")
-
-
-def _as_today(data: object) -> Document:
-    """Settings of data under today's name: `folder` read clips otherwise in version 0.1."""
-    plain = as_document(data)
-    former = plain.get("name") == "folder" and "test_fraction" in plain
-    return {**plain, "name": FormerFolder.name} if former else plain
 
 
 def _named(plain: object, table: Mapping[str, type[Any]], what: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from copy import deepcopy
 
+from colliculus.data.former_folder import FormerFolder
 from colliculus.files.documents import Document
 from colliculus.runs.document import experiment_from_plain, experiment_to_plain
 from colliculus.types import ColliculusError
@@ -34,12 +35,15 @@ def migrated(document: Document) -> Document:
     if method := _part(experiment, "method"):
         _rename(method)
         _drop_unread(method)
+    data = _part(experiment, "data")
+    if data.get("name") == "folder" and "test_fraction" in data:  # version 0.1 read and split clips otherwise
+        data["name"] = FormerFolder.name
     train = _part(experiment, "train")
     if train.get("optimizer") == "adamw":
         _drop(train, ["momentum"])
     if train.get("warmup_epochs") == 0:
         _drop(train, ["warmup_learning_rate"])
-    with suppress(ColliculusError):  # whoever reads a damaged experiment reports it
+    with suppress(ColliculusError):  # the reader of a damaged experiment reports it
         document["experiment"] = experiment_to_plain(experiment_from_plain(experiment))
     return document
 

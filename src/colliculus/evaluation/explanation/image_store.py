@@ -41,7 +41,7 @@ class ImageStore:
         return file
 
     def holds(self, files: Iterable[str]) -> bool:
-        """Whether all of these files exist and belong to the subject."""
+        """True if all of these files exist and belong to the subject."""
         return all(self._own(file) and (self.folder / file).exists() for file in files)
 
     def remove_others(self) -> None:
