@@ -83,7 +83,9 @@ def check_same(place: Path, before: Document, now: Document, remedy: str) -> Non
     """
     for key, (old, new) in differences(before, now).items():
         if key == "sources":
-            raise ColliculusError(f"{place} was prepared from other sample names, labels, splits or files: {remedy}")
+            raise ColliculusError(
+                f"{place} was prepared from samples of other names, labels, splits or files: {remedy}"
+            )
         raise ColliculusError(f"{place} was prepared differently, its {key} is {old} and not {new}: {remedy}")
 
 

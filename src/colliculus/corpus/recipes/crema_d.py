@@ -69,6 +69,7 @@ class CremaD(Recipe):
         """
         sounds = files_by_stem(subfolder(raw, "AudioWAV", "the sounds"), raw, {".wav"})
         videos = files_by_stem(subfolder(raw, "VideoFlash", "the videos"), raw, {".flv"})
+        files = {"audio": sounds, "visual": videos}
         clips = {name: match for name in {*sounds, *videos} if (match := _NAME.fullmatch(name))}
         labels = {name: match[2] for name, match in clips.items()}
         splits = listed_splits(raw, self.split_list, labels) if self.split_list else {}
@@ -81,11 +82,7 @@ class CremaD(Recipe):
                 Sample(
                     name=name,
                     label=labels[name],
-                    files={
-                        modality: files[name]
-                        for modality, files in (("audio", sounds), ("visual", videos))
-                        if name in files
-                    },
+                    files={m: own[name] for m, own in files.items() if name in own},
                     split=splits.get(name),
                     group=match[1],
                     stratum=sexes[match[1]],
