@@ -19,6 +19,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from itertools import islice
+from math import inf
 from pathlib import Path
 from types import CodeType
 
@@ -108,11 +109,17 @@ DROPPED = {"detach", "sqrt", "square", "abs", "float"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One changed place of one file, by the changed line before and after; an empty change leaves the file as it is."""
+    """One changed place of one file.
+
+    Args:
+        path: the file.
+        change: the changed line, before and after.
+        source: the file with the change.
+    """
 
     path: Path
-    change: str = ""
-    source: str = ""
+    change: str
+    source: str
 
     @property
     def name(self) -> str:
@@ -221,24 +228,29 @@ def test_order(mutant: Mutant) -> list[str]:
 
 
 def verdict(mutant: Mutant) -> str:
-    """Run the tests with the mutant in place: one of the words below."""
+    """Run the tests with the mutant in place: NOTICED, SURVIVES or HANGS."""
+    return run_tests(test_order(mutant), mutant, SLOWEST_S)
+
+
+def run_tests(tests: Sequence[str], mutant: Mutant | None, limit_s: float) -> str:
+    """Run tests in a fork of this process, up to the first failure."""
     child = os.fork()
     if not child:
-        _run_tests(mutant)
-    deadline = time.monotonic() + SLOWEST_S
+        _run_and_leave(tests, mutant)
+    deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)
         if done and (code := os.waitstatus_to_exitcode(status)) in (0, 1, 2):  # passed, failed, broken import
             return NOTICED if code else SURVIVES
         if done:
-            raise RuntimeError(f"the tests could not run for {mutant.name}: pytest ended with {code}")
+            raise RuntimeError(f"the tests could not run: pytest ended with {code}")
         time.sleep(0.05)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return HANGS
 
 
-def _run_tests(mutant: Mutant) -> None:
+def _run_and_leave(tests: Sequence[str], mutant: Mutant | None) -> None:
     """Run the tests in this forked process and leave it with pytest's exit code."""
     os.setpgrp()
     silence = os.open(os.devnull, os.O_WRONLY)
@@ -248,10 +260,10 @@ def _run_tests(mutant: Mutant) -> None:
 
     code = TOOL_FAILED
     try:
-        if mutant.change:
+        if mutant:
             give_source(mutant.path, mutant.source)
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header"]
-        code = int(pytest.main([*options, *test_order(mutant)]))
+        code = int(pytest.main([*options, *tests]))
     finally:
         os._exit(code)
 
@@ -272,13 +284,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     files = dict.fromkeys(p for pattern in TESTS for p in sorted(SOURCE.glob(pattern)) if options.only in str(p))
     tried = [*named_mutants(options.only), *drawn_mutants(files, options.count, options.seed)]
+    if run_tests(list(dict.fromkeys(test for each in tried for test in test_order(each))), None, inf) != SURVIVES:
+        print("the tests fail without any mutant")
+        return 2
+    survivors: list[Mutant] = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        unchanged = list({test_order(each)[-1]: Mutant(each.path) for each in tried}.values())
-        words = zip(unchanged, pool.map(verdict, unchanged), strict=True)
-        if broken := [each.name for each, word in words if word != SURVIVES]:
-            print(f"the tests fail without any mutant: {', '.join(broken)}")
-            return 2
-        survivors: list[Mutant] = []
         for number, (each, word) in enumerate(zip(tried, pool.map(verdict, tried), strict=True), 1):
             print(f"{number:4d} {word:8} {each.name}", flush=True)
             survivors += [each] * (word == SURVIVES)
