@@ -33,7 +33,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "modulation/*.py": ("tests/modulation", "tests/training/test_balance.py"),
     "neurons/*.py": ("tests/neurons", "tests/layers", "tests/fidelity"),
     "layers/attention.py": ("tests/layers", *NETWORKS),
-    "heads.py": ("tests/test_heads.py", *NETWORKS),
+    "heads.py": NETWORKS,
     "evaluation/significance.py": ("tests/evaluation",),
     "evaluation/paired.py": ("tests/evaluation",),
     "evaluation/metrics.py": ("tests/evaluation",),
@@ -219,12 +219,12 @@ def give_source(path: Path, source: str) -> None:
 
 
 def test_order(mutant: Mutant) -> list[str]:
-    """Tests of the mutated file, then all that may notice."""
+    """Tests of the mutated file, then all that may notice; for a file that is not in `TESTS`, those of its package."""
     relative = mutant.path.relative_to(SOURCE)
-    wide = next((tests for pattern, tests in TESTS.items() if relative.match(pattern)), (f"tests/{relative.parts[0]}",))
-    own = Path("tests") / relative.parent / f"test_{relative.stem}.py"
-    chosen = [str(own), *wide] if (ROOT / own).exists() else list(wide)
-    return [test for test in chosen if (ROOT / test).exists()]
+    tests = Path("tests") / relative.parent
+    own = [str(path) for path in [tests / f"test_{relative.stem}.py"] if (ROOT / path).exists()]
+    wide = next((tests for pattern, tests in TESTS.items() if relative.match(pattern)), own or [str(tests)])
+    return list(dict.fromkeys([*own, *wide]))
 
 
 def verdict(mutant: Mutant) -> str:
