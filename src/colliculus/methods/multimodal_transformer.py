@@ -1,16 +1,20 @@
-"""Base of methods that join several streams of spiking tokens: own heads, modality dropout, balance."""
+"""Bases of methods for several streams of spiking tokens: modality dropout, balance, joins and own heads."""
 
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import ClassVar, Literal
+
+from torch import nn
 
 from colliculus.fusion import Concat, Sum
 from colliculus.heads import LinearReadout, ReadoutPerModality
 from colliculus.losses import Objective, UnimodalCrossEntropy
 from colliculus.methods.spiking_transformer import SpikingTransformer
+from colliculus.model import MultimodalSNN
 from colliculus.modulation import Balance, Modulator
 from colliculus.types import UNIMODAL, ColliculusError, DataSpec
 
@@ -18,7 +22,42 @@ Join = Literal["sum", "concat"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class MultimodalTransformer(SpikingTransformer, ABC):
+class BalancedTransformer(SpikingTransformer, ABC):
+    """Settings of a method for several modalities.
+
+    Raises:
+        ColliculusError: a setting is out of range.
+    """
+
+    modality_dropout: float = 0.0
+    """Probability that a modality's tokens are silenced in a training sample (one modality always stays)."""
+    balance: Balance = Balance()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.modality_dropout < 1:
+            raise ColliculusError(f"`modality_dropout` is {self.modality_dropout}: choose at least 0 and below 1")
+
+    def modulator(self) -> Modulator:
+        """The modulator of the chosen balance."""
+        return self.balance.modulator()
+
+    def network(
+        self, spec: DataSpec, encoders: Mapping[str, nn.Module], fusion: nn.Module, head: nn.Module
+    ) -> MultimodalSNN:
+        """The parts put together, with the coding and the modality dropout of the settings."""
+        return MultimodalSNN(
+            spec,
+            coding=self.coders(spec.modalities),
+            encoders=encoders,
+            fusion=fusion,
+            head=head,
+            modality_dropout=self.modality_dropout,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultimodalTransformer(BalancedTransformer, ABC):
     """Settings of a method that joins the streams of several modalities.
 
     Raises:
@@ -30,21 +69,12 @@ class MultimodalTransformer(SpikingTransformer, ABC):
 
     unimodal_loss: float = 0.0
     """Weight of each modality's cross-entropy through its own head; with 0 there are no such heads."""
-    modality_dropout: float = 0.0
-    """Probability that a modality's tokens are silenced in a training sample (one modality always stays)."""
-    balance: Balance = Balance()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.unimodal_loss < inf:
             raise ColliculusError(f"`unimodal_loss` is {self.unimodal_loss}: choose a weight of at least 0")
-        if not 0 <= self.modality_dropout < 1:
-            raise ColliculusError(f"`modality_dropout` is {self.modality_dropout}: choose at least 0 and below 1")
         self._check_balance()
-
-    def modulator(self) -> Modulator:
-        """The modulator of the chosen balance."""
-        return self.balance.modulator()
 
     def _check_balance(self) -> None:
         """Refuse a balance that needs what this method does not have."""

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from math import inf
 
 from colliculus.neurons.dynamics import TAU, Dynamics, Reset
-from colliculus.neurons.lif import LIF, SpikingNeuron
-from colliculus.neurons.plif import PLIF
+from colliculus.neurons.lif import LIF, PLIF, SpikingNeuron
 from colliculus.neurons.surrogate import SURROGATES, SurrogateName
 from colliculus.types import ColliculusError, refuse_unread
 
