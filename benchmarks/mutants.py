@@ -34,10 +34,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     "neurons/*.py": ("tests/neurons", "tests/layers", "tests/fidelity"),
     "layers/attention.py": ("tests/layers", *NETWORKS),
     "heads.py": NETWORKS,
-    "evaluation/significance.py": ("tests/evaluation",),
-    "evaluation/paired.py": ("tests/evaluation",),
-    "evaluation/metrics.py": ("tests/evaluation",),
-    "corpus/splits.py": ("tests/corpus", "tests/data"),
+    "evaluation/significance.py": ("tests/evaluation/test_comparison.py",),
+    "evaluation/paired.py": ("tests/evaluation/test_comparison.py",),
+    "runs/metrics.py": ("tests/runs/test_metrics.py",),
+    "corpus/splits.py": ("tests/corpus",),
 }
 """Files that are mutated, and the tests that may notice; the test file of the same name runs first."""
 
@@ -218,18 +218,20 @@ def give_source(path: Path, source: str) -> None:
     SourceFileLoader.get_code = get_code
 
 
-def test_order(mutant: Mutant) -> list[str]:
-    """Tests of the mutated file, then all that may notice; for a file that is not in `TESTS`, those of its package."""
+def tests_of(mutant: Mutant) -> list[list[str]]:
+    """The test file of the mutated file, then all tests that may notice (of its package, if `TESTS` names none)."""
     relative = mutant.path.relative_to(SOURCE)
-    tests = Path("tests") / relative.parent
-    own = [str(path) for path in [tests / f"test_{relative.stem}.py"] if (ROOT / path).exists()]
-    wide = next((tests for pattern, tests in TESTS.items() if relative.match(pattern)), own or [str(tests)])
-    return list(dict.fromkeys([*own, *wide]))
+    package = Path("tests") / relative.parent
+    own = package / f"test_{relative.stem}.py"
+    first = [[str(own)]] if (ROOT / own).exists() else []
+    wide = next((list(tests) for pattern, tests in TESTS.items() if relative.match(pattern)), None)
+    return [*first, wide] if wide else first or [[str(package)]]
 
 
 def verdict(mutant: Mutant) -> str:
     """Run the tests with the mutant in place: NOTICED, SURVIVES or HANGS."""
-    return run_tests(test_order(mutant), mutant, SLOWEST_S)
+    words = (run_tests(tests, mutant, SLOWEST_S) for tests in tests_of(mutant))
+    return next((word for word in words if word != SURVIVES), SURVIVES)
 
 
 def run_tests(tests: Sequence[str], mutant: Mutant | None, limit_s: float) -> str:
@@ -284,7 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     files = dict.fromkeys(p for pattern in TESTS for p in sorted(SOURCE.glob(pattern)) if options.only in str(p))
     tried = [*named_mutants(options.only), *drawn_mutants(files, options.count, options.seed)]
-    if run_tests(list(dict.fromkeys(test for each in tried for test in test_order(each))), None, inf) != SURVIVES:
+    every_test = dict.fromkeys(test for each in tried for tests in tests_of(each) for test in tests)
+    if run_tests(list(every_test), None, inf) != SURVIVES:
         print("the tests fail without any mutant")
         return 2
     survivors: list[Mutant] = []

@@ -137,11 +137,13 @@ class SpikingCrossAttention(nn.Module):
         attention_neuron = replace(neuron, threshold=settings.threshold)
 
         def scores(modality: str, other: str) -> BiasedScores | None:
-            if arithmetic == "ours":
-                return BiasedScores(_learned_bias(grids[modality], grids[other]), attention_neuron())
-            if order.index(modality) < order.index(other):
-                return None
-            return BiasedScores(RandomPositionBias(grids[modality], grids[other]), attention_neuron())
+            target, source = grids[modality], grids[other]
+            if arithmetic == "reference":
+                later = order.index(modality) > order.index(other)
+                return BiasedScores(RandomPositionBias(target, source), attention_neuron()) if later else None
+            if target is None or source is None:
+                raise ColliculusError("SCA learns a bias for every distance between tokens: give the DataSpec `sizes`")
+            return BiasedScores(LearnedPositionBias(target, source), attention_neuron())
 
         self.attention = between(
             grids,
@@ -164,9 +166,3 @@ class SpikingCrossAttention(nn.Module):
         received = {m: receive(self.attention, m, tokens) for m in tokens}
         streams = {m: tokens[m] if r is None else r for m, r in received.items()}
         return joined(streams, self.mlp, self.join, streams)
-
-
-def _learned_bias(target: Grid | None, source: Grid | None) -> LearnedPositionBias:
-    if target is None or source is None:
-        raise ColliculusError("SCA learns a bias for every distance between tokens: give the DataSpec `sizes`")
-    return LearnedPositionBias(target, source)

@@ -23,11 +23,7 @@ Join = Literal["sum", "concat"]
 
 @dataclass(frozen=True, kw_only=True)
 class BalancedTransformer(SpikingTransformer, ABC):
-    """Settings of a method for several modalities.
-
-    Raises:
-        ColliculusError: a setting is out of range.
-    """
+    """Settings of a method for several modalities."""
 
     modality_dropout: float = 0.0
     """Probability that a modality's tokens are silenced in a training sample (one modality always stays)."""
@@ -58,11 +54,7 @@ class BalancedTransformer(SpikingTransformer, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class MultimodalTransformer(BalancedTransformer, ABC):
-    """Settings of a method that joins the streams of several modalities.
-
-    Raises:
-        ColliculusError: a setting is out of range.
-    """
+    """Settings of a method that joins the streams of several modalities."""
 
     has_shares: ClassVar[bool] = True
     """True if the joint logits are the sum of the modalities' shares."""
@@ -81,11 +73,11 @@ class MultimodalTransformer(BalancedTransformer, ABC):
         kind = self.balance.kind
         if kind == "scores":
             raise ColliculusError("balance scores needs temporal attention: choose taaf or tectum, or another balance")
-        if self.balance.needs_shares and not self.has_shares:
+        if kind == "agm" and not self.has_shares:
             raise ColliculusError(
                 f"balance {kind} needs shares of the logits, and {self.name} has none: choose another balance"
             )
-        if self.balance.needs_predictions and not (self.has_shares or self.unimodal_loss):
+        if kind in ("ogm-ge", "mslr") and not (self.has_shares or self.unimodal_loss):
             raise ColliculusError(f"balance {kind} needs each modality's predictions: set `unimodal_loss` above 0")
         if self.balance.needs_own_heads and not self.unimodal_loss:
             raise ColliculusError(f"balance {kind} compares the modalities' own heads: set `unimodal_loss` above 0")

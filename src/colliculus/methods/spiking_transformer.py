@@ -23,11 +23,7 @@ EncoderName = Literal["deep", "shallow", "resnet18", "sew-resnet18"]
 
 @dataclass(frozen=True, kw_only=True)
 class SpikingTransformer(ABC):
-    """Settings of a method whose modalities become spiking tokens (T, B, D, N).
-
-    Raises:
-        ColliculusError: a setting is out of range.
-    """
+    """Settings of a method whose modalities become spiking tokens (T, B, D, N)."""
 
     name: ClassVar[str]
 

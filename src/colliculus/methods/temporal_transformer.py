@@ -19,11 +19,7 @@ from colliculus.types import ColliculusError, DataSpec, unknown_name
 
 @dataclass(frozen=True, kw_only=True)
 class TemporalTransformer(BalancedTransformer, ABC):
-    """Settings of a method with temporal attention scores of the joint stream and of each modality's stream.
-
-    Raises:
-        ColliculusError: a setting is out of range.
-    """
+    """Settings of a method with temporal attention scores of the joint stream and of each modality's stream."""
 
     neuron: NeuronSettings = NeuronSettings()
     modality_steps: dict[str, int] = field(default_factory=dict[str, int])

@@ -45,16 +45,6 @@ class Dynamics:
             raise ColliculusError(f"threshold must be positive, not {self.threshold}")
 
 
-def integrate(membrane: Tensor, current: Tensor, leak: float | Tensor) -> Tensor:
-    """v + (I - v) * leak, with leak = 1 / tau."""
-    return membrane + (current - membrane) * leak
-
-
-def after_reset(membrane: Tensor, spikes: Tensor, threshold: float, reset: Reset) -> Tensor:
-    """Membrane after a spike: 0 with a hard reset, v - threshold with a soft one."""
-    return membrane * (1 - spikes) if reset == "hard" else membrane - threshold * spikes
-
-
 def lif_step(
     membrane: Tensor, current: Tensor, leak: float | Tensor = 1 / TAU, dynamics: Dynamics = Dynamics()
 ) -> tuple[Tensor, Tensor]:
@@ -78,7 +68,8 @@ def lif_step(
         (tensor([0.5000, 0.0000]), tensor([0., 1.]))
     """
     before = membrane if dynamics.temporal_gradient else membrane.detach()
-    membrane = integrate(before, current, leak)
+    membrane = before + (current - before) * leak
     spikes = spike(membrane - dynamics.threshold, dynamics.surrogate)
-    resetting = spikes.detach() if dynamics.detach_reset else spikes
-    return after_reset(membrane, resetting, dynamics.threshold, dynamics.reset), spikes
+    reset = spikes.detach() if dynamics.detach_reset else spikes
+    after = membrane * (1 - reset) if dynamics.reset == "hard" else membrane - dynamics.threshold * reset
+    return after, spikes
