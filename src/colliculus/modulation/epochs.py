@@ -23,7 +23,10 @@ class EpochRange:
 
     def __post_init__(self) -> None:
         if self.first_epoch < 1 or (self.last_epoch is not None and self.last_epoch < self.first_epoch):
-            raise ColliculusError("`first_epoch` of a balance must be at least 1, and `last_epoch` not before it")
+            raise ColliculusError(
+                f"a balance cannot act from `first_epoch` {self.first_epoch} to `last_epoch` {self.last_epoch}: count "
+                "from 1, and do not let it end before it begins"
+            )
 
     def acts_in(self, epoch: int) -> bool:
         """True if an epoch, counted from 0, lies in the range, counted from 1."""
