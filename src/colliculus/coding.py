@@ -78,10 +78,6 @@ class Poisson(nn.Module):
     """Random spikes at a rate given by the intensity.
 
     In evaluation all samples have the same noise, drawn from a fixed seed, so that the batch does not matter.
-
-    Args:
-        steps: T.
-        mode: how a sequence of another length is resampled.
     """
 
     def __init__(self, steps: int, mode: Resampling = "nearest") -> None:
@@ -99,9 +95,6 @@ class Poisson(nn.Module):
 
 class Latency(nn.Module):
     """Time to first spike, for static inputs: the brighter the earlier.
-
-    Args:
-        steps: T.
 
     Raises:
         ColliculusError: the input is a sequence.

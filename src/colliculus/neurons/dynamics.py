@@ -17,15 +17,11 @@ TAU = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dynamics:
+class Options:
     """Options that all kinds of neurons share. Their defaults are defined here and nowhere else.
 
     Raises:
         ColliculusError: `threshold` is not positive.
-
-    Example:
-        >>> Dynamics(reset="soft").threshold
-        1.0
     """
 
     threshold: float = 1.0
@@ -37,12 +33,23 @@ class Dynamics:
     temporal_gradient: bool = True
     """Let the gradient flow through time. False detaches the membrane before every integration, as S-CMRL does:
     dv(t)/dI(t) = leak, and no step receives a gradient from a later one."""
-    surrogate: Surrogate = Sigmoid()
-    """Derivative of the spike."""
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < inf:
             raise ColliculusError(f"threshold must be positive, not {self.threshold}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dynamics(Options):
+    """The options that a neuron computes with.
+
+    Example:
+        >>> Dynamics(reset="soft").threshold
+        1.0
+    """
+
+    surrogate: Surrogate = Sigmoid()
+    """Derivative of the spike."""
 
 
 def lif_step(
