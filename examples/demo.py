@@ -1,12 +1,11 @@
-"""Sight and sound together against each alone: three trainings on the built-in set, one table, and some predictions.
+"""Audio and visual together against each alone: three trainings on the built-in set, one table, and some predictions.
 
-Run it with `make demo`, or `python examples/demo.py [FOLDER]`; runs and clips lie in FOLDER, or else in
+Run it with `make demo`, or `python examples/demo.py [FOLDER]`; runs and clips are in FOLDER, or else in
 `runs/demo`.
 """
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
 import subprocess
@@ -16,40 +15,41 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+import colliculus as cl
 from colliculus.data.synthetic import Synthetic
 
 PRESETS = {
-    "s-cmrl-synthetic": "sight and sound (S-CMRL)",
-    "visual-synthetic": "sight alone",
-    "audio-synthetic": "sound alone",
+    "s-cmrl-synthetic": "audio and visual (S-CMRL)",
+    "visual-synthetic": "visual alone",
+    "audio-synthetic": "audio alone",
 }
 
 
 def colliculus(*arguments: str) -> None:
-    """Run and show a command line, as a user would; stop where it fails."""
+    """Run and print a command line; exit if it fails."""
     print(f"\n$ colliculus {shlex.join(arguments)}", flush=True)
     if code := subprocess.run([sys.executable, "-m", "colliculus", *arguments], check=False).returncode:
         sys.exit(code)
 
 
-def train(preset: str, run: Path) -> dict[str, float]:
-    """Train `preset` anew into `run` and return the test figures of its `result.json`."""
-    if (run / "run.yaml").exists():  # an earlier demo; anything else in that place is not ours to remove
+def train(preset: str, run: Path) -> float:
+    """Train `preset` into `run` and return its test accuracy."""
+    if (run / "run.yaml").exists():  # of an earlier demo; any other folder is left alone
         shutil.rmtree(run)
     colliculus("train", preset, "--out", str(run))
-    return json.loads((run / "result.json").read_text(encoding="utf-8"))["test"]
+    return cl.load(run).result.test.accuracy
 
 
 def main(folder: Path) -> None:
-    """Train every preset, print the table, and classify test clips that lie as files on the disk."""
+    """Train every preset, print the table, and classify test clips from files."""
     results = {preset: train(preset, folder / preset) for preset in PRESETS}
     table = Table("model", "test accuracy", "run", title="Joint against single modalities", title_justify="left")
-    for preset, figures in results.items():
-        table.add_row(PRESETS[preset], f"{figures['accuracy']:.1%}", str(folder / preset))
+    for preset, accuracy in results.items():
+        table.add_row(PRESETS[preset], f"{accuracy:.1%}", str(folder / preset))
     console = Console()
     console.print("\n", table)
     joint, clips = folder / "s-cmrl-synthetic", folder / "clips"
-    Synthetic().export(clips)  # a sound and a moving picture each, named by the class they show
+    Synthetic().export(clips)  # a sound and a video each, named by their class
     colliculus("predict", str(joint), str(clips))
     console.print(f"Look closer: colliculus inspect {joint}   tensorboard --logdir {folder}", soft_wrap=True)
 

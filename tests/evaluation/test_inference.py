@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from colliculus.data.noise import GaussianNoise
+from colliculus.data.user_data import SplitRows
 from colliculus.evaluation.inference import batches, classify, inference_mode
 from colliculus.runs.metrics import Metrics
 from colliculus.runtime import Runtime
@@ -131,7 +132,7 @@ def test_nonsense_cannot_be_missing(model, split, missing, sentence):
 
 def test_an_empty_split_is_refused(model, split):
     with pytest.raises(ColliculusError, match="no sample"):
-        classify(model, replace(split, labels=split.labels[:0], rows=split.rows[:0]), batch_size=4)
+        classify(model, SplitRows(split, np.arange(0)), batch_size=4)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

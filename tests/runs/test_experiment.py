@@ -60,7 +60,7 @@ EXPERIMENT = Experiment(method=SCMRL(dim=32), data=Synthetic(), train=TrainSetti
         ({"train": TrainSettings(epochs=7)}, lambda e: e.train == TrainSettings(epochs=7)),
         ({}, lambda e: e == EXPERIMENT),
     ],
-    ids=str,
+    ids=[*"abcdefghij"],
 )  # fmt: skip
 def test_settings_are_replaced_by_name_all_at_once(changes, found):
     before = repr(EXPERIMENT)

@@ -205,7 +205,7 @@ def test_not_even_a_lock_is_left_in_a_folder_of_other_files(train, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_told(train, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ColliculusError, match=r"run.yaml cannot be written \(.*choose another --out"):
+    with pytest.raises(ColliculusError, match=r"run\.yaml cannot be written \(.*choose another folder"):
         train(tmp_path / "file" / "run")
 
 

@@ -37,7 +37,7 @@ class FormerFolder:
     validation_fraction: float = 0.1
     """Share of each class of the training part that became the validation part."""
     standardise: bool = True
-    """Whether channels were standardised."""
+    """Channels were standardised."""
     on_error: str = "stop"
     """Treatment of damaged clips."""
     seed: int = 0

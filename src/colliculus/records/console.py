@@ -12,7 +12,6 @@ from colliculus.records.table import Table, Tables
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.table import Table as RichTable
 
 ItemT = TypeVar("ItemT")
 
@@ -71,32 +70,6 @@ def steps(items: Sequence[ItemT], title: str) -> Iterator[ItemT]:
 
     console = progress_console()
     yield from track(items, title, console=console, transient=True, disable=not console.is_terminal)
-
-
-def facts(title: str, rows: Mapping[str, str]) -> RenderableType:
-    """Names and values, one below the other."""
-    table = plain_table(show_header=False)
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
-    for name, value in rows.items():
-        table.add_row(name, value)
-    return titled(title, table)
-
-
-def plain_table(*, show_header: bool = True) -> RichTable:
-    """An empty table in the one style of all verbs."""
-    from rich import box
-    from rich.table import Table as RichTable
-
-    return RichTable(box=box.SIMPLE_HEAD, show_header=show_header, show_edge=False, pad_edge=True)
-
-
-def titled(title: str, table: RichTable) -> RenderableType:
-    """A table below its title."""
-    from rich.console import Group
-    from rich.text import Text
-
-    return Group(Text(title, style="bold"), table, "")
 
 
 def percent(share: float) -> str:
