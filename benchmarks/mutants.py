@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from itertools import islice
 from math import inf
@@ -281,9 +282,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.chdir(ROOT)
     os.environ["OMP_NUM_THREADS"] = "1"
     sys.path.insert(0, str(SOURCE.parent))
-    import torch  # once: every test run is a fork of this process
-
-    torch.set_num_threads(1)
+    for slow in ("hypothesis", "scipy.stats", "torch._dynamo"):  # once: every test run is a fork of this process
+        import_module(slow)
     files = dict.fromkeys(p for pattern in TESTS for p in sorted(SOURCE.glob(pattern)) if options.only in str(p))
     tried = [*named_mutants(options.only), *drawn_mutants(files, options.count, options.seed)]
     every_test = dict.fromkeys(test for each in tried for tests in tests_of(each) for test in tests)
