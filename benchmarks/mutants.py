@@ -1,7 +1,7 @@
 """Mutation check: small errors are put into the arithmetic, one at a time, and the tests must notice each.
 
-`make mutants` draws mutants from fusion, losses, modulation, neurons, statistics and splits, runs the tests of the
-mutated file and then those of the packages that use it, and prints the survivors.
+`make mutants` draws mutants from fusion, losses, modulation, neurons, statistics and splits, and adds those in `NAMED`.
+It runs the tests of the mutated file and then those of the packages that use it, and prints the survivors.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.machinery import SourceFileLoader
+from itertools import islice
+from math import inf
 from pathlib import Path
 from types import CodeType
 
@@ -31,13 +34,33 @@ TESTS: dict[str, tuple[str, ...]] = {
     "modulation/*.py": ("tests/modulation", "tests/training/test_balance.py"),
     "neurons/*.py": ("tests/neurons", "tests/layers", "tests/fidelity"),
     "layers/attention.py": ("tests/layers", *NETWORKS),
-    "heads.py": ("tests/test_heads.py", *NETWORKS),
-    "evaluation/significance.py": ("tests/evaluation",),
-    "evaluation/paired.py": ("tests/evaluation",),
-    "evaluation/metrics.py": ("tests/evaluation",),
-    "corpus/splits.py": ("tests/corpus", "tests/data"),
+    "heads.py": NETWORKS,
+    "evaluation/significance.py": ("tests/evaluation/test_comparison.py",),
+    "evaluation/paired.py": ("tests/evaluation/test_comparison.py",),
+    "runs/metrics.py": ("tests/runs/test_metrics.py",),
+    "corpus/splits.py": ("tests/corpus",),
 }
 """Files that are mutated, and the tests that may notice; the test file of the same name runs first."""
+
+NAMED: tuple[tuple[str, str, str], ...] = (
+    ("training/learner.py", "replace(self._noise, seed=0)", "self._noise"),
+    ("evaluation/groups.py", '(SEED, "train.device", "data.root")', '(SEED, "data.root")'),
+    (
+        "data/loading.py",
+        "min(-(-num_samples // batch_size), num_samples // world_size)",
+        "-(-num_samples // batch_size)",
+    ),
+    ("data/evenly.py", "np.arange(found, dtype=np.int64) * (total - 1) // max(found - 1, 1)", "np.arange(found)"),
+    ("data/augment/noise.py", "np.clip(waveforms, -1, 1)", "waveforms"),
+    ("data/augment/noise.py", "np.clip(np.rint(waveforms), scale.min, scale.max)", "np.rint(waveforms)"),
+    ("modulation/ogm_ge.py", "gradient.std(correction=0)", "gradient.std()"),
+    ("fusion/places.py", "torch.arange(target[1]) * source[1] // target[1]", "torch.arange(target[1])"),
+    ("fusion/cross_modal.py", "spatial + temporal + spatial * temporal", "spatial + temporal"),
+    ("fusion/exchange.py", "torch.stack(given).mean(0)", "torch.stack(given).sum(0)"),
+    ("layers/attention.py", "(o.transpose(2, 3) if self.swap else o)", "o"),
+    ("layers/attention.py", "permute(4, 1, 2, 0, 3)", "permute(4, 1, 0, 2, 3)"),
+)
+"""Mutants that are always run: file, text that stands in it once, and text that replaces it."""
 
 EQUIVALENT: dict[str, str] = {}
 """Mutants that change no result, by their name, with the reason."""
@@ -87,17 +110,22 @@ DROPPED = {"detach", "sqrt", "square", "abs", "float"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One changed place of one file."""
+    """One changed place of one file.
+
+    Args:
+        path: the file.
+        change: the changed line, before and after.
+        source: the file with the change.
+    """
 
     path: Path
-    place: int
-    line: int
     change: str
+    source: str
 
     @property
     def name(self) -> str:
-        """File, line and change; a line's text may move."""
-        return f"{self.path.relative_to(SOURCE).as_posix()}:{self.line} {self.change}"
+        """File and change."""
+        return f"{self.path.relative_to(SOURCE).as_posix()}: {self.change}"
 
 
 def places(tree: ast.Module) -> list[ast.AST]:
@@ -122,45 +150,63 @@ def places(tree: ast.Module) -> list[ast.AST]:
     return found
 
 
-def change(node: ast.AST) -> str | None:
-    """Change `node` in place; the change in words, None where there is nothing to change."""
+def change(node: ast.AST) -> bool:
+    """Change `node` in place; False where there is nothing to change."""
     match node:
-        case ast.BinOp() | ast.BoolOp() if type(node.op) in OPERATORS:
-            was, node.op = ast.unparse(node), OPERATORS[type(node.op)]()
-        case ast.AugAssign() if type(node.op) in OPERATORS:
-            was, node.op = ast.unparse(node), OPERATORS[type(node.op)]()
+        case ast.BinOp() | ast.BoolOp() | ast.AugAssign() if type(node.op) in OPERATORS:
+            node.op = OPERATORS[type(node.op)]()
         case ast.Compare() if type(node.ops[0]) in OPERATORS:
-            was, node.ops[0] = ast.unparse(node), OPERATORS[type(node.ops[0])]()
-        case ast.UnaryOp(op=ast.USub() | ast.Not()):
-            was, node.op = ast.unparse(node), ast.UAdd() if isinstance(node.op, ast.USub) else ast.Not()
-            if isinstance(node.op, ast.Not):
-                node.operand = ast.UnaryOp(ast.Not(), node.operand)
+            node.ops[0] = OPERATORS[type(node.ops[0])]()
+        case ast.UnaryOp(op=ast.USub()):
+            node.op = ast.UAdd()
+        case ast.UnaryOp(op=ast.Not()):
+            node.operand = ast.UnaryOp(ast.Not(), node.operand)
         case ast.Constant(value=bool()):
-            was, node.value = str(node.value), not node.value
+            node.value = not node.value
         case ast.Constant(value=int() | float()):
-            was, node.value = str(node.value), node.value + 1
+            node.value += 1
         case ast.Call(func=ast.Attribute(attr=name)) if name in CALLS:
-            was, node.func.attr = ast.unparse(node), CALLS[name]
+            node.func.attr = CALLS[name]
         case ast.Call(func=ast.Attribute(attr=name), args=[], keywords=[]) if name in DROPPED:
-            was, node.func.attr = ast.unparse(node), "clone"
+            node.func.attr = "clone"
         case _:
-            return None
-    return f"{was} -> {ast.unparse(node)}"
+            return False
+    return True
 
 
-def mutants(path: Path) -> Iterator[Mutant]:
-    """Every mutant of a file."""
-    nodes = places(ast.parse(path.read_text("utf-8")))
-    for place, node in enumerate(nodes):
-        if (told := change(deepcopy(node))) is not None:
-            yield Mutant(path, place, getattr(node, "lineno", 0), told)
+def mutant(path: Path, place: int) -> Mutant:
+    """The mutant with a change of one node of a file, counted as in `places`."""
+    tree = ast.parse(path.read_text("utf-8"))
+    before = ast.unparse(tree).splitlines()
+    change(places(tree)[place])
+    source = ast.unparse(ast.fix_missing_locations(tree))
+    changed = [(was, now) for was, now in zip(before, source.splitlines(), strict=True) if was != now]
+    return Mutant(path, "; ".join(f"{was.strip()} -> {now.strip()}" for was, now in changed), source)
 
 
-def mutated(mutant: Mutant) -> str:
-    """Source of the file with the mutant in it."""
-    tree = ast.parse(mutant.path.read_text("utf-8"))
-    change(places(tree)[mutant.place])
-    return ast.unparse(ast.fix_missing_locations(tree))
+def named_mutants(only: str = "") -> list[Mutant]:
+    """Mutants in `NAMED` of files whose path contains `only`."""
+    found: list[Mutant] = []
+    for file, old, new in NAMED:
+        source = (SOURCE / file).read_text("utf-8")
+        if source.count(old) != 1:
+            raise ValueError(f"{old!r} does not stand in {file} once: adapt NAMED")
+        found.append(Mutant(SOURCE / file, f"{old} -> {new}", source.replace(old, new)))
+    return [each for each in found if only in str(each.path)]
+
+
+def drawn_mutants(files: Iterable[Path], count: int, seed: int) -> Iterator[Mutant]:
+    """`count` random mutants of these files that are not in `EQUIVALENT`."""
+    known = [
+        (path, place)
+        for path in files
+        for place, node in enumerate(places(ast.parse(path.read_text("utf-8"))))
+        if change(deepcopy(node))
+    ]
+    random.Random(seed).shuffle(known)  # noqa: S311
+    print(f"{min(count, len(known))} of {len(known)} mutants", flush=True)
+    drawn = (mutant(path, place) for path, place in known)
+    return islice((each for each in drawn if each.name not in EQUIVALENT), count)
 
 
 def give_source(path: Path, source: str) -> None:
@@ -173,34 +219,41 @@ def give_source(path: Path, source: str) -> None:
     SourceFileLoader.get_code = get_code
 
 
-def test_order(mutant: Mutant) -> list[str]:
-    """Tests of the mutated file, then all that may notice."""
+def tests_of(mutant: Mutant) -> list[list[str]]:
+    """The test file of the mutated file, then all tests that may notice (of its package, if `TESTS` names none)."""
     relative = mutant.path.relative_to(SOURCE)
-    wide = next(tests for pattern, tests in TESTS.items() if relative.match(pattern))
-    own = Path("tests") / relative.parent / f"test_{relative.stem}.py"
-    chosen = [str(own), *wide] if (ROOT / own).exists() else list(wide)
-    return [test for test in chosen if (ROOT / test).exists()]
+    package = Path("tests") / relative.parent
+    own = package / f"test_{relative.stem}.py"
+    first = [[str(own)]] if (ROOT / own).exists() else []
+    wide = next((list(tests) for pattern, tests in TESTS.items() if relative.match(pattern)), None)
+    return [*first, wide] if wide else first or [[str(package)]]
 
 
 def verdict(mutant: Mutant) -> str:
-    """Run the tests with the mutant in place: one of the words below."""
+    """Run the tests with the mutant in place: NOTICED, SURVIVES or HANGS."""
+    words = (run_tests(tests, mutant, SLOWEST_S) for tests in tests_of(mutant))
+    return next((word for word in words if word != SURVIVES), SURVIVES)
+
+
+def run_tests(tests: Sequence[str], mutant: Mutant | None, limit_s: float) -> str:
+    """Run tests in a fork of this process, up to the first failure."""
     child = os.fork()
     if not child:
-        _run_tests(mutant)
-    deadline = time.monotonic() + SLOWEST_S
+        _run_and_leave(tests, mutant)
+    deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)
         if done and (code := os.waitstatus_to_exitcode(status)) in (0, 1, 2):  # passed, failed, broken import
             return NOTICED if code else SURVIVES
         if done:
-            raise RuntimeError(f"the tests could not run for {mutant.name}: pytest ended with {code}")
+            raise RuntimeError(f"the tests could not run: pytest ended with {code}")
         time.sleep(0.05)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return HANGS
 
 
-def _run_tests(mutant: Mutant) -> None:
+def _run_and_leave(tests: Sequence[str], mutant: Mutant | None) -> None:
     """Run the tests in this forked process and leave it with pytest's exit code."""
     os.setpgrp()
     silence = os.open(os.devnull, os.O_WRONLY)
@@ -210,10 +263,10 @@ def _run_tests(mutant: Mutant) -> None:
 
     code = TOOL_FAILED
     try:
-        if mutant.change:
-            give_source(mutant.path, mutated(mutant))
+        if mutant:
+            give_source(mutant.path, mutant.source)
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header"]
-        code = int(pytest.main([*options, *test_order(mutant)]))
+        code = int(pytest.main([*options, *tests]))
     finally:
         os._exit(code)
 
@@ -229,28 +282,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.chdir(ROOT)
     os.environ["OMP_NUM_THREADS"] = "1"
     sys.path.insert(0, str(SOURCE.parent))
-    import torch  # once: every test run is a fork of this process
-
-    torch.set_num_threads(1)
-    files = {path: None for pattern in TESTS for path in sorted(SOURCE.glob(pattern)) if options.only in str(path)}
-    known = [mutant for path in files for mutant in mutants(path) if mutant.name not in EQUIVALENT]
-    drawn = random.Random(options.seed).sample(known, min(options.count, len(known)))  # noqa: S311
-    print(f"{len(drawn)} of {len(known)} mutants of {len(files)} files", flush=True)
+    for slow in ("hypothesis", "scipy.stats", "torch._dynamo"):  # once: every test run is a fork of this process
+        import_module(slow)
+    files = dict.fromkeys(p for pattern in TESTS for p in sorted(SOURCE.glob(pattern)) if options.only in str(p))
+    tried = [*named_mutants(options.only), *drawn_mutants(files, options.count, options.seed)]
+    every_test = dict.fromkeys(test for each in tried for tests in tests_of(each) for test in tests)
+    if run_tests(list(every_test), None, inf) != SURVIVES:
+        print("the tests fail without any mutant")
+        return 2
+    survivors: list[Mutant] = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        unchanged = list({test_order(mutant)[-1]: Mutant(mutant.path, 0, 0, "") for mutant in drawn}.values())
-        if broken := [
-            m.name for m, word in zip(unchanged, pool.map(verdict, unchanged), strict=True) if word != SURVIVES
-        ]:
-            print(f"the tests fail without any mutant: {', '.join(broken)}")
-            return 2
-        survivors: list[Mutant] = []
-        for number, (mutant, word) in enumerate(zip(drawn, pool.map(verdict, drawn), strict=True), 1):
-            print(f"{number:4d} {word:8} {mutant.name}", flush=True)
-            survivors += [mutant] * (word == SURVIVES)
-    share = 1 - len(survivors) / max(len(drawn), 1)
-    print(f"{100 * share:.1f} % of {len(drawn)} mutants are noticed, {len(survivors)} survive")
-    for mutant in survivors:
-        print(f"  {mutant.name}")
+        for number, (each, word) in enumerate(zip(tried, pool.map(verdict, tried), strict=True), 1):
+            print(f"{number:4d} {word:8} {each.name}", flush=True)
+            survivors += [each] * (word == SURVIVES)
+    share = 1 - len(survivors) / max(len(tried), 1)
+    print(f"{100 * share:.1f} % of {len(tried)} mutants are noticed, {len(survivors)} survive")
+    for each in survivors:
+        print(f"  {each.name}")
     return int(share < 0.95)
 
 

@@ -13,21 +13,6 @@ from colliculus.types import ColliculusError
 CodingName = Literal["direct", "poisson", "latency"]
 
 
-def repeat(x: Tensor, steps: int) -> Tensor:
-    """Present a static input at every step: (B, C, H, W) -> (T, B, C, H, W), a view.
-
-    Example:
-        >>> repeat(torch.zeros(2, 1, 8, 8), 4).shape
-        torch.Size([4, 2, 1, 8, 8])
-    """
-    return x.expand(steps, *x.shape)
-
-
-def frames(x: Tensor, steps: int, mode: Resampling = "nearest") -> Tensor:
-    """Present a sequence frame by frame, resampled to T steps where it is longer or shorter: (T', *) -> (T, *)."""
-    return resample(x, steps, mode)
-
-
 def intensity(x: Tensor) -> Tensor:
     """Scale each image to [0, 1] over its channels and pixels (last three axes); a constant image becomes 0.
 
@@ -73,6 +58,10 @@ class Direct(nn.Module):
     Args:
         steps: T.
         mode: how a sequence of another length is resampled.
+
+    Example:
+        >>> Direct(4)(torch.zeros(2, 1, 8, 8)).shape
+        torch.Size([4, 2, 1, 8, 8])
     """
 
     def __init__(self, steps: int, mode: Resampling = "nearest") -> None:
@@ -82,17 +71,13 @@ class Direct(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) or (T', B, C, H, W) -> (T, B, C, H, W)."""
-        return repeat(x, self.steps) if x.ndim == 4 else frames(x, self.steps, self.mode)
+        return x.expand(self.steps, *x.shape) if x.ndim == 4 else resample(x, self.steps, self.mode)
 
 
 class Poisson(nn.Module):
     """Random spikes at a rate given by the intensity.
 
     In evaluation all samples have the same noise, drawn from a fixed seed, so that the batch does not matter.
-
-    Args:
-        steps: T.
-        mode: how a sequence of another length is resampled.
     """
 
     def __init__(self, steps: int, mode: Resampling = "nearest") -> None:
@@ -110,9 +95,6 @@ class Poisson(nn.Module):
 
 class Latency(nn.Module):
     """Time to first spike, for static inputs: the brighter the earlier.
-
-    Args:
-        steps: T.
 
     Raises:
         ColliculusError: the input is a sequence.

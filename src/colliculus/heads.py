@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from colliculus.layers import per_modality
@@ -43,16 +43,14 @@ class LinearReadout(nn.Module):
     def forward(self, fused: Fused) -> Output:
         """Joint feature (T, B, F) -> logits (B, K), step logits and evidence (T, B, K)."""
         step_logits = self.linear(fused.joint)
+        bias = self.linear.bias / max(len(fused.parts), 1)
         return Output(
             logits=step_logits.mean(0),
             step_logits=step_logits,
-            evidence={m: self._share(part, len(fused.parts)) for m, part in fused.parts.items()},
+            evidence={m: functional.linear(part, self.linear.weight, bias) for m, part in fused.parts.items()},
             residual=fused.residual,
             streams=fused.streams,
         )
-
-    def _share(self, part: Tensor, parts: int) -> Tensor:
-        return functional.linear(part, self.linear.weight, self.linear.bias / parts)
 
 
 class ReadoutPerModality(nn.Module):

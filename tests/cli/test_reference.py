@@ -45,7 +45,7 @@ def test_the_run_is_loaded_evaluated_and_predicts(checkpoint, tmp_path, capsys) 
     assert main(["import-reference", str(checkpoint), str(run), *TOLD, *sizes]) == 0
     tensors = torch.load(checkpoint, weights_only=True)["state_dict"]
     told = {"time_steps": 2, "cross_attention": "SpatialTemporal", "interaction": "Add", "alpha": 0.7, "num_heads": 4}
-    direct = reference.from_state_dict(tensors, **told).eval()
+    direct = reference.from_state_dict(tensors, reference.ReferenceSettings(**told)).eval()
     rng = np.random.default_rng(0)
     arrays = {"audio": rng.normal(size=(4, 1, 16, 16)), "visual": rng.normal(size=(4, 3, 16, 16))}
     for part in ("train", "test"):

@@ -40,6 +40,12 @@ def test_over_all_ranks_every_sample_comes_once(count, batch_size, world_size, s
     assert all(batch for rank in ranks for batch in rank)
 
 
+def test_there_are_no_more_batches_than_give_every_rank_a_sample_in_each():
+    assert num_batches(5, batch_size=4, world_size=1) == 2
+    assert num_batches(5, batch_size=4, world_size=4) == 1
+    assert [len(_epoch(5, batch_size=4, rank=rank, world_size=4)) for rank in range(4)] == [1, 1, 1, 1]
+
+
 @given(count=st.integers(4, 70), batch_size=st.integers(4, 20))
 def test_batches_are_of_near_equal_size(count, batch_size):
     sizes = [len(batch) for batch in _epoch(count, batch_size=batch_size)]

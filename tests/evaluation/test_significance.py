@@ -176,6 +176,18 @@ def test_so_many_seeds_show_the_difference_four_times_in_five(difference, deviat
     assert power_by_simulation(n, difference, deviation) == pytest.approx(0.8, abs=0.06)
 
 
+def test_seeds_and_clips_needed_by_a_plain_search():
+    n = np.arange(2, 1000)
+    for num_tests, printed in ((1, 1.959964), (3, 2.393980)):  # normal quantile at 1 - 0.05 / (2 num_tests)
+        quantiles = stats.t.isf(0.05 / num_tests / 2, n - 1) + stats.t.isf(0.2, n - 1)
+        least = 6 if num_tests == 1 else 7  # 2 / 2**n must fall below 0.05 / num_tests
+        for difference in (*np.arange(0.3, 2.5, 0.01), *np.arange(0.088, 0.09, 0.0002)):
+            shown = n[(n >= least) & (np.sqrt(n) * difference >= quantiles)]
+            assert seeds_needed(difference, 1.0, num_tests) == (shown[0] if len(shown) else None)
+            needed = ((printed + 0.841621) / difference) ** 2
+            assert 0 <= clips_needed(difference, 1.0, num_tests) - needed * (1 - 1e-6) <= 1 + needed * 2e-6
+
+
 def test_so_many_clips_show_the_difference_four_times_in_five():
     shares = np.array([0.03, 0.9, 0.07])  # the second method alone right, both or neither, the first alone
     mean, deviation = 0.04, (0.1 - 0.04**2) ** 0.5

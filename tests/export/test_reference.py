@@ -54,6 +54,10 @@ METHODS = {
 }
 
 
+def imported(tensors, sizes=None, **told):
+    return reference.from_state_dict(tensors, reference.ReferenceSettings(**{**SETTINGS, **told}), sizes=sizes)
+
+
 def inputs_of(model, batch=2):
     generator = torch.Generator().manual_seed(0)
     return {m: torch.randn(SPEC.input_shape(m, batch), generator=generator) for m in model.modalities}
@@ -65,7 +69,7 @@ def test_there_and_back_computes_the_same(name) -> None:
     torch.manual_seed(0)
     ours = method.model(SPEC).eval()
     tensors = reference.to_state_dict(ours)
-    again = reference.from_state_dict(tensors, **{**SETTINGS, **told}).eval()
+    again = imported(tensors, **told).eval()
     outputs = []
     for model in (ours, again):
         torch.manual_seed(1)
@@ -82,7 +86,7 @@ def test_random_numbers_of_the_caller_stay() -> None:
     for build in (False, True):
         torch.manual_seed(3)
         if build:
-            reference.from_state_dict(tensors, **SETTINGS, cross_attention="SpatialTemporal")
+            imported(tensors, cross_attention="SpatialTemporal")
         drawn.append(torch.rand(3))
     assert torch.equal(*drawn)
 
@@ -96,14 +100,14 @@ def test_every_name_is_used_once() -> None:
 
 def test_inputs_may_have_any_size_unless_told() -> None:
     tensors = reference.to_state_dict(SCMRL_REFERENCE.model(SPEC))
-    settings = {**SETTINGS, "cross_attention": "SpatialTemporal"}
-    free = reference.from_state_dict(tensors, **settings)
+    settings = {"cross_attention": "SpatialTemporal"}
+    free = imported(tensors, **settings)
     frames = {"audio": torch.zeros(2, 1, 48, 32), "visual": torch.zeros(3, 2, 3, 48, 32)}
     assert free(frames).logits.shape == (2, 4)
     with pytest.raises(ColliculusError, match="different numbers of tokens"):
         free({"audio": torch.zeros(2, 1, 48, 32), "visual": torch.zeros(2, 3, 32, 32)})
     with pytest.raises(ColliculusError, match="expected"):
-        reference.from_state_dict(tensors, **settings, sizes=SPEC.sizes)(frames)
+        imported(tensors, **settings, sizes=SPEC.sizes)(frames)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +172,7 @@ def test_a_wrong_state_dict_is_told(change, told, sentence) -> None:
     tensors = reference.to_state_dict(SCMRL_REFERENCE.model(SPEC)) | change
     tensors = {name: value for name, value in tensors.items() if value is not None}
     with pytest.raises(ColliculusError, match=sentence):
-        reference.from_state_dict(tensors, **{**SETTINGS, "cross_attention": "SpatialTemporal", **told})
+        imported(tensors, **{"cross_attention": "SpatialTemporal", **told})
 
 
 @pytest.mark.parametrize("attention", ["Spatial", "SpatialTemporal", "CMCI"])
@@ -178,7 +182,7 @@ def test_without_exchange_no_attention_acts_whichever_it_is(attention) -> None:
     donor = reference.to_state_dict(METHODS[attention][0].model(SPEC))
     tensors = {name: value for name, value in plain.items() if not name.startswith("block.")}
     tensors |= {name: value for name, value in donor.items() if name.startswith("block.")}
-    models = [reference.from_state_dict(t, **{**SETTINGS, **told}).eval() for t in (plain, tensors)]
+    models = [imported(t, **told).eval() for t in (plain, tensors)]
     logits = [model(inputs_of(model)).logits for model in models]
     assert torch.equal(*logits)
     assert reference.to_state_dict(models[1]).keys() == tensors.keys()
@@ -187,7 +191,7 @@ def test_without_exchange_no_attention_acts_whichever_it_is(attention) -> None:
 def test_one_modality_must_be_named() -> None:
     tensors = reference.to_state_dict(Unimodal(**HEADS, arithmetic="reference").model(SPEC))
     with pytest.raises(ColliculusError, match="modality='audio'"):
-        reference.from_state_dict(tensors, **SETTINGS, cross_attention="none")
+        imported(tensors, cross_attention="none")
 
 
 def test_the_door_is_open_after_import_colliculus() -> None:
@@ -208,7 +212,7 @@ def test_a_training_checkpoint_is_read(tensors, tmp_path) -> None:
     assert read_checkpoint(path).keys() == parallel.keys()
     torch.save(tensors, path)
     assert read_checkpoint(path).keys() == tensors.keys()
-    assert reference.from_state_dict(parallel, **{**SETTINGS, "cross_attention": "none"}).modalities == SPEC.modalities
+    assert imported(parallel, cross_attention="none").modalities == SPEC.modalities
     path.write_bytes(checkpoint_bytes(tensors))
     assert all(torch.equal(value, tensors[name]) for name, value in read_checkpoint(path).items())
 

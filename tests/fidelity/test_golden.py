@@ -30,21 +30,21 @@ CASES = [
 RUNS = [(case, steps) for case in CASES for steps in (2, 4) if (case, steps) != ("shallow_st_contrastive", 2)]
 
 
-def settings_of(case, steps) -> dict:
+def settings_of(case, steps) -> reference.ReferenceSettings:
     """What the state dict does not tell, as the recording was made."""
     arguments = case.arguments
-    return {
-        "time_steps": steps,
-        "cross_attention": arguments.get("attn_method", "none") if arguments.get("cross_attn", True) else "none",
-        "interaction": arguments.get("interaction", "Add"),
-        "alpha": arguments.get("alpha", 1.5),
-        "num_heads": arguments["num_heads"],
-        "modality": case.modalities[0] if len(case.modalities) == 1 else None,
-    }
+    return reference.ReferenceSettings(
+        time_steps=steps,
+        cross_attention=arguments.get("attn_method", "none") if arguments.get("cross_attn", True) else "none",
+        interaction=arguments.get("interaction", "Add"),
+        alpha=arguments.get("alpha", 1.5),
+        num_heads=arguments["num_heads"],
+        modality=case.modalities[0] if len(case.modalities) == 1 else None,
+    )
 
 
 def recognised(case, steps):
-    return reference.recognise(case.weights, reference.ReferenceSettings(**settings_of(case, steps)))
+    return reference.recognise(case.weights, settings_of(case, steps))
 
 
 def inputs_of(case, steps):
@@ -76,7 +76,7 @@ def distance(got, expected):
 def test_spikes_logits_and_features(name, steps, mode, read_case) -> None:
     case = read_case(name)
     recording = case.recordings[steps]
-    model = reference.from_state_dict(case.weights, **settings_of(case, steps)).train(mode == "train")
+    model = reference.from_state_dict(case.weights, settings_of(case, steps)).train(mode == "train")
     output, counts = forward(model, case, steps)
     names = reference.layer_names(model)
     assert [(names[layer], count) for layer, count in counts.items()] == [
@@ -140,7 +140,7 @@ def check_gradient(ours, gradient, theirs, recording) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_a_state_dict_comes_back_identical(name, read_case) -> None:
     case = read_case(name)
-    model = reference.from_state_dict(case.weights, **settings_of(case, max(case.recordings)))
+    model = reference.from_state_dict(case.weights, settings_of(case, max(case.recordings)))
     back = reference.to_state_dict(model)
     assert set(back) == set(case.weights)
     for key, tensor in case.weights.items():
@@ -152,7 +152,7 @@ def test_a_state_dict_comes_back_identical(name, read_case) -> None:
 def test_what_never_acts_is_listed(name, read_case) -> None:
     """All that the recording has no gradient for, but the direction of CMCI that is computed and not read."""
     case = read_case(name)
-    model = reference.from_state_dict(case.weights, **settings_of(case, 4))
+    model = reference.from_state_dict(case.weights, settings_of(case, 4))
     unread = set(reference.unused_parameters(model))
     assert unread.isdisjoint(reference.parameter_names(model).values())
     without = set(case.recordings[4].without_gradient)
@@ -230,7 +230,7 @@ def test_any_other_arithmetic_disagrees(mutation, read_case) -> None:
 def test_sca_with_another_bias_disagrees(read_case) -> None:
     case = read_case("sca")
     for seed, same in ((case.seed, True), (case.seed + 1, False)):
-        model = reference.from_state_dict(case.weights, **settings_of(case, 4)).eval()
+        model = reference.from_state_dict(case.weights, settings_of(case, 4)).eval()
         other = replace(case, seed=seed)
         names = reference.layer_names(model)
         counts = {names[layer]: count for layer, count in forward(model, other, 4)[1].items()}

@@ -13,9 +13,9 @@ from colliculus.fusion import (
     CrossModalAttention,
     CrossModalResidual,
     CrossModalSettings,
-    SemanticBranch,
     Sum,
 )
+from colliculus.fusion.cross_modal import SemanticBranch
 from colliculus.fusion.places import nearest_tokens
 from colliculus.layers import SpikingAttention
 from colliculus.neurons import NeuronSettings

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from colliculus.fusion import TemporalAttention, TemporalAttentionReadout
-from colliculus.fusion.temporal_attention import attention_over_steps, time_weights
+from colliculus.fusion import TemporalAttentionReadout
+from colliculus.fusion.temporal_attention import TemporalAttention, attention_over_steps, time_weights
 from colliculus.types import ColliculusError, Fused
 
 T, B, D, K = 4, 3, 6, 5

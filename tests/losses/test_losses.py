@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from colliculus.losses import CrossEntropy, Objective, SemanticAlignment, semantic_alignment
+from colliculus.losses import CrossEntropy, Objective, SemanticAlignment, UnimodalCrossEntropy, semantic_alignment
 from colliculus.types import Output
 
 
@@ -70,8 +71,14 @@ def test_cross_entropy_with_label_smoothing_by_hand() -> None:
 
 
 def test_terms_are_float32_whatever_the_output() -> None:
-    narrow = torch.zeros(4, 3, dtype=torch.bfloat16)
-    residual = {"audio": torch.rand(2, 4, 5).bfloat16(), "visual": torch.rand(2, 4, 5).bfloat16()}
-    objective = Objective({"task": CrossEntropy(0.1), "alignment": SemanticAlignment(0.07)})
-    terms = objective(output(narrow, **residual), torch.tensor([0, 1, 2, 0]))
-    assert {name: term.dtype for name, term in terms.items()} == {"task": torch.float32, "alignment": torch.float32}
+    generator = torch.Generator().manual_seed(0)
+    narrow = torch.randn(4, 3, generator=generator).bfloat16()
+    residual = {m: torch.rand(2, 4, 5, generator=generator).bfloat16() for m in ("audio", "visual")}
+    own = {m: torch.randn(2, 4, 3, generator=generator).bfloat16() for m in ("audio", "visual")}
+    terms = {"task": CrossEntropy(0.1), "alignment": SemanticAlignment(0.07), "unimodal": UnimodalCrossEntropy(0.1)}
+    labels = torch.tensor([0, 1, 2, 0])
+    got = Objective(terms)(replace(output(narrow, **residual), modality_logits=own), labels)
+    wide = output(narrow.float(), **{m: r.float() for m, r in residual.items()})
+    expected = Objective(terms)(replace(wide, modality_logits={m: z.float() for m, z in own.items()}), labels)
+    assert {name: term.dtype for name, term in got.items()} == dict.fromkeys(terms, torch.float32)
+    assert all(torch.equal(got[name], expected[name]) for name in terms)

@@ -122,3 +122,22 @@ def test_weights_out_of_range_are_refused():
         TemporalBalanced(regulariser_weight=1.5)
     with pytest.raises(ColliculusError, match="audio's own loss is -1"):
         UnimodalTemporalBalanced(TemporalBalanced(), {"audio": -1.0})
+
+
+@pytest.mark.parametrize(
+    "term", [FusedTemporalBalanced(TemporalBalanced()), UnimodalTemporalBalanced(TemporalBalanced())]
+)
+def test_narrow_numbers_are_widened_before_the_loss(term):
+    generator = torch.Generator().manual_seed(0)
+    steps = 3 * torch.randn(3, 4, 5, generator=generator).bfloat16()
+    weights = torch.rand(3, 4, generator=generator).softmax(0).bfloat16()
+
+    def loss(z, alpha):
+        output = Output(
+            z.mean(0), z, {}, modality_logits={"a": z}, time_weights={"a": alpha, "fused": alpha}, unweighted_logits=z
+        )
+        found = term(output, torch.tensor([0, 1, 2, 3]))
+        return found["a"] if isinstance(found, dict) else found
+
+    assert loss(steps, weights).dtype == torch.float32
+    assert torch.equal(loss(steps, weights), loss(steps.float(), weights.float()))

@@ -48,6 +48,15 @@ def test_an_empty_split_is_an_error():
         Metrics.from_confusion(np.zeros((2, 2), dtype=np.int64), ["a", "b"])
 
 
+@pytest.mark.parametrize(("empty", "told"), [(0, ""), (1, ": c1"), (10, ": c1, c2"), (11, ", c10 and 1 more")])
+def test_classes_without_a_sample_are_named_up_to_ten(empty, told):
+    names = [f"c{k}" for k in range(empty + 1)]
+    notes = Metrics.from_confusion(np.diag([5] + [0] * empty), names).notes("test")
+    assert len(notes) == bool(empty)
+    assert told in "".join(notes)
+    assert ("more" in "".join(notes)) is (empty > 10)
+
+
 def test_figures_are_json():
     metrics = Metrics.from_confusion(np.array([[3, 1], [0, 4]]), ["a", "b"])
     plain = json.loads(json.dumps(asdict(metrics)))

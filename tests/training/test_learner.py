@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from active import awake
 
+from colliculus.evaluation.inference import classify
 from colliculus.runs.run import Run
 from colliculus.training.learner import Learner
 
@@ -67,3 +70,14 @@ def test_an_epoch_is_the_same_whatever_was_drawn_before(learner):
     torch.rand(11)
     second.train_epoch(dataset.train, 0, lambda *_: None)
     assert torch.equal(weights(first.model), weights(second.model))
+
+
+def test_the_noise_of_a_test_is_the_same_for_every_seed_of_the_training(learner):
+    noisy = [learner(seed=seed, snr_db={"audio": 0.0}) for seed in (3, 4)]
+    (first, dataset), (second, _) = noisy
+    awake(first.model, dataset.test.batch(np.arange(5), epoch=0).inputs)
+    second.model.load_state_dict(first.model.state_dict())
+    found = [each.classify(dataset.test).probabilities for each in (first, second)]
+    assert np.array_equal(*found)
+    clean = classify(first.model, dataset.test, batch_size=8)
+    assert not np.array_equal(found[0], clean.probabilities)

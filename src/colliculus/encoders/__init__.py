@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from colliculus.encoders.patch_splitting import Depth, SpikingPatchSplitting
-from colliculus.encoders.resnet import Residual, SpikingResNet18
+from colliculus.encoders.patch_splitting import SpikingPatchSplitting
+from colliculus.encoders.resnet import SpikingResNet18
 from colliculus.encoders.spikformer import SpikformerBlock
 
-__all__ = ["Depth", "Residual", "SpikformerBlock", "SpikingPatchSplitting", "SpikingResNet18"]
+__all__ = ["SpikformerBlock", "SpikingPatchSplitting", "SpikingResNet18"]

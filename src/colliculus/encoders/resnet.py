@@ -108,18 +108,11 @@ class SpikingResNet18(nn.Module):
         block: Callable[..., nn.Module] = CurrentResidualBlock if residual == "current" else SpikeResidualBlock
         widths = [dim // 8, dim // 4, dim // 2, dim]
         large = min(size) >= LARGE
-        self.stem = (
-            ConvBNSpike(
-                channels,
-                widths[0],
-                neuron,
-                kernel_size=7,
-                stride=2,
-                pool=nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
-            )
-            if large
-            else ConvBNSpike(channels, widths[0], neuron)
-        )
+        if large:
+            pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+            self.stem = ConvBNSpike(channels, widths[0], neuron, kernel_size=7, stride=2, pool=pool)
+        else:
+            self.stem = ConvBNSpike(channels, widths[0], neuron)
         self.stages = nn.ModuleList(
             nn.Sequential(block(before, after, neuron, stride=stride), block(after, after, neuron))
             for before, after, stride in zip([widths[0], *widths[:-1]], widths, (1, 2, 2, 2), strict=True)

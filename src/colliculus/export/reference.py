@@ -18,29 +18,15 @@ from colliculus.types import ColliculusError
 
 
 def from_state_dict(
-    state_dict: Mapping[str, Tensor],
-    *,
-    time_steps: int = ReferenceSettings.time_steps,
-    cross_attention: str = ReferenceSettings.cross_attention,
-    interaction: str = ReferenceSettings.interaction,
-    alpha: float = ReferenceSettings.alpha,
-    num_heads: int = ReferenceSettings.num_heads,
-    modality: str | None = None,
-    sizes: Sizes | None = None,
+    state_dict: Mapping[str, Tensor], settings: ReferenceSettings | None = None, *, sizes: Sizes | None = None
 ) -> MultimodalSNN:
     """Our model with the weights of a reference network, in training mode; both compute the same.
 
-    The semantic branch, the shallow encoder, widths, channels and classes are found in the tensors. The defaults of the
-    other settings are those of the published experiments.
+    The semantic branch, the shallow encoder, widths, channels and classes are found in the tensors.
 
     Args:
         state_dict: tensors under the reference's names.
-        time_steps: T.
-        cross_attention: "none", "Spatial", "Temporal", "SpatialTemporal", "WeightAttention", "SCA" or "CMCI".
-        interaction: "Add" or "Concat".
-        alpha: weight of the cross-modal residual.
-        num_heads: attention heads.
-        modality: name of the only modality, for the state dict of a single-modality network.
+        settings: settings that the tensors do not show; None takes those of the published experiments.
         sizes: (H, W) of each modality; None takes inputs of any size, (B, C, H, W) or (T, B, C, H, W).
 
     Raises:
@@ -50,20 +36,11 @@ def from_state_dict(
         >>> from colliculus import DataSpec, LateFusion
         >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes={}, num_classes=6)
         >>> tensors = to_state_dict(LateFusion(dim=32).model(spec))
-        >>> settings = {"cross_attention": "none", "interaction": "Add", "alpha": 1.5, "num_heads": 16}
-        >>> model = from_state_dict(tensors, time_steps=4, **settings)
+        >>> model = from_state_dict(tensors, ReferenceSettings(cross_attention="none"))
         >>> model({"audio": torch.zeros(2, 1, 48, 48), "visual": torch.zeros(2, 3, 48, 48)}).logits.shape
         torch.Size([2, 6])
     """
-    settings = ReferenceSettings(
-        time_steps=time_steps,
-        cross_attention=cross_attention,
-        interaction=interaction,
-        alpha=alpha,
-        num_heads=num_heads,
-        modality=modality,
-    )
-    method, spec = recognise(state_dict, settings, sizes)
+    method, spec = recognise(state_dict, settings or ReferenceSettings(), sizes)
     with torch.random.fork_rng(devices=[]):  # initial weights are overwritten: keep the caller's random numbers
         model = method.model(spec)
     return fill(model, state_dict)

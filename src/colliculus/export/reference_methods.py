@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -57,40 +58,26 @@ def recognise(
     head = "head.weight" if "head.weight" in state_dict else "head.0.weight"
     channels = {m: _shape(state_dict, f"{stem}.proj_conv.weight")[1] for m, stem in stems.items()}
     spec = DataSpec(channels=channels, sizes=sizes or {}, num_classes=_shape(state_dict, head)[0])
-    shallow = f"{first}.proj_conv3.weight" not in state_dict
-    return _method(state_dict, settings, dim=dim, shallow=shallow), spec
+    encoder = "deep" if f"{first}.proj_conv3.weight" in state_dict else "shallow"
+    return replace(_method(state_dict, settings), dim=dim, time_steps=settings.time_steps, encoder=encoder), spec
 
 
-def _method(
-    state_dict: Mapping[str, Tensor], settings: ReferenceSettings, *, dim: int, shallow: bool
-) -> SpikingTransformer:
-    encoder = "shallow" if shallow else "deep"
-    steps, heads, join = settings.time_steps, settings.num_heads, _JOIN[settings.interaction.lower()]
+def _method(state_dict: Mapping[str, Tensor], settings: ReferenceSettings) -> SpikingTransformer:
+    """The method, at its default width, steps and encoder."""
+    heads, join = settings.num_heads, _JOIN[settings.interaction.lower()]
     if settings.modality is not None and "patch_embed.rpe_conv.weight" in state_dict:
-        return Unimodal(
-            modality=settings.modality, dim=dim, time_steps=steps, encoder=encoder, heads=heads, arithmetic="reference"
-        )
+        return Unimodal(modality=settings.modality, heads=heads, arithmetic="reference")
     match settings.cross_attention.lower():
         case "none":
-            return LateFusion(dim=dim, time_steps=steps, encoder=encoder, fusion=join)
+            return LateFusion(fusion=join)
         case "weightattention":
-            return WeightedAttention(dim=dim, time_steps=steps, encoder=encoder, fusion=join)
+            return WeightedAttention(fusion=join)
         case "cmci":
-            return CMCI(
-                dim=dim,
-                time_steps=steps,
-                encoder=encoder,
-                arithmetic="reference",
-                unimodal_loss=1.0,
-                modality_dropout=0.0,
-            )
+            return CMCI(arithmetic="reference", unimodal_loss=1.0, modality_dropout=0.0)
         case "sca":
-            return SCA(dim=dim, time_steps=steps, encoder=encoder, heads=heads, fusion=join, arithmetic="reference")
+            return SCA(heads=heads, fusion=join, arithmetic="reference")
         case name:
             return SCMRL(
-                dim=dim,
-                time_steps=steps,
-                encoder=encoder,
                 heads=heads,
                 cross_attention=_BRANCHES[name],
                 alpha=settings.alpha,

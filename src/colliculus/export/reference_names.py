@@ -48,8 +48,9 @@ def layer_names(model: MultimodalSNN) -> dict[str, str]:
 
 def _check_arithmetic(model: MultimodalSNN) -> None:
     """Refuse differences that the names do not show."""
+    neuron = 2.0, Dynamics(temporal_gradient=False)
     for layer in model.modules():
-        if isinstance(layer, SpikingNeuron) and not _is_reference_neuron(layer):
+        if isinstance(layer, SpikingNeuron) and not (isinstance(layer, LIF) and (layer.tau, layer.dynamics) == neuron):
             raise _no_counterpart(f"it has a neuron of another kind, {layer}")
         if isinstance(layer, SpikingAttention) and layer.scale != REFERENCE.scale:
             raise _no_counterpart(f"its attention has the scale {layer.scale:g}")
@@ -63,10 +64,6 @@ def _check_arithmetic(model: MultimodalSNN) -> None:
             raise _no_counterpart("it drops residuals in training")
         if getattr(layer, "axis", None) == OverSteps(swap=True):
             raise _no_counterpart("its temporal attention swaps steps and heads")
-
-
-def _is_reference_neuron(neuron: SpikingNeuron) -> bool:
-    return isinstance(neuron, LIF) and (neuron.tau, neuron.dynamics) == (2.0, Dynamics(temporal_gradient=False))
 
 
 def _no_counterpart(reason: str) -> ColliculusError:

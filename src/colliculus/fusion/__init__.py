@@ -1,31 +1,36 @@
-"""Fusions: from the modalities' tokens (T, B, D, N) to a joint feature."""
+"""Fusions: from the modalities' tokens (T, B, D, N) to a joint feature.
+
+Arguments that mean the same in every fusion:
+
+    modalities: all of them, in declared order.
+    grids: token grid (rows, columns) of each modality, in declared order; None where it is not known.
+    dim: D, width of a token.
+    heads: number of attention heads.
+    neuron: makes the neurons.
+    join: joins the streams at the end.
+"""
 
 from __future__ import annotations
 
 from colliculus.fusion.cmci import CurrentIntegration, ReferenceIntegration, SynapticCurrent
-from colliculus.fusion.concat import Concat
 from colliculus.fusion.cross_modal import (
     REFERENCE,
     Arithmetic,
     CrossModalAttention,
     CrossModalResidual,
     CrossModalSettings,
-    SemanticBranch,
     path_settings,
 )
+from colliculus.fusion.joins import Concat, SeparateStreams, Sum, WeightedSum
 from colliculus.fusion.sca import SpikingCrossAttention
-from colliculus.fusion.separate import SeparateStreams
-from colliculus.fusion.sum import Sum
 from colliculus.fusion.temporal_attention import (
     ApplyTo,
     ScoreInput,
     ScoreReduction,
-    TemporalAttention,
     TemporalAttentionReadout,
 )
 from colliculus.fusion.time_alignment import AlignedTokens, AlignmentName, TimeAligned, alignment
 from colliculus.fusion.weighted_attention import WeightedTokens
-from colliculus.fusion.weighted_sum import WeightedSum
 
 __all__ = [
     "REFERENCE",
@@ -41,12 +46,10 @@ __all__ = [
     "ReferenceIntegration",
     "ScoreInput",
     "ScoreReduction",
-    "SemanticBranch",
     "SeparateStreams",
     "SpikingCrossAttention",
     "Sum",
     "SynapticCurrent",
-    "TemporalAttention",
     "TemporalAttentionReadout",
     "TimeAligned",
     "WeightedSum",

@@ -7,26 +7,20 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from colliculus.fusion.joins import sum_of
 from colliculus.fusion.places import Grid, OnOneGrid
-from colliculus.fusion.sum import sum_of
 from colliculus.layers import NeuronFactory, ProjectionBNSpike, SpikingMLP, per_modality, stepwise
 from colliculus.neurons import NeuronSettings
 from colliculus.types import Fused
 
 
 class SynapticCurrent(nn.Module):
-    """Tokens as currents: BN(W LIF(BN(W x))), a spiking MLP without its last neuron. (T, B, D, N) -> same, real-valued.
+    """Tokens as currents: BN(W LIF(BN(W x))), a spiking MLP (hidden width 4 D) without its last neuron."""
 
-    Args:
-        dim: D.
-        neuron: makes the hidden neuron.
-        ratio: hidden width in multiples of D.
-    """
-
-    def __init__(self, dim: int, neuron: NeuronFactory, *, ratio: int = 4) -> None:
+    def __init__(self, dim: int, neuron: NeuronFactory) -> None:
         super().__init__()
-        self.expand = ProjectionBNSpike(dim, ratio * dim, neuron)
-        self.contract = nn.Conv1d(ratio * dim, dim, kernel_size=1, bias=False)
+        self.expand = ProjectionBNSpike(dim, 4 * dim, neuron)
+        self.contract = nn.Conv1d(4 * dim, dim, kernel_size=1, bias=False)
         self.norm = nn.BatchNorm1d(dim)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -38,11 +32,8 @@ class CurrentIntegration(nn.Module):
     """One population of neurons integrates the sum of all modalities' currents: LIF(sum_m I_m), without parameters.
 
     An absent modality sends no current. The spikes of a sum cannot be split among the modalities, so there are no
-    additive parts. A modality's own stream is its current, averaged over tokens.
-
-    Args:
-        grids: token grid of each modality, in declared order; if they differ, tokens move to the places of the first.
-        neuron: makes the neurons.
+    additive parts. A modality's own stream is its current, averaged over tokens. If the grids differ, tokens move to
+    the places of the first.
 
     Example:
         >>> fusion = CurrentIntegration({"audio": (2, 2), "visual": (3, 3)}, NeuronSettings())
@@ -65,11 +56,6 @@ class LearnedIntegration(nn.Module):
     """LIF(sum_m W_m x_m + b_m), then an MLP: the joint stream.
 
     Deviation: the program of S-CMRL calls this CMCI; the published method has no weights and no MLP here.
-
-    Args:
-        grids: token grid of each modality; the first gives the places.
-        dim: D.
-        neuron: makes the neurons.
     """
 
     def __init__(self, grids: Mapping[str, Grid | None], *, dim: int, neuron: NeuronFactory) -> None:
@@ -91,11 +77,6 @@ class ReferenceIntegration(nn.Module):
 
     Every modality integrates itself with the others, but only the first modality's result is used. The others are
     computed as in the program, because their BatchNorm statistics and spikes were recorded from it.
-
-    Args:
-        grids: token grid of each modality, in declared order.
-        dim: D.
-        neuron: makes the neurons.
 
     Example:
         >>> fusion = ReferenceIntegration({"audio": (3, 3), "visual": (3, 3)}, dim=8, neuron=NeuronSettings())

@@ -10,10 +10,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from colliculus.fusion.concat import Concat
-from colliculus.fusion.exchange import between, joined, receive
+from colliculus.fusion.exchange import between, receive
+from colliculus.fusion.joins import joined
 from colliculus.fusion.places import Grid, TokensAtPlaces
-from colliculus.fusion.sum import Sum
 from colliculus.layers import (
     Axis,
     NeuronFactory,
@@ -77,11 +76,8 @@ class CrossModalAttention(nn.Module):
     r[t, b, c, n] combines mean_n(S)[t, b, c] and mean_t(M)[b, c, n]. With one branch, r is that branch.
 
     Args:
-        dim: D.
-        heads: number of heads.
         grids: token grids of x and y; if they differ, the temporal branch uses y's tokens at x's places.
         branches: "spatial", "temporal" or "spatiotemporal".
-        neuron: makes the neurons.
         settings: scale, normalisation, combination, threshold and order.
 
     Example:
@@ -134,13 +130,7 @@ class CrossModalAttention(nn.Module):
 
 
 class SemanticBranch(nn.Module):
-    """LIF(Linear(r)) over the channels of every token, with a BatchNorm between the two if `normalise`.
-
-    Args:
-        dim: D.
-        neuron: makes the neuron.
-        normalise: BatchNorm before the neuron.
-    """
+    """LIF(Linear(r)) over the channels of every token, with a BatchNorm between the two if `normalise`."""
 
     def __init__(self, dim: int, neuron: NeuronFactory = LIF, *, normalise: bool = True) -> None:
         super().__init__()
@@ -161,14 +151,9 @@ class CrossModalResidual(nn.Module):
     nothing; r is 0 if no other modality is present.
 
     Args:
-        grids: token grid of each modality, in declared order.
-        dim: D.
-        heads: number of heads.
         alpha: weight of the residual.
         branches: branches of the attention.
         alignment: pass r through a `SemanticBranch` for each modality.
-        join: joins the streams at the end.
-        neuron: makes the neurons.
         settings: settings of the path.
     """
 
@@ -181,7 +166,7 @@ class CrossModalResidual(nn.Module):
         alpha: float,
         branches: Branches,
         alignment: bool,
-        join: Sum | Concat,
+        join: nn.Module,
         neuron: NeuronSettings,
         settings: CrossModalSettings,
     ) -> None:

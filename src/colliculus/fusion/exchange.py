@@ -1,14 +1,11 @@
-"""Shared parts of fusions in which every modality receives from every other."""
+"""The exchange: every modality receives from every other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-
-from colliculus.types import Fused
 
 
 def between(modalities: Iterable[str], make: Callable[[str, str], nn.Module]) -> nn.ModuleDict:
@@ -36,14 +33,3 @@ def receive(attention: nn.ModuleDict, modality: str, tokens: Mapping[str, Tensor
     if not given:
         return None
     return given[0] if len(given) == 1 else torch.stack(given).mean(0)
-
-
-def joined(
-    streams: Mapping[str, Tensor],
-    mlp: nn.ModuleDict,
-    join: Callable[[dict[str, Tensor]], Fused],
-    residual: Mapping[str, Tensor],
-) -> Fused:
-    """Pass every stream (T, B, D, N) through its MLP and join them; the exchanged tokens become the residual."""
-    fused = join({m: mlp[m](x) for m, x in streams.items()})
-    return replace(fused, residual={m: r.mean(-1) for m, r in residual.items()})

@@ -9,11 +9,10 @@ from math import isqrt
 import torch
 from torch import Tensor, nn
 
-from colliculus.fusion.concat import Concat
 from colliculus.fusion.cross_modal import Arithmetic, CrossModalSettings, path_settings
-from colliculus.fusion.exchange import between, joined, receive
+from colliculus.fusion.exchange import between, receive
+from colliculus.fusion.joins import joined
 from colliculus.fusion.places import Grid, nearest_tokens
-from colliculus.fusion.sum import Sum
 from colliculus.layers import OverTokens, SpikingAttention, SpikingMLP, per_modality
 from colliculus.neurons import NeuronSettings, SpikingNeuron
 from colliculus.types import ColliculusError, Fused
@@ -36,11 +35,9 @@ def relative_places(target: Grid, source: Grid) -> tuple[Tensor, Tensor]:
 
 
 class LearnedPositionBias(nn.Module):
-    """A learned number for every distance between two tokens, shared by all steps, samples and heads.
+    """A learned number for every distance from a token of `source` (keys) to one of `target` (queries).
 
-    Args:
-        target: grid of the queries.
-        source: grid of the keys.
+    All steps, samples and heads share it.
     """
 
     rows: Tensor
@@ -64,10 +61,7 @@ class RandomPositionBias(nn.Module):
 
     The released program does this; `torch.manual_seed` before a forward pass decides the draw. The predictions for a
     clip thus differ from one forward pass to the next; our evaluation always starts from the same seed.
-
-    Args:
-        target: grid of the queries; None if it is not known, then the tokens must form equal squares.
-        source: grid of the keys.
+    If a grid is not known, the tokens must form equal squares.
     """
 
     def __init__(self, target: Grid | None, source: Grid | None) -> None:
@@ -93,12 +87,7 @@ def _square(scores: Tensor) -> Grid:
 
 
 class BiasedScores(nn.Module):
-    """Turns scores into spikes: LIF(q k^T + bias), (T, B, heads, N, N') -> same.
-
-    Args:
-        bias: depends on the distance of two tokens.
-        neuron: neuron of the scores.
-    """
+    """Turns scores into spikes: LIF(q k^T + bias), where the bias depends on the distance of two tokens."""
 
     def __init__(self, bias: LearnedPositionBias | RandomPositionBias, neuron: SpikingNeuron) -> None:
         super().__init__()
@@ -116,19 +105,15 @@ class SpikingCrossAttention(nn.Module):
     With M > 2 modalities x' is the mean over the others. A modality that is alone keeps its tokens.
 
     Args:
-        grids: token grid of each modality, in declared order; None if it is not known (only with "reference").
-        dim: D.
-        heads: number of heads.
-        join: joins the streams at the end.
-        neuron: makes the neurons.
         attention_threshold: threshold of the attention's neurons with "ours", except the last one.
         arithmetic: "ours", or "reference": threshold 1 and no normalisation in the attention, and a random bias, only
             if a modality receives from one declared before it (visual from audio).
 
     Raises:
-        ColliculusError: a grid is needed and not known.
+        ColliculusError: a grid is not known, which only "reference" allows.
 
     Example:
+        >>> from colliculus.fusion import Sum
         >>> grids = {"audio": (2, 2), "visual": (3, 3)}
         >>> fusion = SpikingCrossAttention(grids, dim=8, heads=2, join=Sum(), neuron=NeuronSettings())
         >>> fusion({"audio": torch.ones(4, 2, 8, 4), "visual": torch.ones(4, 2, 8, 9)}).joint.shape
@@ -141,7 +126,7 @@ class SpikingCrossAttention(nn.Module):
         *,
         dim: int,
         heads: int,
-        join: Sum | Concat,
+        join: nn.Module,
         neuron: NeuronSettings,
         attention_threshold: float = CrossModalSettings.threshold,
         arithmetic: Arithmetic = "ours",
@@ -152,11 +137,13 @@ class SpikingCrossAttention(nn.Module):
         attention_neuron = replace(neuron, threshold=settings.threshold)
 
         def scores(modality: str, other: str) -> BiasedScores | None:
-            if arithmetic == "ours":
-                return BiasedScores(_learned_bias(grids[modality], grids[other]), attention_neuron())
-            if order.index(modality) < order.index(other):
-                return None
-            return BiasedScores(RandomPositionBias(grids[modality], grids[other]), attention_neuron())
+            target, source = grids[modality], grids[other]
+            if arithmetic == "reference":
+                later = order.index(modality) > order.index(other)
+                return BiasedScores(RandomPositionBias(target, source), attention_neuron()) if later else None
+            if target is None or source is None:
+                raise ColliculusError("SCA learns a bias for every distance between tokens: give the DataSpec `sizes`")
+            return BiasedScores(LearnedPositionBias(target, source), attention_neuron())
 
         self.attention = between(
             grids,
@@ -179,9 +166,3 @@ class SpikingCrossAttention(nn.Module):
         received = {m: receive(self.attention, m, tokens) for m in tokens}
         streams = {m: tokens[m] if r is None else r for m, r in received.items()}
         return joined(streams, self.mlp, self.join, streams)
-
-
-def _learned_bias(target: Grid | None, source: Grid | None) -> LearnedPositionBias:
-    if target is None or source is None:
-        raise ColliculusError("SCA learns a bias for every distance between tokens: give the DataSpec `sizes`")
-    return LearnedPositionBias(target, source)

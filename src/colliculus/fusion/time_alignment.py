@@ -1,15 +1,14 @@
-"""Alignment of streams of different lengths to common time steps (TAAF, arXiv 2505.14535)."""
+"""Alignment of streams of different lengths to common time steps (TAAF, arXiv 2505.14535): `source` T_m, `target` T."""
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from colliculus.fusion.concat import Concat
-from colliculus.fusion.weighted_sum import WeightedSum
 from colliculus.layers import NeuronFactory, per_modality, stepwise, widened
 from colliculus.neurons import LIF
 from colliculus.types import ColliculusError, Fused
@@ -80,12 +79,6 @@ class ConvAlignment(nn.Module):
     nothing changes at first; with g = 1 only convolution, BatchNorm and LIF remain. BatchNorm normalises each feature
     over time, batch and tokens. It has no scale of its own, because that could not learn while g is zero.
 
-    Args:
-        source: T_m.
-        target: T.
-        dim: D.
-        neuron: makes the neuron.
-
     Example:
         >>> stream = torch.rand(4, 2, 8)
         >>> torch.equal(ConvAlignment(4, 4, 8)(stream), stream)
@@ -118,10 +111,6 @@ class TimeWarp(nn.Module):
     Deviation: the plain window W(g, sigma) is not a linear interpolation at any width. The difference
     P_0 - W(g_0, sigma_0), at most 0.14 for 6 steps to 4 and 0.03 for 4 to 4, stays fixed while g moves, so that
     weights of P may become negative by as much.
-
-    Args:
-        source: T_m.
-        target: T.
 
     Example:
         >>> stream = torch.rand(6, 2, 8)
@@ -174,27 +163,34 @@ def alignment(name: AlignmentName, source: int, target: int, dim: int, neuron: N
     return TimeWarp(source, target) if name == "warp" else Interpolation(source, target)
 
 
-class TimeAligned(nn.Module):
+class _Aligned(nn.Module, ABC):
+    """Base of fusions that align every modality first."""
+
+    def __init__(self, alignments: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.alignments = per_modality(alignments)
+
+    def modules_of(self, modality: str) -> list[nn.Module]:
+        """Modules that only this modality passes."""
+        return [self.alignments[modality]]
+
+
+class TimeAligned(_Aligned):
     """Aligns every modality's feature, the mean over its tokens, to common steps and joins them.
 
     Args:
         alignments: alignment of each modality, (T_m, B, D) -> (T, B, D).
-        join: joins the streams.
 
     Example:
+        >>> from colliculus.fusion import Concat
         >>> fusion = TimeAligned({"a": Interpolation(6, 4), "b": Interpolation(2, 4)}, Concat("ab"))
         >>> fusion({"a": torch.rand(6, 2, 8, 9), "b": torch.rand(2, 2, 8, 4)}).joint.shape
         torch.Size([4, 2, 16])
     """
 
-    def __init__(self, alignments: Mapping[str, nn.Module], join: Concat | WeightedSum) -> None:
-        super().__init__()
-        self.alignments = per_modality(alignments)
+    def __init__(self, alignments: Mapping[str, nn.Module], join: nn.Module) -> None:
+        super().__init__(alignments)
         self.join = join
-
-    def modules_of(self, modality: str) -> list[nn.Module]:
-        """Modules that only this modality passes."""
-        return [self.alignments[modality]]
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T_m, B, D, N) of each modality -> `Fused`; its streams are the aligned features, (T, B, D)."""
@@ -203,7 +199,7 @@ class TimeAligned(nn.Module):
         return fused
 
 
-class AlignedTokens(nn.Module):
+class AlignedTokens(_Aligned):
     """Aligns every modality's tokens to common steps and passes them to another fusion.
 
     Args:
@@ -211,19 +207,15 @@ class AlignedTokens(nn.Module):
         fusion: fusion of the aligned tokens.
 
     Example:
+        >>> from colliculus.fusion import Concat
         >>> fusion = AlignedTokens({"a": Interpolation(6, 4), "b": Interpolation(2, 4)}, Concat("ab"))
         >>> fusion({"a": torch.rand(6, 2, 8, 9), "b": torch.rand(2, 2, 8, 4)}).joint.shape
         torch.Size([4, 2, 16])
     """
 
     def __init__(self, alignments: Mapping[str, nn.Module], fusion: nn.Module) -> None:
-        super().__init__()
-        self.alignments = per_modality(alignments)
+        super().__init__(alignments)
         self.fusion = fusion
-
-    def modules_of(self, modality: str) -> list[nn.Module]:
-        """Modules that only this modality passes."""
-        return [self.alignments[modality]]
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T_m, B, D, N) of each modality -> `Fused`."""

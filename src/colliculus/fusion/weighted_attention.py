@@ -7,21 +7,14 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from colliculus.fusion.concat import Concat
-from colliculus.fusion.exchange import joined
-from colliculus.fusion.sum import Sum
+from colliculus.fusion.joins import joined
 from colliculus.layers import SpikingMLP, per_modality
 from colliculus.neurons import NeuronSettings
 from colliculus.types import Fused
 
 
 class ModalityWeight(nn.Module):
-    """w = fc2(fc1([own mean ; means of the others])), without an activation: a number for every step and sample.
-
-    Args:
-        dim: D.
-        num_modalities: M.
-    """
+    """w = fc2(fc1([own mean ; means of the others])), without an activation: a number for every step and sample."""
 
     def __init__(self, dim: int, num_modalities: int) -> None:
         super().__init__()
@@ -39,19 +32,14 @@ class WeightedTokens(nn.Module):
     This is the baseline called WeightAttention in the program of S-CMRL (arXiv 2502.12488), for M modalities. The mean
     of an absent modality is zero.
 
-    Args:
-        modalities: all of them, in order.
-        dim: D.
-        join: joins the streams at the end.
-        neuron: makes the neurons.
-
     Example:
+        >>> from colliculus.fusion import Sum
         >>> fusion = WeightedTokens(["audio", "visual"], dim=8, join=Sum(), neuron=NeuronSettings())
         >>> fusion({"audio": torch.ones(4, 2, 8, 9), "visual": torch.ones(4, 2, 8, 4)}).joint.shape
         torch.Size([4, 2, 8])
     """
 
-    def __init__(self, modalities: Iterable[str], *, dim: int, join: Sum | Concat, neuron: NeuronSettings) -> None:
+    def __init__(self, modalities: Iterable[str], *, dim: int, join: nn.Module, neuron: NeuronSettings) -> None:
         super().__init__()
         self.modalities = tuple(modalities)
         self.join = join

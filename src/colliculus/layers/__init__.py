@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from colliculus.layers.attention import Axis, OverSteps, OverTokens, SpikingAttention
-from colliculus.layers.conv_bn_spike import ConvBNSpike, NeuronFactory, ProjectionBNSpike
-from colliculus.layers.mlp import SpikingMLP
-from colliculus.layers.modality_dropout import ModalityDropout
+from colliculus.layers.conv_bn_spike import ConvBNSpike, NeuronFactory, ProjectionBNSpike, SpikingMLP
+from colliculus.layers.modalities import ModalityDropout, per_modality
 from colliculus.layers.norm_spike import norm_spike
-from colliculus.layers.per_modality import per_modality
 from colliculus.layers.recompute import recomputed
 from colliculus.layers.time import Resampling, resample, stepwise, tokens_of, widened
 

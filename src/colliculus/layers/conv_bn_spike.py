@@ -1,4 +1,4 @@
-"""The two basic layers: convolution or projection, normalisation, neuron."""
+"""The basic layers: convolution or projection, normalisation, neuron; and the MLP of two projections."""
 
 from __future__ import annotations
 
@@ -59,14 +59,7 @@ class ConvBNSpike(nn.Module):
 
 
 class ProjectionBNSpike(nn.Module):
-    """A linear map of every token (1x1 convolution) - BatchNorm - neuron: (T, B, D, N) -> (T, B, E, N).
-
-    Args:
-        in_dim: D.
-        out_dim: E.
-        neuron: makes the neuron.
-        bias: True if the map has a bias.
-    """
+    """A linear map of every token (1x1 convolution) - BatchNorm - neuron: (T, B, D, N) -> (T, B, E, N)."""
 
     def __init__(self, in_dim: int, out_dim: int, neuron: NeuronFactory = LIF, *, bias: bool = False) -> None:
         super().__init__()
@@ -77,3 +70,22 @@ class ProjectionBNSpike(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(T, B, D, N) -> (T, B, E, N)."""
         return self.neuron(stepwise(lambda tokens: self.norm(self.linear(tokens)), x))
+
+
+class SpikingMLP(nn.Module):
+    """x + MLP(x), the MLP being two projections with bias and a hidden width of 4 D: (T, B, D, N) -> same.
+
+    Example:
+        >>> import torch
+        >>> SpikingMLP(16)(torch.zeros(4, 2, 16, 9)).shape
+        torch.Size([4, 2, 16, 9])
+    """
+
+    def __init__(self, dim: int, neuron: NeuronFactory = LIF) -> None:
+        super().__init__()
+        self.expand = ProjectionBNSpike(dim, 4 * dim, neuron, bias=True)
+        self.contract = ProjectionBNSpike(4 * dim, dim, neuron, bias=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T, B, D, N) -> (T, B, D, N)."""
+        return x + self.contract(self.expand(x))

@@ -129,7 +129,7 @@ class _OneSweep(torch.autograd.Function):
         spikes = torch.empty(shape, dtype=values.dtype, memory_format=torch.channels_last)
         rows = scale.float(), shift.float()
         block = sweep.call(values, scale=rows[0].data_ptr(), shift=rows[1].data_ptr(), spikes=spikes.data_ptr())
-        _check(_loaded().colliculus_block_forward(block, native.threads(spikes)))
+        native.check(_loaded().colliculus_block_forward(block, native.threads(spikes)))
         ctx.save_for_backward(values, *rows, scale, mean, inverse)
         ctx.sweep, ctx.own = sweep, own
         return spikes
@@ -153,7 +153,7 @@ class _OneSweep(torch.autograd.Function):
             grad_currents=out.data_ptr(),
             sums=sums.data_ptr(),
         )
-        _check(_loaded().colliculus_block_backward(block, native.threads(values)))
+        native.check(_loaded().colliculus_block_backward(block, native.threads(values)))
         of_bias, of_weight = sums[0], sums[1] * inverse
         rows = values.numel() // values.shape[1]
         # gradient of the values: scale * (g - mean(g) - normalised * mean(g * normalised)); the two means are present
@@ -217,8 +217,3 @@ def _loaded() -> ctypes.CDLL:
     loaded = library()
     assert loaded is not None, "only where `takes` says so"  # noqa: S101
     return loaded
-
-
-def _check(failed: int) -> None:
-    if failed:
-        raise MemoryError("no memory for the spikes of one image")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from colliculus.losses.cross_entropy import CrossEntropy
-from colliculus.losses.objective import Objective, Term, TermPerModality
+from colliculus.losses.cross_entropy import CrossEntropy, UnimodalCrossEntropy
+from colliculus.losses.objective import Objective
 from colliculus.losses.semantic_alignment import SemanticAlignment, semantic_alignment
 from colliculus.losses.temporal_balanced import (
     FusedTemporalBalanced,
@@ -12,7 +12,6 @@ from colliculus.losses.temporal_balanced import (
     UnimodalTemporalBalanced,
     temporal_balanced,
 )
-from colliculus.losses.unimodal import UnimodalCrossEntropy
 
 __all__ = [
     "CrossEntropy",
@@ -21,8 +20,6 @@ __all__ = [
     "Regulariser",
     "SemanticAlignment",
     "TemporalBalanced",
-    "Term",
-    "TermPerModality",
     "UnimodalCrossEntropy",
     "UnimodalTemporalBalanced",
     "semantic_alignment",

@@ -1,9 +1,10 @@
-"""Cross-entropy of the logits with label smoothing."""
+"""Cross-entropy with label smoothing: of the logits, and of each modality's own head."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -18,7 +19,6 @@ class CrossEntropy:
         label_smoothing: fraction of the target spread evenly over all K classes.
 
     Example:
-        >>> import torch
         >>> logits = torch.zeros(2, 4)
         >>> CrossEntropy(0.1)(Output(logits, logits[None], {}), torch.tensor([0, 1]))  # log 4
         tensor(1.3863)
@@ -29,3 +29,30 @@ class CrossEntropy:
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of logits (B, K) against labels (B,), or soft ones (B, K)."""
         return functional.cross_entropy(output.logits.float(), labels, label_smoothing=self.label_smoothing)
+
+
+@dataclass(frozen=True)
+class UnimodalCrossEntropy:
+    """Sum over the modalities of the label-smoothed cross-entropy of their own logits, averaged over time.
+
+    Args:
+        label_smoothing: fraction of the target spread evenly over all K classes.
+        weight: weight of the sum.
+
+    Example:
+        >>> logits = torch.zeros(2, 4)
+        >>> output = Output(logits, logits[None], {}, modality_logits={"audio": logits[None], "visual": logits[None]})
+        >>> UnimodalCrossEntropy(0.1)(output, torch.tensor([0, 1]))  # 2 log 4
+        tensor(2.7726)
+    """
+
+    label_smoothing: float
+    weight: float = 1.0
+
+    def __call__(self, output: Output, labels: Tensor) -> Tensor:
+        """Scalar loss of modality logits (T, B, K) against labels (B,)."""
+        terms = [
+            functional.cross_entropy(logits.float().mean(0), labels, label_smoothing=self.label_smoothing)
+            for logits in output.modality_logits.values()
+        ]
+        return self.weight * torch.stack(terms).sum()

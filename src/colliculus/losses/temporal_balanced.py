@@ -85,11 +85,7 @@ class TemporalBalanced:
 
 @dataclass(frozen=True)
 class FusedTemporalBalanced:
-    """L_f: the loss of the joint stream. If a model does not weigh its steps, each has the weight 1 / T.
-
-    Args:
-        loss: loss of a stream.
-    """
+    """L_f: the loss of the joint stream. If a model does not weigh its steps, each has the weight 1 / T."""
 
     loss: TemporalBalanced
 

@@ -1,4 +1,7 @@
-"""Methods: one paper, one file. Adding one is a file here and a line in `METHODS`."""
+"""Methods: one paper, one file. Adding one is a file here and a line in `METHODS`.
+
+Settings out of range, or without an effect, raise `ColliculusError`.
+"""
 
 from __future__ import annotations
 

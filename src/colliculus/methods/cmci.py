@@ -27,8 +27,7 @@ class CMCI(MultimodalTransformer):
 
     Example:
         >>> import torch
-        >>> sizes = {"audio": (32, 32), "visual": (32, 32)}
-        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes=sizes, num_classes=6)
+        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes={}, num_classes=6)
         >>> inputs = {"audio": torch.zeros(2, 1, 32, 32), "visual": torch.zeros(2, 3, 32, 32)}
         >>> CMCI(dim=32).model(spec)(inputs).logits.shape
         torch.Size([2, 6])
@@ -55,7 +54,7 @@ class CMCI(MultimodalTransformer):
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""
-        tokens = {m: self.token_encoder(spec, m) for m in spec.modalities}
+        tokens = self.token_encoders(spec)
         grids = {m: encoder.grid for m, encoder in tokens.items()}
         if self.arithmetic == "reference":
             encoders, fusion = tokens, ReferenceIntegration(grids, dim=self.dim, neuron=self.neuron)
@@ -64,11 +63,4 @@ class CMCI(MultimodalTransformer):
                 m: nn.Sequential(encoder, SynapticCurrent(self.dim, self.neuron)) for m, encoder in tokens.items()
             }
             fusion = CurrentIntegration(grids, self.neuron)
-        return MultimodalSNN(
-            spec,
-            coding=self.coders(spec.modalities),
-            encoders=encoders,
-            fusion=fusion,
-            head=self.readout("sum", spec),
-            modality_dropout=self.modality_dropout,
-        )
+        return self.network(spec, encoders, fusion, self.readout("sum", spec))

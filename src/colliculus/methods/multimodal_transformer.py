@@ -1,16 +1,20 @@
-"""Base of methods that join several streams of spiking tokens: own heads, modality dropout, balance."""
+"""Bases of methods for several streams of spiking tokens: modality dropout, balance, joins and own heads."""
 
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import ClassVar, Literal
+
+from torch import nn
 
 from colliculus.fusion import Concat, Sum
 from colliculus.heads import LinearReadout, ReadoutPerModality
 from colliculus.losses import Objective, UnimodalCrossEntropy
 from colliculus.methods.spiking_transformer import SpikingTransformer
+from colliculus.model import MultimodalSNN
 from colliculus.modulation import Balance, Modulator
 from colliculus.types import UNIMODAL, ColliculusError, DataSpec
 
@@ -18,44 +22,62 @@ Join = Literal["sum", "concat"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class MultimodalTransformer(SpikingTransformer, ABC):
-    """Settings of a method that joins the streams of several modalities.
+class BalancedTransformer(SpikingTransformer, ABC):
+    """Settings of a method for several modalities."""
 
-    Raises:
-        ColliculusError: a setting is out of range.
-    """
-
-    has_shares: ClassVar[bool] = True
-    """True if the joint logits are the sum of the modalities' shares."""
-
-    unimodal_loss: float = 0.0
-    """Weight of each modality's cross-entropy through its own head; with 0 there are no such heads."""
     modality_dropout: float = 0.0
     """Probability that a modality's tokens are silenced in a training sample (one modality always stays)."""
     balance: Balance = Balance()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.unimodal_loss < inf:
-            raise ColliculusError(f"`unimodal_loss` is {self.unimodal_loss}: choose a weight of at least 0")
         if not 0 <= self.modality_dropout < 1:
             raise ColliculusError(f"`modality_dropout` is {self.modality_dropout}: choose at least 0 and below 1")
-        self._check_balance()
 
     def modulator(self) -> Modulator:
         """The modulator of the chosen balance."""
         return self.balance.modulator()
+
+    def network(
+        self, spec: DataSpec, encoders: Mapping[str, nn.Module], fusion: nn.Module, head: nn.Module
+    ) -> MultimodalSNN:
+        """The parts put together, with the coding and the modality dropout of the settings."""
+        return MultimodalSNN(
+            spec,
+            coding=self.coders(spec.modalities),
+            encoders=encoders,
+            fusion=fusion,
+            head=head,
+            modality_dropout=self.modality_dropout,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultimodalTransformer(BalancedTransformer, ABC):
+    """Settings of a method that joins the streams of several modalities."""
+
+    has_shares: ClassVar[bool] = True
+    """True if the joint logits are the sum of the modalities' shares."""
+
+    unimodal_loss: float = 0.0
+    """Weight of each modality's cross-entropy through its own head; with 0 there are no such heads."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.unimodal_loss < inf:
+            raise ColliculusError(f"`unimodal_loss` is {self.unimodal_loss}: choose a weight of at least 0")
+        self._check_balance()
 
     def _check_balance(self) -> None:
         """Refuse a balance that needs what this method does not have."""
         kind = self.balance.kind
         if kind == "scores":
             raise ColliculusError("balance scores needs temporal attention: choose taaf or tectum, or another balance")
-        if self.balance.needs_shares and not self.has_shares:
+        if kind == "agm" and not self.has_shares:
             raise ColliculusError(
                 f"balance {kind} needs shares of the logits, and {self.name} has none: choose another balance"
             )
-        if self.balance.needs_predictions and not (self.has_shares or self.unimodal_loss):
+        if kind in ("ogm-ge", "mslr") and not (self.has_shares or self.unimodal_loss):
             raise ColliculusError(f"balance {kind} needs each modality's predictions: set `unimodal_loss` above 0")
         if self.balance.needs_own_heads and not self.unimodal_loss:
             raise ColliculusError(f"balance {kind} compares the modalities' own heads: set `unimodal_loss` above 0")

@@ -53,20 +53,14 @@ class SCA(MultimodalTransformer):
             ColliculusError: fewer than two modalities.
         """
         self.needs_two(spec)
-        encoders = {m: self.token_encoder(spec, m) for m in spec.modalities}
-        return MultimodalSNN(
-            spec,
-            coding=self.coders(spec.modalities),
-            encoders=encoders,
-            fusion=SpikingCrossAttention(
-                {m: encoder.grid for m, encoder in encoders.items()},
-                dim=self.dim,
-                heads=self.heads,
-                join=self.join(self.fusion, spec),
-                neuron=self.neuron,
-                attention_threshold=self.attention_threshold,
-                arithmetic=self.arithmetic,
-            ),
-            head=self.readout(self.fusion, spec),
-            modality_dropout=self.modality_dropout,
+        encoders = self.token_encoders(spec)
+        fusion = SpikingCrossAttention(
+            {m: encoder.grid for m, encoder in encoders.items()},
+            dim=self.dim,
+            heads=self.heads,
+            join=self.join(self.fusion, spec),
+            neuron=self.neuron,
+            attention_threshold=self.attention_threshold,
+            arithmetic=self.arithmetic,
         )
+        return self.network(spec, encoders, fusion, self.readout(self.fusion, spec))

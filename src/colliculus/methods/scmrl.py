@@ -28,8 +28,7 @@ class SCMRL(MultimodalTransformer):
 
     Example:
         >>> import torch
-        >>> sizes = {"audio": (32, 32), "visual": (32, 32)}
-        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes=sizes, num_classes=6)
+        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes={}, num_classes=6)
         >>> model = SCMRL(dim=32, heads=4).model(spec)
         >>> model({"audio": torch.zeros(2, 1, 32, 32), "visual": torch.zeros(2, 3, 32, 32)}).logits.shape
         torch.Size([2, 6])
@@ -74,7 +73,7 @@ class SCMRL(MultimodalTransformer):
             ColliculusError: fewer than two modalities.
         """
         self.needs_two(spec)
-        encoders = {m: self.token_encoder(spec, m) for m in spec.modalities}
+        encoders = self.token_encoders(spec)
         exchange = CrossModalResidual(
             {m: encoder.grid for m, encoder in encoders.items()},
             dim=self.dim,
@@ -86,14 +85,7 @@ class SCMRL(MultimodalTransformer):
             neuron=self.neuron,
             settings=path_settings(self.arithmetic, self.cross_modal),
         )
-        return MultimodalSNN(
-            spec,
-            coding=self.coders(spec.modalities),
-            encoders=encoders,
-            fusion=exchange,
-            head=self.readout(self.fusion, spec),
-            modality_dropout=self.modality_dropout,
-        )
+        return self.network(spec, encoders, exchange, self.readout(self.fusion, spec))
 
     def objective(self) -> Objective:
         """Label-smoothed cross-entropy, and the alignment of the residuals."""

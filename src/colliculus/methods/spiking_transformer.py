@@ -23,11 +23,7 @@ EncoderName = Literal["deep", "shallow", "resnet18", "sew-resnet18"]
 
 @dataclass(frozen=True, kw_only=True)
 class SpikingTransformer(ABC):
-    """Settings of a method whose modalities become spiking tokens (T, B, D, N).
-
-    Raises:
-        ColliculusError: a setting is out of range.
-    """
+    """Settings of a method whose modalities become spiking tokens (T, B, D, N)."""
 
     name: ClassVar[str]
 
@@ -72,11 +68,7 @@ class SpikingTransformer(ABC):
         return NoModulation()
 
     def needs_two(self, spec: DataSpec) -> None:
-        """Refuse data of one modality.
-
-        Raises:
-            ColliculusError: the data have fewer than two modalities.
-        """
+        """Refuse data of one modality."""
         if len(spec.modalities) < 2:
             raise ColliculusError(f"{self.name} exchanges between modalities and needs two: use Unimodal for one")
 
@@ -84,13 +76,14 @@ class SpikingTransformer(ABC):
         """The coding of each modality."""
         return {m: coder(self.coding, self.time_steps, self.resampling) for m in modalities}
 
+    def token_encoders(self, spec: DataSpec) -> dict[str, SpikingPatchSplitting | SpikingResNet18]:
+        """The chosen encoder for each modality."""
+        return {m: self.token_encoder(spec, m) for m in spec.modalities}
+
     def token_encoder(self, spec: DataSpec, modality: str) -> SpikingPatchSplitting | SpikingResNet18:
         """The chosen encoder, which splits one modality into tokens."""
         channels = spec.channels[modality]
-        match self.encoder:
-            case "deep" | "shallow":
-                return SpikingPatchSplitting(channels, spec.sizes.get(modality), self.dim, self.encoder, self.neuron)
-            case "resnet18":
-                return SpikingResNet18(channels, spec.size(modality), self.dim, "current", self.neuron)
-            case "sew-resnet18":
-                return SpikingResNet18(channels, spec.size(modality), self.dim, "spike", self.neuron)
+        if self.encoder in ("deep", "shallow"):
+            return SpikingPatchSplitting(channels, spec.sizes.get(modality), self.dim, self.encoder, self.neuron)
+        residual = "spike" if self.encoder == "sew-resnet18" else "current"
+        return SpikingResNet18(channels, spec.size(modality), self.dim, residual, self.neuron)

@@ -88,24 +88,18 @@ class TAAF(TemporalTransformer):
         """
         self.check_names(spec)
         concat = self.fusion == "concat"
-        return MultimodalSNN(
-            spec,
-            coding=self.coders(spec.modalities),
-            encoders={m: self.token_encoder(spec, m) for m in spec.modalities},
-            fusion=TimeAligned(
-                self.alignments(spec.modalities),
-                Concat(spec.modalities) if concat else WeightedSum(spec.modalities),
-            ),
-            head=TemporalAttentionReadout(
-                linear(self.dim * (len(spec.modalities) if concat else 1), spec.num_classes),
-                {m: linear(self.dim, spec.num_classes) for m in spec.modalities},
-                score_input=self.score_input,
-                score_reduction=self.score_reduction,
-                apply_to=self.apply_to,
-                detach=self.score_gradient == "detach",
-            ),
-            modality_dropout=self.modality_dropout,
+        encoders = self.token_encoders(spec)
+        join = Concat(spec.modalities) if concat else WeightedSum(spec.modalities)
+        fusion = TimeAligned(self.alignments(spec.modalities), join)
+        head = TemporalAttentionReadout(
+            linear(self.dim * (len(spec.modalities) if concat else 1), spec.num_classes),
+            {m: linear(self.dim, spec.num_classes) for m in spec.modalities},
+            score_input=self.score_input,
+            score_reduction=self.score_reduction,
+            apply_to=self.apply_to,
+            detach=self.score_gradient == "detach",
         )
+        return self.network(spec, encoders, fusion, head)
 
     def objective(self) -> Objective:
         """The temporally weighted losses of the joint stream and of each modality's own head."""

@@ -32,8 +32,7 @@ class Tectum(TemporalTransformer):
 
     Example:
         >>> import torch
-        >>> sizes = {"audio": (32, 32), "visual": (32, 32)}
-        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes=sizes, num_classes=6)
+        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes={}, num_classes=6)
         >>> method = Tectum(dim=16, heads=4)
         >>> output = method.model(spec)({"audio": torch.zeros(2, 1, 32, 32), "visual": torch.zeros(2, 3, 32, 32)})
         >>> [*output.time_weights], [*method.objective()(output, torch.tensor([0, 1]))]
@@ -63,7 +62,7 @@ class Tectum(TemporalTransformer):
         """
         self.needs_two(spec)
         self.check_names(spec)
-        encoders = {m: self.token_encoder(spec, m) for m in spec.modalities}
+        encoders = self.token_encoders(spec)
         exchange = CrossModalResidual(
             {m: encoder.grid for m, encoder in encoders.items()},
             dim=self.dim,
@@ -75,17 +74,12 @@ class Tectum(TemporalTransformer):
             neuron=self.neuron,
             settings=self.cross_modal,
         )
-        return MultimodalSNN(
-            spec,
-            coding=self.coders(spec.modalities),
-            encoders=encoders,
-            fusion=AlignedTokens(self.alignments(spec.modalities), exchange),
-            head=TemporalAttentionReadout(
-                linear(self.dim * len(spec.modalities), spec.num_classes),
-                {m: linear(self.dim, spec.num_classes) for m in spec.modalities},
-            ),
-            modality_dropout=self.modality_dropout,
+        fusion = AlignedTokens(self.alignments(spec.modalities), exchange)
+        head = TemporalAttentionReadout(
+            linear(self.dim * len(spec.modalities), spec.num_classes),
+            {m: linear(self.dim, spec.num_classes) for m in spec.modalities},
         )
+        return self.network(spec, encoders, fusion, head)
 
     def objective(self) -> Objective:
         """The loss of the decision, the temporally weighted losses of the modalities' own heads, and the alignment.

@@ -11,19 +11,15 @@ from torch import nn
 
 from colliculus.coding import coder
 from colliculus.fusion import AlignmentName, alignment
-from colliculus.methods.spiking_transformer import SpikingTransformer
-from colliculus.modulation import Balance, Modulator
+from colliculus.methods.multimodal_transformer import BalancedTransformer
+from colliculus.modulation import Balance
 from colliculus.neurons import NeuronSettings
 from colliculus.types import ColliculusError, DataSpec, unknown_name
 
 
 @dataclass(frozen=True, kw_only=True)
-class TemporalTransformer(SpikingTransformer, ABC):
-    """Settings of a method with temporal attention scores of the joint stream and of each modality's stream.
-
-    Raises:
-        ColliculusError: a setting is out of range.
-    """
+class TemporalTransformer(BalancedTransformer, ABC):
+    """Settings of a method with temporal attention scores of the joint stream and of each modality's stream."""
 
     neuron: NeuronSettings = NeuronSettings()
     modality_steps: dict[str, int] = field(default_factory=dict[str, int])
@@ -32,14 +28,10 @@ class TemporalTransformer(SpikingTransformer, ABC):
     """Alignment of T_m steps to T: learned "conv" or "warp", fixed "interpolate", or "identity" (T_m = T)."""
     unimodal_weights: dict[str, float] = field(default_factory=dict[str, float])
     """Weight of the loss of a modality's own head; a modality that is not named has 1."""
-    modality_dropout: float = 0.0
-    """Probability that a modality's tokens are silenced in a training sample (one modality always stays)."""
     balance: Balance = Balance(kind="scores")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.modality_dropout < 1:
-            raise ColliculusError(f"`modality_dropout` is {self.modality_dropout}: choose at least 0 and below 1")
         if short := [m for m, steps in self.modality_steps.items() if steps < 1]:
             raise ColliculusError(
                 f"`modality_steps` of {short[0]} is {self.modality_steps[short[0]]}: choose at least 1"
@@ -58,11 +50,7 @@ class TemporalTransformer(SpikingTransformer, ABC):
         self.objective()  # checks the settings of the losses
 
     def check_names(self, spec: DataSpec) -> None:
-        """Refuse settings of modalities that the data do not have.
-
-        Raises:
-            ColliculusError: one is unknown.
-        """
+        """Refuse settings of modalities that the data do not have."""
         if unknown := [m for m in (*self.unimodal_weights, *self.modality_steps) if m not in spec.modalities]:
             raise unknown_name("modality", unknown[0], spec.modalities)
 
@@ -75,18 +63,10 @@ class TemporalTransformer(SpikingTransformer, ABC):
         return {m: coder(self.coding, self._steps(m), self.resampling) for m in modalities}
 
     def alignments(self, modalities: Iterable[str]) -> dict[str, nn.Module]:
-        """The alignment of each modality to the common steps.
-
-        Raises:
-            ColliculusError: the identity cannot align one.
-        """
+        """The alignment of each modality to the common steps."""
         return {
             m: alignment(self.alignment, self._steps(m), self.time_steps, self.dim, self.neuron) for m in modalities
         }
-
-    def modulator(self) -> Modulator:
-        """The modulator of the chosen balance."""
-        return self.balance.modulator()
 
     def _steps(self, modality: str) -> int:
         return self.modality_steps.get(modality, self.time_steps)

@@ -23,8 +23,7 @@ class Unimodal(SpikingTransformer):
 
     Example:
         >>> import torch
-        >>> sizes = {"audio": (32, 32), "visual": (32, 32)}
-        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes=sizes, num_classes=6)
+        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes={}, num_classes=6)
         >>> model = Unimodal(modality="visual", dim=32, heads=4).model(spec)
         >>> model({"visual": torch.zeros(2, 3, 32, 32)}).logits.shape
         torch.Size([2, 6])

@@ -19,8 +19,7 @@ class WeightedAttention(MultimodalTransformer):
 
     Example:
         >>> import torch
-        >>> sizes = {"audio": (32, 32), "visual": (32, 32)}
-        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes=sizes, num_classes=6)
+        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes={}, num_classes=6)
         >>> model = WeightedAttention(dim=32).model(spec)
         >>> model({"audio": torch.zeros(2, 1, 32, 32), "visual": torch.zeros(2, 3, 32, 32)}).logits.shape
         torch.Size([2, 6])
@@ -33,11 +32,6 @@ class WeightedAttention(MultimodalTransformer):
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""
-        return MultimodalSNN(
-            spec,
-            coding=self.coders(spec.modalities),
-            encoders={m: self.token_encoder(spec, m) for m in spec.modalities},
-            fusion=WeightedTokens(spec.modalities, dim=self.dim, join=self.join(self.fusion, spec), neuron=self.neuron),
-            head=self.readout(self.fusion, spec),
-            modality_dropout=self.modality_dropout,
-        )
+        encoders, join = self.token_encoders(spec), self.join(self.fusion, spec)
+        fusion = WeightedTokens(spec.modalities, dim=self.dim, join=join, neuron=self.neuron)
+        return self.network(spec, encoders, fusion, self.readout(self.fusion, spec))

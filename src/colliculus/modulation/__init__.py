@@ -1,4 +1,7 @@
-"""Balance of the modalities in training: changes of losses, gradients and learning rates."""
+"""Balance of the modalities in training: changes of losses, gradients and learning rates.
+
+Settings out of range raise `ColliculusError`.
+"""
 
 from __future__ import annotations
 

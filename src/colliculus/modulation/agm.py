@@ -22,11 +22,7 @@ _LARGEST_DIFFERENCE = 10.0  # upper bound of the exponent's difference in the au
 
 @dataclass(frozen=True, kw_only=True)
 class AGMSettings:
-    """Settings of AGM.
-
-    Raises:
-        ColliculusError: a setting is out of range.
-    """
+    """Settings of AGM."""
 
     alpha: float = 1.0
     """Strength of the modulation, alpha in the paper."""
@@ -80,9 +76,6 @@ class AGM(Modulator):
 
     Deviation: if streams exchange before they are joined (S-CMRL), what a stream received is part of its share. A
     fusion without additive shares is refused; the paper would run it once for every subset of modalities.
-
-    Args:
-        settings: the strength.
     """
 
     def __init__(self, settings: AGMSettings) -> None:
@@ -103,7 +96,8 @@ class AGM(Modulator):
             {m: _cross_entropies(logits, labels) for m, logits in shares(output).items()}, collective
         )
         factors = adaptive_coefficients(costs, self._means or dict.fromkeys(costs, 0.0), self._settings.alpha)
-        self._remember(costs)
+        self._means = {m: (self._means.get(m, 0.0) * self._steps + c) / (self._steps + 1) for m, c in costs.items()}
+        self._steps += 1
         report = {f"coefficient_{m}": factor for m, factor in factors.items()}
         return Prepared(objective(with_scaled_shares(output, factors), labels), report=report)
 
@@ -114,10 +108,6 @@ class AGM(Modulator):
     def restore(self, state: dict[str, Any]) -> None:
         """Restore the means."""
         self._steps, self._means = state["steps"], dict(state["means"])
-
-    def _remember(self, costs: Mapping[str, float]) -> None:
-        self._means = {m: (self._means.get(m, 0.0) * self._steps + c) / (self._steps + 1) for m, c in costs.items()}
-        self._steps += 1
 
 
 def _cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:

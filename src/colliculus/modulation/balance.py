@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -49,30 +48,20 @@ class Balance:
         refuse_unread(self, others, f'with balance kind "{self.kind}"')
 
     @property
-    def needs_shares(self) -> bool:
-        """True if each modality must have a share of the joint logits."""
-        return self.kind == "agm"
-
-    @property
-    def needs_predictions(self) -> bool:
-        """True if each modality must have a share of the joint logits or its own head."""
-        return self.kind in ("ogm-ge", "mslr")
-
-    @property
     def needs_own_heads(self) -> bool:
         """True if each modality must have its own head."""
         return self.kind in ("iemf", "mm-pareto")
 
     def modulator(self) -> Modulator:
         """A new modulator of that kind."""
-        makers: dict[BalanceName, Callable[[], Modulator]] = {
-            "none": NoModulation,
-            "scores": self.scores.modulator,
-            "ogm-ge": lambda: OGMGE(self.ogm_ge),
-            "agm": lambda: AGM(self.agm),
-            "pmr": lambda: PMR(self.pmr),
-            "mslr": lambda: MSLR(self.mslr),
-            "iemf": IEMF,
-            "mm-pareto": lambda: MMPareto(self.mm_pareto),
+        modulators: dict[BalanceName, Modulator] = {
+            "none": NoModulation(),
+            "scores": self.scores.modulator(),
+            "ogm-ge": OGMGE(self.ogm_ge),
+            "agm": AGM(self.agm),
+            "pmr": PMR(self.pmr),
+            "mslr": MSLR(self.mslr),
+            "iemf": IEMF(),
+            "mm-pareto": MMPareto(self.mm_pareto),
         }
-        return makers[self.kind]()
+        return modulators[self.kind]

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from colliculus.types import ColliculusError
 
 
-def check_epochs(balance: str, first: int, last: int | None) -> None:
-    """Check that the epoch range is valid.
-
-    Raises:
-        ColliculusError: the first epoch is below 1, or the last one is before it.
-    """
-    if first < 1 or (last is not None and last < first):
-        raise ColliculusError(f"`first_epoch` of {balance} must be at least 1, and `last_epoch` not before it")
-
-
-def acts_in(epoch: int, first: int, last: int | None) -> bool:
-    """True if an epoch, counted from 0, lies in the range of first and last, counted from 1; None has no end.
+@dataclass(frozen=True, kw_only=True)
+class EpochRange:
+    """Settings of a balance that acts in some epochs.
 
     Example:
-        >>> [acts_in(epoch, first=2, last=3) for epoch in range(4)]
+        >>> [EpochRange(first_epoch=2, last_epoch=3).acts_in(epoch) for epoch in range(4)]
         [False, True, True, False]
     """
-    return first <= epoch + 1 and (last is None or epoch + 1 <= last)
+
+    first_epoch: int = 1
+    """First epoch in which it acts."""
+    last_epoch: int | None = None
+    """Last epoch in which it acts; None has no end."""
+
+    def __post_init__(self) -> None:
+        if self.first_epoch < 1 or (self.last_epoch is not None and self.last_epoch < self.first_epoch):
+            raise ColliculusError(
+                f"a balance cannot act from `first_epoch` {self.first_epoch} to `last_epoch` {self.last_epoch}: count "
+                "from 1, and do not let it end before it begins"
+            )
+
+    def acts_in(self, epoch: int) -> bool:
+        """True if an epoch, counted from 0, lies in the range, counted from 1."""
+        return self.first_epoch <= epoch + 1 and (self.last_epoch is None or epoch + 1 <= self.last_epoch)

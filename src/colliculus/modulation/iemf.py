@@ -8,7 +8,7 @@ from torch import Tensor
 
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared
-from colliculus.modulation.scores import mean_score, own_logits
+from colliculus.modulation.scores import TINY, mean_score, own_logits
 from colliculus.types import Collective, ColliculusError, Output
 
 
@@ -38,7 +38,7 @@ class IEMF(Modulator):
         if not logits:
             raise ColliculusError("balance iemf compares the modalities' own heads: set unimodal_loss above 0")
         *own, fused = mean_score(logits | {"": output.logits}, labels, collective).values()
-        factor = inverse_effectiveness(sum(own) / len(own) / max(fused, 1e-12))
+        factor = inverse_effectiveness(sum(own) / len(own) / max(fused, TINY))
         for parameter in model.fusion_parameters():
             if parameter.grad is not None:
                 parameter.grad.mul_(factor)

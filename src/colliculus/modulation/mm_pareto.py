@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -16,11 +16,7 @@ from colliculus.types import UNIMODAL, Collective, ColliculusError, Output
 
 @dataclass(frozen=True, kw_only=True)
 class MMParetoSettings:
-    """Settings of MMPareto.
-
-    Raises:
-        ColliculusError: a setting is out of range.
-    """
+    """Settings of MMPareto."""
 
     factor: float = 1.5
     """Norm of an encoder's gradient, as a multiple of the norm of the plain sum."""
@@ -73,9 +69,6 @@ class MMPareto(Modulator):
     loss reaches its encoder, as in the paper.
 
     Deviation: the authors' program measures the norm of each tensor of weights; the paper and we that of an encoder.
-
-    Args:
-        settings: the factor.
     """
 
     def __init__(self, settings: MMParetoSettings) -> None:
@@ -122,9 +115,7 @@ def _mean_over_ranks(gradient: Tensor, num_samples: int, collective: Collective)
     return total[:-1] / total[-1]
 
 
-def _write(row: Tensor, parameters: Iterable[nn.Parameter]) -> None:
-    start = 0
-    for parameter in parameters:
+def _write(row: Tensor, parameters: Sequence[nn.Parameter]) -> None:
+    for parameter, gradient in zip(parameters, row.split([p.numel() for p in parameters]), strict=True):
         if parameter.grad is not None:
-            parameter.grad.copy_(row[start : start + parameter.numel()].view_as(parameter))
-        start += parameter.numel()
+            parameter.grad.copy_(gradient.view_as(parameter))

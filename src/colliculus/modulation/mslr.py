@@ -16,11 +16,7 @@ from colliculus.types import Collective, ColliculusError, Output
 
 @dataclass(frozen=True, kw_only=True)
 class MSLRSettings:
-    """Settings of MSLR.
-
-    Raises:
-        ColliculusError: a setting is out of range.
-    """
+    """Settings of MSLR."""
 
     window: int = 5
     """Number of last epochs whose validation accuracy is averaged."""
@@ -50,9 +46,6 @@ class MSLR(Modulator):
 
     This is our reading: in every epoch the factor multiplies the learning rate of the schedule. It acts on the learning
     rate itself, because an optimiser that normalises gradients (AdamW) would undo a scaling of the gradients.
-
-    Args:
-        settings: the window.
     """
 
     def __init__(self, settings: MSLRSettings) -> None:

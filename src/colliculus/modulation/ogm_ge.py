@@ -11,7 +11,7 @@ from torch import Tensor
 
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared
-from colliculus.modulation.epochs import acts_in, check_epochs
+from colliculus.modulation.epochs import EpochRange
 from colliculus.modulation.scores import mean_score, ratios, shares_or_own_logits
 from colliculus.types import Collective, ColliculusError, Output
 
@@ -19,26 +19,18 @@ _ROUNDING = 1e-9  # equal modalities must not differ by the last digit of a mean
 
 
 @dataclass(frozen=True, kw_only=True)
-class OGMGESettings:
-    """Settings of OGM-GE.
-
-    Raises:
-        ColliculusError: a setting is out of range.
-    """
+class OGMGESettings(EpochRange):
+    """Settings of OGM-GE. The authors let it act in the first half of 100 epochs."""
 
     alpha: float = 0.8
     """Strength of the slowing of a modality that is ahead, alpha in the paper; 0.8 on CREMA-D."""
     enhancement: bool = True
     """Add noise with the standard deviation of the gradient (GE)."""
-    first_epoch: int = 1
-    """First epoch in which it acts."""
-    last_epoch: int | None = None
-    """Last epoch in which it acts; None has no end (the authors stopped after half of 100 epochs)."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.alpha < inf:
             raise ColliculusError(f"`alpha` of ogm-ge is {self.alpha}: choose a positive number")
-        check_epochs("ogm-ge", self.first_epoch, self.last_epoch)
 
 
 def slowing(ratio: float, alpha: float) -> float:
@@ -86,9 +78,6 @@ class OGMGE(Modulator):
 
     Deviation: for M > 2 rho compares with the mean of the others; the paper has two modalities. Equal modalities
     (rho = 1) are unchanged; the authors' program slows one of them. The std divides by n, not n - 1.
-
-    Args:
-        settings: strength and epochs.
     """
 
     def __init__(self, settings: OGMGESettings) -> None:
@@ -98,7 +87,7 @@ class OGMGE(Modulator):
 
     def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
         """Check whether to act in this epoch, and start the noise."""
-        self._acts = acts_in(epoch, self._settings.first_epoch, self._settings.last_epoch)
+        self._acts = self._settings.acts_in(epoch)
         self._noise = shared_generator(seed, epoch, device) if self._settings.enhancement else None
 
     def __call__(

@@ -20,11 +20,7 @@ from colliculus.types import Collective, ColliculusError, Output
 
 @dataclass(frozen=True, kw_only=True)
 class PMRSettings:
-    """Settings of PMR.
-
-    Raises:
-        ColliculusError: a setting is out of range.
-    """
+    """Settings of PMR."""
 
     alpha: float = 1.0
     """Weight of the prototype loss, alpha in the paper."""
@@ -84,9 +80,6 @@ class PMR(Modulator):
     before the first epoch too. Ours come from the training passes, so that the first epoch has no prototype loss. Their
     program gives the slower modality the whole weight and keeps a fifth of the old prototype. The entropy
     regularisation of the faster modality is left out.
-
-    Args:
-        settings: weight and momentum.
     """
 
     def __init__(self, settings: PMRSettings) -> None:

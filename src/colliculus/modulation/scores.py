@@ -10,7 +10,8 @@ from torch import Tensor
 from colliculus.labels import at_label, correctness
 from colliculus.types import Collective, ColliculusError, Output
 
-_TINY = 1e-12  # a modality may give the true class no probability
+TINY = 1e-12
+"""Lower bound of a mean probability that divides; a modality may give the true class none."""
 
 
 def over_time(steps: Tensor, weights: Tensor | None) -> Tensor:
@@ -95,4 +96,4 @@ def ratios(scores: Mapping[str, float]) -> dict[str, float]:
         2.0
     """
     others = {m: [s for other, s in scores.items() if other != m] for m in scores}
-    return {m: score / max(sum(others[m]) / len(others[m]), _TINY) if others[m] else 1.0 for m, score in scores.items()}
+    return {m: score / max(sum(others[m]) / len(others[m]), TINY) if others[m] else 1.0 for m, score in scores.items()}

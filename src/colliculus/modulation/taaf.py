@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
@@ -14,23 +14,17 @@ from torch import Tensor
 from colliculus.labels import at_label
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, Prepared, Terms
-from colliculus.modulation.epochs import acts_in, check_epochs
+from colliculus.modulation.epochs import EpochRange
 from colliculus.modulation.ogm_ge import scale_with_noise, shared_generator, slowing
-from colliculus.modulation.scores import mean_over_ranks, ratios
+from colliculus.modulation.scores import TINY, mean_over_ranks, ratios
 from colliculus.types import UNIMODAL, Collective, ColliculusError, Output, refuse_unread
 
 ScoreBalanceName = Literal["gradient", "loss", "step"]
 
-_TINY = 1e-12  # a modality may give the true class no probability
-
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreBalance:
-    """Settings of the balance of TAAF, from its attention scores.
-
-    Raises:
-        ColliculusError: a setting is out of range.
-    """
+class ScoreBalance(EpochRange):
+    """Settings of the balance of TAAF, from its attention scores."""
 
     kind: ScoreBalanceName = "gradient"
     """Target of the scaling for a modality that is ahead: its encoder's "gradient", its own "loss", or each "step" of
@@ -39,28 +33,19 @@ class ScoreBalance:
     """Strength of the slowing of a modality that is ahead ("gradient" and "step"); tried: 0.1, 0.3, 0.8."""
     enhancement: bool = False
     """Add noise with the standard deviation of the gradient, as OGM-GE does ("gradient")."""
-    first_epoch: int = 1
-    """First epoch in which it acts."""
-    last_epoch: int | None = None
-    """Last epoch in which it acts; None has no end."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.beta < inf:
             raise ColliculusError(f"`beta` of the balance is {self.beta}: choose a positive number")
         if self.enhancement and self.kind != "gradient":
             raise ColliculusError("`enhancement` of the balance adds noise to gradients: choose kind gradient")
         if self.kind == "loss":
             refuse_unread(self, ["beta"], 'with kind "loss" of the balance by scores')
-        check_epochs("the balance by scores", self.first_epoch, self.last_epoch)
 
     def modulator(self) -> Modulator:
         """A fresh modulator of that kind."""
-        makers: dict[ScoreBalanceName, Callable[[], Modulator]] = {
-            "gradient": lambda: GradientByScore(self),
-            "loss": lambda: LossByScore(self),
-            "step": lambda: StepByScore(self),
-        }
-        return makers[self.kind]()
+        return {"gradient": GradientByScore, "loss": LossByScore, "step": StepByScore}[self.kind](self)
 
 
 @torch.no_grad()
@@ -89,7 +74,7 @@ class _ByScore(Modulator, ABC):
 
     def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
         """Check whether to act in this epoch."""
-        self.acts = acts_in(epoch, self.settings.first_epoch, self.settings.last_epoch)
+        self.acts = self.settings.acts_in(epoch)
 
     def scores(self, output: Output, labels: Tensor, collective: Collective) -> dict[str, float]:
         """Mean of s_m over the samples of all ranks."""
@@ -183,13 +168,8 @@ def scale_backward(stream: Tensor, factors: Tensor) -> None:
         >>> x.grad.flatten()
         tensor([3.0000, 1.5000])
     """
-    scale = factors.to(stream)[:, None, None]
-
-    def scaled(gradient: Tensor) -> Tensor:
-        return gradient * scale
-
     if stream.requires_grad:
-        stream.register_hook(scaled)
+        stream.register_hook(factors.to(stream)[:, None, None].mul)
 
 
 def inverse(scores: Mapping[str, float]) -> dict[str, float]:
@@ -199,7 +179,7 @@ def inverse(scores: Mapping[str, float]) -> dict[str, float]:
         >>> inverse({"audio": 0.75, "visual": 0.25})
         {'audio': 0.5, 'visual': 1.5}
     """
-    reciprocals = {m: 1 / max(s, _TINY) for m, s in scores.items()}
+    reciprocals = {m: 1 / max(s, TINY) for m, s in scores.items()}
     mean = sum(reciprocals.values()) / len(reciprocals)
     return {m: r / mean for m, r in reciprocals.items()}
 

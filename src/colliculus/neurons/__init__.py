@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from colliculus.neurons.dynamics import Dynamics, lif_step
-from colliculus.neurons.lif import LIF, SpikingNeuron, lif
-from colliculus.neurons.plif import PLIF
+from colliculus.neurons.dynamics import Dynamics
+from colliculus.neurons.lif import LIF, PLIF, SpikingNeuron, lif
 from colliculus.neurons.settings import NeuronSettings
 from colliculus.neurons.surrogate import SURROGATES, ATan, Rectangle, Sigmoid, Surrogate, Triangle, spike
 
@@ -21,6 +20,5 @@ __all__ = [
     "Surrogate",
     "Triangle",
     "lif",
-    "lif_step",
     "spike",
 ]

@@ -17,15 +17,11 @@ TAU = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dynamics:
+class Options:
     """Options that all kinds of neurons share. Their defaults are defined here and nowhere else.
 
     Raises:
         ColliculusError: `threshold` is not positive.
-
-    Example:
-        >>> Dynamics(reset="soft").threshold
-        1.0
     """
 
     threshold: float = 1.0
@@ -37,22 +33,23 @@ class Dynamics:
     temporal_gradient: bool = True
     """Let the gradient flow through time. False detaches the membrane before every integration, as S-CMRL does:
     dv(t)/dI(t) = leak, and no step receives a gradient from a later one."""
-    surrogate: Surrogate = Sigmoid()
-    """Derivative of the spike."""
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < inf:
             raise ColliculusError(f"threshold must be positive, not {self.threshold}")
 
 
-def integrate(membrane: Tensor, current: Tensor, leak: float | Tensor) -> Tensor:
-    """v + (I - v) * leak, with leak = 1 / tau."""
-    return membrane + (current - membrane) * leak
+@dataclass(frozen=True, kw_only=True)
+class Dynamics(Options):
+    """The options that a neuron computes with.
 
+    Example:
+        >>> Dynamics(reset="soft").threshold
+        1.0
+    """
 
-def after_reset(membrane: Tensor, spikes: Tensor, threshold: float, reset: Reset) -> Tensor:
-    """Membrane after a spike: 0 with a hard reset, v - threshold with a soft one."""
-    return membrane * (1 - spikes) if reset == "hard" else membrane - threshold * spikes
+    surrogate: Surrogate = Sigmoid()
+    """Derivative of the spike."""
 
 
 def lif_step(
@@ -78,7 +75,8 @@ def lif_step(
         (tensor([0.5000, 0.0000]), tensor([0., 1.]))
     """
     before = membrane if dynamics.temporal_gradient else membrane.detach()
-    membrane = integrate(before, current, leak)
+    membrane = before + (current - before) * leak
     spikes = spike(membrane - dynamics.threshold, dynamics.surrogate)
-    resetting = spikes.detach() if dynamics.detach_reset else spikes
-    return after_reset(membrane, resetting, dynamics.threshold, dynamics.reset), spikes
+    reset = spikes.detach() if dynamics.detach_reset else spikes
+    after = membrane * (1 - reset) if dynamics.reset == "hard" else membrane - dynamics.threshold * reset
+    return after, spikes

@@ -1,7 +1,8 @@
-"""Leaky integrate-and-fire neuron over T steps: a pure function, and a module that is a shell around it."""
+"""Leaky integrate-and-fire neurons over T steps: a pure function, and modules that are shells around it."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -99,3 +100,27 @@ class LIF(SpikingNeuron):
     def leak(self) -> float:
         """1 / tau."""
         return 1 / self.tau
+
+
+class PLIF(SpikingNeuron):
+    """Leaky integrate-and-fire neuron with a learned time constant (Fang et al., ICCV 2021, arXiv 2007.05785).
+
+    1 / tau = sigmoid(w), so that tau stays above 1 during training.
+
+    Args:
+        tau: initial time constant, > 1.
+        dynamics: threshold, reset and gradient.
+
+    Example:
+        >>> neuron = PLIF(tau=2.0)
+        >>> neuron(torch.full((4, 1), 2.0)).flatten().tolist(), neuron.leak().item()
+        ([1.0, 1.0, 1.0, 1.0], 0.5)
+    """
+
+    def __init__(self, *, tau: float = TAU, dynamics: Dynamics = Dynamics()) -> None:
+        super().__init__(dynamics)
+        self.leak_logit = nn.Parameter(torch.tensor(-math.log(tau - 1)))
+
+    def leak(self) -> Tensor:
+        """1 / tau, a scalar tensor."""
+        return self.leak_logit.sigmoid()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf
 
-from colliculus.neurons.dynamics import TAU, Dynamics, Reset
-from colliculus.neurons.lif import LIF, SpikingNeuron
-from colliculus.neurons.plif import PLIF
+from colliculus.neurons.dynamics import TAU, Dynamics, Options
+from colliculus.neurons.lif import LIF, PLIF, SpikingNeuron
 from colliculus.neurons.surrogate import SURROGATES, SurrogateName
 from colliculus.types import ColliculusError, refuse_unread
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeuronSettings:
+class NeuronSettings(Options):
     """The neuron of a method; calling the settings makes one. The defaults are those of `LIF` and `Dynamics`.
 
     Raises:
@@ -28,33 +27,20 @@ class NeuronSettings:
     """Time constant in steps, above 1."""
     learned_tau: bool = False
     """Learn the time constant (PLIF), one for each layer."""
-    threshold: float = Dynamics.threshold
-    """Membrane potential at which the neuron fires; equality fires."""
-    reset: Reset = Dynamics.reset
-    """After a spike: to 0 ("hard") or minus the threshold ("soft")."""
-    detach_reset: bool = Dynamics.detach_reset
-    """Keep the reset out of the gradient."""
-    temporal_gradient: bool = Dynamics.temporal_gradient
-    """Let the gradient flow through time; the published S-CMRL does not."""
     surrogate: SurrogateName = "sigmoid"
     """Shape of the surrogate gradient."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 1 < self.tau < inf:
             raise ColliculusError(f"tau must be above 1 step, not {self.tau}")
         if not self.temporal_gradient:
             refuse_unread(self, ["detach_reset"], "without `temporal_gradient`")
-        self.dynamics()
 
     def dynamics(self) -> Dynamics:
         """The options that the neuron itself takes."""
-        return Dynamics(
-            threshold=self.threshold,
-            reset=self.reset,
-            detach_reset=self.detach_reset,
-            temporal_gradient=self.temporal_gradient,
-            surrogate=SURROGATES[self.surrogate](),
-        )
+        shared = {each.name: getattr(self, each.name) for each in fields(Options)}
+        return Dynamics(**shared, surrogate=SURROGATES[self.surrogate]())
 
     def __call__(self) -> SpikingNeuron:
         """A new neuron."""

@@ -15,6 +15,7 @@ from colliculus.data.augment.sound import (
     SpectrogramAugment,
     WaveformAugment,
     add_at_snr,
+    as_stored,
     bands,
     pink,
     roll,
@@ -38,6 +39,15 @@ SHAPES = st.one_of(
 def waves(dtype, count=4, samples=501):
     noise = np.random.default_rng(0).uniform(-0.4, 0.4, (count, samples))
     return (noise * 32767).astype(dtype) if dtype == np.int16 else noise.astype(dtype)
+
+
+def test_loud_waveforms_are_clipped_at_full_scale() -> None:
+    loud = np.array([2.0, -3.0, 0.5], dtype=np.float32)
+    assert as_stored(loud, np.dtype(np.float32)).tolist() == [1.0, -1.0, 0.5]
+    assert as_stored(30000 * loud, np.dtype(np.int16)).tolist() == [32767, -32768, 15000]
+    louder = Gain(most_db=40)(np.full((9, 4), 0.9, dtype=np.float32), Draws.of(0, 0, np.arange(9)))
+    assert louder.max() == 1.0
+    assert louder.min() < 0.9
 
 
 def test_rolling_equals_numpy() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from colliculus.neurons.dynamics import Dynamics
-from colliculus.neurons.surrogate import SURROGATES
+from colliculus.neurons.surrogate import SURROGATES, shape_of
 from colliculus.types import ColliculusError
 
 SURROGATE_NUMBERS = {name: number for number, name in enumerate(SURROGATES)}
@@ -36,12 +37,25 @@ class Backward(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+def has_numbers(leak: float | Tensor, dynamics: Dynamics) -> bool:
+    """True if plain numbers describe the neuron: a built-in surrogate and a single leak."""
+    return (not isinstance(leak, Tensor) or leak.numel() == 1) and shape_of(dynamics.surrogate) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Passes:
-    """A kernel's two passes. With `recomputes` it stores only the currents."""
+    """A kernel's two passes.
+
+    Args:
+        forward: forward pass.
+        backward: backward pass.
+        takes: True if they can compute a call.
+        recomputes: True if only the currents are stored for the backward pass.
+    """
 
     forward: Forward
     backward: Backward
+    takes: Callable[[Tensor, float | Tensor, Dynamics], bool]
     recomputes: bool
 
     def run(self, currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Tensor:

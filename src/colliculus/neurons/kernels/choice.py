@@ -18,8 +18,6 @@ from colliculus.types import ColliculusError
 
 VARIABLE = "COLLICULUS_KERNELS"
 
-Takes = Callable[[Tensor, "float | Tensor", Dynamics], bool]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Kernel:
@@ -29,14 +27,12 @@ class Kernel:
         summary: description in a few words.
         passes: its two passes; None for the loop, whose backward pass is autograd's.
         missing: reason why this machine does not have it; None if it has.
-        takes: True if it can compute a call; the eager kernel computes the others. None can compute all calls.
         narrow: dtypes below float32 that it reads and writes itself, with the membrane in float32.
     """
 
     summary: str
     passes: Callable[[], Passes] | None = None
     missing: Callable[[], str | None] = lambda: None
-    takes: Takes | None = None
     narrow: frozenset[torch.dtype] = frozenset()
 
     def run(self, currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Tensor:
@@ -73,12 +69,6 @@ def _triton_passes() -> Passes:
     return PASSES
 
 
-def _triton_takes(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> bool:
-    from colliculus.neurons.kernels.triton import takes
-
-    return takes(currents, leak, dynamics)
-
-
 KERNELS = {
     "plain": Kernel(summary="the loop over time, which the others are tested against"),
     "eager": Kernel(summary="PyTorch, written-out gradient, block by block", passes=lambda: eager.PASSES),
@@ -86,14 +76,12 @@ KERNELS = {
         summary="C, for the CPU",
         passes=lambda: native.PASSES,
         missing=_native_missing,
-        takes=native.takes,
         narrow=frozenset({torch.bfloat16}),
     ),
     "triton": Kernel(
         summary="Triton, for CUDA",
         passes=_triton_passes,
         missing=_triton_missing,
-        takes=_triton_takes,
         narrow=frozenset({torch.bfloat16, torch.float16}),
     ),
 }
@@ -122,7 +110,7 @@ def kernel_for(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> Ke
         return KERNELS["plain"]
     for candidate in (name, "eager") if name else FASTEST_FIRST:
         kernel = KERNELS[candidate]
-        if kernel.missing() is None and (kernel.takes is None or kernel.takes(currents, leak, dynamics)):
+        if kernel.missing() is None and kernel.passes and kernel.passes().takes(currents, leak, dynamics):
             return kernel
     return KERNELS["plain"]
 

@@ -12,14 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colliculus.neurons.dynamics import Dynamics, Reset
+from colliculus.neurons.dynamics import Dynamics
 from colliculus.neurons.kernels import plain
 from colliculus.neurons.kernels.analytic import Passes
 from colliculus.neurons.kernels.choice import KERNELS, kernel_for
 from colliculus.neurons.kernels.layout import empty_steps, time_first
-from colliculus.neurons.surrogate import SURROGATES, SurrogateName, shape_of
-
-Options = tuple[float, Reset, bool, bool, SurrogateName, float]
+from colliculus.neurons.surrogate import SURROGATES, shape_of
 
 
 def run(currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Tensor:

@@ -72,11 +72,10 @@ def _back_through_time(
         unit = _through_spike(grad[t], v[t], dynamics, scratch=x, out=d)
         if dynamics.temporal_gradient:  # `later` is d(t+1), in the same unit
             k = _kept(v[t], dynamics, out=x)
-            _ = (
+            if isinstance(leak, Tensor):
                 d.addcmul_(later, k.mul_(1 - leak))
-                if isinstance(leak, Tensor)
-                else d.addcmul_(later, k, value=1 - leak)
-            )
+            else:
+                d.addcmul_(later, k, value=1 - leak)
         if wants_leak:
             drive.addcmul_(d, _driven(v, t, dynamics), value=unit)
         if static:
@@ -167,4 +166,4 @@ def _gathered(blocks: list[Tensor], leak: Tensor, x: Tensor) -> Tensor:
     return full[0].sum_to_size(leak.shape).to(leak.dtype)
 
 
-PASSES = Passes(forward, backward, recomputes=False)
+PASSES = Passes(forward=forward, backward=backward, takes=lambda _x, _leak, _dynamics: True, recomputes=False)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from colliculus.neurons.dynamics import Dynamics
-from colliculus.neurons.kernels.analytic import SURROGATE_NUMBERS, Passes
+from colliculus.neurons.kernels.analytic import SURROGATE_NUMBERS, Passes, has_numbers
 from colliculus.neurons.kernels.layout import empty_steps, laid_out_as, rows, time_first
 from colliculus.neurons.surrogate import shape_of
 
@@ -59,13 +59,8 @@ def instructions() -> str:
 
 
 def takes(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> bool:
-    """True if the library can compute this call: with a built-in surrogate and a single leak."""
-    return (
-        currents.device.type == "cpu"
-        and currents.dtype in NUMBERS
-        and (not isinstance(leak, Tensor) or leak.numel() == 1)
-        and shape_of(dynamics.surrogate) is not None
-    )
+    """True if this kernel can compute a call."""
+    return currents.device.type == "cpu" and currents.dtype in NUMBERS and has_numbers(leak, dynamics)
 
 
 def forward(
@@ -81,7 +76,7 @@ def forward(
     spikes = empty_steps(currents, steps)
     call = _call(currents, leak, dynamics, steps)
     call.out = spikes.data_ptr()
-    _check(_loaded().colliculus_forward(call, threads(spikes)))
+    check(_loaded().colliculus_forward(call, threads(spikes)))
     return spikes, currents
 
 
@@ -100,7 +95,7 @@ def backward(
     of_currents, of_leak = torch.empty_like(kept), ctypes.c_double()
     call = _call(kept, leak, dynamics, grad.shape[0])
     call.grad_spikes, call.out, call.learns = grad.data_ptr(), of_currents.data_ptr(), wants_leak
-    _check(_loaded().colliculus_backward(call, threads(grad), of_leak))
+    check(_loaded().colliculus_backward(call, threads(grad), of_leak))
     if not (isinstance(leak, Tensor) and wants_leak):
         return of_currents, None
     return of_currents, leak.new_full(leak.shape, of_leak.value)
@@ -140,9 +135,10 @@ def threads(x: Tensor) -> int:
     return max(1, min(torch.get_num_threads(), x.numel() // WORTH_A_THREAD))
 
 
-def _check(failed: int) -> None:
+def check(failed: int) -> None:
+    """Raise the library's only error."""
     if failed:
         raise MemoryError("no memory for the membranes of one strip")
 
 
-PASSES = Passes(forward, backward, recomputes=True)
+PASSES = Passes(forward=forward, backward=backward, takes=takes, recomputes=True)

@@ -15,7 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from colliculus.neurons.dynamics import Dynamics
-from colliculus.neurons.kernels.analytic import SURROGATE_NUMBERS, Passes
+from colliculus.neurons.kernels.analytic import SURROGATE_NUMBERS, Passes, has_numbers
 from colliculus.neurons.kernels.layout import empty_steps, laid_out_as, rows, time_first
 from colliculus.neurons.surrogate import shape_of
 
@@ -115,12 +115,11 @@ def _backward_kernel(
 
 
 def takes(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> bool:
-    """True if the kernels can compute this call: with a built-in surrogate and a single leak."""
+    """True if this kernel can compute a call."""
     return (
         (currents.is_cuda or INTERPRETED)
         and currents.dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16)
-        and (not isinstance(leak, Tensor) or leak.numel() == 1)
-        and shape_of(dynamics.surrogate) is not None
+        and has_numbers(leak, dynamics)
     )
 
 
@@ -184,4 +183,4 @@ def _wide(currents: Tensor) -> torch.dtype:
     return torch.float64 if currents.dtype == torch.float64 else torch.float32
 
 
-PASSES = Passes(forward, backward, recomputes=True)
+PASSES = Passes(forward=forward, backward=backward, takes=takes, recomputes=True)

@@ -1,0 +1,116 @@
+"""Joins: the modalities' features, each the mean over its tokens, become one joint feature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import reduce
+from operator import add
+
+import torch
+from torch import Tensor, nn
+
+from colliculus.layers import NeuronFactory, SpikingMLP, per_modality, widened
+from colliculus.types import Fused
+
+
+def sum_of(parts: Mapping[str, Tensor]) -> Tensor:
+    """The sum of the values, in declared order."""
+    return reduce(add, parts.values())
+
+
+class Sum(nn.Module):
+    """Adds the features (`add` in S-CMRL).
+
+    Example:
+        >>> Sum()({"audio": torch.ones(4, 2, 8, 9), "visual": torch.ones(4, 2, 8, 4)}).joint.unique()
+        tensor([2.])
+    """
+
+    def forward(self, tokens: dict[str, Tensor]) -> Fused:
+        """Tokens (T, B, D, N) of each modality -> joint (T, B, D)."""
+        parts = {m: widened(x.mean(-1)) for m, x in tokens.items()}
+        return Fused(joint=sum_of(parts), parts=parts, streams=parts)
+
+
+class Concat(nn.Module):
+    """Concatenates the features.
+
+    A modality's part is its own slice with zeros elsewhere, so that the parts sum to the joint feature. The slice of an
+    absent modality is zero.
+
+    Example:
+        >>> fused = Concat(["audio", "visual"])({"audio": torch.ones(4, 2, 8, 9), "visual": torch.ones(4, 2, 8, 4)})
+        >>> fused.joint.shape, bool((sum(fused.parts.values()) == fused.joint).all())
+        (torch.Size([4, 2, 16]), True)
+    """
+
+    def __init__(self, modalities: Iterable[str]) -> None:
+        super().__init__()
+        self.modalities = tuple(modalities)
+
+    def forward(self, tokens: dict[str, Tensor]) -> Fused:
+        """Tokens (T, B, D, N) of each modality -> joint (T, B, M * D)."""
+        features = {m: widened(x.mean(-1)) for m, x in tokens.items()}
+        parts = {m: self._side_by_side({m: x}) for m, x in features.items()}
+        return Fused(joint=self._side_by_side(features), parts=parts, streams=features)
+
+    def _side_by_side(self, features: dict[str, Tensor]) -> Tensor:
+        nothing = torch.zeros_like(next(iter(features.values())))
+        return torch.cat([features.get(m, nothing) for m in self.modalities], dim=-1)
+
+
+class WeightedSum(nn.Module):
+    """Joint feature sum_m softmax(w)_m h_m, with h_m the feature of modality m; w starts at zero.
+
+    The softmax runs over the modalities present, so that the joint feature keeps its scale if one is absent.
+
+    Example:
+        >>> join = WeightedSum(["audio", "visual"])
+        >>> join({"audio": torch.ones(4, 2, 8, 9), "visual": 3 * torch.ones(4, 2, 8, 4)}).joint.unique()
+        tensor([2.], grad_fn=<Unique2Backward0>)
+        >>> join({"visual": 3 * torch.ones(4, 2, 8, 4)}).joint.unique()
+        tensor([3.], grad_fn=<Unique2Backward0>)
+    """
+
+    def __init__(self, modalities: Iterable[str]) -> None:
+        super().__init__()
+        self.modalities = tuple(modalities)
+        self.weights = nn.Parameter(torch.zeros(len(self.modalities)))
+
+    def forward(self, tokens: dict[str, Tensor]) -> Fused:
+        """Tokens (T, B, D, N) of each modality -> joint (T, B, D)."""
+        features = {m: x.mean(-1) for m, x in tokens.items()}
+        shares = self.weights[[self.modalities.index(m) for m in features]].softmax(0)
+        parts = {m: share * h for share, (m, h) in zip(shares, features.items(), strict=True)}
+        return Fused(joint=sum_of(parts), parts=parts, streams=features)
+
+
+def joined(streams: Mapping[str, Tensor], mlp: nn.ModuleDict, join: nn.Module, residual: Mapping[str, Tensor]) -> Fused:
+    """Pass every stream (T, B, D, N) through its MLP and join them; the exchanged tokens become the residual."""
+    fused: Fused = join({m: mlp[m](x) for m, x in streams.items()})
+    return replace(fused, residual={m: r.mean(-1) for m, r in residual.items()})
+
+
+class SeparateStreams(nn.Module):
+    """Fusion without exchange: every stream passes its own MLP; the streams meet only in the join.
+
+    Example:
+        >>> from colliculus.neurons import LIF
+        >>> fusion = SeparateStreams(["audio", "visual"], dim=8, join=Sum(), neuron=LIF)
+        >>> fusion({"audio": torch.ones(4, 2, 8, 9), "visual": torch.ones(4, 2, 8, 4)}).joint.shape
+        torch.Size([4, 2, 8])
+    """
+
+    def __init__(self, modalities: Iterable[str], *, dim: int, join: nn.Module, neuron: NeuronFactory) -> None:
+        super().__init__()
+        self.join = join
+        self.mlp = per_modality({m: SpikingMLP(dim, neuron) for m in modalities})
+
+    def modules_of(self, modality: str) -> list[nn.Module]:
+        """Modules that only this modality passes."""
+        return [self.mlp[modality]]
+
+    def forward(self, tokens: dict[str, Tensor]) -> Fused:
+        """Tokens (T, B, D, N) of each modality -> `Fused`."""
+        return joined(tokens, self.mlp, self.join, {})
