@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
-from colliculus.evaluation.corruption.plan import NOISES, UNITS, Corruption, Kind
+from colliculus.evaluation.corruption.plan import KINDS, NOISES, Corruption, Kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ def _curve(kind: Kind, target: str, found: Mapping[float | str, list[float]], cl
     return Curve(
         kind=kind,
         target=target,
-        unit=UNITS[kind],
+        unit=KINDS[kind].severities,
         severities=tuple(severities),
         accuracy=tuple(means),
         lowest=tuple(min(found[x]) for x in severities),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from colliculus.figures import figure, to_svg
 from colliculus.figures.palette import css
 from colliculus.records import Table, Tables
-from colliculus.report import accuracy, contribution, examples, setting
+from colliculus.report import accuracy, examples, setting
 from colliculus.report.comparison import compared
 from colliculus.report.material import Material
 from colliculus.types import ColliculusError
@@ -63,7 +63,6 @@ def page(materials: Sequence[Material], title: str) -> str:
             sections=SECTIONS,
             image_bytes=IMAGE_BYTES // len(materials),
             accuracy=accuracy,
-            contribution=contribution,
             examples=examples,
             setting=setting,
             zip=zip,
