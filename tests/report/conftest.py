@@ -12,9 +12,9 @@ from colliculus.data.dataset import Normalisation
 from colliculus.evaluation.contribution import ClassContribution, Contribution, GivenModalities
 from colliculus.evaluation.corruption.plan import RobustnessSettings
 from colliculus.evaluation.curves import Curve
-from colliculus.evaluation.energy.cost import TABLES
+from colliculus.evaluation.energy.cost import TABLES, Cost
 from colliculus.evaluation.energy.record import Energy
-from colliculus.evaluation.energy.totals import BreakEven, ClipCost, LayerRow, Operations, TableCosts
+from colliculus.evaluation.energy.totals import BreakEven, LayerRow, Operations, TableCosts
 from colliculus.evaluation.explanation.clip import ExplainedClip
 from colliculus.evaluation.explanation.record import Explanation, Features
 from colliculus.evaluation.robustness import Robustness
@@ -66,7 +66,7 @@ def robustness(about):
 
 def energy(about):
     def costs(nanojoules):
-        return ClipCost(compute_nj=nanojoules, addressing_nj=0.0, memory_nj=0.0, total_nj=nanojoules)
+        return Cost(compute_nj=nanojoules, addressing_nj=0.0, memory_nj=0.0, total_nj=nanojoules)
 
     def totals(name, table):
         """Another figure for each table."""

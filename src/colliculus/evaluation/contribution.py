@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,6 @@ from colliculus.runs.metrics import wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-FOLDER, RECORD, CLIPS, SUBSETS = "contribution", "contribution.json", "clips.csv", "subsets"
 
 
 @dataclass(frozen=True)
@@ -93,6 +91,7 @@ class Contribution(RunRecord):
     gain_over_best: float
     interaction: float
     by_class: tuple[ClassContribution, ...]
+    FILE: ClassVar[str] = "contribution/contribution.json"
 
     @classmethod
     def from_dict(cls, plain: object) -> Self:
@@ -221,10 +220,11 @@ def contribution(
     dataset = trained.load(data)
     part = stored_part(dataset, split)
     about = trained.about(dataset, split) | {"time_steps": trained.experiment.method.time_steps}
-    passes = measure_passes(trained, part, Cache(trained.folder / FOLDER / SUBSETS, about))
+    path = trained.folder / Contribution.FILE
+    passes = measure_passes(trained, part, Cache(path.with_name("subsets"), about))
     found = summarise(passes, part.labels, about)
-    write_atomic(trained.folder / FOLDER / CLIPS, clips_csv(passes, part.labels, len(found.classes)))
-    found.save(trained.folder / FOLDER / RECORD)
+    write_atomic(path.with_name("clips.csv"), clips_csv(passes, part.labels, len(found.classes)))
+    found.save(path)
     return found
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from colliculus.data.dataset import Dataset, DataSettings
 from colliculus.evaluation.corruption.plan import ATTACKS, KINDS, NOISES, Kind, RobustnessSettings, plan
@@ -25,8 +25,6 @@ from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-FOLDER, RECORD, CURVES, FIGURE, POINTS = "robustness", "result.json", "curves.csv", "curves.png", "points"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +46,7 @@ class Robustness(RunRecord):
     chance: float
     curves: tuple[Curve, ...]
     not_applicable: Mapping[str, str]
+    FILE: ClassVar[str] = "robustness/result.json"
 
     @classmethod
     def from_dict(cls, plain: object) -> Self:
@@ -183,8 +182,9 @@ def robustness(
     about = trained.about(dataset, split)
     if clean:
         about["snr_db"] = {}
+    path = trained.folder / Robustness.FILE
     planned = plan(settings, trained.model.modalities, dataset.spec.steps, only)
-    measured = measure_points(trained, dataset, settings.attack_steps, planned, about, trained.folder / FOLDER / POINTS)
+    measured = measure_points(trained, dataset, settings.attack_steps, planned, about, path.with_name("points"))
     accuracy, chance = measured[None], 1 / trained.run.spec.num_classes
     found = Robustness(
         **about,
@@ -195,25 +195,26 @@ def robustness(
         curves=tuple(curves({c: x for c, x in measured.items() if c is not None}, accuracy, chance)),
         not_applicable=planned.not_applicable,
     )
-    _write(trained.folder / FOLDER, found, only)
+    _write(path, found, only)
     return found
 
 
-def _write(folder: Path, found: Robustness, only: Sequence[Kind]) -> None:
+def _write(path: Path, found: Robustness, only: Sequence[Kind]) -> None:
     """Write the record and its table, and remark which kinds of an earlier measurement stay and which do not."""
     kinds = list(dict.fromkeys(curve.kind for curve in found.curves))
     if only and (stay := [kind for kind in kinds if kind not in only]):
         remark(f"measured before and kept: {', '.join(stay)}")
     with suppress(ColliculusError):
-        earlier = dict.fromkeys(curve.kind for curve in Robustness.read(folder / RECORD).curves)
+        earlier = dict.fromkeys(curve.kind for curve in Robustness.read(path).curves)
         if gone := [kind for kind in earlier if kind not in kinds]:
             remark(f"measured before with other settings and left out now: {', '.join(gone)}")
-    (folder / FIGURE).unlink(missing_ok=True)  # after a kill it must not stand beside other curves
-    write_atomic(folder / CURVES, found.to_csv().encode())
-    found.save(folder / RECORD)
+    image = path.with_name("curves.png")
+    image.unlink(missing_ok=True)  # after a kill it must not stand beside other curves
+    write_atomic(path.with_name("curves.csv"), found.to_csv().encode())
+    found.save(path)
     if found.curves:
         try:
-            write_atomic(folder / FIGURE, to_png(found.figure()))
+            write_atomic(image, to_png(found.figure()))
         except ColliculusError as error:  # without matplotlib the numbers remain
             remark(f"nothing was drawn: {error}")
 

@@ -32,12 +32,12 @@ class Analysis:
 
 
 ANALYSES = {
-    "contribution": Analysis("The contribution of the modalities", "contribution/contribution.json", Contribution),
-    "robustness": Analysis("Robustness", "robustness/result.json", Robustness),
-    "energy": Analysis("The energy of a decision", "energy/energy.json", Energy),
+    "contribution": Analysis("The contribution of the modalities", Contribution.FILE, Contribution),
+    "robustness": Analysis("Robustness", Robustness.FILE, Robustness),
+    "energy": Analysis("The energy of a decision", Energy.FILE, Energy),
     "explain": Analysis(
         "The explanation of example clips",
-        "explain/explain.json",
+        Explanation.FILE,
         Explanation,
         "has not been made. To make it, run:",
         "To make it again, run:",

@@ -12,8 +12,13 @@ from colliculus.data.dataset import Split
 from colliculus.evaluation.anytime import outputs_by_step
 from colliculus.evaluation.explanation.decision import Decision, decisions
 from colliculus.evaluation.explanation.image_store import ImageStore
-from colliculus.evaluation.explanation.maps import AttentionMap, GradientMaps, attention_maps, gradient_maps
-from colliculus.evaluation.explanation.rasters import spike_rasters
+from colliculus.evaluation.explanation.maps import (
+    AttentionMap,
+    GradientMaps,
+    attention_maps,
+    gradient_maps,
+    spike_rasters,
+)
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.figures import pixels
 from colliculus.model import MultimodalSNN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from colliculus.evaluation.explanation.clip import ExplainedClip
 from colliculus.evaluation.time_weights import TimeWeights
@@ -52,6 +52,7 @@ class Explanation(RunRecord):
     clips: tuple[ExplainedClip, ...]
     time_weights: dict[str, TimeWeights]
     features: Features
+    FILE: ClassVar[str] = "explain/explain.json"
 
     @classmethod
     def from_dict(cls, plain: object) -> Self:
@@ -73,11 +74,7 @@ class Explanation(RunRecord):
         return Table((*names, *numbers), rows, "Explained clips")
 
     def figure(self) -> Figure:
-        """The probability of each clip's predicted class by time step, and the features in the plane.
-
-        Raises:
-            ColliculusError: matplotlib is not installed.
-        """
+        """The probability of each clip's predicted class by time step, and the features in the plane."""
         steps = [
             Series(name=f"clip {clip.index}: {clip.predicted}", x=range(1, len(shares) + 1), y=shares)
             for clip in self.clips
