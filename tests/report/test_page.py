@@ -13,6 +13,7 @@ from colliculus.records import Column, Table
 from colliculus.report.analyses import ANALYSES
 from colliculus.report.page import _environment
 from colliculus.report.report import report
+from colliculus.runs.metrics import Metrics
 
 MEASURED = [verb for verb, analysis in ANALYSES.items() if analysis.kind is not None]
 ALL = {verb: {} for verb in MEASURED}
@@ -129,8 +130,7 @@ def test_a_table_has_headings_and_a_name():
 
 
 def test_many_classes_are_listed_by_their_confusions():
-    from colliculus.report.accuracy import confused_pairs
-
-    table = confused_pairs(["a", "b", "c"], [[5, 1, 4], [0, 9, 0], [2, 0, 3]])
+    counts = np.array([[5, 1, 4], [0, 9, 0], [2, 0, 3]])
+    table = Metrics.from_confusion(counts, ["a", "b", "c"]).mistakes(25)
     assert [row[:3] for row in table.rows] == [("a", "c", "4"), ("c", "a", "2"), ("a", "b", "1")]
     assert table.rows[0][3] == "40.0"

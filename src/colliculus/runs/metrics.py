@@ -9,6 +9,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.records import Column, Table
+from colliculus.records.console import span
 from colliculus.runs.predictions import Predictions
 from colliculus.types import ColliculusError
 
@@ -110,6 +112,38 @@ class Metrics:
         more = f" and {len(untested) - _NAMED} more" if len(untested) > _NAMED else ""
         names = f"{', '.join(untested[:_NAMED])}{more}"
         return (f"The {part} part has no sample of {len(untested)} class(es), so no figure covers them: {names}",)
+
+    def class_table(self, part: str) -> Table:
+        """Recall, precision and F1 of every class of this part of the data, in percent."""
+        rows: list[tuple[str, ...]] = []
+        for k, one in enumerate(self.per_class):
+            figures = ["-"] * 4
+            if one.total:
+                recall, precision, f1 = (f"{100 * share:.1f}" for share in (one.recall, one.precision, one.f1))
+                figures = [recall, span(wilson_interval(self.confusion[k][k], one.total)), precision, f1]
+            rows.append((one.name, f"{one.total:,}", *figures))
+        headings = ("class", "clips", "recall, %", "95 % interval", "precision, %", "F1, %")
+        note = "Recall: share of the class that was recognised. Intervals are Wilson's, for each class by itself."
+        return Table.of(f"Classes of the {part} part", headings, rows, (note, *self.notes(part)))
+
+    def mistakes(self, most: int) -> Table | None:
+        """The most frequent confusions of two classes; None where every prediction is correct.
+
+        Args:
+            most: rows of the table.
+        """
+        names = [one.name for one in self.per_class]
+        pairs = [(n, i, j) for i, row in enumerate(self.confusion) for j, n in enumerate(row) if i != j and n]
+        rows = [
+            (names[i], names[j], f"{n:,}", f"{100 * n / self.per_class[i].total:.1f}")
+            for n, i, j in sorted(pairs, key=lambda pair: -pair[0])[:most]
+        ]
+        columns = (
+            *(Column(heading, style="cyan") for heading in ("true class", "predicted class")),
+            Column("clips", "right"),
+        )
+        title = f"Most frequent mistakes ({len(rows)} of {len(pairs):,} kinds)"
+        return Table((*columns, Column("of the class, %", "right")), rows, title) if rows else None
 
     @classmethod
     def of(cls, predictions: Predictions) -> Metrics:

@@ -11,10 +11,9 @@ import torch
 
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.evenly import evenly
-from colliculus.evaluation.explanation.clip import ExplainedClip, explain_clip
+from colliculus.evaluation.explanation.clip import ExplainedClip, ImageStore, explain_clip
 from colliculus.evaluation.explanation.decision import choose_examples
 from colliculus.evaluation.explanation.embedding import LEAST_POINTS, pca, require_sklearn, tsne
-from colliculus.evaluation.explanation.image_store import ImageStore
 from colliculus.evaluation.explanation.maps import fused_features
 from colliculus.evaluation.explanation.record import Explanation, Features
 from colliculus.evaluation.inference import batches, classify
@@ -77,15 +76,13 @@ def explain(
     path = run.folder / Explanation.FILE
     subject = run.about(dataset, split) | {"time_steps": run.experiment.method.time_steps}
     cache = Cache(path.with_name("cache"), subject)
-    store = ImageStore.about(path.parent, subject)
+    store = ImageStore(path.parent, subject)
     chosen = index or cache.get(f"choice-{clips}", tuple[int, ...], partial(_choose, run, part, clips))
 
     def clip(i: int) -> ExplainedClip:
         """An explained clip, with all of its images."""
         make = partial(explain_clip, run, part, i, store)
-        return cache.get(
-            f"clip-{i}", ExplainedClip, make, lambda kept: store.holds(image.file for image in kept.images)
-        )
+        return cache.get(f"clip-{i}", ExplainedClip, make, lambda kept: store.holds(kept.images))
 
     found = Explanation(
         **subject,
