@@ -19,7 +19,7 @@ from colliculus.evaluation.explanation.clip import ExplainedClip
 from colliculus.evaluation.explanation.record import Explanation, Features
 from colliculus.evaluation.robustness import Robustness
 from colliculus.presets import preset
-from colliculus.report.analyses import ANALYSES
+from colliculus.report.material import ANALYSES
 from colliculus.report.report import report
 from colliculus.runs.identity import identity
 from colliculus.runs.metrics import Metrics
@@ -169,7 +169,7 @@ def made(tmp_path):
         for verb, changes in (measured or {}).items():
             record = RECORDS[verb](about)
             changed = changes(record) if callable(changes) else changes
-            replace(record, **changed).save(folder / ANALYSES[verb].file)
+            replace(record, **changed).save(folder / ANALYSES[verb].kind.FILE)
         return folder
 
     return make

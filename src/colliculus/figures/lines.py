@@ -47,8 +47,7 @@ class Lines(Panel):
 
     Args:
         series: curves, from back to front.
-        title: title of the panel.
-        xlabel, ylabel: names of the axes, with their units.
+        ylabel: name of the vertical axis, with its unit.
         low, high: bounds of y; None follows the data.
         levels: horizontal lines, each a height and a name, such as `(50.0, "chance")`; they stand in the legend.
         marks: vertical lines, each a position and a name, such as `(3, "best epoch")`.
@@ -62,8 +61,6 @@ class Lines(Panel):
     """
 
     series: Sequence[Series]
-    title: str = ""
-    xlabel: str = ""
     ylabel: str = ""
     low: float | None = None
     high: float | None = None

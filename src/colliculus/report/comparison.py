@@ -11,6 +11,7 @@ from colliculus.evaluation.comparison import Comparison, compare
 from colliculus.evaluation.energy.record import Energy
 from colliculus.evaluation.robustness import Robustness
 from colliculus.records import Column, Table
+from colliculus.records.console import span
 from colliculus.report.material import Material
 from colliculus.runs.kept_predictions import Condition
 from colliculus.types import ColliculusError
@@ -72,11 +73,10 @@ def _figures(material: Material) -> Sequence[str]:
     seed = str(material.run.experiment.train.seed)
     if (result := material.result) is None:
         return [seed, "not finished", *["-"] * 4]
-    low, high = result.test.interval
     return [
         seed,
         f"{100 * result.test.accuracy:.1f}",
-        f"{100 * low:.1f} to {100 * high:.1f}",
+        span(result.test.interval),
         f"{100 * result.test.macro_f1:.1f}",
         f"{result.parameters:,}",
         f"{result.samples_per_second:,.0f}",
