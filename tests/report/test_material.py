@@ -28,8 +28,8 @@ def test_a_record_that_cannot_be_read_is_left_out(made, verb, record):
     found = read_material(folder, "run")
     assert found.records.keys() == ALL.keys() - {verb}
     assert found.reason(verb) == (
-        f"{ANALYSES[verb].subject} is left out: {ANALYSES[verb].kind.FILE} is damaged or was written by another version. "
-        f"{ANALYSES[verb].again}"
+        f"{ANALYSES[verb].subject} is left out: {ANALYSES[verb].kind.FILE} is damaged or was written by another "
+        f"version. {ANALYSES[verb].again}"
     )
     assert found.command(verb) == f"colliculus {verb} {folder}"
 

@@ -22,7 +22,7 @@ from colliculus.figures.palette import BAD, GOOD, ODD
 from colliculus.files.atomic import write_atomic
 from colliculus.files.documents import as_document
 from colliculus.model import MultimodalSNN
-from colliculus.records import Column, Record, Table
+from colliculus.records import Record, Table
 from colliculus.runs.run import HEALTH_FILE
 from colliculus.types import Output
 
@@ -120,16 +120,11 @@ class SpikeHealth(Record):
                 steps = " ".join(f"{100 * rate:.1f}" for rate in layer.step_rates)
                 name = f"  {layer.label.removeprefix(f'{part}.')}"
                 rows.append((name, f"{layer.rate:.1%}", layer.verdict, f"{layer.silent:.0%}", steps))
-        numbers = (Column(name, "right") for name in ("rate", "", "never fire", "% at each step"))
-        notes = [f"warning: {sentence}" for sentence in self.warnings()]
-        return Table((Column("layer", style="cyan"), *numbers), rows, title, notes)
+        headings = ("layer", "rate", "", "never fire", "% at each step")
+        return Table.of(title, headings, rows, [f"warning: {sentence}" for sentence in self.warnings()])
 
     def figure(self, title: str = "Spike health") -> Figure:
-        """The rate of every layer, over all and at each time step, and the share of its neurons that never fire.
-
-        Raises:
-            ColliculusError: matplotlib is not installed.
-        """
+        """The rate of every layer, over all and at each time step, and the share of its neurons that never fire."""
         layers = self.layers
         borders = [i for i in range(1, len(layers)) if layers[i].part != layers[i - 1].part]
         rates = BarSeries(

@@ -11,7 +11,7 @@ from torch import Tensor
 from colliculus.evaluation.inference import inference_mode
 from colliculus.figures import Heat
 from colliculus.model import MultimodalSNN
-from colliculus.records import Column, Table
+from colliculus.records import Table
 from colliculus.types import Batch
 
 STEPS_WITH_NUMBERS, CLASSES_WITH_NUMBERS = 8, 30
@@ -85,10 +85,8 @@ def time_weights_table(found: Mapping[str, TimeWeights]) -> Table:
         steps = zip(*(row for row in weights.by_class if row is not None), strict=True)
         spread = 100 * max(max(step) - min(step) for step in steps)
         rows.append((stream, " ".join(f"{100 * x:.1f}" for x in weights.mean), f"{spread:.1f}"))
-    columns = Column("stream", style="cyan"), Column("% of each step", "right")
-    equal = 100 / len(next(iter(found.values())).mean)
-    title = f"Temporal attention scores (equal steps: {equal:.1f} % each)"
-    return Table((*columns, Column("difference of classes, points", "right")), rows, title)
+    title = f"Temporal attention scores (equal steps: {100 / len(next(iter(found.values())).mean):.1f} % each)"
+    return Table.of(title, ("stream", "% of each step", "difference of classes, points"), rows)
 
 
 def time_weights_panels(found: Mapping[str, TimeWeights], classes: Sequence[str]) -> list[Heat]:

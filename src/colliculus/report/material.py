@@ -10,7 +10,6 @@ from shlex import join
 from colliculus.evaluation.contribution import Contribution
 from colliculus.evaluation.energy.record import Energy
 from colliculus.evaluation.explanation.record import Explanation
-from colliculus.evaluation.groups import was_imported
 from colliculus.evaluation.robustness import Robustness
 from colliculus.evaluation.spike_health import SpikeHealth, read_health
 from colliculus.runs.history import Row, read_metrics
@@ -87,7 +86,7 @@ class Material:
     @property
     def imported(self) -> bool:
         """True where another program trained it."""
-        return was_imported(self.run)
+        return self.run.imported
 
     @property
     def names(self) -> Sequence[str]:
@@ -159,7 +158,7 @@ def _read(folder: Path, run: Run, kind: type[RunRecord]) -> RunRecord | str | No
     if (folder / MODEL_FILE).exists():
         ours = identity(folder, run, run.fingerprint)
         for field, other in SAME.items():
-            known = field != "fingerprint" or not was_imported(run)
+            known = field != "fingerprint" or not run.imported
             found = getattr(record, field)
             if known and (list(found) if isinstance(found, tuple) else found) != ours[field]:
                 return f"it was measured on {other}"

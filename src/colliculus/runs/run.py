@@ -61,6 +61,11 @@ class Run:
             stored=dataset.stored,
         )
 
+    @property
+    def imported(self) -> bool:
+        """True where another program trained it: it does not know its data."""
+        return not self.fingerprint
+
     def reader(self) -> ClipReader:
         """The reader of files like those of the data; a run of an earlier version needs the prepared folder for it.
 
