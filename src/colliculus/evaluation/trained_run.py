@@ -168,7 +168,7 @@ def open_run(
         device: "auto" (CUDA where present, else CPU; an open run stays where it is), "cpu", "cuda", or one GPU such as
             "cuda:0".
         data: data of a run that was trained on data given in Python; None loads the recorded ones.
-        method: method of your own whose class cannot be imported; None makes the recorded one.
+        method: method of your own whose module is not imported; None makes the recorded one.
 
     Raises:
         ColliculusError: the folder is not a run folder, its `run.yaml` is damaged, or the device is absent.

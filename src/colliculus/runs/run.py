@@ -125,7 +125,7 @@ def read_run(folder: Path, method: Method | None = None) -> Run:
 
     Args:
         folder: run folder.
-        method: method to use instead of the recorded one, when that is your own and cannot be imported.
+        method: method to use instead of the recorded one, when that is your own and its module is not imported.
 
     Raises:
         ColliculusError: `run.yaml` is absent, damaged, written by a later version, or names something unknown.

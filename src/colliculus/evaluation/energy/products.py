@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -110,18 +110,11 @@ def convolution(  # noqa: PLR0917 the order is PyTorch's
     everything = torch.full_like(present, batched.shape[0] * batched.shape[1])
     each = weight.shape[0] // groups  # output channels that read one input channel
     window = tuple(weight.shape[axis] for axis in places)
-    return Product(
-        name=owners.get(id(weight), ""),
-        kind="convolution",
-        values=values_of(input),
-        inputs=input.numel(),
-        events=int(present.sum()),
+    return replace(
+        _of_weight("convolution", result, owners, input, weight, fan_out=each),
         uses=each * taps(present, window, stride, padding, dilation),
         dense_uses=each * taps(everything, window, stride, padding, dilation),
         macs=result.numel() * weight[0].numel(),
-        outputs=result.numel(),
-        weight_shape=tuple(weight.shape),
-        stored=weight.numel(),
     )
 
 

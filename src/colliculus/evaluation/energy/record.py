@@ -26,6 +26,8 @@ COUNTERPARTS = {
     "quantised_every_step": "{bits} bits, every step",
 }
 """Readable names of the ANN counterparts."""
+ONCE, NEURONS = " first layer once", " of it the neurons"
+"""The spiking network in two more ways."""
 _FORMER_NAMES = {"table": "cost_table", "twins": "counterparts", "twin_mac": "counterpart_mac"}
 """Keys that version 0.1 wrote, and the fields they are now."""
 
@@ -78,18 +80,18 @@ class Energy(RunRecord):
 
     def figure(self) -> Figure:
         """Energy of the spiking network and of its ANN counterparts, by use."""
-        repeated = self.totals.spiking != self.totals.spiking_first_layer_once
-        left_out = (" of it the neurons", *([] if repeated else [" first layer once"]))
-        networks = {name: cost for name, cost in self.networks().items() if name not in left_out}
-        totals = [_energy(cost.total_nj) for cost in networks.values()]
-        uses = {"compute": "compute_nj", "addressing": "addressing_nj", "memory": "memory_nj"}
+        networks = {name: cost for name, cost in self.networks().items() if name != NEURONS}
+        if self.totals.spiking == self.totals.spiking_first_layer_once:
+            del networks[ONCE]
+        costs = networks.values()
         series = [
+            BarSeries(name="compute", values=[cost.compute_nj / 1000 for cost in costs]),
+            BarSeries(name="addressing", values=[cost.addressing_nj / 1000 for cost in costs]),
             BarSeries(
-                name=name,
-                values=[getattr(cost, use) / 1000 for cost in networks.values()],
-                labels=totals if name == "memory" else (),
-            )
-            for name, use in uses.items()
+                name="memory",
+                values=[cost.memory_nj / 1000 for cost in costs],
+                labels=[_energy(cost.total_nj) for cost in costs],
+            ),
         ]
         bars = Bars(names=[name.strip() for name in networks], series=series, xlabel="energy, uJ", stacked=True)
         return figure([bars], legend="shared", title=f"{self.preset}: energy of one clip, {self.cost_table}")
@@ -131,11 +133,9 @@ class Energy(RunRecord):
 
     def networks(self) -> dict[str, Cost]:
         """Energies at the cost table of the layers: the spiking network, then its ANN counterparts."""
-        named = {
-            COUNTERPARTS[name].format(bits=self.quantised_bits): cost for name, cost in self.totals.counterparts.items()
-        }
-        spiking = {"spiking": self.totals.spiking, " first layer once": self.totals.spiking_first_layer_once}
-        return spiking | {" of it the neurons": self.totals.of_it_neurons} | named
+        totals, names = self.totals, COUNTERPARTS
+        spiking = {"spiking": totals.spiking, ONCE: totals.spiking_first_layer_once, NEURONS: totals.of_it_neurons}
+        return spiking | {names[n].format(bits=self.quantised_bits): cost for n, cost in totals.counterparts.items()}
 
     def _network_table(self) -> Table:
         rates = [("", "")] * 3 + [(_rate(x.compute), _rate(x.total)) for x in self.totals.break_even_rate.values()]
