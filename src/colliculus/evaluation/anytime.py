@@ -62,13 +62,7 @@ def first_steps(model: MultimodalSNN, steps: int, total: int) -> Generator[None]
 
 
 def outputs_by_step(model: MultimodalSNN, inputs: Mapping[str, Tensor], total: int) -> list[Output]:
-    """Outputs of `model` when it runs for its first 1, 2, ... T steps; see `first_steps`.
-
-    Args:
-        model: runs in eval mode and returns to the mode it came in.
-        inputs: inputs of each modality, on the model's device.
-        total: T of the model.
-    """
+    """Outputs of `model` when it runs for its first 1, 2, ... T steps; see `first_steps`."""
     outputs: list[Output] = []
     for t in range(1, total + 1):
         with first_steps(model, t, total), inference_mode(model):

@@ -229,13 +229,7 @@ def contribution(
 
 
 def summarise(passes: Passes, labels: NDArray[np.int64], about: Mapping[str, Any]) -> Contribution:
-    """Contributions from passes over the data.
-
-    Args:
-        passes: passes of every subset that is not empty.
-        labels: (n,) true classes.
-        about: fields of the record before `total`.
-    """
+    """Contributions from passes of every subset that is not empty; `about` holds the fields of the record up to T."""
     names: Sequence[str] = about["classes"]
     modalities = [m for m in about["modalities"] if m in max(passes, key=len)]  # a model may use some of them
     chance = 1 / len(names)

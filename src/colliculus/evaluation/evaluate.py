@@ -67,7 +67,7 @@ class Evaluation(Record):
     predictions: Predictions
 
     def table(self) -> Tables:
-        """Three tables: the evaluation as a whole, the metrics per class, and the most frequent mistakes if any."""
+        """The evaluation as a whole, the metrics per class, and the most frequent mistakes if any."""
         mistakes = self.metrics.mistakes(MISTAKES_SHOWN)
         return Tables([self._summary(), self.metrics.class_table(self.split), *([mistakes] if mistakes else [])])
 

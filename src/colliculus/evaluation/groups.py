@@ -78,11 +78,7 @@ def open_finished(folder: Path, device: str = "auto") -> TrainedRun:
 
 
 def group_runs(runs: Sequence[TrainedRun], over: Sequence[str] = ()) -> list[Group]:
-    """Group runs by preset and settings, in the order in which they come.
-
-    Args:
-        runs: runs of any methods.
-        over: settings that, like the seed, may differ within a method ("data.fold").
+    """Group runs by preset and settings; those in `over`, such as "data.fold", may differ as the seed does.
 
     Raises:
         ColliculusError: a setting in `over` does not exist, two runs are the same training, or runs cannot be compared
@@ -103,7 +99,7 @@ def group_runs(runs: Sequence[TrainedRun], over: Sequence[str] = ()) -> list[Gro
 
 
 def methods_among(settings: Sequence[Document], over: Sequence[str] = ()) -> list[tuple[str, list[int]]]:
-    """Methods among trainings, finished or not: the name of each and the positions of its trainings.
+    """The name of each method among trainings, and the positions of its trainings.
 
     Args:
         settings: settings of each training by dotted name, and its preset.
@@ -129,10 +125,10 @@ def methods_among(settings: Sequence[Document], over: Sequence[str] = ()) -> lis
 
 
 def method_named(name: str, methods: Mapping[str, str]) -> str:
-    """Full name of a method.
+    """Full name of a method, given by that or by a preset that occurs in one setting only.
 
     Args:
-        name: full name, or a preset that occurs in one setting only.
+        name: name to look for.
         methods: preset of each method by full name.
 
     Raises:
@@ -151,11 +147,9 @@ def method_named(name: str, methods: Mapping[str, str]) -> str:
 
 
 def check_comparable(runs: Mapping[Path, Run], over: Sequence[str] = ()) -> None:
-    """Check that runs were tested on the same clips; an imported run does not know its data and agrees with any.
+    """Check that runs, by folder, were tested on the same clips; an imported run does not know its data.
 
-    Args:
-        runs: runs of any methods by folder, finished or not.
-        over: settings that may differ; runs with equal values of them are checked against each other.
+    Runs with equal values of the settings in `over` are checked against each other.
 
     Raises:
         ColliculusError: data, classes, modalities or the noise of the test differ.

@@ -44,12 +44,7 @@ class ModalityCurves:
 
     @classmethod
     def of(cls, history: Sequence[Row], model: MultimodalSNN) -> ModalityCurves:
-        """The curves of a training.
-
-        Args:
-            history: rows of `metrics.csv`.
-            model: the trained model.
-        """
+        """The curves of a training: the rows of its `metrics.csv`, and the trained model."""
         columns = list(dict.fromkeys(name for row in history for name in row))
         alone = {m: _curve(history, ALONE + m) for m in model.modalities if ALONE + m in columns}
         reported = [name for name in columns if name.startswith(MODULATION)]

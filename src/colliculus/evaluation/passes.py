@@ -40,9 +40,7 @@ measured."""
 def clip_shapley(passes: Passes, num_classes: int) -> dict[str, Values]:
     """Shapley values of every clip in the probability of its true class, (n,) per modality.
 
-    Args:
-        passes: passes of every subset that is not empty; without any modality each class has the probability 1 / K.
-        num_classes: K.
+    Without any modality each of the K classes has the probability 1 / K.
     """
     values = {s: by_step[-1].probability for s, by_step in passes.items()}
     nothing = np.full_like(next(iter(values.values())), 1 / num_classes)
@@ -50,13 +48,7 @@ def clip_shapley(passes: Passes, num_classes: int) -> dict[str, Values]:
 
 
 def measure_passes(run: TrainedRun, split: Split, cache: Cache) -> dict[Subset, list[Pass]]:
-    """Passes of every subset; by step for each modality alone and all together, which take T passes.
-
-    Args:
-        run: trained run.
-        split: clips.
-        cache: finished passes, which are read.
-    """
+    """Passes of every subset; by step for each modality alone and all together, which take T passes."""
     modalities, total = run.model.modalities, run.experiment.method.time_steps
     planned = [
         (subset, t)

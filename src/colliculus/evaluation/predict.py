@@ -71,13 +71,7 @@ class ClipPredictions(Record):
 def predict_tensors(
     model: MultimodalSNN, inputs: Mapping[str, Tensor], steps: int, names: Sequence[str] = ()
 ) -> list[ClipPrediction]:
-    """Classify a batch of tensors.
-
-    Args:
-        model: model of the run.
-        inputs: standardised inputs by modality, (B, C, H, W) or (T, B, C, H, W).
-        steps: T of the model.
-        names: names of the B clips; without them they are numbered from 0.
+    """Classify standardised inputs; without names the clips are numbered from 0.
 
     Raises:
         ColliculusError: the model takes none of these modalities.
@@ -97,17 +91,7 @@ def predict_tensors(
 def predict_files(
     model: MultimodalSNN, paths: Sequence[Path], steps: int, reader: ClipReader, normalisation: Normalisation
 ) -> tuple[list[ClipPrediction], dict[str, str]]:
-    """Classify files.
-
-    Args:
-        model: model of the run.
-        paths: files, or folders of files.
-        steps: T of the model.
-        reader: reader of files like those of the training.
-        normalisation: normalisation of the training.
-
-    Returns:
-        Predictions, and the clips that could not be read, with the reason.
+    """Predictions for files or folders of files, and the clips that could not be read, with the reason.
 
     Raises:
         ColliculusError: a path does not exist, or no clip can be read.

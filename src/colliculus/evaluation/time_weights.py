@@ -32,12 +32,7 @@ class TimeWeights:
 
 
 def class_means(weights: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Mean of alpha(t) over the samples of each class, (K, T); NaN where a class has no sample.
-
-    Args:
-        weights: alpha, (T, B).
-        labels: true classes, (B,).
-        num_classes: K.
+    """Mean of alpha (T, B) over the samples of each of K classes, (K, T); NaN where a class has no sample.
 
     Example:
         >>> alpha = torch.tensor([[0.2, 0.4, 0.9], [0.8, 0.6, 0.1]])  # T = 2, B = 3
@@ -50,15 +45,7 @@ def class_means(weights: Tensor, labels: Tensor, num_classes: int) -> Tensor:
 
 
 def measure_time_weights(model: MultimodalSNN, batches: Iterable[Batch]) -> dict[str, TimeWeights]:
-    """Run batches through `model` and average the scores of each modality and of "fused".
-
-    Args:
-        model: runs in eval mode and is returned to its mode.
-        batches: at least one, on the model's device.
-
-    Returns:
-        Scores by stream; empty where the model weighs all steps alike.
-    """
+    """Mean scores of each stream (each modality and "fused") over batches; empty where all steps weigh alike."""
     labels: list[Tensor] = []
     weights: dict[str, list[Tensor]] = {}
     with inference_mode(model):

@@ -17,11 +17,7 @@ from colliculus.types import ColliculusError
 
 
 def blur(x: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of every frame, with the edge values repeated beyond the edges.
-
-    Args:
-        x: input.
-        sigma: standard deviation in pixels (bins of a spectrogram), above 0.
+    """Gaussian blur of every frame by `sigma` pixels (bins of a spectrogram), with edge values repeated beyond it.
 
     Example:
         >>> point = torch.zeros(1, 1, 9, 9)
@@ -42,12 +38,8 @@ def blur(x: Tensor, sigma: float) -> Tensor:
 def occlude(x: Tensor, share: float, draws: Sequence[np.random.Generator]) -> Tensor:
     """Cover a rectangle with the proportions of the frame by zeros, the mean of standardised inputs.
 
-    Its position is drawn per sample and is the same at all steps.
-
-    Args:
-        x: input.
-        share: covered share of the frame's area; the sides are rounded to whole values.
-        draws: random numbers of each sample.
+    It covers this share of the frame's area, with sides rounded to whole values. Its position is drawn per sample and
+    is the same at all steps.
 
     Example:
         >>> occluded = occlude(torch.ones(1, 1, 8, 8), 0.25, [np.random.default_rng(0)])

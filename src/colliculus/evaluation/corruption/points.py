@@ -21,15 +21,8 @@ def measure_points(
 ) -> dict[Corruption | None, float]:
     """Accuracy under each corruption to measure now, and without one (None).
 
-    Kinds that are not to be measured now are added where all of their points are kept.
-
-    Args:
-        run: trained run.
-        dataset: data to measure on.
-        attack_steps: steps of PGD.
-        planned: corruptions.
-        about: fields of the `RunRecord`; points of other data or of another model are measured again.
-        folder: folder of the finished points, which are read.
+    Kinds that are not to be measured now are added where all of their points are kept in `folder`. Points of other data
+    or of another model, by the fields of the `RunRecord` in `about`, are measured again.
     """
     split = stored_part(dataset, about["split"])
     points, attacks = Cache(folder, about), Cache(folder, {**about, "attack_steps": attack_steps})

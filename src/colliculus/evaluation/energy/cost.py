@@ -174,11 +174,8 @@ def spiking_neurons(neurons: NeuronCount, table: CostTable) -> Cost:
 def dense_layer(layer: LayerCount, table: CostTable, *, activation_bits: int | None = None) -> Cost:
     """Cost of the same layer in an artificial network: every input is multiplied, zero or not.
 
-    Args:
-        layer: counted at one step.
-        table: costs at full width.
-        activation_bits: width of the activations of a quantised network; a multiplication and an access then cost in
-            proportion. The data, which the first layer multiplies, keep their width. None: full width.
+    In a quantised network a multiplication and an access cost in proportion to `activation_bits` (None: full width).
+    The data, which the first layer multiplies, keep their width.
     """
     share = 1.0 if activation_bits is None else min(1.0, activation_bits / table.bits)
     multiplied = 1.0 if layer.first else share
@@ -192,14 +189,9 @@ def dense_neurons(neurons: NeuronCount, table: CostTable) -> Cost:
 
 
 def _dense_movement(layer: LayerCount, table: CostTable, *, share: float) -> Cost:
-    """Data movement of an artificial layer after Lemaire et al.
+    """Data movement of an artificial layer after Lemaire et al.; an activation takes a share of an access.
 
     Each MAC reads an input and a weight; a linear map reads each input once.
-
-    Args:
-        layer: whose inputs, weights and outputs are moved.
-        table: costs at full width.
-        share: part of an access that an activation takes.
     """
     reads = layer.inputs if layer.kind == "linear" else layer.dense_uses
     read_pj = (1.0 if layer.first else share) * table.access_pj(layer.sources)
@@ -229,16 +221,9 @@ def quantised_bits(steps: int) -> int:
 def break_even_rate(rate: float, *, fixed: float, spiking: float, ann: float) -> float | None:
     """Mean firing rate at which a spiking network costs as much as its ANN counterpart, all in one unit.
 
-    All layers' rates change in proportion.
-
-    Args:
-        rate: mean rate that was measured.
-        fixed: cost at any rate: the first layers and the neurons.
-        spiking: cost in proportion to the rate, at `rate`.
-        ann: cost of the ANN counterpart.
-
-    Returns:
-        A rate, above 1 where every rate is cheaper; None where no rate is low enough, or where nothing fires.
+    All layers' rates change in proportion, and with them the part `spiking` of the cost, here at `rate`; `fixed` is the
+    cost at any rate, of the first layers and the neurons. The result is above 1 where every rate is cheaper, and None
+    where no rate is low enough or nothing fires.
 
     Example:
         >>> break_even_rate(0.2, fixed=1.0, spiking=4.0, ann=3.0)

@@ -121,12 +121,9 @@ class _Watch(TorchFunctionMode):
 
 
 def watch(model: MultimodalSNN, inputs: Inputs, *, undetached: bool = False) -> WatchedForward:
-    """Run `model` once and record every product and every neuron update.
+    """Run `model` once, in its mode, and record every product and every neuron update.
 
-    Args:
-        model: runs in the mode it is in.
-        inputs: of each modality.
-        undetached: skip `detach`; see `deciding`.
+    With `undetached` the graph also holds what gradients do not pass; see `deciding`.
     """
     tensors = chain(model.named_parameters(), model.named_buffers())
     owners = {id(x): name.rpartition(".")[0] or name for name, x in tensors}
@@ -144,11 +141,8 @@ def deciding(model: MultimodalSNN, inputs: Inputs) -> list[bool]:
     """For each event of a forward pass, in order: whether the logits depend on it.
 
     A head may compute more than the decision needs, such as the logits of each modality alone. PyTorch's gradient graph
-    shows which events the logits were made of.
-
-    Args:
-        model: in eval mode, with weights that require gradients.
-        inputs: of each modality; one sample is enough.
+    shows which events the logits were made of. The model is in eval mode, with weights that require gradients; one
+    sample is enough.
     """
     with torch.enable_grad():
         seen = watch(model, inputs, undetached=True)

@@ -23,18 +23,11 @@ LEAST_PLACES = 7
 
 
 def grad_cam(features: Tensor, gradient: Tensor) -> Tensor:
-    """ReLU of the sum over channels of feature times mean gradient, at every step.
+    """Grad-CAM at every step, (T, B, D, H, W) -> (T, B, H, W): features A and the gradient dy / dA of a logit y.
 
     M(t, i, j) = max(0, sum_d w_d(t) A_d(t, i, j)) with w_d(t) the mean over places of dy / dA_d(t).
 
-    Source: Grad-CAM, Selvaraju et al., arXiv 1610.02391, equations 1 and 2, here for each time step.
-
-    Args:
-        features: A, (T, B, D, H, W).
-        gradient: of the logit y of a class with respect to A, the same shape.
-
-    Returns:
-        (T, B, H, W).
+    Source: Selvaraju et al., arXiv 1610.02391, equations 1 and 2, here for each time step.
 
     Example:
         >>> features = torch.tensor([1.0, 0.0, 3.0, 2.0]).reshape(1, 1, 2, 1, 2)  # two channels, two places
@@ -47,15 +40,9 @@ def grad_cam(features: Tensor, gradient: Tensor) -> Tensor:
 
 
 def saliency(gradient: Tensor) -> Tensor:
-    """How strongly each place of the input changes the prediction: |dy / dx| summed over channels.
+    """How strongly each place of the input changes a logit: |dy / dx| summed over channels, (*, C, H, W) -> (*, H, W).
 
     Source: Simonyan et al., arXiv 1312.6034 (there the largest channel).
-
-    Args:
-        gradient: of a logit with respect to the inputs, (*, C, H, W).
-
-    Returns:
-        (*, H, W).
     """
     return gradient.abs().sum(dim=-3)
 
@@ -76,14 +63,10 @@ class GradientMaps:
 
 
 def gradient_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> dict[str, GradientMaps]:
-    """Maps of each modality, for the class that is predicted for each sample.
+    """Maps of each modality, for the class that is predicted for each sample; the model's gradients stay untouched.
 
     The feature map is the deepest of the modality's encoder with at least `LEAST_PLACES` places in height and width; in
     an encoder without one, the finest.
-
-    Args:
-        model: runs in eval mode and is returned to its mode; its gradients stay untouched.
-        inputs: (B, C, H, W) or (T', B, C, H, W) of each modality, on the model's device.
     """
     given = {m: inputs[m].detach().clone().requires_grad_() for m in model.modalities if m in inputs}
     neurons = {f"{m} {name}": x for m in given for name, x in spiking_layers(model.encoders[m]).items()}
@@ -135,12 +118,7 @@ def attention_received(scores: Tensor) -> Tensor:
 
 
 def attention_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> list[AttentionMap]:
-    """Maps of every spiking attention over tokens, in the order of computation.
-
-    Args:
-        model: runs in eval mode and is returned to its mode.
-        inputs: of each modality, on the model's device.
-    """
+    """Maps of every spiking attention over tokens, in the order of computation."""
     scores = {
         layer: module.scores
         for layer, module in model.named_modules()
@@ -156,13 +134,7 @@ def attention_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> list[A
 
 
 def spike_rasters(model: MultimodalSNN, inputs: Mapping[str, Tensor], most_neurons: int) -> dict[str, Tensor]:
-    """Spikes of every spiking layer by name, (B, T, neurons), True where a neuron fires.
-
-    Args:
-        model: runs in eval mode and is returned to its mode.
-        inputs: of each modality, on the model's device.
-        most_neurons: neurons of a larger layer that are taken, evenly over it.
-    """
+    """Spikes of every spiking layer by name, (B, T, neurons), of at most so many neurons, evenly over the layer."""
 
     def raster(name: str, spikes: Tensor) -> tuple[str, Tensor]:
         fired = spikes.flatten(2).transpose(0, 1) > 0
@@ -175,12 +147,7 @@ def spike_rasters(model: MultimodalSNN, inputs: Mapping[str, Tensor], most_neuro
 
 
 def fused_features(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> Tensor:
-    """The joint feature that the head reads, its mean over time, (B, F).
-
-    Args:
-        model: runs in eval mode and is returned to its mode.
-        inputs: of each modality, on the model's device.
-    """
+    """The joint feature that the head reads, its mean over time, (B, F)."""
     with inference_mode(model), recorded({"fusion": model.fusion}, lambda _, fused: fused.joint.mean(0)) as found:
         model(inputs)
     return found[0]
