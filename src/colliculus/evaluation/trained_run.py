@@ -42,8 +42,8 @@ class TrainedRun:
 
     Example:
         >>> import colliculus as cl
-        >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}}
-        >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small, method={"dim": 8}), progress=False)
+        >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
         >>> run.model.modalities, len(run.data.test)
         (('audio', 'visual'), 6)
     """
@@ -174,13 +174,10 @@ def open_run(
         ColliculusError: the folder is not a run folder, its `run.yaml` is damaged, or the device is absent.
 
     Example:
-        >>> import tempfile
-        >>> from colliculus.presets import preset
-        >>> from colliculus.runs.run import write_run
-        >>> experiment = preset("s-cmrl-synthetic")
-        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
-        ...     write_run(Path(folder), Run.of(experiment, experiment.data.load()))
-        ...     open_run(folder).experiment.data.name
+        >>> import colliculus as cl
+        >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
+        >>> open_run(run.folder).experiment.data.name
         'synthetic'
     """
     if isinstance(run, TrainedRun):

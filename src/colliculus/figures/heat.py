@@ -132,12 +132,7 @@ class Heat(Panel):
 def confusion(counts: Sequence[Sequence[int]], names: Sequence[str], title: str = "Confusion matrix") -> Heat:
     """Confusion matrix: rows are true classes, columns predictions.
 
-    A cell is as strong as its share of the true class and shows its count; the diagonal is framed.
-
-    Args:
-        counts: samples of each true class by predicted class, (K, K).
-        names: of the classes.
-        title: of the panel.
+    A cell is as strong as its share of the true class and shows its count of (K, K); the diagonal is framed.
     """
     return Heat(
         values=[[n / max(sum(row), 1) for n in row] for row in counts],

@@ -101,14 +101,7 @@ class Lines(Panel):
 
 
 def draw_series(axes: Axes, one: Series, place: int, *, halo: bool = False) -> None:
-    """Draw one curve with its band.
-
-    Args:
-        axes: where to draw.
-        one: the curve.
-        place: its place among the series of the panel, for a curve without a colour of its own.
-        halo: draw the ground around the curve, so that it is seen on coloured cells.
-    """
+    """Draw one curve with its band; `place` gives it a colour where it has none, a halo shows it on coloured cells."""
     from matplotlib.patheffects import withStroke
 
     number = place if one.colour is None else one.colour

@@ -90,15 +90,7 @@ Measured = tuple[str, Mapping[str, object]]
 def _column(
     figure: str, unit: str, verb: str, materials: Sequence[Material], read: Callable[[Material], Measured | None]
 ) -> tuple[str, Sequence[str]] | str:
-    """Heading and cells of a column; a sentence where the runs were not measured alike, empty where none was measured.
-
-    Args:
-        figure: name of the figure.
-        unit: unit of the figure.
-        verb: verb that measures it.
-        materials: runs.
-        read: the figure of one run; None where it was not measured.
-    """
+    """Heading and cells of a column; a sentence where runs were measured differently, empty where none was."""
     found = [read(material) for material in materials]
     ways = [one[1] for one in found if one is not None]
     if not ways:

@@ -106,11 +106,7 @@ class Material:
 
 
 def read_material(folder: Path, name: str) -> Material:
-    """Read a run folder.
-
-    Args:
-        folder: run folder.
-        name: name on the page.
+    """Read a run folder; `name` stands on the page.
 
     Raises:
         ColliculusError: the folder is not a run folder, or a file that the training wrote is damaged.

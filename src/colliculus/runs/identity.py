@@ -41,13 +41,7 @@ class RunRecord(Record):
 
 
 def identity(folder: Path, run: Run, fingerprint: str) -> dict[str, Any]:
-    """The first fields of a `RunRecord`, from the version to the modalities, as plain JSON values.
-
-    Args:
-        folder: run folder, with its model.
-        run: contents of its `run.yaml`.
-        fingerprint: digest of the measured data.
-    """
+    """The first fields of a `RunRecord`, to the modalities, as plain values; `fingerprint` is of the measured data."""
     return {
         "version": package_version(),
         "preset": run.preset,

@@ -19,15 +19,7 @@ _Z_95 = 1.959963984540054  # the standard normal lies within +-z with a probabil
 
 
 def confusion_matrix(labels: NDArray[np.int64], predictions: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
-    """Count the predictions of each class by true class.
-
-    Args:
-        labels: (n,) true classes, 0 <= label < num_classes.
-        predictions: (n,) predicted classes, in the same range.
-        num_classes: K.
-
-    Returns:
-        (K, K) counts, row = true class, column = predicted class.
+    """Count predictions (n,) by true class (n,): (K, K), row = true class, column = predicted class.
 
     Example:
         >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
@@ -38,14 +30,7 @@ def confusion_matrix(labels: NDArray[np.int64], predictions: NDArray[np.int64], 
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a proportion (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212).
-
-    Args:
-        correct: successes, 0 <= correct <= total.
-        total: trials, at least 1.
-
-    Returns:
-        Lower and upper bound, within [0, 1].
+    """Wilson's 95 % score interval of a proportion, within 0 and 1 (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212).
 
     Example:
         >>> low, high = wilson_interval(545, 744)
@@ -159,11 +144,7 @@ class Metrics:
 
     @classmethod
     def from_confusion(cls, matrix: NDArray[np.int64], names: Sequence[str]) -> Metrics:
-        """All metrics that a confusion matrix gives.
-
-        Args:
-            matrix: (K, K) counts as `confusion_matrix` gives them.
-            names: K class names.
+        """All metrics that a confusion matrix gives, (K, K) counts as in `confusion_matrix`.
 
         Raises:
             ColliculusError: the matrix is empty.

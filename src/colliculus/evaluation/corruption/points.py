@@ -42,9 +42,9 @@ def measure_points(
         c: caches[c].get(names[c], float, partial(_accuracy, run, split, corrupter, c))
         for c in steps(wanted, "robustness")
     }
-    before = {c: caches[c].find(names[c]) for c in caches if c not in measured}
-    incomplete = {c.kind for c, accuracy in before.items() if c is not None and accuracy is None}
-    measured |= {c: x for c, x in before.items() if c is not None and c.kind not in incomplete}
+    before = {c: caches[c].find(names[c]) for c in planned.corruptions if c not in measured}
+    incomplete = {c.kind for c, accuracy in before.items() if accuracy is None}
+    measured |= {c: accuracy for c, accuracy in before.items() if accuracy is not None and c.kind not in incomplete}
     return {c: measured[c] for c in caches if c in measured}
 
 

@@ -175,7 +175,7 @@ def _layer(name: str, product: Product, decides: bool, firsts: dict[str, int], s
     parts = samples * steps
     stored = product.stored if product.weight_shape else product.stored / parts
     return LayerCount(
-        **vars(product) | {"name": name, "stored": stored},
+        **vars(replace(product, name=name, stored=stored)),
         decides=decides,
         first=name in firsts,
         steps=steps,

@@ -78,7 +78,7 @@ def gradient_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> dict[st
         found = torch.autograd.grad(chosen, wanted, allow_unused=True, materialize_grads=True)
     cams = [grad_cam(x.detach(), g) for x, g in zip(features, found[: len(features)], strict=True)]
     gradients = [saliency(g) for g in found[len(features) :]]
-    return {m: GradientMaps(*maps) for m, *maps in zip(given, layers, cams, gradients, strict=True)}
+    return {m: GradientMaps(*maps) for m, maps in zip(given, zip(layers, cams, gradients, strict=True), strict=True)}
 
 
 def _deepest(modality: str, seen: Sequence[tuple[str, Tensor]]) -> tuple[str, Tensor]:
