@@ -14,7 +14,7 @@ from colliculus.types import ColliculusError
 
 
 class Record(ABC):
-    """Plain values with a file, a table and a notebook view.
+    """Plain values with a file, a table and a notebook view; `print` shows the table.
 
     A record is a frozen dataclass whose fields are plain values, tuples, mappings and other dataclasses. Records with
     something to see also have `figure()`, which returns a matplotlib figure.
@@ -30,7 +30,7 @@ class Record(ABC):
         ...         return Table.facts("Share", {"correct": f"{self.correct} of {self.total}"})
         >>> Share(3, 4).to_dict()
         {'correct': 3, 'total': 4}
-        >>> print(Share(3, 4).table())
+        >>> print(Share(3, 4))
         Share
          correct   3 of 4
     """
@@ -82,6 +82,9 @@ class Record(ABC):
             raise ColliculusError(f"{path} cannot be read ({error.strerror})") from error
         except ValueError as error:  # ColliculusError is one too
             raise ColliculusError(f"{path} is not a record of kind {cls.__name__}: {error}") from error
+
+    def __str__(self) -> str:
+        return str(self.table())
 
     def _repr_html_(self) -> str:
         return self.table().html()
