@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from colliculus.evaluation.paired import paired_test, paired_tests
-from colliculus.evaluation.score import Score
+from colliculus.evaluation.paired import Score, paired_test, paired_tests
 from colliculus.evaluation.significance import smallest_p
 from colliculus.presets import PRESETS
 from colliculus.sweeps.published_tables import TABLES, PublishedAccuracy

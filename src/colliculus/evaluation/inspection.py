@@ -27,7 +27,7 @@ from colliculus.evaluation.trained_run import TrainedRun, open_run
 from colliculus.figures import Panel, figure, to_png
 from colliculus.files.atomic import write_atomic
 from colliculus.model import MultimodalSNN
-from colliculus.records import Column, Record, Table, Tables
+from colliculus.records import Record, Table, Tables
 from colliculus.records.console import percent
 from colliculus.runs.history import read_metrics
 from colliculus.types import ColliculusError
@@ -78,23 +78,14 @@ class Inspection(Record):
     def _parameters(self) -> Table:
         total = self.health.num_parameters
         rows = [(part, f"{number:,}", percent(number / total)) for part, number in self.parts.items()]
-        columns = Column("part", style="cyan"), Column("number", "right"), Column("share", "right")
-        return Table(columns, [*rows, ("all", f"{total:,}", "")], "Parameters")
+        return Table.of("Parameters", ("part", "number", "share"), [*rows, ("all", f"{total:,}", "")])
 
     def figure(self) -> Figure:
-        """Firing of every layer; see `SpikeHealth.figure`.
-
-        Raises:
-            ColliculusError: matplotlib is not installed.
-        """
+        """Firing of every layer; see `SpikeHealth.figure`."""
         return self.health.figure(f"{self.preset}: spike health")
 
     def balance_figure(self) -> Figure | None:
-        """Each modality alone, the balance, scores of the time steps and alignments; None where there is none of them.
-
-        Raises:
-            ColliculusError: matplotlib is not installed.
-        """
+        """Each modality alone, the balance, scores of the time steps and alignments; None without any of them."""
         rows: list[Sequence[Panel]] = [
             self.curves.panels(self.modalities, len(self.classes)),
             time_weights_panels(self.time_weights, self.classes) if self.time_weights else [],
@@ -155,9 +146,8 @@ def inspect(
     split = run.load(data).validation
     batch = run.batch(split, evenly(samples, len(split)))
     trained = read_health(run.folder).get("end")
-    health = replace(
-        measure_spike_health(run.model, batch.inputs), trained_steps=None if trained is None else trained.trained_steps
-    )
+    health = measure_spike_health(run.model, batch.inputs)
+    health = health if trained is None else replace(health, trained_steps=trained.trained_steps)
     return Inspection(
         preset=run.run.preset,
         classes=run.model.spec.names,

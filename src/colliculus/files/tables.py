@@ -89,7 +89,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]
         raise ColliculusError(f"{path} cannot hold {text!a}: use file names in UTF-8") from error
 
 
-def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     """A table as CSV in UTF-8.
 
     Raises:
@@ -100,7 +100,7 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for row in (columns, *rows):
         # Python leaves a lone carriage return without quotes, and then reads it as the end of the row
-        (quoted if any("\r" in cell for cell in row) else plain).writerow(row)
+        (quoted if any("\r" in str(cell) for cell in row) else plain).writerow(row)
     return text.getvalue().encode()
 
 

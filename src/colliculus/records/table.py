@@ -60,6 +60,12 @@ class Table:
     notes: Sequence[str] = ()
 
     @classmethod
+    def of(cls, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> Table:
+        """A table whose first column names the rows; the others are numbers, set to the right."""
+        name, *numbers = headings
+        return cls((Column(name, style="cyan"), *(Column(heading, "right") for heading in numbers)), rows, title, notes)
+
+    @classmethod
     def facts(cls, title: str, facts: dict[str, str], notes: Sequence[str] = ()) -> Table:
         """A table of names and values, without headings.
 

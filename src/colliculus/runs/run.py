@@ -67,6 +67,11 @@ class Run:
             stored=dataset.stored,
         )
 
+    @property
+    def imported(self) -> bool:
+        """True where another program trained it: it does not know its data."""
+        return not self.fingerprint
+
     def reader(self) -> ClipReader:
         """The reader of files like those of the data; a run of an earlier version needs the prepared folder for it.
 
@@ -114,7 +119,7 @@ def read_run(folder: Path, method: Method | None = None) -> Run:
 
     Args:
         folder: run folder.
-        method: method to use instead of the recorded one, when that is your own and cannot be imported.
+        method: method to use instead of the recorded one, when that is your own and its module is not imported.
 
     Raises:
         ColliculusError: `run.yaml` is absent, damaged, written by a later version, or names something unknown.
@@ -150,15 +155,10 @@ def load_model(folder: Path | str, run: Run | None = None) -> MultimodalSNN:
         ColliculusError: the folder holds no run or no trained model, or the weights do not fit.
 
     Example:
-        >>> import tempfile
-        >>> from colliculus.presets import preset
-        >>> from colliculus.runs.weights import save_weights
-        >>> experiment = preset("s-cmrl-synthetic")
-        >>> run = Run.of(experiment, experiment.data.load())
-        >>> with tempfile.TemporaryDirectory() as folder:  # stands for a run that was trained
-        ...     write_run(Path(folder), run)
-        ...     save_weights(experiment.method.model(run.spec), Path(folder) / MODEL_FILE)
-        ...     load_model(folder).spec.modalities
+        >>> import colliculus as cl
+        >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
+        >>> load_model(run.folder).spec.modalities
         ('audio', 'visual')
     """
     run = read_run(Path(folder)) if run is None else run

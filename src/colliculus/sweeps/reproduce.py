@@ -71,7 +71,7 @@ def reproduce(
     failed = train_all(todo, jobs)
     runs = {job: open_finished(job.folder, device) for job in todo if job not in failed}
     rows = _correctness(TABLES[table], chosen, runs)
-    check_comparable(list(runs.values()))
+    check_comparable({run.folder: run.run for run in runs.values()})
     return reproduction(
         table,
         data,

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from math import nan
 from typing import TYPE_CHECKING, Any
 
-from colliculus.evaluation.paired import PairedTest, Trainings, paired_tests
-from colliculus.evaluation.score import Score
+from colliculus.evaluation.paired import PairedTest, Score, Trainings, paired_tests
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.figures import Bars, BarSeries, figure
 from colliculus.files.documents import package_version
