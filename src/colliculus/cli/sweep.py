@@ -66,7 +66,10 @@ def run(arguments: list[str]) -> int:
     file = own[0] if own and own[0].endswith((".yaml", ".yml")) else ""
     with _file_named(file) if file else nullcontext():
         if file:
-            own, flags = _from_file(Path(file), own[1:], flags)
+            from colliculus.sweeps.file import read_sweep
+
+            written, further = read_sweep(Path(file), {field.name: field.default for field in fields(Options)})
+            own, flags = [*written, *own[1:]], [*further, *flags]
         options = parse(Options, "sweep", own)
 
         from colliculus.sweeps.plan import plan_sweep
@@ -92,15 +95,6 @@ def run(arguments: list[str]) -> int:
     if found.failure:
         raise ColliculusError(found.failure)
     return 0 if found.comparison else 1
-
-
-def _from_file(path: Path, own: Sequence[str], flags: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Arguments and flags of a file, followed by those of the command line."""
-    from colliculus.sweeps.file import read_sweep
-
-    known = {field.name: field.default for field in fields(Options)}
-    written, further = read_sweep(path, known)
-    return [*written, *own], [*further, *flags]
 
 
 @contextmanager
