@@ -18,6 +18,8 @@ from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from colliculus.sweeps.jobs import Job
+    from colliculus.sweeps.reproduction import Reproduction
+    from colliculus.sweeps.sweep import Sweep
 
 Presets = Annotated[tuple[str, ...], Positional, tyro.conf.arg(metavar="PRESET")]
 Chosen = UseAppendAction[tuple[tuple[str, str], ...]]
@@ -88,12 +90,7 @@ def run(arguments: list[str]) -> int:
             print_lines(plan_sweep(**grid))
             return 0
         found = sweep(**grid, jobs=options.jobs)
-    if options.json:
-        console.show_json(found.to_dict())
-    else:
-        console.show(found.table().renderable())
-    if found.failure:
-        raise ColliculusError(found.failure)
+    show_trained(found, as_json=options.json)
     return 0 if found.comparison else 1
 
 
@@ -108,6 +105,16 @@ def _file_named(name: str) -> Generator[None]:
         if stop.code:
             console.remark(f"part of that command line was written in {name}")
         raise
+
+
+def show_trained(found: Sweep | Reproduction, *, as_json: bool) -> None:
+    """Print the record of trainings; those that failed are an error."""
+    if as_json:
+        console.show_json(found.to_dict())
+    else:
+        console.show(found.table().renderable())
+    if found.failure:
+        raise ColliculusError(found.failure)
 
 
 def print_lines(jobs: Sequence[Job]) -> None:

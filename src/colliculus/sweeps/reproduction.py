@@ -157,7 +157,7 @@ def reproduction(
         name: name of the table.
         data: our dataset.
         presets: preset of each row by title.
-        correct: correctness of each row's trainings; none where all failed.
+        correct: correctness of each row's trainings by title; none where all failed.
         run: any of the trainings; None where all failed.
         failure: names and errors of trainings that failed.
     """

@@ -24,11 +24,7 @@ from colliculus.training.learner import Learner
 def conclude(folder: Path, learner: Learner, dataset: Dataset, console: Console) -> TrainingResult:
     """Test the weights of the best epoch and write the result, which marks the run as finished.
 
-    Args:
-        folder: of the run; it holds those weights.
-        learner: after its last epoch.
-        dataset: data of the run; its test part is used here and nowhere before.
-        console: console that shows the spike health.
+    The run folder holds these weights. The test part of the data is used here and nowhere before.
     """
     run, settings, runtime = learner.run, learner.settings, learner.runtime
     runtime.barrier()  # rank 0 has written the best model
