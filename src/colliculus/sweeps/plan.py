@@ -58,8 +58,7 @@ def plan_sweep(
 ) -> list[Job]:
     """The trainings of a sweep, checked: every mistake is found before anything is trained.
 
-    Args:
-        presets, seeds, settings, overrides, out, baseline, over: as for `colliculus.sweeps.sweep.sweep`.
+    The arguments are those of `colliculus.sweeps.sweep.sweep`.
 
     Raises:
         ColliculusError: a name is unknown, a value is wrong, two trainings would share a folder, or a folder holds

@@ -20,9 +20,6 @@ from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.sweeps.sweep import failure, train_all
 from colliculus.types import unknown_name
 
-SCALED = ("synthetic", "av-digits")
-"""Data that everybody has, for a small version of any table."""
-
 
 def reproduce(
     table: str,

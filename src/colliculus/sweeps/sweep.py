@@ -50,14 +50,9 @@ class SweptTraining:
     def of(cls, job: Job, error: str | None) -> SweptTraining:
         """A job that has ended."""
         result = read_result(job.folder)
-        return cls(
-            name=job.folder.name,
-            preset=job.preset,
-            seed=job.experiment.train.seed,
-            folder=str(job.folder),
-            accuracy=result.test.accuracy if result and error is None else None,
-            error=error,
-        )
+        accuracy = result.test.accuracy if result and error is None else None
+        name, folder, seed = job.folder.name, str(job.folder), int(job.experiment.train.seed)
+        return cls(name=name, preset=job.preset, seed=seed, folder=folder, accuracy=accuracy, error=error)
 
 
 @dataclass(frozen=True, kw_only=True)
