@@ -95,5 +95,5 @@ def test_tables_and_figure_show_every_modality(passes):
 def test_measuring_from_python_writes_and_reuses_passes(trained_folder, monkeypatch):
     first = contribution(trained_folder, device="cpu")
     assert Contribution.read(trained_folder / Contribution.FILE) == first
-    monkeypatch.setattr("colliculus.evaluation.passes.classify", None)  # nothing is classified again
+    monkeypatch.setattr("colliculus.evaluation.trained_run.classify", None)  # nothing is classified again
     assert contribution(trained_folder, device="cpu") == first

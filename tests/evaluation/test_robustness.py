@@ -57,7 +57,7 @@ def test_a_damaged_record_counts_as_absent(few):
 
 def test_finished_points_are_not_measured_again(few, monkeypatch):
     found, run = few
-    monkeypatch.setattr("colliculus.evaluation.corruption.points.classify", None)
+    monkeypatch.setattr("colliculus.evaluation.trained_run.classify", None)
     assert robustness(run, FEW, only=("white",)) == found
 
 

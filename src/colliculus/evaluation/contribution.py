@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from colliculus.data.dataset import Dataset, DataSettings
 from colliculus.evaluation.passes import Pass, Passes, clip_shapley, clips_csv, measure_passes
-from colliculus.evaluation.shapley import Subset, Values, interaction, shapley, subsets
+from colliculus.evaluation.shapley import Subset, interaction, shapley, subsets
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
 from colliculus.figures import Bars, BarSeries, Lines, Panel, Series, figure
 from colliculus.files.atomic import write_atomic
@@ -247,7 +247,14 @@ def summarise(passes: Passes, labels: NDArray[np.int64], about: Mapping[str, Any
         shapley_probability={m: float(clips[m].mean()) for m in modalities},
         gain_over_best=given[-1].accuracy - max(g.accuracy for g in given if len(g.modalities) == 1),
         interaction=float(interaction(values)),
-        by_class=tuple(_of_class(name, labels == k, clips, modalities) for k, name in enumerate(names)),
+        by_class=tuple(
+            ClassContribution(
+                name=name,
+                total=int((mine := labels == k).sum()),
+                shapley={m: float(clips[m][mine].mean()) for m in modalities} if mine.any() else None,
+            )
+            for k, name in enumerate(names)
+        ),
     )
 
 
@@ -263,10 +270,3 @@ def _given(
         probability=float(by_step[-1].probability.mean()),
         step_accuracy=early if len(subset) in (1, len(modalities)) else (),
     )
-
-
-def _of_class(
-    name: str, mine: NDArray[np.bool_], clips: Mapping[str, Values], modalities: Sequence[str]
-) -> ClassContribution:
-    found = {m: float(clips[m][mine].mean()) for m in modalities} if mine.any() else None
-    return ClassContribution(name=name, total=int(mine.sum()), shapley=found)

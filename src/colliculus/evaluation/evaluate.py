@@ -187,8 +187,6 @@ def predictions_of(
     kept = read_predictions(trained.folder, trained.run, condition)
     if kept is not None:
         return kept
-    if unknown := [m for m in condition.snr_db if m not in trained.run.spec.modalities]:
-        raise unknown_name("modality", unknown[0], trained.run.spec.modalities)
     if trained.data.fingerprint != trained.run.fingerprint:
         raise ColliculusError(f"the data of {trained.folder} are not those of its training: restore them")
     return evaluate(trained, snr_db=condition.snr_db, missing=condition.missing).predictions

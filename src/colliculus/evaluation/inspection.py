@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,7 +67,10 @@ class Inspection(Record):
 
     def table(self) -> Tables:
         """Firing, parameters, the epochs that matter, scores of the time steps and alignments."""
-        tables = [self.health.table("Spikes"), self._parameters()]
+        total = self.health.num_parameters
+        rows = [(part, f"{number:,}", percent(number / total)) for part, number in self.parts.items()]
+        parameters = Table.of("Parameters", ("part", "number", "share"), [*rows, ("all", f"{total:,}", "")])
+        tables = [self.health.table("Spikes"), parameters]
         if self.curves:
             tables.append(self.curves.table())
         if self.time_weights:
@@ -74,11 +78,6 @@ class Inspection(Record):
         if self.alignments:
             tables.append(alignment_table(self.alignments))
         return Tables(tables)
-
-    def _parameters(self) -> Table:
-        total = self.health.num_parameters
-        rows = [(part, f"{number:,}", percent(number / total)) for part, number in self.parts.items()]
-        return Table.of("Parameters", ("part", "number", "share"), [*rows, ("all", f"{total:,}", "")])
 
     def figure(self) -> Figure:
         """Firing of every layer; see `SpikeHealth.figure`."""
@@ -95,10 +94,7 @@ class Inspection(Record):
         return figure(*there, title=f"{self.preset}: balance of the modalities") if there else None
 
     def draw(self, folder: Path | str) -> list[Path]:
-        """Write `inspect.png` and, where there is something to see, `balance.png` into a folder.
-
-        Returns:
-            The files written.
+        """Write `inspect.png` and, where there is something to see, `balance.png` into a folder; returns the files.
 
         Raises:
             ColliculusError: matplotlib is not installed, or a file cannot be written.
@@ -163,8 +159,7 @@ def inspect(
 
 def _parts(model: MultimodalSNN) -> dict[str, int]:
     """Parameters of each part of the model; every modality's encoder is a part."""
-    parts: dict[str, int] = {}
+    parts = Counter[str]()
     for name, parameter in model.named_parameters():
-        part = ".".join(name.split(".")[: 2 if name.startswith("encoders.") else 1])
-        parts[part] = parts.get(part, 0) + parameter.numel()
-    return parts
+        parts[".".join(name.split(".")[: 2 if name.startswith("encoders.") else 1])] += parameter.numel()
+    return dict(parts)

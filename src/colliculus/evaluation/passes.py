@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from colliculus.data.dataset import Split
 from colliculus.evaluation.anytime import first_steps
-from colliculus.evaluation.inference import classify
 from colliculus.evaluation.shapley import Subset, Values, shapley, subsets
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.files.cache import Cache
@@ -67,13 +66,7 @@ def measure_passes(run: TrainedRun, split: Split, cache: Cache) -> dict[Subset, 
 def _measure(run: TrainedRun, split: Split, subset: Subset, t: int) -> Pass:
     """One pass with some of the modalities over the first t steps."""
     with first_steps(run.model, t, run.experiment.method.time_steps):
-        found = classify(
-            run.model,
-            split,
-            batch_size=run.experiment.train.batch_size,
-            corruption=run.noise,
-            missing=tuple(m for m in run.model.modalities if m not in subset),
-        )
+        found = run.classify(split, missing=tuple(m for m in run.model.modalities if m not in subset))
     return Pass(found.predicted, found.true_probability)
 
 

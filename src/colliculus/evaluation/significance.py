@@ -211,15 +211,13 @@ def seeds_needed(difference: float, deviation: float, num_tests: int = 1) -> int
     """Number of pairs of trainings that would show a difference of this size with probability `POWER`.
 
     The usual approximation of the sample size of a t test, but never fewer pairs than `permutation` needs to fall below
-    the level. The level is divided by the number of tests.
+    the level. The level is divided by the number of tests. None where the difference is zero, or where `MOST_SEEDS` or
+    more would be needed.
 
     Args:
         difference: mean over pairs.
         deviation: standard deviation over pairs.
         num_tests: number of simultaneous tests.
-
-    Returns:
-        None where the difference is zero, or where `MOST_SEEDS` or more would be needed.
 
     Example:
         >>> seeds_needed(1.0, 1.0), seeds_needed(1.0, 0.1)

@@ -23,6 +23,7 @@ from colliculus.files.atomic import write_atomic
 from colliculus.files.documents import as_document
 from colliculus.model import MultimodalSNN
 from colliculus.records import Record, Table
+from colliculus.records.console import listed
 from colliculus.runs.run import HEALTH_FILE
 from colliculus.types import Output
 
@@ -105,7 +106,7 @@ class SpikeHealth(Record):
         found: list[str] = []
         for verdict, kind in kinds.items():
             if names := [x.label for x in self.layers if x.verdict == verdict]:
-                found.append(f"{len(names)} of {len(self.layers)} layers {kind}: {_listed(names)}")
+                found.append(f"{len(names)} of {len(self.layers)} layers {kind}: {listed(names, NAMES_SHOWN)}")
         if self.zero_gradient:
             idle = sum(self.zero_gradient.values())
             found.append(f"{idle:,} of {self.num_parameters:,} parameters have a gradient of exactly zero")
@@ -239,8 +240,3 @@ def _zero_gradient(model: nn.Module) -> dict[str, int]:
         for name, parameter in model.named_parameters()
         if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any())
     }
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more

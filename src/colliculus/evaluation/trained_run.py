@@ -16,11 +16,13 @@ from torch import Tensor
 from colliculus.data.augment import AugmentedSplit
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.noise import GaussianNoise
+from colliculus.evaluation.inference import Corrupt, classify
 from colliculus.evaluation.predict import ClipPredictions, predict_files, predict_tensors
 from colliculus.model import MultimodalSNN
 from colliculus.records.console import remark
 from colliculus.runs.experiment import Experiment, Method
 from colliculus.runs.identity import identity
+from colliculus.runs.predictions import Predictions
 from colliculus.runs.result import TrainingResult, read_result
 from colliculus.runs.run import Run, load_model, read_run
 from colliculus.runtime import choose_device
@@ -121,6 +123,12 @@ class TrainedRun:
         """The samples at `rows` of a split on the model's device, with the noise of the training."""
         clean = split.batch(rows, epoch=0).to(self.device)
         return clean if self.noise is None else Batch(self.noise(clean.inputs, rows), clean.labels)
+
+    def classify(self, split: Split, corruption: Corrupt | None = None, missing: tuple[str, ...] = ()) -> Predictions:
+        """Predictions for a split, in batches as in training; without a corruption, under the noise of the training."""
+        corrupt = self.noise if corruption is None else corruption
+        size = self.experiment.train.batch_size
+        return classify(self.model, split, batch_size=size, corruption=corrupt, missing=missing)
 
     def about(self, dataset: Dataset, part: Part) -> dict[str, Any]:
         """The fields of a `RunRecord` about a measurement on a part of `dataset`."""

@@ -82,6 +82,16 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def listed(names: Sequence[str], most: int) -> str:
+    """Names in a sentence, at most so many.
+
+    Example:
+        >>> listed(["a", "b", "c"], most=2)
+        'a, b and 1 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def span(bounds: tuple[float, float]) -> str:
     """Bounds of shares in percent.
 

@@ -117,12 +117,15 @@ def read_material(folder: Path, name: str) -> Material:
     health = read_health(folder)
     if not health and (folder / HEALTH_FILE).exists():
         left_out["inspect"] = _damaged(HEALTH_FILE)
+    history = read_metrics(folder)
+    if any("epoch" not in row for row in history):
+        raise ColliculusError(f"{folder / METRICS_FILE} is damaged, a row has no epoch: restore or remove it")
     return Material(
         name=name,
         folder=folder,
         run=run,
         result=_read_result(folder, run.spec.num_classes),
-        history=_read_history(folder),
+        history=history,
         records={verb: found for verb, found in read.items() if isinstance(found, RunRecord)},
         left_out=left_out,
         health=health,
@@ -180,10 +183,3 @@ def _read_result(folder: Path, num_classes: int) -> TrainingResult | None:
             "--resume` tests the run again"
         ) from error
     return result
-
-
-def _read_history(folder: Path) -> Sequence[Row]:
-    history = read_metrics(folder)
-    if any("epoch" not in row for row in history):
-        raise ColliculusError(f"{folder / METRICS_FILE} is damaged, a row has no epoch: restore or remove it")
-    return history

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.records import Column, Table
-from colliculus.records.console import span
+from colliculus.records.console import listed, span
 from colliculus.runs.predictions import Predictions
 from colliculus.types import ColliculusError
 
@@ -94,8 +94,7 @@ class Metrics:
         untested = [one.name for one in self.per_class if not one.total]
         if not untested:
             return ()
-        more = f" and {len(untested) - _NAMED} more" if len(untested) > _NAMED else ""
-        names = f"{', '.join(untested[:_NAMED])}{more}"
+        names = listed(untested, _NAMED)
         return (f"The {part} part has no sample of {len(untested)} class(es), so no figure covers them: {names}",)
 
     def class_table(self, part: str) -> Table:

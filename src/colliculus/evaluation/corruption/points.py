@@ -10,7 +10,6 @@ from typing import Any
 from colliculus.data.dataset import Dataset, Split
 from colliculus.evaluation.corruption.corrupter import Corrupter
 from colliculus.evaluation.corruption.plan import Corruption, Plan
-from colliculus.evaluation.inference import classify
 from colliculus.evaluation.trained_run import TrainedRun, stored_part
 from colliculus.files.cache import Cache
 from colliculus.records.console import remark, steps
@@ -49,11 +48,5 @@ def measure_points(
 
 
 def _accuracy(run: TrainedRun, split: Split, corrupter: Corrupter, corruption: Corruption | None) -> float:
-    predictions = classify(
-        run.model,
-        split,
-        batch_size=run.experiment.train.batch_size,
-        corruption=corrupter(corruption),
-        missing=() if corruption is None else corruption.absent,
-    )
-    return float(predictions.correct.mean())
+    missing = () if corruption is None else corruption.absent
+    return float(run.classify(split, corrupter(corruption), missing).correct.mean())

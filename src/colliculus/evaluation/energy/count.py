@@ -107,15 +107,11 @@ class Counts:
 
 
 def count(model: MultimodalSNN, batches: Iterable[Inputs]) -> Counts:
-    """Classify `batches` and count every operation.
+    """Classify batches of inputs, (B, C, H, W) or (T, B, C, H, W) by modality, and count every operation.
 
     Counted are convolutions, linear maps and matrix products, wherever they occur, and membrane updates. BatchNorm
     folds into the layer before it. Sums of streams, products with a scalar, means, pooling and softmax are not counted:
     they take one operation per value, where a layer takes one per value and channel.
-
-    Args:
-        model: runs in eval mode, in the precision of its weights.
-        batches: (B, C, H, W) or (T, B, C, H, W) of each modality, on the model's device; at least one batch.
 
     Raises:
         ColliculusError: there is no batch, or the model makes a product of a kind that cannot be counted.

@@ -50,8 +50,7 @@ def energy(
         data: settings of the data or loaded data; None takes the run's own.
         split: part of the data.
         samples: clips to count on, at most; evenly over the part.
-        table: cost table of the layers: a name in `colliculus.evaluation.energy.cost.TABLES`, or your own. Totals are
-            given at all of them.
+        table: cost table of the layers: your own, or a name in `colliculus.evaluation.energy.cost.TABLES`.
         device: as in `open_run`.
 
     Raises:

@@ -42,13 +42,7 @@ class Event:
 
 @dataclass(frozen=True)
 class WatchedForward:
-    """Products and neuron updates of one forward pass.
-
-    Args:
-        events: in order of execution.
-        steps: T of each modality's coded input.
-        output: output of the model.
-    """
+    """Products and neuron updates of one forward pass in order, T of each modality's coded input, and the output."""
 
     events: tuple[Event, ...]
     steps: dict[str, int]

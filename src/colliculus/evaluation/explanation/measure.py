@@ -16,7 +16,7 @@ from colliculus.evaluation.explanation.decision import choose_examples
 from colliculus.evaluation.explanation.embedding import LEAST_POINTS, pca, require_sklearn, tsne
 from colliculus.evaluation.explanation.maps import fused_features
 from colliculus.evaluation.explanation.record import Explanation, Features
-from colliculus.evaluation.inference import batches, classify
+from colliculus.evaluation.inference import batches
 from colliculus.evaluation.time_weights import TimeWeights, measure_time_weights
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
 from colliculus.files.cache import Cache
@@ -87,7 +87,11 @@ def explain(
     found = Explanation(
         **subject,
         clips=tuple(map(clip, console.steps(chosen, "clips"))),
-        time_weights=cache.get(f"time-weights-{points}", dict[str, TimeWeights], partial(_weights, run, part, points)),
+        time_weights=cache.get(
+            f"time-weights-{points}",
+            dict[str, TimeWeights],
+            lambda: measure_time_weights(run.model, _batches(run, part, points)),
+        ),
         features=cache.get(f"features-{points}", Features, partial(_features, run, part, points)),
     )
     found.save(path)
@@ -96,7 +100,7 @@ def explain(
 
 
 def _choose(run: TrainedRun, part: Split, count: int) -> tuple[int, ...]:
-    found = classify(run.model, part, batch_size=run.experiment.train.batch_size, corruption=run.noise)
+    found = run.classify(part)
     return tuple(choose_examples(found.predicted, found.labels, found.true_probability, count))
 
 
@@ -104,10 +108,6 @@ def _batches(run: TrainedRun, part: Split, points: int) -> list[Batch]:
     """Clips evenly over a part, in batches."""
     size, rows = run.experiment.train.batch_size, evenly(points, len(part))
     return [batch for _, batch in batches(part, rows, batch_size=size, device=run.device, corruption=run.noise)]
-
-
-def _weights(run: TrainedRun, part: Split, points: int) -> dict[str, TimeWeights]:
-    return measure_time_weights(run.model, _batches(run, part, points))
 
 
 def _features(run: TrainedRun, part: Split, points: int) -> Features:
