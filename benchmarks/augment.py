@@ -2,7 +2,7 @@
 
     python benchmarks/augment.py
 
-draws batches of a split in memory, pictures (3, 128, 128) in bytes with log spectrograms (1, 128, 128), as they are and
+draws batches of a split in memory, images (3, 128, 128) in bytes with log spectrograms (1, 128, 128), as they are and
 under each augmentation alone and all of them, in turns, on one thread; prints medians as a table in Markdown. Processor
 time is what counts, so that other programs on the machine matter little. Sounds stored as waveforms are measured by
 themselves, up to the spectrogram that is made of them anyway.
