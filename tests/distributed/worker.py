@@ -1,4 +1,4 @@
-"""What each of two ranks does; started by test_two_ranks.py as `torchrun ... worker.py first|second FOLDER`."""
+"""What each of two ranks does; started by test_two_ranks.py as `torchrun|forked.py worker.py first|second FOLDER`."""
 
 from __future__ import annotations
 

@@ -88,17 +88,17 @@ def test_training_learns(train, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "how"),
     [
-        {},
-        {"ema_decay": 0.9, "clip_norm": 0.5},
-        {"precision": "bf16"},
-        {"snr_db": {"audio": -5.0}},
-        {"optimizer": "sgd"},
+        ({}, ctrl_c),
+        ({}, sigterm),
+        ({"ema_decay": 0.9, "clip_norm": 0.5}, ctrl_c),
+        ({"precision": "bf16"}, sigterm),
+        ({"snr_db": {"audio": -5.0}}, ctrl_c),
+        ({"optimizer": "sgd"}, sigterm),
     ],
     ids=str,
 )
-@pytest.mark.parametrize("how", [ctrl_c, sigterm])
 def test_a_resumed_run_equals_an_uninterrupted_one_in_every_digit(train, digits, tmp_path, monkeypatch, settings, how):
     settings = {"epochs": 4, **settings}
     train(tmp_path / "whole", **settings)
