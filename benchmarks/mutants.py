@@ -282,7 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.chdir(ROOT)
     os.environ["OMP_NUM_THREADS"] = "1"
     sys.path.insert(0, str(SOURCE.parent))
-    for slow in ("hypothesis", "scipy.stats", "torch._dynamo"):  # once: every test run is a fork of this process
+    for slow in ("scipy.stats", "torch._dynamo"):  # once: every test run is a fork of this process
         import_module(slow)
     files = dict.fromkeys(p for pattern in TESTS for p in sorted(SOURCE.glob(pattern)) if options.only in str(p))
     tried = [*named_mutants(options.only), *drawn_mutants(files, options.count, options.seed)]
