@@ -326,3 +326,11 @@ def test_same_seed_same_network() -> None:
         weights.append(SCMRL(dim=16, heads=4).model(SPEC).state_dict())
     flat = [torch.cat([x.flatten() for x in w.values()]) for w in weights]
     assert torch.equal(*flat)
+
+
+def test_a_modality_alone_has_all_the_evidence_and_readouts_start_small() -> None:
+    head, joint = LinearReadout(500, 9), torch.randn(3, 2, 500)
+    nn.init.normal_(head.linear.bias)
+    output = head(Fused(joint=joint, parts={"audio": joint}))
+    torch.testing.assert_close(output.evidence["audio"], output.step_logits)
+    assert head.linear.weight.std().item() == pytest.approx(0.02, rel=0.1)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import product
 
@@ -16,9 +17,10 @@ from colliculus.fusion import (
     Sum,
 )
 from colliculus.fusion.cross_modal import SemanticBranch
-from colliculus.fusion.places import nearest_tokens
+from colliculus.fusion.places import TokensAtPlaces, nearest_tokens
 from colliculus.layers import SpikingAttention
 from colliculus.neurons import NeuronSettings
+from colliculus.types import ColliculusError
 
 T, B, D = 3, 2, 16
 OURS = CrossModalSettings()
@@ -186,3 +188,20 @@ def test_the_reference_starts_silent_and_ours_does_not() -> None:
     assert any(name.startswith("semantic") for name in silent_layers(REFERENCE))
     assert silent_layers(OURS) == set()
     assert silent_layers(replace(OURS, normalise=False)) != set()
+
+
+@pytest.mark.parametrize(
+    "bad", [{"scale": 0.0}, {"threshold": 0.0}, {"scale": math.inf}, {"dropout": 1.0}, {"dropout": -0.1}]
+)
+def test_settings_of_the_path_out_of_range_are_refused(bad) -> None:
+    with pytest.raises(ColliculusError, match=next(iter(bad))):
+        CrossModalSettings(**bad)
+
+
+def test_places_follow_from_the_grids_and_are_not_saved() -> None:
+    tokens = torch.tensor([5.0, 7.0])
+    module = TokensAtPlaces((2, 2), (1, 2))
+    assert module(tokens, 4).tolist() == [5.0, 7.0, 5.0, 7.0]
+    assert not module.state_dict()
+    for target, source in ((None, None), (None, (1, 2)), ((1, 2), None)):
+        assert TokensAtPlaces(target, source)(tokens, 2) is tokens

@@ -114,3 +114,9 @@ def test_three_modalities_receive_the_mean_of_the_others() -> None:
 def test_a_learned_bias_needs_the_grids() -> None:
     with pytest.raises(ColliculusError, match="sizes"):
         fusion({"audio": None, "visual": None})
+
+
+def test_the_learned_bias_starts_small_with_a_number_for_every_distance() -> None:
+    bias = LearnedPositionBias((20, 30), (4, 5))
+    assert {name: value.shape for name, value in bias.state_dict().items()} == {"table": (39, 59)}
+    assert bias.table.std().item() == pytest.approx(0.02, rel=0.1)

@@ -172,3 +172,14 @@ def test_detached_scores_teach_nothing(apply_to):
 def test_no_modality_may_take_the_name_of_the_joint_stream():
     with pytest.raises(ColliculusError, match="'fused'"):
         TemporalAttentionReadout(nn.Linear(D, K), {"fused": nn.Linear(D, K)})
+
+
+def test_a_modality_alone_has_all_the_evidence():
+    torch.manual_seed(0)
+    head = TemporalAttentionReadout(nn.Linear(D, K), {"a": nn.Linear(D, K)})
+    h = observed()
+    output = head(Fused(joint=h, parts={"a": h}, streams={"a": h}))
+    torch.testing.assert_close(output.evidence["a"], output.step_logits)
+    assert sorted(name for name, _ in head.attention.named_parameters()) == [
+        f"{stream}.{part}.weight" for stream in ("a", "fused") for part in ("key", "query")
+    ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.func import functional_call
 
 from colliculus.fusion import AlignedTokens, Concat, TimeAligned, WeightedSum, alignment
-from colliculus.fusion.time_alignment import ConvAlignment, TimeWarp, interpolation, over_steps, warp
+from colliculus.fusion.time_alignment import ConvAlignment, Interpolation, TimeWarp, interpolation, over_steps, warp
 from colliculus.layers import resample
 from colliculus.types import ColliculusError
 
@@ -178,3 +178,8 @@ def test_streams_are_wide_under_autocast():
 def test_one_step_of_one_sample_passes_the_convolution_as_it_is():
     module, stream = ConvAlignment(1, 1, 4).train(), torch.randn(1, 1, 4)
     assert torch.equal(module(stream), stream)
+
+
+def test_only_what_is_learned_is_saved():
+    assert not Interpolation(6, 4).state_dict()
+    assert {name for name, _ in ConvAlignment(6, 4, 8).named_parameters()} == {"matrix", "mix"}

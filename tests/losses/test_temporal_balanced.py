@@ -141,3 +141,14 @@ def test_narrow_numbers_are_widened_before_the_loss(term):
 
     assert loss(steps, weights).dtype == torch.float32
     assert torch.equal(loss(steps, weights), loss(steps.float(), weights.float()))
+
+
+def test_the_ends_of_every_range_are_allowed_and_nothing_beyond():
+    for weight in (0.0, 1.0):
+        assert TemporalBalanced(regulariser="tet", regulariser_weight=weight).regulariser_weight == weight
+    for weight in (-0.1, 1.1):
+        with pytest.raises(ColliculusError, match="regulariser_weight"):
+            TemporalBalanced(regulariser="tet", regulariser_weight=weight)
+    assert UnimodalTemporalBalanced(TemporalBalanced(), {"audio": 0.0, "visual": 0.5}).weights["audio"] == 0.0
+    with pytest.raises(ColliculusError, match="visual's own loss is inf"):
+        UnimodalTemporalBalanced(TemporalBalanced(), {"audio": 0.0, "visual": math.inf})

@@ -114,3 +114,9 @@ def test_a_fusion_without_shares_is_refused(lab):
 def test_settings_out_of_range_are_refused():
     with pytest.raises(ColliculusError, match="agm"):
         AGMSettings(alpha=0.0)
+
+
+def test_a_strength_below_one_is_allowed_and_none_is_not():
+    assert AGMSettings(alpha=0.5).alpha == 0.5
+    with pytest.raises(ColliculusError, match="agm"):
+        AGMSettings(alpha=0.0)

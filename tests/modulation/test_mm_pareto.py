@@ -98,5 +98,23 @@ def test_without_unimodal_losses_it_is_refused(make_lab):
 
 
 def test_settings_out_of_range_are_refused():
+    assert MMParetoSettings(factor=0.5).factor == 0.5
     with pytest.raises(ColliculusError, match="mm-pareto"):
         MMParetoSettings(factor=0.0)
+
+
+@pytest.mark.parametrize("unimodal", [(0.0, 2.0), (0.1, 1.0), (1e-6, 5.0)])
+def test_without_conflict_both_weigh_alike(unimodal):
+    assert fused_share(torch.tensor([0.1, 0.0]), torch.tensor(unimodal)) == 0.5
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_the_norm_is_that_of_the_sum_times_the_factor_at_any_scale(scale):
+    fused, unimodal = scale * torch.tensor([2.0, 1.0]), scale * torch.tensor([-1.0, 0.5])
+    got = pareto_gradient(fused, unimodal, share=0.25, factor=1.5)
+    assert got.norm().item() == pytest.approx(1.5 * scale * 3.25**0.5, rel=1e-5)
+
+
+def test_gradients_that_cancel_leave_none():
+    got = pareto_gradient(torch.tensor([-3e9]), torch.tensor([1e9]), share=0.25, factor=1.5)
+    assert got.tolist() == [0.0]

@@ -59,5 +59,10 @@ def test_a_model_in_which_no_modality_answers_is_refused(make_lab):
 
 
 def test_settings_out_of_range_are_refused():
+    assert MSLRSettings(window=2).window == 2
     with pytest.raises(ColliculusError, match="mslr"):
         MSLRSettings(window=1)
+
+
+def test_without_accuracies_or_with_none_right_the_rate_stays():
+    assert (recent_gain([]), recent_gain([0.0, 0.0]), recent_gain([0.25, 0.5, 0.75])) == (1.0, 1.0, 1.5)

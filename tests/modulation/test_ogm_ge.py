@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from math import tanh
 
+import numpy as np
 import pytest
 import torch
 
@@ -106,3 +107,27 @@ def test_it_acts_from_its_first_to_its_last_epoch(lab, epoch, acts):
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ColliculusError, match=f"`{next(iter(settings))}`"):
         OGMGESettings(**settings)
+
+
+def test_equal_up_to_rounding_is_equal():
+    assert slowing(1 + 1e-9, alpha=0.8) == slowing(1 - 1e-9, alpha=0.8) == 1.0
+
+
+def test_the_noise_is_the_second_child_of_seed_and_epoch():
+    state = np.random.SeedSequence([3, 5]).spawn(2)[1].generate_state(1, np.uint64)
+    expected = torch.rand(4, generator=torch.Generator().manual_seed(int(state[0])))
+    assert torch.equal(torch.rand(4, generator=shared_generator(3, 5, CPU)), expected)
+
+
+def test_a_constant_gradient_still_gets_a_little_noise():
+    gradient = torch.zeros(3)
+    scale_with_noise(gradient, 1.0, shared_generator(0, 0, CPU))
+    torch.testing.assert_close(
+        gradient, 1e-8 * torch.randn(3, generator=shared_generator(0, 0, CPU)), atol=0, rtol=1e-6
+    )
+
+
+def test_before_its_first_epoch_it_does_nothing(lab):
+    plain = lab.plain_gradients()
+    assert set(lab.backward(OGMGE(OGMGESettings())).values()) == {1.0}
+    assert all(torch.equal(gradient, plain[name]) for name, gradient in lab.gradients().items())

@@ -144,3 +144,12 @@ def test_a_fusion_without_streams_is_refused(lab):
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ColliculusError, match="pmr"):
         PMRSettings(**settings)
+
+
+def test_smallest_settings_are_allowed():
+    assert PMRSettings(alpha=0.5, momentum=0.0).momentum == 0.0
+
+
+@pytest.mark.parametrize(("ratio", "weight"), [(2.0, 0.0), (1.0, 0.0), (0.8, 0.25), (0.1, 1.0), (0.0, 1.0)])
+def test_who_is_behind_catches_up_by_the_formula(ratio, weight):
+    assert catching_up(ratio) == pytest.approx(weight)

@@ -96,3 +96,9 @@ def test_a_modality_is_right_by_its_own_head_before_its_share():
         False,
         True,
     ]
+
+
+def test_one_modality_has_a_score_and_no_rival():
+    score = mean_score({"a": torch.zeros(2, 4)}, torch.tensor([0, 1]), ALONE)
+    assert score == {"a": 0.25}
+    assert ratios(score) == {"a": 1.0}

@@ -56,9 +56,10 @@ class Lab:
 
     labels = LABELS
 
-    def step(self, modulator, autocast=False):
+    def step(self, modulator, autocast=False, begin=True):
         self.model.zero_grad(set_to_none=True)
-        modulator.begin_epoch(seed=0, epoch=0, device=ALONE.device)
+        if begin:
+            modulator.begin_epoch(seed=0, epoch=0, device=ALONE.device)
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             output = self.model(self.inputs)
         output = in_float32(output)
@@ -271,3 +272,14 @@ def test_kinds():
 def test_settings_out_of_range_are_refused(settings, named):
     with pytest.raises(ColliculusError, match=named):
         ScoreBalance(**settings)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_before_its_first_epoch_it_does_nothing(kind):
+    lab = Lab()
+    lab.let_first_be_ahead()
+    assert set(lab.step(strong(kind).modulator(), begin=False)[0].values()) == {1.0}
+
+
+def test_a_strength_below_one_is_allowed():
+    assert ScoreBalance(beta=0.1).beta == 0.1

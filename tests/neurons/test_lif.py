@@ -151,3 +151,10 @@ def test_there_is_one_set_of_defaults() -> None:
 def test_a_setting_without_effect_is_refused() -> None:
     with pytest.raises(ColliculusError, match=r"`detach_reset` is False, .* without `temporal_gradient`"):
         NeuronSettings(temporal_gradient=False, detach_reset=False)
+
+
+def test_a_threshold_must_be_positive() -> None:
+    assert Dynamics(threshold=0.5).threshold == 0.5
+    with pytest.raises(ColliculusError, match="threshold"):
+        Dynamics(threshold=0.0)
+    assert NeuronSettings(tau=1.5)().leak() == pytest.approx(1 / 1.5)

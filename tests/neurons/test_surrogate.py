@@ -25,6 +25,7 @@ def test_every_bump_is_even_and_has_unit_area(name) -> None:
         (Triangle(2), 1.0, 0.25),
         (Triangle(1), 1.5, 0.0),
         (Rectangle(1), 0.49, 1.0),
+        (Rectangle(1), 0.5, 0.0),
         (Rectangle(1), 0.51, 0.0),
         (Rectangle(0.5), 0.2, 2.0),
     ],

@@ -110,7 +110,8 @@ class AGM(Modulator):
         self._steps, self._means = state["steps"], dict(state["means"])
 
 
+@torch.no_grad()
 def _cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
     """(B,) of logits (B, K)."""
-    log_probabilities = torch.log_softmax(logits.detach().double(), dim=-1).clamp(min=log(_LEAST_PROBABILITY))
+    log_probabilities = torch.log_softmax(logits.double(), dim=1).clamp(min=log(_LEAST_PROBABILITY))
     return -at_label(log_probabilities, labels)

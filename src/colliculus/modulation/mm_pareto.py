@@ -41,9 +41,8 @@ def fused_share(fused: Tensor, unimodal: Tensor) -> float:
     f, u = fused.double(), unimodal.double()
     if (f @ u).item() >= 0:
         return 0.5
-    gap = u - f
-    length = (gap @ gap).item()
-    return min(max((gap @ u).item() / length, 0.0), 1.0) if length else 0.5
+    gap = u - f  # not zero, because the product is negative
+    return (gap @ u).item() / (gap @ gap).item()
 
 
 def pareto_gradient(fused: Tensor, unimodal: Tensor, share: float, factor: float) -> Tensor:

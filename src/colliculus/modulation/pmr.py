@@ -125,9 +125,10 @@ class PMR(Modulator):
         """Restore the prototypes."""
         self._prototypes = dict(state["prototypes"])
 
+    @torch.no_grad()
     def _gather(self, features: Mapping[str, Tensor], labels: Tensor, num_classes: int, collective: Collective) -> None:
         for modality, z in features.items():
-            sums = collective.sum(class_sums(z.detach(), labels, num_classes))
+            sums = collective.sum(class_sums(z, labels, num_classes))
             self._sums[modality] = self._sums[modality] + sums if modality in self._sums else sums
 
 

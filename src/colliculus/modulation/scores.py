@@ -57,9 +57,10 @@ def shares_or_own_logits(output: Output, balance: str) -> dict[str, Tensor]:
 def modality_correct(output: Output, labels: Tensor) -> dict[str, Tensor]:
     """`correctness` of each modality alone, (B,), from its own head or, if it has none, from its share."""
     logits = own_logits(output) or shares(output)
-    return {m: correctness(x.detach().argmax(dim=1), labels) for m, x in logits.items()}
+    return {m: correctness(x.argmax(dim=1), labels) for m, x in logits.items()}
 
 
+@torch.no_grad()
 def mean_score(logits: Mapping[str, Tensor], labels: Tensor, collective: Collective) -> dict[str, float]:
     """Mean probability of the true class over the samples of all ranks: s_m = mean_i softmax(out_m)_i[y_i].
 
@@ -76,13 +77,14 @@ def mean_score(logits: Mapping[str, Tensor], labels: Tensor, collective: Collect
         >>> mean_score(logits, torch.tensor([1]), Runtime(device=torch.device("cpu")))
         {'audio': 0.5, 'visual': 0.5}
     """
-    right = {m: torch.softmax(x.detach().double(), dim=-1) for m, x in logits.items()}
+    right = {m: torch.softmax(x.double(), dim=1) for m, x in logits.items()}
     return mean_over_ranks({m: at_label(p, labels) for m, p in right.items()}, collective)
 
 
+@torch.no_grad()
 def mean_over_ranks(values: Mapping[str, Tensor], collective: Collective) -> dict[str, float]:
     """Mean of per-sample values (B,), by name, over all ranks, which may have different numbers of samples."""
-    sums = [x.detach().double().sum() for x in values.values()]
+    sums = [x.double().sum() for x in values.values()]
     samples = torch.full_like(sums[0], len(next(iter(values.values()))))
     *totals, number = collective.sum(torch.stack([*sums, samples])).tolist()
     return {m: total / number for m, total in zip(values, totals, strict=True)}

@@ -1,0 +1,56 @@
+"""Mutants that `mutants.py` always runs, and those that it leaves out because they change no result."""
+
+from __future__ import annotations
+
+NAMED: tuple[tuple[str, str, str], ...] = (
+    ("training/learner.py", "replace(self._noise, seed=0)", "self._noise"),
+    ("evaluation/groups.py", '(SEED, "train.device", "data.root")', '(SEED, "data.root")'),
+    (
+        "data/loading.py",
+        "min(-(-num_samples // batch_size), num_samples // world_size)",
+        "-(-num_samples // batch_size)",
+    ),
+    ("data/evenly.py", "np.arange(found, dtype=np.int64) * (total - 1) // max(found - 1, 1)", "np.arange(found)"),
+    ("data/augment/noise.py", "np.clip(waveforms, -1, 1)", "waveforms"),
+    ("data/augment/noise.py", "np.clip(np.rint(waveforms), scale.min, scale.max)", "np.rint(waveforms)"),
+    ("modulation/ogm_ge.py", "gradient.std(correction=0)", "gradient.std()"),
+    ("fusion/places.py", "torch.arange(target[1]) * source[1] // target[1]", "torch.arange(target[1])"),
+    ("fusion/cross_modal.py", "spatial + temporal + spatial * temporal", "spatial + temporal"),
+    ("fusion/exchange.py", "torch.stack(given).mean(0)", "torch.stack(given).sum(0)"),
+    ("layers/attention.py", "(o.transpose(2, 3) if self.swap else o)", "o"),
+    ("layers/attention.py", "permute(4, 1, 2, 0, 3)", "permute(4, 1, 0, 2, 3)"),
+)
+"""Mutants that are always run: file, text that stands in it once, and text that replaces it."""
+
+EQUIVALENT = {
+    "corpus/splits.py: return (part, float((np.square(off) / total).sum())) -> "
+    "return (part, float((np.square(off) / total).mean()))": "costs are only compared, and are of one size",
+    "fusion/cross_modal.py: kept = torch.rand(residual.shape[1], device=residual.device) >= self.dropout -> "
+    "kept = torch.rand(residual.shape[1], device=residual.device) > self.dropout": "the two differ once in 2**24 draws",
+    "fusion/cross_modal.py: mapped = self.linear(residual.transpose(-1, -2)).transpose(-1, -2) -> "
+    "mapped = self.linear(residual.transpose(-1, +2)).transpose(-1, -2)": "of four axes, -2 is 2",
+    "fusion/cross_modal.py: mapped = self.linear(residual.transpose(-1, -2)).transpose(-1, -2) -> "
+    "mapped = self.linear(residual.transpose(-1, -2)).transpose(-1, +2)": "of four axes, -2 is 2",
+    "fusion/cmci.py: currents = {m: layer(placed[m].transpose(-1, -2)) for m, layer in self.linear.items() if m in "
+    "placed} -> currents = {m: layer(placed[m].transpose(-1, +2)) for m, layer in self.linear.items() if m in "
+    "placed}": "of four axes, -2 is 2",
+    "fusion/cmci.py: return self.mlp(self.neuron(sum_of(currents).transpose(-1, -2))) -> "
+    "return self.mlp(self.neuron(sum_of(currents).transpose(-1, +2)))": "of four axes, -2 is 2",
+    "fusion/sca.py: later = order.index(modality) > order.index(other) -> "
+    "later = order.index(modality) >= order.index(other)": "no modality receives from itself",
+    "fusion/time_alignment.py: if self.training and moved[:, :, 0].numel() == 1: -> "
+    "if self.training and moved[:, :, 1].numel() == 1:": "every feature has as many numbers",
+    "modulation/agm.py: factors = adaptive_coefficients(costs, self._means or dict.fromkeys(costs, 0.0), "
+    "self._settings.alpha) -> factors = adaptive_coefficients(costs, self._means or dict.fromkeys(costs, 1.0), "
+    "self._settings.alpha)": "equal means lead by 1, whatever they are",
+    "modulation/agm.py: self._means = {m: (self._means.get(m, 0.0) * self._steps + c) / (self._steps + 1) for m, c in "
+    "costs.items()} -> self._means = {m: (self._means.get(m, 1.0) * self._steps + c) / (self._steps + 1) for m, c in "
+    "costs.items()}": "the first step multiplies it by 0",
+    "modulation/ogm_ge.py: state = np.random.SeedSequence([seed, epoch], spawn_key=(1,)).generate_state(1, np.uint64) "
+    "-> state = np.random.SeedSequence([seed, epoch], spawn_key=(1,)).generate_state(2, np.uint64)": "one is read",
+    "modulation/pmr.py: unknown = prototypes.isnan().any(dim=1) -> unknown = prototypes.isnan().all(dim=1)": "a row is "
+    "unknown as a whole",
+    "modulation/taaf.py: reciprocals = {m: 1 / max(s, TINY) for m, s in scores.items()} -> "
+    "reciprocals = {m: 2 / max(s, TINY) for m, s in scores.items()}": "they are divided by their mean",
+}
+"""Mutants that change no result, by their name, with the reason."""
