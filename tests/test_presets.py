@@ -54,7 +54,7 @@ def test_a_preset_survives_being_written_down(name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_is_described_in_one_line(name):
-    assert len(PRESETS[name].description) <= 80
+    assert len(PRESETS[name].description) <= 80, "shorten the title of the method or the phrase of the data"
     assert not PRESETS[name].description.endswith(".")
 
 

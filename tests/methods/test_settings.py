@@ -13,7 +13,7 @@ from active import with_currents
 
 from colliculus import ColliculusError, DataSpec
 from colliculus.methods import CMCI, METHODS, SCA, SCMRL, TAAF, LateFusion, Unimodal
-from colliculus.modulation import Balance, ScoreBalance
+from colliculus.modulation import Balance, BalanceName, ScoreBalance
 from colliculus.neurons import NeuronSettings
 from colliculus.runtime import Runtime
 
@@ -56,7 +56,7 @@ BASES = {
     "taaf, regularised": small(TAAF, regulariser="tet"),
     "taaf, spatial gradient": small(TAAF, neuron=NeuronSettings(temporal_gradient=False)),
 }
-KINDS = ("ogm-ge", "agm", "pmr", "mslr", "iemf", "mm-pareto")
+KINDS = [kind for kind in get_args(BalanceName) if kind not in ("none", "scores")]
 BALANCES = {
     **{kind: small(LateFusion, unimodal_loss=1.0, balance=Balance(kind=kind)) for kind in KINDS},
     "no balance": small(LateFusion, unimodal_loss=1.0),

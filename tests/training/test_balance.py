@@ -90,14 +90,8 @@ def check_log(path, kind):
     """A column of each modality, with a share or a coefficient in every row."""
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    told = {
-        "ogm-ge": "coefficient_{}",
-        "agm": "coefficient_{}",
-        "pmr": "weight_{}",
-        "mslr": "rate_{}",
-        "iemf": "coefficient_fusion",
-        "mm-pareto": "fused_share_{}",
-    }[kind]
+    own = {"pmr": "weight_{}", "mslr": "rate_{}", "iemf": "coefficient_fusion", "mm-pareto": "fused_share_{}"}
+    told = own.get(kind, "coefficient_{}")
     columns = {f"modulation_{told.format(m)}" for m in ("audio", "visual")}
     assert columns == {name for name in rows[0] if name.startswith("modulation_")}
     assert all(float(row[name]) >= 0 for row in rows for name in columns)
