@@ -45,14 +45,14 @@ class TrainedRun:
         >>> from colliculus.presets import preset
         >>> from colliculus.runs.run import MODEL_FILE, write_run
         >>> from colliculus.runs.weights import save_weights
-        >>> experiment = preset("s-cmrl-synthetic")
+        >>> experiment = preset("s-cmrl-synthetic", data={"num_train": 16, "num_validation": 16, "num_test": 16})
         >>> started = Run.of(experiment, experiment.data.load())
         >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
         ...     write_run(Path(folder), started)
         ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
         ...     run = open_run(folder, device="cpu")
         ...     run.model.modalities, len(run.data.test)
-        (('audio', 'visual'), 480)
+        (('audio', 'visual'), 16)
     """
 
     folder: Path
@@ -189,7 +189,7 @@ def open_run(
         >>> import tempfile
         >>> from colliculus.presets import preset
         >>> from colliculus.runs.run import write_run
-        >>> experiment = preset("s-cmrl-synthetic")
+        >>> experiment = preset("s-cmrl-synthetic", data={"num_train": 16, "num_validation": 16, "num_test": 16})
         >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
         ...     write_run(Path(folder), Run.of(experiment, experiment.data.load()))
         ...     open_run(folder).experiment.data.name
