@@ -26,7 +26,8 @@ def copy(run, tmp_path):
 
 @pytest.fixture
 def passes(monkeypatch):
-    """How often the split was classified; `passes.stop_at` interrupts."""
+    """How often the split was classified; `passes.stop_at` interrupts. Nothing is drawn."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     classify = trained_run.classify
 
     class Passes:
