@@ -25,6 +25,17 @@ NAMED: tuple[tuple[str, str, str], ...] = (
 EQUIVALENT = {
     "corpus/splits.py: return (part, float((np.square(off) / total).sum())) -> "
     "return (part, float((np.square(off) / total).mean()))": "costs are only compared, and are of one size",
+    "corpus/splits.py: if rise[best] < -1e-09: -> if rise[best] <= -1e-09:": "no sum is this number",
+    "corpus/splits.py: weights = 1 / counts.sum(axis=0) -> weights = 2 / counts.sum(axis=0)": "only compared",
+    "corpus/splits.py: weights = 1 / counts.sum(axis=0) -> weights = 1 / counts.mean(axis=0)": "only compared",
+    "corpus/splits.py: for stratum in range(strata.max(initial=-1) + 1): -> "
+    "for stratum in range(strata.max(initial=-1) + 2):": "the additional stratum is empty",
+    "corpus/splits.py: return order[np.argsort(-counts[order].sum(axis=1), kind='stable')] -> "
+    "return order[np.argsort(-counts[order].mean(axis=1), kind='stable')]": "rows of one length have the same order",
+    "evaluation/significance.py: totals += size * (2 * random.binomial(times, 0.5, DRAWS) - times) -> "
+    "totals -= size * (2 * random.binomial(times, 0.5, DRAWS) - times)": "only their size is read",
+    "evaluation/significance.py: raised, largest = ([0.0] * len(p_values), 0.0) -> "
+    "raised, largest = ([1.0] * len(p_values), 0.0)": "each is overwritten",
     "fusion/cross_modal.py: kept = torch.rand(residual.shape[1], device=residual.device) >= self.dropout -> "
     "kept = torch.rand(residual.shape[1], device=residual.device) > self.dropout": "the two differ once in 2**24 draws",
     "fusion/cross_modal.py: mapped = self.linear(residual.transpose(-1, -2)).transpose(-1, -2) -> "

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -202,3 +203,33 @@ def test_shares_out_of_range(shares):
 def test_one_fold_is_none():
     with pytest.raises(ColliculusError, match="there are 1 folds: use at least 2"):
         stratified_folds(np.arange(4), folds=1, seed=0)
+
+
+def test_a_division_never_changes():
+    """Recorded with version 0.2: numbers measured on a division can only be compared while it stays the same."""
+    rng = np.random.default_rng(3)
+    labels = rng.choice(["a", "b", "c"], 240, p=[0.6, 0.3, 0.1])
+    speakers, recordings = rng.choice(14, 240, p=rng.dirichlet(np.ones(14))), rng.choice(60, 240)
+    parts = [0.7, 0.2, 0.1]
+    found = {
+        736810762: stratified_holdout(labels, fraction=0.15, seed=4)[1],
+        1550523841: stratified_holdout(labels, fraction=0.3, seed=4, groups=speakers)[1],
+        1434646325: stratified_holdout(labels, fraction=0.1, seed=4, groups=recordings)[1],
+        1589955001: stratified_folds(labels, folds=5, seed=4),
+        2694775179: stratified_folds(labels, folds=4, seed=4, groups=speakers),
+        461735610: stratified_parts(labels, shares=parts, seed=4, groups=recordings),
+        1265545861: stratified_parts(labels, shares=parts, seed=4),
+    }
+    assert [crc32(rows.astype("<i8").tobytes()) for rows in found.values()] == [*found]
+
+
+def test_samples_of_one_class_are_divided_by_groups():
+    one = np.zeros(12, dtype=np.int64)
+    _, held = stratified_holdout(one, fraction=0.25, seed=0, groups=np.arange(12) // 3)
+    assert len(held) == 3
+    assert np.bincount(stratified_folds(one, folds=2, seed=0, groups=np.arange(12) // 3)).tolist() == [6, 6]
+
+
+def test_as_many_samples_or_groups_as_parts_are_enough():
+    assert sorted(stratified_folds(np.array([0, 0]), folds=2, seed=0).tolist()) == [0, 1]
+    assert sorted(stratified_folds(np.array([0, 1, 0]), folds=3, seed=0, groups=np.arange(3)).tolist()) == [0, 1, 2]

@@ -99,6 +99,10 @@ def test_a_clip_that_five_trainings_judge_alike_counts_once():
     )
 
 
+def test_without_a_difference_p_is_one_for_folds_of_any_size():
+    assert clip_permutation([Part(np.zeros(3, dtype=int), 1), Part(np.zeros(5, dtype=int), 1)]) == 1.0
+
+
 def test_many_clips_take_no_time_and_stay_a_probability():
     random = np.random.default_rng(0)
     assert clip_permutation([Part(random.integers(-5, 6, 10_000), 5)]) <= 1

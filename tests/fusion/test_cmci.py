@@ -22,6 +22,17 @@ def test_one_population_integrates_the_sum_of_the_currents() -> None:
     assert not list(fusion.parameters())
 
 
+def test_a_feature_is_the_mean_over_the_tokens() -> None:
+    generator = torch.Generator().manual_seed(0)
+    currents = {m: 2 * torch.rand(T, B, D, 6, generator=generator) for m in ("audio", "visual")}
+    fused = CurrentIntegration({"audio": (2, 3), "visual": (2, 3)}, NeuronSettings())(currents)
+    spikes = NeuronSettings()()(currents["audio"] + currents["visual"])
+    assert_active(fused.joint, *fused.streams.values())
+    torch.testing.assert_close(fused.joint, sum(spikes[..., n] for n in range(6)) / 6)
+    for m, stream in fused.streams.items():
+        torch.testing.assert_close(stream, sum(currents[m][..., n] for n in range(6)) / 6)
+
+
 def test_currents_of_another_grid_go_to_the_places_of_the_first() -> None:
     fusion = CurrentIntegration({"audio": (2, 2), "visual": (1, 1)}, NeuronSettings())
     visual = torch.full((1, 1, 1, 1), 2.0)
@@ -35,10 +46,10 @@ def test_a_current_is_a_spiking_mlp_without_its_last_neuron() -> None:
     layer = awake(SynapticCurrent(D, LIF), x)
     hidden = layer.expand(x)
     assert_active(hidden)
-    for t in range(T):
-        expected = layer.norm(layer.contract(hidden[t]))
-        torch.testing.assert_close(layer(x)[t], expected)
     assert hidden.unique().tolist() == [0, 1]
+    assert {name: tuple(p.shape) for name, p in layer.contract.named_parameters()} == {"weight": (D, 4 * D, 1)}
+    mapped = torch.einsum("de,tben->tbdn", layer.contract.weight[..., 0], hidden)
+    torch.testing.assert_close(layer(x), torch.stack([layer.norm(step) for step in mapped]))
 
 
 def test_the_reference_reads_the_first_integration_alone() -> None:
@@ -65,4 +76,7 @@ def test_the_reference_integrates_linear_maps_for_any_number_of_modalities() -> 
         for n in range(4):
             current[..., n] += x[m][..., n if m != "touch" else 0] @ layer.weight.T + layer.bias
     torch.testing.assert_close(fusion(x).joint, first.mlp(first.neuron(current)).mean(-1))
+    for m, stream in fusion(x).streams.items():
+        own = fusion.mlp[m](x[m])
+        torch.testing.assert_close(stream, sum(own.unbind(-1)) / own.shape[-1])
     assert set(fusion({"touch": x["touch"]}).streams) == {"touch"}
