@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from colliculus.corpus.inspection import Inspection
+from colliculus.corpus.inspection import SampleInspection
 from colliculus.corpus.prepare.workers import results_of
 from colliculus.corpus.sample import Sample
 
@@ -32,7 +32,7 @@ def root(tmp_path, write_video, brightening, tone):
 
 def look(root, *, quick=False, start=None, **files):
     sample = Sample(name="n", label="x", files=files, start_s=start)
-    return Inspection(root, quick=quick).prepare(0, sample)
+    return SampleInspection(root, quick=quick).prepare(0, sample)
 
 
 def test_what_can_be_read_has_its_length_and_digests(root):
@@ -82,7 +82,7 @@ def test_a_sample_that_begins_after_its_file_has_ended(root):
 def test_another_process_tells_the_same(root):
     names = sorted(path.name for path in root.iterdir())
     samples = [Sample(name=name, label="x", files={"audio": name}) for name in names]
-    place = Inspection(root)
+    place = SampleInspection(root)
     told = {result.row: result for result in results_of(place, samples, range(len(names)), jobs=1)}
     assert told == {row: place.prepare(row, sample) for row, sample in enumerate(samples)}
 

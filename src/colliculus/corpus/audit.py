@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from colliculus.corpus.class_table import class_counts, class_table
 from colliculus.corpus.findings import SHORTEST_S, Finding, examine
-from colliculus.corpus.inspection import Inspection
+from colliculus.corpus.inspection import SampleInspection
 from colliculus.corpus.manifest import read_manifest
 from colliculus.corpus.prepare.prepared_folder import MANIFEST_FILE, PREPARE_FILE, WORK_FOLDER, read_prepared
 from colliculus.corpus.prepare.result import PreparationResult
@@ -156,14 +156,14 @@ def audit(
     )
 
 
-def _listed(path: Path, root: Path | None, *, quick: bool) -> tuple[Sequence[Sample], Inspection]:
+def _listed(path: Path, root: Path | None, *, quick: bool) -> tuple[Sequence[Sample], SampleInspection]:
     """Samples of a folder of classes or of a manifest, and how to inspect them."""
     if path.is_dir():
-        return FolderRecipe().samples(path), Inspection(path.absolute(), quick=quick)
+        return FolderRecipe().samples(path), SampleInspection(path.absolute(), quick=quick)
     root = path.parent if root is None else root
     if not root.is_dir():
         raise ColliculusError(f"{root} is not a folder: pass the folder at which the paths of {path} start")
-    return read_manifest(path, root=root), Inspection(root.absolute(), quick=quick)
+    return read_manifest(path, root=root), SampleInspection(root.absolute(), quick=quick)
 
 
 def _shown(cases: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Inspection of the files of samples without preparing them: whether each can be read completely."""
+"""SampleInspection of the files of samples without preparing them: whether each can be read completely."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True)
-class Inspection:
+class SampleInspection:
     """Inspects samples one after another, where a preparation would prepare them.
 
     Args:
@@ -32,7 +32,7 @@ class Inspection:
     quick: bool = False
 
     @contextmanager
-    def open(self) -> Generator[Inspection]:
+    def open(self) -> Generator[SampleInspection]:
         """This inspection; nothing needs to be opened."""
         yield self
 
