@@ -173,7 +173,9 @@ def test_several_runs_are_compared_on_the_same_clips(report, run, other, answer,
     page = report(run, other, silent)
     check(page)
     assert "Methods: mean, standard deviation and interval over seeds" in page.prose
-    assert re.search(r"s-cmrl-synthetic method\. alpha=0\. \d+ 2 ", page.prose)  # its trainings; names may break at dots
+    assert re.search(
+        r"s-cmrl-synthetic method\. alpha=0\. \d+ 2 ", page.prose
+    )  # its trainings; names may break at dots
     assert "s-cmrl-synthetic method.alpha=0.0 is " in page.prose  # better, worse, or not shown to differ
     assert f"colliculus compare {run} {other} {silent}" in page.prose
     assert len(page.all("h2")) == 4

@@ -23,9 +23,9 @@ LAUNCH = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs "whole" (4 epochs at once) and "halves" (2 epochs, and in fresh processes 2 more), each on two ranks."""
     folder = tmp_path_factory.mktemp("two-ranks")
-    for part in LAUNCH:
+    for part, launch in LAUNCH.items():
         done = subprocess.run(
-            [*LAUNCH[part], Path(__file__).with_name("worker.py"), part, folder],
+            [*launch, Path(__file__).with_name("worker.py"), part, folder],
             check=False,
             capture_output=True,
             text=True,
