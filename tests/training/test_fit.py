@@ -97,7 +97,7 @@ def test_training_learns(train, tmp_path):
         ({"snr_db": {"audio": -5.0}}, ctrl_c),
         ({"optimizer": "sgd"}, sigterm),
     ],
-    ids=str,
+    ids=lambda value: str(getattr(value, "__name__", value)),
 )
 def test_a_resumed_run_equals_an_uninterrupted_one_in_every_digit(train, digits, tmp_path, monkeypatch, settings, how):
     settings = {"epochs": 4, **settings}
