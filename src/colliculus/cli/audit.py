@@ -63,5 +63,5 @@ def run(arguments: list[str]) -> int:
     if options.json:
         console.show_json(found.to_dict())
     else:
-        console.show(found.table().renderable())
+        console.show(found.table())
     return 0 if found.trustworthy else 1

@@ -65,7 +65,7 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted: the same command continues where it stopped") from None
     console.show(
-        preparation.table().renderable(),
+        preparation.table(),
         f"Next: colliculus train s-cmrl-prepared --data.root {quote(str(options.out))} --out RUN",
     )
     return 0

@@ -66,5 +66,5 @@ def run(arguments: list[str]) -> int:
             console.remark(sentence)
         console.show_json(division.to_dict())
     else:
-        console.show(division.table().renderable())
+        console.show(division.table())
     return 0

@@ -112,7 +112,7 @@ def show_trained(found: Sweep | Reproduction, *, as_json: bool) -> None:
     if as_json:
         console.show_json(found.to_dict())
     else:
-        console.show(found.table().renderable())
+        console.show(found.table())
     if found.failure:
         raise ColliculusError(found.failure)
 

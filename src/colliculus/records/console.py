@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from colliculus.records.table import Table, Tables
@@ -27,8 +28,13 @@ def show(*parts: RenderableType | Table | Tables) -> None:
 
     console = Console(quiet=not is_main_rank(), highlight=False, markup=False)  # a clip may be named "[a]"
     for part in parts:
-        shown = part.renderable() if isinstance(part, Table | Tables) else part
-        console.print(shown, soft_wrap=isinstance(part, str))  # a command to copy must not break
+        if isinstance(part, Tables):
+            show(*[line for table in part for line in (table, "")][:-1])
+        elif isinstance(part, Table):
+            console.print(replace(part, notes=()).renderable())
+            show(*part.notes)
+        else:
+            console.print(part, soft_wrap=isinstance(part, str))  # a path or a command to copy must not break
 
 
 def show_json(value: Mapping[str, object]) -> None:
