@@ -36,7 +36,7 @@ mutants: $(STAMP)
 	@$(BIN)/python benchmarks/mutants.py
 
 results: $(STAMP)
-	@set -e; for name in methods balance revival; do \
+	@set -e; for name in methods balance silent_start; do \
 	$(BIN)/python benchmarks/$$name.py --into RESULTS.md $(if $(DATA),--data-root $(DATA)); done
 	@$(BIN)/python benchmarks/controlled.py --into RESULTS.md
 

@@ -2,7 +2,7 @@
 
     python benchmarks/augment.py
 
-draws batches of a split in memory, pictures (3, 128, 128) in bytes with log spectrograms (1, 128, 128), as they are and
+draws batches of a split in memory, images (3, 128, 128) in bytes with log spectrograms (1, 128, 128), as they are and
 under each augmentation alone and all of them, in turns, on one thread; prints medians as a table in Markdown. Processor
 time is what counts, so that other programs on the machine matter little. Sounds stored as waveforms are measured by
 themselves, up to the spectrogram that is made of them anyway.
@@ -22,17 +22,11 @@ import torch
 import tyro
 
 from colliculus.data.augment import Augment, augmented
-from colliculus.data.augment.colour import ColourJitter
-from colliculus.data.augment.crop import RandomResizedCrop
 from colliculus.data.augment.draws import Draws
-from colliculus.data.augment.erase import RandomErasing
 from colliculus.data.augment.events import EventDrop
-from colliculus.data.augment.flip import Flip
-from colliculus.data.augment.masks import Masks
+from colliculus.data.augment.images import ColourJitter, Flip, ImageAugment, RandomErasing, RandomResizedCrop
 from colliculus.data.augment.mix import CutMix, Mixup
-from colliculus.data.augment.noise import BackgroundNoise, Gain
-from colliculus.data.augment.settings import ImageAugment, SpectrogramAugment
-from colliculus.data.augment.shift import SoundShift
+from colliculus.data.augment.sound import BackgroundNoise, Gain, Masks, SoundShift, SpectrogramAugment
 from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import ArraySplit
 from colliculus.types import DataSpec

@@ -5,9 +5,9 @@
 trains every condition with every seed (skips what is done), writes OUT/lag.csv, OUT/dominance.csv and
 OUT/controlled.png, and prints tables with 95 % intervals over the seeds, of accuracies and of differences seed by seed.
 
-Lag: sound follows the picture by 0 to 4 of 10 steps, the first event beginning at one of the same two moments; TAAF
+Lag: audio follows the images by 0 to 4 of 10 steps, the first event beginning at one of the same two moments; TAAF
 (our reading) with each alignment, S-CMRL and Tectum, none balanced, AdamW. Dominance: the sound's signal has 1/1 to 1/4
-of the amplitude of the picture's, under the same noise; late fusion, TAAF and Tectum, without and with balances, SGD
+of the amplitude of the images', under the same noise; late fusion, TAAF and Tectum, without and with balances, SGD
 with momentum. All have own heads of each modality, the same neurons, label smoothing and budget; "alone" is what a
 modality's own head says.
 """
@@ -42,7 +42,7 @@ from colliculus.training.fit import fit
 LAGS = (0, 1, 2, 3, 4)
 RATIOS = (1, 2, 3, 4)
 STEPS = 10
-FIGURES = {"joint": "test accuracy", "audio": "sound alone", "visual": "picture alone"}
+FIGURES = {"joint": "test accuracy", "audio": "audio alone", "visual": "visual alone"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Settings(Tables):
     """Train every condition."""
 
     out: Path = Path("runs/controlled")
-    """Folder of the runs, tables and picture."""
+    """Folder of the runs, tables and chart."""
     seeds: int = 5
     """Trainings of each condition; the seed decides data, initial weights and order."""
     jobs: int = 2
@@ -74,7 +74,7 @@ class Trial:
 
 
 def clips(seed: int, **changes: Any) -> Synthetic:
-    """Small clips; noise as strong as the picture's signal."""
+    """Small clips; noise as strong as the images' signal."""
     sizes = {"num_train": 480, "num_validation": 120, "num_test": 480}
     settings = {"size": 16, "steps": STEPS, "visual_snr_db": 0.0, "audio_snr_db": 0.0, **sizes, **changes}
     return Synthetic(seed=seed, **settings)
@@ -228,7 +228,7 @@ def draw(found: Found, path: Path) -> None:
                 marker="o",
                 capsize=3,
             )
-        axis.set_xlabel("lag of the sound, steps" if study == "lag" else "amplitude of the picture over the sound's")
+        axis.set_xlabel("lag of the audio, steps" if study == "lag" else "amplitude of the images over the audio's")
         axis.set_xticks(sorted({value for s, value, _ in found if s == study}))
         axis.set_title(f"{study}: {FIGURES[of]}, %")
         if of == "joint":  # the third panel has the methods of the second

@@ -6,7 +6,7 @@ Beside the kernels: SpikingJelly and snnTorch where they are installed, a ReLU, 
 that memory sets. All run in turns and the median of each counts, so that what else the machine does falls on all alike.
 With one thread the time is the processor's, which stands still while another program has it. The last line is JSON.
 
-Large tensors pay for fresh pages at every step unless glibc is told to keep them; to measure without:
+Large tensors pay for fresh pages at every step unless glibc keeps them; to measure without:
 MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1099511627776 python benchmarks/neuron.py
 """
 

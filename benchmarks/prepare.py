@@ -27,7 +27,7 @@ from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.loading import standard_batch
-from colliculus.data.prepared import Prepared
+from colliculus.data.prepared import PreparedLosses
 from colliculus.media.clips import Clip
 from colliculus.media.spectrogram import Spectrogram
 
@@ -41,7 +41,7 @@ class Settings:
     clips: int = 120
     """Clips to make."""
     size: tuple[int, int] = (240, 320)
-    """Height and width of their pictures."""
+    """Height and width of their images."""
     batch_size: int = 32
     """Samples of a batch."""
     repeats: int = 3
@@ -55,16 +55,16 @@ def write_clip(path: Path, size: tuple[int, int], seed: int) -> None:
     coarse = random.integers(0, 256, (round(25 * seconds), size[0] // 16, size[1] // 16, 3), dtype=np.uint8)
     sound = 0.5 * np.sin(2 * np.pi * random.uniform(200, 2000) * np.arange(round(RATE_HZ * seconds)) / RATE_HZ)
     with av.open(str(path), "w") as container:
-        pictures = container.add_stream("mpeg4", rate=25)
-        pictures.height, pictures.width, pictures.pix_fmt = *size, "yuv420p"
+        images = container.add_stream("mpeg4", rate=25)
+        images.height, images.width, images.pix_fmt = *size, "yuv420p"
         track = container.add_stream("aac", rate=RATE_HZ, layout="mono")
         for small in coarse:
             frame = av.VideoFrame.from_ndarray(small.repeat(16, axis=0).repeat(16, axis=1), format="rgb24")
-            container.mux(pictures.encode(frame))
-        heard = av.AudioFrame.from_ndarray(sound[None].astype(np.float32), format="fltp", layout="mono")
-        heard.rate, heard.pts, heard.time_base = RATE_HZ, 0, Fraction(1, RATE_HZ)
-        container.mux(track.encode(heard))
-        container.mux(pictures.encode())
+            container.mux(images.encode(frame))
+        frame = av.AudioFrame.from_ndarray(sound[None].astype(np.float32), format="fltp", layout="mono")
+        frame.rate, frame.pts, frame.time_base = RATE_HZ, 0, Fraction(1, RATE_HZ)
+        container.mux(track.encode(frame))
+        container.mux(images.encode())
         container.mux(track.encode())
 
 
@@ -95,7 +95,7 @@ def preparing(settings: Settings, recipe: FolderRecipe, raw: Path, out: Path, jo
 
 def mapped(settings: Settings, root: Path) -> float:
     """Samples a second of batches of the training part, in random order."""
-    split = Prepared(root=root).load().train
+    split = PreparedLosses(root=root).load().train
 
     def epoch() -> None:
         order = np.random.default_rng(0).permutation(len(split))
@@ -108,8 +108,8 @@ def mapped(settings: Settings, root: Path) -> float:
 
 def decoded(settings: Settings, root: Path, raw: Path) -> float:
     """Samples a second where every batch is decoded anew."""
-    dataset = Prepared(root=root).load()
-    reader = Prepared(root=root).reader(dataset.spec)
+    dataset = PreparedLosses(root=root).load()
+    reader = PreparedLosses(root=root).reader(dataset.spec)
     files = itertools.islice(sorted(raw.rglob("*.mp4")), settings.batch_size)
     clips = [Clip((file,)) for file in files]
     labels = np.zeros(len(clips), dtype=np.int64)
@@ -131,7 +131,7 @@ def table(settings: Settings, folder: Path) -> Iterator[str]:
         write_clip(path, settings.size, number)
     sound = Sound(duration_s=2.0, spectrogram=Spectrogram(size=(64, 64), steps=4))
     recipes = {
-        "one picture, one spectrogram": FolderRecipe(
+        "one image, one spectrogram": FolderRecipe(
             audio=replace(sound, spectrogram=Spectrogram(size=(64, 64))), visual=Frames(size=(64, 64))
         ),
         "4 frames, 4 spectrograms": FolderRecipe(audio=sound, visual=Frames(size=(64, 64), steps=4)),

@@ -1,4 +1,4 @@
-"""A whole training or evaluation step of S-CMRL, ours against the same network built the plain way and its ANN twin.
+"""A whole training or evaluation step of S-CMRL, ours against a plain build and the ANN counterpart.
 
     python benchmarks/step.py                  # the setting of CREMA-D: D 256, 16 heads, 128 x 128, T 4
     python benchmarks/step.py --scaling        # with T, batch and width too
@@ -9,8 +9,8 @@ so that whatever else the machine does falls on all. Memory is the growth of the
 Prints tables, and writes OUT (JSON).
 
 The plain way: a loop over time whose every operation autograd records, an image given T times, channels first, one part
-after the other, glibc as it is. The ANN twin has ReLU for neurons and the same T; "ours" for it means channels last,
-the image once, and glibc told to keep its memory, as our trainer does.
+after the other, glibc as it is. The ANN counterpart has ReLU for neurons and the same T; "ours" for it means channels
+last, the image once, and glibc set to keep its memory, as our trainer does.
 """
 
 from __future__ import annotations
@@ -92,13 +92,13 @@ class ReLU(nn.Module):
         return rates if steps is None else rates.expand(steps, *rates.shape[1:])
 
 
-def twin(module: nn.Module) -> None:
+def to_ann(module: nn.Module) -> None:
     """Every neuron becomes a ReLU."""
     for name, child in module.named_children():
         if isinstance(child, SpikingNeuron):
             setattr(module, name, ReLU())
         else:
-            twin(child)
+            to_ann(child)
 
 
 def unchanged(frames: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ class Stepper:
         method = SCMRL(dim=setting.dim, heads=setting.heads, time_steps=setting.time_steps, arithmetic="reference")
         self.model = method.model(DataSpec(channels=channels, sizes=sizes, num_classes=6)).train(training)
         if variant.ann:
-            twin(self.model)
+            to_ann(self.model)
         self.objective, self.bf16 = method.objective(), variant.bf16
         self.inputs = {m: torch.randn(shape) for m, shape in shapes.items()}
         if variant.plain:

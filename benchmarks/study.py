@@ -63,7 +63,7 @@ class Study(Tables):
         todo = plan_variants(chosen, seeds or self.seeds, self.out)
         failed = train_all(todo, self.jobs)
         if failed:
-            sys.exit(failure({job.folder.name: f"{error}; see {job.log}" for job, error in failed.items()}, len(todo)))
+            sys.exit(failure({job.folder.name: error for job, error in failed.items()}, len(todo)))
         return {variant.name: [job.folder for job in todo if variant.trained_by(job)] for variant in chosen}
 
     def grid(

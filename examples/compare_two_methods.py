@@ -11,7 +11,7 @@ EPOCHS, SAMPLES, SIZE, SEEDS = 5, 240, 32, 3
 METHODS = ("late-fusion-synthetic", "s-cmrl-synthetic")
 
 # %% Train; `cl.sweep` and `colliculus sweep` do it side by side, and go on where they were stopped
-data = {"num_train": SAMPLES, "size": SIZE}
+data = {"num_train": SAMPLES, "num_validation": SAMPLES // 2, "num_test": SAMPLES // 2, "size": SIZE}
 runs = [
     cl.fit(cl.preset(name, data=data, train={"epochs": EPOCHS, "seed": seed}), progress=False)
     for name in METHODS

@@ -10,8 +10,8 @@ import colliculus as cl
 EPOCHS, SAMPLES, SIZE = 5, 240, 32
 
 # %% A run to look at; `cl.load("runs/first")` opens one that is in a folder
-small = {"data": {"num_train": SAMPLES, "size": SIZE}, "train": {"epochs": EPOCHS}}
-run = cl.fit(cl.preset("s-cmrl-synthetic", **small))
+data = {"num_train": SAMPLES, "num_validation": SAMPLES // 2, "num_test": SAMPLES // 2, "size": SIZE}
+run = cl.fit(cl.preset("s-cmrl-synthetic", data=data, train={"epochs": EPOCHS}))
 print(run.result.table())
 
 # %% Spikes: the firing rate of every layer, at each time step

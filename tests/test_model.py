@@ -334,3 +334,32 @@ def test_a_modality_alone_has_all_the_evidence_and_readouts_start_small() -> Non
     output = head(Fused(joint=joint, parts={"audio": joint}))
     torch.testing.assert_close(output.evidence["audio"], output.step_logits)
     assert head.linear.weight.std().item() == pytest.approx(0.02, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("returned", "sentence"),
+    [
+        (lambda _: torch.zeros(4, 2, 16), "the fusion Own returns Tensor: return colliculus.Fused"),
+        (
+            lambda _: Fused(joint=torch.zeros(2, 16), parts={}),
+            r"joint feature of shape \(2, 16\): give \(T, B, F\)",
+        ),
+    ],
+)
+def test_a_fusion_of_ones_own_that_does_not_fit_is_named(returned, sentence) -> None:
+    class Own(nn.Module):
+        def forward(self, tokens):
+            return returned(tokens)
+
+    spec = DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=3)
+    model = LateFusion(dim=16).model(spec)
+    model.fusion = Own()
+    with pytest.raises(ColliculusError, match=sentence):
+        model({"audio": torch.zeros(2, 1, 16, 16)})
+
+
+def test_own_heads_need_streams() -> None:
+    spec = DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=3)
+    head = LateFusion(dim=16, unimodal_loss=1.0).model(spec).head
+    with pytest.raises(ColliculusError, match="own heads need the `streams`"):
+        head(Fused(joint=torch.zeros(4, 2, 16), parts={}))

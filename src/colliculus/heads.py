@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from colliculus.layers import per_modality
-from colliculus.types import Fused, Output
+from colliculus.types import ColliculusError, Fused, Output
 
 
 def linear(features: int, num_classes: int) -> nn.Linear:
@@ -80,6 +80,12 @@ class ReadoutPerModality(nn.Module):
         return [self.own[modality]]
 
     def forward(self, fused: Fused) -> Output:
-        """Joint feature (T, B, F) and streams (T, B, D) -> logits (B, K), and logits of each modality (T, B, K)."""
+        """Joint feature (T, B, F) and streams (T, B, D) -> logits (B, K), and logits of each modality (T, B, K).
+
+        Raises:
+            ColliculusError: the fusion gives no streams.
+        """
+        if not fused.streams:
+            raise ColliculusError("own heads need the `streams` of `Fused`, and the fusion gives none")
         output: Output = self.joint(fused)
         return replace(output, modality_logits={m: self.own[m](x) for m, x in fused.streams.items()})

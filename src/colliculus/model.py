@@ -73,7 +73,7 @@ class MultimodalSNN(nn.Module):
 
         Raises:
             ColliculusError: no modality of the model is given, one is unknown, or one has another shape or device than
-                the `DataSpec`, the other modalities or the model.
+                the `DataSpec`, the other modalities or the model; or a fusion of your own does not return `Fused`.
         """
         inputs = self._checked(inputs)
         if (like := next((p for p in self.parameters() if p.is_floating_point()), None)) is not None:
@@ -81,7 +81,9 @@ class MultimodalSNN(nn.Module):
         spikes = {m: self.coding[m](x) for m, x in inputs.items()}
         again = self.recompute and self.training
         tokens = {m: recomputed(self.encoders[m], x) if again else self.encoders[m](x) for m, x in spikes.items()}
-        output: Output = self.head(self.fusion(self.modality_dropout(tokens)))
+        fused = self.fusion(self.modality_dropout(tokens))
+        check_fused(fused, self.fusion, batch=next(iter(inputs.values())).shape[-4])
+        output: Output = self.head(fused)
         return output
 
     def stream_parameters(self, modality: str) -> list[nn.Parameter]:
@@ -129,6 +131,24 @@ def check_time_first(modality: str, x: Tensor, steps: int | None) -> None:
         else "give that many, or build the model for data that declare no `steps`"
     )
     raise ColliculusError(f"{modality} has shape {tuple(x.shape)}, and its data declare {steps} time steps: {fix}")
+
+
+def check_fused(fused: object, fusion: nn.Module, batch: int) -> None:
+    """Check the output of a fusion, which may be the user's own.
+
+    Raises:
+        ColliculusError: it is not a `Fused` whose joint feature is (T, B, F).
+    """
+    name = type(fusion).__name__
+    if not isinstance(fused, Fused):
+        raise ColliculusError(
+            f"the fusion {name} returns {type(fused).__name__}: return colliculus.Fused(joint=..., parts=...)"
+        )
+    if fused.joint.ndim != 3 or fused.joint.shape[1] != batch:
+        raise ColliculusError(
+            f"the fusion {name} returns a joint feature of shape {tuple(fused.joint.shape)}: "
+            f"give (T, B, F), here with B = {batch}"
+        )
 
 
 def as_input(modality: str, x: Tensor, like: Tensor) -> Tensor:

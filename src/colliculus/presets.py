@@ -12,9 +12,7 @@ from typing import Any
 
 from colliculus.data.arrays import Arrays
 from colliculus.data.augment import Augment
-from colliculus.data.augment.crop import RandomResizedCrop
-from colliculus.data.augment.flip import Flip
-from colliculus.data.augment.settings import ImageAugment
+from colliculus.data.augment.images import Flip, ImageAugment, RandomResizedCrop
 from colliculus.data.av_digits import AVDigits
 from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from colliculus.evaluation import passes
+from colliculus.evaluation import trained_run
 from colliculus.runs.run import read_run
 from colliculus.runs.weights import load_weights
 
@@ -27,13 +27,13 @@ def copy(run, tmp_path):
 def measured(monkeypatch):
     """The subsets that were measured, in order, once for each pass over the data."""
     seen = []
-    classify = passes.classify
+    classify = trained_run.classify
 
     def counted(model, split, *, missing, **settings):
         seen.append("+".join(m for m in model.modalities if m not in missing))
         return classify(model, split, missing=missing, **settings)
 
-    monkeypatch.setattr(passes, "classify", counted)
+    monkeypatch.setattr(trained_run, "classify", counted)
     return seen
 
 

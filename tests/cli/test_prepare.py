@@ -107,7 +107,7 @@ def test_flags_reach_the_arrays(answer, clips, tmp_path):
         (["folder", "RAW", "OUT", "--jobs", "-1"], "`jobs` is -1: use 0 or more processes"),
         (["folder", "RAW", "OUT", "--visual.szie", "8", "8"], "--visual.size"),
         (["--jobs", "2", "folder", "RAW", "OUT"], "colliculus prepare RECIPE RAW OUT"),
-        (["manifest", "RAW", "OUT"], "pass the manifest itself"),
+        (["manifest", "RAW", "OUT"], "pass the manifest"),
         (["crema-d", "RAW", "OUT"], "AudioWAV"),
     ],
     ids=" ".join,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from colliculus.evaluation.corruption import points
+from colliculus.evaluation import trained_run
 
 CPU = ("--device", "cpu")
 SMALL = ("--snr-db", "0", "10", "--blur", "1", "--occlusion", "0.5", "--drops", "0.5", "--seeds", "2")
@@ -26,8 +26,9 @@ def copy(run, tmp_path):
 
 @pytest.fixture
 def passes(monkeypatch):
-    """How often the split was classified; `passes.stop_at` interrupts."""
-    classify = points.classify
+    """How often the split was classified; `passes.stop_at` interrupts. Nothing is drawn."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    classify = trained_run.classify
 
     class Passes:
         number, stop_at = 0, -1
@@ -38,7 +39,7 @@ def passes(monkeypatch):
         Passes.number += 1
         return classify(*arguments, **settings)
 
-    monkeypatch.setattr(points, "classify", counted)
+    monkeypatch.setattr(trained_run, "classify", counted)
     return Passes
 
 

@@ -11,8 +11,14 @@ THIRD = {"av-digits": ("--data.delta", "delta"), "synthetic": ("--data.tactile",
 NO_FILES_OF = {"tactile"}
 
 
-@pytest.mark.parametrize("data", THIRD)
-@pytest.mark.parametrize("method", HEADS)
+PAIRS = [
+    pytest.param(method, data, marks=[] if (i + j) % 2 == 0 else pytest.mark.slow)  # each method, on either in turn
+    for i, method in enumerate(HEADS)
+    for j, data in enumerate(THIRD)
+]
+
+
+@pytest.mark.parametrize(("method", "data"), PAIRS)
 def test_three_modalities(answer, answer_json, tiny_data, tmp_path, method, data):
     flag, third = THIRD[data]
     modalities = ["audio", "visual", third]

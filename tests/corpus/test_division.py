@@ -108,7 +108,7 @@ def test_nothing_is_overwritten_and_no_path_goes_astray(manifest, tmp_path):
     with pytest.raises(ColliculusError, match=r"cv-fold-1\.csv exists"):
         split(manifest, tmp_path / "cv.csv", folds=2)
     (tmp_path / "sub").mkdir()
-    with pytest.raises(ColliculusError, match=r"is not in the folder of .*where its paths start"):
+    with pytest.raises(ColliculusError, match=r"is not in the folder of .*where paths begin"):
         split(manifest, tmp_path / "sub" / "o.csv", **HOW)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all.csv", "cv-fold-1.csv", "sub"]
 

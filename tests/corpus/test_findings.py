@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from colliculus.corpus.findings import KINDS, class_counts, examine
+from colliculus.corpus.class_table import class_counts
+from colliculus.corpus.findings import KINDS, examine
 from colliculus.corpus.prepare.result import PreparationResult
 from colliculus.corpus.sample import Sample
 
@@ -40,7 +41,9 @@ def changed(rows, **values):
 def test_nothing_is_found_where_there_is_nothing():
     samples, results = clean()
     assert examine(samples, results) == ()
-    assert class_counts(samples) == {label: {"train": 8, "validation": 2, "test": 2} for label in ("no", "yes")}
+    assert class_counts([s.label for s in samples], [s.split for s in samples]) == {
+        label: {"train": 8, "validation": 2, "test": 2} for label in ("no", "yes")
+    }
 
 
 @pytest.mark.parametrize(

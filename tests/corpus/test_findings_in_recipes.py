@@ -8,13 +8,13 @@ import pytest
 from raw_trees import POINTER
 
 from colliculus.corpus.findings import examine
-from colliculus.corpus.inspection import Inspection
+from colliculus.corpus.inspection import SampleInspection
 from colliculus.corpus.recipes import RECIPES
 
 
 def findings(name, raw):
     samples = RECIPES[name]().samples(raw)
-    place = Inspection(raw)
+    place = SampleInspection(raw)
     found = examine(samples, [place.prepare(i, sample) for i, sample in enumerate(samples)])
     return {finding.kind: finding.cases for finding in found if finding.untrustworthy}
 

@@ -7,8 +7,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from colliculus.corpus.inspection import Inspection
-from colliculus.corpus.prepare.workers import in_processes
+from colliculus.corpus.inspection import SampleInspection
+from colliculus.corpus.prepare.workers import results_of
 from colliculus.corpus.sample import Sample
 
 
@@ -32,7 +32,7 @@ def root(tmp_path, write_video, brightening, tone):
 
 def look(root, *, quick=False, start=None, **files):
     sample = Sample(name="n", label="x", files=files, start_s=start)
-    return Inspection(root, quick=quick).prepare(0, sample)
+    return SampleInspection(root, quick=quick).prepare(0, sample)
 
 
 def test_what_can_be_read_has_its_length_and_digests(root):
@@ -54,10 +54,10 @@ def test_what_can_be_read_has_its_length_and_digests(root):
         ({"visual": "empty.png"}, "empty.png is empty", True),
         ({"visual": "lost/it.png"}, "lost/it.png is not a file", True),
         ({"audio": "silent.mp4"}, "silent.mp4 holds no sound", False),
-        ({"visual": "dark.mkv"}, "dark.mkv holds no picture", False),
+        ({"visual": "dark.mkv"}, "dark.mkv holds no images", False),
         ({"visual": "cut.mp4"}, "cut.mp4 cannot be decoded", False),
         ({"visual": "noise.png"}, "noise.png cannot be decoded", False),
-        ({"lidar": "nan.npy"}, "nan.npy holds values that are not finite", False),
+        ({"lidar": "nan.npy"}, "nan.npy holds values not finite", False),
         ({"touch": "touch.npz::b"}, "touch.npz holds the arrays a and no 'b'", False),
         ({"text": "notes.txt"}, "notes.txt has an unknown ending", False),
         ({"audio": "tone.wav", "visual": "empty.png"}, "empty.png is empty", True),
@@ -82,8 +82,8 @@ def test_a_sample_that_begins_after_its_file_has_ended(root):
 def test_another_process_tells_the_same(root):
     names = sorted(path.name for path in root.iterdir())
     samples = [Sample(name=name, label="x", files={"audio": name}) for name in names]
-    place = Inspection(root)
-    told = {result.row: result for result in in_processes(place, samples, range(len(names)), jobs=1)}
+    place = SampleInspection(root)
+    told = {result.row: result for result in results_of(place, samples, range(len(names)), jobs=1)}
     assert told == {row: place.prepare(row, sample) for row, sample in enumerate(samples)}
 
 

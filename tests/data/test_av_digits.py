@@ -217,7 +217,7 @@ def _remove_recordings(root):
     ("damage", "message"),
     [
         (lambda root: (root / "recordings").rename(root / "other"), "recordings does not exist"),
-        (_remove_recordings, "no recording with a name"),
+        (_remove_recordings, "no recording named like"),
         (lambda root: (root / "recordings" / "3_theo_1.wav").write_bytes(b""), "3_theo_1.wav is empty"),
         (
             lambda root: (root / "recordings" / "3_theo_1.wav").write_bytes(b"RIFF" * 20),
@@ -230,8 +230,8 @@ def _remove_recordings(root):
             "not an MNIST file",
         ),
         (lambda root: _write_idx(root / "t10k-images-idx3-ubyte.gz", np.zeros((2, 3), np.uint8)), "not an MNIST file"),
-        (lambda root: _write_idx(root / "t10k-labels-idx1-ubyte.gz", np.zeros(3, np.uint8)), "do not belong"),
-        (lambda root: _write_idx(root / "t10k-labels-idx1-ubyte.gz", np.full(50, 11, np.uint8)), "do not belong"),
+        (lambda root: _write_idx(root / "t10k-labels-idx1-ubyte.gz", np.zeros(3, np.uint8)), "do not fit"),
+        (lambda root: _write_idx(root / "t10k-labels-idx1-ubyte.gz", np.full(50, 11, np.uint8)), "do not fit"),
         (lambda root: _write_idx(root / "t10k-labels-idx1-ubyte.gz", np.zeros(50, np.uint8)), "class 1 "),
     ],
 )

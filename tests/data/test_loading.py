@@ -78,7 +78,7 @@ def test_drop_incomplete_gives_full_batches_only():
 @pytest.mark.parametrize(
     ("count", "options", "message"),
     [
-        (10, {"batch_size": 1, "world_size": 2}, "`batch_size` 1 is smaller than the number of processes"),
+        (10, {"batch_size": 1, "world_size": 2}, "`batch_size` 1 is smaller than the 2 processes"),
         (0, {"batch_size": 4}, "is too small for"),
         (1, {"batch_size": 4, "world_size": 2}, "is too small for"),
         (3, {"batch_size": 4, "drop_incomplete": True}, "lower `batch_size`"),

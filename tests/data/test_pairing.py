@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colliculus.data.pairing import draw_pairs
+from colliculus.data.av_digits import draw_pairs
 from colliculus.types import ColliculusError
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.lib.format import open_memmap
 
 from colliculus.data.dataset import Normalisation
-from colliculus.data.standardise import channel_statistics
+from colliculus.data.standardise import channel_statistics, chunks
 from colliculus.types import ColliculusError
 
 
@@ -48,10 +48,17 @@ def test_batches_are_standardised_by_it():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_values_that_are_not_finite(bad):
-    with pytest.raises(ColliculusError, match="'a' holds values that are not finite"):
+    with pytest.raises(ColliculusError, match="'a' holds NaN or infinity"):
         channel_statistics({"a": np.array([0.0, bad]).reshape(2, 1, 1, 1)}, np.arange(2))
 
 
 def test_no_rows():
     with pytest.raises(ColliculusError, match="empty"):
         channel_statistics({"a": np.zeros((2, 1, 1, 1))}, np.arange(0))
+
+
+@pytest.mark.parametrize("count", [0, 1, 256, 257, 600])
+def test_all_rows_come_once_in_order_and_few_at_a_time(count):
+    parts = list(chunks(np.arange(count)))
+    assert [row for part in parts for row in part] == list(range(count))
+    assert all(0 < len(part) <= 256 for part in parts)

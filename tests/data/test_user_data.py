@@ -146,7 +146,7 @@ def test_parts_that_are_given_stay_whole():
         (3, "int holds no samples"),
         (TensorDataset(torch.zeros(4, 3, 4, 4), torch.zeros(4)), "give .inputs, label., with the inputs"),
         ([({"imu": torch.zeros(5, 6, 1, 1)}, 0)], "the samples hold imu and not camera: add it"),
-        ([({"imu": torch.zeros(4, 6, 1, 1), "camera": torch.zeros(3, 4, 4)}, 0)], r"imu has the shape \(4, 6, 1, 1\)"),
+        ([({"imu": torch.zeros(4, 6, 1, 1), "camera": torch.zeros(3, 4, 4)}, 0)], r"imu has shape \(4, 6, 1, 1\)"),
         ([({"imu": torch.zeros(5, 6, 1, 1), "camera": torch.zeros(1, 4, 4)}, 0)], r"\(3, 4, 4\) is needed"),
         ([({"imu": torch.zeros(5, 2, 6, 1, 1)}, torch.zeros(2, dtype=torch.int64))], "give the batch axis first"),
     ],

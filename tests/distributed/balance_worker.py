@@ -1,4 +1,4 @@
-"""What each of two ranks does; started by test_balance.py as `torchrun ... balance_worker.py`."""
+"""What each of two ranks does; started by test_balance.py as `forked.py balance_worker.py`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import torch
 from torch import Tensor
 
 from colliculus.data.synthetic import Synthetic
-from colliculus.methods import SCMRL, TAAF
+from colliculus.methods import TAAF, WeightedAttention
 from colliculus.modulation import OGMGE, Balance, BalanceName, ScoreBalance, ScoreBalanceName
 from colliculus.runs.experiment import Experiment, TrainSettings
 from colliculus.runs.run import Run
 from colliculus.runtime import Runtime
 from colliculus.training.learner import Learner
 
-METHOD = SCMRL(dim=8, heads=2, encoder="shallow", time_steps=2, unimodal_loss=1.0)
+METHOD = WeightedAttention(dim=8, encoder="shallow", time_steps=2, unimodal_loss=1.0)
 BY_SCORE = TAAF(dim=8, encoder="shallow", time_steps=2)
 EXPERIMENT = Experiment(
     method=METHOD,
     # 13 samples in two batches of 7 and 6: the ranks' shares differ in size
     data=Synthetic(num_classes=3, num_train=13, num_validation=30, num_test=5, size=8, steps=2),
-    train=TrainSettings(epochs=3, batch_size=8, warmup_epochs=0, learning_rate=0.03, device="cpu"),
+    train=TrainSettings(epochs=3, batch_size=8, warmup_epochs=0, learning_rate=0.1, device="cpu"),
 )
 
 
@@ -64,11 +64,9 @@ def train(learner: Learner, dataset: Any, epochs: range) -> None:
         learner.history.append(row | learner.validate(dataset.validation))
 
 
-def check(method: SCMRL | TAAF, runtime: Runtime) -> None:
+def check(method: WeightedAttention | TAAF, dataset: Any, runtime: Runtime) -> None:
     kind = method.balance.kind
-    experiment = replace(EXPERIMENT, method=method)
-    dataset = experiment.data.load()
-    run = Run.of(experiment, dataset)
+    run = Run.of(replace(EXPERIMENT, method=method), dataset)
     learner = Learner(run, runtime, None)
     train(learner, dataset, range(2))
     assert drift(learner, runtime) == 0, kind
@@ -81,7 +79,7 @@ def check(method: SCMRL | TAAF, runtime: Runtime) -> None:
     assert torch.equal(everything(learner).nan_to_num(), everything(resumed).nan_to_num()), kind
 
 
-def check_that_drift_is_noticed(runtime: Runtime) -> None:
+def check_that_drift_is_noticed(dataset: Any, runtime: Runtime) -> None:
     begin_epoch = OGMGE.begin_epoch
 
     def begin_differently(self: OGMGE, *, seed: int, epoch: int, device: torch.device) -> None:
@@ -89,7 +87,6 @@ def check_that_drift_is_noticed(runtime: Runtime) -> None:
 
     OGMGE.begin_epoch = begin_differently
     experiment = replace(EXPERIMENT, method=replace(METHOD, balance=Balance(kind="ogm-ge")))
-    dataset = experiment.data.load()
     learner = Learner(Run.of(experiment, dataset), runtime, None)
     train(learner, dataset, range(1))
     assert drift(learner, runtime) > 0
@@ -104,11 +101,12 @@ def check_that_no_thread_is_left() -> None:
 
 if __name__ == "__main__":
     with Runtime.start(device="cpu") as started:
+        loaded = EXPERIMENT.data.load()
         for name in get_args(BalanceName):
-            check(replace(BY_SCORE if name == "scores" else METHOD, balance=Balance(kind=name)), started)
+            check(replace(BY_SCORE if name == "scores" else METHOD, balance=Balance(kind=name)), loaded, started)
         for name in get_args(ScoreBalanceName):
             strength = {} if name == "loss" else {"beta": 0.8}
             scores = ScoreBalance(kind=name, enhancement=name == "gradient", **strength)
-            check(replace(BY_SCORE, balance=Balance(kind="scores", scores=scores)), started)
-        check_that_drift_is_noticed(started)
+            check(replace(BY_SCORE, balance=Balance(kind="scores", scores=scores)), loaded, started)
+        check_that_drift_is_noticed(loaded, started)
     check_that_no_thread_is_left()

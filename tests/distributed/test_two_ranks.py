@@ -13,21 +13,24 @@ from safetensors.torch import load_file
 
 from colliculus.training.checkpoint import read_state
 
-LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+LAUNCH = {
+    "first": [sys.executable, Path(__file__).with_name("forked.py")],
+    "second": [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"],
+}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs "whole" (4 epochs at once) and "halves" (2 epochs, and in fresh processes 2 more), each on two ranks."""
     folder = tmp_path_factory.mktemp("two-ranks")
-    for part in ("first", "second"):
+    for part, launch in LAUNCH.items():
         done = subprocess.run(
-            [*LAUNCH, Path(__file__).with_name("worker.py"), part, folder],
+            [*launch, Path(__file__).with_name("worker.py"), part, folder],
             check=False,
             capture_output=True,
             text=True,
             timeout=100,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "default"},
         )
         assert done.returncode == 0, done.stderr
         assert "Warning" not in done.stderr, done.stderr

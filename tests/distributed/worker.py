@@ -1,4 +1,4 @@
-"""What each of two ranks does; started by test_two_ranks.py as `torchrun ... worker.py first|second FOLDER`."""
+"""What each of two ranks does; started by test_two_ranks.py as `torchrun|forked.py worker.py first|second FOLDER`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from colliculus.data.synthetic import Synthetic
 from colliculus.files.lock import LOCK_FILE, locked
 from colliculus.methods import LateFusion
 from colliculus.model import MultimodalSNN
-from colliculus.modulation import Modulator, Prepared
+from colliculus.modulation import Modulator, PreparedLosses
 from colliculus.runs.experiment import Experiment, TrainSettings
 from colliculus.runtime import Runtime
 from colliculus.training.fit import TrainingInterrupted, fit
@@ -30,7 +30,7 @@ class CountSamples(Modulator):
     """A modulator that asks the other ranks."""
 
     def __call__(
-        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
+        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: PreparedLosses
     ) -> dict[str, float]:
         return {"samples": collective.sum(torch.tensor(len(labels))).item()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from functools import cache
 from math import ceil
 
 import numpy as np
@@ -39,6 +40,7 @@ CASES = {
 }
 
 
+@cache
 def made(case):
     """A method, and a network of it in which much fires and the alignments are far from their start."""
     name, changes = CASES[case]

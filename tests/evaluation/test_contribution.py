@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from colliculus.evaluation.contribution import RECORD, Contribution, contribution, summarise
+from colliculus.evaluation.contribution import Contribution, contribution, summarise
 from colliculus.evaluation.passes import Pass, clip_shapley
 
 ABOUT = {
@@ -67,12 +67,12 @@ def test_a_class_without_a_clip_has_no_contribution(passes):
 
 def test_the_record_comes_back_from_its_file_and_from_one_of_version_0_1(passes, tmp_path):
     found = summarise(passes, LABELS, ABOUT)
-    assert Contribution.read(found.save(tmp_path / RECORD)) == found
-    inner = json.loads((tmp_path / RECORD).read_text())
+    assert Contribution.read(found.save(tmp_path / "record.json")) == found
+    inner = json.loads((tmp_path / "record.json").read_text())
     outer = {name: inner.pop(name) for name in ABOUT}
     inner |= {"classes": inner.pop("by_class"), "modalities": ["audio", "visual"]}
-    (tmp_path / RECORD).write_text(json.dumps(outer | {"contribution": inner}))
-    assert Contribution.read(tmp_path / RECORD) == found
+    (tmp_path / "record.json").write_text(json.dumps(outer | {"contribution": inner}))
+    assert Contribution.read(tmp_path / "record.json") == found
 
 
 def test_a_model_of_one_of_the_modalities_has_it_all(passes):
@@ -94,6 +94,6 @@ def test_tables_and_figure_show_every_modality(passes):
 
 def test_measuring_from_python_writes_and_reuses_passes(trained_folder, monkeypatch):
     first = contribution(trained_folder, device="cpu")
-    assert Contribution.read(trained_folder / "contribution" / RECORD) == first
-    monkeypatch.setattr("colliculus.evaluation.passes.classify", None)  # nothing is classified again
+    assert Contribution.read(trained_folder / Contribution.FILE) == first
+    monkeypatch.setattr("colliculus.evaluation.trained_run.classify", None)  # nothing is classified again
     assert contribution(trained_folder, device="cpu") == first

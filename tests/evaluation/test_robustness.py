@@ -6,7 +6,7 @@ import pytest
 
 from colliculus.evaluation.corruption.plan import RobustnessSettings
 from colliculus.evaluation.evaluate import evaluate
-from colliculus.evaluation.robustness import CURVES, FIGURE, FOLDER, RECORD, Robustness, robustness
+from colliculus.evaluation.robustness import Robustness, robustness
 from colliculus.evaluation.trained_run import open_run
 
 FEW = RobustnessSettings(snr_db=(-20.0, 0.0), blur=(1.0,), occlusion=(0.5,), drops=(0.5,), seeds=2)
@@ -39,9 +39,9 @@ def test_its_points_are_those_of_evaluate(few):
 
 def test_the_record_comes_back_from_its_file_and_from_one_of_version_0_1(few):
     found, run = few
-    path = run.folder / FOLDER / RECORD
+    path = run.folder / Robustness.FILE
     assert Robustness.read(path) == found
-    assert {p.name for p in path.parent.iterdir()} == {RECORD, CURVES, FIGURE, "points"}
+    assert {p.name for p in path.parent.iterdir()} == {"result.json", "curves.csv", "curves.png", "points"}
     former = json.loads(path.read_text())
     for one in former["curves"]:
         one |= {"levels": one.pop("severities"), "retained": one.pop("relative_robustness")}
@@ -51,13 +51,13 @@ def test_the_record_comes_back_from_its_file_and_from_one_of_version_0_1(few):
 
 def test_a_damaged_record_counts_as_absent(few):
     found, run = few
-    (run.folder / FOLDER / RECORD).write_text('{"curves": 3}')
+    (run.folder / Robustness.FILE).write_text('{"curves": 3}')
     assert robustness(run, FEW, only=("white", "missing")) == found
 
 
 def test_finished_points_are_not_measured_again(few, monkeypatch):
     found, run = few
-    monkeypatch.setattr("colliculus.evaluation.corruption.points.classify", None)
+    monkeypatch.setattr("colliculus.evaluation.trained_run.classify", None)
     assert robustness(run, FEW, only=("white",)) == found
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from colliculus.modulation import OGMGE, OGMGESettings, Prepared
+from colliculus.modulation import OGMGE, OGMGESettings, PreparedLosses
 from colliculus.modulation.ogm_ge import scale_with_noise, shared_generator, slowing
 from colliculus.runtime import Runtime
 from colliculus.types import ColliculusError
@@ -32,7 +32,7 @@ def test_coefficients_by_hand_for_two_and_three(make_lab, said):
     def coefficients(lab, **probabilities):
         output = said(**probabilities)
         labels = torch.zeros(2, dtype=torch.int64)
-        return started(alpha=0.8)(lab.model, output, labels, Runtime(device=CPU), Prepared({}))
+        return started(alpha=0.8)(lab.model, output, labels, Runtime(device=CPU), PreparedLosses({}))
 
     # s = 1.6 and 0.8: rho = 2 and 1/2
     two = coefficients(make_lab(2), audio=[0.9, 0.7], visual=[0.3, 0.5])

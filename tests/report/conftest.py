@@ -12,14 +12,14 @@ from colliculus.data.dataset import Normalisation
 from colliculus.evaluation.contribution import ClassContribution, Contribution, GivenModalities
 from colliculus.evaluation.corruption.plan import RobustnessSettings
 from colliculus.evaluation.curves import Curve
-from colliculus.evaluation.energy.cost import TABLES
+from colliculus.evaluation.energy.cost import TABLES, Cost
 from colliculus.evaluation.energy.record import Energy
-from colliculus.evaluation.energy.totals import BreakEven, ClipCost, LayerRow, Operations, TableCosts
+from colliculus.evaluation.energy.totals import BreakEven, LayerRow, Operations, TableCosts
 from colliculus.evaluation.explanation.clip import ExplainedClip
 from colliculus.evaluation.explanation.record import Explanation, Features
 from colliculus.evaluation.robustness import Robustness
 from colliculus.presets import preset
-from colliculus.report.analyses import ANALYSES
+from colliculus.report.material import ANALYSES
 from colliculus.report.report import report
 from colliculus.runs.identity import identity
 from colliculus.runs.metrics import Metrics
@@ -66,7 +66,7 @@ def robustness(about):
 
 def energy(about):
     def costs(nanojoules):
-        return ClipCost(compute_nj=nanojoules, addressing_nj=0.0, memory_nj=0.0, total_nj=nanojoules)
+        return Cost(compute_nj=nanojoules, addressing_nj=0.0, memory_nj=0.0, total_nj=nanojoules)
 
     def totals(name, table):
         """Another figure for each table."""
@@ -169,7 +169,7 @@ def made(tmp_path):
         for verb, changes in (measured or {}).items():
             record = RECORDS[verb](about)
             changed = changes(record) if callable(changes) else changes
-            replace(record, **changed).save(folder / ANALYSES[verb].file)
+            replace(record, **changed).save(folder / ANALYSES[verb].kind.FILE)
         return folder
 
     return make

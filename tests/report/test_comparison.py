@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 
 from colliculus.evaluation.corruption.plan import RobustnessSettings
-from colliculus.report.analyses import ANALYSES
 from colliculus.report.comparison import compared
-from colliculus.report.material import read_material
+from colliculus.report.material import ANALYSES, read_material
 from colliculus.report.report import report
 from colliculus.types import ColliculusError
 
@@ -92,7 +91,7 @@ def test_an_imported_run_is_beside_a_trained_one(made):
 
 def test_a_record_that_cannot_be_read_leaves_its_cell_empty(made):
     runs = two(made, "energy", {})
-    (runs[1] / ANALYSES["energy"].file).write_text("{}")
+    (runs[1] / ANALYSES["energy"].kind.FILE).write_text("{}")
     assert [one[ENERGY] for one in rows(*runs)[1]] == ["4.6", "-"]
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from colliculus.report.analyses import ANALYSES
-from colliculus.report.material import read_material, short_names
+from colliculus.report.material import ANALYSES, read_material, short_names
 from colliculus.types import ColliculusError
 
 MEASURED = [verb for verb, analysis in ANALYSES.items() if analysis.kind is not None]
@@ -25,12 +24,12 @@ def test_names_are_as_short_as_they_can_be():
 def test_a_record_that_cannot_be_read_is_left_out(made, verb, record):
     folder = made("run", measured=ALL)
     assert read_material(folder, "run").records.keys() == ALL.keys()
-    (folder / ANALYSES[verb].file).write_text(record)
+    (folder / ANALYSES[verb].kind.FILE).write_text(record)
     found = read_material(folder, "run")
     assert found.records.keys() == ALL.keys() - {verb}
     assert found.reason(verb) == (
-        f"{ANALYSES[verb].subject} is left out: {ANALYSES[verb].file} is damaged or was written by another version. "
-        f"{ANALYSES[verb].again}"
+        f"{ANALYSES[verb].subject} is left out: {ANALYSES[verb].kind.FILE} is damaged or was written by another "
+        f"version. {ANALYSES[verb].again}"
     )
     assert found.command(verb) == f"colliculus {verb} {folder}"
 

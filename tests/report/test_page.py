@@ -10,9 +10,10 @@ import pytest
 from colliculus.evaluation.explanation.clip import ClipImage
 from colliculus.media.encode import write_png
 from colliculus.records import Column, Table
-from colliculus.report.analyses import ANALYSES
+from colliculus.report.material import ANALYSES
 from colliculus.report.page import _environment
 from colliculus.report.report import report
+from colliculus.runs.metrics import Metrics
 
 MEASURED = [verb for verb, analysis in ANALYSES.items() if analysis.kind is not None]
 ALL = {verb: {} for verb in MEASURED}
@@ -89,12 +90,12 @@ def test_curves_show_every_column_of_the_history(made, tmp_path):
 def test_an_image_is_taken_from_its_folder_alone(made, written, tmp_path):
     write_png(tmp_path / "elsewhere.png", np.zeros((4, 4), dtype=np.uint8))
     folder = made("run", measured={"explain": {}})
-    record = ANALYSES["explain"].kind.read(folder / ANALYSES["explain"].file)
+    record = ANALYSES["explain"].kind.read(folder / ANALYSES["explain"].kind.FILE)
     files = {"up": "../../elsewhere.png", "root": str(tmp_path / "elsewhere.png"), "mine": "own.png"}
-    write_png((folder / ANALYSES["explain"].file).with_name("own.png"), np.zeros((4, 4), dtype=np.uint8))
+    write_png((folder / ANALYSES["explain"].kind.FILE).with_name("own.png"), np.zeros((4, 4), dtype=np.uint8))
     images = tuple(ClipImage(modality="visual", title=title, file=file) for title, file in files.items())
     clips = tuple(type(clip)(**vars(clip) | {"images": images}) for clip in record.clips)
-    type(record)(**vars(record) | {"clips": clips}).save(folder / ANALYSES["explain"].file)
+    type(record)(**vars(record) | {"clips": clips}).save(folder / ANALYSES["explain"].kind.FILE)
     page = written(folder)
     assert "visual: mine" in page
     assert "visual: up" not in page
@@ -129,8 +130,7 @@ def test_a_table_has_headings_and_a_name():
 
 
 def test_many_classes_are_listed_by_their_confusions():
-    from colliculus.report.accuracy import confused_pairs
-
-    table = confused_pairs(["a", "b", "c"], [[5, 1, 4], [0, 9, 0], [2, 0, 3]])
+    counts = np.array([[5, 1, 4], [0, 9, 0], [2, 0, 3]])
+    table = Metrics.from_confusion(counts, ["a", "b", "c"]).mistakes(25)
     assert [row[:3] for row in table.rows] == [("a", "c", "4"), ("c", "a", "2"), ("a", "b", "1")]
     assert table.rows[0][3] == "40.0"

@@ -51,6 +51,16 @@ def test_files_and_functions_are_short(modules) -> None:
     assert not broken, "\n".join(broken)
 
 
+def test_a_name_means_one_class(modules) -> None:
+    homes: dict[str, list[str]] = {}
+    for module in modules:
+        for node in module.tree.body:
+            if isinstance(node, ast.ClassDef) and node.name != "Options":  # each verb has its own
+                homes.setdefault(node.name, []).append(module.name)
+    broken = [f"{name}: {', '.join(files)}; rename all but one" for name, files in homes.items() if len(files) > 1]
+    assert not broken, "\n".join(broken)
+
+
 @pytest.mark.parametrize("name", ["utils.py", "data/common.py", "helpers/shapes.py"])
 def test_a_nameless_room_is_noticed(name: str) -> None:
     assert list(nameless_rooms([name, "data/loading.py"])) == list(nameless_rooms([name])) != []

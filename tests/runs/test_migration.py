@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from colliculus.runs.migration import FORMAT, migrated
-from colliculus.runs.run import load_model, read_document, read_run
+from colliculus.runs.run import load_model, read_run, read_run_file
 from colliculus.training.fit import fit
 
 FOLDERS = Path(__file__).parent / "format_1"
@@ -47,7 +47,7 @@ def test_a_run_predicts_what_it_predicted(name) -> None:
 
 @pytest.mark.parametrize("name", FINISHED)
 def test_the_settings_are_those_of_the_present(name) -> None:
-    document = read_document(FOLDERS / name)
+    document = read_run_file(FOLDERS / name)
     assert document["format"] == FORMAT
     method = read_run(FOLDERS / name).experiment.method
     assert document["experiment"]["method"]["name"] == method.name

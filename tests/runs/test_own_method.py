@@ -137,7 +137,7 @@ def test_own_parts_are_trained_and_loaded_again(folder, experiment):
 
 def test_a_class_that_is_gone_is_passed(folder, experiment, monkeypatch):
     monkeypatch.delitem(sys.modules, "users_methods")
-    with pytest.raises(ColliculusError, match=r"Own of module users_methods cannot be made .*method=Own\(\.\.\.\)"):
+    with pytest.raises(ColliculusError, match=r"module users_methods, which is not imported: .*method=Own\(\.\.\.\)"):
         read_run(folder)
     assert read_run(folder, method=experiment.method).experiment == experiment
 
@@ -158,11 +158,19 @@ def test_settings_that_no_file_can_hold_are_passed(folder, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "place", ["os:getcwd", "no_such_module:Method", "colliculus.types:DataSpec", "os:environ.copy"]
+    "place", ["os:getcwd", "os:NoSuchClass", "colliculus.types:DataSpec", "colliculus:SCMRL", "os:environ.copy"]
 )
 def test_only_a_method_is_made(place):
     with pytest.raises(ColliculusError, match=r"cannot be made from run\.yaml"):
         own_from_plain({"name": place})
+
+
+def test_a_run_folder_imports_nothing(tmp_path, monkeypatch):
+    (tmp_path / "foreign.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ColliculusError, match="module foreign, which is not imported: import it first, or pass"):
+        own_from_plain({"name": "foreign:Method"})
+    assert "foreign" not in sys.modules
 
 
 def test_any_object_with_the_three_methods_is_trained(experiment, tmp_path):

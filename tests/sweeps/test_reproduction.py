@@ -3,14 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from colliculus.evaluation.paired import paired_test, paired_tests
-from colliculus.evaluation.score import Score
+from colliculus.evaluation.paired import Score, paired_test, paired_tests
 from colliculus.evaluation.significance import smallest_p
 from colliculus.presets import PRESETS
 from colliculus.sweeps.published_tables import TABLES, PublishedAccuracy
-from colliculus.sweeps.reproduce import SCALED, plan_reproduction, reproduce
+from colliculus.sweeps.reproduce import plan_reproduction, reproduce
 from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.types import ColliculusError
+
+SCALED = ("synthetic", "av-digits")
+"""Data that everybody has, for a small version of any table."""
 
 
 @pytest.mark.parametrize("name", TABLES)

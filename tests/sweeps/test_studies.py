@@ -20,11 +20,11 @@ def study(monkeypatch, request):
         return module, module.Settings(out=out)
 
     yield load
-    for name in ("study", "balance", "revival", "methods"):
+    for name in ("study", "balance", "silent_start", "methods"):
         sys.modules.pop(name, None)
 
 
-@pytest.mark.parametrize(("name", "preset"), [("balance", None), ("revival", "s-cmrl-av-digits")])
+@pytest.mark.parametrize(("name", "preset"), [("balance", None), ("silent_start", "s-cmrl-av-digits")])
 def test_every_variant_can_be_planned(study, tmp_path, name, preset):
     module, settings = study(name, tmp_path)
     titled = {t: v if preset is None else (preset, v) for t, v in module.VARIANTS.items()}

@@ -80,7 +80,16 @@ def test_finished_trainings_are_compared_and_not_run_again(trained, small, tmp_p
     assert str(found.table()) == str(found.comparison.table())
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C interrupts, also where the tests themselves run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_sweep_continues_and_ends_as_if_it_had_not_been_interrupted(whole, small, tmp_path, monkeypatch):
     watch = JobBoard.watch
 

@@ -1,7 +1,7 @@
 """A training killed by SIGKILL at random moments and resumed to its end.
 
-Started by test_fit.py as `killed.py FOLDER LIKE`, with the settings of the run in LIKE, in a process of its own because
-it forks.
+Started by test_fit.py as `killed.py FOLDER LIKE KILLS`, with the settings of the run in LIKE, in a process of its own
+because it forks.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def child(folder: Path, experiment: Experiment[Any, Any]) -> int:
         os._exit(code)
 
 
-def main(folder: Path, like: Path) -> int:
+def main(folder: Path, like: Path, kills: int) -> int:
     experiment = read_run(like).experiment
     moments = random.Random(0)  # noqa: S311
-    for _ in range(5):
+    for _ in range(kills):
         pid = child(folder, experiment)
         time.sleep(moments.uniform(0, 0.8))
         os.kill(pid, signal.SIGKILL)
@@ -47,4 +47,4 @@ def main(folder: Path, like: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))

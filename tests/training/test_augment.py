@@ -10,11 +10,9 @@ import torch
 
 from colliculus.data.arrays import Arrays
 from colliculus.data.augment import Augment
-from colliculus.data.augment.crop import RandomResizedCrop
-from colliculus.data.augment.flip import Flip
-from colliculus.data.augment.masks import Masks
+from colliculus.data.augment.images import Flip, ImageAugment, RandomResizedCrop
 from colliculus.data.augment.mix import CutMix, Mixup
-from colliculus.data.augment.settings import ImageAugment, SpectrogramAugment
+from colliculus.data.augment.sound import Masks, SpectrogramAugment
 from colliculus.modulation import Balance
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner

@@ -88,17 +88,17 @@ def test_training_learns(train, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "how"),
     [
-        {},
-        {"ema_decay": 0.9, "clip_norm": 0.5},
-        {"precision": "bf16"},
-        {"snr_db": {"audio": -5.0}},
-        {"optimizer": "sgd"},
+        ({}, ctrl_c),
+        ({}, sigterm),
+        ({"ema_decay": 0.9, "clip_norm": 0.5}, ctrl_c),
+        ({"precision": "bf16"}, sigterm),
+        ({"snr_db": {"audio": -5.0}}, ctrl_c),
+        ({"optimizer": "sgd"}, sigterm),
     ],
-    ids=str,
+    ids=lambda value: str(getattr(value, "__name__", value)),
 )
-@pytest.mark.parametrize("how", [ctrl_c, sigterm])
 def test_a_resumed_run_equals_an_uninterrupted_one_in_every_digit(train, digits, tmp_path, monkeypatch, settings, how):
     settings = {"epochs": 4, **settings}
     train(tmp_path / "whole", **settings)
@@ -256,10 +256,11 @@ def test_whatever_a_kill_leaves_before_any_write_is_done_resumes_to_the_same_dig
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the killed processes are forks, which this system has not")
-def test_a_run_killed_at_random_moments_resumes_to_the_same_digits(train, digits, tmp_path):
+@pytest.mark.parametrize("kills", [3, pytest.param(12, marks=pytest.mark.slow)])
+def test_a_run_killed_at_random_moments_resumes_to_the_same_digits(train, digits, tmp_path, kills):
     train(tmp_path / "whole", epochs=12)
-    script = Path(__file__).with_name("killed.py")
-    subprocess.run([sys.executable, script, tmp_path / "killed", tmp_path / "whole"], check=True, timeout=100)
+    command = [sys.executable, Path(__file__).with_name("killed.py"), tmp_path / "killed", tmp_path / "whole"]
+    subprocess.run([*command, str(kills)], check=True, timeout=100)
     assert digits(tmp_path / "killed") == digits(tmp_path / "whole")
 
 

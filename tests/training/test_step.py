@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from colliculus.modulation import Modulator, NoModulation, Prepared
+from colliculus.modulation import Modulator, NoModulation, PreparedLosses
 from colliculus.runtime import Runtime
 from colliculus.training.step import EpochSums, StepReport, TrainingStep
 from colliculus.types import Batch, ColliculusError, Output
@@ -85,7 +85,9 @@ def test_the_modulator_comes_after_backward_and_before_clipping_and_step(model, 
 def test_what_the_modulator_prepares_is_what_is_minimised_and_what_it_sees_again(model, batch):
     class Doubled(Modulator):
         def before_backward(self, model, output, labels, objective, collective):
-            return Prepared({name: 2 * loss for name, loss in objective(output, labels).items()}, report={"twice": 2.0})
+            return PreparedLosses(
+                {name: 2 * loss for name, loss in objective(output, labels).items()}, report={"twice": 2.0}
+            )
 
     plain = make_step(Linear())
     plain.model.load_state_dict(model.state_dict())

@@ -9,14 +9,13 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli.options import Switch, parse
-from colliculus.records import console
+from colliculus.cli.options import RecordOptions, parse
 
 RunFolders = Annotated[tuple[Path, ...], Positional, tyro.conf.arg(metavar="RUN")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(RecordOptions):
     """Compare methods by their finished runs, all tested on the same clips.
 
     Runs that differ in nothing but the seed are one method. Each method gets its mean, spread and 95 % interval over
@@ -40,8 +39,6 @@ class Options:
     """write a row for each method into this file"""
     device: str = "auto"
     """device for runs that do not keep their predictions: auto, cpu, cuda, or one GPU such as cuda:0"""
-    json: Switch = False
-    """print one JSON object"""
 
 
 def run(arguments: list[str]) -> int:
@@ -61,8 +58,5 @@ def run(arguments: list[str]) -> int:
     )
     if options.csv is not None:
         write_atomic(options.csv, found.to_csv().encode())
-    if options.json:
-        console.show_json(found.to_dict())
-    else:
-        console.show(found.table().renderable())
+    options.show(found)
     return 0

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, Literal
 
-from colliculus.cli.options import RunFolder, SettingsT, Switch, parse_for_run
-from colliculus.records import console
+from colliculus.cli.options import PartOptions, SettingsT, parse_for_run
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Generic[SettingsT]):
+class Options(PartOptions[SettingsT]):
     """Measure the contribution of each modality by giving the model every subset of them.
 
     Shapley values divide the performance beyond chance among the modalities: of the accuracy over all clips, and of
@@ -22,27 +20,13 @@ class Options(Generic[SettingsT]):
     kept. After an interruption, finished passes over the data are not repeated.
     """
 
-    run: RunFolder
-    """folder of the run"""
-    split: Literal["test", "validation", "train"] = "test"
-    """part of the data"""
-    device: str = "auto"
-    """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
-    json: Switch = False
-    """print one JSON object"""
-    data: SettingsT
-    """the data to measure on"""
-
 
 def run(arguments: list[str]) -> int:
     """Measure, write and print."""
     options = parse_for_run(Options, "contribution", arguments)
 
-    from colliculus.evaluation.contribution import FOLDER, contribution
+    from colliculus.evaluation.contribution import contribution
 
     found = contribution(options.run, data=options.data, split=options.split, device=options.device)
-    if options.json:
-        console.show_json({"run": str(options.run)} | found.to_dict())
-    else:
-        console.show(found.table().renderable(), f"Written into {options.run / FOLDER}")
+    options.show(found, f"Written into {(options.run / found.FILE).parent}", run=str(options.run))
     return 0

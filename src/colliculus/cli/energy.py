@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, Literal
 
-from colliculus.cli.options import RunFolder, SettingsT, Switch, parse_for_run
-from colliculus.records import console
+from colliculus.cli.options import PartOptions, SettingsT, parse_for_run
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Generic[SettingsT]):
+class Options(PartOptions[SettingsT]):
     """Count what a decision costs: every operation of every layer, on real data, and the energy it takes.
 
     An input that is not zero counts once for every weight it meets (its true fan-out, edges and stride considered): as
@@ -23,10 +21,6 @@ class Options(Generic[SettingsT]):
     An interruption costs at most one batch.
     """
 
-    run: RunFolder
-    """folder of the run"""
-    split: Literal["test", "validation", "train"] = "test"
-    """part of the data"""
     samples: int = 256
     """clips to count on, at most, evenly over the split"""
     table: str = "45nm-fp32"
@@ -37,12 +31,6 @@ class Options(Generic[SettingsT]):
     """your own cost of an accumulate, in pJ"""
     bits: int | None = None
     """your own width of numbers, in bits"""
-    device: str = "auto"
-    """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
-    json: Switch = False
-    """print one JSON object"""
-    data: SettingsT
-    """the data to count on"""
 
 
 def run(arguments: list[str]) -> int:
@@ -50,7 +38,7 @@ def run(arguments: list[str]) -> int:
     options = parse_for_run(Options, "energy", arguments)
 
     from colliculus.evaluation.energy.cost import named_table
-    from colliculus.evaluation.energy.measure import FOLDER, energy
+    from colliculus.evaluation.energy.measure import energy
 
     found = energy(
         options.run,
@@ -60,8 +48,5 @@ def run(arguments: list[str]) -> int:
         table=named_table(options.table, mac_pj=options.mac_pj, ac_pj=options.ac_pj, bits=options.bits),
         device=options.device,
     )
-    if options.json:
-        console.show_json({"run": str(options.run)} | found.to_dict())
-    else:
-        console.show(found.table().renderable(), f"Written into {options.run / FOLDER}")
+    options.show(found, f"Written into {(options.run / found.FILE).parent}", run=str(options.run))
     return 0

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Generic, Literal
 
-from colliculus.cli.options import RunFolder, SettingsT, Switch, parse_for_run
+from colliculus.cli.options import PartOptions, SettingsT, Switch, parse_for_run
 from colliculus.records import console
 from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Generic[SettingsT]):
+class Options(PartOptions[SettingsT]):
     """Test a trained run.
 
     The data are the run's own; any of their settings can be overridden (--data.root, --data.protocol, ...):
@@ -22,10 +21,6 @@ class Options(Generic[SettingsT]):
     it).
     """
 
-    run: RunFolder
-    """folder of the run"""
-    split: Literal["test", "validation", "train"] = "test"
-    """part of the data"""
     snr_db: dict[str, float] = field(default_factory=dict[str, float])
     """add Gaussian noise: modality and signal-to-noise ratio in dB, such as --snr-db audio 0 visual -10; it replaces
     the noise of the training, if any"""
@@ -35,12 +30,6 @@ class Options(Generic[SettingsT]):
     """seed of the noise"""
     missing: tuple[str, ...] = ()
     """withhold these modalities from the model"""
-    device: str = "auto"
-    """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
-    json: Switch = False
-    """print one JSON object"""
-    data: SettingsT
-    """the data to test on"""
 
 
 def run(arguments: list[str]) -> int:
@@ -65,5 +54,5 @@ def run(arguments: list[str]) -> int:
         del plain["predictions"]  # they are in the run folder
         console.show_json(plain | plain.pop("metrics"))
     else:
-        console.show(found.table().renderable())
+        console.show(found.table())
     return 0

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, Literal
 
-from colliculus.cli.options import RunFolder, SettingsT, Switch, parse_for_run
-from colliculus.records import console
+from colliculus.cli.options import PartOptions, SettingsT, parse_for_run
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Generic[SettingsT]):
+class Options(PartOptions[SettingsT]):
     """Explain a run on example clips: half of them its worst mistakes, the others correct.
 
     For each clip: the inputs, Grad-CAM and gradient maps and the attention over them, evidence, the probability of its
@@ -22,29 +20,19 @@ class Options(Generic[SettingsT]):
     that it names. An interruption costs at most one clip.
     """
 
-    run: RunFolder
-    """folder of the run"""
-    split: Literal["test", "validation", "train"] = "test"
-    """part of the data"""
     clips: int = 6
     """number of example clips"""
     index: tuple[int, ...] = ()
     """explain these clips instead, by their row in the split, counted from 0"""
     points: int = 300
     """clips in the plane, at most; evenly over the split"""
-    device: str = "auto"
-    """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
-    json: Switch = False
-    """print one JSON object"""
-    data: SettingsT
-    """the data to explain on"""
 
 
 def run(arguments: list[str]) -> int:
     """Explain, draw and print."""
     options = parse_for_run(Options, "explain", arguments)
 
-    from colliculus.evaluation.explanation.measure import FOLDER, explain
+    from colliculus.evaluation.explanation.measure import explain
 
     found = explain(
         options.run,
@@ -55,9 +43,6 @@ def run(arguments: list[str]) -> int:
         points=options.points,
         device=options.device,
     )
-    if options.json:
-        console.show_json({"run": str(options.run)} | found.to_dict())
-    else:
-        written = f"Written into {options.run / FOLDER}; to look at it: colliculus report {options.run}"
-        console.show(found.table().renderable(), written)
+    written = f"Written into {(options.run / found.FILE).parent}; to look at it: colliculus report {options.run}"
+    options.show(found, written, run=str(options.run))
     return 0

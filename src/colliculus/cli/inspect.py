@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic
 
-from colliculus.cli.options import RunFolder, SettingsT, Switch, parse_for_run
+from colliculus.cli.options import RunOptions, SettingsT, parse_for_run
 from colliculus.records import console
 from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Generic[SettingsT]):
+class Options(RunOptions[SettingsT]):
     """Show how much every layer of a trained run fires, at each time step, and draw it into RUN/inspect.png.
 
     Then, as far as the run has them, drawn into RUN/balance.png: the validation accuracy of each modality alone, by
@@ -21,16 +20,8 @@ class Options(Generic[SettingsT]):
     Measured on validation samples, with the settings of the run's data; any can be overridden (--data.root FOLDER).
     """
 
-    run: RunFolder
-    """folder of the run"""
     samples: int = 256
     """validation samples to measure on, at most"""
-    device: str = "auto"
-    """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
-    json: Switch = False
-    """print one JSON object"""
-    data: SettingsT
-    """the data to measure on"""
 
 
 def run(arguments: list[str]) -> int:
@@ -45,8 +36,6 @@ def run(arguments: list[str]) -> int:
     except ColliculusError as error:  # without matplotlib the tables remain
         console.remark(f"nothing was drawn: {error}")
         drawn = []
-    if options.json:
-        console.show_json({"run": str(options.run)} | found.to_dict() | {"images": drawn})
-    else:
-        console.show(found.table().renderable(), *([f"Drawn in {' and '.join(drawn)}"] if drawn else []))
+    lines = [f"Drawn in {' and '.join(drawn)}"] if drawn else []
+    options.show(found, *lines, run=str(options.run), images=drawn)
     return 0

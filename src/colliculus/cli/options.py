@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 
 import tyro
 
+from colliculus.records import Record, console
 from colliculus.records.console import is_main_rank
 from colliculus.types import ColliculusError
 
@@ -23,6 +24,41 @@ Switch = tyro.conf.FlagCreatePairsOff[bool]
 
 RunFolder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 """The folder that `colliculus train ... --out` wrote."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordOptions:
+    """Options of a verb that prints a record."""
+
+    json: Switch = False
+    """print one JSON object"""
+
+    def show(self, found: Record, *lines: str, **more: object) -> None:
+        """Print a record: as tables with lines below, or as one JSON object after more values."""
+        if self.json:
+            console.show_json(more | found.to_dict())
+        else:
+            console.show(found.table(), *lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(RecordOptions, Generic[SettingsT]):
+    """Options of a verb that measures a trained run on data, by default its own."""
+
+    run: RunFolder
+    """folder of the run"""
+    device: str = "auto"
+    """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
+    data: SettingsT
+    """the data to measure on"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartOptions(RunOptions[SettingsT]):
+    """The same for one part of the data."""
+
+    split: Literal["test", "validation", "train"] = "test"
+    """part of the data"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from shlex import split
 from typing import Any
 
@@ -68,11 +67,10 @@ def _value(presets: Sequence[str], key: str, text: str) -> Any:
 
 def _at(experiment: Any, key: str) -> Any:
     """Value of a setting by dotted name."""
-
-    def step(value: Any, name: str) -> Any:
-        return value[name] if isinstance(value, Mapping) else getattr(value, name)
-
-    return reduce(step, key.replace("-", "_").split("."), experiment)
+    value = experiment
+    for name in key.replace("-", "_").split("."):
+        value = value[name] if isinstance(value, Mapping) else getattr(value, name)
+    return value
 
 
 def _read(name: str, flags: Sequence[str]) -> Any:

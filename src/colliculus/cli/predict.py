@@ -9,12 +9,12 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli.options import RunFolder, Switch, parse
+from colliculus.cli.options import RecordOptions, RunFolder, parse
 from colliculus.records import console
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(RecordOptions):
     """Classify files with a trained run.
 
     Files of one stem (clip.wav and clip.png) are one clip. One modality may be missing. The evidence of a modality is
@@ -29,8 +29,6 @@ class Options:
     """files of one or more clips, or folders of them"""
     device: str = "auto"
     """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
-    json: Switch = False
-    """print one JSON object"""
 
 
 def run(arguments: list[str]) -> int:
@@ -40,10 +38,7 @@ def run(arguments: list[str]) -> int:
     from colliculus.evaluation.trained_run import open_run
 
     found = open_run(options.run, options.device).predict(options.files)
-    if options.json:
-        console.show_json(found.to_dict())
-    else:
-        console.show(found.table().renderable())
+    options.show(found)
     for name, why in found.unread.items():
         console.remark(f"no prediction for {name!r}: {why}")
     return 1 if found.unread else 0

@@ -36,5 +36,5 @@ def run(arguments: list[str]) -> int:
 
     from colliculus.report.report import report
 
-    console.show(report(options.runs, options.out, options.title).table().renderable())
+    console.show(report(options.runs, options.out, options.title).table())
     return 0

@@ -11,9 +11,7 @@ from tyro.conf import Positional
 
 from colliculus.cli.options import Switch, parse
 from colliculus.cli.overrides import read_overrides, split_flags
-from colliculus.cli.sweep import print_lines
-from colliculus.records import console
-from colliculus.types import ColliculusError
+from colliculus.cli.sweep import print_lines, show_trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +62,5 @@ def run(arguments: list[str]) -> int:
     if options.dry_run:
         print_lines(plan_reproduction(**asked))
         return 0
-    found = reproduce(**asked, jobs=options.jobs, device=options.device)
-    if options.json:
-        console.show_json(found.to_dict())
-    else:
-        console.show(found.table().renderable())
-    if found.failure:
-        raise ColliculusError(found.failure)
+    show_trained(reproduce(**asked, jobs=options.jobs, device=options.device), as_json=options.json)
     return 0

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Generic, Literal
 
-from colliculus.cli.options import RunFolder, Settings, SettingsT, Switch, parse_for_run
+from colliculus.cli.options import PartOptions, Settings, SettingsT, Switch, parse_for_run
 from colliculus.evaluation.corruption.plan import Kind, RobustnessSettings
 from colliculus.records import console
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Generic[SettingsT]):
+class Options(PartOptions[SettingsT]):
     """Measure accuracy under corruptions of each modality and of all together.
 
     White and pink noise by SNR, blur, occlusion, dropped frames, a shift of one modality in time, a missing modality
@@ -22,29 +21,19 @@ class Options(Generic[SettingsT]):
     noise replaces it. After an interruption, finished points are not measured again.
     """
 
-    run: RunFolder
-    """folder of the run"""
-    split: Literal["test", "validation", "train"] = "test"
-    """part of the data"""
     only: tuple[Kind, ...] = ()
     """measure only these, such as --only white missing; others stay as they were measured with these settings"""
     clean: Switch = False
     """leave out the noise of the training"""
-    device: str = "auto"
-    """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
-    json: Switch = False
-    """print one JSON object"""
     corruptions: Settings[RobustnessSettings] = field(default_factory=RobustnessSettings)
     """severities and seeds"""
-    data: SettingsT
-    """the data to measure on"""
 
 
 def run(arguments: list[str]) -> int:
     """Measure, write, draw and print."""
     options = parse_for_run(Options, "robustness", arguments)
 
-    from colliculus.evaluation.robustness import FIGURE, FOLDER, robustness
+    from colliculus.evaluation.robustness import robustness
 
     found = robustness(
         options.run,
@@ -55,13 +44,11 @@ def run(arguments: list[str]) -> int:
         device=options.device,
         data=options.data,
     )
-    picture = options.run / FOLDER / FIGURE
-    if options.json:
-        drawn = str(picture) if picture.exists() else None
-        console.show_json({"run": str(options.run), "picture": drawn} | found.to_dict())
-        return 0
-    console.show(found.table().renderable(), f"Written into {options.run / FOLDER}")
+    folder = (options.run / found.FILE).parent
+    image = folder / "curves.png"
+    drawn = str(image) if image.exists() else None
+    options.show(found, f"Written into {folder}", run=str(options.run), picture=drawn)
     for kind, why in found.not_applicable.items():
-        if not options.only or kind in options.only:
+        if not options.json and kind in (options.only or found.not_applicable):
             console.remark(f"{kind} was not measured: {why}")
     return 0

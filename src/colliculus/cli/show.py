@@ -49,7 +49,8 @@ def _page(topic: str) -> Iterator[RenderableType | Table | Tables]:
     elif topic == "kernels":
         yield _kernels()
     elif topic in kinds:
-        yield Table.facts(topic, {name: _summary(kind) for name, kind in kinds[topic].items()})
+        firsts = {name: cleandoc(kind.__doc__ or "").partition("\n")[0] for name, kind in kinds[topic].items()}
+        yield Table.facts(topic, {name: line.rstrip(".") for name, line in firsts.items()})
     elif topic in PRESETS:
         yield Table.facts(f"{topic}: {PRESETS[topic].description}", _settings(PRESETS[topic].experiment))
         yield "To override a setting (--help there explains each one):"
@@ -85,11 +86,6 @@ def _kernels() -> Table:
             f"To force one: {choice.VARIABLE}={'|'.join(choice.KERNELS)}",
         ),
     )
-
-
-def _summary(kind: type[Any]) -> str:
-    """First line of a class's docstring, without its full stop."""
-    return cleandoc(kind.__doc__ or "").partition("\n")[0].rstrip(".")
 
 
 def _settings(experiment: Any) -> dict[str, str]:

@@ -18,6 +18,8 @@ from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from colliculus.sweeps.jobs import Job
+    from colliculus.sweeps.reproduction import Reproduction
+    from colliculus.sweeps.sweep import Sweep
 
 Presets = Annotated[tuple[str, ...], Positional, tyro.conf.arg(metavar="PRESET")]
 Chosen = UseAppendAction[tuple[tuple[str, str], ...]]
@@ -66,7 +68,10 @@ def run(arguments: list[str]) -> int:
     file = own[0] if own and own[0].endswith((".yaml", ".yml")) else ""
     with _file_named(file) if file else nullcontext():
         if file:
-            own, flags = _from_file(Path(file), own[1:], flags)
+            from colliculus.sweeps.file import read_sweep
+
+            written, further = read_sweep(Path(file), {field.name: field.default for field in fields(Options)})
+            own, flags = [*written, *own[1:]], [*further, *flags]
         options = parse(Options, "sweep", own)
 
         from colliculus.sweeps.plan import plan_sweep
@@ -85,22 +90,8 @@ def run(arguments: list[str]) -> int:
             print_lines(plan_sweep(**grid))
             return 0
         found = sweep(**grid, jobs=options.jobs)
-    if options.json:
-        console.show_json(found.to_dict())
-    else:
-        console.show(found.table().renderable())
-    if found.failure:
-        raise ColliculusError(found.failure)
+    show_trained(found, as_json=options.json)
     return 0 if found.comparison else 1
-
-
-def _from_file(path: Path, own: Sequence[str], flags: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Arguments and flags of a file, followed by those of the command line."""
-    from colliculus.sweeps.file import read_sweep
-
-    known = {field.name: field.default for field in fields(Options)}
-    written, further = read_sweep(path, known)
-    return [*written, *own], [*further, *flags]
 
 
 @contextmanager
@@ -114,6 +105,16 @@ def _file_named(name: str) -> Generator[None]:
         if stop.code:
             console.remark(f"part of that command line was written in {name}")
         raise
+
+
+def show_trained(found: Sweep | Reproduction, *, as_json: bool) -> None:
+    """Print the record of trainings; those that failed are an error."""
+    if as_json:
+        console.show_json(found.to_dict())
+    else:
+        console.show(found.table().renderable())
+    if found.failure:
+        raise ColliculusError(found.failure)
 
 
 def print_lines(jobs: Sequence[Job]) -> None:

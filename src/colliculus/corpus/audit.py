@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colliculus.corpus.class_table import class_table
-from colliculus.corpus.findings import SHORTEST_S, Finding, class_counts, examine
-from colliculus.corpus.inspection import Inspection
+from colliculus.corpus.class_table import class_counts, class_table
+from colliculus.corpus.findings import SHORTEST_S, Finding, examine
+from colliculus.corpus.inspection import SampleInspection
 from colliculus.corpus.manifest import read_manifest
 from colliculus.corpus.prepare.prepared_folder import MANIFEST_FILE, PREPARE_FILE, WORK_FOLDER, read_prepared
 from colliculus.corpus.prepare.result import PreparationResult
-from colliculus.corpus.prepare.workers import Progress, in_processes, in_this_process, silent
+from colliculus.corpus.prepare.workers import Progress, num_processes, results_of, silent
 from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.corpus.sample import Sample
 from colliculus.figures import Bars, BarSeries, figure
@@ -130,9 +129,7 @@ def audit(
         ['group-in-two-splits', 'unreadable']
     """
     path = Path(data)
-    jobs = (os.cpu_count() or 1) if jobs is None else jobs
-    if jobs < 0:
-        raise ColliculusError(f"`jobs` is {jobs}: use 0 or more processes")
+    jobs = num_processes(jobs)
     if not path.exists():
         raise ColliculusError(f"{path} does not exist: pass a manifest or a folder")
     if any((path / name).exists() for name in (PREPARE_FILE, MANIFEST_FILE, WORK_FOLDER)):
@@ -140,8 +137,12 @@ def audit(
         samples, results = folder.samples, folder.results
     else:
         samples, place = _listed(path, None if root is None else Path(root), quick=quick)
+        found: dict[int, PreparationResult] = {}
         # a quick look is over before another process has started
-        results = _inspected(place, samples, 0 if quick else jobs, progress)
+        for result in results_of(place, samples, range(len(samples)), jobs=0 if quick else jobs):
+            found[result.row] = result
+            progress(len(found), len(samples))
+        results = [found[row] for row in range(len(samples))]
     findings = examine(samples, results, shortest_s=shortest_s)
     return Audit(
         data=str(data),
@@ -150,31 +151,19 @@ def audit(
         samples=len(samples),
         groups=len({sample.group for sample in samples} - {None}),
         modalities=tuple(dict.fromkeys(m for sample in samples for m in sample.files)),
-        classes=class_counts(samples),
+        classes=class_counts([sample.label for sample in samples], [sample.split or "" for sample in samples]),
         findings=findings,
     )
 
 
-def _listed(path: Path, root: Path | None, *, quick: bool) -> tuple[Sequence[Sample], Inspection]:
+def _listed(path: Path, root: Path | None, *, quick: bool) -> tuple[Sequence[Sample], SampleInspection]:
     """Samples of a folder of classes or of a manifest, and how to inspect them."""
     if path.is_dir():
-        return FolderRecipe().samples(path), Inspection(path.absolute(), quick=quick)
+        return FolderRecipe().samples(path), SampleInspection(path.absolute(), quick=quick)
     root = path.parent if root is None else root
     if not root.is_dir():
         raise ColliculusError(f"{root} is not a folder: pass the folder at which the paths of {path} start")
-    return read_manifest(path, root=root), Inspection(root.absolute(), quick=quick)
-
-
-def _inspected(
-    place: Inspection, samples: Sequence[Sample], jobs: int, progress: Progress
-) -> Sequence[PreparationResult]:
-    rows = range(len(samples))
-    work = in_processes(place, samples, rows, jobs=jobs) if jobs else in_this_process(place, samples, rows)
-    found: dict[int, PreparationResult] = {}
-    for result in work:
-        found[result.row] = result
-        progress(len(found), len(samples))
-    return [found[row] for row in rows]
+    return read_manifest(path, root=root), SampleInspection(root.absolute(), quick=quick)
 
 
 def _shown(cases: Sequence[str]) -> str:

@@ -1,8 +1,9 @@
-"""Table of the numbers of samples per class and split."""
+"""Numbers of samples per class and split, and their table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from colliculus.files.checks import SPLITS
 from colliculus.records import Column, Table
@@ -10,11 +11,22 @@ from colliculus.records import Column, Table
 _MOST = 40  # classes that are shown
 
 
-def class_table(classes: Mapping[str, Mapping[str, int]]) -> Table:
-    """A table with one row per class.
+def class_counts(labels: Sequence[str], parts: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Number of samples of each class in each part, by the labels and the parts of the samples.
 
-    Args:
-        classes: samples of each class by split or number of the fold ("" for samples without either).
+    Example:
+        >>> class_counts(["cat", "dog", "cat"], ["train", "", "train"])
+        {'cat': {'train': 2}, 'dog': {'': 1}}
+    """
+    counts = Counter(zip(labels, parts, strict=True))
+    return {
+        label: {part: counts[label, part] for part in sorted(set(parts)) if counts[label, part]}
+        for label in sorted(set(labels))
+    }
+
+
+def class_table(classes: Mapping[str, Mapping[str, int]]) -> Table:
+    """Table of `class_counts`, one row per class; folds have numbers, "" is for samples without split and fold.
 
     Example:
         >>> print(class_table({"cat": {"train": 8, "test": 2}, "dog": {"train": 9}}))

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from colliculus.corpus.class_table import class_table
+from colliculus.corpus.class_table import class_counts, class_table
 from colliculus.corpus.manifest import samples_of
 from colliculus.corpus.splits import stratified_folds, stratified_parts
 from colliculus.files.checks import SPLITS
-from colliculus.files.tables import Table, read_table, write_table
-from colliculus.records import Record
-from colliculus.records import Table as RecordTable
+from colliculus.files.tables import TableFile, read_table, write_table
+from colliculus.records import Record, Table
 from colliculus.types import ColliculusError, unknown_name
 
 
@@ -48,11 +46,10 @@ class Division(Record):
             if classes
         ]
 
-    def table(self) -> RecordTable:
+    def table(self) -> Table:
         """Samples of each class, with the written files and warnings below."""
-        counts = class_table(self.classes)
         notes = (*(f"Written: {path}" for path in self.files), *self.warnings)
-        return RecordTable(counts.columns, counts.rows, counts.title, notes)
+        return replace(class_table(self.classes), notes=notes)
 
 
 def split(
@@ -118,7 +115,7 @@ def split(
         files=targets,
         group=group,
         groups=len(named),
-        classes=_counts(labels, numbers),
+        classes=class_counts(labels, numbers),
         untrained={str(t): _untrained(labels, splits) for t, splits in zip(targets, divisions, strict=True)},
     )
 
@@ -126,16 +123,14 @@ def split(
 def _targets(path: Path, out: Path, folds: int) -> tuple[Path, ...]:
     """Files to write, after a check that they lie beside `path` and do not exist."""
     if os.path.realpath(path.parent) != os.path.realpath(out.parent):
-        raise ColliculusError(
-            f"{out} is not in the folder of {path}, where its paths start: write {path.parent / out.name}"
-        )
+        raise ColliculusError(f"{out} is not in the folder of {path}, where paths begin: use {path.parent / out.name}")
     targets = tuple(out.with_name(f"{out.stem}-fold-{i}{out.suffix}") for i in range(folds)) or (out,)
     if existing := [target for target in targets if os.path.lexists(target)]:
         raise ColliculusError(f"{existing[0]} exists: choose another name, or delete it")
     return targets
 
 
-def _groups(table: Table, column: str) -> list[str]:
+def _groups(table: TableFile, column: str) -> list[str]:
     """Group of each row, "" if it has none."""
     if column not in table.columns:
         if column != "group":
@@ -153,7 +148,7 @@ def _spread(texts: Sequence[str], rows: Sequence[int] | np.ndarray, length: int)
     return column
 
 
-def _write(path: Path, table: Table, new: Mapping[str, Sequence[str]]) -> None:
+def _write(path: Path, table: TableFile, new: Mapping[str, Sequence[str]]) -> None:
     """Write the table with columns replaced, or added at its end."""
     columns = tuple(dict.fromkeys((*table.columns, *new)))
     old = {name: at for at, name in enumerate(table.columns)}
@@ -162,14 +157,6 @@ def _write(path: Path, table: Table, new: Mapping[str, Sequence[str]]) -> None:
         for number, cells in enumerate(table.rows)
     ]
     write_table(path, columns, rows)
-
-
-def _counts(labels: Sequence[str], parts: Sequence[str]) -> dict[str, dict[str, int]]:
-    counts = Counter(zip(labels, parts, strict=True))
-    return {
-        label: {part: counts[label, part] for part in sorted(set(parts)) if counts[label, part]}
-        for label in sorted(set(labels))
-    }
 
 
 def _untrained(labels: Sequence[str], splits: Sequence[str]) -> tuple[str, ...]:

@@ -65,10 +65,10 @@ class Finding:
 def examine(
     samples: Sequence[Sample], results: Sequence[PreparationResult], *, shortest_s: float = SHORTEST_S
 ) -> tuple[Finding, ...]:
-    """Findings about samples, in the order of `KINDS`.
+    """Findings about at least one sample, in the order of `KINDS`.
 
     Args:
-        samples: at least one sample.
+        samples: the samples.
         results: known facts about the files of each; without digests, identical content is not searched.
         shortest_s: shorter samples are reported.
 
@@ -94,14 +94,6 @@ def examine(
     ]
     order = list(KINDS)
     return tuple(sorted((f for f in found if f.samples), key=lambda finding: order.index(finding.kind)))
-
-
-def class_counts(samples: Sequence[Sample]) -> dict[str, dict[str, int]]:
-    """Number of samples of each class in each split ("" for samples without one)."""
-    counts = {label: dict[str, int]() for label in sorted({sample.label for sample in samples})}
-    for (label, split), count in Counter((sample.label, sample.split or "") for sample in samples).items():
-        counts[label][split] = count
-    return counts
 
 
 def _finding(kind: str, cases: _Cases) -> Finding:

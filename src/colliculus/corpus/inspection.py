@@ -1,4 +1,4 @@
-"""Inspection of the files of samples without preparing them: whether each can be read completely."""
+"""SampleInspection of the files of samples without preparing them: whether each can be read completely."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from colliculus.corpus.prepare.result import PreparationResult, digests, duration_s
 from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import check_file, decoding
-from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, media_length_s, open_media
+from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Track, decoded_frames, track_end_s
 from colliculus.media.event_files import read_aedat, read_cochlea
 from colliculus.media.images import IMAGE_SUFFIXES, read_image
+from colliculus.media.window import Window
 from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True)
-class Inspection:
+class SampleInspection:
     """Inspects samples one after another, where a preparation would prepare them.
 
     Args:
@@ -33,7 +32,7 @@ class Inspection:
     quick: bool = False
 
     @contextmanager
-    def open(self) -> Generator[Inspection]:
+    def open(self) -> Generator[SampleInspection]:
         """This inspection; nothing needs to be opened."""
         yield self
 
@@ -63,12 +62,10 @@ class Inspection:
 
 
 def check_readable(path: Path, modality: str) -> None:
-    """Check that a whole file can be decoded.
+    """Check that a whole sound, image, video, array or event file, by its suffix, can be decoded.
 
-    Args:
-        path: a sound, image, video, array or event file, by its suffix; "FILE::ENTRY" is an entry of a file.
-        modality: modality that it holds: a video must have sound if the name of the modality begins with "audio", and
-            images otherwise.
+    "FILE::ENTRY" is an entry of a file. A video must have sound if the name of its modality begins with "audio", and
+    images otherwise.
 
     Raises:
         ColliculusError: it is missing, empty, damaged, a pointer of git-lfs, or of an unknown kind.
@@ -96,23 +93,18 @@ def _check_once(file: Path, entry: str, is_audio: bool, _size: int, _modified_ns
         raise ColliculusError(f"{file} has an unknown ending: use a sound, image, video, array or event file")
 
 
-def _check_media(file: Path, track: str) -> None:
-    media_length_s(file)
-    with decoding(file), open_media(file) as container:
-        streams = [stream for stream in container.streams if stream.type == track]
-        kind = "sound" if track == "audio" else "picture"
-        if not streams:
-            raise ColliculusError(f"{file} holds no {kind}: give a file with a {kind} track")
-        if not sum(1 for _ in container.decode(streams[0])):
-            raise ColliculusError(f"{file} holds no {kind}: its {kind} track is empty; record or copy it again")
+def _check_media(file: Path, track: Track) -> None:
+    content = "sound" if track == "audio" else "images"
+    with decoding(file):
+        track_end_s(file, track, Window())
+        if not sum(1 for _ in decoded_frames(file, track, 0.0)):
+            raise ColliculusError(f"{file} holds no {content}: its {track} track is empty; record or copy it again")
 
 
 def _check_arrays(file: Path, entry: str) -> None:
-    from colliculus.media.array_files import as_float32, check_numbers  # brings PyTorch, which other files do not need
+    from colliculus.media.array_files import as_float32, check_numbers, load_arrays  # brings PyTorch
 
-    with decoding(file, "write it again with numpy.save, as numbers"), file.open("rb") as stream:
-        loaded = np.load(stream, allow_pickle=False)
-        arrays = {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded.items())
+    arrays = load_arrays(file)
     if entry and entry not in arrays:
         raise ColliculusError(f"{file} holds the arrays {', '.join(arrays)} and no {entry!r}: choose one of them")
     for array in arrays.values():

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from colliculus.corpus.sample import Sample
-from colliculus.files.tables import Table, read_table, write_table
+from colliculus.files.tables import TableFile, read_table, write_table
 from colliculus.types import ColliculusError
 
 COLUMNS = ("name", "label", "split", "group", "stratum", "start", "end", "left_out")
@@ -22,15 +22,12 @@ _NO_REASON = frozenset({"0", "1", "true", "false", "yes", "no"})
 
 
 def read_manifest(path: Path, *, root: Path | None = None) -> list[Sample]:
-    """Samples of a manifest, in its order.
+    """Samples of a manifest, in its order; a table that `read_table` can read.
 
     The columns of `COLUMNS` are fields of `Sample` (`start` and `end` in seconds); `label` is required. Every other
-    column is a modality: each cell holds the path of a file, or nothing if the sample lacks the modality. A column that
-    is not a modality ("age") must be called "#age" and is ignored. A sample without a name is named after its files.
-
-    Args:
-        path: a table that `read_table` can read.
-        root: folder at which paths start; None: the folder of the manifest. No path may leave it.
+    column is a modality: each cell holds the path of a file, or nothing if the sample lacks the modality. Paths start
+    at `root`, or at the folder of the manifest, and may not leave it. A column that is not a modality ("age") must be
+    called "#age" and is ignored. A sample without a name is named after its files.
 
     Raises:
         ColliculusError: the table cannot be read, or a row has a fault; the message names its line.
@@ -38,7 +35,7 @@ def read_manifest(path: Path, *, root: Path | None = None) -> list[Sample]:
     return samples_of(read_table(path), root)
 
 
-def samples_of(table: Table, root: Path | None = None) -> list[Sample]:
+def samples_of(table: TableFile, root: Path | None = None) -> list[Sample]:
     """Samples of a table that has been read; see `read_manifest`."""
     modalities = _modalities(table)
     if not modalities:
@@ -57,11 +54,7 @@ def samples_of(table: Table, root: Path | None = None) -> list[Sample]:
 
 
 def write_manifest(path: Path, samples: Sequence[Sample]) -> None:
-    """Write samples atomically, so that `read_manifest` returns the same ones.
-
-    Args:
-        path: file ending in .csv or .parquet.
-        samples: at least one sample; its files need not exist.
+    """Write at least one sample atomically as .csv or .parquet, so that `read_manifest` returns the same ones.
 
     Raises:
         ColliculusError: the file cannot be written, or a sample cannot be expressed in such a table.
@@ -70,15 +63,15 @@ def write_manifest(path: Path, samples: Sequence[Sample]) -> None:
     write_table(path, table.columns, table.rows)
 
 
-def manifest_table(path: Path, samples: Sequence[Sample]) -> Table:
-    """Table of samples from which `samples_of` returns the same ones; `path` is used in messages.
+def manifest_table(path: Path, samples: Sequence[Sample]) -> TableFile:
+    """TableFile of samples from which `samples_of` returns the same ones; `path` is used in messages.
 
     Raises:
         ColliculusError: a sample cannot be expressed in such a table.
     """
     modalities = tuple(dict.fromkeys(m for sample in samples for m in sample.files))
     rows = [sample_cells(sample, modalities) for sample in samples]
-    table = Table(path, (*COLUMNS, *modalities), rows, range(2, len(rows) + 2))
+    table = TableFile(path, (*COLUMNS, *modalities), rows, range(2, len(rows) + 2))
     again = samples_of(table, path.parent)
     if differing := [sample.name for sample, read in zip(samples, again, strict=True) if sample != read]:
         raise ColliculusError(f"sample {differing[0]!r} holds an empty string: use None or a longer one")
@@ -92,7 +85,7 @@ def sample_cells(sample: Sample, modalities: Sequence[str]) -> list[str]:
     return [*texts, sample.left_out, *(sample.files.get(m, "") for m in modalities)]
 
 
-def _modalities(table: Table) -> tuple[str, ...]:
+def _modalities(table: TableFile) -> tuple[str, ...]:
     """Columns of files, after a check of all names."""
     if "label" not in table.columns:
         raise ColliculusError(
@@ -141,7 +134,7 @@ def _path_check(root: Path) -> Callable[[str], str]:
     return check
 
 
-def _names(table: Table, found: Sequence[Mapping[str, str]], modalities: Sequence[str]) -> list[str]:
+def _names(table: TableFile, found: Sequence[Mapping[str, str]], modalities: Sequence[str]) -> list[str]:
     """Name of each row: its own, or its first file without ending, or all its values if rows share that file."""
     short = [texts.get("name") or _first_file(texts, modalities) for texts in found]
     shared = Counter(short)
@@ -172,15 +165,13 @@ def _everything(texts: Mapping[str, str], modalities: Sequence[str]) -> str:
     return " ".join([files, *[segment] * (len(segment) > 3), texts.get("label", ""), texts.get("split", "")]).strip()
 
 
-def _sample(table: Table, row: int, name: str, texts: Mapping[str, str], modalities: Sequence[str]) -> Sample:
+def _sample(table: TableFile, row: int, name: str, texts: Mapping[str, str], modalities: Sequence[str]) -> Sample:
     try:
         for column in ("name", "label", "split", "group", "stratum"):
             if (text := texts.get(column, "")) != text.strip():
                 raise ColliculusError(f"{column!r} is {text!r}: remove the spaces around it")
         if (reason := texts.get("left_out", "")).lower() in _NO_REASON:
-            raise ColliculusError(
-                f"'left_out' is {reason!r}: write why the sample is left out, or nothing if it is used"
-            )
+            raise ColliculusError(f"'left_out' is {reason!r}: write why the sample is left out, or nothing")
         return Sample(
             name=name,
             label=texts.get("label", ""),

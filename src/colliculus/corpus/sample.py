@@ -51,9 +51,7 @@ class Sample:
         if not self.name or not self.label or not self.files or not all(self.files.values()):
             raise ColliculusError(f"sample {self.name!r} is incomplete: give it a name, a label and at least one file")
         if self.split not in (None, *SPLITS):
-            raise ColliculusError(
-                f"sample {self.name!r} has the unknown split {self.split!r}: choose one of {', '.join(SPLITS)}"
-            )
+            raise ColliculusError(f"sample {self.name!r} has the split {self.split!r}: use {', '.join(SPLITS)}")
         start = 0.0 if self.start_s is None else self.start_s
         if not 0 <= start < (float("inf") if self.end_s is None else self.end_s):
             raise ColliculusError(

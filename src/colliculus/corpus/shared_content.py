@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 def content_keys(sample: Sample, digests: Mapping[str, str], missing: Collection[str] = ()) -> frozenset[str]:
     """Keys of the contents of a sample: samples with a common key hold the same recording.
 
-    Args:
-        sample: the sample.
-        digests: SHA-256 of the whole file of each modality; the path replaces an unknown one.
-        missing: modalities whose files cannot be decoded. They get no key: two empty files are not copies of one
-            recording.
+    A key is the SHA-256 of a whole file, or its path where that is unknown, and the entry. Modalities that are
+    `missing`, because their files cannot be decoded, get none: two empty files are not copies of one recording.
 
     Example:
         >>> cut = Sample(name="a", label="0", files={"audio": "digits.hdf5::train/7"})
@@ -75,9 +72,7 @@ def connected(keys: Sequence[Collection[Hashable]]) -> NDArray[np.int64]:
 def linked_groups(samples: Sequence[Sample], contents: Sequence[Collection[str]]) -> NDArray[np.int64]:
     """(n,) group number per sample: samples that share a group or content, directly or through others, get the same.
 
-    Args:
-        samples: n samples; one without a group and without shared content is a group of its own.
-        contents: `content_keys` of each.
+    `contents` holds the `content_keys` of each. A sample without a group and shared content is a group of its own.
 
     Example:
         >>> ann, bob = (Sample(name=n, label="0", files={"audio": "x.wav"}, group=n) for n in ("ann", "bob"))

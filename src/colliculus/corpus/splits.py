@@ -78,7 +78,7 @@ def stratified_folds(
 def stratified_parts(
     strata: NDArray[np.generic], *, shares: Sequence[float], seed: int, groups: NDArray[np.generic] | None = None
 ) -> NDArray[np.int64]:
-    """Assign samples to parts of given sizes.
+    """Part of each of the samples (n,), for parts of given shares; no part is empty.
 
     Args:
         strata: (n,) classes, or other strata to keep in the same proportion in all parts.
@@ -86,9 +86,6 @@ def stratified_parts(
         seed: seed of the assignment.
         groups: (n,) speakers, recordings, ...: each lies in one part, and sizes and proportions are as exact as whole
             groups allow.
-
-    Returns:
-        (n,) part of each sample; no part is empty.
 
     Raises:
         ColliculusError: the shares are not positive or do not sum to 1, or there are fewer samples or groups than
@@ -99,9 +96,7 @@ def stratified_parts(
     number = len(strata) if groups is None else len(np.unique(groups))
     if number < len(shares):
         kind = "sample" if groups is None else "group"
-        raise ColliculusError(
-            f"{number} {kind}(s) cannot fill {len(shares)} parts: ask for fewer parts, or add {kind}s"
-        )
+        raise ColliculusError(f"{number} {kind}(s) cannot fill {len(shares)} parts: ask for fewer parts or add {kind}s")
     rng = np.random.default_rng(seed)
     stratum = np.unique(strata, return_inverse=True)[1].reshape(-1)
     if groups is None:
@@ -127,15 +122,9 @@ def _deal(strata: NDArray[np.int64], shares: Sequence[float], rng: np.random.Gen
 def _pack(counts: NDArray[np.float64], shares: Sequence[float], rng: np.random.Generator) -> NDArray[np.int64]:
     """Part of each group: groups are placed one by one, then move or swap while that lowers the cost.
 
-    The largest groups are placed first; with few groups other orders are tried too, and the best result is used.
-
-    The cost is the sum over parts and strata of (count - aim)^2 / total, so that rare and common classes weigh the
-    same; all samples form one more stratum, so that the sizes of the parts are kept too.
-
-    Args:
-        counts: (groups, strata) samples.
-        shares: share of each part.
-        rng: decides between equals.
+    The largest groups are placed first; with few groups other orders are tried too, and the best result is used. The
+    cost is the sum over parts and strata of (count - aim)^2 / total, so that rare and common classes weigh the same;
+    all samples form one more stratum, so that the sizes of the parts are kept too. `counts` is (groups, strata).
     """
     counts = np.column_stack([counts, counts.sum(axis=1)])
     orders = [
@@ -172,14 +161,7 @@ def _improve(
 ) -> bool:
     """Swap each group with a group of another part, or move it there, if that lowers the cost; take the best.
 
-    Args:
-        part: changed in place.
-        off: changed in place.
-        counts: (groups, strata) samples.
-        rng: decides the order and, with very many groups, the candidates for swaps.
-
-    Returns:
-        True if anything changed.
+    `part` and `off` are changed in place. Returns True if anything changed.
     """
     partners = rng.permutation(len(counts))[: _PARTNERS // len(counts)]
     others = np.concatenate([counts[partners], np.zeros_like(off)])  # zeros at the end: a move without a swap

@@ -47,9 +47,7 @@ class StorageReader:
         try:
             return cls(described(dict(stored)))
         except KeyError as error:
-            raise ColliculusError(
-                f"the storage of the data is damaged, {error} is missing or unknown: train again"
-            ) from error
+            raise ColliculusError(f"the stored settings lack {error}, or it is unknown: train again") from error
 
     def knows(self, path: Path) -> bool:
         """True if `path` has the suffix of a file that can hold a wanted modality."""

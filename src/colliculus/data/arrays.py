@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from colliculus.corpus.splits import stratified_holdout
 from colliculus.data.assemble import assemble, spec_of
 from colliculus.data.augment import Augment
-from colliculus.data.chunks import chunks
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.loading import ArraySplit
-from colliculus.data.standardise import channel_statistics
+from colliculus.data.standardise import channel_statistics, chunks
 from colliculus.files.checks import SPLITS, dataset_root, split_folders, visible
 from colliculus.media.array_files import ArrayReader, as_float32, check_numbers, open_array
 from colliculus.types import ColliculusError, DataSpec, unknown_name
@@ -112,15 +111,11 @@ def _open(folder: Path, root: Path) -> _Stored:
         raise ColliculusError(f"{archives[0]} is an archive: save each of its arrays as {folder / '<modality>.npy'}")
     found = {path.stem: open_array(path) for path in files if path.suffix == ".npy"}
     if "label" not in found:
-        raise ColliculusError(
-            f"{folder / 'label.npy'} is missing: write the class of each sample there, a whole number"
-        )
+        raise ColliculusError(f"{folder / 'label.npy'} is missing: write the class of each sample, a whole number")
     labels = _whole_numbers(folder / "label.npy", found.pop("label"))
     arrays = {name: array for name, array in found.items() if array.ndim != 1}
     if not arrays:
-        raise ColliculusError(
-            f"{folder} holds no modality: write one or more arrays (n, C, H, W) or (n, T, C, H, W) there"
-        )
+        raise ColliculusError(f"{folder} holds no modality: write arrays (n, C, H, W) or (n, T, C, H, W) there")
     for name, array in arrays.items():
         _check_modality(folder / f"{name}.npy", array)
     for name, array in found.items():
@@ -134,13 +129,9 @@ def _open(folder: Path, root: Path) -> _Stored:
 def _whole_numbers(path: Path, labels: NDArray[np.generic]) -> NDArray[np.int64]:
     check_numbers(path, labels)
     if labels.ndim != 1 or not len(labels):
-        raise ColliculusError(
-            f"{path} has the shape {labels.shape}: write one label per sample, (n,) with n at least 1"
-        )
+        raise ColliculusError(f"{path} has the shape {labels.shape}: write (n,), one label per sample, n at least 1")
     if labels.dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.rint(labels))).all():
-        raise ColliculusError(
-            f"{path} holds labels that are not whole numbers: write the class of each sample as an integer"
-        )
+        raise ColliculusError(f"{path} holds labels that are not whole numbers: write each class as an integer")
     return labels.astype(np.int64)
 
 
@@ -149,9 +140,7 @@ def _check_modality(path: Path, array: NDArray[np.generic]) -> None:
     if "." in path.stem:
         raise ColliculusError(f"{path} has a dot in the name of its modality: rename it")
     if array.ndim not in (4, 5) or min(array.shape) < 1:
-        raise ColliculusError(
-            f"{path} has the shape {array.shape}: write (n, C, H, W), or (n, T, C, H, W) for a sequence"
-        )
+        raise ColliculusError(f"{path} has the shape {array.shape}: write (n, C, H, W) or (n, T, C, H, W)")
     for chunk in chunks(array) if array.dtype.kind == "f" else ():
         as_float32(path, chunk)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from colliculus.data.augment import Augment, ModalityKind, augmented
 from colliculus.data.dataset import Dataset, RawSplit
-from colliculus.data.fingerprint import fingerprint
+from colliculus.data.standardise import chunks
 from colliculus.types import DataSpec
 
 
@@ -29,11 +31,9 @@ def assemble(
     Args:
         spec: modalities and classes.
         splits: "train", "validation" and "test".
-        protocol: how the split was made, for the record.
+        protocol, stored: as in `Dataset`.
         contents: arrays that decide the dataset, by name.
-        augment: how training samples are varied; None: not at all.
-        kinds: what modalities hold, for `augment`.
-        stored: as in `Dataset`.
+        augment, kinds: as in `augmented`; None: no augmentation.
 
     Raises:
         ColliculusError: `augment` is set for a kind that no modality is of.
@@ -65,3 +65,25 @@ def spec_of(shapes: Mapping[str, tuple[int, ...]], classes: Sequence[str]) -> Da
         num_classes=len(classes),
         class_names=tuple(classes),
     )
+
+
+def fingerprint(spec: DataSpec, parts: Mapping[str, NDArray[np.generic]]) -> str:
+    """A short digest that two runs share exactly if they used the same data: the first 16 digits of a SHA-256.
+
+    Args:
+        spec: the modalities and classes.
+        parts: arrays that decide the dataset (contents, labels, rows): names, types, shapes and values all count.
+
+    Example:
+        >>> spec = DataSpec(channels={"audio": 1}, sizes={"audio": (8, 8)}, num_classes=2)
+        >>> fingerprint(spec, {"labels": np.array([0, 1])}) == fingerprint(spec, {"labels": np.array([1, 0])})
+        False
+    """
+    declared = [list(spec.channels.items()), list(spec.sizes.items()), sorted(spec.steps.items()), spec.names]
+    digest = hashlib.sha256(json.dumps(declared).encode())
+    for name in sorted(parts):
+        array = parts[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        for chunk in chunks(array):
+            digest.update(np.ascontiguousarray(chunk).data)
+    return digest.hexdigest()[:16]

@@ -17,9 +17,8 @@ from colliculus.corpus.splits import stratified_holdout
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.assemble import assemble
 from colliculus.data.augment import Augment, ModalityKind
-from colliculus.data.dataset import BatchedDataset, Dataset, Normalisation
+from colliculus.data.dataset import Dataset, Normalisation, RawSplit
 from colliculus.data.loading import ArraySplit, standard_batch
-from colliculus.data.pairing import draw_pairs
 from colliculus.data.standardise import channel_statistics
 from colliculus.files.checks import SPLITS
 from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Track
@@ -188,9 +187,7 @@ class AVDigits:
                 f"`fold` is {self.fold}, and the recordings have {len(names)} speakers: choose 0 to {len(names) - 1}"
             )
         if tested.all() or not tested.any():
-            raise ColliculusError(
-                f"protocol {self.protocol_name!r} leaves no recordings for training or for the test: add some"
-            )
+            raise ColliculusError(f"{self.protocol_name!r} leaves no recordings for training or for the test: add some")
         rest = np.flatnonzero(~tested)
         strata = np.char.add(speech.digits[rest].astype(str), speech.speakers[rest])
         kept, held = stratified_holdout(strata, fraction=self.validation_fraction, seed=self.seed)
@@ -198,8 +195,8 @@ class AVDigits:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pairs(BatchedDataset):
-    """A `RawSplit` of utterances, each paired with an image of its digit that is drawn anew in each epoch."""
+class _Pairs(RawSplit):
+    """Utterances, each paired with an image of its digit that is drawn anew in each epoch."""
 
     spec: DataSpec
     sounds: Mapping[str, NDArray[np.float32]]  # (n, 1, H, W) of each modality that comes from the utterances
@@ -212,23 +209,37 @@ class _Pairs(BatchedDataset):
     def labels(self) -> NDArray[np.int64]:
         return self.digits
 
-    def __len__(self) -> int:
-        return len(self.digits)
-
-    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
-        return self.collate(self.values(indices, epoch=epoch), indices)
-
     def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:
         """Raw samples: a pure function of (seed, epoch) and the index of each sample."""
         drawn = draw_pairs(self.digits, self.images.digits, seed=self.seed, epoch=epoch)[indices]
         visual = np.rint(resize(self.images.images[drawn], self.spec.size("visual")))  # whole levels, as a reader gives
         return {m: visual if m == "visual" else self.sounds[m][indices] for m in self.spec.modalities}
 
-    def inputs(self, values: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-        return dict(values)
-
     def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
         return standard_batch(inputs, self.digits[indices], self.normalisation)
+
+
+def draw_pairs(labels: NDArray[np.int64], candidates: NDArray[np.int64], *, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Position in `candidates` (m,) of one of the same class for each of `labels` (n,), drawn by (seed, epoch).
+
+    None repeats before all candidates of its class were drawn.
+
+    Raises:
+        ColliculusError: a class has no candidate.
+
+    Example:
+        >>> draw_pairs(np.array([7, 3]), np.array([3, 7]), seed=0, epoch=0).tolist()
+        [1, 0]
+    """
+    rng = np.random.default_rng([seed, epoch])
+    drawn = np.empty(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        wanted, pool = np.flatnonzero(labels == label), np.flatnonzero(candidates == label)
+        if not len(pool):
+            raise ColliculusError(f"class {label} has samples of one modality and none of the other: add some")
+        rounds = -(-len(wanted) // len(pool))
+        drawn[wanted] = np.concatenate([rng.permutation(pool) for _ in range(rounds)])[: len(wanted)]
+    return drawn
 
 
 def _fixed(pairs: _Pairs, normalisation: Normalisation) -> ArraySplit:

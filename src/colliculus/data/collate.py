@@ -15,12 +15,9 @@ from colliculus.types import Batch, ColliculusError, DataSpec
 def collate(samples: Sequence[tuple[Mapping[str, Any], Any]]) -> Batch:
     """Put samples together, for `DataLoader(..., collate_fn=collate)`.
 
-    Args:
-        samples: at least one (inputs, label): arrays or tensors (C, H, W) or (T, C, H, W) of each modality, and a class
-            index or K probabilities.
-
-    Returns:
-        Inputs (B, C, H, W) or (T, B, C, H, W), float32; labels (B,), int64, or (B, K), float32.
+    Each of at least one sample is (inputs, label): arrays or tensors (C, H, W) or (T, C, H, W) of each modality, and a
+    class index or K probabilities. Inputs become (B, C, H, W) or (T, B, C, H, W), float32; labels become (B,), int64,
+    or (B, K), float32.
 
     Raises:
         ColliculusError: samples differ in their modalities or shapes, or an input has another number of axes.
@@ -37,16 +34,19 @@ def collate(samples: Sequence[tuple[Mapping[str, Any], Any]]) -> Batch:
             f"one sample has the modalities {', '.join(names)} and another {', '.join(unlike[0]) or 'none'}: give every"
             " sample the same ones, zeros where one is missing"
         )
-    return Batch({m: _stack(m, [inputs[m] for inputs, _ in samples]) for m in names}, stack_labels(samples))
+    return Batch(
+        {m: _stack(m, [inputs[m] for inputs, _ in samples]) for m in names},
+        stack_labels([label for _, label in samples]),
+    )
 
 
-def stack_labels(samples: Sequence[tuple[object, Any]]) -> Tensor:
-    """Labels of samples: (B,), int64, or probabilities (B, K), float32.
+def stack_labels(given: Sequence[Any]) -> Tensor:
+    """Labels of samples together: (B,), int64, or probabilities (B, K), float32.
 
     Raises:
         ColliculusError: a label is neither a whole number nor a row of probabilities.
     """
-    labels = torch.stack([torch.as_tensor(label) for _, label in samples])
+    labels = torch.stack([torch.as_tensor(label) for label in given])
     if labels.is_floating_point() == (labels.dim() == 1) or labels.dim() > 2:
         raise ColliculusError(
             f"labels of type {labels.dtype} and shape {tuple(labels.shape[1:])} were given: give a whole number, or K"
@@ -59,9 +59,7 @@ def _stack(modality: str, values: Sequence[object]) -> Tensor:
     tensors = [torch.as_tensor(value) for value in values]
     shape = tuple(tensors[0].shape)
     if len(shape) not in (3, 4):
-        raise ColliculusError(
-            f"a sample of {modality} has the shape {shape}: give (C, H, W), or (T, C, H, W) for a sequence"
-        )
+        raise ColliculusError(f"a sample of {modality} has the shape {shape}: give (C, H, W) or (T, C, H, W)")
     if unlike := [tuple(tensor.shape) for tensor in tensors if tuple(tensor.shape) != shape]:
         raise ColliculusError(f"samples of {modality} have the shapes {shape} and {unlike[0]}: give all the same shape")
     return torch.stack(tensors, dim=len(shape) - 3).float()

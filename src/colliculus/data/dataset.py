@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,30 +20,11 @@ Item = tuple[dict[str, Tensor], Tensor]
 """One sample: its inputs without batch axis, (C, H, W) or (T, C, H, W) of each modality, and its label."""
 
 
-class Split(Protocol):
-    """One part of a dataset, which gives whole batches and, as a map-style dataset of PyTorch, single samples."""
+class Split(TorchDataset[Item], ABC):
+    """One part of a dataset: whole batches, and single samples for `torch.utils.data.DataLoader`.
 
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """(n,) class indices."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> Item: ...
-
-    def __getitems__(self, indices: Sequence[int]) -> list[Item]: ...
-
-    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
-        """Samples at `indices`, in that order; `epoch` decides whatever is drawn anew in each epoch."""
-        ...
-
-
-class BatchedDataset(TorchDataset[Item]):
-    """Base of splits: `batch` makes a map-style dataset of PyTorch, for `torch.utils.data.DataLoader`.
-
-    Samples are those of epoch 0; `at_epoch` gives those of another one. `colliculus.data.collate.collate` puts samples
-    together with time first.
+    Single samples are those of epoch 0; `at_epoch` gives those of another one. `colliculus.data.collate.collate` puts
+    them together with time first.
 
     Example:
         >>> from torch.utils.data import DataLoader
@@ -64,11 +45,11 @@ class BatchedDataset(TorchDataset[Item]):
         """(n,) class indices."""
 
     @abstractmethod
-    def __len__(self) -> int: ...
-
-    @abstractmethod
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
-        """Samples at `indices`, as `Split.batch`."""
+        """Samples at `indices`, in that order; `epoch` decides whatever is drawn anew in each epoch."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
     def __getitem__(self, index: int) -> Item:
         """The sample at `index`; `IndexError` beyond the last one."""
@@ -81,28 +62,30 @@ class BatchedDataset(TorchDataset[Item]):
         rows = np.asarray(indices, dtype=np.int64) % len(self)
         return items_of(self.batch(rows, epoch=0))
 
-    def at_epoch(self, epoch: int) -> SplitAtEpoch:
+    def at_epoch(self, epoch: int) -> Split:
         """The same samples as they are in another epoch, with that epoch's augmentation and pairs."""
-        return SplitAtEpoch(self, epoch)
+        return _AtEpoch(self, epoch)
 
 
 @dataclass(frozen=True, eq=False)
-class SplitAtEpoch(BatchedDataset):
-    """Samples of a split as they are in one epoch."""
+class DerivedSplit(Split):
+    """A split of changed samples of another one, in the same order."""
 
     split: Split
-    epoch: int
 
     @property
     def labels(self) -> NDArray[np.int64]:
         """(n,) class indices."""
         return self.split.labels
 
-    def __len__(self) -> int:
-        return len(self.split)
+
+@dataclass(frozen=True, eq=False)
+class _AtEpoch(DerivedSplit):
+    """Samples of a split as they are in one epoch."""
+
+    epoch: int
 
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:  # noqa: ARG002 - it is fixed
-        """Samples at `indices` as they are in `self.epoch`."""
         return self.split.batch(indices, epoch=self.epoch)
 
 
@@ -135,28 +118,27 @@ class Normalisation:
         return np.divide(standardised, std, out=standardised)  # one large array, not three: allocation takes the time
 
 
-class RawSplit(Split, Protocol):
-    """A `Split` that also gives its samples before they are standardised, which is where they are augmented.
+class RawSplit(Split):
+    """A split that also gives its samples before they are standardised, which is where they are augmented."""
 
-    `batch` is the three methods below, one after another.
-    """
+    normalisation: Normalisation
+    """Normalisation that `collate` applies."""
 
-    @property
-    def normalisation(self) -> Normalisation:
-        """Normalisation that `collate` applies."""
-        ...
-
+    @abstractmethod
     def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:
         """Samples at `indices` as they are stored, (B, ...) of each modality: arrays that the caller may change."""
-        ...
 
     def inputs(self, values: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-        """Stored values as (B, C, H, W) or (B, T, C, H, W): waveforms become spectrograms."""
-        ...
+        """Stored values as (B, C, H, W) or (B, T, C, H, W); here they are stored so."""
+        return dict(values)
 
+    @abstractmethod
     def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
         """Standardised batch, time first, of the samples at `indices`; zeros for missing modalities."""
-        ...
+
+    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
+        """Samples at `indices`: the three methods above, one after another."""
+        return self.collate(self.inputs(self.values(indices, epoch=epoch)), indices)
 
 
 @dataclass(frozen=True)

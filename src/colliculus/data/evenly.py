@@ -7,14 +7,7 @@ from numpy.typing import NDArray
 
 
 def evenly(count: int, total: int) -> NDArray[np.int64]:
-    """Rows evenly spread over a split, the first and the last among them.
-
-    Args:
-        count: rows wanted, at least 0; all rows where there are fewer.
-        total: rows of the split.
-
-    Returns:
-        (min(count, total),) rows in rising order, no row twice.
+    """`count` rows evenly over a split of `total`, rising, with the first and the last; all where there are fewer.
 
     Example:
         >>> evenly(3, 10).tolist(), evenly(5, 2).tolist(), evenly(1, 10).tolist()

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from colliculus.data.dataset import BatchedDataset, Normalisation, Split
+from colliculus.data.dataset import Normalisation, RawSplit, Split
 from colliculus.types import Batch, ColliculusError
 
 ToInput = Callable[[NDArray[np.generic]], NDArray[np.generic]]
@@ -18,8 +18,8 @@ ToInput = Callable[[NDArray[np.generic]], NDArray[np.generic]]
 
 
 @dataclass(frozen=True, eq=False)
-class ArraySplit(BatchedDataset):
-    """A `RawSplit` of rows of arrays, in memory or memory-mapped; whole batches are read at once.
+class ArraySplit(RawSplit):
+    """Rows of arrays, in memory or memory-mapped; whole batches are read at once.
 
     Args:
         arrays: array of each modality, in declared order: (n, C, H, W) static or (n, T, C, H, W), any numeric type.
@@ -56,15 +56,8 @@ class ArraySplit(BatchedDataset):
         """(n,) class indices."""
         return self.targets
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
-        """Samples at `indices`; nothing is drawn anew, so `epoch` changes nothing."""
-        return self.collate(self.inputs(self.values(indices, epoch=epoch)), indices)
-
     def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:  # noqa: ARG002
-        """Copies of the samples at `indices` as they are stored."""
+        """Copies of the samples at `indices` as they are stored; nothing is drawn anew, so `epoch` changes nothing."""
         rows = self.rows[indices]
         return {m: a[rows] for m, a in self.arrays.items()}
 
@@ -84,16 +77,13 @@ def standard_batch(
     normalisation: Normalisation,
     present: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> Batch:
-    """Standardise raw samples and put time first.
+    """Standardise raw samples and put time first: contiguous float32 tensors, (B, C, H, W) or (T, B, C, H, W).
 
     Args:
         values: (B, C, H, W) or (B, T, C, H, W) of each modality, any numeric type.
         labels: (B,) class indices.
         normalisation: normalisation of each channel.
         present: samples that hold a modality, (B,); the others get zeros. All hold a modality that is not named.
-
-    Returns:
-        A batch of contiguous float32 tensors, (B, C, H, W) or (T, B, C, H, W), and int64 labels.
     """
     inputs: dict[str, torch.Tensor] = {}
     for modality, raw in values.items():
@@ -128,9 +118,7 @@ def num_batches(num_samples: int, *, batch_size: int, drop_incomplete: bool = Fa
         (3, 2)
     """
     if batch_size < world_size:
-        raise ColliculusError(
-            f"`batch_size` {batch_size} is smaller than the number of processes, {world_size}: raise it"
-        )
+        raise ColliculusError(f"`batch_size` {batch_size} is smaller than the {world_size} processes: raise it")
     if num_samples < world_size:
         raise ColliculusError(f"a split of {num_samples} samples is too small for {world_size} process(es): use fewer")
     if not drop_incomplete:
@@ -153,20 +141,15 @@ def epoch_batches(
     rank: int = 0,
     world_size: int = 1,
 ) -> Iterator[Batch]:
-    """Batches of one rank in one epoch; over all ranks every sample comes exactly once.
+    """Batches of one rank in one epoch, the same number on every rank; over all ranks every sample comes exactly once.
 
     Args:
         split: the samples.
-        batch_size: samples of a batch over all ranks.
+        batch_size, drop_incomplete, world_size: as in `num_batches`.
         seed: decides the order, together with `epoch`.
         epoch: number of the epoch, from 0.
         shuffle: random order instead of the split's own.
-        drop_incomplete: as in `num_batches`.
         rank: number of this process; it gets every `world_size`-th sample of each batch, starting at its own number.
-        world_size: number of processes.
-
-    Yields:
-        Batches, the same number on every rank.
 
     Raises:
         ColliculusError: as `num_batches`.

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colliculus.data.dataset import BatchedDataset, Split
+from colliculus.data.dataset import DerivedSplit
 from colliculus.types import MOST_DB, Batch, ColliculusError, DataSpec, unknown_name
 
 Colour = Literal["white", "pink"]
@@ -57,38 +57,24 @@ class GaussianNoise:
             raise ColliculusError(f"the seed of the noise is {self.seed}: choose 0 or more")
 
     def __call__(self, inputs: dict[str, Tensor], indices: NDArray[np.int64]) -> dict[str, Tensor]:
-        """Add noise to a batch.
-
-        Args:
-            inputs: (B, C, H, W) or (T, B, C, H, W) of each modality.
-            indices: (B,) rows of the samples in their split.
-
-        Returns:
-            The inputs, with new tensors for the noisy modalities.
-        """
+        """Noisy (B, C, H, W) or (T, B, C, H, W) of each modality, for the samples at `indices` (B,) of their split."""
         return {m: self._add(x, m, indices) if m in self.snr_db else x for m, x in inputs.items()}
 
     def _add(self, clean: Tensor, modality: str, indices: NDArray[np.int64]) -> Tensor:
         samples = clean.movedim(-4, 0)  # (B, ...): the batch axis comes before C, H, W, with or without T
         rms = samples.flatten(1).square().mean(dim=1).sqrt().reshape(-1, *[1] * (samples.dim() - 1))
         stream = crc32(modality.encode())
-        noise = np.stack([_standard_normal((self.seed, stream, int(i)), tuple(samples.shape[1:])) for i in indices])
+        generators = (np.random.default_rng((self.seed, stream, int(i))) for i in indices)
+        noise = np.stack([rng.standard_normal(tuple(samples.shape[1:]), dtype=np.float32) for rng in generators])
         noise = pink(noise) if self.colour == "pink" else noise
         std = rms * 10 ** (-self.snr_db[modality] / 20)
         return (samples + std * torch.from_numpy(noise).to(clean.device)).movedim(0, -4)
 
 
-def _standard_normal(seed: tuple[int, int, int], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
-
-
 def pink(white: NDArray[np.float32]) -> NDArray[np.float32]:
-    """White noise filtered to a power of 1 / f^2 over the last two axes, with an rms of 1 per sample.
+    """White noise (B, ..., H, W) filtered to a power of 1 / f^2 over the last two axes, with an rms of 1 per sample.
 
     Frequencies are in cycles per value, along both axes together. A frame of one value stays as it is.
-
-    Args:
-        white: (B, ..., H, W).
     """
     height, width = white.shape[-2:]
     if height * width == 1:
@@ -110,25 +96,11 @@ def check_modalities(snr_db: Mapping[str, float], spec: DataSpec) -> None:
         raise unknown_name("modality", unknown[0], spec.modalities)
 
 
-@dataclass(frozen=True)
-class NoisySplit(BatchedDataset):
-    """A `Split` with noise on its inputs that is drawn anew in each epoch, as a pure function of (seed, epoch).
+@dataclass(frozen=True, eq=False)
+class NoisySplit(DerivedSplit):
+    """A split with noise on its inputs that is drawn anew in each epoch, by the seed of `noise` and the epoch."""
 
-    Args:
-        split: clean samples.
-        noise: noise to add; its seed is the seed above.
-    """
-
-    split: Split
     noise: GaussianNoise
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """(n,) class indices."""
-        return self.split.labels
-
-    def __len__(self) -> int:
-        return len(self.split)
 
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
         """The samples at `indices`, noisy."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.prepared_folder import PreparedFolder, describe, read_prepared
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
-from colliculus.corpus.protocols import Partition, ProtocolName, SplitProtocol, choose_protocol, current_name
+from colliculus.corpus.protocols import Partition, ProtocolName, SplitProtocol, current_name
 from colliculus.corpus.shared_content import content_keys
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.assemble import assemble, spec_of
@@ -110,9 +110,9 @@ class DividedData(ABC):
         storages = self.prepared_folder().storages
         return StorageReader({m: storages[m] for m in spec.modalities if m in storages})
 
-    def _protocol(self, name: str) -> SplitProtocol:
-        return choose_protocol(
-            "group-disjoint" if name == "auto" else name,
+    def _protocol(self, name: Literal["auto", "honest", ProtocolName]) -> SplitProtocol:
+        return SplitProtocol(
+            name="group-disjoint" if name in ("auto", "honest") else name,
             fold=self.fold,
             folds=self.folds,
             validation_fraction=self.validation_fraction,

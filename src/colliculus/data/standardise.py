@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.data.chunks import chunks
 from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import ToInput
 from colliculus.types import ColliculusError
 
+_ROWS = 256  # of a chunk
 _CONSTANT = 1e-6  # a channel that varies less than this is constant, and only centred
+
+ScalarT = TypeVar("ScalarT", bound=np.generic)
+
+
+def chunks(array: NDArray[ScalarT]) -> Iterator[NDArray[ScalarT]]:
+    """Consecutive parts of at most 256 rows, views: a memory-mapped array is never in memory as a whole.
+
+    Example:
+        >>> [len(chunk) for chunk in chunks(np.zeros((600, 2)))]
+        [256, 256, 88]
+    """
+    return (array[start : start + _ROWS] for start in range(0, len(array), _ROWS))
 
 
 def channel_statistics(
@@ -21,16 +34,15 @@ def channel_statistics(
     to_input: Mapping[str, ToInput] | None = None,
     present: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> Normalisation:
-    """Statistics of each channel over the samples at `rows`, accumulated in float64 in chunks.
+    """Mean and deviation of each channel over the samples at `rows`, accumulated in float64 in chunks.
+
+    A constant channel gets the deviation 1.
 
     Args:
         arrays: (n, C, H, W) or (n, T, C, H, W) of each modality, any numeric type, memory-mapped or not.
         rows: samples of the training part.
         to_input: conversion of the modalities that are stored in another form than above.
         present: samples that hold a modality, (n,); the others are passed over. All hold a modality that is not named.
-
-    Returns:
-        One mean and one positive standard deviation per channel; a constant channel gets the deviation 1.
 
     Raises:
         ColliculusError: `rows` is empty, or a modality holds values that are not finite.
@@ -60,9 +72,7 @@ def _mean_and_std(
     for chunk in chunks(rows):
         values = np.asarray(to_input(array[chunk]), dtype=np.float64)
         if not np.isfinite(values).all():
-            raise ColliculusError(
-                f"the training part of {modality!r} holds values that are not finite: remove NaN and infinity"
-            )
+            raise ColliculusError(f"the training part of {modality!r} holds NaN or infinity: remove them")
         channels = np.moveaxis(values, -3, 0).reshape(values.shape[-3], -1)
         new_mean, new_count = channels.mean(axis=1), channels.shape[1]
         delta, total = new_mean - mean, count + new_count

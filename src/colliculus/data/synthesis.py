@@ -1,7 +1,7 @@
 """Moving shapes, pressure maps and sounds of the synthetic set, drawn with NumPy.
 
-Each function makes a whole set at once: n clips, T steps, S x S pixels. The *kind* of a clip decides what a modality
-shows. `active` (n, T) marks the steps during which the event of a clip lasts.
+Each function makes a whole set at once: n clips, T steps, S x S pixels. The kind of a clip, `kinds` (n,) from 0 to
+`num_kinds` - 1, decides what a modality shows. `active` (n, T) marks the steps during which the event of a clip lasts.
 """
 
 from __future__ import annotations
@@ -19,20 +19,10 @@ SOUNDS = ("tone", "rise", "burst", "fall", "clicks", "warble")
 
 
 def shapes(kinds: Kinds, active: NDArray[np.bool_], *, num_kinds: int, size: int, rng: np.random.Generator) -> Floats:
-    """Bright shapes on black that move through the image while their event lasts.
+    """Bright shapes on black, (n, T, S, S) in 0..1, that move through the image while their event lasts.
 
-    The kind decides the shape (`SHAPES`) and the direction of motion (full circle divided by `num_kinds`); position
-    and size vary at random.
-
-    Args:
-        kinds: (n,) from 0 to `num_kinds` - 1.
-        active: (n, T).
-        num_kinds: kinds in use.
-        size: S.
-        rng: source of random numbers.
-
-    Returns:
-        (n, T, S, S) in 0..1.
+    The kind decides the shape (`SHAPES`) and the direction of motion (full circle divided by `num_kinds`); position and
+    size vary at random.
     """
     num_clips, steps = active.shape
     angle = 2 * np.pi * kinds / num_kinds
@@ -68,17 +58,9 @@ def _outline(kind: int, x: Floats, y: Floats, radius: Floats) -> Floats:
 
 
 def pressure(kinds: Kinds, active: NDArray[np.bool_], *, num_kinds: int, size: int, rng: np.random.Generator) -> Floats:
-    """Pressure maps of an elongated finger; the kind decides its direction (half a circle divided by `num_kinds`).
+    """Pressure maps of an elongated finger, (n, T, S, S) in 0..1; position and strength vary at random.
 
-    Args:
-        kinds: (n,) from 0 to `num_kinds` - 1.
-        active: (n, T).
-        num_kinds: kinds in use.
-        size: S.
-        rng: source of random numbers, for position and strength.
-
-    Returns:
-        (n, T, S, S) in 0..1.
+    The kind decides the direction of the finger (half a circle divided by `num_kinds`).
     """
     num_clips = len(kinds)
     angle = (np.pi * kinds / num_kinds)[:, None, None]
@@ -94,17 +76,9 @@ def pressure(kinds: Kinds, active: NDArray[np.bool_], *, num_kinds: int, size: i
 def sounds(
     kinds: Kinds, active: NDArray[np.bool_], *, step_samples: int, rate_hz: int, rng: np.random.Generator
 ) -> Floats:
-    """Sounds (`SOUNDS`) during their event, with soft edges; pitch, phase and loudness vary at random.
+    """Sounds (`SOUNDS`) during their event, with soft edges, (n, T * step_samples) in -1..1.
 
-    Args:
-        kinds: (n,) from 0 to 5.
-        active: (n, T); the active steps of a clip are consecutive.
-        step_samples: samples of a step.
-        rate_hz: samples per second.
-        rng: source of random numbers.
-
-    Returns:
-        (n, samples) in -1..1, samples = T * step_samples.
+    The active steps of a clip are consecutive. Pitch, phase and loudness vary at random.
     """
     num_clips, steps = active.shape
     duration: Floats = active.sum(axis=1, keepdims=True, dtype=np.float64) * step_samples
@@ -144,15 +118,6 @@ def _wave(
 
 
 def add_noise(signal: Floats, snr_db: float, rng: np.random.Generator) -> Floats:
-    """Add Gaussian noise to each clip at a signal-to-noise ratio.
-
-    Args:
-        signal: (n, ...).
-        snr_db: power of the clip over power of the noise, in decibels; infinity adds none.
-        rng: source of random numbers.
-
-    Returns:
-        (n, ...).
-    """
+    """Add Gaussian noise to each clip (n, ...), by the power of the clip over that of the noise; infinity adds none."""
     power = np.square(signal).mean(axis=tuple(range(1, signal.ndim)), keepdims=True)
     return signal + rng.standard_normal(signal.shape) * np.sqrt(power) * 10 ** (-snr_db / 20)

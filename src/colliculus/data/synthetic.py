@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -138,13 +138,13 @@ class Synthetic:
 
     def load(self, normalisation: Normalisation | None = None) -> Dataset:
         """Make all clips; standardise by `normalisation`, or by the training part."""
-        made = {name: self._make(part) for part, name in enumerate(SPLITS)}
+        made = {name: self._make(part)[0] for part, name in enumerate(SPLITS)}
         if normalisation is None:
-            normalisation = channel_statistics(made["train"].arrays, np.arange(self.num_train))
+            normalisation = channel_statistics(made["train"].arrays, made["train"].rows)
         contents: dict[str, NDArray[np.generic]] = {}
         for part, clips in made.items():
             contents |= {f"{part} {m}": array for m, array in clips.arrays.items()} | {f"{part} labels": clips.labels}
-        splits = {part: clips.split(normalisation) for part, clips in made.items()}
+        splits = {part: replace(clips, normalisation=normalisation) for part, clips in made.items()}
         return assemble(self.spec, splits, f"synthetic seed {self.seed}", contents)
 
     def reader(self, spec: DataSpec) -> StorageReader:
@@ -165,15 +165,15 @@ class Synthetic:
         Raises:
             ColliculusError: the folder or a file cannot be written.
         """
-        clips, names = self._make(SPLITS.index("test")), self.spec.names
+        (clips, waveforms), names = self._make(SPLITS.index("test")), self.spec.names
         stems = [folder / f"{number:03d}-{names[k]}" for number, k in enumerate(clips.labels[:count])]
-        made = zip(stems, clips.waveforms, clips.arrays["visual"], strict=False)
+        made = zip(stems, waveforms, clips.arrays["visual"], strict=False)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             return [file for clip in made for file in self._write(*clip)]
         except OSError as error:
             raise ColliculusError(
-                f"{folder} cannot be written ({error.strerror}): free space or choose another folder"
+                f"{folder} cannot be written ({error.strerror}): free some space or choose another folder"
             ) from error
 
     def _write(self, stem: Path, waveform: NDArray[np.int16], images: NDArray[np.uint8]) -> tuple[Path, Path]:
@@ -193,8 +193,11 @@ class Synthetic:
     def _event_steps(self) -> int:
         return max(1, self.steps // 2)
 
-    def _make(self, part: int) -> _Clips:
-        """All clips of a part; each modality has random numbers of its own, which its settings alone change."""
+    def _make(self, part: int) -> tuple[ArraySplit, NDArray[np.int16]]:
+        """All clips of a part, not standardised, and their sounds (n, samples).
+
+        Each modality has random numbers of its own, which its settings alone change.
+        """
         about, audio, visual, touch = (np.random.default_rng([self.seed, part, stream]) for stream in range(4))
         count = (self.num_train, self.num_validation, self.num_test)[part]
         labels = about.permutation(np.arange(count) % self.num_classes)
@@ -213,7 +216,7 @@ class Synthetic:
             touch_kinds = self._shown(kinds["tactile"], self.tactile_informative, touch)
             maps = self._maps(pressure, touch_kinds, onset + self.lag, self.tactile_snr_db, touch)
             arrays["tactile"] = maps.astype(np.float32)
-        return _Clips(waveforms, arrays, labels)
+        return ArraySplit(arrays, labels, np.arange(count), Normalisation({}, {})), waveforms
 
     def _shown(self, kinds: NDArray[np.int64], informative: float, rng: np.random.Generator) -> NDArray[np.int64]:
         anything = rng.integers(0, self.num_kinds, len(kinds))
@@ -245,18 +248,6 @@ class Synthetic:
         clean = draw(kinds, active, num_kinds=self.num_kinds, size=self.size, rng=rng)
         noisy = add_noise(clean, snr_db, rng)
         return noisy[:, :, None] if self._moves else noisy
-
-
-@dataclass(frozen=True, eq=False)
-class _Clips:
-    """Sounds (n, samples), inputs of each modality and labels (n,) of one part."""
-
-    waveforms: NDArray[np.int16]
-    arrays: dict[str, NDArray[np.generic]]
-    labels: NDArray[np.int64]
-
-    def split(self, normalisation: Normalisation) -> ArraySplit:
-        return ArraySplit(self.arrays, self.labels, np.arange(len(self.labels)), normalisation)
 
 
 def _grey_levels(brightness: Floats) -> NDArray[np.uint8]:

@@ -9,14 +9,13 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from colliculus.corpus.splits import stratified_holdout
+from colliculus.data.assemble import fingerprint as digest_of
 from colliculus.data.assemble import spec_of
 from colliculus.data.collate import collate, stack_labels
-from colliculus.data.dataset import BatchedDataset, Dataset, Item, Normalisation, Split, items_of
+from colliculus.data.dataset import Dataset, DerivedSplit, Item, Normalisation, Split, items_of
 from colliculus.data.evenly import evenly
-from colliculus.data.fingerprint import fingerprint as digest_of
 from colliculus.types import Batch, ColliculusError, DataSpec
 
 _LOOKED_AT = 64  # samples of each part that go into the fingerprint
@@ -47,8 +46,8 @@ def as_split(data: object, spec: DataSpec | None = None) -> Split:
         >>> as_split(batches)[5][0]["audio"].mean().item()
         5.0
     """
-    if isinstance(data, BatchedDataset):
-        return cast(Split, data)
+    if isinstance(data, Split):
+        return data
     samples = _samples(data)
     if not len(samples):
         raise ColliculusError("the data hold no samples: give at least one")
@@ -100,9 +99,7 @@ def as_dataset(
     classes = class_names or [str(k) for k in range(max(int(labels.max()) for labels in (whole.labels, *given)) + 1)]
     spec = spec_of({m: tuple(x.shape) for m, x in inputs.items()}, classes)
     if whole.labels.max() >= spec.num_classes:
-        raise ColliculusError(
-            f"a label is {whole.labels.max()} and {spec.num_classes} classes are named: name them all"
-        )
+        raise ColliculusError(f"a label is {whole.labels.max()} and {spec.num_classes} classes are named: name all")
     rows, taken = np.arange(len(whole)), dict[str, Split]()
     for name, part, fraction in (("test", test, test_fraction), ("validation", validation, validation_fraction)):
         if part is not None:
@@ -124,7 +121,7 @@ def as_dataset(
 
 
 @dataclass(frozen=True, eq=False)
-class SampleSplit(BatchedDataset):
+class SampleSplit(Split):
     """A split of single samples, which `collate` puts together.
 
     Args:
@@ -142,9 +139,6 @@ class SampleSplit(BatchedDataset):
         """(n,) class indices."""
         return self.classes
 
-    def __len__(self) -> int:
-        return len(self.classes)
-
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:  # noqa: ARG002 - the samples know no epoch
         """Samples at `indices`, time first."""
         wanted = indices.tolist()
@@ -156,7 +150,7 @@ class SampleSplit(BatchedDataset):
 
 
 @dataclass(frozen=True, eq=False)
-class SplitRows(BatchedDataset):
+class SplitRows(DerivedSplit):
     """Some samples of a split.
 
     Args:
@@ -164,7 +158,6 @@ class SplitRows(BatchedDataset):
         rows: indices of the samples to keep, in order.
     """
 
-    split: Split
     rows: NDArray[np.int64]
 
     @property
@@ -233,8 +226,7 @@ def _labels(data: object, samples: Any) -> NDArray[np.int64]:
         found = getattr(data, name, None)
         if found is not None and len(found) == len(samples) and np.asarray(found).dtype.kind in "iu":
             return np.asarray(found, dtype=np.int64)
-    labels = [torch.as_tensor(_pair(samples[i])[1]) for i in range(len(samples))]
-    stacked: Tensor = stack_labels([((), label) for label in labels])
+    stacked = stack_labels([_pair(samples[i])[1] for i in range(len(samples))])
     return (stacked.argmax(dim=1) if stacked.dim() == 2 else stacked).numpy()
 
 
@@ -247,9 +239,7 @@ def _check_fits(sample: object, spec: DataSpec) -> None:
         steps = (spec.steps[modality],) if modality in spec.steps else ()
         if shape[: len(steps)] != steps or not spec.takes(modality, shape[len(steps) :]):
             expected = ", ".join([*map(str, steps), spec.frame(modality)])
-            raise ColliculusError(
-                f"a sample of {modality} has the shape {shape}, and ({expected}) is needed: change it"
-            )
+            raise ColliculusError(f"a sample of {modality} has shape {shape}, and ({expected}) is needed: change it")
 
 
 def _contents(splits: dict[str, Split]) -> dict[str, NDArray[np.generic]]:

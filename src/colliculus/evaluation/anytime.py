@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -40,50 +41,30 @@ def first_steps(model: MultimodalSNN, steps: int, total: int) -> Generator[None]
         torch.Size([3, 2, 3])
     """
     lengths: dict[str, int] = {}  # T_m of each given modality
-    handles = [model.coding[m].register_forward_hook(_cut(m, lengths, steps, total)) for m in model.modalities]
-    if isinstance(model.fusion, TimeAligned | AlignedTokens):
-        for m, alignment in model.fusion.alignments.items():
-            handles.append(alignment.register_forward_pre_hook(_filled(m, lengths)))
-            handles.append(alignment.register_forward_hook(lambda _module, _inputs, aligned: aligned[:steps]))
-    try:
+
+    def cut(modality: str, _module: nn.Module, _inputs: object, coded: Tensor) -> Tensor:
+        lengths[modality] = len(coded)
+        return coded[: -(-len(coded) * steps // total)]
+
+    def filled(modality: str, _module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+        """The stream with zeros up to the length that its alignment expects."""
+        (stream,) = inputs
+        return torch.cat([stream, stream.new_zeros(lengths[modality] - len(stream), *stream.shape[1:])])
+
+    with ExitStack() as hooks:
+        for m in model.modalities:
+            hooks.enter_context(model.coding[m].register_forward_hook(partial(cut, m)))
+        if isinstance(model.fusion, TimeAligned | AlignedTokens):
+            for m, alignment in model.fusion.alignments.items():
+                hooks.enter_context(alignment.register_forward_pre_hook(partial(filled, m)))
+                hooks.enter_context(alignment.register_forward_hook(lambda _module, _inputs, aligned: aligned[:steps]))
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def outputs_by_step(model: MultimodalSNN, inputs: Mapping[str, Tensor], total: int) -> list[Output]:
-    """Outputs of `model` when it runs for its first 1, 2, ... T steps; see `first_steps`.
-
-    Args:
-        model: runs in eval mode and returns to the mode it came in.
-        inputs: inputs of each modality, on the model's device.
-        total: T of the model.
-    """
+    """Outputs of `model` when it runs for its first 1, 2, ... T steps; see `first_steps`."""
     outputs: list[Output] = []
     for t in range(1, total + 1):
         with first_steps(model, t, total), inference_mode(model):
             outputs.append(model(inputs))
     return outputs
-
-
-def _cut(
-    modality: str, lengths: dict[str, int], steps: int, total: int
-) -> Callable[[nn.Module, object, Tensor], Tensor]:
-    """A hook that keeps the steps of a modality so far and notes the number of all steps in `lengths`."""
-
-    def cut(_module: nn.Module, _inputs: object, coded: Tensor) -> Tensor:
-        lengths[modality] = len(coded)
-        return coded[: -(-len(coded) * steps // total)]
-
-    return cut
-
-
-def _filled(modality: str, lengths: Mapping[str, int]) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]:
-    """A hook that fills a stream with zeros up to the length that its alignment expects."""
-
-    def filled(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        (stream,) = inputs
-        return (torch.cat([stream, stream.new_zeros(lengths[modality] - len(stream), *stream.shape[1:])]),)
-
-    return filled

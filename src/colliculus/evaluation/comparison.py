@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from colliculus.evaluation.evaluate import predictions_of
 from colliculus.evaluation.groups import Group, find_runs, group_runs, method_named, open_finished, settings_of
-from colliculus.evaluation.paired import PairedTest, Training, Trainings, paired_tests
-from colliculus.evaluation.score import Score
+from colliculus.evaluation.paired import PairedTest, Score, Training, Trainings, paired_tests
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.evaluation.verdict import p_value, verdict
 from colliculus.figures import Bars, BarSeries, figure
 from colliculus.files.documents import package_version
-from colliculus.records import Column, Record, Table, Tables, console
+from colliculus.files.tables import csv_bytes
+from colliculus.records import Record, Table, Tables, console
+from colliculus.records.console import span
 from colliculus.runs.kept_predictions import Condition, read_predictions
+from colliculus.runs.predictions import Predictions
 from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
@@ -26,11 +29,6 @@ if TYPE_CHECKING:
 
 AnyRun = TrainedRun | Path | str
 """A trained run, its folder, or a folder of runs."""
-
-CSV_COLUMNS = (
-    "method", "trainings", "accuracy", "deviation", "low", "high", "baseline", "difference", "difference_low",
-    "difference_high", "p_seeds", "p_clips", "p", "shown",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,11 +107,11 @@ class Comparison(Record):
         rows: list[tuple[str, ...]] = []
         for name, score in self.scores.items():
             spread = "" if score.deviation is None else f" ± {100 * score.deviation:.1f}"
-            interval = _range(*score.interval) + ("" if spread else " (clips)")
-            reach = _range(min(score.accuracies), max(score.accuracies))
+            interval = span(score.interval) + ("" if spread else " (clips)")
+            reach = span((min(score.accuracies), max(score.accuracies)))
             rows.append((name, str(len(score.accuracies)), f"{100 * score.accuracy:.1f}{spread}", interval, reach))
         title = f"Methods: mean, standard deviation and interval over {self.repeats}"
-        return Table(_columns("runs", "accuracy, %", "95 % interval", "range"), rows, title)
+        return Table.of(title, ("method", "runs", "accuracy, %", "95 % interval", "range"), rows)
 
     def _tests(self) -> Table:
         rows: list[tuple[str, ...]] = []
@@ -122,9 +120,8 @@ class Comparison(Record):
             p_seeds, p = ("" if value is None else p_value(value) for value in (test.p_seeds, test.p))
             rows.append((test.first, f"{100 * test.difference:+.1f}", seeds, p_seeds, clips, p_value(test.p_clips), p))
         title = f"Difference to {self.baseline}, paired, 95 % intervals; both: the larger p, adjusted (Holm)"
-        return Table(
-            _columns("points", f"over {self.repeats}", "p", "over clips", "p", "both"), rows, title, self.verdicts
-        )
+        headings = ("method", "points", f"over {self.repeats}", "p", "over clips", "p", "both")
+        return Table.of(title, headings, rows, self.verdicts)
 
     def figure(self) -> Figure:
         """Accuracy of each method and difference of each to the baseline, with 95 % intervals."""
@@ -149,16 +146,18 @@ class Comparison(Record):
     def to_csv(self) -> str:
         """A row of CSV for each method, in fractions; cells that do not apply are empty."""
         against = {test.first: test for test in self.tests}
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(CSV_COLUMNS)
+        columns = (
+            "method", "trainings", "accuracy", "deviation", "low", "high", "baseline", "difference", "difference_low",
+            "difference_high", "p_seeds", "p_clips", "p", "shown",
+        )  # fmt: skip
+        rows: list[list[object]] = []
         for name, score in self.scores.items():
-            row = [name, len(score.accuracies), score.accuracy, score.deviation, *score.interval]
+            row: list[object] = [name, len(score.accuracies), score.accuracy, score.deviation, *score.interval]
             if test := against.get(name):
                 interval = test.seed_interval or (None, None)
                 row += [test.second, test.difference, *interval, test.p_seeds, test.p_clips, test.p, test.is_shown]
-            writer.writerow(row + [None] * (len(CSV_COLUMNS) - len(row)))
-        return text.getvalue()
+            rows.append(row + [None] * (len(columns) - len(row)))
+        return csv_bytes(columns, rows).decode()
 
 
 def compare(
@@ -209,15 +208,15 @@ def compare(
     presets = {group.name: group.preset for group in groups}
     chosen = groups[0].name if baseline is None else method_named(baseline, presets)
     asked = Condition(snr_db or {}, tuple(missing)) if snr_db or missing else None
-    members = [(group.name, training, run) for group in groups for training, run in group.members.items()]
-    correct: dict[str, dict[Training, Any]] = {name: {} for name in presets}
+    correct: dict[str, dict[Training, NDArray[np.bool_]]] = {name: {} for name in presets}
+    members = [(group.name, *member) for group in groups for member in group.members.items()]
     for name, training, run in console.steps(members, "test"):
         condition = asked or Condition.of(run.run)
         correct[name][training] = (_kept(run, condition) if device is None else predictions_of(run, condition)).correct
     return _record(groups, correct, chosen, asked or Condition.of(members[0][2].run))
 
 
-def _kept(run: TrainedRun, condition: Condition) -> Any:
+def _kept(run: TrainedRun, condition: Condition) -> Predictions:
     if (kept := read_predictions(run.folder, run.run, condition)) is None:
         raise ColliculusError(
             f"{run.folder} does not keep its predictions ({condition.describe()}): run `colliculus compare` once"
@@ -230,17 +229,6 @@ def _record(
 ) -> Comparison:
     runs = [member.run for group in groups for member in group.members.values()]
     clips = {part: len(right) for trainings in correct.values() for (part, _), right in trainings.items()}
-    methods = [
-        ComparedMethod(
-            name=group.name,
-            preset=group.preset,
-            runs=tuple(str(member.folder) for member in group.members.values()),
-            trainings=tuple(group.members),
-            score=Score.of(correct[group.name]),
-            settings=settings_of(next(iter(group.members.values())).run),
-        )
-        for group in groups
-    ]
     tests = paired_tests(correct, baseline)
     return Comparison(
         version=package_version(),
@@ -252,7 +240,17 @@ def _record(
         num_clips=sum(clips.values()),
         condition=condition,
         baseline=baseline,
-        methods=tuple(methods),
+        methods=tuple(
+            ComparedMethod(
+                name=group.name,
+                preset=group.preset,
+                runs=tuple(str(member.folder) for member in group.members.values()),
+                trainings=tuple(group.members),
+                score=Score.of(correct[group.name]),
+                settings=settings_of(next(iter(group.members.values())).run),
+            )
+            for group in groups
+        ),
         tests=tests,
         verdicts=tuple(map(verdict, tests)),
     )
@@ -268,19 +266,6 @@ def _bars(values: Sequence[float], intervals: Sequence[tuple[float, float]], for
     )
 
 
-def _columns(*headings: str) -> tuple[Column, ...]:
-    return (Column("method", style="cyan", fold=True), *(Column(heading, "right") for heading in headings))
-
-
-def _range(low: float, high: float) -> str:
-    return f"{100 * low:.1f} to {100 * high:.1f}"
-
-
 def _points(interval: tuple[float, float] | None) -> str:
-    """Bounds of a difference in points.
-
-    Example:
-        >>> _points((-0.0123, 0.2))
-        '-1.2 to +20.0'
-    """
+    """Bounds of a difference in points, such as -1.2 to +20.0; empty without an interval."""
     return "" if interval is None else " to ".join(f"{100 * bound:+.1f}" for bound in interval)

@@ -8,28 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.data.dataset import Dataset, DataSettings
 from colliculus.evaluation.passes import Pass, Passes, clip_shapley, clips_csv, measure_passes
-from colliculus.evaluation.shapley import Subset, Values, interaction, shapley, subsets
+from colliculus.evaluation.shapley import Subset, interaction, shapley, subsets
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
 from colliculus.figures import Bars, BarSeries, Lines, Panel, Series, figure
 from colliculus.files.atomic import write_atomic
 from colliculus.files.cache import Cache
 from colliculus.files.documents import as_document
-from colliculus.records import Column, Table, Tables
-from colliculus.records.console import percent
+from colliculus.records import Table, Tables
+from colliculus.records.console import percent, span
 from colliculus.runs.identity import RunRecord
 from colliculus.runs.metrics import wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-FOLDER, RECORD, CLIPS, SUBSETS = "contribution", "contribution.json", "clips.csv", "subsets"
 
 
 @dataclass(frozen=True)
@@ -93,6 +91,7 @@ class Contribution(RunRecord):
     gain_over_best: float
     interaction: float
     by_class: tuple[ClassContribution, ...]
+    FILE: ClassVar[str] = "contribution/contribution.json"
 
     @classmethod
     def from_dict(cls, plain: object) -> Self:
@@ -142,19 +141,22 @@ class Contribution(RunRecord):
         )
 
     def _given_table(self) -> Table:
-        rows: list[tuple[str, ...]] = []
-        for one in self.given:
-            low, high = (100 * bound for bound in one.interval)
-            steps = " ".join(f"{100 * x:.1f}" for x in one.step_accuracy) or "-"
-            shown = percent(one.accuracy), f"{low:.1f} to {high:.1f}", percent(one.probability), steps
-            rows.append((" + ".join(one.modalities), *shown))
-        headings = ("accuracy", "95 % interval", "probability", "% by step")
+        rows = [
+            (
+                " + ".join(one.modalities),
+                percent(one.accuracy),
+                span(one.interval),
+                percent(one.probability),
+                " ".join(f"{100 * x:.1f}" for x in one.step_accuracy) or "-",
+            )
+            for one in self.given
+        ]
+        headings = ("given", "accuracy", "95 % interval", "probability", "% by step")
         note = (
             "Probability: of the true class. By step: accuracy of the same network run for its first 1, 2, ... steps "
             "only; where streams are aligned in time, later steps count as zero."
         )
-        columns = (Column("given", style="cyan"), *(Column(heading, "right") for heading in headings))
-        return Table(columns, rows, f"Given some modalities ({self.total:,} clips)", (note,))
+        return Table.of(f"Given some modalities ({self.total:,} clips)", headings, rows, (note,))
 
     def _shapley_table(self) -> Table:
         rows = [
@@ -165,13 +167,23 @@ class Contribution(RunRecord):
             f"Together {100 * self.gain_over_best:+.1f} points over the best alone; interaction "
             f"{100 * self.interaction:+.1f} (above 0 they complement each other, below 0 they overlap)"
         )
-        columns = (
-            Column("modality", style="cyan"),
-            Column("of the accuracy, points", "right"),
-            Column("of the probability, points", "right"),
-        )
+        headings = ("modality", "of the accuracy, points", "of the probability, points")
         title = f"Shapley values, beyond chance ({percent(self.chance)})"
-        return Table(columns, rows, title, (note,) if len(rows) > 1 else ())
+        return Table.of(title, headings, rows, (note,) if len(rows) > 1 else ())
+
+    def class_table(self) -> Table:
+        """Shapley value of each modality on the clips of each class."""
+        modalities = self.given[-1].modalities
+        rows = [
+            (
+                one.name,
+                f"{one.total:,}",
+                *("-" if one.shapley is None else f"{100 * one.shapley[m]:+.1f}" for m in modalities),
+            )
+            for one in self.by_class
+        ]
+        title = "By class: Shapley value in the probability of the class, points, mean over its clips"
+        return Table.of(title, ("class", "clips", *modalities), rows)
 
 
 def contribution(
@@ -196,21 +208,11 @@ def contribution(
         ColliculusError: the model cannot take these data, or it has too many modalities.
 
     Example:
-        >>> import tempfile
-        >>> from colliculus.data.synthetic import Synthetic
-        >>> from colliculus.methods import LateFusion
-        >>> from colliculus.runs.experiment import Experiment
-        >>> from colliculus.runs.run import MODEL_FILE, Run, write_run
-        >>> from colliculus.runs.weights import save_weights
-        >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
-        >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
-        >>> started = Run.of(experiment, data.load())
-        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
-        ...     write_run(Path(folder), started)
-        ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
-        ...     found = contribution(folder)
+        >>> import colliculus as cl
+        >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> found = contribution(cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False))
         >>> [one.modalities for one in found.given], len(found.given[0].step_accuracy)
-        ([('audio',), ('visual',), ('audio', 'visual')], 2)
+        ([('audio',), ('visual',), ('audio', 'visual')], 4)
         >>> round(sum(found.shapley_accuracy.values()) + found.chance - found.given[-1].accuracy, 9)
         0.0
     """
@@ -218,21 +220,16 @@ def contribution(
     dataset = trained.load(data)
     part = stored_part(dataset, split)
     about = trained.about(dataset, split) | {"time_steps": trained.experiment.method.time_steps}
-    passes = measure_passes(trained, part, Cache(trained.folder / FOLDER / SUBSETS, about))
+    path = trained.folder / Contribution.FILE
+    passes = measure_passes(trained, part, Cache(path.with_name("subsets"), about))
     found = summarise(passes, part.labels, about)
-    write_atomic(trained.folder / FOLDER / CLIPS, clips_csv(passes, part.labels, len(found.classes)).encode())
-    found.save(trained.folder / FOLDER / RECORD)
+    write_atomic(path.with_name("clips.csv"), clips_csv(passes, part.labels, len(found.classes)))
+    found.save(path)
     return found
 
 
 def summarise(passes: Passes, labels: NDArray[np.int64], about: Mapping[str, Any]) -> Contribution:
-    """Contributions from passes over the data.
-
-    Args:
-        passes: passes of every subset that is not empty.
-        labels: (n,) true classes.
-        about: fields of the record before `total`.
-    """
+    """Contributions from passes of every subset that is not empty; `about` holds the fields of the record up to T."""
     names: Sequence[str] = about["classes"]
     modalities = [m for m in about["modalities"] if m in max(passes, key=len)]  # a model may use some of them
     chance = 1 / len(names)
@@ -250,7 +247,14 @@ def summarise(passes: Passes, labels: NDArray[np.int64], about: Mapping[str, Any
         shapley_probability={m: float(clips[m].mean()) for m in modalities},
         gain_over_best=given[-1].accuracy - max(g.accuracy for g in given if len(g.modalities) == 1),
         interaction=float(interaction(values)),
-        by_class=tuple(_of_class(name, labels == k, clips, modalities) for k, name in enumerate(names)),
+        by_class=tuple(
+            ClassContribution(
+                name=name,
+                total=int((mine := labels == k).sum()),
+                shapley={m: float(clips[m][mine].mean()) for m in modalities} if mine.any() else None,
+            )
+            for k, name in enumerate(names)
+        ),
     )
 
 
@@ -266,10 +270,3 @@ def _given(
         probability=float(by_step[-1].probability.mean()),
         step_accuracy=early if len(subset) in (1, len(modalities)) else (),
     )
-
-
-def _of_class(
-    name: str, mine: NDArray[np.bool_], clips: Mapping[str, Values], modalities: Sequence[str]
-) -> ClassContribution:
-    found = {m: float(clips[m][mine].mean()) for m in modalities} if mine.any() else None
-    return ClassContribution(name=name, total=int(mine.sum()), shapley=found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
-from colliculus.evaluation.corruption.plan import NOISES, UNITS, Corruption, Kind
+from colliculus.evaluation.corruption.plan import KINDS, NOISES, Corruption, Kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +38,7 @@ class Curve:
 
 
 def area_under(severities: Sequence[float], accuracy: Sequence[float]) -> float:
-    """Area under the straight lines between the points, divided by the range of the severities: a mean accuracy.
-
-    Args:
-        severities: rising.
-        accuracy: accuracy at each.
+    """Area under the straight lines between points of rising severity, divided by their range: a mean accuracy.
 
     Example:
         >>> area_under([-10.0, 0.0, 20.0], [0.5, 0.5, 1.0])
@@ -55,13 +51,7 @@ def area_under(severities: Sequence[float], accuracy: Sequence[float]) -> float:
 
 
 def curves(measured: Mapping[Corruption, float], clean: float, chance: float) -> list[Curve]:
-    """Gather accuracies into curves.
-
-    Args:
-        measured: accuracy under each corruption.
-        clean: accuracy without one; the point at severity 0 of every kind but noise, whose SNR has no such end.
-        chance: accuracy of guessing.
-    """
+    """Gather accuracies into curves. The clean one is the point at severity 0 of every kind but noise."""
     groups: dict[tuple[Kind, str], dict[float | str, list[float]]] = {}
     for corruption, accuracy in measured.items():
         group = groups.setdefault((corruption.kind, corruption.target), {})
@@ -80,7 +70,7 @@ def _curve(kind: Kind, target: str, found: Mapping[float | str, list[float]], cl
     return Curve(
         kind=kind,
         target=target,
-        unit=UNITS[kind],
+        unit=KINDS[kind].severities,
         severities=tuple(severities),
         accuracy=tuple(means),
         lowest=tuple(min(found[x]) for x in severities),

@@ -15,7 +15,7 @@ from colliculus.evaluation.inference import classify
 from colliculus.evaluation.trained_run import Part, TrainedRun, check_spec, open_run, stored_part
 from colliculus.figures import confusion, figure
 from colliculus.model import MultimodalSNN
-from colliculus.records import Column, Record, Table, Tables
+from colliculus.records import Record, Table, Tables
 from colliculus.records.console import accuracy, percent
 from colliculus.runs.kept_predictions import Condition, read_predictions, write_predictions
 from colliculus.runs.metrics import Metrics
@@ -67,8 +67,9 @@ class Evaluation(Record):
     predictions: Predictions
 
     def table(self) -> Tables:
-        """Three tables: the evaluation as a whole, the metrics per class, and the most frequent mistakes if any."""
-        return Tables([self._summary(), self._classes(), *self._mistakes()])
+        """The evaluation as a whole, the metrics per class, and the most frequent mistakes if any."""
+        mistakes = self.metrics.mistakes(MISTAKES_SHOWN)
+        return Tables([self._summary(), self.metrics.class_table(self.split), *([mistakes] if mistakes else [])])
 
     def figure(self) -> Figure:
         """Confusion matrix."""
@@ -86,29 +87,6 @@ class Evaluation(Record):
             "macro-F1": percent(metrics.macro_f1),
         }
         return Table.facts("Evaluation", {name: text for name, text in facts.items() if text})
-
-    def _classes(self) -> Table:
-        headings = ("recall", "precision", "F1", "samples")
-        rows: list[tuple[str, ...]] = []
-        for c in self.metrics.per_class:
-            shares = map(percent, (c.recall, c.precision, c.f1)) if c.total else ("-", "-", "-")
-            rows.append((c.name, *shares, f"{c.total:,}"))
-        columns = (Column("class", style="cyan"), *(Column(heading, "right") for heading in headings))
-        return Table(columns, rows, "Classes", self.metrics.notes(self.split))
-
-    def _mistakes(self) -> list[Table]:
-        """The most frequent confusions, which fit a terminal where a K x K matrix does not."""
-        names = [c.name for c in self.metrics.per_class]
-        pairs = [
-            (count, names[i], names[j])
-            for i, row in enumerate(self.metrics.confusion)
-            for j, count in enumerate(row)
-            if i != j and count
-        ]
-        frequent = sorted(pairs, key=lambda pair: -pair[0])[:MISTAKES_SHOWN]
-        rows = [(true, predicted, f"{count:,}") for count, true, predicted in frequent]
-        columns = Column("class", style="cyan"), Column("predicted as", style="cyan"), Column("times", "right")
-        return [Table(columns, rows, "Most frequent mistakes")] if rows else []
 
 
 def evaluate(
@@ -159,32 +137,33 @@ def evaluate(
         else:
             trained = open_run(run, str(runtime.device))
             model = trained.model
-        tested = runtime.main_first(lambda: _data(trained, model, data, split))
+        tested, origin = runtime.main_first(lambda: _data(trained, model, data, split))
         learned = {} if trained is None else dict(trained.experiment.train.snr_db)
         noise = learned if snr_db is None else dict(snr_db)
         if unknown := [m for m in noise if m not in model.modalities and m not in learned]:
             raise unknown_name("modality", unknown[0], model.modalities)
         predictions = classify(
             model,
-            tested.split,
+            tested,
             batch_size=batch_size or (BATCH_SIZE if trained is None else trained.experiment.train.batch_size),
             corruption=GaussianNoise(noise, noise_seed) if noise else None,
             missing=missing,
             collective=runtime,
         )
         found = Evaluation(
-            **_origin(trained),
-            dataset=tested.name,
-            protocol=tested.protocol,
+            run="" if trained is None else str(trained.folder),
+            preset="" if trained is None else trained.run.preset,
+            method="" if trained is None else trained.experiment.method.name,
+            trained_on="" if trained is None else trained.run.fingerprint,
+            **origin,
             split=split,
             snr_db=noise,
             noise_seed=noise_seed,
             missing=missing,
-            fingerprint=tested.fingerprint,
             metrics=Metrics.of(predictions),
             predictions=predictions,
         )
-        own = tested.fingerprint and found.fingerprint == found.trained_on
+        own = found.fingerprint and found.fingerprint == found.trained_on
         if trained is not None and own and split == "test" and noise_seed == 0 and runtime.is_main:
             write_predictions(trained.folder, trained.run, Condition(noise, missing), predictions)
         return found
@@ -208,19 +187,9 @@ def predictions_of(
     kept = read_predictions(trained.folder, trained.run, condition)
     if kept is not None:
         return kept
-    if unknown := [m for m in condition.snr_db if m not in trained.run.spec.modalities]:
-        raise unknown_name("modality", unknown[0], trained.run.spec.modalities)
     if trained.data.fingerprint != trained.run.fingerprint:
         raise ColliculusError(f"the data of {trained.folder} are not those of its training: restore them")
     return evaluate(trained, snr_db=condition.snr_db, missing=condition.missing).predictions
-
-
-@dataclass(frozen=True)
-class _Tested:
-    split: Split
-    name: str = ""
-    protocol: str = ""
-    fingerprint: str = ""
 
 
 @contextmanager
@@ -234,33 +203,26 @@ def _started(run: TrainedRun | MultimodalSNN | Path | str, device: str) -> Gener
     yield Runtime(device=here if device == "auto" else choose_device(device))
 
 
-def _origin(run: TrainedRun | None) -> dict[str, Any]:
-    if run is None:
-        return dict.fromkeys(("run", "preset", "method", "trained_on"), "")
-    names = {"run": str(run.folder), "preset": run.run.preset, "method": run.experiment.method.name}
-    return names | {"trained_on": run.run.fingerprint}
-
-
 def _data(
     run: TrainedRun | None,
     model: MultimodalSNN,
     data: DataSettings | Dataset | Split | TorchDataset[Any] | Iterable[Any] | None,
     part: Part,
-) -> _Tested:
-    """The samples to evaluate and their origin."""
+) -> tuple[Split, dict[str, str]]:
+    """The samples to evaluate, and the name, protocol and fingerprint of their dataset."""
     if data is None and run is None:
         raise ColliculusError("a model has no data of its own: give `data`")
-    if data is None or isinstance(data, Dataset) or hasattr(data, "load"):
-        given = cast("DataSettings | Dataset | None", data)
-        dataset = _load(run, model, given)
-        settings = run.experiment.data if given is None and run is not None else given
-        return _Tested(stored_part(dataset, part), getattr(settings, "name", ""), dataset.protocol, dataset.fingerprint)
-    return _Tested(as_split(data, model.spec))
-
-
-def _load(run: TrainedRun | None, model: MultimodalSNN, data: DataSettings | Dataset | None) -> Dataset:
-    if run is not None:
-        return run.load(data)
-    dataset = data if isinstance(data, Dataset) else cast("DataSettings", data).load()
-    check_spec(model.spec, dataset.spec)
-    return dataset
+    if not (data is None or isinstance(data, Dataset) or hasattr(data, "load")):
+        return as_split(data, model.spec), dict.fromkeys(("dataset", "protocol", "fingerprint"), "")
+    given = cast("DataSettings | Dataset", data)
+    if run is None:
+        dataset = given if isinstance(given, Dataset) else given.load()
+        check_spec(model.spec, dataset.spec)
+    else:
+        dataset = run.load(None if data is None else given)
+    name = getattr(run.experiment.data if data is None and run else data, "name", "")
+    return stored_part(dataset, part), {
+        "dataset": name,
+        "protocol": dataset.protocol,
+        "fingerprint": dataset.fingerprint,
+    }

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from colliculus.evaluation.paired import Training
 from colliculus.evaluation.trained_run import TrainedRun, open_run
@@ -18,20 +17,6 @@ from colliculus.types import ColliculusError, unknown_name
 SEED = "train.seed"
 NOT_OF_THE_METHOD = (SEED, "train.device", "data.root")
 """Settings in which trainings of one method may differ; the fingerprint identifies the data."""
-
-
-class InFolder(Protocol):
-    """A run and its folder."""
-
-    @property
-    def folder(self) -> Path:
-        """Run folder."""
-        ...
-
-    @property
-    def run(self) -> Run:
-        """Contents of `run.yaml`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -55,24 +40,24 @@ def find_runs(paths: Iterable[Path]) -> list[Path]:
     Raises:
         ColliculusError: a path is neither, or nothing in it is finished.
     """
-    return list(dict.fromkeys(folder for path in paths for folder in _runs_of(path)))
-
-
-def _runs_of(path: Path) -> Iterator[Path]:
-    if (path / RUN_FILE).exists():
-        yield path
-        return
-    inside = [file.parent for file in sorted(path.glob(f"*/{RUN_FILE}"))]
-    if not inside:
-        raise ColliculusError(
-            f"{path} is not a run folder and does not contain any: pass the folder given to `colliculus train --out`"
-        )
-    finished = [folder for folder in inside if read_result(folder) is not None]
-    if not finished:
-        raise ColliculusError(
-            f"none of the {len(inside)} runs in {path} is finished: continue with `colliculus train ... --resume`"
-        )
-    yield from finished
+    found: dict[Path, None] = {}
+    for path in paths:
+        if (path / RUN_FILE).exists():
+            found[path] = None
+            continue
+        inside = [file.parent for file in sorted(path.glob(f"*/{RUN_FILE}"))]
+        if not inside:
+            raise ColliculusError(
+                f"{path} is not a run folder and does not contain any: pass the folder given to "
+                "`colliculus train --out`"
+            )
+        finished = [folder for folder in inside if read_result(folder) is not None]
+        if not finished:
+            raise ColliculusError(
+                f"none of the {len(inside)} runs in {path} is finished: continue with `colliculus train ... --resume`"
+            )
+        found |= dict.fromkeys(finished)
+    return [*found]
 
 
 def open_finished(folder: Path, device: str = "auto") -> TrainedRun:
@@ -84,7 +69,7 @@ def open_finished(folder: Path, device: str = "auto") -> TrainedRun:
     run = open_run(folder, device)
     if read_result(folder) is not None:
         return run
-    if was_imported(run.run):
+    if run.run.imported:
         raise ColliculusError(
             f"{folder} was imported, not trained here, and has no predictions to compare: leave it out, and examine it "
             f"with `colliculus evaluate {folder}` or `colliculus report {folder}`"
@@ -92,17 +77,8 @@ def open_finished(folder: Path, device: str = "auto") -> TrainedRun:
     raise ColliculusError(f"{folder} is not finished: continue with `colliculus train ... --resume`, or leave it out")
 
 
-def was_imported(run: Run) -> bool:
-    """True for a run that another program trained: it does not know its data."""
-    return not run.fingerprint
-
-
 def group_runs(runs: Sequence[TrainedRun], over: Sequence[str] = ()) -> list[Group]:
-    """Group runs by preset and settings, in the order in which they come.
-
-    Args:
-        runs: runs of any methods.
-        over: settings that, like the seed, may differ within a method ("data.fold").
+    """Group runs by preset and settings; those in `over`, such as "data.fold", may differ as the seed does.
 
     Raises:
         ColliculusError: a setting in `over` does not exist, two runs are the same training, or runs cannot be compared
@@ -110,13 +86,20 @@ def group_runs(runs: Sequence[TrainedRun], over: Sequence[str] = ()) -> list[Gro
     """
     over = [key.replace("-", "_") for key in over]
     methods = methods_among([settings_of(run.run) for run in runs], over)
-    check_comparable(runs, over)
-    members = [(name, [runs[i] for i in places]) for name, places in methods]
-    return [Group(name, those[0].run.preset, _members(those, over)) for name, those in members]
+    check_comparable({run.folder: run.run for run in runs}, over)
+    groups: list[Group] = []
+    for name, places in methods:
+        members: dict[Training, TrainedRun] = {}
+        for run in (runs[i] for i in places):
+            training = (_part(run.run, over), int(run.experiment.train.seed))
+            if (same := members.setdefault(training, run)) is not run:
+                raise ColliculusError(f"{same.folder} and {run.folder} are the same training: leave one of them out")
+        groups.append(Group(name, runs[places[0]].run.preset, members))
+    return groups
 
 
 def methods_among(settings: Sequence[Document], over: Sequence[str] = ()) -> list[tuple[str, list[int]]]:
-    """Methods among trainings, finished or not: the name of each and the positions of its trainings.
+    """The name of each method among trainings, and the positions of its trainings.
 
     Args:
         settings: settings of each training by dotted name, and its preset.
@@ -142,10 +125,10 @@ def methods_among(settings: Sequence[Document], over: Sequence[str] = ()) -> lis
 
 
 def method_named(name: str, methods: Mapping[str, str]) -> str:
-    """Full name of a method.
+    """Full name of a method, given by that or by a preset that occurs in one setting only.
 
     Args:
-        name: full name, or a preset that occurs in one setting only.
+        name: name to look for.
         methods: preset of each method by full name.
 
     Raises:
@@ -163,42 +146,31 @@ def method_named(name: str, methods: Mapping[str, str]) -> str:
     return found[0]
 
 
-def check_comparable(runs: Sequence[InFolder], over: Sequence[str] = ()) -> None:
-    """Check that runs were tested on the same clips; an imported run does not know its data and agrees with any.
+def check_comparable(runs: Mapping[Path, Run], over: Sequence[str] = ()) -> None:
+    """Check that runs, by folder, were tested on the same clips; an imported run does not know its data.
 
-    Args:
-        runs: runs of any methods, finished or not.
-        over: settings that may differ; runs with equal values of them are checked against each other.
+    Runs with equal values of the settings in `over` are checked against each other.
 
     Raises:
         ColliculusError: data, classes, modalities or the noise of the test differ.
     """
-    first: dict[str, InFolder] = {}
-    first_known: dict[str, InFolder] = {}
-    for run in runs:
-        part = _part(run, over)
-        other = first.setdefault(part, run)
-        kinds = {
-            "classes": (run.run.spec.names, other.run.spec.names),
-            "modalities": (run.run.spec.modalities, other.run.spec.modalities),
-            "noise at test": (_noise(run), _noise(other)),
+    first: dict[tuple[str, str], tuple[Path, Sequence[str]]] = {}  # the first run that states a kind, by part
+    for folder, run in runs.items():
+        stated = {
+            "classes": run.spec.names,
+            "modalities": run.spec.modalities,
+            "noise at test": tuple(
+                f"{snr_db:g} dB on {m}" for m, snr_db in sorted(run.experiment.train.snr_db.items())
+            ),
+            **({} if run.imported else {"data (fingerprint)": (run.fingerprint,)}),
         }
-        for kind, (ours, theirs) in kinds.items():
-            _check_same(kind, run, other, ours, theirs, over)
-        if not was_imported(run.run):
-            known = first_known.setdefault(part, run)
-            _check_same("data (fingerprint)", run, known, (run.run.fingerprint,), (known.run.fingerprint,), over)
-
-
-def _check_same(
-    kind: str, run: InFolder, other: InFolder, ours: Sequence[str], theirs: Sequence[str], over: Sequence[str]
-) -> None:
-    if ours != theirs:
-        raise ColliculusError(
-            f"{run.folder} cannot be compared with {other.folder}, their {kind} differ: "
-            f"{', '.join(ours) or 'none'} and {', '.join(theirs) or 'none'}{_hint(run, other, over)}; "
-            "leave one of them out"
-        )
+        for kind, ours in stated.items():
+            other, theirs = first.setdefault((kind, _part(run, over)), (folder, ours))
+            if ours != theirs:
+                raise ColliculusError(
+                    f"{folder} cannot be compared with {other}, their {kind} differ: {', '.join(ours) or 'none'} and "
+                    f"{', '.join(theirs) or 'none'}{_hint(run, runs[other], over)}; leave one of them out"
+                )
 
 
 def settings_of(run: Run) -> Document:
@@ -206,12 +178,8 @@ def settings_of(run: Run) -> Document:
     return {"preset": run.preset, **flat(experiment_to_plain(run.experiment))}
 
 
-def _noise(run: InFolder) -> tuple[str, ...]:
-    return tuple(f"{snr_db:g} dB on {m}" for m, snr_db in sorted(run.run.experiment.train.snr_db.items()))
-
-
-def _hint(run: InFolder, other: InFolder, over: Sequence[str]) -> str:
-    ours, theirs = settings_of(run.run), settings_of(other.run)
+def _hint(run: Run, other: Run, over: Sequence[str]) -> str:
+    ours, theirs = settings_of(run), settings_of(other)
     keys = [k for k in ours if k.startswith("data.") and k not in (*NOT_OF_THE_METHOD, *over)]
     differing = [key for key in keys if ours[key] != theirs.get(key)]
     if differing == ["data.fold"]:
@@ -219,18 +187,9 @@ def _hint(run: InFolder, other: InFolder, over: Sequence[str]) -> str:
     return f" (by {', '.join(differing)})" if differing else ""
 
 
-def _part(run: InFolder, over: Sequence[str]) -> str:
-    own = settings_of(run.run) if over else {}
+def _part(run: Run, over: Sequence[str]) -> str:
+    own = settings_of(run) if over else {}
     return ", ".join(f"{key}={own.get(key)}" for key in over)
-
-
-def _members(runs: Sequence[TrainedRun], over: Sequence[str]) -> dict[Training, TrainedRun]:
-    members: dict[Training, TrainedRun] = {}
-    for run in runs:
-        training = (_part(run, over), int(run.experiment.train.seed))
-        if (same := members.setdefault(training, run)) is not run:
-            raise ColliculusError(f"{same.folder} and {run.folder} are the same training: leave one of them out")
-    return members
 
 
 def _name(own: Document, methods: Sequence[Document]) -> str:

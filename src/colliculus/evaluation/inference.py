@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,9 +15,12 @@ from torch import Tensor, nn
 from colliculus.data.dataset import Split
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.scores import own_logits, shares
+from colliculus.neurons import SpikingNeuron
 from colliculus.runs.predictions import Predictions
 from colliculus.runtime import Runtime
 from colliculus.types import Batch, Collective, ColliculusError, Output, unknown_name
+
+KeptT = TypeVar("KeptT")
 
 Corrupt = Callable[[dict[str, Tensor], NDArray[np.int64]], dict[str, Tensor]]
 """A function that corrupts the inputs of a batch, given the rows of its samples in their split, (B,)."""
@@ -129,6 +134,25 @@ def inference_mode(model: nn.Module) -> Generator[None]:
             yield
     finally:
         model.train(was_training)
+
+
+@contextmanager
+def recorded(modules: Mapping[str, nn.Module], keep: Callable[[str, Any], KeptT]) -> Generator[list[KeptT]]:
+    """Within this context, keep something of the output of each module, by its name, in the order of execution."""
+    found: list[KeptT] = []
+
+    def hook(name: str, _module: nn.Module, _inputs: object, output: Any) -> None:
+        found.append(keep(name, output))
+
+    with ExitStack() as hooks:
+        for name, module in modules.items():
+            hooks.enter_context(module.register_forward_hook(partial(hook, name)))
+        yield found
+
+
+def spiking_layers(model: nn.Module) -> dict[str, nn.Module]:
+    """The neurons of a network by name."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, SpikingNeuron)}
 
 
 def _classes(output: Output, modalities: tuple[str, ...]) -> Tensor:

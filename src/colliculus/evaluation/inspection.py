@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from colliculus.evaluation.trained_run import TrainedRun, open_run
 from colliculus.figures import Panel, figure, to_png
 from colliculus.files.atomic import write_atomic
 from colliculus.model import MultimodalSNN
-from colliculus.records import Column, Record, Table, Tables
+from colliculus.records import Record, Table, Tables
 from colliculus.records.console import percent
 from colliculus.runs.history import read_metrics
 from colliculus.types import ColliculusError
@@ -66,7 +67,10 @@ class Inspection(Record):
 
     def table(self) -> Tables:
         """Firing, parameters, the epochs that matter, scores of the time steps and alignments."""
-        tables = [self.health.table("Spikes"), self._parameters()]
+        total = self.health.num_parameters
+        rows = [(part, f"{number:,}", percent(number / total)) for part, number in self.parts.items()]
+        parameters = Table.of("Parameters", ("part", "number", "share"), [*rows, ("all", f"{total:,}", "")])
+        tables = [self.health.table("Spikes"), parameters]
         if self.curves:
             tables.append(self.curves.table())
         if self.time_weights:
@@ -75,26 +79,12 @@ class Inspection(Record):
             tables.append(alignment_table(self.alignments))
         return Tables(tables)
 
-    def _parameters(self) -> Table:
-        total = self.health.num_parameters
-        rows = [(part, f"{number:,}", percent(number / total)) for part, number in self.parts.items()]
-        columns = Column("part", style="cyan"), Column("number", "right"), Column("share", "right")
-        return Table(columns, [*rows, ("all", f"{total:,}", "")], "Parameters")
-
     def figure(self) -> Figure:
-        """Firing of every layer; see `SpikeHealth.figure`.
-
-        Raises:
-            ColliculusError: matplotlib is not installed.
-        """
+        """Firing of every layer; see `SpikeHealth.figure`."""
         return self.health.figure(f"{self.preset}: spike health")
 
     def balance_figure(self) -> Figure | None:
-        """Each modality alone, the balance, scores of the time steps and alignments; None where there is none of them.
-
-        Raises:
-            ColliculusError: matplotlib is not installed.
-        """
+        """Each modality alone, the balance, scores of the time steps and alignments; None without any of them."""
         rows: list[Sequence[Panel]] = [
             self.curves.panels(self.modalities, len(self.classes)),
             time_weights_panels(self.time_weights, self.classes) if self.time_weights else [],
@@ -104,10 +94,7 @@ class Inspection(Record):
         return figure(*there, title=f"{self.preset}: balance of the modalities") if there else None
 
     def draw(self, folder: Path | str) -> list[Path]:
-        """Write `inspect.png` and, where there is something to see, `balance.png` into a folder.
-
-        Returns:
-            The files written.
+        """Write `inspect.png` and, where there is something to see, `balance.png` into a folder; returns the files.
 
         Raises:
             ColliculusError: matplotlib is not installed, or a file cannot be written.
@@ -155,9 +142,8 @@ def inspect(
     split = run.load(data).validation
     batch = run.batch(split, evenly(samples, len(split)))
     trained = read_health(run.folder).get("end")
-    health = replace(
-        measure_spike_health(run.model, batch.inputs), trained_steps=None if trained is None else trained.trained_steps
-    )
+    health = measure_spike_health(run.model, batch.inputs)
+    health = health if trained is None else replace(health, trained_steps=trained.trained_steps)
     return Inspection(
         preset=run.run.preset,
         classes=run.model.spec.names,
@@ -173,8 +159,7 @@ def inspect(
 
 def _parts(model: MultimodalSNN) -> dict[str, int]:
     """Parameters of each part of the model; every modality's encoder is a part."""
-    parts: dict[str, int] = {}
+    parts = Counter[str]()
     for name, parameter in model.named_parameters():
-        part = ".".join(name.split(".")[: 2 if name.startswith("encoders.") else 1])
-        parts[part] = parts.get(part, 0) + parameter.numel()
-    return parts
+        parts[".".join(name.split(".")[: 2 if name.startswith("encoders.") else 1])] += parameter.numel()
+    return dict(parts)

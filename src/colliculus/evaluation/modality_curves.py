@@ -10,7 +10,7 @@ from colliculus.figures import Lines, Panel, Series
 from colliculus.fusion import TemporalAttentionReadout
 from colliculus.heads import ReadoutPerModality
 from colliculus.model import MultimodalSNN
-from colliculus.records import Column, Table
+from colliculus.records import Table
 from colliculus.records.console import percent
 from colliculus.runs.history import Row
 from colliculus.runs.result import best_epoch
@@ -44,12 +44,7 @@ class ModalityCurves:
 
     @classmethod
     def of(cls, history: Sequence[Row], model: MultimodalSNN) -> ModalityCurves:
-        """The curves of a training.
-
-        Args:
-            history: rows of `metrics.csv`.
-            model: the trained model.
-        """
+        """The curves of a training: the rows of its `metrics.csv`, and the trained model."""
         columns = list(dict.fromkeys(name for row in history for name in row))
         alone = {m: _curve(history, ALONE + m) for m in model.modalities if ALONE + m in columns}
         reported = [name for name in columns if name.startswith(MODULATION)]
@@ -81,8 +76,8 @@ class ModalityCurves:
             factors = (_shown(curve[i], "{:.3f}".format) for curve in balance.values())
             rows.append((f"{number}{' (kept)' if number == self.best_epoch else ''}", *accuracies, *factors))
         by = f" (alone: by {self.alone_by})" if alone else ""
-        columns = [Column(heading, "right") for heading in ("epoch", "together", *alone, *balance)]
-        return Table(columns, rows, f"Validation accuracy{by}{' and balance' if balance else ''}")
+        title = f"Validation accuracy{by}{' and balance' if balance else ''}"
+        return Table.of(title, ("epoch", "together", *alone, *balance), rows)
 
     def panels(self, modalities: Sequence[str], num_classes: int) -> list[Panel]:
         """The accuracies and the reports of the balance over the epochs, as far as there are any."""

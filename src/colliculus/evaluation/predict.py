@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from colliculus.data.dataset import ClipReader, Normalisation
 from colliculus.data.loading import standard_batch
 from colliculus.evaluation.anytime import outputs_by_step
-from colliculus.evaluation.explanation.decision import decisions
+from colliculus.evaluation.explanation.decision import Decision, decisions
 from colliculus.model import MultimodalSNN
 from colliculus.records import Column, Record, Table
 from colliculus.records.console import percent
@@ -26,25 +26,15 @@ MEANING = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipPrediction:
-    """Prediction for one clip and its explanation (see `colliculus.evaluation.explanation`).
+class ClipPrediction(Decision):
+    """The explained prediction for one clip.
 
     Args:
         clip: name of the clip.
-        predicted: name of the most probable class.
-        probability: its probability.
-        probabilities: probability of every class, in order.
-        evidence: evidence of each modality for the predicted class.
-        step_probabilities: probability of the predicted class when the model runs for its first 1, 2, ... T steps only.
         missing: modalities of the model that the clip does not have.
     """
 
     clip: str
-    predicted: str
-    probability: float
-    probabilities: Mapping[str, float]
-    evidence: Mapping[str, float]
-    step_probabilities: tuple[float, ...]
     missing: tuple[str, ...]
 
 
@@ -78,40 +68,30 @@ class ClipPredictions(Record):
         return one.clip, one.predicted, percent(one.probability), *shown, steps
 
 
-def predict_tensors(model: MultimodalSNN, inputs: Mapping[str, Tensor], steps: int, *, run: str) -> ClipPredictions:
-    """Classify a batch of tensors.
-
-    Args:
-        model: model of the run.
-        inputs: standardised inputs by modality, (B, C, H, W) or (T, B, C, H, W).
-        steps: T of the model.
-        run: run folder, for the record.
+def predict_tensors(
+    model: MultimodalSNN, inputs: Mapping[str, Tensor], steps: int, names: Sequence[str] = ()
+) -> list[ClipPrediction]:
+    """Classify standardised inputs; without names the clips are numbered from 0.
 
     Raises:
         ColliculusError: the model takes none of these modalities.
     """
-    predictions = tuple(_predict(model, inputs, steps))
-    return ClipPredictions(run=run, modalities=model.modalities, predictions=predictions, unread={})
+    device = next(model.parameters()).device
+    given = {m: inputs[m].to(device) for m in model.modalities if m in inputs}
+    if not given:
+        what = f"the clip {names[0]!r} has" if names else "the tensors have"
+        raise ColliculusError(f"{what} no modality of the model: give {' or '.join(model.modalities)}")
+    missing = tuple(m for m in model.modalities if m not in given)
+    found = decisions(outputs_by_step(model, given, steps), model.spec.names)
+    return [
+        ClipPrediction(**vars(one), clip=names[i] if names else str(i), missing=missing) for i, one in enumerate(found)
+    ]
 
 
 def predict_files(
-    model: MultimodalSNN,
-    paths: Sequence[Path],
-    steps: int,
-    *,
-    reader: ClipReader,
-    normalisation: Normalisation,
-    run: str,
-) -> ClipPredictions:
-    """Classify files.
-
-    Args:
-        model: model of the run.
-        paths: files, or folders of files.
-        steps: T of the model.
-        reader: reader of files like those of the training.
-        normalisation: normalisation of the training.
-        run: run folder, for the record.
+    model: MultimodalSNN, paths: Sequence[Path], steps: int, reader: ClipReader, normalisation: Normalisation
+) -> tuple[list[ClipPrediction], dict[str, str]]:
+    """Predictions for files or folders of files, and the clips that could not be read, with the reason.
 
     Raises:
         ColliculusError: a path does not exist, or no clip can be read.
@@ -123,7 +103,7 @@ def predict_files(
         try:
             arrays = {m: array[None] for m, array in reader.read(clip).items() if m in model.modalities}
             inputs = standard_batch(arrays, np.zeros(1, dtype=np.int64), normalisation).inputs
-            predictions += _predict(model, inputs, steps, (name,))
+            predictions += predict_tensors(model, inputs, steps, (name,))
         except ColliculusError as error:
             if len(clips) == 1:
                 raise
@@ -131,26 +111,11 @@ def predict_files(
     if not predictions:
         reasons = "; ".join([*unread.values()][:_SHOWN_ERRORS])
         raise ColliculusError(f"none of the {len(clips)} clips could be read ({reasons}): give other files")
-    return ClipPredictions(run=run, modalities=model.modalities, predictions=tuple(predictions), unread=unread)
+    return predictions, unread
 
 
-def _predict(
-    model: MultimodalSNN, inputs: Mapping[str, Tensor], steps: int, names: Sequence[str] = ()
-) -> Iterator[ClipPrediction]:
-    """Predictions for the samples of a batch; without names they are numbered from 0."""
-    device = next(model.parameters()).device
-    given = {m: inputs[m].to(device) for m in model.modalities if m in inputs}
-    if not given:
-        what = f"the clip {names[0]!r} has" if names else "the tensors have"
-        raise ColliculusError(f"{what} no modality of the model: give {' or '.join(model.modalities)}")
-    missing = tuple(m for m in model.modalities if m not in given)
-    for i, one in enumerate(decisions(outputs_by_step(model, given, steps), model.spec.names)):
-        yield ClipPrediction(clip=names[i] if names else str(i), missing=missing, **vars(one))
-
-
-def _files(paths: Iterable[Path], knows: Callable[[Path], bool]) -> Iterator[Path]:
+def _files(paths: Sequence[Path], knows: Callable[[Path], bool]) -> Iterator[Path]:
     """The given files; a folder stands for its files that are not hidden and of a known kind."""
-    paths = list(paths)
     if not paths:
         raise ColliculusError("no file was given: name files or a folder of files")
     for path in paths:

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from colliculus.data.dataset import Dataset, DataSettings
-from colliculus.evaluation.corruption.plan import (
-    ATTACKS,
-    NOISES,
-    SHORT_UNITS,
-    TITLES,
-    Kind,
-    Plan,
-    RobustnessSettings,
-)
+from colliculus.evaluation.corruption.plan import ATTACKS, KINDS, NOISES, Kind, RobustnessSettings, plan
 from colliculus.evaluation.corruption.points import measure_points
 from colliculus.evaluation.curves import Curve, curves
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
 from colliculus.figures import Bars, BarSeries, Lines, Panel, Series, figure, grid, to_png
 from colliculus.files.atomic import write_atomic
 from colliculus.files.documents import as_document
+from colliculus.files.tables import csv_bytes
 from colliculus.records import Column, Table, Tables
 from colliculus.records.console import percent, remark
 from colliculus.runs.identity import RunRecord
@@ -33,8 +25,6 @@ from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-FOLDER, RECORD, CURVES, FIGURE, POINTS = "robustness", "result.json", "curves.csv", "curves.png", "points"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +46,7 @@ class Robustness(RunRecord):
     chance: float
     curves: tuple[Curve, ...]
     not_applicable: Mapping[str, str]
+    FILE: ClassVar[str] = "robustness/result.json"
 
     @classmethod
     def from_dict(cls, plain: object) -> Self:
@@ -72,30 +63,27 @@ class Robustness(RunRecord):
             "accuracy": f"clean {percent(self.clean)}, chance {percent(self.chance)}",
             "training noise": ", ".join(f"{snr_db:g} dB on {m}" for m, snr_db in self.snr_db.items()),
         }
+        summary = Table.facts("Robustness", {name: text for name, text in facts.items() if text})
         columns = (
             Column("", style="cyan"),
             Column("by severity"),
             Column("area", "right"),
             Column("relative", "right"),
         )
-        notes = ("relative: area beyond chance as a share of the clean accuracy beyond chance",)
-        return Tables(
-            (
-                Table.facts("Robustness", {name: text for name, text in facts.items() if text}),
-                Table(columns, self._rows(), "Accuracy by severity, %", notes),
-            )
-        )
+        note = "relative: area beyond chance as a share of the clean accuracy beyond chance"
+        return Tables((summary, Table(columns, self._rows(), "Accuracy by severity, %", (note,))))
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = []
-        width = 0
-        for before, curve in zip((None, *self.curves), self.curves, strict=False):
-            if before is None or before.kind != curve.kind:
+        for kind, curves_of_kind in groupby(self.curves, key=lambda curve: curve.kind):
+            for number, curve in enumerate(curves_of_kind):
                 severities = [x if isinstance(x, str) else f"{x:g}" for x in curve.severities]
                 width = max(5, *map(len, severities))
-                rows.append((SHORT_UNITS[curve.kind], _in_columns(severities, width), "", ""))
-            shown = ("" if x is None else f"{100 * x:.1f}" for x in (curve.area, curve.relative_robustness))
-            rows.append((f" {curve.target}", _in_columns((f"{100 * x:.1f}" for x in curve.accuracy), width), *shown))
+                if not number:
+                    rows.append((KINDS[kind].short, " ".join(word.rjust(width) for word in severities), "", ""))
+                accuracies = " ".join(f"{100 * x:{width}.1f}" for x in curve.accuracy)
+                shown = ("" if x is None else f"{100 * x:.1f}" for x in (curve.area, curve.relative_robustness))
+                rows.append((f" {curve.target}", accuracies, *shown))
         return rows
 
     def figure(self) -> Figure:
@@ -114,7 +102,7 @@ class Robustness(RunRecord):
                 BarSeries(name=c.target, values=_percent(c.accuracy), colour=colours.get(c.target, 0)) for c in mine
             ]
             names = [str(severity) for severity in mine[0].severities]
-            return Bars(names=names, series=bars, title=TITLES[kind], xlabel="accuracy, %", low=0, high=100)
+            return Bars(names=names, series=bars, title=KINDS[kind].title, xlabel="accuracy, %", low=0, high=100)
         lines = [
             Series(
                 name=c.target,
@@ -128,7 +116,7 @@ class Robustness(RunRecord):
         ]
         return Lines(
             series=lines,
-            title=TITLES[kind],
+            title=KINDS[kind].title,
             xlabel=mine[0].unit,
             ylabel="accuracy, %",
             low=0,
@@ -140,13 +128,13 @@ class Robustness(RunRecord):
 
     def to_csv(self) -> str:
         """A line per point of a curve."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["kind", "target", "unit", "severity", "accuracy", "lowest", "highest"])
-        for curve in self.curves:
-            points = zip(curve.severities, curve.accuracy, curve.lowest, curve.highest, strict=True)
-            writer.writerows([curve.kind, curve.target, curve.unit, *point] for point in points)
-        return text.getvalue()
+        columns = ("kind", "target", "unit", "severity", "accuracy", "lowest", "highest")
+        rows = (
+            (curve.kind, curve.target, curve.unit, *point)
+            for curve in self.curves
+            for point in zip(curve.severities, curve.accuracy, curve.lowest, curve.highest, strict=True)
+        )
+        return csv_bytes(columns, rows).decode()
 
 
 def robustness(
@@ -179,19 +167,10 @@ def robustness(
         ColliculusError: the model cannot take these data, or `only` names a kind without severities.
 
     Example:
-        >>> import tempfile
-        >>> from colliculus.data.synthetic import Synthetic
-        >>> from colliculus.methods import LateFusion
-        >>> from colliculus.runs.experiment import Experiment
-        >>> from colliculus.runs.run import MODEL_FILE, Run, write_run
-        >>> from colliculus.runs.weights import save_weights
-        >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
-        >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
-        >>> started = Run.of(experiment, data.load())
-        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
-        ...     write_run(Path(folder), started)
-        ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
-        ...     found = robustness(folder, RobustnessSettings(blur=(1.0, 2.0)), only=("blur",))
+        >>> import colliculus as cl
+        >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
+        >>> found = robustness(run, RobustnessSettings(blur=(1.0, 2.0)), only=("blur",))
         >>> [(curve.target, curve.severities) for curve in found.curves]
         [('audio', (0.0, 1.0, 2.0)), ('visual', (0.0, 1.0, 2.0)), ('audio+visual', (0.0, 1.0, 2.0))]
     """
@@ -203,8 +182,9 @@ def robustness(
     about = trained.about(dataset, split)
     if clean:
         about["snr_db"] = {}
-    planned = Plan.of(settings, only, trained.model.modalities, dataset.spec.steps)
-    measured = measure_points(trained, dataset, settings.attack_steps, planned, about, trained.folder / FOLDER / POINTS)
+    path = trained.folder / Robustness.FILE
+    planned = plan(settings, trained.model.modalities, dataset.spec.steps, only)
+    measured = measure_points(trained, dataset, settings.attack_steps, planned, about, path.with_name("points"))
     accuracy, chance = measured[None], 1 / trained.run.spec.num_classes
     found = Robustness(
         **about,
@@ -215,25 +195,26 @@ def robustness(
         curves=tuple(curves({c: x for c, x in measured.items() if c is not None}, accuracy, chance)),
         not_applicable=planned.not_applicable,
     )
-    _write(trained.folder / FOLDER, found, only)
+    _write(path, found, only)
     return found
 
 
-def _write(folder: Path, found: Robustness, only: Sequence[Kind]) -> None:
+def _write(path: Path, found: Robustness, only: Sequence[Kind]) -> None:
     """Write the record and its table, and remark which kinds of an earlier measurement stay and which do not."""
     kinds = list(dict.fromkeys(curve.kind for curve in found.curves))
     if only and (stay := [kind for kind in kinds if kind not in only]):
         remark(f"measured before and kept: {', '.join(stay)}")
     with suppress(ColliculusError):
-        earlier = dict.fromkeys(curve.kind for curve in Robustness.read(folder / RECORD).curves)
+        earlier = dict.fromkeys(curve.kind for curve in Robustness.read(path).curves)
         if gone := [kind for kind in earlier if kind not in kinds]:
             remark(f"measured before with other settings and left out now: {', '.join(gone)}")
-    (folder / FIGURE).unlink(missing_ok=True)  # after a kill it must not stand beside other curves
-    write_atomic(folder / CURVES, found.to_csv().encode())
-    found.save(folder / RECORD)
+    image = path.with_name("curves.png")
+    image.unlink(missing_ok=True)  # after a kill it must not stand beside other curves
+    write_atomic(path.with_name("curves.csv"), found.to_csv().encode())
+    found.save(path)
     if found.curves:
         try:
-            write_atomic(folder / FIGURE, to_png(found.figure()))
+            write_atomic(image, to_png(found.figure()))
         except ColliculusError as error:  # without matplotlib the numbers remain
             remark(f"nothing was drawn: {error}")
 
@@ -246,7 +227,3 @@ def _renamed(curve: Any) -> Any:
 
 def _percent(shares: Sequence[float]) -> list[float]:
     return [100 * share for share in shares]
-
-
-def _in_columns(words: Iterable[str], width: int) -> str:
-    return " ".join(word.rjust(width) for word in words)

@@ -54,13 +54,9 @@ def student_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided p-value of McNemar's exact test (McNemar 1947, Psychometrika 12, 153-157).
+    """Two-sided p-value of McNemar's exact test for the clips that only one of two classifiers recognises.
 
-    Under the null hypothesis a clip that exactly one classifier recognises falls to either with probability 1/2.
-
-    Args:
-        only_first: clips that only the first recognises.
-        only_second: clips that only the second recognises.
+    Under the null hypothesis it falls to either with probability 1/2 (McNemar 1947, Psychometrika 12, 153-157).
 
     Example:
         >>> mcnemar(1, 5)
@@ -215,15 +211,13 @@ def seeds_needed(difference: float, deviation: float, num_tests: int = 1) -> int
     """Number of pairs of trainings that would show a difference of this size with probability `POWER`.
 
     The usual approximation of the sample size of a t test, but never fewer pairs than `permutation` needs to fall below
-    the level. The level is divided by the number of tests.
+    the level. The level is divided by the number of tests. None where the difference is zero, or where `MOST_SEEDS` or
+    more would be needed.
 
     Args:
         difference: mean over pairs.
         deviation: standard deviation over pairs.
         num_tests: number of simultaneous tests.
-
-    Returns:
-        None where the difference is zero, or where `MOST_SEEDS` or more would be needed.
 
     Example:
         >>> seeds_needed(1.0, 1.0), seeds_needed(1.0, 0.1)
@@ -245,13 +239,7 @@ def seeds_needed(difference: float, deviation: float, num_tests: int = 1) -> int
 def clips_needed(difference: float, deviation: float, num_tests: int = 1) -> int | None:
     """Number of test clips that would show a difference of this size with probability `POWER` (normal approximation).
 
-    Args:
-        difference: mean over clips.
-        deviation: standard deviation over clips.
-        num_tests: number of simultaneous tests; the level is divided by it.
-
-    Returns:
-        None where the difference is zero.
+    The arguments are those of `seeds_needed`, over clips; None where the difference is zero.
 
     Example:
         >>> clips_needed(0.1, 0.5)

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from colliculus.evaluation.inference import recorded, spiking_layers
 from colliculus.figures import Bars, BarSeries, Heat, figure
 from colliculus.figures.palette import BAD, GOOD, ODD
 from colliculus.files.atomic import write_atomic
 from colliculus.files.documents import as_document
 from colliculus.model import MultimodalSNN
-from colliculus.neurons import SpikingNeuron
-from colliculus.records import Column, Record, Table
+from colliculus.records import Record, Table
+from colliculus.records.console import listed
 from colliculus.runs.run import HEALTH_FILE
 from colliculus.types import Output
 
@@ -105,7 +106,7 @@ class SpikeHealth(Record):
         found: list[str] = []
         for verdict, kind in kinds.items():
             if names := [x.label for x in self.layers if x.verdict == verdict]:
-                found.append(f"{len(names)} of {len(self.layers)} layers {kind}: {_listed(names)}")
+                found.append(f"{len(names)} of {len(self.layers)} layers {kind}: {listed(names, NAMES_SHOWN)}")
         if self.zero_gradient:
             idle = sum(self.zero_gradient.values())
             found.append(f"{idle:,} of {self.num_parameters:,} parameters have a gradient of exactly zero")
@@ -120,16 +121,11 @@ class SpikeHealth(Record):
                 steps = " ".join(f"{100 * rate:.1f}" for rate in layer.step_rates)
                 name = f"  {layer.label.removeprefix(f'{part}.')}"
                 rows.append((name, f"{layer.rate:.1%}", layer.verdict, f"{layer.silent:.0%}", steps))
-        numbers = (Column(name, "right") for name in ("rate", "", "never fire", "% at each step"))
-        notes = [f"warning: {sentence}" for sentence in self.warnings()]
-        return Table((Column("layer", style="cyan"), *numbers), rows, title, notes)
+        headings = ("layer", "rate", "", "never fire", "% at each step")
+        return Table.of(title, headings, rows, [f"warning: {sentence}" for sentence in self.warnings()])
 
     def figure(self, title: str = "Spike health") -> Figure:
-        """The rate of every layer, over all and at each time step, and the share of its neurons that never fire.
-
-        Raises:
-            ColliculusError: matplotlib is not installed.
-        """
+        """The rate of every layer, over all and at each time step, and the share of its neurons that never fire."""
         layers = self.layers
         borders = [i for i in range(1, len(layers)) if layers[i].part != layers[i - 1].part]
         rates = BarSeries(
@@ -211,12 +207,12 @@ def measure_spike_health(
         raise ValueError("an objective needs labels")
     probe = deepcopy(model)
     probe.zero_grad(set_to_none=True)
-    layers: list[LayerHealth] = []
-    for name, module in probe.named_modules():
-        if isinstance(module, SpikingNeuron):
-            module.register_forward_hook(_recorder(name, layers))
     devices = [x.device for x in inputs.values() if x.device.type == "cuda"][:1]
-    with torch.random.fork_rng(devices=devices), torch.set_grad_enabled(objective is not None):
+    with (
+        torch.random.fork_rng(devices=devices),
+        torch.set_grad_enabled(objective is not None),
+        recorded(spiking_layers(probe), _layer) as layers,
+    ):
         output = probe(inputs)
         if objective is not None and labels is not None:
             torch.stack(list(objective(output, labels).values())).sum().backward()
@@ -227,20 +223,15 @@ def measure_spike_health(
     )
 
 
-def _recorder(name: str, layers: list[LayerHealth]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-    def record(_module: nn.Module, _inputs: tuple[Tensor, ...], spikes: Tensor) -> None:
-        fired = spikes.detach().float().flatten(2)  # (T, B, neurons)
-        layers.append(
-            LayerHealth(
-                name=name,
-                rate=fired.mean().item(),
-                step_rates=tuple(fired.mean(dim=(1, 2)).tolist()),
-                num_neurons=fired.shape[2],
-                silent=(fired.amax(dim=(0, 1)) == 0).float().mean().item(),
-            )
-        )
-
-    return record
+def _layer(name: str, spikes: Tensor) -> LayerHealth:
+    fired = spikes.detach().float().flatten(2)  # (T, B, neurons)
+    return LayerHealth(
+        name=name,
+        rate=fired.mean().item(),
+        step_rates=tuple(fired.mean(dim=(1, 2)).tolist()),
+        num_neurons=fired.shape[2],
+        silent=(fired.amax(dim=(0, 1)) == 0).float().mean().item(),
+    )
 
 
 def _zero_gradient(model: nn.Module) -> dict[str, int]:
@@ -249,8 +240,3 @@ def _zero_gradient(model: nn.Module) -> dict[str, int]:
         for name, parameter in model.named_parameters()
         if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any())
     }
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more

@@ -19,7 +19,7 @@ from colliculus.fusion.time_alignment import (
     middles,
 )
 from colliculus.model import MultimodalSNN
-from colliculus.records import Column, Table
+from colliculus.records import Table
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,8 @@ def alignment_table(found: Mapping[str, AlignmentMatrix]) -> Table:
         "mix": ["" if one.mix is None else f"{one.mix:.3f}" for one in found.values()],
     }
     columns = {heading: cells for heading, cells in columns.items() if any(cells)}
-    rows = tuple(zip(found, *columns.values(), strict=True))
-    headings = (Column("modality", style="cyan"), *(Column(heading, "right") for heading in columns))
-    return Table(headings, rows, "Time alignment (moved: largest change of a weight from linear interpolation)")
+    title = "Time alignment (moved: largest change of a weight from linear interpolation)"
+    return Table.of(title, ("modality", *columns), tuple(zip(found, *columns.values(), strict=True)))
 
 
 def alignment_panels(found: Mapping[str, AlignmentMatrix]) -> list[Heat]:

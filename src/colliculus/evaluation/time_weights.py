@@ -11,7 +11,7 @@ from torch import Tensor
 from colliculus.evaluation.inference import inference_mode
 from colliculus.figures import Heat
 from colliculus.model import MultimodalSNN
-from colliculus.records import Column, Table
+from colliculus.records import Table
 from colliculus.types import Batch
 
 STEPS_WITH_NUMBERS, CLASSES_WITH_NUMBERS = 8, 30
@@ -32,12 +32,7 @@ class TimeWeights:
 
 
 def class_means(weights: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Mean of alpha(t) over the samples of each class, (K, T); NaN where a class has no sample.
-
-    Args:
-        weights: alpha, (T, B).
-        labels: true classes, (B,).
-        num_classes: K.
+    """Mean of alpha (T, B) over the samples of each of K classes, (K, T); NaN where a class has no sample.
 
     Example:
         >>> alpha = torch.tensor([[0.2, 0.4, 0.9], [0.8, 0.6, 0.1]])  # T = 2, B = 3
@@ -50,15 +45,7 @@ def class_means(weights: Tensor, labels: Tensor, num_classes: int) -> Tensor:
 
 
 def measure_time_weights(model: MultimodalSNN, batches: Iterable[Batch]) -> dict[str, TimeWeights]:
-    """Run batches through `model` and average the scores of each modality and of "fused".
-
-    Args:
-        model: runs in eval mode and is returned to its mode.
-        batches: at least one, on the model's device.
-
-    Returns:
-        Scores by stream; empty where the model weighs all steps alike.
-    """
+    """Mean scores of each stream (each modality and "fused") over batches; empty where all steps weigh alike."""
     labels: list[Tensor] = []
     weights: dict[str, list[Tensor]] = {}
     with inference_mode(model):
@@ -85,10 +72,8 @@ def time_weights_table(found: Mapping[str, TimeWeights]) -> Table:
         steps = zip(*(row for row in weights.by_class if row is not None), strict=True)
         spread = 100 * max(max(step) - min(step) for step in steps)
         rows.append((stream, " ".join(f"{100 * x:.1f}" for x in weights.mean), f"{spread:.1f}"))
-    columns = Column("stream", style="cyan"), Column("% of each step", "right")
-    equal = 100 / len(next(iter(found.values())).mean)
-    title = f"Temporal attention scores (equal steps: {equal:.1f} % each)"
-    return Table((*columns, Column("difference of classes, points", "right")), rows, title)
+    title = f"Temporal attention scores (equal steps: {100 / len(next(iter(found.values())).mean):.1f} % each)"
+    return Table.of(title, ("stream", "% of each step", "difference of classes, points"), rows)
 
 
 def time_weights_panels(found: Mapping[str, TimeWeights], classes: Sequence[str]) -> list[Heat]:

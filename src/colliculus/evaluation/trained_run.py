@@ -16,11 +16,13 @@ from torch import Tensor
 from colliculus.data.augment import AugmentedSplit
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.noise import GaussianNoise
+from colliculus.evaluation.inference import Corrupt, classify
 from colliculus.evaluation.predict import ClipPredictions, predict_files, predict_tensors
 from colliculus.model import MultimodalSNN
 from colliculus.records.console import remark
 from colliculus.runs.experiment import Experiment, Method
 from colliculus.runs.identity import identity
+from colliculus.runs.predictions import Predictions
 from colliculus.runs.result import TrainingResult, read_result
 from colliculus.runs.run import Run, load_model, read_run
 from colliculus.runtime import choose_device
@@ -41,18 +43,11 @@ class TrainedRun:
         given: data given in Python, in the place of the experiment's own.
 
     Example:
-        >>> import tempfile
-        >>> from colliculus.presets import preset
-        >>> from colliculus.runs.run import MODEL_FILE, write_run
-        >>> from colliculus.runs.weights import save_weights
-        >>> experiment = preset("s-cmrl-synthetic")
-        >>> started = Run.of(experiment, experiment.data.load())
-        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
-        ...     write_run(Path(folder), started)
-        ...     save_weights(experiment.method.model(started.spec), Path(folder) / MODEL_FILE)
-        ...     run = open_run(folder, device="cpu")
-        ...     run.model.modalities, len(run.data.test)
-        (('audio', 'visual'), 480)
+        >>> import colliculus as cl
+        >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
+        >>> run.model.modalities, len(run.data.test)
+        (('audio', 'visual'), 6)
     """
 
     folder: Path
@@ -129,6 +124,12 @@ class TrainedRun:
         clean = split.batch(rows, epoch=0).to(self.device)
         return clean if self.noise is None else Batch(self.noise(clean.inputs, rows), clean.labels)
 
+    def classify(self, split: Split, corruption: Corrupt | None = None, missing: tuple[str, ...] = ()) -> Predictions:
+        """Predictions for a split, in batches as in training; without a corruption, under the noise of the training."""
+        corrupt = self.noise if corruption is None else corruption
+        size = self.experiment.train.batch_size
+        return classify(self.model, split, batch_size=size, corruption=corrupt, missing=missing)
+
     def about(self, dataset: Dataset, part: Part) -> dict[str, Any]:
         """The fields of a `RunRecord` about a measurement on a part of `dataset`."""
         spec, snr_db = self.run.spec, dict(self.experiment.train.snr_db)
@@ -147,27 +148,22 @@ class TrainedRun:
             ColliculusError: a file does not exist or none can be read.
 
         Example:
-            >>> import tempfile
-            >>> from colliculus.data.synthetic import Synthetic
-            >>> from colliculus.methods import LateFusion
-            >>> from colliculus.runs.run import MODEL_FILE, write_run
-            >>> from colliculus.runs.weights import save_weights
-            >>> data = Synthetic(num_classes=2, num_train=4, num_validation=4, num_test=6, size=8, steps=2)
-            >>> experiment = Experiment(method=LateFusion(dim=8, encoder="shallow", time_steps=2), data=data)
-            >>> run = Run.of(experiment, data.load())
-            >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
-            ...     write_run(Path(folder), run)
-            ...     save_weights(experiment.method.model(run.spec), Path(folder) / MODEL_FILE)
-            ...     found = open_run(folder, device="cpu").predict({"audio": torch.zeros(2, 3, 1, 8, 8)})
+            >>> import colliculus as cl
+            >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}}
+            >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small, method={"dim": 8}), progress=False)
+            >>> found = run.predict({"audio": torch.zeros(4, 3, 1, 16, 16)})
             >>> [(clip.clip, clip.missing) for clip in found.predictions]
             [('0', ('visual',)), ('1', ('visual',)), ('2', ('visual',))]
         """
-        steps = self.experiment.method.time_steps
+        steps, unread = self.experiment.method.time_steps, dict[str, str]()
         if isinstance(clips, Mapping):
-            return predict_tensors(self.model, clips, steps, run=str(self.folder))
-        files = [Path(clips)] if isinstance(clips, Path | str) else [Path(clip) for clip in clips]
-        reader, normalisation = self.run.reader(), self.run.normalisation
-        return predict_files(self.model, files, steps, reader=reader, normalisation=normalisation, run=str(self.folder))
+            predictions = predict_tensors(self.model, clips, steps)
+        else:
+            files = [Path(clips)] if isinstance(clips, Path | str) else [Path(clip) for clip in clips]
+            predictions, unread = predict_files(self.model, files, steps, self.run.reader(), self.run.normalisation)
+        return ClipPredictions(
+            run=str(self.folder), modalities=self.model.modalities, predictions=tuple(predictions), unread=unread
+        )
 
 
 def open_run(
@@ -180,19 +176,16 @@ def open_run(
         device: "auto" (CUDA where present, else CPU; an open run stays where it is), "cpu", "cuda", or one GPU such as
             "cuda:0".
         data: data of a run that was trained on data given in Python; None loads the recorded ones.
-        method: method of your own whose class cannot be imported; None makes the recorded one.
+        method: method of your own whose module is not imported; None makes the recorded one.
 
     Raises:
         ColliculusError: the folder is not a run folder, its `run.yaml` is damaged, or the device is absent.
 
     Example:
-        >>> import tempfile
-        >>> from colliculus.presets import preset
-        >>> from colliculus.runs.run import write_run
-        >>> experiment = preset("s-cmrl-synthetic")
-        >>> with tempfile.TemporaryDirectory() as folder:  # stands for the folder of a training
-        ...     write_run(Path(folder), Run.of(experiment, experiment.data.load()))
-        ...     open_run(folder).experiment.data.name
+        >>> import colliculus as cl
+        >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
+        >>> open_run(run.folder).experiment.data.name
         'synthetic'
     """
     if isinstance(run, TrainedRun):

@@ -7,17 +7,14 @@ from colliculus.figures.drawing import figure, grid, to_png, to_svg
 from colliculus.figures.heat import Heat, confusion
 from colliculus.figures.lines import Lines, Series
 from colliculus.figures.panel import Panel
-from colliculus.figures.pictures import Image, Raster
 from colliculus.figures.scatter import Scatter
 
 __all__ = [
     "BarSeries",
     "Bars",
     "Heat",
-    "Image",
     "Lines",
     "Panel",
-    "Raster",
     "Scatter",
     "Series",
     "confusion",

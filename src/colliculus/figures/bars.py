@@ -45,8 +45,6 @@ class Bars(Panel):
     Args:
         names: name of each row; empty for none, as beside a panel with the same rows.
         series: one or more, each with a bar for every row.
-        title: title of the panel.
-        xlabel: name of the axis, with its unit.
         low, high: bounds of the axis; None follows the data and leaves room for the labels.
         span: a shaded range of values, such as the healthy rates.
         borders: rows above which a thin line is drawn.
@@ -60,8 +58,6 @@ class Bars(Panel):
 
     names: Sequence[str]
     series: Sequence[BarSeries]
-    title: str = ""
-    xlabel: str = ""
     low: float | None = None
     high: float | None = None
     span: tuple[float, float] | None = None

@@ -29,8 +29,7 @@ class Heat(Panel):
     Args:
         values: rows of cells, the first row on top; None is an empty cell. Rows may have different lengths.
         rows, columns: names; empty for none, as beside a panel with the same rows.
-        title: title of the panel.
-        xlabel, ylabel: names of the axes.
+        ylabel: name of the vertical axis.
         centre: value of a cell without colour.
         far: distance from `centre` at which a cell has the full colour; None takes the largest there is.
         texts: text of each cell, in the shape of `values`; empty for none. Left out where there are too many cells.
@@ -46,8 +45,6 @@ class Heat(Panel):
     values: Sequence[Sequence[float | None]]
     rows: Sequence[str] = ()
     columns: Sequence[str] = ()
-    title: str = ""
-    xlabel: str = ""
     ylabel: str = ""
     centre: float = 0.0
     far: float | None = None
@@ -105,12 +102,8 @@ class Heat(Panel):
         cells = self._cells()
         if self.texts and len(cells) <= MOST_TEXTS:
             return []
-        below = (
-            [(f"full colour: {self.centre - self._far():.3g}", "c2")]
-            if any(v < self.centre for _, _, v in cells)
-            else []
-        )
-        return [*below, (f"full colour: {self.centre + self._far():.3g}", "heat")]
+        below, above = (f"full colour: {self.centre + far:.3g}" for far in (-self._far(), self._far()))
+        return [*([(below, "c2")] if any(v < self.centre for _, _, v in cells) else []), (above, "heat")]
 
     def _draw_cells(self, axes: Axes, cells: Sequence[tuple[int, int, float]]) -> None:
         from matplotlib.collections import PatchCollection
@@ -139,12 +132,7 @@ class Heat(Panel):
 def confusion(counts: Sequence[Sequence[int]], names: Sequence[str], title: str = "Confusion matrix") -> Heat:
     """Confusion matrix: rows are true classes, columns predictions.
 
-    A cell is as strong as its share of the true class and shows its count; the diagonal is framed.
-
-    Args:
-        counts: samples of each true class by predicted class, (K, K).
-        names: of the classes.
-        title: of the panel.
+    A cell is as strong as its share of the true class and shows its count of (K, K); the diagonal is framed.
     """
     return Heat(
         values=[[n / max(sum(row), 1) for n in row] for row in counts],

@@ -47,8 +47,7 @@ class Lines(Panel):
 
     Args:
         series: curves, from back to front.
-        title: title of the panel.
-        xlabel, ylabel: names of the axes, with their units.
+        ylabel: name of the vertical axis, with its unit.
         low, high: bounds of y; None follows the data.
         levels: horizontal lines, each a height and a name, such as `(50.0, "chance")`; they stand in the legend.
         marks: vertical lines, each a position and a name, such as `(3, "best epoch")`.
@@ -62,8 +61,6 @@ class Lines(Panel):
     """
 
     series: Sequence[Series]
-    title: str = ""
-    xlabel: str = ""
     ylabel: str = ""
     low: float | None = None
     high: float | None = None
@@ -104,14 +101,7 @@ class Lines(Panel):
 
 
 def draw_series(axes: Axes, one: Series, place: int, *, halo: bool = False) -> None:
-    """Draw one curve with its band.
-
-    Args:
-        axes: where to draw.
-        one: the curve.
-        place: its place among the series of the panel, for a curve without a colour of its own.
-        halo: draw the ground around the curve, so that it is seen on coloured cells.
-    """
+    """Draw one curve with its band; `place` gives it a colour where it has none, a halo shows it on coloured cells."""
     from matplotlib.patheffects import withStroke
 
     number = place if one.colour is None else one.colour

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@dataclass(frozen=True, kw_only=True)
 class Panel(ABC):
-    """A chart on one pair of axes: a frozen dataclass of plain numbers and names.
+    """A chart on one pair of axes, made of plain numbers and names: `Lines`, `Bars`, `Heat` or `Scatter`.
 
-    `colliculus.figures.figure` puts panels beside and below each other. The panels are `Lines`, `Bars`, `Heat`,
-    `Scatter`, `Image` and `Raster`.
+    `colliculus.figures.figure` puts panels beside and below each other.
+
+    Args:
+        title: title of the panel.
+        xlabel: name of the horizontal axis, with its unit.
     """
+
+    title: str = ""
+    xlabel: str = ""
 
     @property
     @abstractmethod

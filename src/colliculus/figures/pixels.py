@@ -64,28 +64,17 @@ def png(images: NDArray[np.float32], *, upside_down: bool = False) -> bytes:
     """
     from PIL.Image import Resampling, fromarray
 
-    strip = side_by_side(images, upside_down=upside_down)
+    chosen = images[np.linspace(0, len(images) - 1, min(len(images), MOST_FRAMES)).round().astype(int)]
+    chosen = chosen[:, ::-1] if upside_down else chosen
+    strips = [
+        np.concatenate([image, np.full_like(image[:, :1], 0.5)], axis=1) for image in chosen
+    ]  # a grey line between
+    strip = np.concatenate(strips, axis=1)[:, :-1]
     image = fromarray((255 * strip).round().clip(0, 255).astype(np.uint8))
     if (pixels := image.width * image.height) > MOST_PIXELS:
         scale = (MOST_PIXELS / pixels) ** 0.5
         image = image.resize((max(int(scale * image.width), 1), max(int(scale * image.height), 1)), Resampling.BOX)
     return _encoded(image.quantize() if pixels > MOST_TRUE_COLOUR else image)
-
-
-def side_by_side(images: NDArray[np.float32], *, upside_down: bool = False) -> NDArray[np.float32]:
-    """One image of at most `MOST_FRAMES` evenly chosen ones, with a grey line between them.
-
-    Args:
-        images: (T, H, W, 3), from 0 to 1.
-        upside_down: draw the first row at the bottom.
-
-    Returns:
-        (H, W', 3).
-    """
-    chosen = images[np.linspace(0, len(images) - 1, min(len(images), MOST_FRAMES)).round().astype(int)]
-    chosen = chosen[:, ::-1] if upside_down else chosen
-    strips = [np.concatenate([image, np.full_like(image[:, :1], 0.5)], axis=1) for image in chosen]
-    return np.concatenate(strips, axis=1)[:, :-1]
 
 
 def raster_png(fired: NDArray[np.bool_]) -> bytes:

@@ -15,14 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Scatter(Panel):
-    """Points in the plane, each class with a colour and a marker of its own.
+    """Points in a plane whose units mean nothing, each class with a colour and a marker of its own.
 
     Args:
         points: (x, y) of each point.
         groups: number of the class of each point.
         names: names of the classes; those without a point are not in the legend.
-        title: title of the panel.
-        xlabel, ylabel: names of the axes; where both are empty the axes have no ticks, as their units mean nothing.
 
     Example:
         >>> Scatter(points=[(0, 0), (1, 2)], groups=[0, 2], names=["cat", "dog", "owl"]).legend
@@ -32,9 +30,6 @@ class Scatter(Panel):
     points: Sequence[Sequence[float]]
     groups: Sequence[int]
     names: Sequence[str]
-    title: str = ""
-    xlabel: str = ""
-    ylabel: str = ""
 
     @property
     def size(self) -> tuple[float, float]:
@@ -53,6 +48,4 @@ class Scatter(Panel):
             mine = [point for point, group in zip(self.points, self.groups, strict=True) if group == k]
             x, y = zip(*mine, strict=True)
             axes.scatter(x, y, s=14, color=colour, marker=marker, linewidths=0, label=self.names[k])
-        axes.set(title=self.title, xlabel=self.xlabel, ylabel=self.ylabel)
-        if not self.xlabel and not self.ylabel:
-            axes.set(xticks=[], yticks=[])
+        axes.set(title=self.title, xlabel=self.xlabel, xticks=[], yticks=[])

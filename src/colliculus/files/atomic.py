@@ -21,9 +21,7 @@ def atomic_path(target: Path) -> Generator[Path]:
     """Path to build a file or folder at. It becomes `target` when the block succeeds and is deleted when it fails.
 
     The path lies in a new folder of random name that only this user can enter, so that no link can be planted there.
-
-    Args:
-        target: file or folder to write; missing parent folders are made.
+    Missing folders above `target` are made.
 
     Raises:
         OSError: `target` cannot be written.
@@ -38,11 +36,7 @@ def atomic_path(target: Path) -> Generator[Path]:
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` atomically: a kill at any moment leaves the old file or the new one, never a part.
-
-    Args:
-        path: file to write; missing parent folders are made.
-        content: the whole content.
+    """Replace `path` by `content` atomically, and make missing folders: a kill leaves the old file or the new one.
 
     Raises:
         ColliculusError: the file cannot be written.
@@ -57,11 +51,9 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def remove_leftovers(folder: Path, names: Collection[str]) -> None:
-    """Delete what a killed `write_atomic` or `atomic_path` of these names left in `folder`, and nothing else.
+    """Delete what a killed `write_atomic` or `atomic_path` of targets of these names left in `folder`, if it exists.
 
-    Args:
-        folder: folder to clean; may be absent. No other process may be writing these names.
-        names: names of the targets.
+    No other process may be writing these names meanwhile.
     """
     written = re.compile(rf"\.({'|'.join(map(re.escape, names))})\.[a-z0-9_]{{8}}{re.escape(TEMPORARY)}")
     for entry in folder.iterdir() if folder.is_dir() else ():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from colliculus.files.atomic import write_atomic
+from colliculus.files.documents import from_plain, to_plain
+
+PartT = TypeVar("PartT")
 
 
 class Cache:
@@ -38,6 +41,17 @@ class Cache:
         """Write a part: plain JSON values, not None."""
         text = json.dumps({"settings": self._settings, "piece": part}, allow_nan=False)
         write_atomic(self._path(name), text.encode())
+
+    def get(
+        self, name: str, kind: type[PartT], make: Callable[[], PartT], valid: Callable[[PartT], bool] = lambda _: True
+    ) -> PartT:
+        """The part of that name; where it is absent or not valid, it is made and kept."""
+        plain = self.find(name)
+        if plain is not None and valid(found := from_plain(plain, kind)):
+            return found
+        made = make()
+        self.keep(name, to_plain(made))
+        return made
 
     def changed(self, name: str) -> list[str]:
         """Names of the settings in which the cached part differs from these; empty if there is none."""

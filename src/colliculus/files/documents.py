@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import is_dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_origin
@@ -131,6 +132,7 @@ def package_version(package: str = "colliculus") -> str:
         return "unknown"
 
 
+@cache  # it learns each class once
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, unstruct_collection_overrides={tuple: list})
     converter.register_unstructure_hook(Path, lambda path: str(path.absolute()))  # a run can be used from any folder

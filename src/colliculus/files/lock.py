@@ -46,12 +46,10 @@ def is_locked(folder: Path) -> bool:
     """True if a process holds `folder` now; always False on a file system without locks."""
     if not (folder / LOCK_FILE).exists():
         return False
-    lock = FileLock(folder / LOCK_FILE, blocking=False)
     try:
-        lock.acquire()
+        with FileLock(folder / LOCK_FILE, blocking=False):
+            return False
     except Timeout:
         return True
     except OSError:
         return False
-    lock.release()
-    return False

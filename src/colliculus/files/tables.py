@@ -16,11 +16,12 @@ from colliculus.files.checks import check_file, decoding
 from colliculus.types import ColliculusError
 
 TABLE_SUFFIXES = (".csv", ".parquet")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters and lone surrogates
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and lone surrogates, which tables and terminals do not take."""
 
 
 @dataclass(frozen=True)
-class Table:
+class TableFile:
     """Cells as text, "" for an empty one.
 
     Args:
@@ -43,35 +44,28 @@ class Table:
         for column, name in enumerate(self.columns):
             if self.columns.index(name) != column:
                 raise ColliculusError(f"{self.path} has two columns {name!r}: rename one of them")
-            if not name.startswith("#"):
-                self._check_cells(column)
-
-    def _check_cells(self, column: int) -> None:
-        for row, cells in enumerate(self.rows):
-            if _UNPRINTABLE.search(cells[column]):
-                what = f"{self.columns[column]!r} holds {cells[column]!r}"
-                raise ColliculusError(f"{self.place(row)}: {what}: remove the unprintable characters")
+            for row, cells in enumerate(() if name.startswith("#") else self.rows):
+                if UNPRINTABLE.search(text := cells[column]):
+                    raise ColliculusError(f"{self.place(row)}: {name!r} holds {text!r}: remove unprintable characters")
 
     def place(self, row: int) -> str:
         """Name of a row in a message.
 
         Example:
-            >>> Table(Path("clips.csv"), ("label",), [["cat"]], [2]).place(0)
+            >>> TableFile(Path("clips.csv"), ("label",), [["cat"]], [2]).place(0)
             'clips.csv, line 2'
         """
         return f"{self.path}, {'row' if self.path.suffix == '.parquet' else 'line'} {self.lines[row]}"
 
 
-def read_table(path: Path) -> Table:
-    """Read a table of at least one row; the suffix names its kind.
+def read_table(path: Path) -> TableFile:
+    """Read a table of at least one row: .csv (UTF-8, commas between cells, names in the first row) or .parquet.
 
-    Args:
-        path: CSV in UTF-8 with commas between cells and names in the first row, or Parquet, which needs
-            `pip install 'colliculus[parquet]'`.
+    Parquet needs `pip install 'colliculus[parquet]'`.
 
     Raises:
         ColliculusError: the file cannot be read, is of another kind, or has no rows; a row has too many or too few
-            cells, or a cell holds something other than text and numbers; or as in `Table`.
+            cells, or a cell holds something other than text and numbers; or as in `TableFile`.
     """
     _check_suffix(path)
     check_file(path)
@@ -95,7 +89,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]
         raise ColliculusError(f"{path} cannot hold {text!a}: use file names in UTF-8") from error
 
 
-def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     """A table as CSV in UTF-8.
 
     Raises:
@@ -106,7 +100,7 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for row in (columns, *rows):
         # Python leaves a lone carriage return without quotes, and then reads it as the end of the row
-        (quoted if any("\r" in cell for cell in row) else plain).writerow(row)
+        (quoted if any("\r" in str(cell) for cell in row) else plain).writerow(row)
     return text.getvalue().encode()
 
 
@@ -115,7 +109,7 @@ def _check_suffix(path: Path) -> None:
         raise ColliculusError(f"{path} is not a table: use a file ending in {' or '.join(TABLE_SUFFIXES)}")
 
 
-def _read_csv(path: Path) -> Table:
+def _read_csv(path: Path) -> TableFile:
     rows: list[list[str]] = []
     lines: list[int] = []
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -126,9 +120,7 @@ def _read_csv(path: Path) -> Table:
                     rows.append(cells)
                     lines.append(reader.line_num)
         except csv.Error as error:
-            raise ColliculusError(
-                f"{path}, line {reader.line_num}: {error}; close its quotes or write the file again"
-            ) from error
+            raise ColliculusError(f"{path}, line {reader.line_num}: {error}; close quotes or write it again") from error
         except UnicodeDecodeError as error:
             raise ColliculusError(f'{path} is not in UTF-8: save it again as "CSV UTF-8"') from error
     columns = tuple(name.strip() for name in rows[0]) if rows else ()
@@ -138,19 +130,19 @@ def _read_csv(path: Path) -> Table:
                 f"{path}, line {line}: there are {len(cells)} cells for {len(columns)} columns: separate cells by"
                 ' commas, and put cells that contain commas into "quotes"'
             )
-    return Table(path, columns, rows[1:], lines[1:])
+    return TableFile(path, columns, rows[1:], lines[1:])
 
 
-def _read_parquet(path: Path) -> Table:
+def _read_parquet(path: Path) -> TableFile:
     parquet = _pyarrow_parquet()
     with decoding(path, "write it again"):
         columns: tuple[str, ...] = tuple(parquet.read_schema(path).names)
         if len(set(columns)) < len(columns):
             raise ColliculusError(f"{path} has two columns of the same name among {', '.join(columns)}: rename one")
         named: list[dict[str, object]] = parquet.read_table(path, partitioning=None).to_pylist()
-    table = Table(path, columns, [], range(1, len(named) + 1))
+    table = TableFile(path, columns, [], range(1, len(named) + 1))
     rows = [[_text(table, number, row, name) for name in columns] for number, row in enumerate(named)]
-    return Table(path, columns, rows, table.lines)
+    return TableFile(path, columns, rows, table.lines)
 
 
 def _pyarrow_parquet() -> Any:
@@ -161,7 +153,7 @@ def _pyarrow_parquet() -> Any:
     return parquet
 
 
-def _text(table: Table, number: int, row: Mapping[str, object], name: str) -> str:
+def _text(table: TableFile, number: int, row: Mapping[str, object], name: str) -> str:
     """A cell as text: numbers as Python writes them, "" for a missing value."""
     value = row.get(name)
     if isinstance(value, str):

@@ -32,7 +32,7 @@ def norm_spike(
         torch.Size([4, 2, 8, 5, 5])
     """
     if isinstance(norm, nn.BatchNorm2d) and one_sweep.takes(values, norm, neuron, pool):
-        sweep = one_sweep.Sweep(neuron, steps, pooled=pool is not None, static=static)
+        sweep = one_sweep.OneSweep(neuron, steps, pooled=pool is not None, static=static)
         return one_sweep.run(values, norm, sweep).unflatten(0, (steps, -1))
     if static:
         spikes = neuron(_as_if_repeated(values, norm, steps)[None], steps)

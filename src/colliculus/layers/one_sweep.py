@@ -38,7 +38,7 @@ class Block(ctypes.Structure):
 
 
 @dataclass(frozen=True)
-class Sweep:
+class OneSweep:
     """The work of one sweep.
 
     Args:
@@ -89,7 +89,7 @@ def takes(values: Tensor, norm: nn.Module, neuron: SpikingNeuron, pool: nn.Modul
     )
 
 
-def run(values: Tensor, norm: nn.BatchNorm2d, sweep: Sweep) -> Tensor:
+def run(values: Tensor, norm: nn.BatchNorm2d, sweep: OneSweep) -> Tensor:
     """Spikes (T * B, C, H', W') from the output of a convolution, (T * B, C, H, W), or (B, C, H, W) if it is static.
 
     In training the statistics are those of the batch, for static values repeated T times; the running ones are updated.
@@ -120,7 +120,14 @@ def moments(values: Tensor) -> tuple[Tensor, Tensor]:
 class _OneSweep(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, values: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, inverse: Tensor, sweep: Sweep, own: bool
+        ctx: Any,
+        values: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        mean: Tensor,
+        inverse: Tensor,
+        sweep: OneSweep,
+        own: bool,
     ) -> Tensor:
         scale = weight.double() * inverse
         shift = bias.double() - mean * scale

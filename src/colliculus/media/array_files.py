@@ -28,6 +28,17 @@ def open_array(path: Path) -> NDArray[np.generic]:
     return cast(NDArray[np.generic], array)
 
 
+def load_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    """Arrays of a `.npz` file by name, in memory; "" names the array of a `.npy` file.
+
+    Raises:
+        ColliculusError: the file is missing, empty, damaged, or holds Python objects.
+    """
+    with decoding(path, "write it again with numpy.save or numpy.savez, as numbers"), path.open("rb") as stream:
+        loaded = np.load(stream, allow_pickle=False)
+        return {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded.items())
+
+
 def as_float32(path: Path, array: NDArray[np.generic]) -> NDArray[np.float32]:
     """Copy values to float32.
 
@@ -37,9 +48,7 @@ def as_float32(path: Path, array: NDArray[np.generic]) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):  # it becomes infinite
         values = np.array(array, dtype=np.float32)
     if not np.isfinite(values).all():
-        raise ColliculusError(
-            f"{path} holds values that are not finite in float32: remove NaN, infinity and values beyond 3.4e38"
-        )
+        raise ColliculusError(f"{path} holds values not finite in float32: remove NaN, infinity, values over 3.4e38")
     return values
 
 
@@ -130,8 +139,7 @@ def _entries(file: Path) -> dict[str, NDArray[np.generic]]:
         return {file.stem.rpartition(".")[2]: open_array(file)}
     if file.suffix != ".npz":
         raise ColliculusError(f"{file} has an unknown ending: use .npy or .npz files")
-    with decoding(file, "write it again with numpy.savez, as numbers"), file.open("rb") as stream:
-        return dict(np.load(stream, allow_pickle=False).items())
+    return load_arrays(file)
 
 
 def _set_path(file: Path) -> Path:
@@ -145,8 +153,6 @@ def _rows(name: str, members: dict[Path, int | None]) -> dict[str, Clip]:
     counts = set(members.values())
     if len(counts) > 1:
         numbers = ", ".join(f"{file}: {count or 'one sample alone'}" for file, count in members.items())
-        raise ColliculusError(
-            f"the samples of {name!r} differ in number ({numbers}): give the same samples in each file"
-        )
+        raise ColliculusError(f"the samples of {name!r} differ in number ({numbers}): give the same ones in each file")
     files, count = tuple(members), counts.pop()
     return {name: Clip(files)} if count is None else {f"{name}[{row}]": Clip(files, row) for row in range(count)}

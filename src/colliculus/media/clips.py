@@ -67,9 +67,7 @@ class MediaFiles:
                 raise ColliculusError(f"{file} has an unknown ending: use {', '.join(sorted(self.suffixes))}")
             own = members.setdefault(file.with_suffix(""), {})
             if (rival := own.setdefault(_suffix(file) in AUDIO_SUFFIXES, file)) != file:
-                raise ColliculusError(
-                    f"{rival} and {file} would both be part of the clip {file.stem!r}: keep one of them"
-                )
+                raise ColliculusError(f"{rival} and {file} would both be part of the clip {file.stem!r}: keep one")
         return _named(members)
 
 

@@ -81,8 +81,11 @@ def decoded_frames(
             origin_s, stream = _origin_s(container), container.streams.get({track: 0})[0]
             if isinstance(stream, AudioStream) and stream.rate not in _RATES_HZ:
                 raise ColliculusError(f"{path} states a sample rate of {stream.rate} Hz: copy or download it again")
-            if seek and not _sought(container, from_s + origin_s):
-                continue
+            if seek:
+                try:
+                    container.seek(round((from_s + origin_s) * av.time_base))
+                except (FFmpegError, OSError):
+                    continue
             frames = (f for f in container.decode(stream) if isinstance(f, av.AudioFrame | av.VideoFrame))
             first = next(frames, None)
             if seek and (first is None or first.time is None or first.time - origin_s > from_s):
@@ -132,11 +135,3 @@ def _riff_bytes(path: Path) -> int:
 def _origin_s(container: InputContainer) -> float:
     """Time stamp of the start of the first track, in seconds."""
     return (container.start_time or 0) / av.time_base
-
-
-def _sought(container: InputContainer, time_s: float) -> bool:
-    try:
-        container.seek(round(time_s * av.time_base))
-    except (FFmpegError, OSError):
-        return False
-    return True

@@ -12,18 +12,11 @@ from colliculus.types import ColliculusError
 
 
 def delta(values: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
-    """Slope over time of the least-squares line through each value and its neighbours.
+    """Slope over time of the least-squares line through a value (..., windows) and `reach` neighbours on each side.
 
-    d[t] = sum_n n (c[t + n] - c[t - n]) / (2 sum_n n^2), n = 1 ... reach; the first and the last value
-    continue beyond the ends. Source: S. Young et al., The HTK Book, section "Delta, Acceleration and Third Differential
-    Coefficients".
-
-    Args:
-        values: c, (..., windows).
-        reach: neighbours on either side, at least 1.
-
-    Returns:
-        d, of the same shape, float32, in units of `values` per window.
+    d[t] = sum_n n (c[t + n] - c[t - n]) / (2 sum_n n^2), n = 1 ... reach, in units of `values` per window; the first
+    and the last value continue beyond the ends. Source: S. Young et al., The HTK Book, section "Delta, Acceleration and
+    Third Differential Coefficients".
 
     Example:
         >>> delta(np.array([0, 0, 1, 1], dtype=np.float32), reach=1).tolist()

@@ -55,14 +55,10 @@ def read_speech(folder: Path) -> Speech:
         ColliculusError: the folder is missing, holds none, or one is damaged.
     """
     if not folder.is_dir():
-        raise ColliculusError(
-            f"{folder} does not exist: give --data.root the folder that holds `recordings/` and the MNIST files"
-        )
+        raise ColliculusError(f"{folder} does not exist: pass --data.root, the folder of `recordings/` and MNIST")
     matches = [(path, match) for path in visible(folder, folder) if (match := RECORDING_NAME.fullmatch(path.name))]
     if not matches:
-        raise ColliculusError(
-            f"{folder} holds no recording with a name such as 7_jackson_32.wav: download the recordings again"
-        )
+        raise ColliculusError(f"{folder} holds no recording named like 7_jackson_32.wav: download them again")
     return Speech(
         waveforms=[_read_recording(path) for path, _ in matches],
         digits=np.array([int(match[1]) for _, match in matches]),
@@ -93,9 +89,7 @@ def read_digit_images(root: Path, part: Literal["train", "t10k"]) -> DigitImages
     images = _read_idx(root / f"{part}-images-idx3-ubyte.gz", dimensions=3)
     digits = _read_idx(root / f"{part}-labels-idx1-ubyte.gz", dimensions=1).astype(np.int64)
     if len(images) != len(digits) or digits.max(initial=0) >= NUM_DIGITS:
-        raise ColliculusError(
-            f"the {part} labels in {root} do not belong to the {len(images)} {part} images: download both again"
-        )
+        raise ColliculusError(f"the {part} labels in {root} do not fit the {len(images)} images: download both again")
     return DigitImages(images[:, None], digits)
 
 

@@ -48,14 +48,9 @@ def read_aedat(path: Path) -> Events:
     """Read the events of an AEDAT 2.0 file: a text header, then pairs of a 32-bit address and a time in microseconds.
 
     The address is read as a DVS128's (as in MNIST-DVS, whose header names no chip) unless the header line `# AEChip:`
-    names a DAVIS. Source: iniVation, "AEDAT 2.0"; columns and polarity of the DVS128 as in the `dat2mat.m` that is
-    published with MNIST-DVS. Times count from the first event and continue where the 32-bit clock wraps.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Events, without samples of frames, of the motion sensor and of pins.
+    names a DAVIS. Samples of frames, of the motion sensor and of pins are no events. Times count from the first event
+    and continue where the 32-bit clock wraps. Source: iniVation, "AEDAT 2.0"; columns and polarity of the DVS128 as in
+    the `dat2mat.m` that is published with MNIST-DVS.
 
     Raises:
         ColliculusError: the file is missing, empty, cut short, a git-lfs pointer, or of another version or chip.
@@ -116,15 +111,10 @@ def _unwrapped(ticks: NDArray[np.uint32]) -> NDArray[np.int64]:
 
 
 def read_cochlea(path: Path, entry: str) -> Events:
-    """Read the spikes of one recording of N-TIDIGITS.
+    """Read the spikes of one recording of N-TIDIGITS: `entry` is its part and label, such as "train/man-ae-a-1".
 
-    Args:
-        path: `n-tidigits.hdf5`.
-        entry: part and label of the recording, such as "train/man-ae-a-1".
-
-    Returns:
-        Events; channel c is at x = c % 8, y = c // 8 (`COCHLEA_SHAPE`), and there is no polarity. Times count from the
-        start of the recording.
+    Channel c is at x = c % 8, y = c // 8 (`COCHLEA_SHAPE`), and there is no polarity. Times count from the start of the
+    recording.
 
     Raises:
         ColliculusError: the file is missing, damaged, a git-lfs pointer, or does not hold this entry; or h5py is not
@@ -136,9 +126,7 @@ def read_cochlea(path: Path, entry: str) -> Events:
         channels = hdf5_array(path, file, f"{part}_addresses/{label}").astype(np.int64)
         whole = times.shape == channels.shape == (len(times),) and np.isfinite(times).all()
         if not whole or not len(times) or times.min() < 0 or channels.min() < 0 or channels.max() >= 64:
-            raise ColliculusError(
-                f"{path}: {entry!r} is not a list of times and of channels 0 to 63: download it again"
-            )
+            raise ColliculusError(f"{path}: {entry!r} is not a list of times and channels 0 to 63: download it again")
     order = np.argsort(times, kind="stable")
     row, column = np.divmod(channels[order], COCHLEA_SHAPE[1])
     return Events(t_s=times[order], x=column, y=row, polarity=np.zeros_like(row))

@@ -30,21 +30,18 @@ class Events:
 def count_events(
     events: Events, *, sensor: tuple[int, int], size: tuple[int, int], bins: int, polarities: int, window_s: float
 ) -> NDArray[np.uint16]:
-    """Count the events at each position in each of `bins` equal parts of the first `window_s` seconds.
+    """Counts of events, (bins, polarities, *size), in `bins` equal parts of the first `window_s` seconds, above 0.
 
     Sensor pixels are merged to reach `size`; where `size` is larger, each pixel fills several positions. An event at
-    the very end counts for the last part. Counts are limited to 65,535.
+    the very end counts for the last part; times outside the window are not counted. Counts are limited to 65,535.
 
     Args:
-        events: events with times from 0; those outside the window are not counted.
+        events: events with times from 0.
         sensor: rows and columns of the sensor.
         size: rows and columns of a frame.
         bins: number of frames.
         polarities: 2: counted separately (first polarity 0, then 1); 1: together.
-        window_s: length of the window, above 0.
-
-    Returns:
-        (bins, polarities, *size).
+        window_s: length of the window.
 
     Raises:
         ColliculusError: an event lies outside the sensor.

@@ -13,14 +13,9 @@ from colliculus.media.images import LUMA
 
 
 def resize(images: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize images bilinearly, with fixed pixel centres (align_corners False) and antialiasing.
+    """Resize images (..., C, H, W) bilinearly, with fixed pixel centres (align_corners False) and antialiasing.
 
-    Args:
-        images: (..., C, H, W) of any numeric type.
-        size: the new (H, W).
-
-    Returns:
-        (..., C, *size), float32, in the units of `images`.
+    The result is float32, (..., C, *size), in the units of `images`, which may be of any numeric type.
 
     Example:
         >>> resize(np.array([[[0, 4], [8, 12]]], dtype=np.uint8), (1, 1)).tolist()
@@ -36,10 +31,7 @@ def resize(images: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.flo
 
 
 def to_levels(frame: NDArray[np.uint8], size: tuple[int, int], channels: Literal[1, 3]) -> NDArray[np.uint8]:
-    """Resize a frame (H, W, 3) and keep its colours (3 channels) or its brightness (1 channel).
-
-    Returns:
-        (channels, *size), whole levels 0..255.
+    """Resize a frame (H, W, 3) and keep its colours (3 channels) or its brightness (1 channel): whole levels 0..255.
 
     Example:
         >>> to_levels(np.full((4, 6, 3), 7, dtype=np.uint8), (1, 2), 1).tolist()

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from colliculus.media.resize import resize
 from colliculus.types import ColliculusError
@@ -64,42 +63,26 @@ class Spectrogram:
         Returns:
             (1, H, W), or (steps, 1, H, W) when `steps` is set; float32, not standardised.
         """
-        return self.resized(self.log_spectrum(waveform))
+        return self.batch(waveform[None])[0]
 
     def log_spectrum(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
         """Spectrogram before it is resized, (parts, 1, bins, windows); one part unless `steps` is set."""
-        return self._spectra(waveform[None])
+        return self._log_spectra(waveform[None])
 
     def batch(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Spectrograms of many clips of one length at once.
-
-        Args:
-            waveforms: (B, samples).
-
-        Returns:
-            (B, 1, H, W), or (B, steps, 1, H, W) when `steps` is set: the same as one by one.
-        """
-        spectra = resize(self._spectra(waveforms), self.size)
+        """Spectrograms of many clips (B, samples) at once, as one by one: (B, 1, H, W), or (B, steps, 1, H, W)."""
+        spectra = resize(self._log_spectra(waveforms), self.size)
         return spectra if self.steps is None else spectra.reshape(len(waveforms), self.steps, *spectra.shape[1:])
 
-    def _spectra(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _log_spectra(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, samples) -> (B * parts, 1, bins, windows)."""
         count, given = waveforms.shape
         parts = self.steps or 1
         samples = max(-(-given // parts), self.n_fft)
         padded = np.zeros((count, parts * samples), dtype=np.float32)
         padded[:, :given] = np.clip(waveforms, -1.0, 1.0)
-        return self._log_spectrum(torch.from_numpy(padded.reshape(count * parts, samples))).numpy()[:, None]
-
-    def resized(self, spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Resize a `log_spectrum`, or values of its shape, as a call returns it."""
-        spectra = resize(spectrum, self.size)
-        return spectra[0] if self.steps is None else spectra
-
-    def _log_spectrum(self, waveforms: Tensor) -> Tensor:
-        """(clips, samples) -> (clips, bins, windows)."""
         spectrum = torch.stft(
-            waveforms,
+            torch.from_numpy(padded.reshape(count * parts, samples)),
             n_fft=self.n_fft,
             hop_length=self.hop,
             window=torch.hann_window(self.n_fft),
@@ -108,9 +91,14 @@ class Spectrogram:
             return_complex=True,
         )
         if self.scale == "stft":
-            return torch.log(spectrum.abs() + _FLOOR)
+            return torch.log(spectrum.abs() + _FLOOR).numpy()[:, None]
         filters = torch.tensor(mel_filterbank(self.sample_rate_hz, self.n_fft, self.num_mels))
-        return torch.log(filters @ spectrum.abs().square() + _FLOOR)
+        return torch.log(filters @ spectrum.abs().square() + _FLOOR).numpy()[:, None]
+
+    def resized(self, spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Resize a `log_spectrum`, or values of its shape, as a call returns it."""
+        spectra = resize(spectrum, self.size)
+        return spectra[0] if self.steps is None else spectra
 
 
 @cache
@@ -119,11 +107,6 @@ def mel_filterbank(sample_rate_hz: int, n_fft: int, num_mels: int) -> NDArray[np
 
     Source: M. Slaney, Auditory Toolbox, Interval Research TR 1998-010; the scale is linear below 1 kHz (200/3 Hz per
     mel) and logarithmic above (a factor of 6.4 in 27 mel).
-
-    Args:
-        sample_rate_hz: samples per second.
-        n_fft: samples of one window.
-        num_mels: number of filters.
 
     Returns:
         (num_mels, n_fft // 2 + 1), read-only; multiplies a power spectrum.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from colliculus.modulation.agm import AGM, AGMSettings
 from colliculus.modulation.balance import Balance, BalanceName
-from colliculus.modulation.base import Modulator, NoModulation, Prepared
+from colliculus.modulation.base import Modulator, NoModulation, PreparedLosses
 from colliculus.modulation.iemf import IEMF
 from colliculus.modulation.mm_pareto import MMPareto, MMParetoSettings
 from colliculus.modulation.mslr import MSLR, MSLRSettings
@@ -31,7 +31,7 @@ __all__ = [
     "NoModulation",
     "OGMGESettings",
     "PMRSettings",
-    "Prepared",
+    "PreparedLosses",
     "ScoreBalance",
     "ScoreBalanceName",
 ]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from colliculus.labels import at_label
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.base import Modulator, Prepared, Terms
+from colliculus.modulation.base import Modulator, PreparedLosses, Terms
 from colliculus.modulation.scores import mean_over_ranks, shares
 from colliculus.types import Collective, ColliculusError, Output
 
@@ -85,7 +85,7 @@ class AGM(Modulator):
 
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
-    ) -> Prepared:
+    ) -> PreparedLosses:
         """Compute the losses of an output with scaled shares, and update the mean costs."""
         if not output.evidence:
             raise ColliculusError(
@@ -99,7 +99,7 @@ class AGM(Modulator):
         self._means = {m: (self._means.get(m, 0.0) * self._steps + c) / (self._steps + 1) for m, c in costs.items()}
         self._steps += 1
         report = {f"coefficient_{m}": factor for m, factor in factors.items()}
-        return Prepared(objective(with_scaled_shares(output, factors), labels), report=report)
+        return PreparedLosses(objective(with_scaled_shares(output, factors), labels), report=report)
 
     def state(self) -> dict[str, Any]:
         """The running means and their number of steps."""

@@ -17,7 +17,7 @@ Terms = Callable[[Output, Tensor], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedLosses:
     """Result of a modulator before the backward pass, for that pass and for its own call after it.
 
     Args:
@@ -55,12 +55,12 @@ class Modulator(Protocol):
 
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
-    ) -> Prepared:
+    ) -> PreparedLosses:
         """Compute the losses of a step."""
-        return Prepared(objective(output, labels))
+        return PreparedLosses(objective(output, labels))
 
     def __call__(
-        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
+        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: PreparedLosses
     ) -> dict[str, float]:
         """Change the gradients of `model` in place after the backward pass; return named numbers for the log."""
         return prepared.report

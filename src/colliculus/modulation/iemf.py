@@ -7,7 +7,7 @@ from math import tanh
 from torch import Tensor
 
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.base import Modulator, Prepared
+from colliculus.modulation.base import Modulator, PreparedLosses
 from colliculus.modulation.scores import TINY, mean_score, own_logits
 from colliculus.types import Collective, ColliculusError, Output
 
@@ -31,7 +31,7 @@ class IEMF(Modulator):
     """
 
     def __call__(
-        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
+        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: PreparedLosses
     ) -> dict[str, float]:
         """Scale the gradients of the fusion."""
         logits = own_logits(output)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.base import Modulator, Prepared, Terms
+from colliculus.modulation.base import Modulator, PreparedLosses, Terms
 from colliculus.types import UNIMODAL, Collective, ColliculusError, Output
 
 
@@ -75,7 +75,7 @@ class MMPareto(Modulator):
 
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
-    ) -> Prepared:
+    ) -> PreparedLosses:
         """Compute the losses, and separately the gradients of the unimodal ones."""
         losses = objective(output, labels)
         unimodal = [loss for name, loss in losses.items() if name == UNIMODAL or name.startswith(f"{UNIMODAL}_")]
@@ -86,10 +86,10 @@ class MMPareto(Modulator):
         found = torch.autograd.grad(torch.stack(unimodal).sum(), parameters, retain_graph=True, allow_unused=True)
         mean = _mean_over_ranks(_flat(found, parameters), len(labels), collective)
         parts = mean.split([sum(p.numel() for p in stream) for stream in streams.values()])
-        return Prepared(losses, gradients=dict(zip(streams, parts, strict=True)))
+        return PreparedLosses(losses, gradients=dict(zip(streams, parts, strict=True)))
 
     def __call__(
-        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
+        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: PreparedLosses
     ) -> dict[str, float]:
         """Replace the gradients of the encoders."""
         report: dict[str, float] = {}

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.base import Modulator, Prepared
+from colliculus.modulation.base import Modulator, PreparedLosses
 from colliculus.modulation.scores import shares_or_own_logits
 from colliculus.types import Collective, ColliculusError, Output
 
@@ -57,7 +57,7 @@ class MSLR(Modulator):
         return {m: recent_gain(recent) for m, recent in self._accuracies.items()}
 
     def __call__(
-        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
+        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: PreparedLosses
     ) -> dict[str, float]:
         """Leave the gradients alone; report the factors."""
         factors = dict.fromkeys(shares_or_own_logits(output, "mslr"), 1.0) | self.learning_rates()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.base import Modulator, Prepared
+from colliculus.modulation.base import Modulator, PreparedLosses
 from colliculus.modulation.epochs import EpochRange
 from colliculus.modulation.scores import mean_score, ratios, shares_or_own_logits
 from colliculus.types import Collective, ColliculusError, Output
@@ -91,7 +91,7 @@ class OGMGE(Modulator):
         self._noise = shared_generator(seed, epoch, device) if self._settings.enhancement else None
 
     def __call__(
-        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
+        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: PreparedLosses
     ) -> dict[str, float]:
         """Scale the gradients of the encoders."""
         logits = shares_or_own_logits(output, "ogm-ge")

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from colliculus.labels import are_soft, at_label, one_hot
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.base import Modulator, Prepared, Terms
+from colliculus.modulation.base import Modulator, PreparedLosses, Terms
 from colliculus.modulation.scores import mean_score, ratios
 from colliculus.types import Collective, ColliculusError, Output
 
@@ -89,7 +89,7 @@ class PMR(Modulator):
 
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
-    ) -> Prepared:
+    ) -> PreparedLosses:
         """Add the prototype loss, and sum the features of each class."""
         if not output.streams:
             raise ColliculusError(
@@ -105,7 +105,7 @@ class PMR(Modulator):
             terms = [weight * _cross_entropy(logits[m], labels) for m, weight in weights.items()]
             loss = self._settings.alpha * torch.stack(terms).sum()
         report = {f"weight_{m}": weight for m, weight in weights.items()}
-        return Prepared({**objective(output, labels), "prototypes": loss}, report=report)
+        return PreparedLosses({**objective(output, labels), "prototypes": loss}, report=report)
 
     def end_epoch(self, validation_accuracy: Mapping[str, float]) -> None:
         """Move the prototypes towards the means of the epoch."""

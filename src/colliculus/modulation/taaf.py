@@ -13,7 +13,7 @@ from torch import Tensor
 
 from colliculus.labels import at_label
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.base import Modulator, Prepared, Terms
+from colliculus.modulation.base import Modulator, PreparedLosses, Terms
 from colliculus.modulation.epochs import EpochRange
 from colliculus.modulation.ogm_ge import scale_with_noise, shared_generator, slowing
 from colliculus.modulation.scores import TINY, mean_over_ranks, ratios
@@ -98,7 +98,7 @@ class GradientByScore(_ByScore):
         self._noise = shared_generator(seed, epoch, device) if self.settings.enhancement else None
 
     def __call__(
-        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: Prepared
+        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: PreparedLosses
     ) -> dict[str, float]:
         """Scale the gradients of the encoders."""
         factors = dict.fromkeys(output.modality_logits, 1.0)
@@ -117,14 +117,14 @@ class LossByScore(_ByScore):
 
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
-    ) -> Prepared:
+    ) -> PreparedLosses:
         """Compute the losses, with weights on those of the modalities' own heads."""
         losses = objective(output, labels)
         factors = dict.fromkeys(output.modality_logits, 1.0)
         if self.acts:
             factors = inverse(self.scores(output, labels, collective))
             losses |= {f"{UNIMODAL}_{m}": w * losses[f"{UNIMODAL}_{m}"] for m, w in factors.items()}
-        return Prepared(losses, report=_named(factors))
+        return PreparedLosses(losses, report=_named(factors))
 
 
 class StepByScore(_ByScore):
@@ -138,7 +138,7 @@ class StepByScore(_ByScore):
 
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
-    ) -> Prepared:
+    ) -> PreparedLosses:
         """Compute the losses and register gradient hooks on the streams."""
         factors = {m: torch.ones(len(z)) for m, z in output.modality_logits.items()}
         if self.acts:
@@ -146,7 +146,7 @@ class StepByScore(_ByScore):
             for modality, factor in factors.items():
                 scale_backward(output.streams[modality], factor)
         report = _named({m: factor.mean().item() for m, factor in factors.items()})
-        return Prepared(objective(output, labels), report=report)
+        return PreparedLosses(objective(output, labels), report=report)
 
     def _factors(self, scores: Mapping[str, Tensor], collective: Collective) -> dict[str, Tensor]:
         """k_m(t), (T,), by modality."""

@@ -82,6 +82,26 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def listed(names: Sequence[str], most: int) -> str:
+    """Names in a sentence, at most so many.
+
+    Example:
+        >>> listed(["a", "b", "c"], most=2)
+        'a, b and 1 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def span(bounds: tuple[float, float]) -> str:
+    """Bounds of shares in percent.
+
+    Example:
+        >>> span((0.6, 0.98))
+        '60.0 to 98.0'
+    """
+    return " to ".join(f"{100 * bound:.1f}" for bound in bounds)
+
+
 def accuracy(accuracy: float, interval: tuple[float, float], correct: int, total: int) -> str:
     """An accuracy with its 95 % interval and its counts, as text.
 
@@ -89,5 +109,4 @@ def accuracy(accuracy: float, interval: tuple[float, float], correct: int, total
         >>> accuracy(0.9, (0.6, 0.98), 9, 10)
         '90.0 %  (95 % interval 60.0 to 98.0; 9 of 10)'
     """
-    low, high = (100 * bound for bound in interval)
-    return f"{percent(accuracy)}  (95 % interval {low:.1f} to {high:.1f}; {correct:,} of {total:,})"
+    return f"{percent(accuracy)}  (95 % interval {span(interval)}; {correct:,} of {total:,})"

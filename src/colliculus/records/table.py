@@ -60,6 +60,12 @@ class Table:
     notes: Sequence[str] = ()
 
     @classmethod
+    def of(cls, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> Table:
+        """A table whose first column names the rows; the others are numbers, set to the right."""
+        name, *numbers = headings
+        return cls((Column(name, style="cyan"), *(Column(heading, "right") for heading in numbers)), rows, title, notes)
+
+    @classmethod
     def facts(cls, title: str, facts: dict[str, str], notes: Sequence[str] = ()) -> Table:
         """A table of names and values, without headings.
 
@@ -102,17 +108,15 @@ class Table:
         """The table as HTML."""
         headings = "".join(f"<th>{escape(column.heading)}</th>" for column in self.columns)
         head = f"<thead><tr>{headings}</tr></thead>" if any(column.heading for column in self.columns) else ""
-        body = "".join(f"<tr>{''.join(map(_cell, self.columns, row))}</tr>" for row in self.rows)
+        starts = [f'<td style="text-align: {column.align}">' for column in self.columns]
+        rows = ("".join(f"{start}{escape(x)}</td>" for start, x in zip(starts, row, strict=True)) for row in self.rows)
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
         caption = f"<caption>{escape(self.title)}</caption>" if self.title else ""
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         return f"<table>{caption}{head}<tbody>{body}</tbody></table>{notes}"
 
     def _repr_html_(self) -> str:
         return self.html()
-
-
-def _cell(column: Column, text: str) -> str:
-    return f'<td style="text-align: {column.align}">{escape(text)}</td>'
 
 
 @dataclass(frozen=True)

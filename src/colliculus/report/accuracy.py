@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from colliculus.figures import Bars, BarSeries, Lines, Panel, Series, figure
-from colliculus.records import Column, Table
 from colliculus.report.material import Material
 from colliculus.runs.history import Row
-from colliculus.runs.metrics import ClassMetrics, wilson_interval
+from colliculus.runs.metrics import wilson_interval
 from colliculus.runs.result import TrainingResult
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 CLASSES = 30
 """Classes of a confusion matrix or a chart that can be read; of more, the most frequent confusions are listed."""
 PAIRS = 25
+"""Confusions in the list."""
 
 
 def curves(material: Material) -> Figure:
@@ -75,40 +75,6 @@ def recall(result: TrainingResult) -> Figure | None:
     names = [one.name for one in tested]
     xlabel = "recall, % (line: 95 % interval)"
     return figure([Bars(names=names, series=[bars], title="Recall of each class", xlabel=xlabel, low=0, high=115)])
-
-
-def classes(result: TrainingResult) -> Table:
-    """Recall, precision and F1 of every class."""
-    headings = ("clips", "recall, %", "95 % interval", "precision, %", "F1, %")
-    columns = (Column("class"), *(Column(heading, "right") for heading in headings))
-    rows = [_class(one, result.test.confusion[k][k]) for k, one in enumerate(result.test.per_class)]
-    note = "Recall: share of the class that was recognised. Intervals are Wilson's, for each class by itself."
-    return Table(columns, rows, "Classes of the test part", (note,))
-
-
-def _class(one: ClassMetrics, correct: int) -> Sequence[str]:
-    if not one.total:
-        return one.name, "0", *["-"] * 4
-    low, high = wilson_interval(correct, one.total)
-    interval = f"{100 * low:.1f} to {100 * high:.1f}"
-    shares = (f"{100 * share:.1f}" for share in (one.precision, one.f1))
-    return one.name, f"{one.total:,}", f"{100 * one.recall:.1f}", interval, *shares
-
-
-def confused_pairs(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:
-    """The most frequent confusions."""
-    pairs = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
-    rows = [
-        (names[i], names[j], str(n), f"{100 * n / sum(counts[i]):.1f}")
-        for n, i, j in sorted(pairs, key=lambda pair: -pair[0])[:PAIRS]
-    ]
-    columns = (
-        Column("true class"),
-        Column("predicted class"),
-        Column("clips", "right"),
-        Column("of the class, %", "right"),
-    )
-    return Table(columns, rows, f"The {len(rows)} most frequent of {len(pairs):,} kinds of confusion on the test part")
 
 
 def _columns(history: Sequence[Row], beginning: str) -> list[str]:

@@ -11,6 +11,7 @@ from colliculus.evaluation.comparison import Comparison, compare
 from colliculus.evaluation.energy.record import Energy
 from colliculus.evaluation.robustness import Robustness
 from colliculus.records import Column, Table
+from colliculus.records.console import span
 from colliculus.report.material import Material
 from colliculus.runs.kept_predictions import Condition
 from colliculus.types import ColliculusError
@@ -72,11 +73,10 @@ def _figures(material: Material) -> Sequence[str]:
     seed = str(material.run.experiment.train.seed)
     if (result := material.result) is None:
         return [seed, "not finished", *["-"] * 4]
-    low, high = result.test.interval
     return [
         seed,
         f"{100 * result.test.accuracy:.1f}",
-        f"{100 * low:.1f} to {100 * high:.1f}",
+        span(result.test.interval),
         f"{100 * result.test.macro_f1:.1f}",
         f"{result.parameters:,}",
         f"{result.samples_per_second:,.0f}",
@@ -90,15 +90,7 @@ Measured = tuple[str, Mapping[str, object]]
 def _column(
     figure: str, unit: str, verb: str, materials: Sequence[Material], read: Callable[[Material], Measured | None]
 ) -> tuple[str, Sequence[str]] | str:
-    """Heading and cells of a column; a sentence where the runs were not measured alike, empty where none was measured.
-
-    Args:
-        figure: name of the figure.
-        unit: unit of the figure.
-        verb: verb that measures it.
-        materials: runs.
-        read: the figure of one run; None where it was not measured.
-    """
+    """Heading and cells of a column; a sentence where runs were measured differently, empty where none was."""
     found = [read(material) for material in materials]
     ways = [one[1] for one in found if one is not None]
     if not ways:

@@ -12,7 +12,6 @@ from colliculus.evaluation.explanation.clip import SPIKES, ClipImage, ExplainedC
 from colliculus.evaluation.explanation.record import Explanation
 from colliculus.evaluation.time_weights import time_weights_panels
 from colliculus.figures import Bars, BarSeries, Lines, Panel, Series, figure
-from colliculus.report.analyses import ANALYSES
 from colliculus.report.material import Material
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class ShownClip:
 
 def shown_clips(material: Material, record: Explanation, most_bytes: int) -> list[ShownClip]:
     """The explained clips, from the first, as many as `most_bytes` of images allow; at least one."""
-    folder = (material.folder / ANALYSES["explain"].file).parent
+    folder = (material.folder / record.FILE).parent
     shown: list[ShownClip] = []
     total = 0
     for clip in record.clips:

@@ -7,14 +7,53 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import join
 
-from colliculus.evaluation.groups import was_imported
+from colliculus.evaluation.contribution import Contribution
+from colliculus.evaluation.energy.record import Energy
+from colliculus.evaluation.explanation.record import Explanation
+from colliculus.evaluation.robustness import Robustness
 from colliculus.evaluation.spike_health import SpikeHealth, read_health
-from colliculus.report.analyses import ANALYSES, Analysis
 from colliculus.runs.history import Row, read_metrics
 from colliculus.runs.identity import RunRecord, identity
 from colliculus.runs.result import TrainingResult
 from colliculus.runs.run import HEALTH_FILE, METRICS_FILE, MODEL_FILE, RESULT_FILE, Run, read_run
 from colliculus.types import ColliculusError
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One kind of measurement that the page shows.
+
+    Args:
+        subject: its name at the beginning of a sentence.
+        kind: class of its record; None for spike health, which the training itself measures.
+        absent: end of the sentence for a run without it, and the introduction of the command.
+        again: introduction of the command where its record cannot be shown.
+    """
+
+    subject: str
+    kind: type[RunRecord] | None
+    absent: str = "has not been measured. To measure it, run:"
+    again: str = "To measure it again, run:"
+
+
+ANALYSES = {
+    "contribution": Analysis("The contribution of the modalities", Contribution),
+    "robustness": Analysis("Robustness", Robustness),
+    "energy": Analysis("The energy of a decision", Energy),
+    "explain": Analysis(
+        "The explanation of example clips",
+        Explanation,
+        "has not been made. To make it, run:",
+        "To make it again, run:",
+    ),
+    "inspect": Analysis(
+        "Spike health",
+        None,
+        "was not recorded in the training. To see that of the model, run:",
+        "To see that of the model, run:",
+    ),
+}
+"""Measurements by the verb that makes them."""
 
 SAME = {"model": "another model", "fingerprint": "other data", "classes": "other classes", "modalities": "other data"}
 """Fields in which a record must agree with its run, and what it was measured on where it does not."""
@@ -47,7 +86,7 @@ class Material:
     @property
     def imported(self) -> bool:
         """True where another program trained it."""
-        return was_imported(self.run)
+        return self.run.imported
 
     @property
     def names(self) -> Sequence[str]:
@@ -67,27 +106,26 @@ class Material:
 
 
 def read_material(folder: Path, name: str) -> Material:
-    """Read a run folder.
-
-    Args:
-        folder: run folder.
-        name: name on the page.
+    """Read a run folder; `name` stands on the page.
 
     Raises:
         ColliculusError: the folder is not a run folder, or a file that the training wrote is damaged.
     """
     run = read_run(folder)
-    read = {verb: _read(folder, run, analysis) for verb, analysis in ANALYSES.items() if analysis.kind is not None}
+    read = {verb: _read(folder, run, one.kind) for verb, one in ANALYSES.items() if one.kind is not None}
     left_out = {verb: found for verb, found in read.items() if isinstance(found, str)}
     health = read_health(folder)
     if not health and (folder / HEALTH_FILE).exists():
         left_out["inspect"] = _damaged(HEALTH_FILE)
+    history = read_metrics(folder)
+    if any("epoch" not in row for row in history):
+        raise ColliculusError(f"{folder / METRICS_FILE} is damaged, a row has no epoch: restore or remove it")
     return Material(
         name=name,
         folder=folder,
         run=run,
         result=_read_result(folder, run.spec.num_classes),
-        history=_read_history(folder),
+        history=history,
         records={verb: found for verb, found in read.items() if isinstance(found, RunRecord)},
         left_out=left_out,
         health=health,
@@ -108,18 +146,18 @@ def short_names(folders: Sequence[Path]) -> list[str]:
     return ["/".join(part[-size:]) for part in parts]
 
 
-def _read(folder: Path, run: Run, analysis: Analysis) -> RunRecord | str | None:
+def _read(folder: Path, run: Run, kind: type[RunRecord]) -> RunRecord | str | None:
     """The record of a measurement; None where there is none, and the reason where it cannot be shown."""
-    if analysis.kind is None or not (folder / analysis.file).exists():
+    if not (folder / kind.FILE).exists():
         return None
     try:
-        record = analysis.kind.read(folder / analysis.file)
+        record = kind.read(folder / kind.FILE)
     except ColliculusError:
-        return _damaged(analysis.file)
+        return _damaged(kind.FILE)
     if (folder / MODEL_FILE).exists():
         ours = identity(folder, run, run.fingerprint)
         for field, other in SAME.items():
-            known = field != "fingerprint" or not was_imported(run)
+            known = field != "fingerprint" or not run.imported
             found = getattr(record, field)
             if known and (list(found) if isinstance(found, tuple) else found) != ours[field]:
                 return f"it was measured on {other}"
@@ -145,10 +183,3 @@ def _read_result(folder: Path, num_classes: int) -> TrainingResult | None:
             "--resume` tests the run again"
         ) from error
     return result
-
-
-def _read_history(folder: Path) -> Sequence[Row]:
-    history = read_metrics(folder)
-    if any("epoch" not in row for row in history):
-        raise ColliculusError(f"{folder / METRICS_FILE} is damaged, a row has no epoch: restore or remove it")
-    return history

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from colliculus.figures import figure, to_svg
 from colliculus.figures.palette import css
 from colliculus.records import Table, Tables
-from colliculus.report import accuracy, contribution, examples, setting
+from colliculus.records.console import span
+from colliculus.report import accuracy, examples, setting
 from colliculus.report.comparison import compared
 from colliculus.report.material import Material
 from colliculus.types import ColliculusError
@@ -63,7 +64,6 @@ def page(materials: Sequence[Material], title: str) -> str:
             sections=SECTIONS,
             image_bytes=IMAGE_BYTES // len(materials),
             accuracy=accuracy,
-            contribution=contribution,
             examples=examples,
             setting=setting,
             zip=zip,
@@ -85,10 +85,15 @@ def _environment() -> Environment:
     def svg(drawn: Figure, alt: str) -> Markup:
         return Markup(to_svg(drawn, name=f"chart-{next(numbers)}", alt=alt))  # noqa: S704 to_svg escapes every text
 
+    def charts(drawn: Figure) -> Iterator[Markup]:
+        """Each panel of a figure drawn by itself, so that it can be read on a phone."""
+        rows = getattr(drawn, "rows", ())
+        return (svg(figure([panel]), panel.title or drawn.get_suptitle()) for row in rows for panel in row)
+
     filters: Mapping[str, Any] = {
         "breakable": _breakable,
-        "charts": _charts(svg),
-        "interval": _interval,
+        "charts": charts,
+        "interval": span,
         "percent": _percent,
         "slug": _slug,
         "svg": svg,
@@ -96,16 +101,6 @@ def _environment() -> Environment:
     }
     made.filters.update(filters)
     return made
-
-
-def _charts(svg: Callable[[Figure, str], Markup]) -> Callable[[Figure], Iterator[Markup]]:
-    """Filter that draws each panel of a figure by itself, so that it can be read on a phone."""
-
-    def charts(drawn: Figure) -> Iterator[Markup]:
-        rows = getattr(drawn, "rows", ())
-        return (svg(figure([panel]), panel.title or drawn.get_suptitle()) for row in rows for panel in row)
-
-    return charts
 
 
 def _tables(found: Table | Tables) -> Sequence[Table]:
@@ -124,17 +119,6 @@ def _percent(share: float) -> str:
         ['73.2', '%']
     """
     return f"{100 * share:.1f}{NARROW}%"
-
-
-def _interval(bounds: Sequence[float]) -> str:
-    """Bounds of an interval of fractions in percent.
-
-    Example:
-        >>> _interval((0.6, 0.98))
-        '60.0 to 98.0'
-    """
-    low, high = bounds
-    return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def _breakable(name: str) -> Markup:

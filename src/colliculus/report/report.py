@@ -74,7 +74,7 @@ def report(
     if not folders:
         raise ColliculusError("no run is given: pass run folders, as in `colliculus report RUN ...`")
     materials = [read_material(folder, name) for folder, name in zip(folders, short_names(folders), strict=True)]
-    check_comparable(materials)
+    check_comparable({material.folder: material.run for material in materials})
     presets = dict.fromkeys(material.run.preset for material in materials)
     content = page(materials, ", ".join(presets) if title is None else title).encode()
     write_atomic(Path(out), content)

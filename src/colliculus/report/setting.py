@@ -7,8 +7,7 @@ from shlex import join
 
 from colliculus.files.documents import flat
 from colliculus.records import Column, Table
-from colliculus.report.analyses import ANALYSES
-from colliculus.report.material import Material
+from colliculus.report.material import ANALYSES, Material
 from colliculus.runs.document import experiment_to_plain
 from colliculus.runs.identity import RunRecord
 from colliculus.runs.kept_predictions import Condition

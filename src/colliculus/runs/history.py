@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from colliculus.files.atomic import write_atomic
+from colliculus.files.tables import csv_bytes
 from colliculus.runs.run import METRICS_FILE
 from colliculus.types import ColliculusError
 
@@ -18,11 +19,7 @@ Row = Mapping[str, float]
 def write_metrics(folder: Path, history: Sequence[Row]) -> None:
     """Write `metrics.csv` from the whole history, so that it always agrees with the saved state."""
     columns = list(dict.fromkeys(name for row in history for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    write_atomic(folder / METRICS_FILE, text.getvalue().encode())
+    write_atomic(folder / METRICS_FILE, csv_bytes(columns, ([row.get(name) for name in columns] for row in history)))
 
 
 def read_metrics(folder: Path) -> list[Row]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from colliculus.files.documents import package_version
 from colliculus.records import Record
@@ -36,16 +36,12 @@ class RunRecord(Record):
     modalities: tuple[str, ...]
     split: str
     snr_db: Mapping[str, float]
+    FILE: ClassVar[str]
+    """path of the record in its run folder"""
 
 
 def identity(folder: Path, run: Run, fingerprint: str) -> dict[str, Any]:
-    """The first fields of a `RunRecord`, from the version to the modalities, as plain JSON values.
-
-    Args:
-        folder: run folder, with its model.
-        run: contents of its `run.yaml`.
-        fingerprint: digest of the measured data.
-    """
+    """The first fields of a `RunRecord`, to the modalities, as plain values; `fingerprint` is of the measured data."""
     return {
         "version": package_version(),
         "preset": run.preset,

@@ -80,14 +80,7 @@ class PredictionsOrigin:
 
 
 def write_predictions(folder: Path, run: Run, condition: Condition, predictions: Predictions) -> None:
-    """Write `predictions.csv` and, beside it, `predictions.json` about its origin.
-
-    Args:
-        folder: run folder, with its model.
-        run: contents of its `run.yaml`.
-        condition: noise and missing modalities.
-        predictions: predictions for the run's own test part.
-    """
+    """Write predictions for the run's own test part, `predictions.csv`, and `predictions.json` about their origin."""
     path = folder / condition.file_name(Condition.of(run))
     content = predictions.to_csv().encode()
     write_atomic(path, content)
@@ -116,11 +109,9 @@ def read_predictions(folder: Path, run: Run, condition: Condition) -> Prediction
     path = folder / condition.file_name(Condition.of(run))
     try:
         origin = from_plain(json.loads(path.with_suffix(".json").read_text(encoding="utf-8")), PredictionsOrigin)
-        if (origin.fingerprint, origin.condition) != (run.fingerprint, condition):
-            return None
-        if origin.sha256 != {name: digest(folder / name) for name in (path.name, MODEL_FILE)}:
-            return None
         found = Predictions.from_csv(path.read_text(encoding="utf-8"))
+        digests = {name: digest(folder / name) for name in (path.name, MODEL_FILE)}
     except (OSError, ValueError):  # ColliculusError and bad UTF-8 are ValueErrors
         return None
-    return found if found.names == run.spec.names else None
+    theirs = (origin.fingerprint, origin.condition, origin.sha256, found.names)
+    return found if theirs == (run.fingerprint, condition, digests, run.spec.names) else None

@@ -9,6 +9,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.records import Column, Table
+from colliculus.records.console import listed, span
 from colliculus.runs.predictions import Predictions
 from colliculus.types import ColliculusError
 
@@ -17,15 +19,7 @@ _Z_95 = 1.959963984540054  # the standard normal lies within +-z with a probabil
 
 
 def confusion_matrix(labels: NDArray[np.int64], predictions: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
-    """Count the predictions of each class by true class.
-
-    Args:
-        labels: (n,) true classes, 0 <= label < num_classes.
-        predictions: (n,) predicted classes, in the same range.
-        num_classes: K.
-
-    Returns:
-        (K, K) counts, row = true class, column = predicted class.
+    """Count predictions (n,) by true class (n,): (K, K), row = true class, column = predicted class.
 
     Example:
         >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
@@ -36,14 +30,7 @@ def confusion_matrix(labels: NDArray[np.int64], predictions: NDArray[np.int64], 
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a proportion (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212).
-
-    Args:
-        correct: successes, 0 <= correct <= total.
-        total: trials, at least 1.
-
-    Returns:
-        Lower and upper bound, within [0, 1].
+    """Wilson's 95 % score interval of a proportion, within 0 and 1 (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212).
 
     Example:
         >>> low, high = wilson_interval(545, 744)
@@ -107,9 +94,40 @@ class Metrics:
         untested = [one.name for one in self.per_class if not one.total]
         if not untested:
             return ()
-        more = f" and {len(untested) - _NAMED} more" if len(untested) > _NAMED else ""
-        names = f"{', '.join(untested[:_NAMED])}{more}"
+        names = listed(untested, _NAMED)
         return (f"The {part} part has no sample of {len(untested)} class(es), so no figure covers them: {names}",)
+
+    def class_table(self, part: str) -> Table:
+        """Recall, precision and F1 of every class of this part of the data, in percent."""
+        rows: list[tuple[str, ...]] = []
+        for k, one in enumerate(self.per_class):
+            figures = ["-"] * 4
+            if one.total:
+                recall, precision, f1 = (f"{100 * share:.1f}" for share in (one.recall, one.precision, one.f1))
+                figures = [recall, span(wilson_interval(self.confusion[k][k], one.total)), precision, f1]
+            rows.append((one.name, f"{one.total:,}", *figures))
+        headings = ("class", "clips", "recall, %", "95 % interval", "precision, %", "F1, %")
+        note = "Recall: share of the class that was recognised. Intervals are Wilson's, for each class by itself."
+        return Table.of(f"Classes of the {part} part", headings, rows, (note, *self.notes(part)))
+
+    def mistakes(self, most: int) -> Table | None:
+        """The most frequent confusions of two classes; None where every prediction is correct.
+
+        Args:
+            most: rows of the table.
+        """
+        names = [one.name for one in self.per_class]
+        pairs = [(n, i, j) for i, row in enumerate(self.confusion) for j, n in enumerate(row) if i != j and n]
+        rows = [
+            (names[i], names[j], f"{n:,}", f"{100 * n / self.per_class[i].total:.1f}")
+            for n, i, j in sorted(pairs, key=lambda pair: -pair[0])[:most]
+        ]
+        columns = (
+            *(Column(heading, style="cyan") for heading in ("true class", "predicted class")),
+            Column("clips", "right"),
+        )
+        title = f"Most frequent mistakes ({len(rows)} of {len(pairs):,} kinds)"
+        return Table((*columns, Column("of the class, %", "right")), rows, title) if rows else None
 
     @classmethod
     def of(cls, predictions: Predictions) -> Metrics:
@@ -125,11 +143,7 @@ class Metrics:
 
     @classmethod
     def from_confusion(cls, matrix: NDArray[np.int64], names: Sequence[str]) -> Metrics:
-        """All metrics that a confusion matrix gives.
-
-        Args:
-            matrix: (K, K) counts as `confusion_matrix` gives them.
-            names: K class names.
+        """All metrics that a confusion matrix gives, (K, K) counts as in `confusion_matrix`.
 
         Raises:
             ColliculusError: the matrix is empty.

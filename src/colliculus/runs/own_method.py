@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import is_dataclass
-from importlib import import_module
 from typing import Any, cast
 
 from colliculus.files.documents import Document, as_document, from_plain, to_plain
@@ -34,24 +33,29 @@ def own_to_plain(method: Method) -> Document:
 
 
 def own_from_plain(plain: Document) -> Method:
-    """The method that `own_to_plain` recorded.
+    """The method that `own_to_plain` recorded. Nothing is imported: a run folder of a stranger must not run code.
 
     Raises:
-        ColliculusError: its class cannot be imported, or its settings are not those of a dataclass.
+        ColliculusError: the module of its class is not imported yet, has no such method, or the settings are not those
+            of a dataclass.
     """
     place, settings = plain["name"], {name: value for name, value in plain.items() if name != "name"}
     module, _, qualified = place.partition(":")
+    remedy = f"as in colliculus.load(path, method={qualified}(...))"
+    if (found := cast("Any", sys.modules.get(module))) is None:
+        raise ColliculusError(
+            f"the method {qualified} is of the module {module}, which is not imported: import it first, or pass the "
+            f"method, {remedy}"
+        )
+    for name in qualified.split("."):
+        found = getattr(found, "__dict__", {}).get(name)  # not an attribute: a module may import to make one
     try:
-        found: Any = sys.modules.get(module) or import_module(module)
-        for name in qualified.split("."):
-            found = getattr(found, name)
         if not (isinstance(found, type) and is_dataclass(found) and all(hasattr(found, part) for part in _PARTS)):
             raise ColliculusError("it is not a dataclass with model, objective and modulator")
         return cast("Method", from_plain(as_document(settings), found))
-    except (ImportError, AttributeError, ColliculusError) as error:
+    except ColliculusError as error:
         raise ColliculusError(
-            f"the method {qualified} of module {module} cannot be made from run.yaml ({error}): pass it, as in "
-            f"colliculus.load(path, method={qualified}(...))"
+            f"the method {qualified} of module {module} cannot be made from run.yaml ({error}): pass it, {remedy}"
         ) from error
 
 

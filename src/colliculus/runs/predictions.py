@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.files.tables import csv_bytes
 from colliculus.types import ColliculusError
 
 COLUMNS = ("index", "label", "predicted")
@@ -62,13 +63,12 @@ class Predictions:
 
         Nine digits restore a float32 exactly.
         """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([*COLUMNS, *(PROBABILITY + name for name in self.names)])
         numbers = zip(self.labels.tolist(), self.predicted.tolist(), self.probabilities.tolist(), strict=True)
-        for index, (label, predicted, probabilities) in enumerate(numbers):
-            writer.writerow([index, label, predicted, *(f"{p:.9g}" for p in probabilities)])
-        return text.getvalue()
+        rows = (
+            [index, label, predicted, *(f"{p:.9g}" for p in probabilities)]
+            for index, (label, predicted, probabilities) in enumerate(numbers)
+        )
+        return csv_bytes([*COLUMNS, *(PROBABILITY + name for name in self.names)], rows).decode()
 
     @classmethod
     def from_csv(cls, text: str) -> Predictions:

@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from colliculus.corpus.protocols import current_name
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.dataset import ClipReader, Dataset, Normalisation
-from colliculus.files.atomic import write_atomic
-from colliculus.files.documents import Document, as_document, from_plain, package_version, to_plain
+from colliculus.files.documents import (
+    Document,
+    as_document,
+    from_plain,
+    package_version,
+    read_document,
+    to_plain,
+    write_document,
+)
 from colliculus.model import MultimodalSNN
 from colliculus.runs.document import experiment_from_plain, experiment_to_plain
 from colliculus.runs.experiment import Experiment, Method
@@ -61,6 +67,11 @@ class Run:
             stored=dataset.stored,
         )
 
+    @property
+    def imported(self) -> bool:
+        """True where another program trained it: it does not know its data."""
+        return not self.fingerprint
+
     def reader(self) -> ClipReader:
         """The reader of files like those of the data; a run of an earlier version needs the prepared folder for it.
 
@@ -87,32 +98,20 @@ def to_document(run: Run) -> Document:
 
 def write_run(folder: Path, run: Run) -> None:
     """Write `run.yaml`."""
-    write_atomic(folder / RUN_FILE, yaml.safe_dump(to_document(run), sort_keys=False, allow_unicode=True).encode())
+    write_document(folder / RUN_FILE, to_document(run))
 
 
-def read_document(folder: Path) -> Document:
+def read_run_file(folder: Path) -> Document:
     """`run.yaml` as plain values, in the present format.
 
     Raises:
         ColliculusError: it is absent, damaged, or written by a later version.
     """
-    path = folder / RUN_FILE
-    try:
-        document = as_document(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
+    if not (folder / RUN_FILE).is_file():
         raise ColliculusError(
-            f"{folder} is not a run folder, its {RUN_FILE} cannot be read ({error.strerror}): pass the folder given to "
-            "`colliculus train --out`"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError, ColliculusError) as error:
-        raise ColliculusError(f"{path} is damaged, it holds no settings: restore it or train again") from error
-    if not isinstance(number := document.get("format"), int):
-        raise ColliculusError(f"{path} is damaged, it states no format: restore it or train again")
-    if number > FORMAT:
-        raise ColliculusError(
-            f"{path} has format {number} and colliculus {package_version()} reads formats up to {FORMAT}: upgrade it"
+            f"{folder} is not a run folder, it has no {RUN_FILE}: pass the folder given to `colliculus train --out`"
         )
-    return migrated(document)
+    return migrated(read_document(folder / RUN_FILE, newest=FORMAT, remedy="restore it or train again"))
 
 
 def read_run(folder: Path, method: Method | None = None) -> Run:
@@ -120,12 +119,12 @@ def read_run(folder: Path, method: Method | None = None) -> Run:
 
     Args:
         folder: run folder.
-        method: method to use instead of the recorded one, when that is your own and cannot be imported.
+        method: method to use instead of the recorded one, when that is your own and its module is not imported.
 
     Raises:
         ColliculusError: `run.yaml` is absent, damaged, written by a later version, or names something unknown.
     """
-    document = read_document(folder)
+    document = read_run_file(folder)
     try:
         preset = from_plain(document["preset"], str)
         return Run(
@@ -156,15 +155,10 @@ def load_model(folder: Path | str, run: Run | None = None) -> MultimodalSNN:
         ColliculusError: the folder holds no run or no trained model, or the weights do not fit.
 
     Example:
-        >>> import tempfile
-        >>> from colliculus.presets import preset
-        >>> from colliculus.runs.weights import save_weights
-        >>> experiment = preset("s-cmrl-synthetic")
-        >>> run = Run.of(experiment, experiment.data.load())
-        >>> with tempfile.TemporaryDirectory() as folder:  # stands for a run that was trained
-        ...     write_run(Path(folder), run)
-        ...     save_weights(experiment.method.model(run.spec), Path(folder) / MODEL_FILE)
-        ...     load_model(folder).spec.modalities
+        >>> import colliculus as cl
+        >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
+        >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
+        >>> load_model(run.folder).spec.modalities
         ('audio', 'visual')
     """
     run = read_run(Path(folder)) if run is None else run

@@ -18,9 +18,9 @@ from typing import IO, Any
 
 from colliculus.files.lock import is_locked
 from colliculus.presets import PRESETS
-from colliculus.runs.experiment import Experiment, replaced
+from colliculus.runs.experiment import Experiment
 from colliculus.runs.result import read_result
-from colliculus.sweeps.command import train_flags
+from colliculus.sweeps.command import changed, flags
 from colliculus.training.checkpoint import IN_HAND
 
 PROGRAM = (sys.executable, "-m", "colliculus")
@@ -46,11 +46,10 @@ class Job:
     @property
     def arguments(self) -> list[str]:
         """Arguments of `colliculus`; a training that was stopped is resumed."""
-        seed = ["--train.seed", str(self.experiment.train.seed)]
-        start = PRESETS[self.preset].experiment
-        unseeded = replaced(self.experiment, {"train.seed": start.train.seed})
-        flags = train_flags(unseeded, self.preset)
-        return ["train", self.preset, "--out", str(self.folder), "--resume", *flags, *seed]
+        changes = changed(self.experiment, PRESETS[self.preset].experiment)
+        changes.pop("train.seed", None)  # it stands last, and also where it is that of the preset
+        settings = flags(changes | {"train.seed": self.experiment.train.seed})
+        return ["train", self.preset, "--out", str(self.folder), "--resume", *settings]
 
     @property
     def line(self) -> str:

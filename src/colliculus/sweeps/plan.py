@@ -58,8 +58,7 @@ def plan_sweep(
 ) -> list[Job]:
     """The trainings of a sweep, checked: every mistake is found before anything is trained.
 
-    Args:
-        presets, seeds, settings, overrides, out, baseline, over: as for `colliculus.sweeps.sweep.sweep`.
+    The arguments are those of `colliculus.sweeps.sweep.sweep`.
 
     Raises:
         ColliculusError: a name is unknown, a value is wrong, two trainings would share a folder, or a folder holds
@@ -74,12 +73,14 @@ def plan_sweep(
         s-cmrl-synthetic_method.alpha=0.25_seed1
         s-cmrl-synthetic_method.alpha=0.5_seed1
     """
-    jobs = plan_variants(variants(presets, settings or {}, overrides or {}), seeds, Path(out))
-    _check_comparison(jobs, baseline, over)
+    jobs = plan_variants(variants(presets, settings or {}, overrides or {}), seeds, out)
+    named = methods_among([{"preset": job.preset, **_flat(job.experiment)} for job in jobs], over)
+    if baseline is not None:
+        method_named(baseline, {name: jobs[places[0]].preset for name, places in named})
     return jobs
 
 
-def plan_variants(variants: Sequence[Variant], seeds: int | Sequence[int], out: Path) -> list[Job]:
+def plan_variants(variants: Sequence[Variant], seeds: int | Sequence[int], out: Path | str) -> list[Job]:
     """The jobs of variants, seed by seed, so that the first jobs cover all variants.
 
     Args:
@@ -94,29 +95,15 @@ def plan_variants(variants: Sequence[Variant], seeds: int | Sequence[int], out: 
     if not numbers:
         raise ColliculusError("there are no seeds: give at least 1")
     distinct = [variant for i, variant in enumerate(variants) if variant not in variants[:i]]
-    jobs = [_job(variant, seed, out) for seed in numbers for variant in distinct]
-    seen: set[Path] = set()
-    for job in jobs:
-        if job.folder in seen:
-            raise ColliculusError(f"two trainings would share the folder {job.folder}: give settings that differ")
-        seen.add(job.folder)
-    return jobs
-
-
-def _job(variant: Variant, seed: int, out: Path) -> Job:
-    folder = out / f"{variant.name}{_SEED}{seed}"
-    experiment = replaced(variant.experiment, {SEED: seed})
-    if begun(folder):
-        check_settings(folder, experiment_to_plain(experiment))
-    return Job(variant.preset, folder, experiment)
-
-
-def _check_comparison(jobs: Sequence[Job], baseline: str | None, over: Sequence[str]) -> None:
-    """Check that `baseline` and `over` name a method and settings of the trainings."""
-    settings = [{"preset": job.preset, **_flat(job.experiment)} for job in jobs]
-    methods = {name: jobs[places[0]].preset for name, places in methods_among(settings, over)}
-    if baseline is not None:
-        method_named(baseline, methods)
+    jobs: dict[Path, Job] = {}
+    for seed, variant in product(numbers, distinct):
+        folder, experiment = Path(out) / f"{variant.name}{_SEED}{seed}", replaced(variant.experiment, {SEED: seed})
+        if folder in jobs:
+            raise ColliculusError(f"two trainings would share the folder {folder}: give settings that differ")
+        if begun(folder):
+            check_settings(folder, experiment_to_plain(experiment))
+        jobs[folder] = Job(variant.preset, folder, experiment)
+    return list(jobs.values())
 
 
 def variants(presets: Sequence[str], settings: Mapping[str, Values], overrides: Mapping[str, Any]) -> list[Variant]:
@@ -135,10 +122,9 @@ def variants(presets: Sequence[str], settings: Mapping[str, Values], overrides: 
     if taken := [key for key in (*settings, *overrides) if key.replace("-", "_") == SEED]:
         raise ColliculusError(f"{taken[0]} is set by the sweep itself: give `seeds`")
     plain = {name: _flat(preset(name)) for name in dict.fromkeys(presets)}
-    known = {key for own in plain.values() for key in own}
     for key in settings:
         if not any(_has(own, key) for own in plain.values()):
-            raise unknown_name("setting", key, sorted(known))
+            raise unknown_name("setting", key, sorted(set().union(*plain.values())))
     return [variant for name in plain for variant in _of_preset(name, plain[name], settings, overrides)]
 
 
@@ -149,10 +135,10 @@ def _of_preset(
     if absent := [key for key in settings if key not in own]:
         remark(f"{name} has no {', '.join(absent)}: it is trained without")
     for chosen in product(*own.values()):
-        values = {key: own[key][value] for key, value in zip(own, chosen, strict=True)}
-        title = "_".join([name, *(f"{key}={value}" for key, value in zip(own, chosen, strict=True))])
-        experiment = replaced(preset(name), {**overrides, **values})
-        yield Variant(name, re.sub(r"[^\w.=+-]+", "-", title), experiment)
+        texts = dict(zip(own, chosen, strict=True))
+        title = "_".join([name, *(f"{key}={text}" for key, text in texts.items())])
+        values = {key: own[key][text] for key, text in texts.items()}
+        yield Variant(name, re.sub(r"[^\w.=+-]+", "-", title), replaced(preset(name), {**overrides, **values}))
 
 
 def _named(values: Values) -> Mapping[str, Any]:

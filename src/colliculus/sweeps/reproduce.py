@@ -20,9 +20,6 @@ from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.sweeps.sweep import failure, train_all
 from colliculus.types import unknown_name
 
-SCALED = ("synthetic", "av-digits")
-"""Data that everybody has, for a small version of any table."""
-
 
 def reproduce(
     table: str,
@@ -65,20 +62,19 @@ def reproduce(
         >>> [row.title for row in found.rows if row.distance][:2]
         ['S-CMRL, 30 dB', 'S-CMRL, 20 dB']
     """
-    presets = row_presets(table, data, ours=ours)
-    chosen = _variants(table, presets, overrides or {})
-    todo = _plan(chosen, seeds, out)
+    chosen = _variants(table, row_presets(table, data, ours=ours), overrides or {})
+    todo = plan_variants(list(chosen.values()), seeds, out)
     failed = train_all(todo, jobs)
     runs = {job: open_finished(job.folder, device) for job in todo if job not in failed}
-    rows = _correctness(TABLES[table], chosen, runs)
-    check_comparable(list(runs.values()))
+    correct = _correctness(TABLES[table], chosen, runs)
+    check_comparable({run.folder: run.run for run in runs.values()})
     return reproduction(
         table,
         data,
         {title: variant.preset for title, variant in chosen.items()},
-        rows,
+        correct,
         next(iter(runs.values()), None),
-        failure({job.folder.name: f"{error}; see {job.log}" for job, error in failed.items()}, len(todo)),
+        failure({job.folder.name: error for job, error in failed.items()}, len(todo)),
     )
 
 
@@ -97,7 +93,8 @@ def plan_reproduction(
         >>> len(plan_reproduction("s-cmrl/noise", seeds=2))  # two methods: the noise is added in the test
         4
     """
-    return _plan(_variants(table, row_presets(table, data, ours=ours), overrides or {}), seeds, out)
+    chosen = _variants(table, row_presets(table, data, ours=ours), overrides or {})
+    return plan_variants(list(chosen.values()), seeds, out)
 
 
 def row_presets(table: str, data: str, *, ours: bool = False) -> tuple[str, ...]:
@@ -125,24 +122,18 @@ def _variants(table: str, presets: Sequence[str], overrides: Mapping[str, Any]) 
     }
 
 
-def _plan(variants: Mapping[str, Variant], seeds: int | Sequence[int], out: Path | str) -> list[Job]:
-    return plan_variants(list(variants.values()), seeds, Path(out))
-
-
 def _correctness(
     table: PublishedTable, variants: Mapping[str, Variant], runs: Mapping[Job, TrainedRun]
 ) -> dict[str, Trainings]:
     """Correctness of each row's trainings under its noise."""
-    about_noise = any(
-        row.snr_db for row in table.rows
-    )  # then the other rows are tested clean, whatever they trained on
+    about_noise = any(row.snr_db for row in table.rows)  # then the other rows are tested clean, as trained or not
     found: dict[str, Trainings] = {}
     for row in console.steps(table.rows, "test"):
-        own = [run for job, run in runs.items() if variants[row.title].trained_by(job)]
         found[row.title] = {
             ("", int(run.experiment.train.seed)): predictions_of(
                 run, Condition(row.snr_db) if about_noise else Condition.of(run.run)
             ).correct
-            for run in own
+            for job, run in runs.items()
+            if variants[row.title].trained_by(job)
         }
     return found

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import nan
 from typing import TYPE_CHECKING, Any
 
-from colliculus.evaluation.paired import PairedTest, Trainings, paired_tests
-from colliculus.evaluation.score import Score
+from colliculus.evaluation.paired import PairedTest, Score, Trainings, paired_tests
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.figures import Bars, BarSeries, figure
 from colliculus.files.documents import package_version
@@ -88,34 +87,28 @@ class Reproduction(Record):
     def table(self) -> Table:
         """A line for each row: the paper's accuracy, ours with its interval, difference and distances."""
         apart = ("distance", "ours") if self.scaled else ("difference", "distance")
-        columns = (
-            Column("row", style="cyan", fold=True),
-            *(Column(heading, "right") for heading in ("paper", "ours", *apart)),
-        )
+        figures = [Column(heading, "right") for heading in ("paper", "ours", *apart)]
+        columns = (Column("row", style="cyan", fold=True), *figures)
         rows = [(row.title, *self._cells(row)) for row in self.rows]
         return Table(columns, rows, f"{self.source}: {self.title}, accuracy in %", tuple(self._notes()))
 
     def figure(self) -> Figure:
         """Accuracy of each row in the paper and in our trainings; on other data, the distances to the reference row."""
-        if self.scaled:
-            paper = [row.published_distance for row in self.rows]
-            tests = [row.distance for row in self.rows]
-            ours = [100 * test.difference if test else None for test in tests]
-            intervals = [(test.seed_interval or test.clip_interval) if test else None for test in tests]
-        else:
-            paper = [row.published.accuracy if row.published else None for row in self.rows]
-            ours = [100 * row.ours.accuracy if row.ours else None for row in self.rows]
-            intervals = [row.ours.interval if row.ours else None for row in self.rows]
-        bounds = [(nan, nan) if one is None else (100 * one[0], 100 * one[1]) for one in intervals]
-        series = [
-            BarSeries(name="paper", values=_drawn(paper)),
-            BarSeries(
-                name="ours", values=_drawn(ours), low=[low for low, _ in bounds], high=[high for _, high in bounds]
-            ),
-        ]
+        paper, ours, low, high = zip(*map(self._bars, self.rows), strict=True)
+        series = [BarSeries(name="paper", values=paper), BarSeries(name="ours", values=ours, low=low, high=high)]
         xlabel = f"difference to {self.against}, points" if self.scaled else "test accuracy, %"
         names = [row.title for row in self.rows]
         return figure([Bars(names=names, series=series, xlabel=xlabel)], title=self.name)
+
+    def _bars(self, row: ReproducedRow) -> tuple[float, ...]:
+        """Bars of a row: the paper's, ours, and the ends of the interval of ours; NaN where there is none."""
+        if self.scaled:
+            paper, test = row.published_distance, row.distance
+            ours = (test.difference, *(test.seed_interval or test.clip_interval)) if test else None
+        else:
+            paper = row.published.accuracy if row.published else None
+            ours = (row.ours.accuracy, *row.ours.interval) if row.ours else None
+        return (nan if paper is None else paper, *(100 * share for share in ours or (nan, nan, nan)))
 
     def _cells(self, row: ReproducedRow) -> Iterator[str]:
         yield str(row.published or "not at hand")
@@ -145,11 +138,6 @@ class Reproduction(Record):
             )
 
 
-def _drawn(values: Sequence[float | None]) -> list[float]:
-    """Values for a drawing, where a gap is not a number."""
-    return [nan if value is None else value for value in values]
-
-
 def _bounds(interval: tuple[float, float], form: str) -> str:
     return "..".join(format(100 * bound, form) for bound in interval)
 
@@ -168,7 +156,7 @@ def reproduction(
         name: name of the table.
         data: our dataset.
         presets: preset of each row by title.
-        correct: correctness of each row's trainings; none where all failed.
+        correct: correctness of each row's trainings by title; none where all failed.
         run: any of the trainings; None where all failed.
         failure: names and errors of trainings that failed.
     """

@@ -50,14 +50,9 @@ class SweptTraining:
     def of(cls, job: Job, error: str | None) -> SweptTraining:
         """A job that has ended."""
         result = read_result(job.folder)
-        return cls(
-            name=job.folder.name,
-            preset=job.preset,
-            seed=job.experiment.train.seed,
-            folder=str(job.folder),
-            accuracy=result.test.accuracy if result and error is None else None,
-            error=None if error is None else f"{error}; see {job.log}",
-        )
+        accuracy = result.test.accuracy if result and error is None else None
+        name, folder, seed = job.folder.name, str(job.folder), int(job.experiment.train.seed)
+        return cls(name=name, preset=job.preset, seed=seed, folder=folder, accuracy=accuracy, error=error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +162,7 @@ def train_all(jobs: Sequence[Job], at_once: int) -> dict[Job, str]:
         at_once: number of simultaneous trainings.
 
     Returns:
-        The error of each failed job.
+        The error of each failed job, and its log.
 
     Raises:
         SweepInterrupted: Ctrl-C or SIGTERM; every running training has kept its last epoch.
@@ -181,12 +176,13 @@ def train_all(jobs: Sequence[Job], at_once: int) -> dict[Job, str]:
             for data in {repr(job.experiment.data): job.experiment.data for job in left}.values():
                 data.load()  # downloaded or found absent once, and not by all trainings at the same time
             with JobBoard(jobs) as board:
-                return run_jobs(left, at_once, board.watch)
+                failed = run_jobs(left, at_once, board.watch)
     except KeyboardInterrupt as interrupt:
         done = sum(job.is_done for job in jobs)
         raise SweepInterrupted(
             f"interrupted: {done} of {len(jobs)} trainings are finished, the same command continues with the others"
         ) from interrupt
+    return {job: f"{error}; see {job.log}" for job, error in failed.items()}
 
 
 def failure(errors: Mapping[str, str], total: int) -> str:
@@ -196,8 +192,5 @@ def failure(errors: Mapping[str, str], total: int) -> str:
         >>> failure({"a_seed0": "no output; see a_seed0.log"}, total=2)
         '1 of 2 trainings failed: a_seed0 (no output; see a_seed0.log)'
     """
-    if not errors:
-        return ""
-    return (
-        f"{len(errors)} of {total} trainings failed: {'; '.join(f'{name} ({error})' for name, error in errors.items())}"
-    )
+    named = "; ".join(f"{name} ({error})" for name, error in errors.items())
+    return f"{len(errors)} of {total} trainings failed: {named}" if errors else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from colliculus.runs.run import (
     RESULT_FILE,
     RUN_FILE,
     Run,
-    read_document,
+    read_run_file,
     to_document,
 )
 from colliculus.runtime import Runtime
@@ -137,16 +137,20 @@ def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> Sta
     Raises:
         ColliculusError: the folder holds a run and `resume` is False, or it holds another run or other files.
     """
-    present = _present(folder)
-    if not present or _not_begun(present, folder):
+    unsaved = set(_present(folder)) <= STARTED and not (folder / STATE_FILE).exists()
+    if unsaved:  # starting over loses nothing
         return None
     if not resume:
         raise ColliculusError(f"{folder} is not empty: add --resume to go on with its run, or choose another --out")
-    _check_same(folder, read_document(folder), to_document(run))
+    _check_same(folder, read_run_file(folder), to_document(run))
     state = read_state(folder)
     if state is not None:
         _check_same(folder / STATE_FILE, migrated(state.run), to_document(run))
-        _check_world_size(folder, state.world_size, world_size)
+        if state.world_size != world_size:
+            raise ColliculusError(
+                f"{folder} was trained by {state.world_size} process(es) and {world_size} were started, which would "
+                f"divide the batches differently: resume with {state.world_size}"
+            )
     return state
 
 
@@ -165,19 +169,6 @@ def _present(folder: Path) -> list[str]:
     return present
 
 
-def _not_begun(present: Sequence[str], folder: Path) -> bool:
-    """True when a run was started and did not finish an epoch, so that starting over loses nothing."""
-    return RUN_FILE in present and set(present) <= STARTED and not (folder / STATE_FILE).exists()
-
-
-def _check_world_size(folder: Path, before: int, now: int) -> None:
-    if before != now:
-        raise ColliculusError(
-            f"{folder} was trained by {before} process(es) and {now} were started, which would divide the batches "
-            f"differently: resume with {before}"
-        )
-
-
 def begun(folder: Path) -> bool:
     """True when `folder` holds at least one epoch of a run, so that another run must not replace it."""
     return (folder / STATE_FILE).exists() or (folder / RESULT_FILE).exists()
@@ -189,7 +180,7 @@ def check_settings(folder: Path, experiment: Document) -> None:
     Raises:
         ColliculusError: its settings differ, or it cannot be read.
     """
-    _check_same(folder, {"experiment": read_document(folder).get("experiment")}, {"experiment": experiment})
+    _check_same(folder, {"experiment": read_run_file(folder).get("experiment")}, {"experiment": experiment})
 
 
 def _check_same(place: Path, before: Document, now: Document) -> None:

@@ -24,28 +24,13 @@ from colliculus.training.learner import Learner
 def conclude(folder: Path, learner: Learner, dataset: Dataset, console: Console) -> TrainingResult:
     """Test the weights of the best epoch and write the result, which marks the run as finished.
 
-    Args:
-        folder: of the run; it holds those weights.
-        learner: after its last epoch.
-        dataset: data of the run; its test part is used here and nowhere before.
-        console: console that shows the spike health.
+    The run folder holds these weights. The test part of the data is used here and nowhere before.
     """
-    runtime = learner.runtime
+    run, settings, runtime = learner.run, learner.settings, learner.runtime
     runtime.barrier()  # rank 0 has written the best model
     load_weights(learner.judged, folder / MODEL_FILE)
     tested = learner.classify(dataset.test)
-    result = _result(learner, learner.evaluate(dataset.validation), Metrics.of(tested))
-    if runtime.is_main:
-        write_predictions(folder, learner.run, Condition.of(learner.run), tested)
-        report_end(folder, learner, learner.noisy(dataset.validation), console)
-        write_metrics(folder, learner.history)
-        result.save(folder / RESULT_FILE)
-    return result
-
-
-def _result(learner: Learner, validation: Metrics, test: Metrics) -> TrainingResult:
-    run, settings = learner.run, learner.settings
-    return TrainingResult(
+    result = TrainingResult(
         preset=run.preset,
         method=method_name(run.experiment.method),
         dataset=run.experiment.data.name,
@@ -56,10 +41,16 @@ def _result(learner: Learner, validation: Metrics, test: Metrics) -> TrainingRes
         best_epoch=best_epoch(learner.history),
         selection=SELECTION,
         parameters=sum(p.numel() for p in learner.model.parameters()),
-        validation=validation,
-        test=test,
+        validation=learner.evaluate(dataset.validation),
+        test=Metrics.of(tested),
         samples_per_second=learner.samples_per_second,
-        world_size=learner.runtime.world_size,
-        device=learner.runtime.device_name,
+        world_size=runtime.world_size,
+        device=runtime.device_name,
         versions={"colliculus": package_version(), "torch": torch.__version__, "python": platform.python_version()},
     )
+    if runtime.is_main:
+        write_predictions(folder, run, Condition.of(run), tested)
+        report_end(folder, learner, learner.noisy(dataset.validation), console)
+        write_metrics(folder, learner.history)
+        result.save(folder / RESULT_FILE)
+    return result

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import tempfile
 import threading
 import weakref
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, cast
 
@@ -89,17 +88,18 @@ def fit(
     if data is not None:
         experiment = replace(experiment, data=Given())
     train = experiment.train
-    with Runtime.start(device=train.device, precision=train.precision) as runtime:
-        console = Console(
-            quiet=not (progress and runtime.is_main), highlight=False, markup=False
-        )  # a name may be "[a]"
+    with Runtime.start(device=train.device, precision=train.precision) as runtime, ExitStack() as temporary:
+        quiet = not (progress and runtime.is_main)
+        console = Console(quiet=quiet, highlight=False, markup=False)  # a name may be "[a]"
         dataset = runtime.main_first(experiment.data.load) if data is None else _dataset(data)
         run, given = Run.of(experiment, dataset), None if data is None else dataset
-        with _folder(out, runtime) as folder:
-            trained = TrainedRun(folder, run, runtime.device, given)
-            _fit(trained, dataset, runtime, resume=resume, callbacks=callbacks, console=console)
-    if out is None:
-        weakref.finalize(trained, shutil.rmtree, folder, ignore_errors=True)
+        if out is None:
+            if runtime.world_size > 1:
+                raise ColliculusError(f"the {runtime.world_size} processes need one folder in common: pass it as out")
+            out = temporary.enter_context(TemporaryDirectory(prefix="colliculus-", ignore_cleanup_errors=True))
+        trained = TrainedRun(Path(out), run, runtime.device, given)
+        _fit(trained, dataset, runtime, resume=resume, callbacks=callbacks, console=console)
+        weakref.finalize(trained, temporary.pop_all().close)
     return trained
 
 
@@ -109,22 +109,6 @@ def _dataset(data: Dataset | Iterable[Any]) -> Dataset:
     if isinstance(data, Mapping) and "train" in data:
         return as_dataset(**cast("Mapping[str, Any]", data))
     return as_dataset(data)
-
-
-@contextmanager
-def _folder(out: Path | str | None, runtime: Runtime) -> Generator[Path]:
-    """The run folder; a temporary one is removed when the training fails."""
-    if out is not None:
-        yield Path(out)
-        return
-    if runtime.world_size > 1:
-        raise ColliculusError(f"the {runtime.world_size} processes need one folder in common: pass it as out")
-    folder = Path(tempfile.mkdtemp(prefix="colliculus-"))
-    try:
-        yield folder
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _fit(

@@ -28,15 +28,11 @@ def report_end(folder: Path, learner: Learner, split: Split, console: Console) -
     batches = epoch_batches(split, batch_size=settings.batch_size, seed=settings.seed, epoch=0, shuffle=True)
     batch = next(batches).to(learner.runtime.device)
     health = measure_spike_health(learner.judged.eval(), batch.inputs)
-    _report(folder, "end", replace(health, trained_steps=_steps_to_best(learner)), console)
+    epochs = len(learner.history)  # each has the same number of optimiser steps
+    trained = learner.steps * best_epoch(learner.history) // epochs if epochs else 0
+    _report(folder, "end", replace(health, trained_steps=trained), console)
 
 
 def _report(folder: Path, moment: str, health: SpikeHealth, console: Console) -> None:
     write_health(folder, moment, health)
     console.print(health.table(f"spike health at the {moment} of training").renderable())
-
-
-def _steps_to_best(learner: Learner) -> int:
-    """Optimiser steps of the chosen model; every epoch has the same number."""
-    epochs = len(learner.history)
-    return learner.steps * best_epoch(learner.history) // epochs if epochs else 0

@@ -92,7 +92,9 @@ class Learner:
         sums, start = EpochSums(), perf_counter()
         for batch in made_ahead(self.batches(split, epoch)):
             sums.add(self._step(batch.to(self.runtime.device)))
-            self._update_average()
+            if self.average is not None and self.settings.ema_decay is not None:
+                update_average(self.average, self.model, decay=self.settings.ema_decay, step=self.steps)
+            self.steps += 1
             watch(epoch, sums, perf_counter() - start)
         self._agree_on_buffers()
         samples, means = sums.means(self.runtime)
@@ -163,11 +165,6 @@ class Learner:
         self._modulator.restore(state.modulation)
         self.steps, self.history = state.steps, state.history
         self.samples, self.seconds = state.samples, state.seconds
-
-    def _update_average(self) -> None:
-        if self.average is not None and self.settings.ema_decay is not None:
-            update_average(self.average, self.model, decay=self.settings.ema_decay, step=self.steps)
-        self.steps += 1
 
     def _agree_on_buffers(self) -> None:
         """Replace running statistics, which each rank gathered on its own samples, by their mean over the ranks."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import cos, pi
-from typing import Any
 
 import torch
 from torch import nn
@@ -48,22 +47,18 @@ def build_optimizer(
     streams = streams or {}
     taken = {id(p) for stream in streams.values() for p in stream}
     shared = [p for p in model.parameters() if p.requires_grad and id(p) not in taken]
-    groups = [group for name, part in ({"": shared} | dict(streams)).items() for group in _groups(name, part, settings)]
-    groups = [group for group in groups if group["params"]]
+    groups = [
+        {"params": group, "weight_decay": decay, "modality": modality}
+        for modality, part in {"": shared, **streams}.items()
+        for group, decay in (
+            ([p for p in part if p.ndim >= 2], settings.weight_decay),
+            ([p for p in part if p.ndim < 2], 0.0),
+        )
+        if group
+    ]
     if settings.optimizer == "sgd":
         return SGD(groups, lr=learning_rate(settings, 0), momentum=settings.momentum)
     return AdamW(groups, lr=learning_rate(settings, 0))
-
-
-def _groups(modality: str, parameters: Sequence[nn.Parameter], settings: TrainSettings) -> list[dict[str, Any]]:
-    return [
-        {
-            "params": [p for p in parameters if p.ndim >= 2],
-            "weight_decay": settings.weight_decay,
-            "modality": modality,
-        },
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0, "modality": modality},
-    ]
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, cast
@@ -70,8 +71,11 @@ class TrainingStep:
         self.runtime.backward(total * self.runtime.sample_weight(len(batch)), self.model)
         modulation = self.modulator(self.model, output, batch.labels, self.runtime, prepared)
         grad_norm = self.runtime.clip_and_step(self.model, self.optimizer, self.clip_norm)
-        sums, right = _sums(prepared.losses, output, batch), modality_correct(output, batch.labels)
-        return StepReport(sums, grad_norm, modulation, {m: x.sum() for m, x in right.items()})
+        samples = torch.tensor(float(len(batch)), device=batch.labels.device)
+        correct = correctness(output.logits.detach().argmax(dim=1), batch.labels).sum().float()
+        terms = {name: term.detach() * samples for name, term in prepared.losses.items()}
+        alone = {m: right.sum() for m, right in modality_correct(output, batch.labels).items()}
+        return StepReport({"samples": samples, "correct": correct, **terms}, grad_norm, modulation, alone)
 
 
 def in_float32(output: Output) -> Output:
@@ -85,31 +89,24 @@ def in_float32(output: Output) -> Output:
     return Output(**{field.name: wide(getattr(output, field.name)) for field in fields(output)})
 
 
-def _sums(losses: dict[str, Tensor], output: Output, batch: Batch) -> dict[str, Tensor]:
-    samples = torch.tensor(float(len(batch)), device=batch.labels.device)
-    correct = correctness(output.logits.detach().argmax(dim=1), batch.labels).sum().float()
-    return {"samples": samples, "correct": correct, **{name: x.detach() * samples for name, x in losses.items()}}
-
-
 class EpochSums:
     """Sums over the steps of an epoch, on this rank."""
 
     def __init__(self) -> None:
         self._num_steps = 0
-        self._over_samples: dict[str, Tensor] = {}
-        self._correct: dict[str, Tensor] = {}
-        self._over_steps: dict[str, float] = {}
+        self._over_samples, self._correct = defaultdict[str, Any](float), defaultdict[str, Any](float)
+        self._over_steps = defaultdict[str, float](float)
 
     def add(self, report: StepReport) -> None:
         """Add a step."""
         self._num_steps += 1
         for name, value in report.sums.items():
-            self._over_samples[name] = self._over_samples.get(name, 0) + value.double()
+            self._over_samples[name] += value.double()
         for modality, value in report.correct.items():
-            self._correct[modality] = self._correct.get(modality, 0) + value.double()
+            self._correct[modality] += value.double()
         modulation = {f"modulation_{name}": value for name, value in report.modulation.items()}
         for name, number in {"grad_norm": report.grad_norm, **modulation}.items():
-            self._over_steps[name] = self._over_steps.get(name, 0.0) + number
+            self._over_steps[name] += number
 
     def totals(self) -> dict[str, float]:
         """Sums over the samples of this rank: "samples", "correct", and each term of the objective."""

@@ -13,10 +13,11 @@ from colliculus.corpus.manifest import read_manifest
 from colliculus.corpus.prepare import build, plan
 from colliculus.corpus.prepare.build import prepare
 from colliculus.corpus.prepare.prepared_folder import read_prepared
+from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.storage import Frames
 from colliculus.corpus.sample import Sample
 from colliculus.files.lock import locked
-from colliculus.files.tables import Table
+from colliculus.files.tables import TableFile
 from colliculus.types import ColliculusError
 
 
@@ -222,13 +223,13 @@ def test_nothing_outside_of_the_folder_is_touched(raw, small, tmp_path, digest_o
     assert {name: digest for name, digest in after.items() if not name.startswith("deep")} == before
 
 
-class _Listed:
+class _Listed(Recipe):
     """A recipe that tells what it is told to."""
 
     name = "listed"
 
     def __init__(self, small, samples):
-        self.storages, self._samples = small.storages, samples
+        self.audio, self.visual, self._samples = small.audio, small.visual, samples
 
     def samples(self, _raw):
         return self._samples
@@ -243,7 +244,7 @@ def test_files_outside_of_the_raw_data_are_not_read(raw, small, tmp_path, add_pa
     samples = [Sample(name=str(i), label="ab"[i % 2], files={"visual": path}) for i, path in enumerate(paths)]
     samples.append(Sample(name="good", label="a", files={"visual": "cat/0.png"}))
     monkeypatch.setattr(plan, "to_plain", lambda _recipe: {})
-    monkeypatch.setattr(plan, "manifest_table", lambda path, _samples: Table(path, ("label",), [["a"]], [2]))
+    monkeypatch.setattr(plan, "manifest_table", lambda path, _samples: TableFile(path, ("label",), [["a"]], [2]))
     summary = prepare(_Listed(small, samples), raw, tmp_path / "out", jobs=0)
     assert (summary.samples, summary.usable) == (6, 1)
     told = rows(tmp_path / "out")

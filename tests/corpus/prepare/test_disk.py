@@ -85,11 +85,11 @@ def test_many_rows(tmp_path, monkeypatch, count):
     (tmp_path / "raw" / "many.csv").write_text("\n".join(["name,label,lidar", *lines]))
     recipe = ManifestRecipe(sounds=(), pictures=(), arrays=("lidar:1x2x2",))
 
-    def undecoded(_place, _samples, todo):
+    def undecoded(_place, _samples, todo, *, jobs):
         return (PreparationResult(row=row, missing=(), content=f"{row:064x}", sha256={"lidar": "00"}) for row in todo)
 
     with monkeypatch.context() as patch:
-        patch.setattr(build, "in_this_process", undecoded)
+        patch.setattr(build, "results_of", undecoded)
         summary = prepare(recipe, tmp_path / "raw" / "many.csv", tmp_path / "out", jobs=0)
     assert summary.usable == count
     folder = read_prepared(tmp_path / "out")

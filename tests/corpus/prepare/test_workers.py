@@ -12,7 +12,7 @@ from dying_decoder import DyingDecoder
 
 from colliculus.corpus.prepare import workers
 from colliculus.corpus.prepare.rows import RowFile
-from colliculus.corpus.prepare.workers import in_processes
+from colliculus.corpus.prepare.workers import results_of
 from colliculus.corpus.prepare.workspace import Workspace
 from colliculus.corpus.sample import Sample
 from colliculus.types import ColliculusError
@@ -38,7 +38,7 @@ SOURCES = [Sample(name=name, label="0", files={"value": f"{name}.txt"}) for name
 def test_a_crash_costs_only_its_sample(place):
     """One of the samples kills its process every time, one only the first time."""
     rows = [row for row, name in enumerate(NAMES) if name != "hang"]
-    results = {result.row: result for result in in_processes(place, SOURCES, rows, jobs=2)}
+    results = {result.row: result for result in results_of(place, SOURCES, rows, jobs=2)}
     assert sorted(results) == rows
     problems = {NAMES[row]: result.problem for row, result in results.items() if result.problem}
     assert problems == {"crash": "crash.txt crashed its decoder (signal 11): leave it out"}
@@ -46,13 +46,13 @@ def test_a_crash_costs_only_its_sample(place):
 
 
 def test_a_decoder_that_hangs_is_ended(place):
-    (result,) = in_processes(place, SOURCES, [NAMES.index("hang")], jobs=1, patience_s=1)
+    (result,) = results_of(place, SOURCES, [NAMES.index("hang")], jobs=1, patience_s=1)
     assert result.problem == "hang.txt was not decoded within 1 s: copy or download it again"
     assert result.missing == ("value",)
 
 
 def test_no_process_outlives_what_it_was_for(place):
-    work = in_processes(place, SOURCES, [0, 2, 4, 6], jobs=1)
+    work = results_of(place, SOURCES, [0, 2, 4, 6], jobs=1)
     next(work)
     (process,) = multiprocessing.active_children()
     work.close()
@@ -65,7 +65,7 @@ def test_no_process_outlives_what_it_was_for(place):
 def test_processes_that_cannot_start_are_reported(place, monkeypatch):
     monkeypatch.setattr(workers, "_work", os._exit)  # another's function, for this test's module cannot be imported
     with pytest.raises(ColliculusError, match="could not be started"):
-        list(in_processes(place, SOURCES, [0], jobs=1))
+        list(results_of(place, SOURCES, [0], jobs=1))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
@@ -73,5 +73,5 @@ def test_a_full_disk_in_a_process_is_an_error_here(place):
     (place.root / "value.npy").unlink()
     (place.root / "value.npy").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left") as caught:
-        list(in_processes(place, SOURCES, [0], jobs=1))
+        list(results_of(place, SOURCES, [0], jobs=1))
     assert caught.value.errno == errno.ENOSPC

@@ -55,9 +55,9 @@ def test_lists_may_lie_elsewhere_and_name_their_columns(raw, tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("1001_DFA_ANG_XX,ANG", "is also in the train list: remove it"),
-        ("1001_IEO_ANG_XX,HAP", "has the class 'ANG' in the data: correct the list"),
-        ("1099_IEO_ANG_XX,ANG", "does not exist in the data: correct the list"),
+        ("1001_DFA_ANG_XX,ANG", "also in the train list: remove it"),
+        ("1001_IEO_ANG_XX,HAP", "has the class 'ANG' in the data: correct it"),
+        ("1099_IEO_ANG_XX,ANG", "does not exist in the data: correct it"),
         ("1001_IEO_ANG_XX", "row 1 is incomplete: write name,label"),
         ("1001_IEO_ANG_XX,", "row 1 is incomplete: write name,label"),
     ],

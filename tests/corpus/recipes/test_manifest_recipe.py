@@ -47,7 +47,7 @@ def test_a_column_nobody_can_store_is_named(table):
     raw = table("label,lidar\nx,a.npy\ny,b.npy\n")
     with pytest.raises(ColliculusError, match=r"has a column 'lidar': add it to --sounds, --pictures or --arrays"):
         ManifestRecipe().samples(raw)
-    with pytest.raises(ColliculusError, match="is a folder: pass the manifest itself"):
+    with pytest.raises(ColliculusError, match="is a folder: pass the manifest"):
         ManifestRecipe().samples(raw.parent)
 
 

@@ -99,7 +99,7 @@ def test_what_is_missing_is_named(raw, tmp_path):
         kept = [label for label in file["test_labels"][()] if not label.endswith(b"-4")]
         del file["test_labels"]
         file["test_labels"] = np.array(kept)
-    with pytest.raises(ColliculusError, match="has no single digit 4 in its test part"):
+    with pytest.raises(ColliculusError, match="has no digit 4 in its test part"):
         MnistDvsNtidigits().samples(raw)
     (raw / "n-tidigits.hdf5").write_bytes(raw_trees.POINTER)
     with pytest.raises(ColliculusError, match="git lfs pull"):

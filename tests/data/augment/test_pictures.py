@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
 from colliculus.data.augment.boxes import boxes, drawn_boxes, fill_boxes
-from colliculus.data.augment.colour import ColourJitter, jitter
-from colliculus.data.augment.crop import RandomResizedCrop, resized_crop
 from colliculus.data.augment.draws import Draws
-from colliculus.data.augment.erase import RandomErasing
-from colliculus.data.augment.flip import Flip, flip
-from colliculus.data.augment.settings import ImageAugment
+from colliculus.data.augment.images import (
+    ColourJitter,
+    Flip,
+    ImageAugment,
+    RandomErasing,
+    RandomResizedCrop,
+    jitter,
+    resized_crop,
+)
 from colliculus.types import ColliculusError
 
 DTYPES = [np.uint8, np.float32]
@@ -96,12 +100,12 @@ def test_what_is_not_chosen_stays_and_the_given_array_too(values) -> None:
     assert not np.array_equal(got[0], clips[0])
 
 
-def test_a_flip_equals_a_loop(values) -> None:
-    clips = values((3, 2, 3, 4, 5))
-    got = flip(clips, np.array([True, False, True]))
-    for b, w in ((b, w) for b in (0, 2) for w in range(5)):
-        assert np.array_equal(got[b, ..., w], clips[b, ..., 4 - w])
-    assert np.array_equal(got[1], clips[1])
+def test_a_flip_equals_a_loop(values, draws) -> None:
+    clips, chosen = values((9, 2, 3, 4, 5)), draws(9).happens("flip", 0.5)
+    assert 0 < chosen.sum() < 9
+    got = Flip(probability=0.5)(clips, draws(9))
+    for b, w in np.ndindex(9, 5):
+        assert np.array_equal(got[b, ..., w], clips[b, ..., 4 - w if chosen[b] else w])
 
 
 def slow_jitter(clip, b, c, s):

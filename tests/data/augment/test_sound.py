@@ -7,10 +7,19 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from colliculus.data.augment.draws import Draws
-from colliculus.data.augment.masks import Masks, bands
-from colliculus.data.augment.noise import BackgroundNoise, Gain, add_at_snr, as_stored, pink
-from colliculus.data.augment.settings import SpectrogramAugment, WaveformAugment
-from colliculus.data.augment.shift import SoundShift, roll
+from colliculus.data.augment.sound import (
+    BackgroundNoise,
+    Gain,
+    Masks,
+    SoundShift,
+    SpectrogramAugment,
+    WaveformAugment,
+    add_at_snr,
+    as_stored,
+    bands,
+    pink,
+    roll,
+)
 from colliculus.types import ColliculusError
 
 LOUD = WaveformAugment(

@@ -9,16 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colliculus.data.augment import Augment, AugmentedSplit, augmented
-from colliculus.data.augment.colour import ColourJitter
-from colliculus.data.augment.crop import RandomResizedCrop
-from colliculus.data.augment.erase import RandomErasing
 from colliculus.data.augment.events import EventDrop
-from colliculus.data.augment.flip import Flip
-from colliculus.data.augment.masks import Masks
+from colliculus.data.augment.images import ColourJitter, Flip, ImageAugment, RandomErasing, RandomResizedCrop
 from colliculus.data.augment.mix import CutMix, Mixup
-from colliculus.data.augment.noise import BackgroundNoise, Gain
-from colliculus.data.augment.settings import ImageAugment, SpectrogramAugment, WaveformAugment
-from colliculus.data.augment.shift import SoundShift
+from colliculus.data.augment.sound import BackgroundNoise, Gain, Masks, SoundShift, SpectrogramAugment, WaveformAugment
 from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import ArraySplit, epoch_batches
 from colliculus.types import ColliculusError, DataSpec

@@ -17,7 +17,6 @@ def corrupter(model, split):
     return Corrupter(
         model=model,
         labels=split.labels,
-        spec=model.spec,
         normalisation=Normalisation(mean={"visual": (4.0, 1.0)}, std={"visual": (2.0, 1.0)}),
         snr_db={"audio": 0.0},
         attack_steps=3,

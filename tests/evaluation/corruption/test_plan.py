@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from colliculus.evaluation.corruption.plan import Plan, RobustnessSettings, plan
+from colliculus.evaluation.corruption.plan import RobustnessSettings, plan
 from colliculus.types import ColliculusError
 
 FEW = RobustnessSettings(snr_db=(0.0, 10.0), blur=(1.0,), occlusion=(0.5,), drops=(0.5,), seeds=2)
@@ -15,7 +15,8 @@ def counted(corruptions):
 
 
 def test_every_kind_happens_to_each_and_to_all():
-    corruptions, why = plan(FEW, ["audio", "visual"], {"audio": 4, "visual": 4})
+    planned = plan(FEW, ["audio", "visual"], {"audio": 4, "visual": 4})
+    corruptions, why = planned.now, planned.not_applicable
     found = counted(corruptions)
     for target in ("audio", "visual", "audio+visual"):
         assert found["white", target] == found["pink", target] == 2 * 2  # levels, seeds
@@ -29,7 +30,8 @@ def test_every_kind_happens_to_each_and_to_all():
 
 
 def test_a_static_modality_has_no_steps_to_drop():
-    corruptions, why = plan(FEW, ["audio", "visual"], {"visual": 6})
+    planned = plan(FEW, ["audio", "visual"], {"visual": 6})
+    corruptions, why = planned.now, planned.not_applicable
     found = counted(corruptions)
     assert [target for kind, target in found if kind == "drops"] == ["visual"]
     assert found["shift", "visual"] == 6
@@ -38,13 +40,15 @@ def test_a_static_modality_has_no_steps_to_drop():
 
 
 def test_static_data_have_a_reason():
-    corruptions, why = plan(FEW, ["audio", "visual"], {})
+    planned = plan(FEW, ["audio", "visual"], {})
+    corruptions, why = planned.now, planned.not_applicable
     assert not {"drops", "shift"} & {c.kind for c in corruptions}
     assert why["shift"].startswith("audio and visual static")
 
 
 def test_a_lone_modality_cannot_be_absent_or_late():
-    corruptions, why = plan(FEW, ["audio"], {"audio": 4})
+    planned = plan(FEW, ["audio"], {"audio": 4})
+    corruptions, why = planned.now, planned.not_applicable
     assert {c.severity for c in corruptions if c.kind == "missing"} == {"zeros", "mean"}
     assert "shift" not in {c.kind for c in corruptions}
     assert "only modality" in why["shift"]
@@ -53,16 +57,24 @@ def test_a_lone_modality_cannot_be_absent_or_late():
 @pytest.mark.parametrize(("attack", "seeds"), [("fgsm", 1), ("pgd", 2)])
 def test_an_attack_is_an_option(attack, seeds):
     chosen = RobustnessSettings(epsilon=(0.1, 0.2), attack=attack, seeds=2, shift=0)
-    corruptions, _ = plan(chosen, ["audio", "visual"], {"audio": 4})
+    corruptions = plan(chosen, ["audio", "visual"], {"audio": 4}).now
     found = counted(corruptions)
     assert found[attack, "audio+visual"] == 2 * seeds
     assert found["shift", "audio"] == 0
-    assert not {"fgsm", "pgd"} & {c.kind for c in plan(FEW, ["audio"], {})[0]}
+    assert not {"fgsm", "pgd"} & {c.kind for c in plan(FEW, ["audio"], {}).now}
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"snr_db": (500.0,)}, {"blur": (-1.0,)}, {"occlusion": (2.0,)}, {"seeds": 0}, {"shift": -1}, {"epsilon": (-1.0,)}],
+    [
+        {"snr_db": (500.0,)},
+        {"blur": (-1.0,)},
+        {"occlusion": (2.0,)},
+        {"drops": (-0.1,)},
+        {"seeds": 0},
+        {"shift": -1},
+        {"epsilon": (-1.0,)},
+    ],
     ids=str,
 )
 def test_settings_out_of_range_are_refused(wrong):
@@ -71,15 +83,15 @@ def test_settings_out_of_range_are_refused(wrong):
 
 
 def test_a_plan_has_both_attacks_and_measures_the_one_of_the_settings():
-    found = Plan.of(RobustnessSettings(attack="pgd"), (), ["audio"], {"audio": 4})
+    found = plan(RobustnessSettings(attack="pgd"), ["audio"], {"audio": 4})
     kinds = {c.kind for c in found.corruptions}
     assert {"fgsm", "pgd"} <= kinds
-    assert {c.kind for c, now in found.corruptions.items() if now} == kinds - {"fgsm"}
+    assert {c.kind for c in found.now} == kinds - {"fgsm"}
     assert set(found.not_applicable) == {"shift"}
 
 
 def test_only_some_kinds_are_measured_and_one_without_severities_is_refused():
-    found = Plan.of(FEW, ("blur",), ["audio", "visual"], {})
-    assert {c.kind for c, now in found.corruptions.items() if now} == {"blur"}
+    found = plan(FEW, ["audio", "visual"], {}, ("blur",))
+    assert {c.kind for c in found.now} == {"blur"}
     with pytest.raises(ColliculusError, match="`only` names blur, which has no severities"):
-        Plan.of(RobustnessSettings(blur=()), ("blur",), ["audio"], {})
+        plan(RobustnessSettings(blur=()), ["audio"], {}, ("blur",))

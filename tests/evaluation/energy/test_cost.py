@@ -71,23 +71,23 @@ def test_compute_of_two_layers_is_that_by_hand(tally):
 def test_memory_and_addresses_of_a_spiking_convolution_are_those_by_hand(tally):
     layer = tally.counts.layers[1]  # 16 spikes, 60 uses; all memories are small: 10 pJ an access
     found = spiking_layer(layer, FP32)
-    assert found.memory_pj == pytest.approx(16 * 10 + 60 * (10 + 2 * 10))
-    assert found.addressing_pj == pytest.approx(16 * 2 * 3.2 + 60 * 0.1)
+    assert 1000 * found.memory_nj == pytest.approx(16 * 10 + 60 * (10 + 2 * 10))
+    assert 1000 * found.addressing_nj == pytest.approx(16 * 2 * 3.2 + 60 * 0.1)
 
 
 def test_a_layer_of_numbers_runs_dense_where_that_costs_less(tally):
     first = tally.counts.layers[0]
     found, dense = spiking_layer(first, FP32), dense_layer(first, FP32)
     # An input and a weight for each of 2 x 49 MACs, 2 x 9 outputs, against (1 + 2) x 90 potentials and weights.
-    assert found.memory_pj == dense.memory_pj == pytest.approx(10 * (2 * 98 + 18))
+    assert 1000 * found.memory_nj == 1000 * dense.memory_nj == pytest.approx(10 * (2 * 98 + 18))
     sparse = replace(first, uses=10, events=2)
-    assert spiking_layer(sparse, FP32).memory_pj == pytest.approx(10 * (2 + 3 * 10))
-    assert dense.addressing_pj == pytest.approx(0.1 * (18 + 18 + 2 * 9))
+    assert 1000 * spiking_layer(sparse, FP32).memory_nj == pytest.approx(10 * (2 + 3 * 10))
+    assert 1000 * dense.addressing_nj == pytest.approx(0.1 * (18 + 18 + 2 * 9))
 
 
 def test_an_update_of_a_neuron_reads_and_writes_its_potential(tally):
     neurons = tally.counts.neurons[0]
-    assert spiking_neurons(neurons, FP32).memory_pj == pytest.approx(10 * (2 * 18 + 16))
+    assert 1000 * spiking_neurons(neurons, FP32).memory_nj == pytest.approx(10 * (2 * 18 + 16))
 
 
 def test_a_layer_of_spikes_breaks_even_where_the_rule_of_thumb_says(tally):
@@ -97,9 +97,9 @@ def test_a_layer_of_spikes_breaks_even_where_the_rule_of_thumb_says(tally):
     rate = layer.uses / layer.dense_uses
     found = break_even_rate(
         rate,
-        fixed_pj=0.0,
-        spiking_pj=spiking_layer(layer, FP32).compute_pj,
-        ann_pj=dense_layer(ann, FP32).compute_pj,
+        fixed=0.0,
+        spiking=spiking_layer(layer, FP32).compute_nj,
+        ann=dense_layer(ann, FP32).compute_nj,
     )
     assert found == pytest.approx(4.6 / 0.9 / 2)
 
@@ -107,7 +107,7 @@ def test_a_layer_of_spikes_breaks_even_where_the_rule_of_thumb_says(tally):
 def test_at_the_rate_of_break_even_both_cost_the_same(tally):
     totals, rate = tally.costs(TABLES["45nm-fp16"]), tally.rate
     layers = [x for x in tally.counts.layers if x.decides and not x.first]
-    behind = sum(spiking_layer(x, TABLES["45nm-fp16"]).total_pj for x in layers) / 1000
+    behind = sum(spiking_layer(x, TABLES["45nm-fp16"]).total_nj for x in layers)
     fixed = totals.spiking_first_layer_once.total_nj - behind
     for name, rates in totals.break_even_rate.items():
         there, artificial = rates.total, totals.counterparts[name].total_nj
@@ -118,8 +118,8 @@ def test_at_the_rate_of_break_even_both_cost_the_same(tally):
 
 
 def test_no_rate_is_low_enough_where_what_is_fixed_costs_more():
-    assert break_even_rate(0.1, fixed_pj=5.0, spiking_pj=1.0, ann_pj=4.0) is None
-    assert break_even_rate(0.0, fixed_pj=0.0, spiking_pj=0.0, ann_pj=4.0) is None
+    assert break_even_rate(0.1, fixed=5.0, spiking=1.0, ann=4.0) is None
+    assert break_even_rate(0.0, fixed=0.0, spiking=0.0, ann=4.0) is None
 
 
 def test_bits_tell_as_many_levels_as_steps():

@@ -82,10 +82,10 @@ def test_two_operands_from_the_data_count_where_both_are_not_zero():
 
 def test_a_matrix_of_the_layers_own_is_a_weight():
     matrix, stream = torch.ones(4, 6), sparse(6, 10)
-    found = matrix_product(matrix @ stream, {id(matrix)}, matrix, stream)
-    assert (found.uses, found.weight_shape, found.owner) == (4 * stream.sum(), (4, 6), id(matrix))
-    found = matrix_product(stream.T @ matrix.T, {id(matrix)}, stream.T, matrix)
-    assert found.owner == id(matrix)
+    found = matrix_product(matrix @ stream, {id(matrix): "layer"}, matrix, stream)
+    assert (found.uses, found.weight_shape, found.name) == (4 * stream.sum(), (4, 6), "layer")
+    found = matrix_product(stream.T @ matrix.T, {id(matrix): "layer"}, stream.T, matrix)
+    assert found.name == "layer"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colliculus.corpus.manifest import write_manifest
-from colliculus.corpus.prepare.journal import open_journal
 from colliculus.corpus.prepare.plan import (
     PLAN_FILE,
     RESULTS,
@@ -33,9 +32,9 @@ from colliculus.corpus.prepare.prepared_folder import (
     row_files,
     write_samples,
 )
-from colliculus.corpus.prepare.recipe import Recipe, SkipsFiles, raw_root
-from colliculus.corpus.prepare.result import PreparationResult, digests
-from colliculus.corpus.prepare.workers import Progress, in_processes, in_this_process, silent
+from colliculus.corpus.prepare.recipe import Recipe
+from colliculus.corpus.prepare.result import PreparationResult, digests, open_journal
+from colliculus.corpus.prepare.workers import Progress, num_processes, results_of, silent
 from colliculus.corpus.prepare.workspace import Incomplete, Workspace
 from colliculus.corpus.recipes import RECIPES
 from colliculus.corpus.sample import Sample
@@ -92,22 +91,21 @@ def prepare(
         if recipe not in RECIPES:
             raise unknown_name("recipe", recipe, RECIPES)
         recipe = RECIPES[recipe]()
-    jobs = (os.cpu_count() or 1) if jobs is None else jobs
-    if jobs < 0:
-        raise ColliculusError(f"`jobs` is {jobs}: use 0 or more processes")
+    jobs = num_processes(jobs)
     raw, out = Path(raw).absolute(), Path(out).absolute()
     if not raw.exists():
         raise ColliculusError(f"{raw} does not exist: pass the raw data")
     check_apart(raw, out)
     samples = recipe.samples(raw)
     storages = used_storages(recipe, samples)
-    skipped = recipe.skipped(raw) if isinstance(recipe, SkipsFiles) else {}
     with _full_disk_reported(out):
         out.mkdir(parents=True, exist_ok=True)
         with locked(out, "is being prepared by another process"):
             plan = open_plan(out, recipe, incomplete, storages, samples)
-            place = Workspace(raw_root(raw), storages, row_files(out, storages, len(samples)), incomplete)
-            job = _Job(out, place, samples, plan, skipped, progress)
+            place = Workspace(
+                raw if raw.is_dir() else raw.parent, storages, row_files(out, storages, len(samples)), incomplete
+            )
+            job = _Job(out, place, samples, plan, recipe.skipped(raw), progress)
             if (out / PREPARE_FILE).exists():
                 folder = read_prepared(out)
                 if not job.has_repaired_files(folder):
@@ -132,19 +130,15 @@ class _Job:
         check_space(self.out, self.place.arrays.values())
         for array in self.place.arrays.values():
             array.create()
-        with open_journal(self.out / WORK_FOLDER / _JOURNAL_FILE) as (journal, recorded):
+        with open_journal(self.out / WORK_FOLDER / _JOURNAL_FILE) as (add, recorded):
             with self.place.open() as opened:
                 known = {row: result for row, result in recorded.items() if row < len(self.samples)}
                 done = {row: result for row, result in known.items() if opened.holds(result, self.samples[row])}
             kept, rows = len(done), [row for row in range(len(self.samples)) if row not in done]
-            if jobs:
-                work = in_processes(self.place, self.samples, rows, jobs=jobs)
-            else:
-                work = in_this_process(self.place, self.samples, rows)
             self.progress(kept, len(self.samples))
-            with closing(work):
+            with closing(results_of(self.place, self.samples, rows, jobs=jobs)) as work:
                 for result in work:
-                    journal.add(result)
+                    add(result)
                     done[result.row] = result
                     self.progress(len(done), len(self.samples))
         results = [done[row] for row in range(len(self.samples))]
@@ -169,11 +163,7 @@ class _Job:
         shutil.rmtree(self.out / WORK_FOLDER)
 
     def has_repaired_files(self, folder: PreparedFolder) -> bool:
-        """True if files changed of samples of a finished preparation that had a problem.
-
-        Raises:
-            ColliculusError: an array is missing, or files changed of a sample without a problem.
-        """
+        """True if files changed of samples of a finished preparation that had a problem; an error if others changed."""
         shutil.rmtree(folder.path / WORK_FOLDER, ignore_errors=True)
         for array in folder.arrays.values():
             array.memory_map()
@@ -192,16 +182,15 @@ class _Job:
     def reopen(self, folder: PreparedFolder) -> None:
         """Turn a finished preparation into an interrupted one; a kill at any moment leaves one or the other.
 
-        Raises:
-            ColliculusError: it was made by other versions, which may decode differently.
+        Refuse one of other versions, which may decode differently.
         """
         work = folder.path / WORK_FOLDER
         check_same(folder.path, finished_plan(folder.path), self.plan, "prepare the repaired files into a new folder")
         work.mkdir()
         write_manifest(work / SAMPLES_FILE, self.samples)
-        with open_journal(work / _JOURNAL_FILE) as (journal, _):
+        with open_journal(work / _JOURNAL_FILE) as (add, _):
             for result in folder.results:
-                journal.add(result)
+                add(result)
         write_document(work / PLAN_FILE, self.plan)
         (folder.path / PREPARE_FILE).unlink()
 

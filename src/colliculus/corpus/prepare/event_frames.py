@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import decoding
 from colliculus.media.container import Track
+from colliculus.media.event_files import read_aedat, read_cochlea
 from colliculus.media.events import Events, count_events
 from colliculus.types import ColliculusError
 
@@ -63,9 +64,9 @@ class EventFrames:
 
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
         """See `Storage.read`."""
-        file, _ = split_entry(path)
+        file, entry = split_entry(path)
         with decoding(file):
-            events = self._events(path)
+            events = read_aedat(file) if file.suffix.lower() == ".aedat" else read_cochlea(file, entry)
             if not len(events.t_s):
                 raise ColliculusError(f"{path} holds no events: record or copy it again")
             begin = float(events.t_s.min()) if sample.start_s is None else sample.start_s
@@ -78,9 +79,3 @@ class EventFrames:
                 polarities=self.polarities,
                 window_s=max(end - begin, 1e-6) if self.window_s is None else self.window_s,
             )
-
-    def _events(self, path: Path) -> Events:
-        from colliculus.media.event_files import read_aedat, read_cochlea
-
-        file, entry = split_entry(path)
-        return read_aedat(file) if file.suffix.lower() == ".aedat" else read_cochlea(file, entry)

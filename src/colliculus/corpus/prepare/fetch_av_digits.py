@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
+import urllib.request
 import wave
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
 import platformdirs
 
-from colliculus.corpus.prepare.download import download
 from colliculus.files.atomic import atomic_path
 from colliculus.media.digit_files import RECORDING_NAME
 from colliculus.types import ColliculusError
@@ -30,6 +32,7 @@ RECORDINGS_SHA256 = "9c15f3c186dd0c494669b4ee1626686c22ed6b6bf0bb8fb7b008f58be81
 
 _MNIST_MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist")
 _RECORDINGS_URL = "https://github.com/Jakobovits/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip"
+_TIMEOUT_S = 30
 _MOST_BYTES = 1 << 20  # limit for one recording; the longest real one has 36,568
 
 
@@ -39,10 +42,7 @@ def default_root() -> Path:
 
 
 def prepare(root: Path) -> None:
-    """Download the files that are missing in `root`; a second call downloads nothing.
-
-    Args:
-        root: folder for the four MNIST files and `recordings/`.
+    """Download what is missing in `root` of the four MNIST files and `recordings/`; a second call downloads nothing.
 
     Raises:
         ColliculusError: a file could not be downloaded or is not the published one.
@@ -58,17 +58,12 @@ def prepare(root: Path) -> None:
 
 
 def extract_recordings(archive: Path, target: Path, *, sha256: str) -> None:
-    """Unpack the recordings of the archive, and nothing else, into `target`.
+    """Unpack the recordings of a zip file, and nothing else, into `target`, which appears only when it is right.
 
     Paths inside an archive are not trusted: only their last part is used, and only if it names a recording.
 
-    Args:
-        archive: the zip file.
-        target: folder to make, which appears only when it is complete and correct.
-        sha256: expected `recordings_digest`.
-
     Raises:
-        ColliculusError: the archive is damaged or holds other recordings.
+        ColliculusError: the archive is damaged, or its recordings have another `recordings_digest` than `sha256`.
     """
     with atomic_path(target) as folder:
         folder.mkdir()
@@ -102,3 +97,35 @@ def recordings_digest(folder: Path) -> str:
             raise ColliculusError(f"{path.name} is not a wav file ({error}): download the recordings again") from error
         digest.update(f"{path.name} {hashlib.sha256(samples).hexdigest()}\n".encode())
     return digest.hexdigest()
+
+
+def download(urls: Sequence[str], target: Path, *, sha256: str | None) -> None:
+    """Download a file from the first of several mirrors that has it; `target` appears only when it is complete.
+
+    `sha256` is the expected hexadecimal digest; None if the caller checks the contents.
+
+    Raises:
+        ColliculusError: no mirror has the file.
+    """
+    failures: list[str] = []
+    for url in urls:
+        try:
+            with atomic_path(target) as temporary:
+                digest = _fetch(url, temporary)
+                if sha256 is not None and digest != sha256:
+                    raise OSError("its checksum is wrong")
+            return
+        except (OSError, HTTPException) as error:
+            failures.append(f"{url}: {error}")
+    raise ColliculusError(
+        f"{target.name} could not be downloaded ({'; '.join(failures)}): go online, "
+        "or pass a folder that holds the data as `--data.root`"
+    )
+
+
+def _fetch(url: str, path: Path) -> str:
+    """Write the content of `url` to `path`; returns its SHA-256."""
+    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response, path.open("w+b") as file:  # noqa: S310 - our URLs
+        shutil.copyfileobj(response, file)
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -51,7 +51,11 @@ def open_plan(
         "classes": sorted({sample.label for sample in samples}),
         "modalities": describe(storages),
     }
-    _check_plan(out, plan)
+    remedy = "use the same settings and raw data, or choose another folder"
+    if finished.exists():
+        check_same(out, {**finished_plan(out), "versions": plan["versions"]}, plan, remedy)
+    elif (work / PLAN_FILE).exists():
+        check_same(out, read_document(work / PLAN_FILE, newest=FORMAT, remedy=REMEDY), plan, remedy)
     remove_leftovers(out, (MANIFEST_FILE, PREPARE_FILE))
     remove_leftovers(work, (SAMPLES_FILE, PLAN_FILE))
     if not finished.exists():
@@ -83,15 +87,6 @@ def check_same(place: Path, before: Document, now: Document, remedy: str) -> Non
                 f"{place} was prepared from samples of other names, labels, splits or files: {remedy}"
             )
         raise ColliculusError(f"{place} was prepared differently, its {key} is {old} and not {new}: {remedy}")
-
-
-def _check_plan(out: Path, plan: Document) -> None:
-    """Check that `out` was not prepared, or begun, with another plan."""
-    plan_file, remedy = out / WORK_FOLDER / PLAN_FILE, "use the same settings and raw data, or choose another folder"
-    if (out / PREPARE_FILE).exists():
-        check_same(out, {**finished_plan(out), "versions": plan["versions"]}, plan, remedy)
-    elif plan_file.exists():
-        check_same(out, read_document(plan_file, newest=FORMAT, remedy=REMEDY), plan, remedy)
 
 
 def used_storages(recipe: Recipe, samples: Sequence[Sample]) -> dict[str, Storage]:

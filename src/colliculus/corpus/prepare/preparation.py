@@ -14,7 +14,7 @@ from colliculus.corpus.prepare.workspace import Incomplete, Workspace
 from colliculus.corpus.sample import Sample
 from colliculus.records import Record, Table
 
-_ONE_MODALITY = ("holds no sound", "holds no picture", "holds no image")  # the rest of such a clip may be usable
+_ONE_MODALITY = ("holds no sound", "holds no image")  # the rest of such a clip may be usable
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.prepare.stored_array import StoredArray
 from colliculus.corpus.sample import Sample
 from colliculus.files.documents import Document, as_document, from_plain, read_document, to_plain
-from colliculus.files.tables import Table, read_table, write_table
+from colliculus.files.tables import TableFile, read_table, write_table
 from colliculus.types import ColliculusError
 
 FORMAT = 1
@@ -163,7 +163,7 @@ def read_prepared(folder: Path) -> PreparedFolder:
         ) from error
 
 
-def _results(table: Table) -> list[PreparationResult]:
+def _results(table: TableFile) -> list[PreparationResult]:
     columns = {name: table.columns.index(name) for name in table.columns}
     named = [{name: cells[at] for name, at in columns.items()} for cells in table.rows]
     return [

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar
 
 from colliculus.corpus.prepare.storage import Storage
 from colliculus.corpus.sample import Sample
 
 
-class Recipe(Protocol):
+class Recipe(ABC):
     """Settings of one preparation: a frozen keyword-only dataclass, whose fields are flags of the command line.
 
     They must be plain (numbers, strings, tuples, and dataclasses of these), because `prepare.yaml` records them.
@@ -21,29 +22,19 @@ class Recipe(Protocol):
 
     @property
     def storages(self) -> Mapping[str, Storage]:
-        """Storage of each modality, in the order in which models see them."""
-        ...
+        """Storage of each modality, in the order in which models see them: here the fields `audio` and `visual`."""
+        return {m: getattr(self, m) for m in ("audio", "visual")}
 
+    @abstractmethod
     def samples(self, raw: Path) -> list[Sample]:
-        """The samples, in an order that depends on the data alone; their paths start at `raw_root(raw)`.
+        """The samples, in an order that depends on the data alone; paths start at RAW, or beside it if it is a file.
 
         Files may be absent or undecodable: the preparation reports them as problems.
 
         Raises:
             ColliculusError: `raw` does not have the layout of the data set.
         """
-        ...
 
-
-@runtime_checkable
-class SkipsFiles(Protocol):
-    """A recipe that searches folders for files, and can count the files that it skips."""
-
-    def skipped(self, raw: Path) -> Mapping[str, int]:
-        """Number of skipped files by ending."""
-        ...
-
-
-def raw_root(raw: Path) -> Path:
-    """The folder at which paths of a recipe's samples start: RAW, or the folder that holds it if RAW is a file."""
-    return raw if raw.is_dir() else raw.parent
+    def skipped(self, raw: Path) -> Mapping[str, int]:  # noqa: ARG002
+        """Number of files that the search for samples skips, by ending: here none."""
+        return {}

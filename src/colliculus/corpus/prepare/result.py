@@ -1,15 +1,18 @@
-"""Result of the preparation of one sample, and the facts about its files that it records."""
+"""Result of the preparation of one sample, the facts about its files that it records, and the journal of results."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 
 from colliculus.corpus.sample import Sample, split_entry
+from colliculus.files.documents import from_plain
 from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, media_length_s
 from colliculus.types import ColliculusError
 
@@ -79,3 +82,32 @@ def _digest(root: Path, path: Path) -> str:
 def _digest_of(path: Path, _size: int, _modified_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def open_journal(path: Path) -> Generator[tuple[Callable[[PreparationResult], None], dict[int, PreparationResult]]]:
+    """A function that appends the result of a row that has been written, and the results so far by row.
+
+    One line for each row, so that a kill costs one row per process: a line that a kill or a full disk cut off is
+    removed when the journal is opened again. The function raises `OSError` if the disk is full.
+    """
+    results: dict[int, PreparationResult] = {}
+    good = 0
+    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
+        try:
+            result = from_plain(json.loads(line), PreparationResult)
+        except ValueError:
+            break
+        if not line.endswith(b"\n"):
+            break
+        results[result.row] = result
+        good += len(line)
+
+    def add(result: PreparationResult) -> None:
+        rest = memoryview(f"{json.dumps(vars(result))}\n".encode())
+        while rest:
+            rest = rest[file.write(rest) :]
+
+    with path.open("ab", buffering=0) as file:
+        file.truncate(good)
+        yield add, results

@@ -43,11 +43,8 @@ class RowFile:
     def header(self) -> bytes:
         """Bytes before the first row."""
         head = BytesIO()
-        kind = {
-            "descr": self.dtype.newbyteorder("<").str,
-            "fortran_order": False,
-            "shape": (self.rows, *self.shape),
-        }
+        shape, descr = (self.rows, *self.shape), self.dtype.newbyteorder("<").str
+        kind = {"descr": descr, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_2_0(head, kind)
         return head.getvalue()
 

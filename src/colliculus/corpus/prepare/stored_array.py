@@ -52,9 +52,7 @@ class StoredArray:
             array = _load(file, entry)
         check_numbers(path, array)
         if array.shape != self.shape:
-            raise ColliculusError(
-                f"{path} has shape {array.shape} instead of {self.shape}: write that shape, or change `shape`"
-            )
+            raise ColliculusError(f"{path} has shape {array.shape} instead of {self.shape}: change it or `shape`")
         values = as_float32(path, array)
         with np.errstate(invalid="ignore"):
             stored = values.astype(self.dtype)

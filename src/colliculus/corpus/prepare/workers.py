@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -52,29 +53,33 @@ class Place(Protocol):
         ...
 
 
-def in_this_process(place: Place, samples: Sequence[Sample], rows: Sequence[int]) -> Generator[PreparationResult]:
-    """Results of `rows`, in order. A crash in a decoder ends the whole process.
+def num_processes(jobs: int | None) -> int:
+    """`jobs`, or as many as there are cores for None.
 
     Raises:
-        OSError: a row cannot be written.
+        ColliculusError: it is negative.
     """
-    with place.open() as opened:
-        for row in rows:
-            yield opened.prepare(row, samples[row])
+    if jobs is not None and jobs < 0:
+        raise ColliculusError(f"`jobs` is {jobs}: use 0 or more processes")
+    return (os.cpu_count() or 1) if jobs is None else jobs
 
 
-def in_processes(
+def results_of(
     place: Place, samples: Sequence[Sample], rows: Sequence[int], *, jobs: int, patience_s: float = PATIENCE_S
 ) -> Generator[PreparationResult]:
-    """Results of `rows`, in the order in which `jobs` processes finish them.
+    """Results of `rows`, in the order in which `jobs` processes finish them; with 0, in this process.
 
     Each process gets one sample at a time, so that the sample that killed it is known. A sample that killed two
-    processes, or exceeded the time limit, is left out.
+    processes, or exceeded the time limit, is left out. In this process a crash in a decoder ends everything.
 
     Raises:
         ColliculusError: the processes cannot be started.
         OSError: a row cannot be written.
     """
+    if not jobs:
+        with place.open() as opened:
+            yield from (opened.prepare(row, samples[row]) for row in rows)
+        return
     waiting, deaths = deque(rows), Counter[int]()
     with closing(_Team(place, samples, min(jobs, len(rows)))) as team, place.open() as opened:
         while waiting or team.busy:
@@ -119,12 +124,7 @@ class _Team:
                     continue  # it died idle; `answers` will notice
 
     def answers(self, patience_s: float) -> Iterator[tuple[int, PreparationResult | str]]:
-        """Results of finished rows; for rows whose process died or hangs, a description of that.
-
-        Raises:
-            ColliculusError: a process could not be started.
-            OSError: a row cannot be written.
-        """
+        """Results of finished rows; for rows whose process died or hangs, a description of that."""
         ready = set(wait([*self._at, *self._starting], min(_LOOK_S, patience_s)))
         for connection in self._starting & ready:
             self._welcome(connection)

@@ -20,6 +20,7 @@ from colliculus.corpus.prepare.rows import OpenRows, RowFile
 from colliculus.corpus.prepare.storage import Storage
 from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import decoding
+from colliculus.files.tables import UNPRINTABLE
 from colliculus.types import ColliculusError
 
 Incomplete = Literal["skip", "keep"]
@@ -109,7 +110,7 @@ class OpenWorkspace:
             row=row,
             missing=tuple(m for m in self.rows if m not in found),
             content=self._content(row),
-            problem=_printable(problem.replace(f"{self.place.root}{os.sep}", "")),
+            problem=re.sub(f"{UNPRINTABLE.pattern}+", " ", problem.replace(f"{self.place.root}{os.sep}", "")),
             duration_s=duration_s(self.place.root, sample),
             sha256=digests(self.place.root, sample),
         )
@@ -120,8 +121,3 @@ class OpenWorkspace:
         for rows in self.rows.values():
             digest.update(rows.read(row))
         return digest.hexdigest()
-
-
-def _printable(text: str) -> str:
-    """Text in one line that terminals and tables accept."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+", " ", text)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from colliculus.corpus.manifest import read_manifest
-from colliculus.corpus.prepare.storage import Frames, Sound, Storage
+from colliculus.corpus.prepare.recipe import Recipe
+from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes.raw_tree import found_samples, list_path
 from colliculus.corpus.sample import Sample
 from colliculus.corpus.shared_content import connected
@@ -19,7 +20,7 @@ _SIZE = (64, 64)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CIFAR10AV:
+class CIFAR10AV(Recipe):
     """Settings of CIFAR10-AV.
 
     Its layout is not published, so two lists in RAW define it, `train.csv` and `test.csv`: manifests with the columns
@@ -40,11 +41,6 @@ class CIFAR10AV:
     split_list: tuple[str, str] = ("train.csv", "test.csv")
     """Training list and test list; paths from RAW or from the current folder."""
 
-    @property
-    def storages(self) -> Mapping[str, Storage]:
-        """Storages of audio and visual."""
-        return {"audio": self.audio, "visual": self.visual}
-
     def samples(self, raw: Path) -> list[Sample]:
         """Samples of both lists by name.
 
@@ -55,9 +51,7 @@ class CIFAR10AV:
         for split, text in zip(("train", "test"), self.split_list, strict=True):
             path = list_path(raw, text)
             if not path.exists():
-                raise ColliculusError(
-                    f"{raw} has no {text}: write a list of audio,visual,label, or pass its path as --split-list"
-                )
+                raise ColliculusError(f"{raw} has no {text}: write a list of audio,visual,label, or pass --split-list")
             listed += [
                 replace(sample, name=f"{split}/{sample.name}", split=split) for sample in read_manifest(path, root=raw)
             ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from colliculus.corpus.prepare.storage import Frames, Sound, Storage
+from colliculus.corpus.prepare.recipe import Recipe
+from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes.raw_tree import (
     files_by_stem,
     found_samples,
@@ -37,7 +38,7 @@ _UNUSABLE: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class CremaD:
+class CremaD(Recipe):
     """Settings of CREMA-D.
 
     RAW is its git-lfs repository: `AudioWAV/<actor>_<sentence>_<emotion>_<level>.wav`, `VideoFlash/<the same>.flv` and
@@ -60,11 +61,6 @@ class CremaD:
     split_list: tuple[str, str] | None = None
     """Training list and test list of the papers, CSV files of `name,label`; paths from RAW or the current folder."""
 
-    @property
-    def storages(self) -> Mapping[str, Storage]:
-        """Storages of audio and visual."""
-        return {"audio": self.audio, "visual": self.visual}
-
     def samples(self, raw: Path) -> list[Sample]:
         """Clips by name; a clip without sound or video file lacks that modality.
 
@@ -73,6 +69,7 @@ class CremaD:
         """
         sounds = files_by_stem(subfolder(raw, "AudioWAV", "the sounds"), raw, {".wav"})
         videos = files_by_stem(subfolder(raw, "VideoFlash", "the videos"), raw, {".flv"})
+        files = {"audio": sounds, "visual": videos}
         clips = {name: match for name in {*sounds, *videos} if (match := _NAME.fullmatch(name))}
         labels = {name: match[2] for name, match in clips.items()}
         splits = listed_splits(raw, self.split_list, labels) if self.split_list else {}
@@ -85,11 +82,7 @@ class CremaD:
                 Sample(
                     name=name,
                     label=labels[name],
-                    files={
-                        modality: files[name]
-                        for modality, files in (("audio", sounds), ("visual", videos))
-                        if name in files
-                    },
+                    files={m: own[name] for m, own in files.items() if name in own},
                     split=splits.get(name),
                     group=match[1],
                     stratum=sexes[match[1]],

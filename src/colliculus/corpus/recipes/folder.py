@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from colliculus.corpus.class_folders import LabelledClip, find_clips, unknown_endings
+from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.sample import Sample
+from colliculus.files.checks import split_folders, visible
 from colliculus.media.clips import OWN_SUFFIXES, MediaFiles
 from colliculus.media.container import VIDEO_SUFFIXES, Track
 from colliculus.types import ColliculusError
 
+_TRACKS: Mapping[str, Track] = {"audio": "audio", "visual": "video"}
+
 
 @dataclass(frozen=True, kw_only=True)
-class FolderRecipe:
+class FolderRecipe(Recipe):
     """Settings of your own clips in one folder per class.
 
     RAW holds `{train,test[,validation]}/<class>/<clip>` or `<class>/<clip>`. A clip is a video, or a sound file and an
     image or video of the same stem. A clip of a single sound file or image lacks the other modality; a video must have
-    both sound and images (see --incomplete).
+    both sound and images (see --incomplete). Hidden files and files of other kinds are skipped.
 
     Raises:
         ColliculusError: `modalities` is empty.
@@ -43,38 +47,65 @@ class FolderRecipe:
     @property
     def storages(self) -> Mapping[str, Storage]:
         """Storages of the chosen modalities."""
-        known: dict[str, Storage] = {"audio": self.audio, "visual": self.visual}
-        return {m: storage for m, storage in known.items() if m in self.modalities}
+        return {m: storage for m, storage in super().storages.items() if m in self.modalities}
 
     def samples(self, raw: Path) -> list[Sample]:
         """Clips by split, class and name.
 
         Raises:
-            ColliculusError: `raw` does not have the layout above.
+            ColliculusError: `raw` does not have the layout above: train or test is missing, there are fewer than two
+                classes, a class is empty or not in train, a class holds a folder, or a link leads out of `raw`.
         """
         if not raw.is_dir():
             raise ColliculusError(f"{raw} is not a folder: pass the folder that holds a folder for each class")
-        return [self._sample(clip, raw) for clip in find_clips(raw, self._media)]
+        if not {"train", "test"} & {folder.name for folder in _folders(raw, raw)}:
+            return self._of_classes(raw, raw, split=None)
+        found = [s for split, folder in split_folders(raw).items() for s in self._of_classes(folder, raw, split=split)]
+        trained = {sample.label for sample in found if sample.split == "train"}
+        for sample in found:
+            if sample.label not in trained:
+                folder = raw / str(sample.split) / sample.label
+                raise ColliculusError(f"{folder} has no clips in train: add some there")
+        return found
 
     def skipped(self, raw: Path) -> Mapping[str, int]:
-        """Number of files in the class folders of other kinds, by ending."""
-        return unknown_endings(raw, self._media)
+        """Number of files of other kinds in the class folders by ending, the most frequent first."""
+        classes = _folders(raw, raw)
+        if {"train", "test"} & {folder.name for folder in classes}:
+            classes = [entry for folder in classes for entry in _folders(folder, raw)]
+        files = [entry for folder in classes for entry in visible(folder, raw) if not entry.is_dir()]
+        unknown = (file.suffix.lower() or "no ending" for file in files if not self._media.knows(file))
+        return dict(Counter(unknown).most_common())
 
     @property
     def _media(self) -> MediaFiles:
-        tracks: Mapping[str, Track] = {"audio": "audio", "visual": "video"}
-        return MediaFiles(tuple(tracks[m] for m in self.storages))
+        return MediaFiles(tuple(_TRACKS[m] for m in self.storages))
 
-    def _sample(self, clip: LabelledClip, raw: Path) -> Sample:
-        kinds = {"audio": (OWN_SUFFIXES["audio"], VIDEO_SUFFIXES), "visual": (OWN_SUFFIXES["video"], VIDEO_SUFFIXES)}
-        paths = clip.clip.files
-        found = {
-            m: next((path for suffixes in kinds[m] for path in paths if path.suffix.lower() in suffixes), None)
-            for m in self.storages
-        }
-        return Sample(
-            name=paths[0].relative_to(raw).with_suffix("").as_posix(),
-            label=clip.class_name,
-            files={m: path.relative_to(raw).as_posix() for m, path in found.items() if path},
-            split=clip.split,
-        )
+    def _of_classes(self, parent: Path, raw: Path, *, split: str | None) -> list[Sample]:
+        classes = _folders(parent, raw)
+        if not classes or (len(classes) < 2 and split in (None, "train")):
+            raise ColliculusError(f"{parent} has {len(classes)} class folder(s): make one for each class, at least two")
+        return [self._sample(files, raw, c.name, split) for c in classes for files in self._clips(c, raw)]
+
+    def _clips(self, folder: Path, raw: Path) -> list[tuple[Path, ...]]:
+        entries = visible(folder, raw)
+        if nested := [entry for entry in entries if entry.is_dir()]:
+            raise ColliculusError(f"{nested[0]} is a folder inside a class: move its clips directly into {folder}")
+        clips = self._media.group([entry for entry in entries if self._media.knows(entry)])
+        if not clips:
+            known = ", ".join(sorted(self._media.suffixes))
+            raise ColliculusError(f"{folder} has no clips: put files into it ({known}) or remove it")
+        return [clip.files for clip in clips.values()]
+
+    def _sample(self, files: tuple[Path, ...], raw: Path, label: str, split: str | None) -> Sample:
+        found: dict[str, str] = {}
+        for modality in self.storages:
+            kinds = (OWN_SUFFIXES[_TRACKS[modality]], VIDEO_SUFFIXES)  # a file made for it alone comes first
+            if fitting := [file for suffixes in kinds for file in files if file.suffix.lower() in suffixes]:
+                found[modality] = fitting[0].relative_to(raw).as_posix()
+        name = files[0].relative_to(raw).with_suffix("").as_posix()
+        return Sample(name=name, label=label, files=found, split=split)
+
+
+def _folders(folder: Path, raw: Path) -> list[Path]:
+    return [entry for entry in visible(folder, raw) if entry.is_dir()]

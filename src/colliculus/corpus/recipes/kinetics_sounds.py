@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from colliculus.corpus.prepare.storage import Frames, Sound, Storage
+from colliculus.corpus.prepare.recipe import Recipe
+from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes.raw_tree import files_by_stem, found_samples, listed_splits
 from colliculus.corpus.sample import Sample
 from colliculus.files.checks import visible
@@ -22,7 +23,7 @@ _LENGTH_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class KineticsSounds:
+class KineticsSounds(Recipe):
     """Settings of Kinetics-Sounds.
 
     RAW has the layout of the usual download programs, `{train,val,test}/<class>/<video>_<start>_<end>.mp4`, or only the
@@ -43,11 +44,6 @@ class KineticsSounds:
     """Storage of the video."""
     split_list: tuple[str, str] | None = None
     """Training list and test list, CSV files of `name,label` without .mp4; paths from RAW or the current folder."""
-
-    @property
-    def storages(self) -> Mapping[str, Storage]:
-        """Storages of audio and visual."""
-        return {"audio": self.audio, "visual": self.visual}
 
     def samples(self, raw: Path) -> list[Sample]:
         """Clips by name.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from colliculus.corpus.manifest import read_manifest
+from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.prepare.stored_array import StoredArray
 from colliculus.corpus.sample import Sample
@@ -16,7 +17,7 @@ from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True, kw_only=True)
-class ManifestRecipe:
+class ManifestRecipe(Recipe):
     """Settings of your own data listed in a table.
 
     RAW is a table (.csv or .parquet) with one row per sample: `label`, one column of files for each modality, and
@@ -64,7 +65,7 @@ class ManifestRecipe:
         """
         if raw.is_dir():
             raise ColliculusError(
-                f"{raw} is a folder: pass the manifest itself, a file ending in {' or '.join(TABLE_SUFFIXES)}"
+                f"{raw} is a folder: pass the manifest, a file ending in {' or '.join(TABLE_SUFFIXES)}"
             )
         samples = read_manifest(raw)
         if unknown := sorted({m for sample in samples for m in sample.files} - set(self.storages)):

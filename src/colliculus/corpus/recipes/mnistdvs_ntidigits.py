@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -12,10 +12,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from colliculus.corpus.prepare.event_frames import EventFrames
-from colliculus.corpus.prepare.storage import Storage
+from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.recipes.raw_tree import files_by_stem, found_samples, subfolder
 from colliculus.corpus.sample import Sample
-from colliculus.files.checks import decoding, is_pointer
+from colliculus.files.checks import decoding
 from colliculus.media.event_files import COCHLEA_SHAPE, hdf5_array, open_hdf5
 from colliculus.types import ColliculusError
 
@@ -35,7 +35,7 @@ class _Utterance:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MnistDvsNtidigits:
+class MnistDvsNtidigits(Recipe):
     """Settings of MNIST-DVS with N-TIDIGITS: pairs of the same digit.
 
     RAW holds `grabbed_data<digit>/scale4/mnist_<digit>_scale04_<number>.aedat` of MNIST-DVS, and `n-tidigits.hdf5`, of
@@ -81,11 +81,6 @@ class MnistDvsNtidigits:
         if self.pairs_per_digit < 1 or self.seed < 0:
             raise ColliculusError("`pairs_per_digit` must be at least 1, and `seed` at least 0")
 
-    @property
-    def storages(self) -> Mapping[str, Storage]:
-        """Storages of audio and visual."""
-        return {"audio": self.audio, "visual": self.visual}
-
     def samples(self, raw: Path) -> list[Sample]:
         """Pairs by name: digit, part and number.
 
@@ -101,13 +96,9 @@ class MnistDvsNtidigits:
             parts = {part: speech[part, digit] for part in ("train", "test")}
             if silent := [part for part, spoken in parts.items() if not spoken]:
                 raise ColliculusError(
-                    f"{raw / _SPEECH} has no single digit {digit} in its {silent[0]} part: download it again"
+                    f"{raw / _SPEECH} has no digit {digit} in its {silent[0]} part: download it again"
                 )
-            for part, visual, audio in self._paired(parts, shuffled, rng):
-                found += [
-                    _pair(part, digit, number, video, utterance)
-                    for number, (video, utterance) in enumerate(zip(visual, audio, strict=True))
-                ]
+            found += self._paired(digit, parts, shuffled, rng)
         return found_samples(raw, found, "pairs of a digit with both modalities")
 
     def _videos(self, raw: Path, digit: int) -> list[str]:
@@ -123,43 +114,32 @@ class MnistDvsNtidigits:
         return videos
 
     def _paired(
-        self, parts: Mapping[str, Sequence[_Utterance]], videos: Sequence[str], rng: np.random.Generator
-    ) -> list[tuple[str, Sequence[str], Sequence[_Utterance]]]:
-        """Equally many videos and utterances for each part; no video is in both parts."""
+        self, digit: int, parts: Mapping[str, Sequence[_Utterance]], videos: Sequence[str], rng: np.random.Generator
+    ) -> Iterator[Sample]:
+        """Pairs of each part; no video is in both parts."""
         utterances = {part: [spoken[i] for i in rng.permutation(len(spoken))] for part, spoken in parts.items()}
         if self.pairs == "paper":
-            half = min(self.pairs_per_digit, len(videos) // 2)
-            counts = dict.fromkeys(utterances, half)
+            counts = dict.fromkeys(utterances, min(self.pairs_per_digit, len(videos) // 2))
         else:
-            total = sum(len(spoken) for spoken in utterances.values())
-            share = min(1.0, len(videos) / total)
+            share = min(1.0, len(videos) / sum(map(len, utterances.values())))
             counts = {part: int(len(spoken) * share) for part, spoken in utterances.items()}
-        paired: list[tuple[str, Sequence[str], Sequence[_Utterance]]] = []
-        start = 0
+        unused = iter(videos)
         for part, spoken in utterances.items():
-            end = start + counts[part]
-            again = [spoken[i % len(spoken)] for i in range(counts[part])]  # each is used once before any is repeated
-            paired.append((part, videos[start:end], again))
-            start = end
-        return paired
-
-
-def _pair(part: str, digit: int, number: int, video: str, utterance: _Utterance) -> Sample:
-    return Sample(
-        name=f"{digit}/{part}/{number:04d}",
-        label=str(digit),
-        files={"audio": f"{_SPEECH}::{utterance.entry}", "visual": video},
-        split=part,
-        group=utterance.speaker,
-        stratum=utterance.sex,
-    )
+            for number in range(counts[part]):
+                utterance = spoken[number % len(spoken)]  # each is used once before any is repeated
+                yield Sample(
+                    name=f"{digit}/{part}/{number:04d}",
+                    label=str(digit),
+                    files={"audio": f"{_SPEECH}::{utterance.entry}", "visual": next(unused)},
+                    split=part,
+                    group=utterance.speaker,
+                    stratum=utterance.sex,
+                )
 
 
 def _utterances(raw: Path) -> defaultdict[tuple[str, int], list[_Utterance]]:
     """Recordings of single digits by part and digit, sorted by label."""
     path = raw / _SPEECH
-    if is_pointer(path):
-        raise ColliculusError(f"{path} is a git-lfs pointer, not the file itself: run `git lfs pull` in its repository")
     found: defaultdict[tuple[str, int], list[_Utterance]] = defaultdict(list)
     for part in ("train", "test"):
         with decoding(path), open_hdf5(path) as file:

@@ -42,12 +42,7 @@ def files_by_stem(folder: Path, raw: Path, suffixes: Collection[str]) -> dict[st
 
 
 def found_samples(raw: Path, samples: Iterable[Sample], layout: str) -> list[Sample]:
-    """Samples sorted by name, after a check that there are some and that git-lfs fetched their files.
-
-    Args:
-        raw: root of the data set.
-        samples: samples found.
-        layout: description of expected files.
+    """Samples sorted by name, after a check that there are some of this `layout`, and that git-lfs fetched them.
 
     Raises:
         ColliculusError: there are none, or the first file of a modality is a pointer of git-lfs (then most are).
@@ -69,11 +64,7 @@ def found_samples(raw: Path, samples: Iterable[Sample], layout: str) -> list[Sam
 
 
 def read_list(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a published list, a CSV file with or without a line that names its columns.
-
-    Args:
-        path: the file.
-        columns: names of its columns; a row may have more.
+    """Rows of a published list, a CSV file with or without a line that names its `columns`; a row may have more.
 
     Raises:
         ColliculusError: the file is missing, empty, not text, or a row lacks a column.
@@ -91,15 +82,11 @@ def read_list(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 
 def listed_splits(raw: Path, lists: tuple[str, str], labels: Mapping[str, str]) -> dict[str, str]:
-    """Split of each name in a training list and a test list of names and labels.
-
-    Args:
-        raw: root of the data set.
-        lists: training list and test list, as arguments of `list_path`.
-        labels: class of each name of the data set.
+    """Split of each name in a training list and a test list of names and labels, at paths as of `list_path`.
 
     Raises:
-        ColliculusError: a list is damaged, has an unknown name or another class, or has a name of the other list.
+        ColliculusError: a list is damaged, has an unknown name or another class than `labels`, or a name of the other
+        list.
     """
     splits: dict[str, str] = {}
     for split, text in zip(("train", "test"), lists, strict=True):
@@ -109,12 +96,10 @@ def listed_splits(raw: Path, lists: tuple[str, str], labels: Mapping[str, str]) 
             if labels.get(name) != label:
                 there = f"has the class {labels[name]!r}" if name in labels else "does not exist"
                 raise ColliculusError(
-                    f"{path} has {name!r} with the class {label!r}, which {there} in the data: correct the list"
+                    f"{path} has {name!r} with the class {label!r}, which {there} in the data: correct it"
                 )
             if splits.setdefault(name, split) != split:
-                raise ColliculusError(
-                    f"{path} has {name!r}, which is also in the {splits[name]} list: remove it from one"
-                )
+                raise ColliculusError(f"{path} has {name!r}, also in the {splits[name]} list: remove it from one")
     return splits
 
 

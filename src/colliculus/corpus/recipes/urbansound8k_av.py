@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from colliculus.corpus.prepare.storage import Frames, Sound, Storage
+from colliculus.corpus.prepare.recipe import Recipe
+from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes.raw_tree import files_by_stem, found_samples, subfolder
 from colliculus.corpus.sample import Sample
 from colliculus.files.checks import visible
@@ -18,7 +18,7 @@ _NAME = re.compile(r"(\d+)-\d+-\d+-\d+")  # recording of Freesound, class, occur
 
 
 @dataclass(frozen=True, kw_only=True)
-class UrbanSound8KAV:
+class UrbanSound8KAV(Recipe):
     """Settings of UrbanSound8K-AV.
 
     RAW holds `Dataset_v3_sound/<class>/<name>.wav` and `Dataset_v3_vision/<class>/<name>.jpg`; names have the form
@@ -38,11 +38,6 @@ class UrbanSound8KAV:
     """Storage of the sound."""
     visual: Frames = field(default_factory=Frames)
     """Storage of the image."""
-
-    @property
-    def storages(self) -> Mapping[str, Storage]:
-        """Storages of audio and visual."""
-        return {"audio": self.audio, "visual": self.visual}
 
     def samples(self, raw: Path) -> list[Sample]:
         """Slices by class and name; a slice without sound or image file lacks that modality.

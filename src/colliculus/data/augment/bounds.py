@@ -27,13 +27,3 @@ def check_range(name: str, value: tuple[float, float], *, least: float = -inf, m
     if not least < low <= high <= most:
         bounds = f" above {least:g}" * (least > -inf) + f" up to {most:g}" * (most < inf)
         raise ColliculusError(f"{name} goes from {low} to {high}: give the smaller number first, both{bounds}")
-
-
-def check_finite(name: str, value: float) -> None:
-    """Check that a value is finite and not negative.
-
-    Raises:
-        ColliculusError: it is not.
-    """
-    if not 0 <= value < inf:
-        raise ColliculusError(f"{name} is {value}: choose 0 or a positive number")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.data.augment.draws import Draws
+from colliculus.data.augment.draws import Draws, Values
 
 
 def boxes(
@@ -14,16 +14,13 @@ def boxes(
     ratio: NDArray[np.float64],
     place: NDArray[np.float64],
 ) -> NDArray[np.int64]:
-    """Rectangles of a given area within an image, in whole pixels.
+    """Rectangles within an image in whole pixels: top, left, height and width, (B, 4), the last two at least 1.
 
     Args:
         size: (H, W) of the image.
         area: share of the image, (B,). A rectangle too wide or too high for the image is cut to fit.
         ratio: width over height relative to the image, (B,).
         place: position in the free space, from 0 (top, left) to below 1 (bottom, right), (B, 2).
-
-    Returns:
-        top, left, height and width, (B, 4), the last two at least 1.
 
     Example:
         >>> boxes((8, 16), np.array([0.25]), np.array([1.0]), np.array([[0.0, 0.99]])).tolist()
@@ -46,26 +43,19 @@ def drawn_boxes(
     return boxes((shape[-2], shape[-1]), areas, ratios, drawn[:, 2:])
 
 
-def fill_boxes(
-    values: NDArray[np.generic], found: NDArray[np.int64], chosen: NDArray[np.bool_], fill: NDArray[np.generic]
-) -> NDArray[np.generic]:
-    """Fill a rectangle of each chosen sample, the same in all its frames.
+def fill_boxes(values: Values, found: NDArray[np.int64], chosen: NDArray[np.bool_], fill: Values) -> Values:
+    """Copy of (B, C, H, W) or (B, T, C, H, W) with a rectangle of each chosen sample filled, the same in all frames.
 
     Args:
-        values: (B, C, H, W) or (B, T, C, H, W).
+        values: the samples.
         found: top, left, height and width, (B, 4).
         chosen: samples to change, (B,).
         fill: value of each channel, (C,).
-
-    Returns:
-        A new array; where nothing is chosen, `values`.
 
     Example:
         >>> fill_boxes(np.ones((1, 1, 2, 2)), np.array([[0, 1, 2, 1]]), np.array([True]), np.zeros(1)).tolist()
         [[[[1.0, 0.0], [1.0, 0.0]]]]
     """
-    if not chosen.any():
-        return values
     filled = values.copy()
     for b in np.flatnonzero(chosen):
         top, left, height, width = found[b]

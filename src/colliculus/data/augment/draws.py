@@ -9,6 +9,9 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+Values = NDArray[np.generic]
+"""Samples of one modality, (B, ...), of any numeric type."""
+
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from colliculus.data.augment.bounds import check_share
 from colliculus.data.augment.boxes import boxes, fill_boxes
-from colliculus.data.augment.draws import Draws
-from colliculus.data.augment.masks import bands
+from colliculus.data.augment.draws import Draws, Values
+from colliculus.data.augment.sound import bands
 from colliculus.types import ColliculusError
 
 
@@ -38,7 +38,7 @@ class EventDrop:
         for name, value in vars(self).items():
             check_share(f"`{name}` of the event drop", value)
 
-    def __call__(self, counts: NDArray[np.generic], draws: Draws) -> NDArray[np.generic]:
+    def __call__(self, counts: Values, draws: Draws) -> Values:
         """Drop events of (B, P, H, W) or (B, T, P, H, W): counts, whole numbers of any type.
 
         Raises:
@@ -62,16 +62,8 @@ class EventDrop:
         return counts
 
 
-def thin(counts: NDArray[np.generic], kept: NDArray[np.float64], draws: Draws) -> NDArray[np.generic]:
-    """Keep each event with a probability: every count n becomes a draw from Binomial(n, kept).
-
-    Args:
-        counts: (B, ...), whole numbers.
-        kept: probability of keeping an event, (B,).
-        draws: random numbers of the samples.
-
-    Returns:
-        A new array of the same type.
+def thin(counts: Values, kept: NDArray[np.float64], draws: Draws) -> Values:
+    """Keep each event of `counts` (B, ...) with probability `kept` (B,): n becomes a draw from Binomial(n, kept).
 
     Raises:
         ColliculusError: the counts are negative or not whole.
@@ -82,8 +74,6 @@ def thin(counts: NDArray[np.generic], kept: NDArray[np.float64], draws: Draws) -
             some = np.nonzero(sample)
             whole = np.rint(sample[some].astype(np.float64))
             if (whole < 0).any() or (whole != sample[some]).any():
-                raise ColliculusError(
-                    "events can only be dropped from whole numbers, which these are not: leave augment.events off"
-                )
+                raise ColliculusError("only whole numbers of events can be dropped: leave augment.events off")
             sample[some] = rng.binomial(whole.astype(np.int64), share)
     return thinned

@@ -79,14 +79,9 @@ class Mixing:
         return Mixing(rows, partners, np.array(shares), cut, drawn.uniform("mix place", 2))
 
     def __call__(self, batch: Batch, num_classes: int) -> Batch:
-        """Mix a batch.
+        """Mix B samples followed by the M partners, with hard labels: the B samples, with soft labels (B, K), float32.
 
-        Args:
-            batch: B samples followed by the M partners, with hard labels; the result may share its memory.
-            num_classes: K.
-
-        Returns:
-            The B samples, with soft labels (B, K), float32.
+        The result may share the memory of `batch`.
         """
         count, mixed = len(batch) - len(self.rows), dict[str, Tensor]()
         kept = self.shares.copy()

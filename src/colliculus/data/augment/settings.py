@@ -6,19 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from colliculus.data.augment.colour import ColourJitter
-from colliculus.data.augment.crop import RandomResizedCrop
-from colliculus.data.augment.draws import Draws
-from colliculus.data.augment.erase import RandomErasing
+from colliculus.data.augment.draws import Draws, Values
 from colliculus.data.augment.events import EventDrop
-from colliculus.data.augment.flip import Flip
-from colliculus.data.augment.masks import Masks
+from colliculus.data.augment.images import ImageAugment
 from colliculus.data.augment.mix import CutMix, Mixup
-from colliculus.data.augment.noise import BackgroundNoise, Gain
-from colliculus.data.augment.shift import SoundShift
+from colliculus.data.augment.sound import SpectrogramAugment, WaveformAugment
 from colliculus.types import ColliculusError
 
 ModalityKind = Literal["pictures", "spectrograms", "waveforms", "events"]
@@ -31,59 +23,6 @@ _KINDS_OF: Mapping[str, frozenset[ModalityKind]] = {
     "events": frozenset({"events"}),
 }
 """Kinds of modality that a group of settings acts on; waveforms become spectrograms."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageAugment:
-    """Augmentations of images, in this order; all frames of a clip are treated alike."""
-
-    crop: RandomResizedCrop = field(default_factory=RandomResizedCrop)
-    """show a part of the image in the size of the whole"""
-    flip: Flip = field(default_factory=Flip)
-    """mirror left to right"""
-    colour: ColourJitter = field(default_factory=ColourJitter)
-    """change brightness, contrast, saturation"""
-    erase: RandomErasing = field(default_factory=RandomErasing)
-    """hide a part"""
-
-    def __call__(self, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Change (B, C, H, W) or (B, T, C, H, W); `fill` (C,) is what hides."""
-        return self.erase(self.colour(self.flip(self.crop(values, draws), draws), draws), draws, fill)
-
-
-@dataclass(frozen=True, kw_only=True)
-class WaveformAugment:
-    """Augmentations of sounds stored as samples, in this order, before they become spectrograms."""
-
-    shift: SoundShift = field(default_factory=SoundShift)
-    """shift in time"""
-    gain: Gain = field(default_factory=Gain)
-    """make louder or softer"""
-    noise: BackgroundNoise = field(default_factory=BackgroundNoise)
-    """add noise"""
-
-    def __call__(
-        self, values: NDArray[np.generic], draws: Draws, others: NDArray[np.generic] | None
-    ) -> NDArray[np.generic]:
-        """Change (B, samples); `others` (B, samples) are sounds to use as noise."""
-        return self.noise(self.gain(self.shift(values, draws), draws), draws, others)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpectrogramAugment:
-    """Augmentations of spectrograms, in this order."""
-
-    shift: SoundShift = field(default_factory=SoundShift)
-    """shift in time"""
-    time_masks: Masks = field(default_factory=Masks)
-    """hide times"""
-    frequency_masks: Masks = field(default_factory=Masks)
-    """hide frequencies"""
-
-    def __call__(self, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Change (B, C, H, W) or (B, T, C, H, W); `fill` (C,) is what hides."""
-        hidden = self.time_masks.over_time(self.shift.of_spectrograms(values, draws), draws, fill)
-        return self.frequency_masks.over_frequency(hidden, draws, fill)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,15 +82,11 @@ class Augment:
                 held = ", ".join(f"{m} ({kind})" for m, kind in kinds.items()) or "modalities of no known kind"
                 raise ColliculusError(f"augment.{group} is set, and the data hold {held}: leave it off for these data")
 
-    def stored(
-        self, kind: ModalityKind | None, values: NDArray[np.generic], draws: Draws, others: NDArray[np.generic] | None
-    ) -> NDArray[np.generic]:
+    def stored(self, kind: ModalityKind | None, values: Values, draws: Draws, others: Values | None) -> Values:
         """Augment a modality as it is stored, before it is converted to inputs; `others` as in `WaveformAugment`."""
         return self.waveforms(values, draws, others) if kind == "waveforms" else values
 
-    def made(
-        self, kind: ModalityKind | None, values: NDArray[np.generic], draws: Draws, fill: NDArray[np.generic]
-    ) -> NDArray[np.generic]:
+    def made(self, kind: ModalityKind | None, values: Values, draws: Draws, fill: Values) -> Values:
         """Augment inputs (B, C, H, W) or (B, T, C, H, W) before they are standardised; `fill` (C,) is what hides."""
         if kind == "pictures":
             return self.pictures(values, draws, fill)

@@ -8,21 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.data.augment.draws import Draws
+from colliculus.data.augment.draws import Draws, Values
 from colliculus.data.augment.mix import Mixing
 from colliculus.data.augment.settings import Augment, ModalityKind
-from colliculus.data.dataset import BatchedDataset, RawSplit, Split
+from colliculus.data.dataset import DerivedSplit, RawSplit, Split
 from colliculus.types import Batch, DataSpec
 
 
 def augmented(split: RawSplit, augment: Augment, kinds: Mapping[str, ModalityKind], spec: DataSpec) -> Split:
-    """Augment a split; `split` itself where nothing is set.
+    """`split`, augmented by settings of the `kinds` of its modalities; itself where nothing is set.
 
-    Args:
-        split: the training part.
-        augment: augmentations.
-        kinds: kind of each modality; a modality that is not named is only mixed.
-        spec: spec of the data, for the number of classes.
+    A modality that is not named in `kinds` is only mixed.
 
     Raises:
         ColliculusError: something is set for a kind that no modality is of.
@@ -34,31 +30,17 @@ def augmented(split: RawSplit, augment: Augment, kinds: Mapping[str, ModalityKin
 
 
 @dataclass(frozen=True, eq=False)
-class AugmentedSplit(BatchedDataset):
-    """A `Split` of augmented samples: a pure function of (seed, epoch, index).
+class AugmentedSplit(DerivedSplit):
+    """A split of augmented samples: a pure function of (seed, epoch, index).
 
     The partner of a mixed sample comes from the whole split, augmented as it is in that epoch; a sample that serves as
     noise is taken as it is stored.
-
-    Args:
-        split: the samples.
-        augment: augmentations.
-        kinds: kind of each modality.
-        num_classes: K.
     """
 
     split: RawSplit
     augment: Augment
     kinds: Mapping[str, ModalityKind]
     num_classes: int
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """(n,) class indices."""
-        return self.split.labels
-
-    def __len__(self) -> int:
-        return len(self.split)
 
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
         """Samples at `indices`, augmented; labels are soft if any samples of the split may be mixed."""
@@ -82,14 +64,14 @@ class AugmentedSplit(BatchedDataset):
         }
         return self.split.collate(made, indices)
 
-    def _others(self, draws: Draws, epoch: int) -> dict[str, NDArray[np.generic]]:
+    def _others(self, draws: Draws, epoch: int) -> dict[str, Values]:
         """Another sample of the split for each one, whose sound is its noise; empty if noise is not of that kind."""
         if not self.augment.waveforms.noise.needs_others:
             return {}
         partners = (draws.uniform("noise partner", 1)[:, 0] * len(self)).astype(np.int64)
         return self.split.values(partners, epoch=epoch)
 
-    def _fill(self, modality: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def _fill(self, modality: str, values: Values) -> Values:
         """Training mean of each channel, (C,), in the units and the type of `values`; 0 where it is unknown."""
         mean = np.array(self.split.normalisation.mean.get(modality, (0.0,) * values.shape[-3]))
         return (np.rint(mean) if values.dtype.kind in "ui" else mean).astype(values.dtype)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from colliculus.data.dataset import Normalisation
 from colliculus.data.noise import GaussianNoise
 from colliculus.evaluation.corruption.attack import SignAttack
-from colliculus.evaluation.corruption.frames import Blur, Constant, FrameDrops, InTurn, Occlusion, TimeShift
-from colliculus.evaluation.corruption.plan import NOISES, Corruption
+from colliculus.evaluation.corruption.frames import blur, constant, drop_frames, occlude, shift
+from colliculus.evaluation.corruption.plan import ATTACKS, NOISES, Corruption
 from colliculus.evaluation.inference import Corrupt
 from colliculus.model import MultimodalSNN
-from colliculus.types import DataSpec
+
+Inputs = dict[str, Tensor]
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +29,6 @@ class Corrupter:
     Args:
         model: model to attack.
         labels: (n,) true classes of the split, for an attack.
-        spec: channels of the modalities.
         normalisation: normalisation of the inputs; a modality it does not name is not standardised.
         snr_db: training noise, kept during the test; measured noise replaces it.
         attack_steps: steps of PGD.
@@ -33,7 +36,6 @@ class Corrupter:
 
     model: MultimodalSNN
     labels: NDArray[np.int64]
-    spec: DataSpec
     normalisation: Normalisation
     snr_db: Mapping[str, float]
     attack_steps: int
@@ -41,35 +43,44 @@ class Corrupter:
     def __call__(self, corruption: Corruption | None) -> Corrupt:
         """The training noise followed by the corruption; None gives the training noise alone."""
         replaced = corruption.targets if corruption and corruption.kind in NOISES else ()
-        left = {m: snr_db for m, snr_db in self.snr_db.items() if m not in replaced}
+        learned = GaussianNoise({m: snr_db for m, snr_db in self.snr_db.items() if m not in replaced})
         own = None if corruption is None or corruption.absent else self._own(corruption)
-        return InTurn([*([GaussianNoise(left)] if left else []), *([] if own is None else [own])])
+        return learned if own is None else lambda inputs, rows: own(learned(inputs, rows), rows)
 
     def _own(self, corruption: Corruption) -> Corrupt:
-        if isinstance(corruption.severity, str):
-            return Constant({m: self._substitute(m, corruption.severity) for m in corruption.targets})
-        by_target, seed = dict.fromkeys(corruption.targets, corruption.severity), corruption.seed
-        found: Corrupt
-        match corruption.kind:
-            case "white" | "pink":
-                found = GaussianNoise(by_target, seed, corruption.kind)
-            case "blur":
-                found = Blur(by_target)
-            case "occlusion":
-                found = Occlusion(by_target, seed)
-            case "drops":
-                found = FrameDrops(by_target, seed)
-            case "shift":
-                found = TimeShift({m: int(steps) for m, steps in by_target.items()})
-            case _:
-                steps = 1 if corruption.kind == "fgsm" else self.attack_steps
-                found = SignAttack(self.model, self.labels, by_target, steps, seed)
-        return found
+        if corruption.kind in ATTACKS:
+            steps = 1 if corruption.kind == "fgsm" else self.attack_steps
+            epsilon = dict.fromkeys(corruption.targets, float(corruption.severity))
+            return SignAttack(self.model, self.labels, epsilon, steps, corruption.seed)
+        if corruption.kind in NOISES:
+            by_target = dict.fromkeys(corruption.targets, float(corruption.severity))
+            return GaussianNoise(by_target, corruption.seed, "pink" if corruption.kind == "pink" else "white")
 
-    def _substitute(self, modality: str, word: str) -> tuple[float, ...]:
+        def corrupt(inputs: Inputs, rows: Rows) -> Inputs:
+            return {
+                m: self._of_frames(x, m, rows, corruption) if m in corruption.targets else x for m, x in inputs.items()
+            }
+
+        return corrupt
+
+    def _of_frames(self, x: Tensor, modality: str, rows: Rows, corruption: Corruption) -> Tensor:
+        """One modality under a corruption of its frames; random numbers depend on no other sample of the batch."""
+        if isinstance(corruption.severity, str):
+            return constant(x, self._substitute(modality, corruption.severity, x.shape[-3]))
+        draws = [np.random.default_rng((corruption.seed, crc32(modality.encode()), int(row))) for row in rows]
+        match corruption.kind:
+            case "blur":
+                return blur(x, corruption.severity) if corruption.severity else x
+            case "occlusion":
+                return occlude(x, corruption.severity, draws)
+            case "drops":
+                return drop_frames(x, corruption.severity, draws)
+            case _:
+                return shift(x, int(corruption.severity))
+
+    def _substitute(self, modality: str, word: str, channels: int) -> tuple[float, ...]:
         """Standardised values, one per channel: the training mean is 0, raw zeros are -mean / std."""
-        channels = self.spec.channels[modality]
-        mean = self.normalisation.mean.get(modality, (0.0,) * channels)
-        std = self.normalisation.std.get(modality, (1.0,) * channels)
-        zeros = tuple(-a / b for a, b in zip(mean, std, strict=True))
-        return zeros if word == "zeros" else (0.0,) * channels
+        if word == "mean" or modality not in self.normalisation.mean:
+            return (0.0,) * channels
+        stated = zip(self.normalisation.mean[modality], self.normalisation.std[modality], strict=True)
+        return tuple(-mean / std for mean, std in stated)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from colliculus.types import MOST_DB, ColliculusError
@@ -13,44 +13,27 @@ AttackKind = Literal["fgsm", "pgd"]
 Attack = Literal["none", "fgsm", "pgd"]
 ATTACKS: tuple[AttackKind, ...] = get_args(AttackKind)
 
-TITLES: dict[str, str] = {
-    "white": "white noise",
-    "pink": "pink noise",
-    "blur": "blur",
-    "occlusion": "occlusion",
-    "drops": "dropped frames",
-    "shift": "shift of one modality in time",
-    "missing": "missing modality",
-    "fgsm": "attack with one step (FGSM)",
-    "pgd": "attack with several steps (PGD)",
-}
-"""Headings of the kinds."""
 
-UNITS: dict[str, str] = {
-    "white": "SNR of white noise, dB",
-    "pink": "SNR of pink noise, dB",
-    "blur": "blur, standard deviation in pixels",
-    "occlusion": "covered share of the frame",
-    "drops": "dropped share of the steps",
-    "shift": "delay in steps",
-    "missing": "substitute",
-    "fgsm": "FGSM, largest change of a value",
-    "pgd": "PGD, largest change of a value",
-}
-"""Units of the severities; those of "missing" are words."""
+@dataclass(frozen=True)
+class Wording:
+    """One kind of corruption in words: a heading, its severities with their unit, and the same in a table."""
 
-SHORT_UNITS: dict[str, str] = {
-    "white": "white, dB",
-    "pink": "pink, dB",
-    "blur": "blur, pixels",
-    "occlusion": "share covered",
-    "drops": "share dropped",
-    "shift": "delay, steps",
-    "missing": "missing",
-    "fgsm": "FGSM, change",
-    "pgd": "PGD, change",
+    title: str
+    severities: str
+    short: str
+
+
+KINDS: dict[str, Wording] = {
+    "white": Wording("white noise", "SNR of white noise, dB", "white, dB"),
+    "pink": Wording("pink noise", "SNR of pink noise, dB", "pink, dB"),
+    "blur": Wording("blur", "blur, standard deviation in pixels", "blur, pixels"),
+    "occlusion": Wording("occlusion", "covered share of the frame", "share covered"),
+    "drops": Wording("dropped frames", "dropped share of the steps", "share dropped"),
+    "shift": Wording("shift of one modality in time", "delay in steps", "delay, steps"),
+    "missing": Wording("missing modality", "substitute", "missing"),
+    "fgsm": Wording("attack with one step (FGSM)", "FGSM, largest change of a value", "FGSM, change"),
+    "pgd": Wording("attack with several steps (PGD)", "PGD, largest change of a value", "PGD, change"),
 }
-"""Kinds with their units, for tables."""
 
 NOISES: tuple[Kind, ...] = ("white", "pink")
 RANDOM: tuple[Kind, ...] = (*NOISES, "occlusion", "drops", "pgd")
@@ -156,34 +139,16 @@ class Plan:
     corruptions: Mapping[Corruption, bool]
     not_applicable: Mapping[str, str]
 
-    @classmethod
-    def of(
-        cls, settings: RobustnessSettings, only: Sequence[Kind], modalities: Sequence[str], steps: Mapping[str, int]
-    ) -> Plan:
-        """Plan a measurement.
-
-        Args:
-            settings: severities and seeds.
-            only: kinds to measure; empty means all, with the attack of the settings.
-            modalities: modalities of the model.
-            steps: length of the modalities that are sequences.
-
-        Raises:
-            ColliculusError: `only` names a kind without severities.
-        """
-        wanted = only or [kind for kind in TITLES if kind not in ATTACKS or kind == settings.attack]
-        plans = [plan(replace(settings, attack=attack), modalities, steps) for attack in ATTACKS]
-        planned = {corruption: corruption.kind in wanted for corruptions, _ in plans for corruption in corruptions}
-        _, why_not = plans[0]
-        if without := [kind for kind in only if kind not in why_not and kind not in {c.kind for c in planned}]:
-            raise ColliculusError(f"`only` names {without[0]}, which has no severities: give it some")
-        return cls(planned, why_not)
+    @property
+    def now(self) -> list[Corruption]:
+        """The corruptions to measure now."""
+        return [corruption for corruption, now in self.corruptions.items() if now]
 
 
 def plan(
-    settings: RobustnessSettings, modalities: Sequence[str], steps: Mapping[str, int]
-) -> tuple[list[Corruption], dict[str, str]]:
-    """The corruptions to measure, and why some kinds do not apply.
+    settings: RobustnessSettings, modalities: Sequence[str], steps: Mapping[str, int], only: Sequence[Kind] = ()
+) -> Plan:
+    """Plan a measurement.
 
     Each kind corrupts every modality alone and, where there are several, all together; a shift or a missing modality
     concerns one alone.
@@ -192,45 +157,50 @@ def plan(
         settings: severities and seeds.
         modalities: modalities of the model.
         steps: length of the modalities that are sequences.
+        only: kinds to measure; empty means all, with the attack of the settings.
+
+    Raises:
+        ColliculusError: `only` names a kind without severities.
 
     Example:
-        >>> chosen = RobustnessSettings(snr_db=(0.0,), blur=(), occlusion=(), seeds=1)
-        >>> corruptions, why = plan(chosen, ["audio"], {})
-        >>> [c.name for c in corruptions]
+        >>> found = plan(RobustnessSettings(snr_db=(0.0,), blur=(), occlusion=(), seeds=1), ["audio"], {})
+        >>> [c.name for c in found.now]
         ['white audio 0 seed 0', 'pink audio 0 seed 0', 'missing audio zeros', 'missing audio mean']
-        >>> why["shift"]
+        >>> found.not_applicable["shift"]
         'audio is the only modality and a shift needs two'
     """
-    alone = [(m,) for m in modalities]
-    every = [*alone, tuple(modalities)] if len(modalities) > 1 else alone
+    several = len(modalities) > 1
     moving = tuple(m for m in modalities if m in steps)
-    every_moving = [*((m,) for m in moving), moving] if len(moving) > 1 else [(m,) for m in moving]
-    severities: list[tuple[Kind, Sequence[tuple[str, ...]], Sequence[float]]] = [
-        ("white", every, settings.snr_db),
-        ("pink", every, settings.snr_db),
-        ("blur", every, settings.blur),
-        ("occlusion", every, settings.occlusion),
-        ("drops", every_moving, settings.drops),
+    severities: list[tuple[Kind, Sequence[str], Sequence[float]]] = [
+        ("white", modalities, settings.snr_db),
+        ("pink", modalities, settings.snr_db),
+        ("blur", modalities, settings.blur),
+        ("occlusion", modalities, settings.occlusion),
+        ("drops", moving, settings.drops),
     ]
     found = [c for kind, where, chosen in severities for c in _grid(kind, where, chosen, settings.seeds)]
-    if len(modalities) > 1:
-        for m in moving:
-            most = steps[m] // 2 if settings.shift is None else settings.shift
-            found += [Corruption("shift", (m,), float(s)) for s in range(-most, most + 1) if s]
-    substitutes = SUBSTITUTES if len(modalities) > 1 else SUBSTITUTES[:2]
-    found += [Corruption("missing", targets, word) for targets in alone for word in substitutes]
-    if settings.attack != "none":
-        found += _grid(settings.attack, every, settings.epsilon, settings.seeds)
-    return found, _why_not(modalities, steps)
+    for m in moving if several else ():
+        most = steps[m] // 2 if settings.shift is None else settings.shift
+        found += [Corruption("shift", (m,), float(s)) for s in range(-most, most + 1) if s]
+    substitutes = SUBSTITUTES if several else SUBSTITUTES[:2]
+    found += [Corruption("missing", (m,), word) for m in modalities for word in substitutes]
+    found += [c for kind in ATTACKS for c in _grid(kind, modalities, settings.epsilon, settings.seeds)]
+    why_not = _why_not(modalities, moving)
+    if without := [kind for kind in only if kind not in why_not and kind not in {c.kind for c in found}]:
+        raise ColliculusError(f"`only` names {without[0]}, which has no severities: give it some")
+    wanted = only or [kind for kind in KINDS if kind not in ATTACKS or kind == settings.attack]
+    return Plan({c: c.kind in wanted for c in found}, why_not)
 
 
-def _grid(kind: Kind, where: Sequence[tuple[str, ...]], severities: Sequence[float], seeds: int) -> list[Corruption]:
+def _grid(kind: Kind, modalities: Sequence[str], severities: Sequence[float], seeds: int) -> list[Corruption]:
+    """Corruptions of each modality alone and, where there are several, of all together."""
+    where = [*((m,) for m in modalities), *([tuple(modalities)] if len(modalities) > 1 else [])]
     draws = range(seeds if kind in RANDOM else 1)
     return [Corruption(kind, targets, x, seed) for targets in where for x in severities for seed in draws]
 
 
-def _why_not(modalities: Sequence[str], steps: Mapping[str, int]) -> dict[str, str]:
-    static = [m for m in modalities if m not in steps]
+def _why_not(modalities: Sequence[str], moving: Sequence[str]) -> dict[str, str]:
+    static = [m for m in modalities if m not in moving]
     why: dict[str, str] = {}
     if static:
         why["drops"] = why["shift"] = f"{' and '.join(static)} static, without steps to drop or shift"

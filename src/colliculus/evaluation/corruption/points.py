@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from colliculus.data.dataset import Dataset, Split
 from colliculus.evaluation.corruption.corrupter import Corrupter
 from colliculus.evaluation.corruption.plan import Corruption, Plan
-from colliculus.evaluation.inference import classify
 from colliculus.evaluation.trained_run import TrainedRun, stored_part
 from colliculus.files.cache import Cache
-from colliculus.records.console import progress, remark
-
-CLEAN = "clean"
-"""Name of the point without a corruption."""
+from colliculus.records.console import remark, steps
 
 
 def measure_points(
@@ -23,58 +20,33 @@ def measure_points(
 ) -> dict[Corruption | None, float]:
     """Accuracy under each corruption to measure now, and without one (None).
 
-    Kinds that are not to be measured now are added where all of their points are kept.
-
-    Args:
-        run: trained run.
-        dataset: data to measure on.
-        attack_steps: steps of PGD.
-        planned: corruptions.
-        about: fields of the `RunRecord`; points of other data or of another model are measured again.
-        folder: folder of the finished points, which are read.
+    Kinds that are not to be measured now are added where all of their points are kept in `folder`. Points of other data
+    or of another model, by the fields of the `RunRecord` in `about`, are measured again.
     """
     split = stored_part(dataset, about["split"])
-    points = Cache(folder, about)
-    attacks = Cache(folder, {**about, "attack_steps": attack_steps})
-    kept = {c: attacks if c.kind == "pgd" else points for c in planned.corruptions}
+    points, attacks = Cache(folder, about), Cache(folder, {**about, "attack_steps": attack_steps})
+    caches = {c: attacks if c is not None and c.kind == "pgd" else points for c in (None, *planned.corruptions)}
+    names = {c: "clean" if c is None else c.name for c in caches}
     corrupter = Corrupter(
         model=run.model,
         labels=split.labels,
-        spec=run.run.spec,
         normalisation=dataset.normalisation,
         snr_db=about["snr_db"],
         attack_steps=attack_steps,
     )
-    wanted: dict[Corruption | None, Cache] = {None: points} | {
-        c: kept[c] for c, now in planned.corruptions.items() if now
-    }
-    if changed := sorted({key for c, pieces in wanted.items() for key in pieces.changed(_name(c))}):
+    wanted = [None, *planned.now]
+    if changed := sorted({key for c in wanted for key in caches[c].changed(names[c])}):
         remark(f"an earlier measurement differs in {', '.join(changed)}: these points are measured again")
-    measured: dict[Corruption | None, float] = {}
-    with progress("robustness") as advance:
-        for number, (corruption, pieces) in enumerate(wanted.items(), start=1):
-            accuracy = pieces.find(_name(corruption))
-            if accuracy is None:
-                accuracy = _accuracy(run, split, corrupter, corruption)
-                pieces.keep(_name(corruption), accuracy)
-            measured[corruption] = accuracy
-            advance(number, len(wanted))
-    before = {c: pieces.find(c.name) for c, pieces in kept.items() if c not in wanted}
+    measured: dict[Corruption | None, float] = {
+        c: caches[c].get(names[c], float, partial(_accuracy, run, split, corrupter, c))
+        for c in steps(wanted, "robustness")
+    }
+    before = {c: caches[c].find(names[c]) for c in planned.corruptions if c not in measured}
     incomplete = {c.kind for c, accuracy in before.items() if accuracy is None}
     measured |= {c: accuracy for c, accuracy in before.items() if accuracy is not None and c.kind not in incomplete}
-    return {c: measured[c] for c in (None, *planned.corruptions) if c in measured}
-
-
-def _name(corruption: Corruption | None) -> str:
-    return CLEAN if corruption is None else corruption.name
+    return {c: measured[c] for c in caches if c in measured}
 
 
 def _accuracy(run: TrainedRun, split: Split, corrupter: Corrupter, corruption: Corruption | None) -> float:
-    predictions = classify(
-        run.model,
-        split,
-        batch_size=run.experiment.train.batch_size,
-        corruption=corrupter(corruption),
-        missing=() if corruption is None else corruption.absent,
-    )
-    return float(predictions.correct.mean())
+    missing = () if corruption is None else corruption.absent
+    return float(run.classify(split, corrupter(corruption), missing).correct.mean())

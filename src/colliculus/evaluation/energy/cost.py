@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf, log2, prod
+from typing import Any
 
 from colliculus.evaluation.energy.count import LayerCount, NeuronCount
 from colliculus.types import ColliculusError, unknown_name
@@ -69,9 +70,6 @@ TABLES: dict[str, CostTable] = {
 ADDRESS = TABLES["45nm-int32"]
 """Addresses are computed with 32-bit integers."""
 
-OWN = "own"
-"""Name of a table with figures of the user's own."""
-
 _SRAM = ((8_192, 10.0), (32_768, 20.0), (1_048_576, 100.0))
 """Bytes of a memory, and picojoules of an access of 4 bytes (figures of Horowitz as Lemaire et al. read them)."""
 
@@ -79,7 +77,7 @@ _SRAM = ((8_192, 10.0), (32_768, 20.0), (1_048_576, 100.0))
 def named_table(
     name: str, *, mac_pj: float | None = None, ac_pj: float | None = None, bits: int | None = None
 ) -> CostTable:
-    """The cost table of that name; figures that are not None replace its own.
+    """The cost table of that name; figures that are not None replace its own, and it is then called "own".
 
     Raises:
         ColliculusError: the table is unknown, or the figures are impossible.
@@ -90,16 +88,9 @@ def named_table(
     """
     if name not in TABLES:
         raise unknown_name("cost table", name, TABLES)
-    named = TABLES[name]
-    if mac_pj is ac_pj is bits is None:
-        return named
-    return CostTable(
-        name=OWN,
-        mac_pj=named.mac_pj if mac_pj is None else mac_pj,
-        ac_pj=named.ac_pj if ac_pj is None else ac_pj,
-        bits=named.bits if bits is None else bits,
-        source="given by the user",
-    )
+    given: dict[str, Any] = {"mac_pj": mac_pj, "ac_pj": ac_pj, "bits": bits}
+    given = {figure: value for figure, value in given.items() if value is not None}
+    return replace(TABLES[name], name="own", source="given by the user", **given) if given else TABLES[name]
 
 
 def memory_pj(size: float) -> float:
@@ -119,37 +110,32 @@ def memory_pj(size: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Energy in picojoules, by use.
+    """Energy in nanojoules, by use.
 
     Args:
-        compute_pj: operations.
-        addressing_pj: address computations.
-        memory_pj: reads and writes of inputs, parameters and potentials.
+        compute_nj: operations.
+        addressing_nj: address computations.
+        memory_nj: reads and writes of inputs, parameters and potentials.
+        total_nj: the sum of the three.
     """
 
-    compute_pj: float = 0.0
-    addressing_pj: float = 0.0
-    memory_pj: float = 0.0
+    compute_nj: float
+    addressing_nj: float
+    memory_nj: float
+    total_nj: float
 
-    @property
-    def total_pj(self) -> float:
-        """The sum of the three."""
-        return self.compute_pj + self.addressing_pj + self.memory_pj
+    @classmethod
+    def of(cls, *, compute_pj: float = 0.0, addressing_pj: float = 0.0, memory_pj: float = 0.0) -> Cost:
+        """The cost of so many picojoules."""
+        compute, addressing, memory = compute_pj / 1000, addressing_pj / 1000, memory_pj / 1000
+        total = compute + addressing + memory
+        return cls(compute_nj=compute, addressing_nj=addressing, memory_nj=memory, total_nj=total)
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            compute_pj=self.compute_pj + other.compute_pj,
-            addressing_pj=self.addressing_pj + other.addressing_pj,
-            memory_pj=self.memory_pj + other.memory_pj,
-        )
+        return Cost(**{use: nanojoules + getattr(other, use) for use, nanojoules in vars(self).items()})
 
-    def times(self, factor: float) -> Cost:
-        """The cost, multiplied by `factor`."""
-        return Cost(
-            compute_pj=factor * self.compute_pj,
-            addressing_pj=factor * self.addressing_pj,
-            memory_pj=factor * self.memory_pj,
-        )
+    def __truediv__(self, number: float) -> Cost:
+        return Cost(**{use: nanojoules / number for use, nanojoules in vars(self).items()})
 
 
 def spiking_layer(layer: LayerCount, table: CostTable) -> Cost:
@@ -164,14 +150,14 @@ def spiking_layer(layer: LayerCount, table: CostTable) -> Cost:
     """
     compute = layer.ac * table.ac_pj + layer.mac * table.mac_pj
     per_event = 2 * ADDRESS.mac_pj if layer.kind == "convolution" else 0.0
-    moved = Cost(
+    moved = Cost.of(
         addressing_pj=layer.events * per_event + layer.uses * ADDRESS.ac_pj,
         memory_pj=layer.events * table.access_pj(layer.sources)
         + layer.uses * (table.access_pj(layer.stored) + 2 * table.access_pj(layer.results)),
     )
     if layer.values == "numbers":
-        moved = min(moved, _dense_movement(layer, table, share=1.0), key=lambda cost: cost.total_pj)
-    return Cost(compute_pj=compute) + moved
+        moved = min(moved, _dense_movement(layer, table, share=1.0), key=lambda cost: cost.total_nj)
+    return Cost.of(compute_pj=compute) + moved
 
 
 def spiking_neurons(neurons: NeuronCount, table: CostTable) -> Cost:
@@ -179,7 +165,7 @@ def spiking_neurons(neurons: NeuronCount, table: CostTable) -> Cost:
 
     An update reads and writes the potential; a spike is written once.
     """
-    return Cost(
+    return Cost.of(
         compute_pj=neurons.updates * (table.multiply_pj + 2 * table.ac_pj),
         memory_pj=(2 * neurons.updates + neurons.spikes) * table.access_pj(neurons.neurons),
     )
@@ -188,32 +174,24 @@ def spiking_neurons(neurons: NeuronCount, table: CostTable) -> Cost:
 def dense_layer(layer: LayerCount, table: CostTable, *, activation_bits: int | None = None) -> Cost:
     """Cost of the same layer in an artificial network: every input is multiplied, zero or not.
 
-    Args:
-        layer: counted at one step.
-        table: costs at full width.
-        activation_bits: width of the activations of a quantised network; a multiplication and an access then cost in
-            proportion. The data, which the first layer multiplies, keep their width. None: full width.
+    In a quantised network a multiplication and an access cost in proportion to `activation_bits` (None: full width).
+    The data, which the first layer multiplies, keep their width.
     """
     share = 1.0 if activation_bits is None else min(1.0, activation_bits / table.bits)
     multiplied = 1.0 if layer.first else share
     compute = layer.dense_uses * (table.ac_pj + multiplied * table.multiply_pj)
-    return Cost(compute_pj=compute) + _dense_movement(layer, table, share=share)
+    return Cost.of(compute_pj=compute) + _dense_movement(layer, table, share=share)
 
 
 def dense_neurons(neurons: NeuronCount, table: CostTable) -> Cost:
     """Cost of a ReLU: one comparison per value."""
-    return Cost(compute_pj=neurons.updates * table.ac_pj)
+    return Cost.of(compute_pj=neurons.updates * table.ac_pj)
 
 
 def _dense_movement(layer: LayerCount, table: CostTable, *, share: float) -> Cost:
-    """Data movement of an artificial layer after Lemaire et al.
+    """Data movement of an artificial layer after Lemaire et al.; an activation takes a share of an access.
 
     Each MAC reads an input and a weight; a linear map reads each input once.
-
-    Args:
-        layer: whose inputs, weights and outputs are moved.
-        table: costs at full width.
-        share: part of an access that an activation takes.
     """
     reads = layer.inputs if layer.kind == "linear" else layer.dense_uses
     read_pj = (1.0 if layer.first else share) * table.access_pj(layer.sources)
@@ -222,7 +200,7 @@ def _dense_movement(layer: LayerCount, table: CostTable, *, share: float) -> Cos
     if layer.kind == "convolution":
         taps = layer.weight_shape[0] * prod(layer.weight_shape[2:])
         additions = layer.inputs + layer.outputs + layer.inputs / layer.sources * taps
-    return Cost(
+    return Cost.of(
         addressing_pj=additions * ADDRESS.ac_pj,
         memory_pj=reads * read_pj
         + layer.dense_uses * stored_pj
@@ -240,24 +218,17 @@ def quantised_bits(steps: int) -> int:
     return ceil(log2(steps + 1))
 
 
-def break_even_rate(rate: float, *, fixed_pj: float, spiking_pj: float, ann_pj: float) -> float | None:
-    """Mean firing rate at which a spiking network costs as much as its ANN counterpart.
+def break_even_rate(rate: float, *, fixed: float, spiking: float, ann: float) -> float | None:
+    """Mean firing rate at which a spiking network costs as much as its ANN counterpart, all in one unit.
 
-    All layers' rates change in proportion.
-
-    Args:
-        rate: mean rate that was measured.
-        fixed_pj: cost at any rate: the first layers and the neurons.
-        spiking_pj: cost in proportion to the rate, at `rate`.
-        ann_pj: cost of the ANN counterpart.
-
-    Returns:
-        A rate, above 1 where every rate is cheaper; None where no rate is low enough, or where nothing fires.
+    All layers' rates change in proportion, and with them the part `spiking` of the cost, here at `rate`; `fixed` is the
+    cost at any rate, of the first layers and the neurons. The result is above 1 where every rate is cheaper, and None
+    where no rate is low enough or nothing fires.
 
     Example:
-        >>> break_even_rate(0.2, fixed_pj=1.0, spiking_pj=4.0, ann_pj=3.0)
+        >>> break_even_rate(0.2, fixed=1.0, spiking=4.0, ann=3.0)
         0.1
     """
-    if ann_pj < fixed_pj or not rate or not spiking_pj:
+    if ann < fixed or not rate or not spiking:
         return None
-    return rate * (ann_pj - fixed_pj) / spiking_pj
+    return rate * (ann - fixed) / spiking

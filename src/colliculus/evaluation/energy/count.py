@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from colliculus.coding import Direct
-from colliculus.evaluation.energy.products import VALUES, Kind, Product, Values
+from colliculus.evaluation.energy.products import VALUES, Product
 from colliculus.evaluation.energy.watch import Event, Inputs, WatchedForward, deciding, watch
 from colliculus.evaluation.inference import inference_mode
 from colliculus.model import MultimodalSNN
@@ -15,47 +15,33 @@ from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerCount:
+class LayerCount(Product):
     """Operations of one layer, summed over samples and time steps.
 
+    Its `name` is that of the module that owns the weight; for a product without one, of the module that computes it.
+    Its `values` are the most expensive that occurred; "spikes" cost additions, the others multiplications. For a
+    product without a weight, `stored` are the numbers of the other operand of one sample and step.
+
     Args:
-        name: name of the module that owns the weight; for a product without one, of the module that computes it.
-        kind: convolution, linear or product.
-        values: kind of the input values, the most expensive that occurred; "spikes" cost additions, the others
-            multiplications.
         decides: whether the decision depends on it; a layer that only explains (a modality's own head) need not run.
         first: whether it is the first layer of a modality.
         steps: T, steps it runs.
         repeats: T where it sees the same input at every step and may run once, otherwise 1.
-        inputs: input values; for a product without a weight, those of the operand that holds the events.
-        events: inputs that are not zero.
-        uses: each event times its true fan-out; for a product without a weight, where the other factor is not zero.
-        dense_uses: `uses` if no value were zero.
-        macs: multiply-accumulates as usually counted, padding included.
-        outputs: output values.
-        weight_shape: shape of the weight; empty where there is none.
-        stored: numbers kept beside the events: the weight, or the other operand of one sample and step.
         sources: inputs of one sample and step.
         results: outputs of one sample and step.
     """
 
-    name: str
-    kind: Kind
-    values: Values
     decides: bool
     first: bool
     steps: int
     repeats: int
-    inputs: int
-    events: int
-    uses: int
-    dense_uses: int
-    macs: int
-    outputs: int
-    weight_shape: tuple[int, ...]
-    stored: float
     sources: float
     results: float
+
+    def __add__(self, more: LayerCount) -> LayerCount:
+        summed = ("inputs", "events", "uses", "dense_uses", "macs", "outputs")
+        values = max(self.values, more.values, key=VALUES.index)
+        return replace(self, values=values, **{name: getattr(self, name) + getattr(more, name) for name in summed})
 
     @property
     def rate(self) -> float:
@@ -96,6 +82,9 @@ class NeuronCount:
     updates: int
     spikes: int
 
+    def __add__(self, more: NeuronCount) -> NeuronCount:
+        return replace(self, updates=self.updates + more.updates, spikes=self.spikes + more.spikes)
+
 
 CountT = TypeVar("CountT", LayerCount, NeuronCount)
 
@@ -118,15 +107,11 @@ class Counts:
 
 
 def count(model: MultimodalSNN, batches: Iterable[Inputs]) -> Counts:
-    """Classify `batches` and count every operation.
+    """Classify batches of inputs, (B, C, H, W) or (T, B, C, H, W) by modality, and count every operation.
 
     Counted are convolutions, linear maps and matrix products, wherever they occur, and membrane updates. BatchNorm
     folds into the layer before it. Sums of streams, products with a scalar, means, pooling and softmax are not counted:
     they take one operation per value, where a layer takes one per value and channel.
-
-    Args:
-        model: runs in eval mode, in the precision of its weights.
-        batches: (B, C, H, W) or (T, B, C, H, W) of each modality, on the model's device; at least one batch.
 
     Raises:
         ColliculusError: there is no batch, or the model makes a product of a kind that cannot be counted.
@@ -149,12 +134,12 @@ def count(model: MultimodalSNN, batches: Iterable[Inputs]) -> Counts:
 
 def together(parts: Iterable[Counts]) -> Counts:
     """Sum the counts of several batches; at least one, all of the same model."""
-    all_parts = [*parts]
+    first, *others = parts
     return replace(
-        all_parts[0],
-        samples=sum(part.samples for part in all_parts),
-        layers=_merged((x for part in all_parts for x in part.layers), _more_uses),
-        neurons=_merged((x for part in all_parts for x in part.neurons), _more_updates),
+        first,
+        samples=first.samples + sum(part.samples for part in others),
+        layers=_merged(x for part in (first, *others) for x in part.layers),
+        neurons=_merged(x for part in (first, *others) for x in part.neurons),
     )
 
 
@@ -170,42 +155,29 @@ def _count_batch(model: MultimodalSNN, inputs: Inputs) -> Counts:
             neurons.append(_neuron(event, matters, samples))
         else:
             layers.append(_layer(event.name, event.product, matters, firsts, _steps(seen, event.name), samples))
-    return Counts(
-        samples=samples,
-        steps=len(seen.output.step_logits),
-        layers=_merged(layers, _more_uses),
-        neurons=_merged(neurons, _more_updates),
-    )
+    return Counts(samples=samples, steps=len(seen.output.step_logits), layers=_merged(layers), neurons=_merged(neurons))
 
 
-def _merged(counts: Iterable[CountT], add: Callable[[CountT, CountT], CountT]) -> tuple[CountT, ...]:
+def _merged(counts: Iterable[CountT]) -> tuple[CountT, ...]:
     """Counts of the same module summed, in the order in which modules first appear."""
     found: dict[tuple[str, bool], CountT] = {}
     for x in counts:
         key = (x.name, x.decides)
-        found[key] = add(found[key], x) if key in found else x
+        found[key] = found[key] + x if key in found else x
     return (*found.values(),)
 
 
 def _layer(name: str, product: Product, decides: bool, firsts: dict[str, int], steps: int, samples: int) -> LayerCount:
+    parts = samples * steps
+    stored = product.stored if product.weight_shape else product.stored / parts
     return LayerCount(
-        name=name,
-        kind=product.kind,
-        values=product.values,
+        **vars(replace(product, name=name, stored=stored)),
         decides=decides,
         first=name in firsts,
         steps=steps,
         repeats=firsts.get(name, 1),
-        inputs=product.inputs,
-        events=product.events,
-        uses=product.uses,
-        dense_uses=product.dense_uses,
-        macs=product.macs,
-        outputs=product.outputs,
-        weight_shape=product.weight_shape,
-        stored=product.stored if product.weight_shape else product.stored / (samples * steps),
-        sources=product.inputs / (samples * steps),
-        results=product.outputs / (samples * steps),
+        sources=product.inputs / parts,
+        results=product.outputs / parts,
     )
 
 
@@ -236,16 +208,3 @@ def _steps(seen: WatchedForward, name: str) -> int:
     room, _, rest = name.partition(".")
     modality = rest.partition(".")[0]
     return seen.steps[modality] if room == "encoders" else len(seen.output.step_logits)
-
-
-def _more_uses(sum_so_far: LayerCount, more: LayerCount) -> LayerCount:
-    added = ("inputs", "events", "uses", "dense_uses", "macs", "outputs")
-    return replace(
-        sum_so_far,
-        values=max(sum_so_far.values, more.values, key=VALUES.index),
-        **{name: getattr(sum_so_far, name) + getattr(more, name) for name in added},
-    )
-
-
-def _more_updates(sum_so_far: NeuronCount, more: NeuronCount) -> NeuronCount:
-    return replace(sum_so_far, updates=sum_so_far.updates + more.updates, spikes=sum_so_far.spikes + more.spikes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,8 @@ from colliculus.evaluation.energy.record import Energy
 from colliculus.evaluation.energy.totals import Tally
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
 from colliculus.files.cache import Cache
-from colliculus.files.documents import from_plain
 from colliculus.records import console
 from colliculus.types import ColliculusError
-
-FOLDER, BATCHES = "energy", "batches"
 
 
 def energy(
@@ -53,8 +50,7 @@ def energy(
         data: settings of the data or loaded data; None takes the run's own.
         split: part of the data.
         samples: clips to count on, at most; evenly over the part.
-        table: cost table of the layers: a name in `colliculus.evaluation.energy.cost.TABLES`, or your own. Totals are
-            given at all of them.
+        table: cost table of the layers: your own, or a name in `colliculus.evaluation.energy.cost.TABLES`.
         device: as in `open_run`.
 
     Raises:
@@ -87,7 +83,7 @@ def energy(
         tables={name: tally.costs(one) for name, one in {**TABLES, chosen.name: chosen}.items()},
         layers=tally.rows(chosen),
     )
-    found.write(run.folder / FOLDER)
+    found.write(run.folder)
     return found
 
 
@@ -100,14 +96,13 @@ def _count(run: TrainedRun, split: Split, samples: int, subject: Mapping[str, An
     rows = evenly(samples, len(split))
     chosen = {"samples": len(rows), "batch_size": run.experiment.train.batch_size}
     batches = np.array_split(rows, -(-len(rows) // run.experiment.train.batch_size))
-    cache = Cache(run.folder / FOLDER / BATCHES, {**subject, **chosen})
-    counts: list[Counts] = []
-    for number, batch in enumerate(console.steps(batches, "counting")):
-        kept = cache.find(str(number))
-        if kept is None:
-            kept = asdict(counting.count(run.model, [inputs(batch)]))
-            cache.keep(str(number), kept)
-        counts.append(from_plain(kept, Counts))
+    cache = Cache((run.folder / Energy.FILE).with_name("batches"), {**subject, **chosen})
+
+    def counted(batch: NDArray[np.int64]) -> Counts:
+        return counting.count(run.model, [inputs(batch)])
+
+    steps = enumerate(console.steps(batches, "counting"))
+    counts = [cache.get(str(number), Counts, partial(counted, batch)) for number, batch in steps]
     first = inputs(rows[:1])
     counterpart = run.experiment.method.one_step().model(run.run.spec).to(run.device)
     return Tally(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -24,6 +24,7 @@ class Product:
     """The operations of one product.
 
     Args:
+        name: name of the module that owns the weight; empty where it is unknown or there is none.
         kind: convolution, linear map, or product of two operands neither of which is a layer's weight.
         values: kind of the data: "spikes" (all 0 or 1, so that a use is an addition), "counts" (whole numbers of at
             least 0) or "numbers".
@@ -35,9 +36,9 @@ class Product:
         outputs: size of the result.
         weight_shape: shape of the weight; empty where there is none.
         stored: numbers kept beside the events: weights, or the other operand.
-        owner: id of the weight; None where there is none.
     """
 
+    name: str
     kind: Kind
     values: Values
     inputs: int
@@ -47,8 +48,7 @@ class Product:
     macs: int
     outputs: int
     weight_shape: tuple[int, ...]
-    stored: int
-    owner: int | None
+    stored: float
 
 
 def values_of(x: Tensor) -> Values:
@@ -91,9 +91,9 @@ def taps(
     return int(read.sum().item())
 
 
-def convolution(
+def convolution(  # noqa: PLR0917 the order is PyTorch's
     result: Tensor,
-    _constants: Container[int],
+    owners: Mapping[int, str],
     input: Tensor,  # noqa: A002 - the name callers use
     weight: Tensor,
     bias: Tensor | None = None,
@@ -110,48 +110,42 @@ def convolution(
     everything = torch.full_like(present, batched.shape[0] * batched.shape[1])
     each = weight.shape[0] // groups  # output channels that read one input channel
     window = tuple(weight.shape[axis] for axis in places)
-    return Product(
-        kind="convolution",
-        values=values_of(input),
-        inputs=input.numel(),
-        events=int(present.sum()),
+    return replace(
+        _of_weight("convolution", result, owners, input, weight, fan_out=each),
         uses=each * taps(present, window, stride, padding, dilation),
         dense_uses=each * taps(everything, window, stride, padding, dilation),
         macs=result.numel() * weight[0].numel(),
-        outputs=result.numel(),
-        weight_shape=tuple(weight.shape),
-        stored=weight.numel(),
-        owner=id(weight),
     )
 
 
 def linear(
     result: Tensor,
-    _constants: Container[int],
+    owners: Mapping[int, str],
     input: Tensor,  # noqa: A002 - the name callers use
     weight: Tensor,
     bias: Tensor | None = None,
 ) -> Product:
     """Count a linear map without its bias; the arguments after the first two are those of `functional.linear`."""
     del bias
-    return _of_weight("linear", result, input, weight, fan_out=weight.shape[0])
+    return _of_weight("linear", result, owners, input, weight, fan_out=weight.shape[0])
 
 
-def matrix_product(result: Tensor, constants: Container[int], input: Tensor, other: Tensor) -> Product:  # noqa: A002
+def matrix_product(result: Tensor, owners: Mapping[int, str], input: Tensor, other: Tensor) -> Product:  # noqa: A002
     """Count `input @ other`.
 
-    Where one operand is a layer's own (its id is in `constants`), the other holds the events, and every event is used
+    Where one operand is a layer's own (its id is in `owners`), the other holds the events, and every event is used
     once for each row or column. Where both come from the data, an operation counts if both factors are not zero.
     """
-    if id(input) in constants:
-        return _of_weight("product", result, other, input, fan_out=input.shape[-2])
-    if id(other) in constants:
-        return _of_weight("product", result, input, other, fan_out=other.shape[-1])
+    if id(input) in owners:
+        return _of_weight("product", result, owners, other, input, fan_out=input.shape[-2])
+    if id(other) in owners:
+        return _of_weight("product", result, owners, input, other, fan_out=other.shape[-1])
     width = input.shape[-1]
     left, right = (input != 0).sum(-2).double(), (other != 0).sum(-1).double()  # both (*, width)
     found = {"left": values_of(input), "right": values_of(other)}
     driving, kept = (other, input) if found["right"] == "spikes" != found["left"] else (input, other)
     return Product(
+        name="",
         kind="product",
         values=VALUES[min(map(VALUES.index, found.values()))],
         inputs=driving.numel(),
@@ -162,13 +156,15 @@ def matrix_product(result: Tensor, constants: Container[int], input: Tensor, oth
         outputs=result.numel(),
         weight_shape=(),
         stored=kept.numel(),
-        owner=None,
     )
 
 
-def _of_weight(kind: Kind, result: Tensor, data: Tensor, weight: Tensor, *, fan_out: int) -> Product:
+def _of_weight(
+    kind: Kind, result: Tensor, owners: Mapping[int, str], data: Tensor, weight: Tensor, *, fan_out: int
+) -> Product:
     events = int((data != 0).sum())
     return Product(
+        name=owners.get(id(weight), ""),
         kind=kind,
         values=values_of(data),
         inputs=data.numel(),
@@ -179,7 +175,6 @@ def _of_weight(kind: Kind, result: Tensor, data: Tensor, weight: Tensor, *, fan_
         outputs=result.numel(),
         weight_shape=tuple(weight.shape),
         stored=weight.numel(),
-        owner=id(weight),
     )
 
 
@@ -206,7 +201,7 @@ NOT_COUNTED = {
 
 
 def count_call(
-    function: Callable[..., Any], result: Tensor, constants: Container[int], args: Any, kwargs: Any
+    function: Callable[..., Any], result: Tensor, owners: Mapping[int, str], args: Any, kwargs: Any
 ) -> Product | None:
     """Count a call of PyTorch; None where it is not a product.
 
@@ -219,4 +214,4 @@ def count_call(
             "convolution"
         )
     counter = COUNTED.get(function)
-    return None if counter is None else counter(result, constants, *args, **kwargs)
+    return None if counter is None else counter(result, owners, *args, **kwargs)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from colliculus.evaluation.energy.totals import ClipCost, LayerRow, Operations, TableCosts
+from colliculus.evaluation.energy.cost import Cost
+from colliculus.evaluation.energy.totals import LayerRow, Operations, TableCosts
 from colliculus.figures import Bars, BarSeries, figure
 from colliculus.files.atomic import write_atomic
-from colliculus.records import Column, Table, Tables
+from colliculus.files.tables import csv_bytes
+from colliculus.records import Table, Tables
 from colliculus.records.console import percent
 from colliculus.runs.identity import RunRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-RECORD_FILE, LAYERS_FILE = "energy.json", "layers.csv"
 COUNTERPARTS = {
     "artificial": "artificial, one step",
     "artificial_every_step": "artificial, every step",
@@ -27,6 +26,8 @@ COUNTERPARTS = {
     "quantised_every_step": "{bits} bits, every step",
 }
 """Readable names of the ANN counterparts."""
+ONCE, NEURONS = " first layer once", " of it the neurons"
+"""The spiking network in two more ways."""
 _FORMER_NAMES = {"table": "cost_table", "twins": "counterparts", "twin_mac": "counterpart_mac"}
 """Keys that version 0.1 wrote, and the fields they are now."""
 
@@ -54,6 +55,7 @@ class Energy(RunRecord):
     quantised_bits: int
     tables: dict[str, TableCosts]
     layers: tuple[LayerRow, ...]
+    FILE: ClassVar[str] = "energy/energy.json"
 
     @classmethod
     def from_dict(cls, plain: object) -> Self:
@@ -66,37 +68,30 @@ class Energy(RunRecord):
         return self.tables[self.cost_table]
 
     def write(self, folder: Path) -> None:
-        """Write `layers.csv` and `energy.json`."""
-        text = io.StringIO()
-        rows = [asdict(layer) for layer in self.layers]
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_atomic(folder / LAYERS_FILE, text.getvalue().encode())
-        self.save(folder / RECORD_FILE)
+        """Write `layers.csv` and `energy.json` into `energy` of a run folder."""
+        rows = [vars(layer) for layer in self.layers]
+        path = folder / self.FILE
+        write_atomic(path.with_name("layers.csv"), csv_bytes([*rows[0]], ([*row.values()] for row in rows)))
+        self.save(path)
 
     def table(self) -> Tables:
         """Layers, sums, energies of all networks, and the comparison at every cost table."""
         return Tables((self._layer_table(), self._sums(), self._network_table(), self._cost_tables()))
 
     def figure(self) -> Figure:
-        """Energy of the spiking network and of its ANN counterparts, by use.
-
-        Raises:
-            ColliculusError: matplotlib is not installed.
-        """
-        repeated = self.totals.spiking != self.totals.spiking_first_layer_once
-        left_out = (" of it the neurons", *([] if repeated else [" first layer once"]))
-        networks = {name: cost for name, cost in self.networks().items() if name not in left_out}
-        totals = [_energy(cost.total_nj) for cost in networks.values()]
-        uses = {"compute": "compute_nj", "addressing": "addressing_nj", "memory": "memory_nj"}
+        """Energy of the spiking network and of its ANN counterparts, by use."""
+        networks = {name: cost for name, cost in self.networks().items() if name != NEURONS}
+        if self.totals.spiking == self.totals.spiking_first_layer_once:
+            del networks[ONCE]
+        costs = networks.values()
         series = [
+            BarSeries(name="compute", values=[cost.compute_nj / 1000 for cost in costs]),
+            BarSeries(name="addressing", values=[cost.addressing_nj / 1000 for cost in costs]),
             BarSeries(
-                name=name,
-                values=[getattr(cost, use) / 1000 for cost in networks.values()],
-                labels=totals if name == "memory" else (),
-            )
-            for name, use in uses.items()
+                name="memory",
+                values=[cost.memory_nj / 1000 for cost in costs],
+                labels=[_energy(cost.total_nj) for cost in costs],
+            ),
         ]
         bars = Bars(names=[name.strip() for name in networks], series=series, xlabel="energy, uJ", stacked=True)
         return figure([bars], legend="shared", title=f"{self.preset}: energy of one clip, {self.cost_table}")
@@ -115,7 +110,7 @@ class Energy(RunRecord):
             counts = (_count(row.events), f"{100 * row.rate:.1f}", operations, _count(row.conventional))
             rows.append((f" {name}", *counts, _energy(row.compute_nj), _energy(row.memory_nj + row.addressing_nj)))
         title = f"Operations of one clip (mean of {self.samples}), energies at {self.cost_table}"
-        return _table_of(title, ("layer", "events", "rate, %", "counted", "usual", "compute", "memory"), rows)
+        return Table.of(title, ("layer", "events", "rate, %", "counted", "usual", "compute", "memory"), rows)
 
     def _sums(self) -> Table:
         found = self.operations
@@ -136,13 +131,11 @@ class Energy(RunRecord):
             rows["left out"] = f"the decision does not need {', '.join(names)}"
         return Table.facts("Sums", rows)
 
-    def networks(self) -> dict[str, ClipCost]:
+    def networks(self) -> dict[str, Cost]:
         """Energies at the cost table of the layers: the spiking network, then its ANN counterparts."""
-        named = {
-            COUNTERPARTS[name].format(bits=self.quantised_bits): cost for name, cost in self.totals.counterparts.items()
-        }
-        spiking = {"spiking": self.totals.spiking, " first layer once": self.totals.spiking_first_layer_once}
-        return spiking | {" of it the neurons": self.totals.of_it_neurons} | named
+        totals, names = self.totals, COUNTERPARTS
+        spiking = {"spiking": totals.spiking, ONCE: totals.spiking_first_layer_once, NEURONS: totals.of_it_neurons}
+        return spiking | {names[n].format(bits=self.quantised_bits): cost for n, cost in totals.counterparts.items()}
 
     def _network_table(self) -> Table:
         rates = [("", "")] * 3 + [(_rate(x.compute), _rate(x.total)) for x in self.totals.break_even_rate.values()]
@@ -152,7 +145,7 @@ class Energy(RunRecord):
         ]
         headings = ("network", "compute", "address", "memory", "total", "even at*", "in all*")
         note = "* mean rate at which the spiking network costs as much, in compute alone and in total"
-        return _table_of("Energy of one clip", headings, rows, note)
+        return Table.of("Energy of one clip", headings, rows, (note,))
 
     def _cost_tables(self) -> Table:
         """The comparison with the ANN counterpart at every cost table."""
@@ -163,18 +156,13 @@ class Energy(RunRecord):
             energies = (_energy(spiking.compute_nj), _energy(artificial.compute_nj))
             rows.append((name, f"{totals.mac_pj:g}", f"{totals.ac_pj:g}", *energies, *(f"{x:.2f}" for x in ratios)))
         headings = ("costs", "MAC, pJ", "AC, pJ", "spiking", "artificial", "ratio", "with memory")
-        return _table_of("Compute at every table (first layer of a static input run once)", headings, rows)
+        return Table.of("Compute at every table (first layer of a static input run once)", headings, rows)
 
 
 def _renamed(plain: Any) -> Any:
     if isinstance(plain, dict):
         return {_FORMER_NAMES.get(key, key): _renamed(value) for key, value in plain.items()}
     return [_renamed(value) for value in plain] if isinstance(plain, list) else plain
-
-
-def _table_of(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], *notes: str) -> Table:
-    numbers = (Column(heading, "right") for heading in headings[1:])
-    return Table((Column(headings[0], style="cyan"), *numbers), rows, title, notes)
 
 
 def _split(layer: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from colliculus.evaluation.energy.cost import (
@@ -17,27 +18,7 @@ from colliculus.evaluation.energy.cost import (
     spiking_neurons,
 )
 from colliculus.evaluation.energy.count import Counts, LayerCount, NeuronCount
-from colliculus.evaluation.energy.products import Values
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClipCost:
-    """Energy of one clip in nanojoules, by use; see `Cost`."""
-
-    compute_nj: float
-    addressing_nj: float
-    memory_nj: float
-    total_nj: float
-
-    @classmethod
-    def of(cls, cost: Cost) -> ClipCost:
-        """The same energy in nanojoules."""
-        return cls(
-            compute_nj=cost.compute_pj / 1000,
-            addressing_nj=cost.addressing_pj / 1000,
-            memory_nj=cost.memory_pj / 1000,
-            total_nj=cost.total_pj / 1000,
-        )
+from colliculus.evaluation.energy.products import Kind, Values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +47,7 @@ class LayerRow:
     """
 
     layer: str
-    kind: Literal["convolution", "linear", "product", "neurons"]
+    kind: Literal[Kind, "neurons"]
     values: Values
     decides: bool
     steps: int
@@ -140,11 +121,11 @@ class TableCosts:
     ac_pj: float
     bits: int
     source: str
-    spiking: ClipCost
-    spiking_first_layer_once: ClipCost
-    of_it_neurons: ClipCost
+    spiking: Cost
+    spiking_first_layer_once: Cost
+    of_it_neurons: Cost
     conventional_nj: float
-    counterparts: dict[str, ClipCost]
+    counterparts: dict[str, Cost]
     break_even_rate: dict[str, BreakEven]
 
 
@@ -208,25 +189,30 @@ class Tally:
         """Energies, spiking and artificial, and the rates at which they break even."""
         samples = self.counts.samples
         firsts = [x for x in self._layers if x.first]
-        first = _sum(spiking_layer(x, table) for x in firsts).times(1 / samples)
-        once = _sum(spiking_layer(x, table).times(1 / x.repeats) for x in firsts).times(1 / samples)
-        behind = _sum(spiking_layer(x, table) for x in self._layers if not x.first).times(1 / samples)
-        neurons = _sum(spiking_neurons(n, table) for n in self._neurons).times(1 / samples)
+        first = _sum(spiking_layer(x, table) for x in firsts) / samples
+        once = _sum(spiking_layer(x, table) / x.repeats for x in firsts) / samples
+        behind = _sum(spiking_layer(x, table) for x in self._layers if not x.first) / samples
+        neurons = _sum(spiking_neurons(n, table) for n in self._neurons) / samples
         usual = sum(x.conventional * (table.ac_pj if x.values == "spikes" else table.mac_pj) for x in self._layers)
         counterparts = self._counterparts(table)
+
+        def even(ann: Cost, use: Literal["compute_nj", "total_nj"]) -> float | None:
+            fixed, spiking, artificial = (getattr(cost, use) for cost in (once + neurons, behind, ann))
+            return break_even_rate(self.rate, fixed=fixed, spiking=spiking, ann=artificial)
+
         return TableCosts(
             cost_table=table.name,
             mac_pj=table.mac_pj,
             ac_pj=table.ac_pj,
             bits=table.bits,
             source=table.source,
-            spiking=ClipCost.of(first + behind + neurons),
-            spiking_first_layer_once=ClipCost.of(once + behind + neurons),
-            of_it_neurons=ClipCost.of(neurons),
+            spiking=first + behind + neurons,
+            spiking_first_layer_once=once + behind + neurons,
+            of_it_neurons=neurons,
             conventional_nj=usual / samples / 1000,
-            counterparts={name: ClipCost.of(cost) for name, cost in counterparts.items()},
+            counterparts=counterparts,
             break_even_rate={
-                name: _break_even(self.rate, fixed=once + neurons, behind=behind, ann=ann)
+                name: BreakEven(compute=even(ann, "compute_nj"), total=even(ann, "total_nj"))
                 for name, ann in counterparts.items()
             },
         )
@@ -258,7 +244,7 @@ def _layer_row(x: LayerCount, samples: int, counterpart_mac: float, table: CostT
         conventional=x.conventional / samples,
         dense=x.dense_uses / samples,
         counterpart_mac=counterpart_mac,
-        **vars(ClipCost.of(spiking_layer(x, table).times(1 / samples))),
+        **vars(spiking_layer(x, table) / samples),
     )
 
 
@@ -273,23 +259,15 @@ def _neuron_row(n: NeuronCount, samples: int, table: CostTable) -> LayerRow:
         inputs=n.updates / samples,
         events=n.spikes / samples,
         rate=n.spikes / n.updates,
-        **vars(ClipCost.of(spiking_neurons(n, table).times(1 / samples))),
+        **vars(spiking_neurons(n, table) / samples),
     )
 
 
-def _break_even(rate: float, *, fixed: Cost, behind: Cost, ann: Cost) -> BreakEven:
-    def at(kind: Literal["compute_pj", "total_pj"]) -> float | None:
-        return break_even_rate(
-            rate, fixed_pj=getattr(fixed, kind), spiking_pj=getattr(behind, kind), ann_pj=getattr(ann, kind)
-        )
-
-    return BreakEven(compute=at("compute_pj"), total=at("total_pj"))
-
-
 def _artificial(counts: Counts, table: CostTable, *, activation_bits: int | None) -> Cost:
-    layers = _sum(dense_layer(x, table, activation_bits=activation_bits) for x in counts.layers if x.decides)
-    return (layers + _sum(dense_neurons(n, table) for n in counts.neurons if n.decides)).times(1 / counts.samples)
+    layers = (dense_layer(x, table, activation_bits=activation_bits) for x in counts.layers if x.decides)
+    neurons = (dense_neurons(n, table) for n in counts.neurons if n.decides)
+    return _sum(chain(layers, neurons)) / counts.samples
 
 
 def _sum(costs: Iterable[Cost]) -> Cost:
-    return sum(costs, Cost())
+    return sum(costs, Cost.of())

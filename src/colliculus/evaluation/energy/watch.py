@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
@@ -41,13 +42,7 @@ class Event:
 
 @dataclass(frozen=True)
 class WatchedForward:
-    """Products and neuron updates of one forward pass.
-
-    Args:
-        events: in order of execution.
-        steps: T of each modality's coded input.
-        output: output of the model.
-    """
+    """Products and neuron updates of one forward pass in order, T of each modality's coded input, and the output."""
 
     events: tuple[Event, ...]
     steps: dict[str, int]
@@ -93,9 +88,9 @@ class _Watch(TorchFunctionMode):
         return result
 
     def _name(self, product: Product) -> str:
-        if product.owner is not None:
-            return self.owners.get(product.owner, self.running[-1].name)
         inside = self.running[-1]
+        if product.weight_shape:
+            return product.name or inside.name
         inside.products += 1
         if isinstance(inside.module, SpikingAttention):
             return f"{inside.name} {ATTENTION[inside.products - 1]}"
@@ -120,37 +115,28 @@ class _Watch(TorchFunctionMode):
 
 
 def watch(model: MultimodalSNN, inputs: Inputs, *, undetached: bool = False) -> WatchedForward:
-    """Run `model` once and record every product and every neuron update.
+    """Run `model` once, in its mode, and record every product and every neuron update.
 
-    Args:
-        model: runs in the mode it is in.
-        inputs: of each modality.
-        undetached: skip `detach`; see `deciding`.
+    With `undetached` the graph also holds what gradients do not pass; see `deciding`.
     """
-    owners = {id(x): name.rpartition(".")[0] or name for name, x in _tensors(model)}
+    tensors = chain(model.named_parameters(), model.named_buffers())
+    owners = {id(x): name.rpartition(".")[0] or name for name, x in tensors}
     seen = _Watch(owners, undetached=undetached)
     with ExitStack() as hooks:
         for name, module in model.named_modules():
             for hook in seen.follow(name, module):
-                hooks.callback(hook.remove)
+                hooks.enter_context(hook)
         with seen:
             output: Output = model(inputs)
     return WatchedForward(tuple(seen.events), seen.steps, output)
-
-
-def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
-    return [*model.named_parameters(), *model.named_buffers()]
 
 
 def deciding(model: MultimodalSNN, inputs: Inputs) -> list[bool]:
     """For each event of a forward pass, in order: whether the logits depend on it.
 
     A head may compute more than the decision needs, such as the logits of each modality alone. PyTorch's gradient graph
-    shows which events the logits were made of.
-
-    Args:
-        model: in eval mode, with weights that require gradients.
-        inputs: of each modality; one sample is enough.
+    shows which events the logits were made of. The model is in eval mode, with weights that require gradients; one
+    sample is enough.
     """
     with torch.enable_grad():
         seen = watch(model, inputs, undetached=True)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -11,11 +16,16 @@ from torch import Tensor
 from colliculus.data.dataset import Split
 from colliculus.evaluation.anytime import outputs_by_step
 from colliculus.evaluation.explanation.decision import Decision, decisions
-from colliculus.evaluation.explanation.image_store import ImageStore
-from colliculus.evaluation.explanation.maps import AttentionMap, GradientMaps, attention_maps, gradient_maps
-from colliculus.evaluation.explanation.rasters import spike_rasters
+from colliculus.evaluation.explanation.maps import (
+    AttentionMap,
+    GradientMaps,
+    attention_maps,
+    gradient_maps,
+    spike_rasters,
+)
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.figures import pixels
+from colliculus.files.atomic import write_atomic
 from colliculus.model import MultimodalSNN
 from colliculus.types import Batch
 
@@ -56,6 +66,39 @@ class ExplainedClip(Decision):
     label: str
     time_weights: dict[str, tuple[float, ...]]
     images: tuple[ClipImage, ...]
+
+
+@dataclass(frozen=True)
+class ImageStore:
+    """Image files of explained clips in a folder; those of another model, part or noise have other names.
+
+    Args:
+        folder: folder of the files.
+        subject: everything that decides how the images look, as plain values.
+    """
+
+    folder: Path
+    subject: Mapping[str, Any]
+
+    @cached_property
+    def _ending(self) -> str:
+        return f"-{sha256(json.dumps(self.subject, sort_keys=True).encode()).hexdigest()[:8]}.png"
+
+    def keep(self, index: int, name: str, content: bytes) -> str:
+        """Write an image of a clip and return its file name."""
+        file = f"clip-{index}-{name}{self._ending}"
+        write_atomic(self.folder / file, content)
+        return file
+
+    def holds(self, images: Iterable[ClipImage]) -> bool:
+        """True if the files of all images exist and belong to the subject."""
+        return all(one.file.endswith(self._ending) and (self.folder / one.file).exists() for one in images)
+
+    def remove_others(self) -> None:
+        """Remove images of clips that belong to another subject."""
+        for path in self.folder.glob("clip-*.png"):
+            if not path.name.endswith(self._ending):
+                path.unlink(missing_ok=True)
 
 
 def explain_clip(run: TrainedRun, split: Split, index: int, store: ImageStore) -> ExplainedClip:

@@ -34,12 +34,7 @@ class Decision:
 
 
 def decisions(by_step: Sequence[Output], names: Sequence[str]) -> list[Decision]:
-    """Explain the decision on each sample of a batch.
-
-    Args:
-        by_step: outputs of the model after its first 1, 2, ... T steps
-            (`colliculus.evaluation.anytime.outputs_by_step`), B samples; the last is explained.
-        names: K class names.
+    """Explain the decision on each sample of a batch: the last of its outputs after the first 1, 2, ... T steps.
 
     Example:
         >>> steps = torch.tensor([[[0.0, 0.0]], [[4.0, 0.0]]])  # T = 2, B = 1, K = 2

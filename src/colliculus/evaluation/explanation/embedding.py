@@ -61,14 +61,11 @@ def pca(features: Points) -> tuple[Points, Points]:
 def tsne(features: Points, *, perplexity: float = 30.0) -> Points:
     """t-SNE: neighbours stay neighbours in the plane; distances between groups and their sizes mean nothing.
 
-    It starts at the principal components and draws no random number.
+    It maps (n, F) to (n, 2), starts at the principal components and draws no random number.
 
     Args:
         features: (n, F).
         perplexity: about how many neighbours each point has; at most a third of the points.
-
-    Returns:
-        (n, 2).
 
     Raises:
         ColliculusError: there are fewer than four points, or scikit-learn is absent.

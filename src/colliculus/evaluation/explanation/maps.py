@@ -1,4 +1,4 @@
-"""Maps of where a model looked: gradients over inputs and feature maps, and the attention that each token received.
+"""Inside of a forward pass: gradients over inputs and feature maps, attention received, spikes, and joint features.
 
 Gradients of a spiking network are those of its surrogate: they show what would change the prediction if spikes were
 slightly smooth. They are a hint, not a measurement; `contribution` measures what a modality contributes.
@@ -6,36 +6,28 @@ slightly smooth. They are a hint, not a measurement; `contribution` measures wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from colliculus.evaluation.inference import inference_mode
+from colliculus.data.evenly import evenly
+from colliculus.evaluation.inference import inference_mode, recorded, spiking_layers
 from colliculus.layers.attention import OverTokens, SpikingAttention
 from colliculus.model import MultimodalSNN
-from colliculus.neurons import SpikingNeuron
 
 LEAST_PLACES = 7
 """Height and width of a feature map that is fine enough to show where."""
 
 
 def grad_cam(features: Tensor, gradient: Tensor) -> Tensor:
-    """ReLU of the sum over channels of feature times mean gradient, at every step.
+    """Grad-CAM at every step, (T, B, D, H, W) -> (T, B, H, W): features A and the gradient dy / dA of a logit y.
 
     M(t, i, j) = max(0, sum_d w_d(t) A_d(t, i, j)) with w_d(t) the mean over places of dy / dA_d(t).
 
-    Source: Grad-CAM, Selvaraju et al., arXiv 1610.02391, equations 1 and 2, here for each time step.
-
-    Args:
-        features: A, (T, B, D, H, W).
-        gradient: of the logit y of a class with respect to A, the same shape.
-
-    Returns:
-        (T, B, H, W).
+    Source: Selvaraju et al., arXiv 1610.02391, equations 1 and 2, here for each time step.
 
     Example:
         >>> features = torch.tensor([1.0, 0.0, 3.0, 2.0]).reshape(1, 1, 2, 1, 2)  # two channels, two places
@@ -48,15 +40,9 @@ def grad_cam(features: Tensor, gradient: Tensor) -> Tensor:
 
 
 def saliency(gradient: Tensor) -> Tensor:
-    """How strongly each place of the input changes the prediction: |dy / dx| summed over channels.
+    """How strongly each place of the input changes a logit: |dy / dx| summed over channels, (*, C, H, W) -> (*, H, W).
 
     Source: Simonyan et al., arXiv 1312.6034 (there the largest channel).
-
-    Args:
-        gradient: of a logit with respect to the inputs, (*, C, H, W).
-
-    Returns:
-        (*, H, W).
     """
     return gradient.abs().sum(dim=-3)
 
@@ -77,53 +63,31 @@ class GradientMaps:
 
 
 def gradient_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> dict[str, GradientMaps]:
-    """Maps of each modality, for the class that is predicted for each sample.
+    """Maps of each modality, for the class that is predicted for each sample; the model's gradients stay untouched.
 
     The feature map is the deepest of the modality's encoder with at least `LEAST_PLACES` places in height and width; in
     an encoder without one, the finest.
-
-    Args:
-        model: runs in eval mode and is returned to its mode; its gradients stay untouched.
-        inputs: (B, C, H, W) or (T', B, C, H, W) of each modality, on the model's device.
     """
     given = {m: inputs[m].detach().clone().requires_grad_() for m in model.modalities if m in inputs}
-    seen: dict[str, dict[str, Tensor]] = {m: {} for m in given}
-    with inference_mode(model), torch.enable_grad(), _watched(model, seen):
+    neurons = {f"{m} {name}": x for m in given for name, x in spiking_layers(model.encoders[m]).items()}
+    with inference_mode(model), torch.enable_grad(), recorded(neurons, lambda name, spikes: (name, spikes)) as seen:
         logits = model(given).logits
         chosen = logits.gather(1, logits.argmax(dim=1, keepdim=True)).sum()  # samples are independent in eval mode
-        layers = {m: _deepest(maps) for m, maps in seen.items()}
-        features = [seen[m][layer] for m, layer in layers.items()]
+        layers, features = zip(*(_deepest(m, seen) for m in given), strict=True)
         wanted = [*features, *given.values()]
         found = torch.autograd.grad(chosen, wanted, allow_unused=True, materialize_grads=True)
     cams = [grad_cam(x.detach(), g) for x, g in zip(features, found[: len(features)], strict=True)]
     gradients = [saliency(g) for g in found[len(features) :]]
-    return {m: GradientMaps(layers[m], cam, g) for m, cam, g in zip(given, cams, gradients, strict=True)}
+    return {m: GradientMaps(*maps) for m, maps in zip(given, zip(layers, cams, gradients, strict=True), strict=True)}
 
 
-def _deepest(maps: Mapping[str, Tensor]) -> str:
-    """Name of the last map that is fine enough, otherwise of the finest."""
-    fine = [name for name, x in maps.items() if min(x.shape[-2:]) >= LEAST_PLACES]
-    return fine[-1] if fine else max(maps, key=lambda name: maps[name].shape[-2:].numel())
-
-
-@contextmanager
-def _watched(model: MultimodalSNN, seen: Mapping[str, dict[str, Tensor]]) -> Generator[None]:
-    """Record every spiking feature map (T, B, D, H, W) of the encoders in `seen`, by modality and name."""
-
-    def recorder(into: dict[str, Tensor], name: str) -> Callable[[nn.Module, object, Tensor], None]:
-        def record(_module: nn.Module, _inputs: object, spikes: Tensor) -> None:
-            if spikes.ndim == 5:
-                into[name] = spikes
-
-        return record
-
-    named = ((m, name, x) for m in seen for name, x in model.encoders[m].named_modules())
-    handles = [x.register_forward_hook(recorder(seen[m], name)) for m, name, x in named if isinstance(x, SpikingNeuron)]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+def _deepest(modality: str, seen: Sequence[tuple[str, Tensor]]) -> tuple[str, Tensor]:
+    """Name and values (T, B, D, H, W) of the last map that is fine enough, otherwise of the finest."""
+    maps = [
+        (name.removeprefix(f"{modality} "), x) for name, x in seen if name.startswith(f"{modality} ") and x.ndim == 5
+    ]
+    fine = [found for found in maps if min(found[1].shape[-2:]) >= LEAST_PLACES]
+    return fine[-1] if fine else max(maps, key=lambda found: found[1].shape[-2:].numel())
 
 
 @dataclass(frozen=True)
@@ -154,32 +118,39 @@ def attention_received(scores: Tensor) -> Tensor:
 
 
 def attention_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> list[AttentionMap]:
-    """Maps of every spiking attention over tokens, in the order of computation.
-
-    Args:
-        model: runs in eval mode and is returned to its mode.
-        inputs: of each modality, on the model's device.
-    """
-    found: list[AttentionMap] = []
-
-    def recorder(layer: str) -> Callable[[nn.Module, object, Tensor], None]:
-        def record(_module: nn.Module, _inputs: object, scores: Tensor) -> None:
-            found.append(AttentionMap(layer, _source(layer, model.modalities), attention_received(scores)))
-
-        return record
-
-    handles = [
-        module.scores.register_forward_hook(recorder(layer))
+    """Maps of every spiking attention over tokens, in the order of computation."""
+    scores = {
+        layer: module.scores
         for layer, module in model.named_modules()
         if isinstance(module, SpikingAttention) and isinstance(module.axis, OverTokens)
-    ]
-    try:
-        with inference_mode(model):
-            model(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    }
+
+    def received(layer: str, scores: Tensor) -> AttentionMap:
+        return AttentionMap(layer, _source(layer, model.modalities), attention_received(scores))
+
+    with inference_mode(model), recorded(scores, received) as found:
+        model(inputs)
     return found
+
+
+def spike_rasters(model: MultimodalSNN, inputs: Mapping[str, Tensor], most_neurons: int) -> dict[str, Tensor]:
+    """Spikes of every spiking layer by name, (B, T, neurons), of at most so many neurons, evenly over the layer."""
+
+    def raster(name: str, spikes: Tensor) -> tuple[str, Tensor]:
+        fired = spikes.flatten(2).transpose(0, 1) > 0
+        rows = torch.from_numpy(evenly(most_neurons, fired.shape[2])).to(fired.device)
+        return name.removesuffix(".neuron"), fired[..., rows]
+
+    with inference_mode(model), recorded(spiking_layers(model), raster) as found:
+        model(inputs)
+    return dict(found)
+
+
+def fused_features(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> Tensor:
+    """The joint feature that the head reads, its mean over time, (B, F)."""
+    with inference_mode(model), recorded({"fusion": model.fusion}, lambda _, fused: fused.joint.mean(0)) as found:
+        model(inputs)
+    return found[0]
 
 
 def _source(layer: str, modalities: tuple[str, ...]) -> str:

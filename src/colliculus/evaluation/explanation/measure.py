@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.evenly import evenly
-from colliculus.evaluation.explanation.clip import ExplainedClip, explain_clip
+from colliculus.evaluation.explanation.clip import ExplainedClip, ImageStore, explain_clip
 from colliculus.evaluation.explanation.decision import choose_examples
 from colliculus.evaluation.explanation.embedding import LEAST_POINTS, pca, require_sklearn, tsne
-from colliculus.evaluation.explanation.image_store import ImageStore
-from colliculus.evaluation.explanation.rasters import fused_features
+from colliculus.evaluation.explanation.maps import fused_features
 from colliculus.evaluation.explanation.record import Explanation, Features
-from colliculus.evaluation.inference import batches, classify
+from colliculus.evaluation.inference import batches
 from colliculus.evaluation.time_weights import TimeWeights, measure_time_weights
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
 from colliculus.files.cache import Cache
-from colliculus.files.documents import from_plain, to_plain
 from colliculus.records import console
 from colliculus.types import Batch, ColliculusError
-
-FOLDER, RECORD_FILE, CACHE = "explain", "explain.json", "cache"
-
-PieceT = TypeVar("PieceT")
 
 
 def explain(
@@ -79,56 +73,34 @@ def explain(
         raise ColliculusError(f"clips is {clips} and points is {points}: give at least 1")
     if absent := [i for i in index if not 0 <= i < len(part)]:
         raise ColliculusError(f"clip {absent[0]} does not exist: the {split} part has clips 0 to {len(part) - 1}")
-    folder = run.folder / FOLDER
+    path = run.folder / Explanation.FILE
     subject = run.about(dataset, split) | {"time_steps": run.experiment.method.time_steps}
-    cache = Cache(folder / CACHE, subject)
-    store = ImageStore.about(folder, subject)
-    chosen = index or _kept(cache, f"choice-{clips}", tuple[int, ...], lambda: _choose(run, part, clips))
+    cache = Cache(path.with_name("cache"), subject)
+    store = ImageStore(path.parent, subject)
+    chosen = index or cache.get(f"choice-{clips}", tuple[int, ...], partial(_choose, run, part, clips))
+
+    def clip(i: int) -> ExplainedClip:
+        """An explained clip, with all of its images."""
+        make = partial(explain_clip, run, part, i, store)
+        return cache.get(f"clip-{i}", ExplainedClip, make, lambda kept: store.holds(kept.images))
+
     found = Explanation(
         **subject,
-        clips=tuple(_clip(run, part, i, store, cache) for i in console.steps(chosen, "clips")),
-        time_weights=_kept(
-            cache,
+        clips=tuple(map(clip, console.steps(chosen, "clips"))),
+        time_weights=cache.get(
             f"time-weights-{points}",
             dict[str, TimeWeights],
             lambda: measure_time_weights(run.model, _batches(run, part, points)),
         ),
-        features=_kept(cache, f"features-{points}", Features, lambda: _features(run, part, points)),
+        features=cache.get(f"features-{points}", Features, partial(_features, run, part, points)),
     )
-    found.save(folder / RECORD_FILE)
+    found.save(path)
     store.remove_others()
     return found
 
 
-def _kept(
-    cache: Cache,
-    name: str,
-    kind: type[PieceT],
-    make: Callable[[], PieceT],
-    valid: Callable[[PieceT], bool] = lambda _: True,
-) -> PieceT:
-    """The part of that name in a cache; where it is absent or not valid, made and kept."""
-    plain = cache.find(name)
-    if plain is not None and valid(found := from_plain(plain, kind)):
-        return found
-    made = make()
-    cache.keep(name, to_plain(made))
-    return made
-
-
-def _clip(run: TrainedRun, part: Split, index: int, store: ImageStore, cache: Cache) -> ExplainedClip:
-    """An explained clip, with all of its images."""
-    return _kept(
-        cache,
-        f"clip-{index}",
-        ExplainedClip,
-        lambda: explain_clip(run, part, index, store),
-        valid=lambda found: store.holds(image.file for image in found.images),
-    )
-
-
 def _choose(run: TrainedRun, part: Split, count: int) -> tuple[int, ...]:
-    found = classify(run.model, part, batch_size=run.experiment.train.batch_size, corruption=run.noise)
+    found = run.classify(part)
     return tuple(choose_examples(found.predicted, found.labels, found.true_probability, count))
 
 

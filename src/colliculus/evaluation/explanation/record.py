@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from colliculus.evaluation.explanation.clip import ExplainedClip
 from colliculus.evaluation.time_weights import TimeWeights
 from colliculus.figures import Lines, Panel, Scatter, Series, figure
 from colliculus.files.documents import as_document
-from colliculus.records import Column, Table
+from colliculus.records import Table
 from colliculus.records.console import percent
 from colliculus.runs.identity import RunRecord
 
@@ -52,6 +52,7 @@ class Explanation(RunRecord):
     clips: tuple[ExplainedClip, ...]
     time_weights: dict[str, TimeWeights]
     features: Features
+    FILE: ClassVar[str] = "explain/explain.json"
 
     @classmethod
     def from_dict(cls, plain: object) -> Self:
@@ -68,16 +69,11 @@ class Explanation(RunRecord):
             steps = " ".join(f"{100 * share:.0f}" for share in clip.step_probabilities)
             wrong = "" if clip.label == clip.predicted else "  (wrong)"
             rows.append((str(clip.index), clip.label, clip.predicted + wrong, percent(clip.probability), steps))
-        names = (Column(heading, style="cyan") for heading in ("clip", "class", "predicted"))
-        numbers = (Column("prob.", "right"), Column("% after 1, 2, ... steps", "right"))
-        return Table((*names, *numbers), rows, "Explained clips")
+        headings = ("clip", "class", "predicted", "prob.", "% after 1, 2, ... steps")
+        return Table.of("Explained clips", headings, rows)
 
     def figure(self) -> Figure:
-        """The probability of each clip's predicted class by time step, and the features in the plane.
-
-        Raises:
-            ColliculusError: matplotlib is not installed.
-        """
+        """The probability of each clip's predicted class by time step, and the features in the plane."""
         steps = [
             Series(name=f"clip {clip.index}: {clip.predicted}", x=range(1, len(shares) + 1), y=shares)
             for clip in self.clips
@@ -97,6 +93,4 @@ class Explanation(RunRecord):
 
 def _renamed(clip: Any) -> Any:
     """A clip of version 0.1, which calls its images pictures."""
-    if not isinstance(clip, Mapping) or "pictures" not in clip:
-        return clip
-    return {("images" if key == "pictures" else key): value for key, value in clip.items()}
+    return {"images" if key == "pictures" else key: x for key, x in clip.items()} if isinstance(clip, dict) else clip

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from colliculus.data.fingerprint import fingerprint
+from colliculus.data.assemble import fingerprint
 from colliculus.types import DataSpec
 
 SPEC = DataSpec(channels={"audio": 1, "visual": 1}, sizes={"audio": (4, 4), "visual": (4, 4)}, num_classes=2)

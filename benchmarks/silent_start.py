@@ -1,6 +1,6 @@
-"""Why S-CMRL's cross-modal path is revived as it is: other choices beside ours, on AV-Digits.
+"""Choices for a cross-modal path of S-CMRL that does not start silent, beside ours, on AV-Digits.
 
-    python benchmarks/revival.py --data-root FOLDER
+    python benchmarks/silent_start.py --data-root FOLDER
 
 trains every variant (`--jobs` at once), skips what is done, and prints a table in Markdown: accuracy on the validation
 part (not the test), clean, mean over noise, and with one modality missing, and the lowest firing
@@ -40,7 +40,7 @@ CONDITIONS = ("--split", "validation", "--only", "white", "missing", "--snr-db",
 class Settings(Study):
     """Train and test every variant."""
 
-    out: Path = Path("runs/revival")
+    out: Path = Path("runs/silent_start")
     """Folder of the runs."""
 
 
@@ -64,7 +64,7 @@ def main(settings: Settings) -> None:
     variants = {title: settings.variant(title, PRESET, changes) for title, changes in VARIANTS.items()}
     runs = settings.train(list(variants.values()))
     settings.examine([folder for folders in runs.values() for folder in folders], "robustness", RECORD, *CONDITIONS)
-    settings.publish("revival", markdown([row(title, runs[v.name]) for title, v in variants.items()]))
+    settings.publish("silent_start", markdown([row(title, runs[v.name]) for title, v in variants.items()]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,90 @@
+"""The public names of Colliculus: type checkers read this file, and so does the package at run time."""
+
+from colliculus import coding, data, encoders, fusion, heads, losses, methods, modulation, neurons, reference
+from colliculus.corpus.audit import audit
+from colliculus.corpus.division import split
+from colliculus.corpus.prepare.build import prepare
+from colliculus.data.collate import collate, time_first
+from colliculus.data.user_data import as_dataset
+from colliculus.evaluation.comparison import compare
+from colliculus.evaluation.contribution import contribution
+from colliculus.evaluation.energy.measure import energy
+from colliculus.evaluation.evaluate import evaluate
+from colliculus.evaluation.explanation.measure import explain
+from colliculus.evaluation.inspection import inspect
+from colliculus.evaluation.robustness import robustness
+from colliculus.evaluation.trained_run import TrainedRun
+from colliculus.evaluation.trained_run import open_run as load
+from colliculus.losses import CrossEntropy, Objective
+from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, Tectum, Unimodal, WeightedAttention
+from colliculus.model import MultimodalSNN
+from colliculus.modulation import Modulator
+from colliculus.neurons import LIF, PLIF, NeuronSettings
+from colliculus.presets import preset, presets
+from colliculus.report.report import report
+from colliculus.runs.experiment import Experiment, Method, TrainSettings
+from colliculus.sweeps.reproduce import reproduce
+from colliculus.sweeps.sweep import sweep
+from colliculus.training.callbacks import Callback
+from colliculus.training.fit import fit
+from colliculus.types import Batch, ColliculusError, DataSpec, Fused, Output
+
+__all__ = [
+    "CMCI",
+    "LIF",
+    "PLIF",
+    "SCA",
+    "SCMRL",
+    "TAAF",
+    "Batch",
+    "Callback",
+    "ColliculusError",
+    "CrossEntropy",
+    "DataSpec",
+    "Experiment",
+    "Fused",
+    "LateFusion",
+    "Method",
+    "Modulator",
+    "MultimodalSNN",
+    "NeuronSettings",
+    "Objective",
+    "Output",
+    "Tectum",
+    "TrainSettings",
+    "TrainedRun",
+    "Unimodal",
+    "WeightedAttention",
+    "as_dataset",
+    "audit",
+    "coding",
+    "collate",
+    "compare",
+    "contribution",
+    "data",
+    "encoders",
+    "energy",
+    "evaluate",
+    "explain",
+    "fit",
+    "fusion",
+    "heads",
+    "inspect",
+    "load",
+    "losses",
+    "methods",
+    "modulation",
+    "neurons",
+    "prepare",
+    "preset",
+    "presets",
+    "reference",
+    "report",
+    "reproduce",
+    "robustness",
+    "split",
+    "sweep",
+    "time_first",
+]
+
+__version__: str
