@@ -36,6 +36,19 @@ EQUIVALENT = {
     "totals -= size * (2 * random.binomial(times, 0.5, DRAWS) - times)": "only their size is read",
     "evaluation/significance.py: raised, largest = ([0.0] * len(p_values), 0.0) -> "
     "raised, largest = ([1.0] * len(p_values), 0.0)": "each is overwritten",
+    "corpus/splits.py: rise[there == here] = 0 -> rise[there == here] = 1": "neither is a gain",
+    "corpus/splits.py: rise[len(partners):] = 0 -> rise[len(partners):] = 1": "neither is a gain",
+    "corpus/splits.py: for stratum in range(strata.max(initial=-1) + 1): -> for stratum in "
+    "range(strata.max(initial=+1) + 1):": "additional strata are empty",
+    "corpus/splits.py: for stratum in range(strata.max(initial=-1) + 1): -> for stratum in "
+    "range(strata.max(initial=-2) + 1):": "additional strata are empty",
+    "evaluation/significance.py: tested = _stats().permutation_test((values / (np.abs(values).sum() or 1.0),), "
+    "_rounded_sum, permutation_type='samples', vectorized=True, n_resamples=2 ** ENUMERATED if len(values) <= "
+    "ENUMERATED else DRAWS, batch=DRAWS // 10, rng=seed) -> tested = _stats().permutation_test((values / "
+    "(np.abs(values).sum() or 1.0),), _rounded_sum, permutation_type='samples', vectorized=True, n_resamples=2 ** "
+    "ENUMERATED if len(values) < ENUMERATED else DRAWS, batch=DRAWS // 10, rng=seed)": "both try every sign",
+    "fusion/cross_modal.py: temporal = self.temporal(x, aligned).mean(0, keepdim=True) -> temporal = "
+    "self.temporal(x, aligned).mean(0, keepdim=False)": "the axis comes back in the product with S",
     "fusion/cross_modal.py: kept = torch.rand(residual.shape[1], device=residual.device) >= self.dropout -> "
     "kept = torch.rand(residual.shape[1], device=residual.device) > self.dropout": "the two differ once in 2**24 draws",
     "fusion/cross_modal.py: mapped = self.linear(residual.transpose(-1, -2)).transpose(-1, -2) -> "

@@ -224,7 +224,12 @@ def run_tests(tests: Sequence[str], mutant: Mutant | None, limit_s: float) -> st
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)
-        if done and (code := os.waitstatus_to_exitcode(status)) in (0, 1, 2):  # passed, failed, broken import
+        if done and (code := os.waitstatus_to_exitcode(status)) in (
+            0,
+            1,
+            2,
+            3,
+        ):  # passed, failed, broken import or pytest
             return NOTICED if code else SURVIVES
         if done:
             raise RuntimeError(f"the tests could not run: pytest ended with {code}")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from active import assert_active, awake
@@ -69,6 +71,10 @@ def test_the_random_bias_is_the_seed_and_nothing_else() -> None:
         drawn.append(module.eval()(scores))
     assert torch.equal(drawn[0], drawn[1])
     assert torch.equal(drawn[0], drawn[2])
+    torch.manual_seed(5)
+    table = torch.randn(7, 7)  # as the released program draws it, for distances of -3 to 3
+    for i, j in itertools.product(range(9), repeat=2):
+        assert drawn[0][0, i, j] == table[i // 3 - j // 3 + 3, i % 3 - j % 3 + 3]
     assert not torch.equal(unknown(scores), unknown(scores))  # anew at every forward, test included
     with pytest.raises(ColliculusError, match="equal squares"):
         unknown(torch.zeros(1, 8, 8))
