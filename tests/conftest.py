@@ -24,7 +24,7 @@ from colliculus.corpus.sample import Sample
 from colliculus.data.synthetic import Synthetic
 from colliculus.media.spectrogram import Spectrogram
 
-pytest_plugins = ("quick_disk", "tiny_media", "tiny_training")
+pytest_plugins = ("quick", "tiny_media", "tiny_training")
 
 SIZE = 16
 TINY_SYNTHETIC = {"num_classes": 2, "num_train": 8, "num_validation": 4, "num_test": 4, "size": SIZE, "steps": 2}
