@@ -69,8 +69,8 @@ def one_after_the_other(monkeypatch):
 def test_it_is_what_its_parts_are_one_after_the_other(steps, shape, pooled, static, training, dynamics):
     batch, channels, height, width = shape
     x = values(batch if static else steps * batch, channels, height, width)
-    if training and x.numel() == channels:
-        return  # nothing to normalise by
+    if training and x.numel() <= 2 * channels:
+        return  # two values become 1 and -1: the gradient is the rounding of a difference
     norm, neuron = fresh_norm(channels, training=training), LIF(tau=1.7, dynamics=dynamics)
     how = {"steps": steps, "static": static, "pool": POOL if pooled else None}
     assert one_sweep.takes(x, norm, neuron, how["pool"])
