@@ -76,5 +76,9 @@ EQUIVALENT = {
     "unknown as a whole",
     "modulation/taaf.py: reciprocals = {m: 1 / max(s, TINY) for m, s in scores.items()} -> "
     "reciprocals = {m: 2 / max(s, TINY) for m, s in scores.items()}": "they are divided by their mean",
+    "runs/metrics.py: return ClassMetrics(name=name, recall=correct / max(occurring, 1), precision=correct / "
+    "max(predicted, 1), f1=2 * correct / max(occurring + predicted, 1), total=occurring) -> return "
+    "ClassMetrics(name=name, recall=correct / max(occurring, 1), precision=correct / max(predicted, 1), f1=2 * "
+    "correct / max(occurring + predicted, 2), total=occurring)": "a sum of 1 means that none is correct",
 }
 """Mutants that change no result, by their name, with the reason."""

@@ -131,3 +131,9 @@ def test_before_its_first_epoch_it_does_nothing(lab):
     plain = lab.plain_gradients()
     assert set(lab.backward(OGMGE(OGMGESettings())).values()) == {1.0}
     assert all(torch.equal(gradient, plain[name]) for name, gradient in lab.gradients().items())
+
+
+def test_a_range_may_be_one_epoch():
+    settings = OGMGESettings(first_epoch=3, last_epoch=3)
+    assert [epoch for epoch in range(6) if settings.acts_in(epoch)] == [2]
+    assert all(OGMGESettings(first_epoch=1).acts_in(epoch) for epoch in range(6))
