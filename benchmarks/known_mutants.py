@@ -64,6 +64,16 @@ EQUIVALENT = {
     "later = order.index(modality) >= order.index(other)": "no modality receives from itself",
     "fusion/time_alignment.py: if self.training and moved[:, :, 0].numel() == 1: -> "
     "if self.training and moved[:, :, 1].numel() == 1:": "every feature has as many numbers",
+    "fusion/weighted_attention.py: weighted = {m: x * self._weight(m, means).unsqueeze(-1) for m, x in "
+    "tokens.items()} -> weighted = {m: x * self._weight(m, means).unsqueeze(-2) for m, x in "
+    "tokens.items()}": "both axes have length 1",
+    "losses/temporal_balanced.py: return output.time_weights.get(stream, even).float() -> return "
+    "output.time_weights.get(stream, even).clone()": "the product is float32",
+    "evaluation/paired.py: return tuple((test if test.p is None or test.least_p is None else "
+    "replace(test, p=adjusted(i, test.p), least_p=adjusted(i, test.least_p), num_tests=len(tested)) for "
+    "i, test in enumerate(found))) -> return tuple((test if test.p is None and test.least_p is None else "
+    "replace(test, p=adjusted(i, test.p), least_p=adjusted(i, test.least_p), num_tests=len(tested)) for "
+    "i, test in enumerate(found)))": "both are None, or neither",
     "modulation/agm.py: factors = adaptive_coefficients(costs, self._means or dict.fromkeys(costs, 0.0), "
     "self._settings.alpha) -> factors = adaptive_coefficients(costs, self._means or dict.fromkeys(costs, 1.0), "
     "self._settings.alpha)": "equal means lead by 1, whatever they are",
