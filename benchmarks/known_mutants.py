@@ -47,6 +47,8 @@ EQUIVALENT = {
     "ENUMERATED else DRAWS, batch=DRAWS // 10, rng=seed) -> tested = _stats().permutation_test((values / "
     "(np.abs(values).sum() or 1.0),), _rounded_sum, permutation_type='samples', vectorized=True, n_resamples=2 ** "
     "ENUMERATED if len(values) < ENUMERATED else DRAWS, batch=DRAWS // 10, rng=seed)": "both try every sign",
+    "evaluation/significance.py: return bool(n * difference ** 2 >= (reach * deviation) ** 2) -> return bool(n * "
+    "difference ** 2 > (reach * deviation) ** 2)": "a quantile is no root of a whole number",
     "fusion/cross_modal.py: temporal = self.temporal(x, aligned).mean(0, keepdim=True) -> temporal = "
     "self.temporal(x, aligned).mean(0, keepdim=False)": "the axis comes back in the product with S",
     "fusion/cross_modal.py: kept = torch.rand(residual.shape[1], device=residual.device) >= self.dropout -> "
