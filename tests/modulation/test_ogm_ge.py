@@ -147,6 +147,6 @@ def test_matrices_of_an_encoder_are_scaled_and_vectors_are_not(make_lab):
         modulator, output = started(enhancement=False), lab.model(lab.batch.inputs)
         spare.grad = torch.ones(shape)
         labels = output.evidence["audio"].mean(0).argmax(1)  # audio is ahead
-        report = modulator(lab.model, output, labels, Runtime(device=CPU), Prepared({}))
+        report = modulator(lab.model, output, labels, Runtime(device=CPU), PreparedLosses({}))
         assert report["coefficient_audio"] < 1
         assert spare.grad.unique().item() == pytest.approx(report["coefficient_audio"] if len(shape) == 2 else 1.0)
