@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import torch
 from torch import nn
 from torch.nn import functional
 
@@ -89,3 +90,51 @@ class ReadoutPerModality(nn.Module):
             raise ColliculusError("own heads need the `streams` of `Fused`, and the fusion gives none")
         output: Output = self.joint(fused)
         return replace(output, modality_logits={m: self.own[m](x) for m, x in fused.streams.items()})
+
+
+class SumOfReadouts(nn.Module):
+    """A linear readout of the stream of each modality; the logits are their sum, plus that of the joint feature.
+
+    The readout of the joint feature has no bias, so that a silent joint feature adds nothing. An absent modality adds
+    nothing either. Without a readout of the joint feature, the evidence of a modality is its own readout.
+
+    Args:
+        modalities: modalities with a readout.
+        features: F, features of a stream.
+        joint: features of the joint feature that is read out; None reads out the streams alone.
+        num_classes: K.
+
+    Example:
+        >>> import torch
+        >>> streams = {"audio": torch.randn(4, 2, 8), "visual": torch.randn(4, 2, 8)}
+        >>> head = SumOfReadouts(["audio", "visual"], features=8, joint=16, num_classes=5)
+        >>> output = head(Fused(joint=torch.zeros(4, 2, 16), parts={}, streams=streams))
+        >>> bool(torch.allclose(output.step_logits, sum(output.modality_logits.values())))
+        True
+    """
+
+    def __init__(self, modalities: Iterable[str], *, features: int, joint: int | None, num_classes: int) -> None:
+        super().__init__()
+        self.own = per_modality({m: linear(features, num_classes) for m in modalities})
+        self.joint = None if joint is None else nn.Linear(joint, num_classes, bias=False)
+        if self.joint is not None:
+            nn.init.trunc_normal_(self.joint.weight, std=0.02)
+
+    def modules_of(self, modality: str) -> list[nn.Module]:
+        """The modality's own readout."""
+        return [self.own[modality]]
+
+    def forward(self, fused: Fused) -> Output:
+        """Streams (T, B, F) and joint feature (T, B, G) -> logits (B, K), and logits of each modality (T, B, K)."""
+        own = {m: self.own[m](stream) for m, stream in fused.streams.items()}
+        step_logits = torch.stack([*own.values()]).sum(0)
+        if self.joint is not None:
+            step_logits = step_logits + self.joint(fused.joint)
+        return Output(
+            logits=step_logits.mean(0),
+            step_logits=step_logits,
+            evidence=own if self.joint is None else {},
+            modality_logits=own,
+            residual=fused.residual,
+            streams=fused.streams,
+        )

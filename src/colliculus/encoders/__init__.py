@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from colliculus.encoders.patch_splitting import SpikingPatchSplitting
+from colliculus.encoders.patch_splitting import SpikingPatchSplitting, fitting_depth
 from colliculus.encoders.resnet import SpikingResNet18
+from colliculus.encoders.series import SpikingSeriesEncoder
 from colliculus.encoders.spikformer import SpikformerBlock
 
-__all__ = ["SpikformerBlock", "SpikingPatchSplitting", "SpikingResNet18"]
+__all__ = ["SpikformerBlock", "SpikingPatchSplitting", "SpikingResNet18", "SpikingSeriesEncoder", "fitting_depth"]

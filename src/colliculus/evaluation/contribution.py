@@ -219,7 +219,7 @@ def contribution(
     trained = open_run(run, device)
     dataset = trained.load(data)
     part = stored_part(dataset, split)
-    about = trained.about(dataset, split) | {"time_steps": trained.experiment.method.time_steps}
+    about = trained.about(dataset, split) | {"time_steps": trained.time_steps}
     path = trained.folder / Contribution.FILE
     passes = measure_passes(trained, part, Cache(path.with_name("subsets"), about))
     found = summarise(passes, part.labels, about)

@@ -48,7 +48,7 @@ def clip_shapley(passes: Passes, num_classes: int) -> dict[str, Values]:
 
 def measure_passes(run: TrainedRun, split: Split, cache: Cache) -> dict[Subset, list[Pass]]:
     """Passes of every subset; by step for each modality alone and all together, which take T passes."""
-    modalities, total = run.model.modalities, run.experiment.method.time_steps
+    modalities, total = run.model.modalities, run.time_steps
     planned = [
         (subset, t)
         for subset in subsets(modalities)
@@ -65,7 +65,7 @@ def measure_passes(run: TrainedRun, split: Split, cache: Cache) -> dict[Subset, 
 
 def _measure(run: TrainedRun, split: Split, subset: Subset, t: int) -> Pass:
     """One pass with some of the modalities over the first t steps."""
-    with first_steps(run.model, t, run.experiment.method.time_steps):
+    with first_steps(run.model, t, run.time_steps):
         found = run.classify(split, missing=tuple(m for m in run.model.modalities if m not in subset))
     return Pass(found.predicted, found.true_probability)
 

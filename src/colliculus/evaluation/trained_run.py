@@ -18,6 +18,7 @@ from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.noise import GaussianNoise
 from colliculus.evaluation.inference import Corrupt, classify
 from colliculus.evaluation.predict import ClipPredictions, predict_files, predict_tensors
+from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.records.console import remark
 from colliculus.runs.experiment import Experiment, Method
@@ -59,6 +60,13 @@ class TrainedRun:
     def experiment(self) -> Experiment[Any, Any]:
         """Method, data and training settings."""
         return self.run.experiment
+
+    @property
+    def time_steps(self) -> int:
+        """T of the model."""
+        method = self.experiment.method
+        steps: int = method.steps(self.run.spec) if isinstance(method, SpikingTransformer) else method.time_steps
+        return steps
 
     @property
     def result(self) -> TrainingResult:
@@ -155,7 +163,7 @@ class TrainedRun:
             >>> [(clip.clip, clip.missing) for clip in found.predictions]
             [('0', ('visual',)), ('1', ('visual',)), ('2', ('visual',))]
         """
-        steps, unread = self.experiment.method.time_steps, dict[str, str]()
+        steps, unread = self.time_steps, dict[str, str]()
         if isinstance(clips, Mapping):
             predictions = predict_tensors(self.model, clips, steps)
         else:

@@ -21,7 +21,9 @@ from colliculus.fusion.cross_modal import (
     CrossModalSettings,
     path_settings,
 )
+from colliculus.fusion.joint import JointLayer, WithJointLayer
 from colliculus.fusion.joins import Concat, SeparateStreams, Sum, WeightedSum
+from colliculus.fusion.pooling import Readout, ReadoutWeights, weighted
 from colliculus.fusion.sca import SpikingCrossAttention
 from colliculus.fusion.temporal_attention import (
     ApplyTo,
@@ -43,6 +45,9 @@ __all__ = [
     "CrossModalResidual",
     "CrossModalSettings",
     "CurrentIntegration",
+    "JointLayer",
+    "Readout",
+    "ReadoutWeights",
     "ReferenceIntegration",
     "ScoreInput",
     "ScoreReduction",
@@ -53,6 +58,8 @@ __all__ = [
     "TemporalAttentionReadout",
     "TimeAligned",
     "WeightedSum",
+    "WithJointLayer",
+    "weighted",
     "WeightedTokens",
     "alignment",
     "path_settings",

@@ -35,20 +35,25 @@ class CurrentIntegration(nn.Module):
     additive parts. A modality's own stream is its current, averaged over tokens. If the grids differ, tokens move to
     the places of the first.
 
+    Args:
+        pooling: from the joint spikes (T, B, D, N) to the joint feature; None is the mean over the tokens.
+
     Example:
         >>> fusion = CurrentIntegration({"audio": (2, 2), "visual": (3, 3)}, NeuronSettings())
         >>> fusion({"audio": torch.ones(4, 2, 8, 4), "visual": torch.ones(4, 2, 8, 9)}).joint.unique()
         tensor([1.])
     """
 
-    def __init__(self, grids: Mapping[str, Grid | None], neuron: NeuronFactory) -> None:
+    def __init__(self, grids: Mapping[str, Grid | None], neuron: NeuronFactory, pooling: nn.Module | None = None) -> None:
         super().__init__()
         self.on_one_grid = OnOneGrid(grids)
         self.neuron = neuron()
+        self.pooling = pooling
 
     def forward(self, currents: dict[str, Tensor]) -> Fused:
         """Currents (T, B, D, N) of each modality -> `Fused`."""
-        joint = self.neuron(sum_of(self.on_one_grid(currents))).mean(-1)
+        spikes = self.neuron(sum_of(self.on_one_grid(currents)))
+        joint = spikes.mean(-1) if self.pooling is None else self.pooling(spikes)
         return Fused(joint=joint, parts={}, streams={m: current.mean(-1) for m, current in currents.items()})
 
 

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from colliculus.fusion.exchange import between, receive
 from colliculus.fusion.joins import joined
+from colliculus.fusion.feeding import SameSize, capped
+from colliculus.fusion.mask import MaskedAttention
 from colliculus.fusion.places import Grid, TokensAtPlaces
 from colliculus.layers import (
     Axis,
@@ -28,7 +30,7 @@ from colliculus.types import ColliculusError, Fused
 
 Arithmetic = Literal["ours", "reference"]
 """Which program a method agrees with where they differ: this one, or the released S-CMRL (`docs/fidelity.md`)."""
-Branches = Literal["spatial", "temporal", "spatiotemporal"]
+Branches = Literal["spatial", "temporal", "spatiotemporal", "mask"]
 Combination = Literal["product", "union"]
 
 
@@ -52,6 +54,10 @@ class CrossModalSettings:
     """Move steps before heads when the heads of temporal attention are merged."""
     dropout: float = 0.5
     """Share of training samples whose residual is dropped, drawn separately for each modality."""
+    scaled: bool = False
+    """Scale the residual to the size of the tokens, so that alpha is their ratio."""
+    capped: bool = False
+    """Let the alignment pull at the residual at most as hard as the task does."""
 
     def __post_init__(self) -> None:
         if not (0 < self.scale < inf and 0 < self.threshold < inf):
@@ -152,7 +158,7 @@ class CrossModalResidual(nn.Module):
 
     Args:
         alpha: weight of the residual.
-        branches: branches of the attention.
+        branches: branches of the attention, or "mask" for a `MaskedAttention`.
         alignment: pass r through a `SemanticBranch` for each modality.
         settings: settings of the path.
     """
@@ -172,14 +178,19 @@ class CrossModalResidual(nn.Module):
     ) -> None:
         super().__init__()
         self.alpha = alpha
+        self.capped = settings.capped
+        self.scale = per_modality({m: SameSize() for m in grids} if settings.scaled else {})
         self.join = join
         self.dropout = settings.dropout
-        self.attention = between(
-            grids,
-            lambda m, other: CrossModalAttention(
-                dim, heads, grids=(grids[m], grids[other]), branches=branches, neuron=neuron, settings=settings
-            ),
-        )
+
+        def attention(m: str, other: str) -> nn.Module:
+            places = grids[m], grids[other]
+            if branches == "mask":
+                inner = settings.threshold
+                return MaskedAttention(dim, grids=places, neuron=neuron, threshold=inner, normalise=settings.normalise)
+            return CrossModalAttention(dim, heads, grids=places, branches=branches, neuron=neuron, settings=settings)
+
+        self.attention = between(grids, attention)
         self.semantic = per_modality(
             {m: SemanticBranch(dim, neuron, normalise=settings.normalise) for m in grids} if alignment else {}
         )
@@ -188,7 +199,13 @@ class CrossModalResidual(nn.Module):
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T, B, D, N) of each modality -> `Fused` with the residuals."""
         residual = {m: self._receive(m, tokens) for m in tokens}
-        streams = {m: x + self.alpha * self._drop(residual[m]) for m, x in tokens.items()}
+        added = dict(residual)
+        if self.capped:  # the first of each pair goes to the task, the second to the alignment
+            pairs = {m: capped(r) for m, r in residual.items()}
+            added, residual = {m: pair[0] for m, pair in pairs.items()}, {m: pair[1] for m, pair in pairs.items()}
+        if self.scale:
+            added = {m: self.scale[m](r, tokens[m]) for m, r in added.items()}
+        streams = {m: x + self.alpha * self._drop(added[m]) for m, x in tokens.items()}
         return joined(streams, self.mlp, self.join, residual)
 
     def _drop(self, residual: Tensor) -> Tensor:

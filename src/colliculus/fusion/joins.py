@@ -1,4 +1,4 @@
-"""Joins: the modalities' features, each the mean over its tokens, become one joint feature."""
+"""Joins: the modalities' features, each pooled over its tokens, become one joint feature."""
 
 from __future__ import annotations
 
@@ -19,7 +19,23 @@ def sum_of(parts: Mapping[str, Tensor]) -> Tensor:
     return reduce(add, parts.values())
 
 
-class Sum(nn.Module):
+class Pooled(nn.Module):
+    """Base of joins: a modality's feature is its pooled tokens.
+
+    Args:
+        pooling: pooling of each modality, (T, B, D, N) -> (T, B, F); the mean over the tokens for one that is missing.
+    """
+
+    def __init__(self, pooling: nn.ModuleDict | None = None) -> None:
+        super().__init__()
+        self.pooling = nn.ModuleDict() if pooling is None else pooling
+
+    def features(self, tokens: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Tokens (T, B, D, N) of each modality -> features (T, B, F)."""
+        return {m: self.pooling[m](x) if m in self.pooling else x.mean(-1) for m, x in tokens.items()}
+
+
+class Sum(Pooled):
     """Adds the features (`add` in S-CMRL).
 
     Example:
@@ -28,12 +44,12 @@ class Sum(nn.Module):
     """
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
-        """Tokens (T, B, D, N) of each modality -> joint (T, B, D)."""
-        parts = {m: widened(x.mean(-1)) for m, x in tokens.items()}
+        """Tokens (T, B, D, N) of each modality -> joint (T, B, F)."""
+        parts = {m: widened(h) for m, h in self.features(tokens).items()}
         return Fused(joint=sum_of(parts), parts=parts, streams=parts)
 
 
-class Concat(nn.Module):
+class Concat(Pooled):
     """Concatenates the features.
 
     A modality's part is its own slice with zeros elsewhere, so that the parts sum to the joint feature. The slice of an
@@ -45,13 +61,13 @@ class Concat(nn.Module):
         (torch.Size([4, 2, 16]), True)
     """
 
-    def __init__(self, modalities: Iterable[str]) -> None:
-        super().__init__()
+    def __init__(self, modalities: Iterable[str], pooling: nn.ModuleDict | None = None) -> None:
+        super().__init__(pooling)
         self.modalities = tuple(modalities)
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
-        """Tokens (T, B, D, N) of each modality -> joint (T, B, M * D)."""
-        features = {m: widened(x.mean(-1)) for m, x in tokens.items()}
+        """Tokens (T, B, D, N) of each modality -> joint (T, B, M * F)."""
+        features = {m: widened(h) for m, h in self.features(tokens).items()}
         parts = {m: self._side_by_side({m: x}) for m, x in features.items()}
         return Fused(joint=self._side_by_side(features), parts=parts, streams=features)
 
@@ -60,7 +76,7 @@ class Concat(nn.Module):
         return torch.cat([features.get(m, nothing) for m in self.modalities], dim=-1)
 
 
-class WeightedSum(nn.Module):
+class WeightedSum(Pooled):
     """Joint feature sum_m softmax(w)_m h_m, with h_m the feature of modality m; w starts at zero.
 
     The softmax runs over the modalities present, so that the joint feature keeps its scale if one is absent.
@@ -73,14 +89,14 @@ class WeightedSum(nn.Module):
         tensor([3.], grad_fn=<Unique2Backward0>)
     """
 
-    def __init__(self, modalities: Iterable[str]) -> None:
-        super().__init__()
+    def __init__(self, modalities: Iterable[str], pooling: nn.ModuleDict | None = None) -> None:
+        super().__init__(pooling)
         self.modalities = tuple(modalities)
         self.weights = nn.Parameter(torch.zeros(len(self.modalities)))
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
-        """Tokens (T, B, D, N) of each modality -> joint (T, B, D)."""
-        features = {m: x.mean(-1) for m, x in tokens.items()}
+        """Tokens (T, B, D, N) of each modality -> joint (T, B, F)."""
+        features = self.features(tokens)
         shares = self.weights[[self.modalities.index(m) for m in features]].softmax(0)
         parts = {m: share * h for share, (m, h) in zip(shares, features.items(), strict=True)}
         return Fused(joint=sum_of(parts), parts=parts, streams=features)

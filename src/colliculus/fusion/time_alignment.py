@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from colliculus.fusion.joins import Pooled
 from colliculus.layers import NeuronFactory, per_modality, stepwise, widened
 from colliculus.neurons import LIF
 from colliculus.types import ColliculusError, Fused
@@ -176,10 +177,12 @@ class _Aligned(nn.Module, ABC):
 
 
 class TimeAligned(_Aligned):
-    """Aligns every modality's feature, the mean over its tokens, to common steps and joins them.
+    """Aligns every modality's feature, pooled over its tokens, to common steps and joins them.
 
     Args:
         alignments: alignment of each modality, (T_m, B, D) -> (T, B, D).
+        join: join of the aligned features.
+        pooling: pooling of each modality's tokens; None is the mean over them.
 
     Example:
         >>> from colliculus.fusion import Concat
@@ -188,13 +191,16 @@ class TimeAligned(_Aligned):
         torch.Size([4, 2, 16])
     """
 
-    def __init__(self, alignments: Mapping[str, nn.Module], join: nn.Module) -> None:
+    def __init__(
+        self, alignments: Mapping[str, nn.Module], join: nn.Module, pooling: nn.ModuleDict | None = None
+    ) -> None:
         super().__init__(alignments)
+        self.pooled = Pooled(pooling)
         self.join = join
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T_m, B, D, N) of each modality -> `Fused`; its streams are the aligned features, (T, B, D)."""
-        aligned = {m: widened(self.alignments[m](x.mean(-1))) for m, x in tokens.items()}
+        aligned = {m: widened(self.alignments[m](h)) for m, h in self.pooled.features(tokens).items()}
         fused: Fused = self.join({m: h[..., None] for m, h in aligned.items()})
         return fused
 

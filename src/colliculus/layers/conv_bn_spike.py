@@ -23,7 +23,7 @@ class ConvBNSpike(nn.Module):
         in_channels: C.
         out_channels: D.
         neuron: makes the neuron.
-        kernel_size: odd; the edges are padded by half of it.
+        kernel_size: odd, or (rows, columns); the edges are padded by half of it.
         stride: stride of the convolution; 2 halves H and W, rounded up.
         pool: pooling of every frame of spikes; None leaves them unchanged.
 
@@ -39,13 +39,14 @@ class ConvBNSpike(nn.Module):
         out_channels: int,
         neuron: NeuronFactory = LIF,
         *,
-        kernel_size: int = 3,
+        kernel_size: int | tuple[int, int] = 3,
         stride: int = 1,
         pool: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        rows, columns = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
         self.conv = nn.Conv2d(
-            in_channels, out_channels, kernel_size, stride=stride, padding=kernel_size // 2, bias=False
+            in_channels, out_channels, (rows, columns), stride=stride, padding=(rows // 2, columns // 2), bias=False
         )
         self.norm = nn.BatchNorm2d(out_channels)
         self.neuron = neuron()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from colliculus.losses.cross_entropy import CrossEntropy, UnimodalCrossEntropy
 from colliculus.losses.objective import Objective
-from colliculus.losses.semantic_alignment import SemanticAlignment, semantic_alignment
+from colliculus.losses.semantic_alignment import Normalise, SemanticAlignment, semantic_alignment
 from colliculus.losses.temporal_balanced import (
     FusedTemporalBalanced,
     Regulariser,
@@ -16,6 +16,7 @@ from colliculus.losses.temporal_balanced import (
 __all__ = [
     "CrossEntropy",
     "FusedTemporalBalanced",
+    "Normalise",
     "Objective",
     "Regulariser",
     "SemanticAlignment",

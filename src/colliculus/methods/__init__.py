@@ -12,11 +12,12 @@ from colliculus.methods.scmrl import SCMRL
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.methods.taaf import TAAF
 from colliculus.methods.tectum import Tectum
+from colliculus.methods.tectum_first import FirstTectum
 from colliculus.methods.unimodal import Unimodal
 from colliculus.methods.weighted_attention import WeightedAttention
 
 METHODS: dict[str, type[SpikingTransformer]] = {
-    m.name: m for m in (SCMRL, TAAF, Tectum, LateFusion, WeightedAttention, SCA, CMCI, Unimodal)
+    m.name: m for m in (SCMRL, TAAF, Tectum, FirstTectum, LateFusion, WeightedAttention, SCA, CMCI, Unimodal)
 }
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "SCA",
     "SCMRL",
     "TAAF",
+    "FirstTectum",
     "LateFusion",
     "Tectum",
     "Unimodal",

@@ -10,7 +10,7 @@ from torch import nn
 from colliculus.fusion import Arithmetic, CurrentIntegration, ReferenceIntegration, SynapticCurrent
 from colliculus.methods.multimodal_transformer import MultimodalTransformer
 from colliculus.model import MultimodalSNN
-from colliculus.types import ColliculusError, DataSpec
+from colliculus.types import ColliculusError, DataSpec, refuse_unread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,8 @@ class CMCI(MultimodalTransformer):
                 "`unimodal_loss` is 0, and the program of S-CMRL always trains the heads of CMCI's modalities: set it "
                 "to 1 as there"
             )
+        if self.arithmetic == "reference":
+            refuse_unread(self, ["readout"], 'with `arithmetic` "reference"')
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""
@@ -62,5 +64,7 @@ class CMCI(MultimodalTransformer):
             encoders = {
                 m: nn.Sequential(encoder, SynapticCurrent(self.dim, self.neuron)) for m, encoder in tokens.items()
             }
-            fusion = CurrentIntegration(grids, self.neuron)
+            first = next(iter(grids))
+            pooling = self.pooling(spec, {first: grids[first]})
+            fusion = CurrentIntegration(grids, self.neuron, pooling and pooling[first])
         return self.network(spec, encoders, fusion, self.readout("sum", spec))

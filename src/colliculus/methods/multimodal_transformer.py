@@ -13,7 +13,7 @@ from torch import nn
 from colliculus.fusion import Concat, Sum
 from colliculus.heads import LinearReadout, ReadoutPerModality
 from colliculus.losses import Objective, UnimodalCrossEntropy
-from colliculus.methods.spiking_transformer import SpikingTransformer
+from colliculus.methods.spiking_transformer import Encoder, SpikingTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Balance, Modulator
 from colliculus.types import UNIMODAL, ColliculusError, DataSpec
@@ -44,7 +44,7 @@ class BalancedTransformer(SpikingTransformer, ABC):
         """The parts put together, with the coding and the modality dropout of the settings."""
         return MultimodalSNN(
             spec,
-            coding=self.coders(spec.modalities),
+            coding=self.coders(spec, spec.modalities),
             encoders=encoders,
             fusion=fusion,
             head=head,
@@ -90,9 +90,10 @@ class MultimodalTransformer(BalancedTransformer, ABC):
         own_heads = UnimodalCrossEntropy(self.label_smoothing, self.unimodal_loss)
         return Objective({**objective.terms, UNIMODAL: own_heads})
 
-    def join(self, join: Join, spec: DataSpec) -> Sum | Concat:
-        """The join of the streams."""
-        return Sum() if join == "sum" else Concat(spec.modalities)
+    def join(self, join: Join, spec: DataSpec, encoders: Mapping[str, Encoder]) -> Sum | Concat:
+        """The join of the streams that these encoders begin."""
+        pooling = self.pooling(spec, {m: encoder.grid for m, encoder in encoders.items()})
+        return Sum(pooling) if join == "sum" else Concat(spec.modalities, pooling)
 
     def readout(self, join: Join, spec: DataSpec) -> LinearReadout | ReadoutPerModality:
         """The readout for the join, with own heads if `unimodal_loss` is above 0."""

@@ -58,7 +58,7 @@ class SCA(MultimodalTransformer):
             {m: encoder.grid for m, encoder in encoders.items()},
             dim=self.dim,
             heads=self.heads,
-            join=self.join(self.fusion, spec),
+            join=self.join(self.fusion, spec, encoders),
             neuron=self.neuron,
             attention_threshold=self.attention_threshold,
             arithmetic=self.arithmetic,

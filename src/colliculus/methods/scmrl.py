@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from colliculus.fusion import Arithmetic, CrossModalResidual, CrossModalSettings, path_settings
 from colliculus.fusion.cross_modal import Branches
-from colliculus.losses import Objective, SemanticAlignment
+from colliculus.losses import Normalise, Objective, SemanticAlignment
 from colliculus.methods.multimodal_transformer import Join, MultimodalTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.types import ColliculusError, DataSpec, refuse_unread
@@ -39,13 +39,16 @@ class SCMRL(MultimodalTransformer):
     heads: int = 16
     """Attention heads."""
     cross_attention: Branches = "spatiotemporal"
-    """Branches of the cross-modal attention."""
+    """Branches of the cross-modal attention; "mask" has a mask of spikes in its place, without heads."""
     alpha: float = 0.25
     """Weight of the cross-modal residual."""
     alignment: bool = True
     """Semantic branch and alignment loss."""
     temperature: float = 0.07
     """Temperature of the alignment."""
+    normalise: Normalise = "pairs"
+    """Mean of the alignment over all "pairs" of samples, as published, or over the "positives", pairs of one class: then
+    its size does not depend on the number of classes."""
     fusion: Join = "sum"
     """Join of the streams at the end."""
     arithmetic: Arithmetic = "ours"
@@ -60,11 +63,15 @@ class SCMRL(MultimodalTransformer):
         if self.arithmetic == "reference":
             refuse_unread(self, ["cross_modal"], 'with `arithmetic` "reference"')
         if not self.alignment:
-            refuse_unread(self, ["temperature"], "without `alignment`")
+            refuse_unread(self, ["temperature", "normalise"], "without `alignment`")
+            refuse_unread(self.cross_modal, ["capped"], "without `alignment`")
         if self.cross_attention != "spatiotemporal":
             refuse_unread(self.cross_modal, ["combination"], "with one branch of `cross_attention`")
-        if self.cross_attention == "spatial":
-            refuse_unread(self.cross_modal, ["swap"], 'with `cross_attention` "spatial"')
+        if self.cross_attention in ("spatial", "mask"):
+            refuse_unread(self.cross_modal, ["swap"], f'with `cross_attention` "{self.cross_attention}"')
+        if self.cross_attention == "mask":
+            refuse_unread(self, ["heads"], 'with `cross_attention` "mask"')
+            refuse_unread(self.cross_modal, ["scale"], 'with `cross_attention` "mask"')
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.
@@ -81,7 +88,7 @@ class SCMRL(MultimodalTransformer):
             alpha=self.alpha,
             branches=self.cross_attention,
             alignment=self.alignment,
-            join=self.join(self.fusion, spec),
+            join=self.join(self.fusion, spec, encoders),
             neuron=self.neuron,
             settings=path_settings(self.arithmetic, self.cross_modal),
         )
@@ -92,4 +99,4 @@ class SCMRL(MultimodalTransformer):
         task = super().objective()
         if not self.alignment:
             return task
-        return Objective({**task.terms, "alignment": SemanticAlignment(self.temperature)})
+        return Objective({**task.terms, "alignment": SemanticAlignment(self.temperature, self.normalise)})

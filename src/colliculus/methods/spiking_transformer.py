@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 from torch import nn
 
 from colliculus.coding import CodingName, coder
-from colliculus.encoders import SpikingPatchSplitting, SpikingResNet18
+from colliculus.encoders import SpikingPatchSplitting, SpikingResNet18, SpikingSeriesEncoder, fitting_depth
+from colliculus.fusion import Readout, weighted
 from colliculus.layers import Resampling
 from colliculus.losses import CrossEntropy, Objective
 from colliculus.model import MultimodalSNN
@@ -18,7 +19,12 @@ from colliculus.modulation import Modulator, NoModulation
 from colliculus.neurons import NeuronSettings
 from colliculus.types import ColliculusError, DataSpec
 
-EncoderName = Literal["deep", "shallow", "resnet18", "sew-resnet18"]
+EncoderName = Literal["auto", "deep", "medium", "shallow", "resnet18", "sew-resnet18"]
+Encoder = SpikingPatchSplitting | SpikingSeriesEncoder | SpikingResNet18
+MOST_STEPS = 16
+"""Most time steps that `time_steps` 0 takes; longer sequences are resampled."""
+_DIVISORS: Mapping[EncoderName, int] = {"medium": 4, "shallow": 2}
+"""Number that divides D, where it is not 8."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,32 +34,41 @@ class SpikingTransformer(ABC):
     name: ClassVar[str]
 
     dim: int = 256
-    """D, width of a token; a multiple of 8 (2 with the shallow encoder) and of `heads`, if there are any."""
+    """D, width of a token; a multiple of 8 (4 with the medium encoder, 2 with the shallow one) and of `heads`, if there
+    are any."""
     time_steps: int = 4
-    """T."""
+    """T; 0 takes a step for every frame of the longest sequence (at most 16), and one step for static data."""
     encoder: EncoderName = "deep"
-    """Patch splitting, "deep" (16-pixel patches) or "shallow" (4-pixel patches, small inputs), or a spiking ResNet-18
-    whose residuals add currents ("resnet18") or spikes ("sew-resnet18")."""
+    """Patch splitting, "deep" (16-pixel patches), "medium" (8) or "shallow" (4, small inputs), or a spiking ResNet-18
+    whose residuals add currents ("resnet18") or spikes ("sew-resnet18"). "auto" has kernels over time for a series
+    (C, 1, W), and for an image the patches that suit its size."""
     coding: CodingName = "direct"
     """From inputs to T steps: "direct" currents, "poisson" or "latency" spikes."""
     resampling: Resampling = "nearest"
     """Resampling in time of a sequence whose length is not T."""
     label_smoothing: float = 0.1
     """Label smoothing of the cross-entropy."""
+    readout: Readout = "mean"
+    """Feature of a modality for the readout: the "mean" over its tokens, or "weighted" by a learned weight for every
+    step, channel and token."""
     neuron: NeuronSettings = NeuronSettings(temporal_gradient=False)
 
     def __post_init__(self) -> None:
-        multiple = 2 if self.encoder == "shallow" else 8
+        multiple = _DIVISORS.get(self.encoder, 8)
         if self.dim < 1 or self.dim % multiple:
             raise ColliculusError(f"`dim` is {self.dim}: the {self.encoder} encoder needs a multiple of {multiple}")
-        if self.time_steps < 1:
-            raise ColliculusError(f"`time_steps` is {self.time_steps}: choose at least 1")
+        if self.time_steps < 0:
+            raise ColliculusError(f"`time_steps` is {self.time_steps}: choose at least 1, or 0 for the data's own")
         if not 0 <= self.label_smoothing < 1:
             raise ColliculusError(f"`label_smoothing` is {self.label_smoothing}: choose at least 0 and below 1")
 
     @abstractmethod
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""
+
+    def steps(self, spec: DataSpec) -> int:
+        """T for data of that shape."""
+        return self.time_steps or min(MOST_STEPS, max(spec.steps.values(), default=1))
 
     def one_step(self) -> Self:
         """The same method with one time step, the basis of its ANN counterpart."""
@@ -72,18 +87,29 @@ class SpikingTransformer(ABC):
         if len(spec.modalities) < 2:
             raise ColliculusError(f"{self.name} exchanges between modalities and needs two: use Unimodal for one")
 
-    def coders(self, modalities: Iterable[str]) -> dict[str, nn.Module]:
-        """The coding of each modality."""
-        return {m: coder(self.coding, self.time_steps, self.resampling) for m in modalities}
+    def coders(self, spec: DataSpec, modalities: Iterable[str]) -> dict[str, nn.Module]:
+        """The coding of each of these modalities."""
+        return {m: coder(self.coding, self.steps(spec), self.resampling) for m in modalities}
 
-    def token_encoders(self, spec: DataSpec) -> dict[str, SpikingPatchSplitting | SpikingResNet18]:
+    def pooling(
+        self, spec: DataSpec, grids: Mapping[str, tuple[int, int] | None], *, maps: int = 1
+    ) -> nn.ModuleDict | None:
+        """The pooling of tokens on these grids by `readout`; None is the mean."""
+        return None if self.readout == "mean" else weighted(self.steps(spec), self.dim, grids, maps=maps)
+
+    def token_encoders(self, spec: DataSpec) -> dict[str, Encoder]:
         """The chosen encoder for each modality."""
         return {m: self.token_encoder(spec, m) for m in spec.modalities}
 
-    def token_encoder(self, spec: DataSpec, modality: str) -> SpikingPatchSplitting | SpikingResNet18:
+    def token_encoder(self, spec: DataSpec, modality: str) -> Encoder:
         """The chosen encoder, which splits one modality into tokens."""
-        channels = spec.channels[modality]
-        if self.encoder in ("deep", "shallow"):
-            return SpikingPatchSplitting(channels, spec.sizes.get(modality), self.dim, self.encoder, self.neuron)
+        channels, size = spec.channels[modality], spec.sizes.get(modality)
+        if self.encoder == "auto":
+            height, width = spec.size(modality)
+            if height == 1:
+                return SpikingSeriesEncoder(channels, width, self.dim, self.neuron)
+            return SpikingPatchSplitting(channels, size, self.dim, fitting_depth((height, width)), self.neuron)
+        if self.encoder in ("deep", "medium", "shallow"):
+            return SpikingPatchSplitting(channels, size, self.dim, self.encoder, self.neuron)
         residual = "spike" if self.encoder == "sew-resnet18" else "current"
         return SpikingResNet18(channels, spec.size(modality), self.dim, residual, self.neuron)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
+
+from torch import nn
 
 from colliculus.fusion import (
     ApplyTo,
@@ -13,8 +16,10 @@ from colliculus.fusion import (
     TemporalAttentionReadout,
     TimeAligned,
     WeightedSum,
+    weighted,
 )
 from colliculus.heads import linear
+from colliculus.layers import per_modality
 from colliculus.losses import (
     FusedTemporalBalanced,
     Objective,
@@ -22,7 +27,7 @@ from colliculus.losses import (
     TemporalBalanced,
     UnimodalTemporalBalanced,
 )
-from colliculus.methods.spiking_transformer import EncoderName
+from colliculus.methods.spiking_transformer import Encoder, EncoderName
 from colliculus.methods.temporal_transformer import TemporalTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.types import UNIMODAL, DataSpec
@@ -90,7 +95,7 @@ class TAAF(TemporalTransformer):
         concat = self.fusion == "concat"
         encoders = self.token_encoders(spec)
         join = Concat(spec.modalities) if concat else WeightedSum(spec.modalities)
-        fusion = TimeAligned(self.alignments(spec.modalities), join)
+        fusion = TimeAligned(self.alignments(spec), join, self._pooling(spec, encoders))
         head = TemporalAttentionReadout(
             linear(self.dim * (len(spec.modalities) if concat else 1), spec.num_classes),
             {m: linear(self.dim, spec.num_classes) for m in spec.modalities},
@@ -100,6 +105,14 @@ class TAAF(TemporalTransformer):
             detach=self.score_gradient == "detach",
         )
         return self.network(spec, encoders, fusion, head)
+
+    def _pooling(self, spec: DataSpec, encoders: Mapping[str, Encoder]) -> nn.ModuleDict | None:
+        """The pooling of each modality over its own steps."""
+        if self.readout == "mean":
+            return None
+        return per_modality(
+            {m: weighted(self.own_steps(spec, m), self.dim, {m: encoder.grid})[m] for m, encoder in encoders.items()}
+        )
 
     def objective(self) -> Objective:
         """The temporally weighted losses of the joint stream and of each modality's own head."""

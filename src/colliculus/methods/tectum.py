@@ -1,93 +1,169 @@
-"""Tectum, a method of our own: aligned streams exchange residuals and are read out by temporal attention."""
+"""Tectum, a method of our own: graded spikes, readout weights, and a layer that fires for conjunctions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite
-from typing import ClassVar
+from math import inf
+from typing import ClassVar, Literal
 
-from colliculus.fusion import AlignedTokens, Concat, CrossModalResidual, CrossModalSettings, TemporalAttentionReadout
-from colliculus.heads import linear
-from colliculus.losses import (
-    CrossEntropy,
-    Objective,
-    SemanticAlignment,
-    TemporalBalanced,
-    UnimodalTemporalBalanced,
+from torch import nn
+
+from colliculus.fusion import (
+    Concat,
+    CrossModalResidual,
+    CrossModalSettings,
+    JointLayer,
+    Readout,
+    SeparateStreams,
+    WithJointLayer,
 )
-from colliculus.methods.temporal_transformer import TemporalTransformer
+from colliculus.heads import SumOfReadouts
+from colliculus.losses import CrossEntropy, Objective, UnimodalCrossEntropy
+from colliculus.methods.multimodal_transformer import BalancedTransformer
+from colliculus.methods.spiking_transformer import EncoderName
 from colliculus.model import MultimodalSNN
-from colliculus.types import UNIMODAL, ColliculusError, DataSpec
+from colliculus.neurons import NeuronSettings
+from colliculus.types import UNIMODAL, ColliculusError, DataSpec, refuse_unread
+
+Exchange = Literal["joint", "attention", "mask", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tectum(TemporalTransformer):
-    """The exchange of S-CMRL (arXiv 2502.12488) between TAAF's time alignment and readout (our reading of 2505.14535).
+class JointSettings:
+    """Settings of the joint layer.
 
-    A learned alignment brings the tokens of each modality to common steps, so that simultaneous events meet. The
-    modalities then exchange semantically aligned residuals through spiking attention and pass an MLP. Finally, temporal
-    attention scores of the joint stream and of each modality's stream weigh the steps: in the decision, in the losses
-    of the modalities' own heads and in the balance. The method is not in any paper. Its name is that of the part of the
-    midbrain whose upper half is the superior colliculus.
+    Raises:
+        ColliculusError: a setting is out of range.
+    """
+
+    maps: int = 2
+    """Features of each channel that the layer sees, each pooled by weights of its own."""
+    keep: Literal["evidence", "always"] = "evidence"
+    """Keep the layer where the validation part says that it helps, or always."""
+    dropout: float = 0.3
+    """Share of the training samples that are decided without the layer."""
+    modality_dropout: float = 0.15
+    """Probability that the layer does not see a modality of a training sample."""
+
+    def __post_init__(self) -> None:
+        if self.maps < 1:
+            raise ColliculusError(f"`maps` of the joint layer is {self.maps}: choose at least 1")
+        for name in ("dropout", "modality_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ColliculusError(
+                    f"`{name}` of the joint layer is {getattr(self, name)}: choose at least 0 and below 1"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tectum(BalancedTransformer):
+    """Streams of graded spikes with weighted readouts, whose logits are added, and a joint layer for conjunctions.
+
+    Every modality has an encoder that suits its shape, an MLP, and a readout of its own with a learned weight for every
+    step, channel and token. The decision is the sum of the readouts: given the class, modalities are often independent,
+    and then a sum is the best there is. Where they are not, the joint layer adds what a sum cannot say; samples that
+    were held out decide if it stays. No step uses a later one, so the method streams, and every modality may be absent.
+
+    The method is not in any paper. Its name is that of the part of the midbrain whose upper half is the superior
+    colliculus, with neurons that fire for sight and sound together. `FirstTectum` is its first edition.
 
     Example:
         >>> import torch
-        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes={}, num_classes=6)
-        >>> method = Tectum(dim=16, heads=4)
-        >>> output = method.model(spec)({"audio": torch.zeros(2, 1, 32, 32), "visual": torch.zeros(2, 3, 32, 32)})
-        >>> [*output.time_weights], [*method.objective()(output, torch.tensor([0, 1]))]
-        (['audio', 'visual', 'fused'], ['task', 'alignment', 'unimodal_audio', 'unimodal_visual'])
+        >>> sizes = {"audio": (48, 48), "motion": (1, 64)}
+        >>> spec = DataSpec(channels={"audio": 1, "motion": 6}, sizes=sizes, num_classes=6)
+        >>> method = Tectum(dim=16)
+        >>> output = method.model(spec)({"audio": torch.zeros(2, 1, 48, 48), "motion": torch.zeros(2, 6, 1, 64)})
+        >>> output.step_logits.shape, [*method.objective()(output, torch.tensor([0, 1]))]
+        (torch.Size([1, 2, 6]), ['task', 'unimodal'])
     """
 
     name: ClassVar[str] = "tectum"
 
-    heads: int = 16
-    """Attention heads of the exchange."""
-    alpha: float = 0.25
-    """Weight of the cross-modal residual."""
-    temperature: float = 0.07
-    """Temperature of the alignment."""
-    cross_modal: CrossModalSettings = CrossModalSettings()
+    dim: int = 64
+    """D, width of a token; a multiple of 8."""
+    time_steps: int = 0
+    """T; 0 takes a step for every frame of the longest sequence (at most 16), and one step for static data."""
+    encoder: EncoderName = "auto"
+    """Encoder of each modality: "auto" has kernels over time for a series (C, 1, W), and for an image the patches that
+    suit its size. The others are those of the other methods."""
+    readout: Readout = "weighted"
+    """Feature of a modality for the readout: "weighted" by a learned weight for every step, channel and token, or the
+    "mean" over its tokens."""
+    neuron: NeuronSettings = NeuronSettings(kind="graded")
+    exchange: Exchange = "joint"
+    """Exchange between the modalities: a "joint" layer that fires for conjunctions; spiking "attention" or a "mask" of
+    spikes, whose residual is added to the tokens; or "none"."""
+    joint: JointSettings = JointSettings()
+    alpha: float = 0.5
+    """Weight of the residual of "attention" and "mask": its size relative to the tokens."""
+    heads: int = 8
+    """Heads of the "attention"."""
+    unimodal_loss: float = 0.5
+    """Weight of the cross-entropy of each modality's own readout."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.temperature < inf or not isfinite(self.alpha):
-            raise ColliculusError("`temperature` must be positive and `alpha` a number")
+        if not 0 <= self.unimodal_loss < inf or not abs(self.alpha) < inf:
+            raise ColliculusError("`unimodal_loss` must be a weight of at least 0 and `alpha` a number")
+        if self.balance.kind in ("scores", "agm"):
+            raise ColliculusError(f"balance {self.balance.kind} does not suit tectum: choose another balance")
+        if self.exchange != "joint":
+            refuse_unread(self, ["joint"], f'with `exchange` "{self.exchange}"')
+        if self.exchange in ("joint", "none"):
+            refuse_unread(self, ["alpha"], f'with `exchange` "{self.exchange}"')
+        if self.exchange != "attention":
+            refuse_unread(self, ["heads"], f'with `exchange` "{self.exchange}"')
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.
 
         Raises:
-            ColliculusError: fewer than two modalities.
+            ColliculusError: there is one modality and an exchange, or a size is not known.
         """
-        self.needs_two(spec)
-        self.check_names(spec)
+        if self.exchange != "none":
+            self.needs_two(spec)
         encoders = self.token_encoders(spec)
-        exchange = CrossModalResidual(
-            {m: encoder.grid for m, encoder in encoders.items()},
-            dim=self.dim,
-            heads=self.heads,
-            alpha=self.alpha,
-            branches="spatiotemporal",
-            alignment=True,
-            join=Concat(spec.modalities),
-            neuron=self.neuron,
-            settings=self.cross_modal,
-        )
-        fusion = AlignedTokens(self.alignments(spec.modalities), exchange)
-        head = TemporalAttentionReadout(
-            linear(self.dim * len(spec.modalities), spec.num_classes),
-            {m: linear(self.dim, spec.num_classes) for m in spec.modalities},
+        grids = {m: encoder.grid for m, encoder in encoders.items()}
+        join: nn.Module = Concat(spec.modalities, self.pooling(spec, grids))
+        if self.exchange == "joint":
+            join = WithJointLayer(join, self._joint_layer(spec, grids))
+        if self.exchange in ("joint", "none"):
+            fusion: nn.Module = SeparateStreams(spec.modalities, dim=self.dim, join=join, neuron=self.neuron)
+        else:
+            fusion = CrossModalResidual(
+                grids,
+                dim=self.dim,
+                heads=self.heads,
+                alpha=self.alpha,
+                branches="mask" if self.exchange == "mask" else "spatial",
+                alignment=False,
+                join=join,
+                neuron=self.neuron,
+                settings=CrossModalSettings(dropout=0.0, scaled=True),
+            )
+        head = SumOfReadouts(
+            spec.modalities,
+            features=self.dim,
+            joint=self.dim if self.exchange == "joint" else None,
+            num_classes=spec.num_classes,
         )
         return self.network(spec, encoders, fusion, head)
 
     def objective(self) -> Objective:
-        """The loss of the decision, the temporally weighted losses of the modalities' own heads, and the alignment.
+        """The label-smoothed cross-entropies of the decision and of each modality's own readout."""
+        task = super().objective()
+        own = UnimodalCrossEntropy(self.label_smoothing, self.unimodal_loss)
+        return Objective({**task.terms, UNIMODAL: own})
 
-        Deviation: TAAF has a loss of the joint stream at every step. Here the loss is that of the decision: with static
-        inputs the loss at every step learned more slowly.
-        """
-        loss = TemporalBalanced(label_smoothing=self.label_smoothing)
-        own = UnimodalTemporalBalanced(loss, self.unimodal_weights)
-        terms = {"task": CrossEntropy(self.label_smoothing), "alignment": SemanticAlignment(self.temperature)}
-        return Objective(terms, per_modality={UNIMODAL: own})
+    def _joint_layer(self, spec: DataSpec, grids: dict[str, tuple[int, int] | None]) -> JointLayer:
+        """The joint layer, with pooling weights of its own."""
+        maps = self.joint.maps if self.readout == "weighted" else 1
+        return JointLayer(
+            spec.modalities,
+            features=maps * self.dim,
+            dim=self.dim,
+            neuron=self.neuron,
+            pooling=self.pooling(spec, grids, maps=maps),
+            dropout=self.joint.dropout,
+            modality_dropout=self.joint.modality_dropout,
+        )

@@ -58,15 +58,17 @@ class TemporalTransformer(BalancedTransformer, ABC):
         """The same method with one time step of every modality."""
         return replace(self, time_steps=1, modality_steps={})
 
-    def coders(self, modalities: Iterable[str]) -> dict[str, nn.Module]:
-        """The coding of each modality, with its own number of steps."""
-        return {m: coder(self.coding, self._steps(m), self.resampling) for m in modalities}
+    def coders(self, spec: DataSpec, modalities: Iterable[str]) -> dict[str, nn.Module]:
+        """The coding of each of these modalities, with its own number of steps."""
+        return {m: coder(self.coding, self.own_steps(spec, m), self.resampling) for m in modalities}
 
-    def alignments(self, modalities: Iterable[str]) -> dict[str, nn.Module]:
+    def alignments(self, spec: DataSpec) -> dict[str, nn.Module]:
         """The alignment of each modality to the common steps."""
         return {
-            m: alignment(self.alignment, self._steps(m), self.time_steps, self.dim, self.neuron) for m in modalities
+            m: alignment(self.alignment, self.own_steps(spec, m), self.steps(spec), self.dim, self.neuron)
+            for m in spec.modalities
         }
 
-    def _steps(self, modality: str) -> int:
-        return self.modality_steps.get(modality, self.time_steps)
+    def own_steps(self, spec: DataSpec, modality: str) -> int:
+        """T_m, steps of a modality before the alignment."""
+        return self.modality_steps.get(modality, self.steps(spec))

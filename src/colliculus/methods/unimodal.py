@@ -64,10 +64,11 @@ class Unimodal(SpikingTransformer):
             attention_neuron=replace(self.neuron, threshold=settings.threshold),
             normalise=settings.normalise,
         )
+        encoder = self.token_encoder(spec, self.modality)
         return MultimodalSNN(
             spec,
-            coding=self.coders([self.modality]),
-            encoders={self.modality: nn.Sequential(self.token_encoder(spec, self.modality), block)},
-            fusion=Sum(),
+            coding=self.coders(spec, [self.modality]),
+            encoders={self.modality: nn.Sequential(encoder, block)},
+            fusion=Sum(self.pooling(spec, {self.modality: encoder.grid})),
             head=LinearReadout(self.dim, spec.num_classes),
         )

@@ -32,6 +32,7 @@ class WeightedAttention(MultimodalTransformer):
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""
-        encoders, join = self.token_encoders(spec), self.join(self.fusion, spec)
+        encoders = self.token_encoders(spec)
+        join = self.join(self.fusion, spec, encoders)
         fusion = WeightedTokens(spec.modalities, dim=self.dim, join=join, neuron=self.neuron)
         return self.network(spec, encoders, fusion, self.readout(self.fusion, spec))

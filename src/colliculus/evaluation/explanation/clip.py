@@ -106,7 +106,7 @@ def explain_clip(run: TrainedRun, split: Split, index: int, store: ImageStore) -
     rows = np.array([index], dtype=np.int64)
     batch, clean = run.batch(split, rows), split.batch(rows, epoch=0).to(run.device)
     names = run.run.spec.names
-    outputs = outputs_by_step(run.model, batch.inputs, run.experiment.method.time_steps)
+    outputs = outputs_by_step(run.model, batch.inputs, run.time_steps)
     (decision,) = decisions(outputs, names)
     return ExplainedClip(
         **vars(decision),
