@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import combinations
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from colliculus.fusion.joins import Pooled
-from colliculus.layers import ModalityDropout, NeuronFactory, ProjectionBNSpike, widened
+from colliculus.layers import ModalityDropout, NeuronFactory, ProjectionBNSpike, per_modality, widened
 from colliculus.types import Fused
 
 
@@ -64,17 +65,16 @@ class JointLayer(Pooled):
         self.width = features
         self.dropout = dropout
         self.modality_dropout = ModalityDropout(modality_dropout)
-        self.hidden = ProjectionBNSpike(features * len(self.modalities), 4 * dim, neuron)
+        self.drive = per_modality({m: ProjectionBNSpike(features, 4 * dim, neuron) for m in self.modalities})
         self.conjunction = ProjectionBNSpike(4 * dim, dim, neuron)
         self.register_buffer("kept", torch.tensor(True))
 
     def forward(self, tokens: dict[str, Tensor]) -> Tensor:
         """Tokens (T, B, D, N) of each modality present -> spikes (T, B, D)."""
         features = self.features(self.modality_dropout(tokens))
-        first = next(iter(features.values()))
-        nothing = first.new_zeros(*first.shape[:2], self.width)
-        together = torch.cat([features.get(m, nothing) for m in self.modalities], dim=-1)
-        spikes = self.conjunction(self.hidden(together[..., None]))[..., 0]
+        driven = {m: self.drive[m](h[..., None]) for m, h in features.items()}
+        together = sum(a * b for a, b in combinations(driven.values(), 2))
+        spikes = self.conjunction(together)[..., 0]
         return spikes * self._let_through(spikes)
 
     def _let_through(self, spikes: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ class ReadoutWeights(nn.Module):
         super().__init__()
         self.change = nn.Parameter(torch.zeros(maps, steps, dim, tokens))
         if maps > 1:
-            nn.init.normal_(self.change, std=0.5)
+            nn.init.normal_(self.change, std=float(__import__("os").environ.get("MS","0.5")))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(T, B, D, N) -> (T, B, maps * D)."""

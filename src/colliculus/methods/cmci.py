@@ -67,4 +67,4 @@ class CMCI(MultimodalTransformer):
             first = next(iter(grids))
             pooling = self.pooling(spec, {first: grids[first]})
             fusion = CurrentIntegration(grids, self.neuron, pooling and pooling[first])
-        return self.network(spec, encoders, fusion, self.readout("sum", spec))
+        return self.network(spec, encoders, fusion, self.head("sum", spec))

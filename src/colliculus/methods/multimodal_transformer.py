@@ -95,7 +95,7 @@ class MultimodalTransformer(BalancedTransformer, ABC):
         pooling = self.pooling(spec, {m: encoder.grid for m, encoder in encoders.items()})
         return Sum(pooling) if join == "sum" else Concat(spec.modalities, pooling)
 
-    def readout(self, join: Join, spec: DataSpec) -> LinearReadout | ReadoutPerModality:
+    def head(self, join: Join, spec: DataSpec) -> LinearReadout | ReadoutPerModality:
         """The readout for the join, with own heads if `unimodal_loss` is above 0."""
         joint = LinearReadout(self.dim * (1 if join == "sum" else len(spec.modalities)), spec.num_classes)
         if not self.unimodal_loss:

@@ -63,4 +63,4 @@ class SCA(MultimodalTransformer):
             attention_threshold=self.attention_threshold,
             arithmetic=self.arithmetic,
         )
-        return self.network(spec, encoders, fusion, self.readout(self.fusion, spec))
+        return self.network(spec, encoders, fusion, self.head(self.fusion, spec))

@@ -92,7 +92,7 @@ class SCMRL(MultimodalTransformer):
             neuron=self.neuron,
             settings=path_settings(self.arithmetic, self.cross_modal),
         )
-        return self.network(spec, encoders, exchange, self.readout(self.fusion, spec))
+        return self.network(spec, encoders, exchange, self.head(self.fusion, spec))
 
     def objective(self) -> Objective:
         """Label-smoothed cross-entropy, and the alignment of the residuals."""

@@ -35,4 +35,4 @@ class WeightedAttention(MultimodalTransformer):
         encoders = self.token_encoders(spec)
         join = self.join(self.fusion, spec, encoders)
         fusion = WeightedTokens(spec.modalities, dim=self.dim, join=join, neuron=self.neuron)
-        return self.network(spec, encoders, fusion, self.readout(self.fusion, spec))
+        return self.network(spec, encoders, fusion, self.head(self.fusion, spec))
