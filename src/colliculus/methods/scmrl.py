@@ -65,6 +65,7 @@ class SCMRL(MultimodalTransformer):
             refuse_unread(self.cross_modal, ["combination"], "with one branch of `cross_attention`")
         if self.cross_attention == "spatial":
             refuse_unread(self.cross_modal, ["swap"], 'with `cross_attention` "spatial"')
+        self.neuron.refuse_threshold(self.cross_modal, "threshold")
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.
