@@ -14,8 +14,8 @@ def norm_spike(
 ) -> Tensor:
     """pool(neuron(norm(values))), in one sweep over memory if possible (see `one_sweep.takes`).
 
-    A neuron that keeps the order of its currents (graded at T = 1, or a ReLU) runs after a max-pooling: the result is the
-    same, with fewer updates, and the gradient goes to the largest current of a window, not to the first of equal
+    A neuron that keeps the order of its currents (graded at T = 1, or a ReLU) runs after a max-pooling: the result is
+    the same, with fewer updates, and the gradient goes to the largest current of a window, not to the first of equal
     spikes.
 
     Args:

@@ -74,7 +74,7 @@ class _GradedSpike(torch.autograd.Function):
         return level(v * dynamics.per_step, dynamics.levels) * dynamics.step
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, GradedDynamics], output: Tensor) -> None:  # noqa: ARG004
+    def setup_context(ctx: Any, inputs: tuple[Tensor, GradedDynamics], output: Tensor) -> None:
         v, ctx.dynamics = inputs
         ctx.save_for_backward(v)
 

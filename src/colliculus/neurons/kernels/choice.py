@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.neurons.dynamics import Dynamics
-from colliculus.neurons.kernels import eager, graded_eager, native, plain
+from colliculus.neurons.kernels import eager, graded_eager, graded_native, native, plain
 from colliculus.neurons.kernels.analytic import AnyDynamics, Passes
 from colliculus.types import ColliculusError
 
@@ -76,6 +76,12 @@ def _triton_passes() -> Passes:
     return PASSES
 
 
+def _graded_triton_passes() -> Passes:
+    from colliculus.neurons.kernels.graded_triton import PASSES
+
+    return PASSES
+
+
 KERNELS = {
     "plain": Kernel(summary="the loop over time, which the others are tested against"),
     "eager": Kernel(
@@ -86,12 +92,14 @@ KERNELS = {
     "native": Kernel(
         summary="C, for the CPU",
         leaky=lambda: native.PASSES,
+        graded=lambda: graded_native.PASSES,
         missing=_native_missing,
         narrow=frozenset({torch.bfloat16}),
     ),
     "triton": Kernel(
         summary="Triton, for CUDA",
         leaky=_triton_passes,
+        graded=_graded_triton_passes,
         missing=_triton_missing,
         narrow=frozenset({torch.bfloat16, torch.float16}),
     ),
