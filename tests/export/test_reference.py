@@ -120,7 +120,7 @@ def test_inputs_may_have_any_size_unless_told() -> None:
         CMCI(**SIZE),
         Unimodal(**HEADS),
         LateFusion(**SIZE, neuron=NeuronSettings(tau=3.0, temporal_gradient=False)),
-        LateFusion(**SIZE, neuron=NeuronSettings(learned_tau=True, temporal_gradient=False)),
+        LateFusion(**SIZE, neuron=NeuronSettings(kind="plif", temporal_gradient=False)),
         LateFusion(**SIZE, neuron=NeuronSettings(surrogate="atan", temporal_gradient=False)),
         LateFusion(**SIZE, neuron=NeuronSettings(threshold=0.5, temporal_gradient=False)),
         LateFusion(**SIZE, neuron=NeuronSettings()),

@@ -131,7 +131,7 @@ def test_settings_make_the_neuron_they_describe() -> None:
     assert isinstance(neuron, LIF)
     assert neuron.leak() == 0.25
     assert neuron.dynamics == Dynamics(threshold=0.5, reset="soft", surrogate=ATan(), temporal_gradient=True)
-    assert isinstance(NeuronSettings(learned_tau=True)(), PLIF)
+    assert isinstance(NeuronSettings(kind="plif")(), PLIF)
 
 
 @pytest.mark.parametrize("bad", [{"tau": 1.0}, {"tau": float("nan")}, {"threshold": 0.0}])

@@ -12,7 +12,7 @@ from colliculus.export.reference_names import layer_names, unused_layers
 from colliculus.export.reference_settings import ReferenceSettings
 from colliculus.fusion import SeparateStreams
 from colliculus.model import MultimodalSNN
-from colliculus.neurons import Dynamics, SpikingNeuron
+from colliculus.neurons import LIF, Dynamics
 from colliculus.neurons.surrogate import Sigmoid
 from colliculus.types import ColliculusError
 
@@ -150,13 +150,13 @@ def _entries(model: MultimodalSNN) -> Iterator[tuple[tuple[str, str], Tensor]]:
         yield (ours, f"{layers[layer]}.{leaf}"), value
 
 
-def _neurons(model: MultimodalSNN) -> Iterator[tuple[SpikingNeuron, str]]:
+def _neurons(model: MultimodalSNN) -> Iterator[tuple[LIF, str]]:
     for ours, theirs in layer_names(model).items():
-        if isinstance(neuron := model.get_submodule(ours), SpikingNeuron):
+        if isinstance(neuron := model.get_submodule(ours), LIF):
             yield neuron, theirs
 
 
-def _scalars(neuron: SpikingNeuron | None = None) -> dict[str, Tensor]:
+def _scalars(neuron: LIF | None = None) -> dict[str, Tensor]:
     """Tensors of a neuron in the reference's state dict; None gives those of its default neuron."""
     dynamics = Dynamics() if neuron is None else neuron.dynamics
     slope = dynamics.surrogate.slope if isinstance(dynamics.surrogate, Sigmoid) else Sigmoid().slope

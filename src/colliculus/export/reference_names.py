@@ -11,7 +11,7 @@ from colliculus.fusion import REFERENCE, CrossModalAttention, CrossModalResidual
 from colliculus.fusion.places import TokensAtPlaces
 from colliculus.layers import OverSteps, SpikingAttention
 from colliculus.model import MultimodalSNN
-from colliculus.neurons import LIF, Dynamics, SpikingNeuron
+from colliculus.neurons import LIF, Dynamics, Neuron
 from colliculus.types import ColliculusError
 
 _PART = {"conv": "conv", "linear": "conv", "norm": "bn", "neuron": "lif"}
@@ -41,7 +41,7 @@ def layer_names(model: MultimodalSNN) -> dict[str, str]:
     names: dict[str, str] = {}
     holds_state = {key.rpartition(".")[0] for key in model.state_dict()}
     for ours, layer in model.named_modules():
-        if isinstance(layer, SpikingNeuron) or ours in holds_state:
+        if isinstance(layer, Neuron) or ours in holds_state:
             names[ours] = _translate(ours.split("."), model)
     return names
 
@@ -50,7 +50,7 @@ def _check_arithmetic(model: MultimodalSNN) -> None:
     """Refuse differences that the names do not show."""
     neuron = 2.0, Dynamics(temporal_gradient=False)
     for layer in model.modules():
-        if isinstance(layer, SpikingNeuron) and not (isinstance(layer, LIF) and (layer.tau, layer.dynamics) == neuron):
+        if isinstance(layer, Neuron) and not (isinstance(layer, LIF) and (layer.tau, layer.dynamics) == neuron):
             raise _no_counterpart(f"it has a neuron of another kind, {layer}")
         if isinstance(layer, SpikingAttention) and layer.scale != REFERENCE.scale:
             raise _no_counterpart(f"its attention has the scale {layer.scale:g}")

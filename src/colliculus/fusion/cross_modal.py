@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
@@ -110,7 +110,7 @@ class CrossModalAttention(nn.Module):
                 heads,
                 axis,
                 neuron,
-                attention_neuron=replace(neuron, threshold=settings.threshold),
+                attention_neuron=neuron.with_threshold(settings.threshold),
                 scale=settings.scale,
                 normalise=settings.normalise,
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import Tensor, nn
 
 from colliculus.fusion.places import Grid, TokensAtPlaces
@@ -45,7 +43,7 @@ class MaskedAttention(nn.Module):
         normalise: bool = True,
     ) -> None:
         super().__init__()
-        inner = replace(neuron, threshold=threshold) if neuron.kind in ("lif", "plif") else neuron
+        inner = neuron.with_threshold(threshold)
         self.query = ProjectionBNSpike(dim, dim, inner)
         self.key = ProjectionBNSpike(dim, dim, inner)
         self.value = ProjectionBNSpike(dim, dim, inner)

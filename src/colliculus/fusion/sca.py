@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from math import isqrt
 
 import torch
@@ -14,7 +13,7 @@ from colliculus.fusion.exchange import between, receive
 from colliculus.fusion.joins import joined
 from colliculus.fusion.places import Grid, nearest_tokens
 from colliculus.layers import OverTokens, SpikingAttention, SpikingMLP, per_modality
-from colliculus.neurons import NeuronSettings, SpikingNeuron
+from colliculus.neurons import Neuron, NeuronSettings
 from colliculus.types import ColliculusError, Fused
 
 
@@ -89,7 +88,7 @@ def _square(scores: Tensor) -> Grid:
 class BiasedScores(nn.Module):
     """Turns scores into spikes: LIF(q k^T + bias), where the bias depends on the distance of two tokens."""
 
-    def __init__(self, bias: LearnedPositionBias | RandomPositionBias, neuron: SpikingNeuron) -> None:
+    def __init__(self, bias: LearnedPositionBias | RandomPositionBias, neuron: Neuron) -> None:
         super().__init__()
         self.bias = bias
         self.neuron = neuron
@@ -134,7 +133,7 @@ class SpikingCrossAttention(nn.Module):
         super().__init__()
         order = list(grids)
         settings = path_settings(arithmetic, CrossModalSettings(threshold=attention_threshold))
-        attention_neuron = replace(neuron, threshold=settings.threshold)
+        attention_neuron = neuron.with_threshold(settings.threshold)
 
         def scores(modality: str, other: str) -> BiasedScores | None:
             target, source = grids[modality], grids[other]

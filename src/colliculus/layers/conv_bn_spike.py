@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from colliculus.layers.norm_spike import norm_spike
 from colliculus.layers.time import channels_last, is_static, stepwise
-from colliculus.neurons import LIF, SpikingNeuron
+from colliculus.neurons import LIF, Neuron
 
-NeuronFactory = Callable[[], SpikingNeuron]
+NeuronFactory = Callable[[], Neuron]
 
 
 class ConvBNSpike(nn.Module):
@@ -25,7 +25,7 @@ class ConvBNSpike(nn.Module):
         neuron: makes the neuron.
         kernel_size: odd, or (rows, columns); the edges are padded by half of it.
         stride: stride of the convolution; 2 halves H and W, rounded up.
-        pool: pooling of every frame of spikes; None leaves them unchanged.
+        pool: pooling of every frame of spikes; None leaves them unchanged (see `norm_spike`).
 
     Example:
         >>> import torch

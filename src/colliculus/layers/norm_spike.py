@@ -6,13 +6,17 @@ from torch import Tensor, nn
 
 from colliculus.layers import one_sweep
 from colliculus.layers.time import stepwise
-from colliculus.neurons import SpikingNeuron
+from colliculus.neurons import LIF, Neuron
 
 
 def norm_spike(
-    values: Tensor, norm: nn.Module, neuron: SpikingNeuron, *, steps: int, static: bool, pool: nn.Module | None = None
+    values: Tensor, norm: nn.Module, neuron: Neuron, *, steps: int, static: bool, pool: nn.Module | None = None
 ) -> Tensor:
     """pool(neuron(norm(values))), in one sweep over memory if possible (see `one_sweep.takes`).
+
+    A neuron that keeps the order of its currents (graded at T = 1, or a ReLU) runs after a max-pooling: the result is
+    the same, with fewer updates, and the gradient goes to the largest current of a window, not to the first of equal
+    spikes.
 
     Args:
         values: (T * B, C, H, W), or (B, C, H, W) if all steps are equal.
@@ -31,14 +35,14 @@ def norm_spike(
         >>> norm_spike(torch.rand(2, 8, 5, 5), nn.BatchNorm2d(8), LIF(), steps=4, static=True).shape
         torch.Size([4, 2, 8, 5, 5])
     """
-    if isinstance(norm, nn.BatchNorm2d) and one_sweep.takes(values, norm, neuron, pool):
+    if isinstance(norm, nn.BatchNorm2d) and isinstance(neuron, LIF) and one_sweep.takes(values, norm, neuron, pool):
         sweep = one_sweep.OneSweep(neuron, steps, pooled=pool is not None, static=static)
         return one_sweep.run(values, norm, sweep).unflatten(0, (steps, -1))
-    if static:
-        spikes = neuron(_as_if_repeated(values, norm, steps)[None], steps)
-    else:
-        spikes = neuron(norm(values).unflatten(0, (steps, -1)))
-    return spikes if pool is None else stepwise(pool, spikes)
+    normed = _as_if_repeated(values, norm, steps) if static else norm(values)
+    first = isinstance(pool, nn.MaxPool2d) and neuron.keeps_order(steps)
+    currents = pool(normed) if pool is not None and first else normed
+    spikes = neuron(currents[None], steps) if static else neuron(currents.unflatten(0, (steps, -1)))
+    return spikes if pool is None or first else stepwise(pool, spikes)
 
 
 def _as_if_repeated(values: Tensor, norm: nn.Module, times: int) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from colliculus.neurons import LIF, SpikingNeuron
+from colliculus.neurons import LIF, LeakyNeuron, Neuron
 from colliculus.neurons.kernels import choice, native
 from colliculus.types import ColliculusError
 
@@ -48,7 +48,7 @@ class OneSweep:
         static: True if the values are one step that all steps share.
     """
 
-    neuron: SpikingNeuron
+    neuron: LeakyNeuron
     steps: int
     pooled: bool
     static: bool
@@ -70,7 +70,7 @@ class OneSweep:
         )
 
 
-def takes(values: Tensor, norm: nn.Module, neuron: SpikingNeuron, pool: nn.Module | None) -> bool:
+def takes(values: Tensor, norm: nn.Module, neuron: Neuron, pool: nn.Module | None) -> bool:
     """True if the C code can compute this; otherwise the three layers run one after the other."""
     return (
         type(norm) is nn.BatchNorm2d

@@ -45,6 +45,7 @@ class SCA(MultimodalTransformer):
         super().__post_init__()
         if self.arithmetic == "reference":
             refuse_unread(self, ["attention_threshold"], 'with `arithmetic` "reference"')
+        self.neuron.refuse_threshold(self, "attention_threshold")
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.

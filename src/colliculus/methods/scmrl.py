@@ -72,6 +72,7 @@ class SCMRL(MultimodalTransformer):
         if self.cross_attention == "mask":
             refuse_unread(self, ["heads"], 'with `cross_attention` "mask"')
             refuse_unread(self.cross_modal, ["scale"], 'with `cross_attention` "mask"')
+        self.neuron.refuse_threshold(self.cross_modal, "threshold")
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.

@@ -52,6 +52,7 @@ class FirstTectum(TemporalTransformer):
         super().__post_init__()
         if not 0 < self.temperature < inf or not isfinite(self.alpha):
             raise ColliculusError("`temperature` must be positive and `alpha` a number")
+        self.neuron.refuse_threshold(self.cross_modal, "threshold")
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import nn
@@ -45,6 +45,7 @@ class Unimodal(SpikingTransformer):
         super().__post_init__()
         if self.arithmetic == "reference":
             refuse_unread(self, ["attention_threshold"], 'with `arithmetic` "reference"')
+        self.neuron.refuse_threshold(self, "attention_threshold")
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for that modality of the data.
@@ -61,7 +62,7 @@ class Unimodal(SpikingTransformer):
             self.dim,
             self.heads,
             self.neuron,
-            attention_neuron=replace(self.neuron, threshold=settings.threshold),
+            attention_neuron=self.neuron.with_threshold(settings.threshold),
             normalise=settings.normalise,
         )
         encoder = self.token_encoder(spec, self.modality)

@@ -1,10 +1,14 @@
-"""Spiking neurons and their surrogate gradients."""
+"""Neurons, their surrogate gradients, and the binary spikes that graded ones stand for."""
 
 from __future__ import annotations
 
 from colliculus.neurons.dynamics import Dynamics
-from colliculus.neurons.lif import LIF, PLIF, SpikingNeuron, lif
-from colliculus.neurons.settings import NeuronSettings
+from colliculus.neurons.graded import GradedNeuron, UnfoldedNeuron, fold, graded, unfold
+from colliculus.neurons.levels import GradedDynamics
+from colliculus.neurons.lif import LIF, PLIF, LeakyNeuron, lif
+from colliculus.neurons.neuron import Neuron, SpikingNeuron
+from colliculus.neurons.relu import ReLUNeuron
+from colliculus.neurons.settings import NeuronKind, NeuronSettings
 from colliculus.neurons.surrogate import SURROGATES, ATan, Rectangle, Sigmoid, Surrogate, Triangle, spike
 
 __all__ = [
@@ -13,12 +17,22 @@ __all__ = [
     "SURROGATES",
     "ATan",
     "Dynamics",
+    "GradedDynamics",
+    "GradedNeuron",
+    "LeakyNeuron",
+    "Neuron",
+    "NeuronKind",
     "NeuronSettings",
+    "ReLUNeuron",
     "Rectangle",
     "Sigmoid",
     "SpikingNeuron",
     "Surrogate",
     "Triangle",
+    "UnfoldedNeuron",
+    "fold",
+    "graded",
     "lif",
     "spike",
+    "unfold",
 ]

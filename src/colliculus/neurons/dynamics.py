@@ -17,8 +17,19 @@ TAU = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """Options that all kinds of neurons share. Their defaults are defined here and nowhere else.
+class GradientOptions:
+    """Options of the gradient, which all spiking neurons share. Their defaults are defined here and nowhere else."""
+
+    detach_reset: bool = True
+    """Keep the reset out of the gradient."""
+    temporal_gradient: bool = True
+    """Let the gradient flow through time (a ReLU has no state, so nothing changes). False detaches the membrane before
+    every integration, as S-CMRL does: no step receives a gradient from a later one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(GradientOptions):
+    """Options of a neuron that fires at a threshold. Their defaults are defined here and nowhere else.
 
     Raises:
         ColliculusError: `threshold` is not positive.
@@ -28,11 +39,6 @@ class Options:
     """Membrane potential at which the neuron fires; equality fires."""
     reset: Reset = "hard"
     """After a spike: to 0 ("hard") or minus the threshold ("soft")."""
-    detach_reset: bool = True
-    """Keep the reset out of the gradient."""
-    temporal_gradient: bool = True
-    """Let the gradient flow through time. False detaches the membrane before every integration, as S-CMRL does:
-    dv(t)/dI(t) = leak, and no step receives a gradient from a later one."""
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < inf:

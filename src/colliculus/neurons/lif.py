@@ -9,12 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.neurons.dynamics import TAU, Dynamics
-from colliculus.neurons.kernels import compiled
-from colliculus.neurons.kernels.choice import kernel_for
-from colliculus.types import ColliculusError
-
-NARROW = (torch.bfloat16, torch.float16)
-"""dtypes too narrow to store the membrane in."""
+from colliculus.neurons.kernels.multi_step import multi_step
+from colliculus.neurons.neuron import SpikingNeuron
 
 
 def lif(
@@ -43,22 +39,11 @@ def lif(
         >>> lif(torch.full((1, 1), 1.5), steps=4).flatten()
         tensor([0., 1., 0., 1.])
     """
-    if steps not in (None, currents.shape[0]) and currents.shape[0] != 1:
-        raise ColliculusError(
-            f"currents of {currents.shape[0]} steps cannot be integrated over {steps}: give 1 or {steps} steps"
-        )
-    steps = currents.shape[0] if steps is None else steps
-    if torch.compiler.is_compiling():
-        wide = currents.float() if currents.dtype in NARROW else currents
-        return compiled.run(wide, leak, dynamics, steps).to(currents.dtype)
-    kernel = kernel_for(currents, leak, dynamics)
-    if currents.dtype not in NARROW or currents.dtype in kernel.narrow:
-        return kernel.run(currents, leak, dynamics, steps)
-    return kernel.run(currents.float(), leak, dynamics, steps).to(currents.dtype)
+    return multi_step(currents, leak, dynamics, steps)
 
 
-class SpikingNeuron(nn.Module, ABC):
-    """Base class of all neurons: currents (T, B, *) -> spikes (T, B, *), 0 or 1. Hooks on this class count spikes.
+class LeakyNeuron(SpikingNeuron, ABC):
+    """Base class of leaky integrate-and-fire neurons: currents (T, B, *) -> spikes (T, B, *), 0 or 1.
 
     Args:
         dynamics: threshold, reset and gradient.
@@ -81,7 +66,7 @@ class SpikingNeuron(nn.Module, ABC):
         return str(self.dynamics)
 
 
-class LIF(SpikingNeuron):
+class LIF(LeakyNeuron):
     """Leaky integrate-and-fire neuron with a fixed time constant.
 
     Args:
@@ -102,7 +87,7 @@ class LIF(SpikingNeuron):
         return 1 / self.tau
 
 
-class PLIF(SpikingNeuron):
+class PLIF(LeakyNeuron):
     """Leaky integrate-and-fire neuron with a learned time constant (Fang et al., ICCV 2021, arXiv 2007.05785).
 
     1 / tau = sigmoid(w), so that tau stays above 1 during training.

@@ -2,46 +2,93 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import inf
+from typing import Any, Literal, Self
 
-from colliculus.neurons.dynamics import TAU, Dynamics, Options
-from colliculus.neurons.lif import LIF, PLIF, SpikingNeuron
+from colliculus.neurons.dynamics import TAU, Dynamics, GradientOptions, Options
+from colliculus.neurons.graded import GradedNeuron
+from colliculus.neurons.levels import DECAY, GradedDynamics
+from colliculus.neurons.lif import LIF, PLIF
+from colliculus.neurons.neuron import Neuron
+from colliculus.neurons.relu import ReLUNeuron
 from colliculus.neurons.surrogate import SURROGATES, SurrogateName
 from colliculus.types import ColliculusError, refuse_unread
 
+NeuronKind = Literal["lif", "plif", "graded", "relu"]
+_OF_THRESHOLD = ("threshold", "reset", "tau", "surrogate")
+_OF_LEVELS = ("levels", "step", "decay")
+_UNREAD: dict[NeuronKind, tuple[str, ...]] = {
+    "lif": _OF_LEVELS,
+    "plif": _OF_LEVELS,
+    "graded": _OF_THRESHOLD,
+    "relu": (*_OF_THRESHOLD, *_OF_LEVELS),
+}
+"""Settings that a kind of neuron does not have."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class NeuronSettings(Options):
-    """The neuron of a method; calling the settings makes one. The defaults are those of `LIF` and `Dynamics`.
+class NeuronSettings(Options, GradedDynamics):
+    """The neuron of a method; calling the settings makes one. The defaults are those of the neurons themselves.
+
+    `temporal_gradient` and `detach_reset` change nothing in a ReLU; the first is accepted there, because methods have
+    defaults of their own for it.
 
     Raises:
         ColliculusError: a setting is out of range, or has no effect.
 
     Example:
-        >>> NeuronSettings(threshold=0.5)().dynamics.threshold
-        0.5
+        >>> NeuronSettings(kind="graded", levels=4, step=1.0)()
+        GradedNeuron(decay=0.5, GradedDynamics(detach_reset=True, temporal_gradient=True, levels=4, step=1.0))
     """
 
+    kind: NeuronKind = "lif"
+    """Leaky integrate-and-fire ("lif"), the same with a learned time constant for each layer ("plif"), spikes of many
+    levels ("graded", I-LIF), or no spikes ("relu", for a trained ANN counterpart)."""
     tau: float = TAU
     """Time constant in steps, above 1."""
-    learned_tau: bool = False
-    """Learn the time constant (PLIF), one for each layer."""
     surrogate: SurrogateName = "sigmoid"
     """Shape of the surrogate gradient."""
+    decay: float = DECAY
+    """Share of a graded neuron's membrane that is left after a step, 0 to 1."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        Options.__post_init__(self)
+        GradedDynamics.__post_init__(self)
         if not 1 < self.tau < inf:
             raise ColliculusError(f"tau must be above 1 step, not {self.tau}")
+        if not 0 <= self.decay <= 1:
+            raise ColliculusError(f"`decay` is {self.decay}: choose a number from 0 to 1")
         if not self.temporal_gradient:
             refuse_unread(self, ["detach_reset"], "without `temporal_gradient`")
+        refuse_unread(self, _UNREAD[self.kind], f'with `kind` "{self.kind}"')
+        if self.kind == "relu":
+            refuse_unread(self, ["detach_reset"], 'with `kind` "relu"')
 
-    def dynamics(self) -> Dynamics:
-        """The options that the neuron itself takes."""
-        shared = {each.name: getattr(self, each.name) for each in fields(Options)}
-        return Dynamics(**shared, surrogate=SURROGATES[self.surrogate]())
+    def with_threshold(self, threshold: float) -> Self:
+        """The same neuron with another threshold, or itself if its kind has none."""
+        return replace(self, threshold=threshold) if "threshold" not in _UNREAD[self.kind] else self
 
-    def __call__(self) -> SpikingNeuron:
+    def refuse_threshold(self, settings: Any, name: str) -> None:
+        """Refuse a changed threshold `name` in the settings of some layers if this kind of neuron has none."""
+        if "threshold" in _UNREAD[self.kind]:
+            refuse_unread(settings, [name], f'with neurons of `kind` "{self.kind}"')
+
+    def __call__(self) -> Neuron:
         """A new neuron."""
-        return (PLIF if self.learned_tau else LIF)(tau=self.tau, dynamics=self.dynamics())
+        match self.kind:
+            case "lif":
+                return LIF(tau=self.tau, dynamics=self._dynamics())
+            case "plif":
+                return PLIF(tau=self.tau, dynamics=self._dynamics())
+            case "graded":
+                return GradedNeuron(decay=self.decay, dynamics=GradedDynamics(**self._values(GradedDynamics)))
+            case "relu":
+                return ReLUNeuron()
+
+    def _dynamics(self) -> Dynamics:
+        return Dynamics(**self._values(Options), surrogate=SURROGATES[self.surrogate]())
+
+    def _values(self, kind: type[GradientOptions]) -> dict[str, Any]:
+        """The values of the settings that are fields of `kind`."""
+        return {each.name: getattr(self, each.name) for each in fields(kind)}

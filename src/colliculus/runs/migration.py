@@ -28,10 +28,14 @@ def migrated(document: Document) -> Document:
         >>> migrated({"format": 1, "experiment": {"method": method}})
         {'format': 2, 'experiment': {'method': {'name': 's-cmrl', 'arithmetic': 'reference'}}}
     """
-    if document.get("format") != 1:
+    if document.get("format") not in (1, FORMAT):
         return document
+    before = document["format"]
     document = {**deepcopy(document), "format": FORMAT}
     experiment = _part(document, "experiment")
+    _name_kind(_part(_part(experiment, "method"), "neuron"))
+    if before == FORMAT:
+        return document
     if method := _part(experiment, "method"):
         _rename(method)
         _drop_unread(method)
@@ -57,6 +61,12 @@ def _rename(method: Document) -> None:
     if method.get("name") == "cmci-reference":
         method["arithmetic"] = "reference"
     method["name"] = _NAMES.get(str(method.get("name")), method.get("name"))
+
+
+def _name_kind(neuron: Document) -> None:
+    """A switch for PLIF became one of the kinds of neurons."""
+    if neuron.pop("learned_tau", False) is True:
+        neuron["kind"] = "plif"
 
 
 def _drop_unread(method: Document) -> None:

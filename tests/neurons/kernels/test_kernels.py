@@ -85,7 +85,7 @@ def test_the_layout_is_kept(kernel, arrangement) -> None:
 @pytest.mark.parametrize("kernel", FAST)
 @pytest.mark.parametrize("steps", [1, 33, 128])
 def test_few_and_many_steps_of_more_columns_than_a_block(kernel, steps, make_call, agree, monkeypatch) -> None:
-    monkeypatch.setattr("colliculus.neurons.kernels.eager.BLOCK", 1000)
+    monkeypatch.setattr("colliculus.neurons.kernels.layout.BLOCK", 1000)
     for through in (False, True):
         call = make_call(shape=(4, 1300), steps=steps, leak=0.4, dynamics=Dynamics(temporal_gradient=through))
         agree(call, kernel, 1e-12)

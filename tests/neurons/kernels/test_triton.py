@@ -15,7 +15,7 @@ import itertools, sys
 sys.path.insert(0, {here!r})
 import torch
 from conftest import Call, assert_agree
-from colliculus.neurons import SURROGATES, Dynamics, lif
+from colliculus.neurons import SURROGATES, Dynamics, GradedDynamics, graded, lif
 for number, (reset, detach, through) in enumerate(itertools.product(("hard", "soft"), (True, False), (True, False))):
     surrogate = list(SURROGATES.values())[number % 4]()
     dynamics = Dynamics(threshold=0.7, reset=reset, detach_reset=detach, temporal_gradient=through, surrogate=surrogate)
@@ -25,6 +25,13 @@ for number, (reset, detach, through) in enumerate(itertools.product(("hard", "so
             assert_agree(call, "triton", tolerance)
     x = torch.randn(3, 600).bfloat16()
     assert torch.equal(lif(x, 0.3, dynamics), lif(x.float(), 0.3, dynamics).bfloat16())
+for detach, through in itertools.product((True, False), (True, False)):
+    dynamics = GradedDynamics(levels=3, step=0.3, detach_reset=detach, temporal_gradient=through)
+    for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-6)):
+        for static, steps in ((False, 3), (True, 3), (False, 1)):
+            call = Call(shape=(2, 301), steps=steps, static=static, leak=0.4, dynamics=dynamics, dtype=dtype)
+            assert_agree(call, "triton", tolerance)
+    assert torch.equal(graded(x, 0.3, dynamics), graded(x.float(), 0.3, dynamics).bfloat16())
 """
 
 

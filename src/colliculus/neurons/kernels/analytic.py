@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from colliculus.neurons.dynamics import Dynamics
+from colliculus.neurons.levels import GradedDynamics
 from colliculus.neurons.surrogate import SURROGATES, shape_of
 from colliculus.types import ColliculusError
 
+AnyDynamics = Dynamics | GradedDynamics
+"""Options of a leaky neuron, whose factor is the leak, or of a graded one, whose factor is the decay."""
 SURROGATE_NUMBERS = {name: number for number, name in enumerate(SURROGATES)}
 """Numbers of the surrogates, for kernels that cannot call Python."""
 
@@ -21,9 +24,12 @@ class Forward(Protocol):
     """Forward pass: spikes (steps, *), and the membranes before the reset or the currents for the backward pass."""
 
     def __call__(
-        self, currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int, *, keep: bool
+        self, currents: Tensor, leak: float | Tensor, dynamics: Any, steps: int, *, keep: bool
     ) -> tuple[Tensor, Tensor]:
-        """With `keep` False no backward pass follows, and the second tensor may be incomplete."""
+        """With `keep` False no backward pass follows, and the second tensor may be incomplete.
+
+        The dynamics are those of one kind of neuron, by which `Kernel.passes` chooses.
+        """
         ...
 
 
@@ -31,7 +37,7 @@ class Backward(Protocol):
     """Backward pass: gradients of the currents, (1, *) if `static`, and of the leak if it is wanted."""
 
     def __call__(
-        self, grad: Tensor, kept: Tensor, leak: float | Tensor, dynamics: Dynamics, *, static: bool, wants_leak: bool
+        self, grad: Tensor, kept: Tensor, leak: float | Tensor, dynamics: Any, *, static: bool, wants_leak: bool
     ) -> tuple[Tensor, Tensor | None]:
         """`kept` is the second tensor of the forward pass."""
         ...
@@ -55,10 +61,10 @@ class Passes:
 
     forward: Forward
     backward: Backward
-    takes: Callable[[Tensor, float | Tensor, Dynamics], bool]
+    takes: Callable[[Tensor, float | Tensor, Any], bool]
     recomputes: bool
 
-    def run(self, currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Tensor:
+    def run(self, currents: Tensor, leak: float | Tensor, dynamics: AnyDynamics, steps: int) -> Tensor:
         """Spikes (steps, *) of currents (steps, *) or (1, *), in autograd's graph if gradients are enabled."""
         learns = currents.requires_grad or (isinstance(leak, Tensor) and leak.requires_grad)
         if not (learns and torch.is_grad_enabled()):
@@ -69,7 +75,7 @@ class Passes:
 class _MultiStep(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int, passes: Passes
+        ctx: Any, currents: Tensor, leak: float | Tensor, dynamics: AnyDynamics, steps: int, passes: Passes
     ) -> Tensor:
         spikes, kept = passes.forward(currents, leak, dynamics, steps, keep=True)
         ctx.save_for_backward(kept, *([leak] if isinstance(leak, Tensor) else []))

@@ -6,7 +6,7 @@
  * are made again, the gradient of each window goes to its first maximum in row-major order (to its first place, where
  * no spike is), through the neuron, and, once the sums over all images are known, through the normalisation.
  */
-#include "native.c"
+#include "graded.c" /* and native.c with it */
 
 /* One call, as one_sweep.py lays it out. VALUE is float, or the upper half of one (bfloat16), as neuron.number says. */
 typedef struct {

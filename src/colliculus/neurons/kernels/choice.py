@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.neurons.dynamics import Dynamics
-from colliculus.neurons.kernels import eager, native, plain
-from colliculus.neurons.kernels.analytic import Passes
+from colliculus.neurons.kernels import eager, graded_eager, graded_native, native, plain
+from colliculus.neurons.kernels.analytic import AnyDynamics, Passes
 from colliculus.types import ColliculusError
 
 VARIABLE = "COLLICULUS_KERNELS"
@@ -25,20 +25,27 @@ class Kernel:
 
     Args:
         summary: description in a few words.
-        passes: its two passes; None for the loop, whose backward pass is autograd's.
+        leaky: its two passes of a leaky neuron; None for the loop, whose backward pass is autograd's.
+        graded: its two passes of a graded neuron.
         missing: reason why this machine does not have it; None if it has.
         narrow: dtypes below float32 that it reads and writes itself, with the membrane in float32.
     """
 
     summary: str
-    passes: Callable[[], Passes] | None = None
+    leaky: Callable[[], Passes] | None = None
+    graded: Callable[[], Passes] | None = None
     missing: Callable[[], str | None] = lambda: None
     narrow: frozenset[torch.dtype] = frozenset()
 
-    def run(self, currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Tensor:
+    def passes(self, dynamics: AnyDynamics) -> Passes | None:
+        """The passes of that kind of neuron; None for the loop."""
+        make = self.leaky if isinstance(dynamics, Dynamics) else self.graded
+        return make() if make else None
+
+    def run(self, currents: Tensor, leak: float | Tensor, dynamics: AnyDynamics, steps: int) -> Tensor:
         """Spikes (steps, *) of currents (steps, *) or (1, *), differentiable."""
-        run = plain.run if self.passes is None else self.passes().run
-        return run(currents, leak, dynamics, steps)
+        passes = self.passes(dynamics)
+        return (plain if passes is None else passes).run(currents, leak, dynamics, steps)
 
 
 def _native_missing() -> str | None:
@@ -69,18 +76,30 @@ def _triton_passes() -> Passes:
     return PASSES
 
 
+def _graded_triton_passes() -> Passes:
+    from colliculus.neurons.kernels.graded_triton import PASSES
+
+    return PASSES
+
+
 KERNELS = {
     "plain": Kernel(summary="the loop over time, which the others are tested against"),
-    "eager": Kernel(summary="PyTorch, written-out gradient, block by block", passes=lambda: eager.PASSES),
+    "eager": Kernel(
+        summary="PyTorch, written-out gradient, block by block",
+        leaky=lambda: eager.PASSES,
+        graded=lambda: graded_eager.PASSES,
+    ),
     "native": Kernel(
         summary="C, for the CPU",
-        passes=lambda: native.PASSES,
+        leaky=lambda: native.PASSES,
+        graded=lambda: graded_native.PASSES,
         missing=_native_missing,
         narrow=frozenset({torch.bfloat16}),
     ),
     "triton": Kernel(
         summary="Triton, for CUDA",
-        passes=_triton_passes,
+        leaky=_triton_passes,
+        graded=_graded_triton_passes,
         missing=_triton_missing,
         narrow=frozenset({torch.bfloat16, torch.float16}),
     ),
@@ -104,13 +123,13 @@ def forced() -> str | None:
     return name
 
 
-def kernel_for(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> Kernel:
+def kernel_for(currents: Tensor, leak: float | Tensor, dynamics: AnyDynamics) -> Kernel:
     """The kernel of one call. Tensors without values of their own (traced, vmapped, subclasses) use the loop."""
     if (name := forced()) == "plain" or not _holds_numbers(currents):
         return KERNELS["plain"]
     for candidate in (name, "eager") if name else FASTEST_FIRST:
         kernel = KERNELS[candidate]
-        if kernel.missing() is None and kernel.passes and kernel.passes().takes(currents, leak, dynamics):
+        if kernel.missing() is None and (passes := kernel.passes(dynamics)) and passes.takes(currents, leak, dynamics):
             return kernel
     return KERNELS["plain"]
 

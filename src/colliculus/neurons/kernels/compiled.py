@@ -14,15 +14,21 @@ from torch import Tensor
 
 from colliculus.neurons.dynamics import Dynamics
 from colliculus.neurons.kernels import plain
-from colliculus.neurons.kernels.analytic import Passes
+from colliculus.neurons.kernels.analytic import AnyDynamics, Passes
 from colliculus.neurons.kernels.choice import KERNELS, kernel_for
 from colliculus.neurons.kernels.layout import empty_steps, time_first
+from colliculus.neurons.levels import GradedDynamics
 from colliculus.neurons.surrogate import SURROGATES, shape_of
 
 
-def run(currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Tensor:
+def run(currents: Tensor, leak: float | Tensor, dynamics: AnyDynamics, steps: int) -> Tensor:
     """Spikes (steps, *) of currents (steps, *) or (1, *); the compiler traces a surrogate that is not built in."""
-    if (shape := shape_of(dynamics.surrogate)) is None or is_exporting():
+    if is_exporting():
+        return plain.run(currents, leak, dynamics, steps)
+    if isinstance(dynamics, GradedDynamics):
+        options = dynamics.levels, dynamics.step, dynamics.detach_reset, dynamics.temporal_gradient
+        return graded_multi_step(currents, float(leak), steps, *options)
+    if (shape := shape_of(dynamics.surrogate)) is None:
         return plain.run(currents, leak, dynamics, steps)
     leak = leak if isinstance(leak, Tensor) else torch.full((), leak, dtype=torch.float64)
     flags = dynamics.threshold, dynamics.reset, dynamics.detach_reset, dynamics.temporal_gradient
@@ -98,6 +104,66 @@ def _backward(ctx: Any, grad: Tensor) -> Sequence[Tensor | None]:
 multi_step.register_autograd(_backward, setup_context=_remember)
 
 
+@torch.library.custom_op("colliculus::graded_multi_step", mutates_args=())
+def graded_multi_step(
+    currents: Tensor,
+    decay: float,
+    steps: int,
+    levels: int,
+    step: float,
+    detach_reset: bool,
+    temporal_gradient: bool,
+) -> Tensor:
+    """Graded spikes; the options are those of `GradedDynamics`."""
+    dynamics = _graded(levels, step, detach_reset, temporal_gradient)
+    return _passes(currents, decay, dynamics).forward(currents, decay, dynamics, steps, keep=False)[0]
+
+
+@graded_multi_step.register_fake
+def _(currents: Tensor, decay: float, steps: int, *options: object) -> Tensor:  # noqa: ARG001
+    return empty_steps(time_first(currents), steps)
+
+
+@torch.library.custom_op("colliculus::graded_multi_step_backward", mutates_args=())
+def graded_multi_step_backward(
+    grad: Tensor,
+    currents: Tensor,
+    decay: float,
+    levels: int,
+    step: float,
+    detach_reset: bool,
+    temporal_gradient: bool,
+) -> Tensor:
+    """Gradient of the currents, from the currents only."""
+    dynamics = _graded(levels, step, detach_reset, temporal_gradient)
+    passes = _passes(currents, decay, dynamics)
+    kept = currents if passes.recomputes else passes.forward(currents, decay, dynamics, grad.shape[0], keep=True)[1]
+    return passes.backward(grad, kept, decay, dynamics, static=currents.shape[0] == 1, wants_leak=False)[0]
+
+
+@graded_multi_step_backward.register_fake
+def _(grad: Tensor, currents: Tensor, *options: object) -> Tensor:  # noqa: ARG001
+    return empty_steps(time_first(currents), currents.shape[0])
+
+
+def _remember_graded(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG001
+    currents, decay, _, *options = inputs
+    ctx.save_for_backward(currents)
+    ctx.options = decay, *options
+
+
+def _backward_graded(ctx: Any, grad: Tensor) -> Sequence[Tensor | None]:
+    (currents,) = ctx.saved_tensors
+    return graded_multi_step_backward(grad, currents, *ctx.options), *[None] * (1 + len(ctx.options))
+
+
+graded_multi_step.register_autograd(_backward_graded, setup_context=_remember_graded)
+
+
+def _graded(levels: int, step: float, detach_reset: bool, temporal_gradient: bool) -> GradedDynamics:
+    return GradedDynamics(levels=levels, step=step, detach_reset=detach_reset, temporal_gradient=temporal_gradient)
+
+
 def _dynamics(
     threshold: float, reset: Any, detach_reset: bool, temporal_gradient: bool, surrogate: Any, shape: float
 ) -> Dynamics:
@@ -110,8 +176,8 @@ def _dynamics(
     )
 
 
-def _passes(currents: Tensor, leak: Tensor, dynamics: Dynamics) -> Passes:
+def _passes(currents: Tensor, leak: float | Tensor, dynamics: AnyDynamics) -> Passes:
     """The passes of the kernel in use; the loop has none, so that the eager ones replace it."""
-    passes = kernel_for(currents, leak, dynamics).passes or KERNELS["eager"].passes
+    passes = kernel_for(currents, leak, dynamics).passes(dynamics) or KERNELS["eager"].passes(dynamics)
     assert passes is not None  # noqa: S101
-    return passes()
+    return passes

@@ -20,12 +20,8 @@ from torch import Tensor
 
 from colliculus.neurons.dynamics import Dynamics
 from colliculus.neurons.kernels.analytic import Passes
-from colliculus.neurons.kernels.layout import empty_steps, laid_out_as, rows, time_first
+from colliculus.neurons.kernels.layout import Rows, blocks, empty_steps, laid_out_as, rows, time_first, width
 from colliculus.neurons.surrogate import Sigmoid
-
-Rows = tuple[Tensor, ...]
-BLOCK = 1 << 17
-"""Columns in a thread's block: 512 KiB, small enough for the caches, large enough to hide the cost of a call."""
 
 
 def forward(
@@ -34,8 +30,8 @@ def forward(
     """Spikes and the membranes before the reset, (steps, *) both."""
     currents = time_first(currents)
     spikes, kept = empty_steps(currents, steps), empty_steps(currents, steps if keep else 1)
-    blocks = zip(_blocks(currents), _blocks(kept), _blocks(spikes), _leak_blocks(leak, currents), strict=False)
-    for current, membranes, fired, a in blocks:
+    parts = zip(blocks(currents), blocks(kept), blocks(spikes), _leak_blocks(leak, currents), strict=False)
+    for current, membranes, fired, a in parts:
         before = torch.zeros_like(fired[0])
         for t in range(steps):
             v = membranes[t if keep else 0]
@@ -53,8 +49,8 @@ def backward(
     of_currents = empty_steps(kept, 1).zero_() if static else empty_steps(kept, kept.shape[0])
     alone = not (dynamics.temporal_gradient or static or wants_leak)
     of_leak: list[Tensor] = []
-    blocks = zip(_blocks(grad), _blocks(kept), _blocks(of_currents), _leak_blocks(leak, kept), strict=False)
-    for g, v, out, a in blocks:
+    parts = zip(blocks(grad), blocks(kept), blocks(of_currents), _leak_blocks(leak, kept), strict=False)
+    for g, v, out, a in parts:
         if alone:  # only the result is needed: compute it in its own memory
             for t in range(len(v)):
                 out[t].mul_(a * _through_spike(g[t], v[t], dynamics, scratch=out[t], out=out[t]))
@@ -138,31 +134,21 @@ def _driven(v: Rows, t: int, dynamics: Dynamics) -> Tensor:
     return v[t] - before
 
 
-def _width(x: Tensor) -> int:
-    """Columns of a block; on a GPU all of them."""
-    return BLOCK * torch.get_num_threads() if x.device.type == "cpu" else max(1, x[0].numel())
-
-
-def _blocks(x: Tensor) -> Iterable[Rows]:
-    """(T, *) split into blocks of columns, each as its T rows."""
-    return (block.unbind(0) for block in rows(x).split(_width(x), dim=1))
-
-
 def _leak_blocks(leak: float | Tensor, x: Tensor) -> Iterable[float | Tensor]:
     """The leak of each block of columns."""
     if not isinstance(leak, Tensor) or leak.numel() == 1:
         return repeat(float(leak))
     full = empty_steps(x, 1)
     full.copy_(leak.detach().expand(full.shape))
-    return rows(full)[0].split(_width(x))
+    return rows(full)[0].split(width(x))
 
 
-def _gathered(blocks: list[Tensor], leak: Tensor, x: Tensor) -> Tensor:
+def _gathered(found: list[Tensor], leak: Tensor, x: Tensor) -> Tensor:
     """The gradient of the leak from the parts of all columns."""
     if leak.numel() == 1:
-        return torch.stack([block.sum(dtype=torch.float64) for block in blocks]).sum().to(leak).reshape(leak.shape)
+        return torch.stack([block.sum(dtype=torch.float64) for block in found]).sum().to(leak).reshape(leak.shape)
     full = empty_steps(x, 1)
-    torch.cat(blocks, out=rows(full)[0])
+    torch.cat(found, out=rows(full)[0])
     return full[0].sum_to_size(leak.shape).to(leak.dtype)
 
 

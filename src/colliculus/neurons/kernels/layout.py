@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from torch import Tensor, empty_like
+from collections.abc import Iterable
+
+from torch import Tensor, empty_like, get_num_threads
+
+Rows = tuple[Tensor, ...]
+BLOCK = 1 << 17
+"""Columns in a thread's block: 512 KiB, small enough for the caches, large enough to hide the cost of a call."""
 
 
 def time_first(x: Tensor) -> Tensor:
@@ -43,3 +49,13 @@ def rows(x: Tensor) -> Tensor:
     """(T, *) as (T, n), a view; `x` is `time_first`."""
     size = x[0].numel()
     return x.as_strided((x.shape[0], size), (size, 1))
+
+
+def width(x: Tensor) -> int:
+    """Columns of a block; on a GPU all of them."""
+    return BLOCK * get_num_threads() if x.device.type == "cpu" else max(1, x[0].numel())
+
+
+def blocks(x: Tensor) -> Iterable[Rows]:
+    """(T, *) split into blocks of columns, each as its T rows; `x` is `time_first`."""
+    return (block.unbind(0) for block in rows(x).split(width(x), dim=1))

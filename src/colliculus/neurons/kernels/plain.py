@@ -6,13 +6,18 @@ import torch
 from torch import Tensor
 
 from colliculus.neurons.dynamics import Dynamics, lif_step
+from colliculus.neurons.kernels.analytic import AnyDynamics
+from colliculus.neurons.levels import graded_step
 
 
-def run(currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int) -> Tensor:
+def run(currents: Tensor, leak: float | Tensor, dynamics: AnyDynamics, steps: int) -> Tensor:
     """Spikes (steps, *) of currents (steps, *) or (1, *)."""
     membrane = torch.zeros_like(currents[0])
     spikes: list[Tensor] = []
     for current in currents.expand(steps, *currents.shape[1:]).unbind(0):  # not [t]: its backward is quadratic in T
-        membrane, fired = lif_step(membrane, current, leak, dynamics)
+        if isinstance(dynamics, Dynamics):
+            membrane, fired = lif_step(membrane, current, leak, dynamics)
+        else:
+            membrane, fired = graded_step(membrane, current, leak, dynamics)
         spikes.append(fired)
     return torch.stack(spikes)

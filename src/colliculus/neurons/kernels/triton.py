@@ -23,6 +23,8 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 """True if Triton runs these kernels in Python on any tensor, for tests without a GPU."""
 COLUMNS = 512
 """Columns of a program."""
+NUMBERS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+"""dtypes that these kernels read and write; the membrane is float32 or float64."""
 WIDE = {torch.float32: tl.float32, torch.float64: tl.float64}
 
 
@@ -116,11 +118,7 @@ def _backward_kernel(
 
 def takes(currents: Tensor, leak: float | Tensor, dynamics: Dynamics) -> bool:
     """True if this kernel can compute a call."""
-    return (
-        (currents.is_cuda or INTERPRETED)
-        and currents.dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16)
-        and has_numbers(leak, dynamics)
-    )
+    return (currents.is_cuda or INTERPRETED) and currents.dtype in NUMBERS and has_numbers(leak, dynamics)
 
 
 def forward(
@@ -134,10 +132,10 @@ def forward(
     """Spikes (steps, *), and the currents in their memory layout."""
     currents = time_first(currents)
     spikes = empty_steps(currents, steps)
-    grid, stride, n = _grid(currents)
+    grid, stride, n = grid_of(currents)
     _forward_kernel[grid](
-        currents, spikes, _on_device(leak, currents), steps, n, stride,
-        threshold=dynamics.threshold, soft=dynamics.reset == "soft", wide=WIDE[_wide(currents)], columns=COLUMNS,
+        currents, spikes, on_device(leak, currents), steps, n, stride,
+        threshold=dynamics.threshold, soft=dynamics.reset == "soft", wide=WIDE[wide_of(currents)], columns=COLUMNS,
         enable_fp_fusion=False,
     )  # fmt: skip
     return spikes, currents
@@ -150,36 +148,37 @@ def backward(
     kept = time_first(kept)
     grad = laid_out_as(grad, kept)
     of_currents = torch.empty_like(kept)
-    grid, stride, n = _grid(kept)
-    roomy = not static and kept.dtype == _wide(kept)
-    membranes = of_currents if roomy or not dynamics.temporal_gradient else torch.empty_like(grad, dtype=_wide(kept))
-    of_leak = torch.empty(n if wants_leak else 1, dtype=_wide(kept), device=kept.device)
+    grid, stride, n = grid_of(kept)
+    roomy = not static and kept.dtype == wide_of(kept)
+    membranes = of_currents if roomy or not dynamics.temporal_gradient else torch.empty_like(grad, dtype=wide_of(kept))
+    of_leak = torch.empty(n if wants_leak else 1, dtype=wide_of(kept), device=kept.device)
     name, shape = shape_of(dynamics.surrogate) or ("", 0.0)
     _backward_kernel[grid](
-        kept, grad, of_currents, membranes, of_leak, _on_device(leak, kept), grad.shape[0], n, stride,
+        kept, grad, of_currents, membranes, of_leak, on_device(leak, kept), grad.shape[0], n, stride,
         threshold=dynamics.threshold, soft=dynamics.reset == "soft", static=static, detach=dynamics.detach_reset,
         through=dynamics.temporal_gradient, wants_leak=wants_leak, surrogate=SURROGATE_NUMBERS[name], shape=shape,
-        wide=WIDE[_wide(kept)], columns=COLUMNS, enable_fp_fusion=False,
+        wide=WIDE[wide_of(kept)], columns=COLUMNS, enable_fp_fusion=False,
     )  # fmt: skip
     if not (isinstance(leak, Tensor) and wants_leak):
         return of_currents, None
     return of_currents, of_leak.sum(dtype=torch.float64).to(leak).reshape(leak.shape)
 
 
-def _grid(currents: Tensor) -> tuple[tuple[int], int, int]:
+def grid_of(currents: Tensor) -> tuple[tuple[int], int, int]:
     """Number of programs, distance between the rows of two steps (0 if static), and number of columns."""
     n = rows(currents).shape[1]
     return (triton.cdiv(n, COLUMNS),), n if currents.shape[0] > 1 else 0, n
 
 
-def _on_device(leak: float | Tensor, currents: Tensor) -> Tensor:
+def on_device(leak: float | Tensor, currents: Tensor) -> Tensor:
     """The leak in the form that the kernel reads; a learned one stays on the GPU."""
     if isinstance(leak, Tensor):
-        return leak.detach().to(currents.device, _wide(currents)).reshape(1)
-    return torch.full((1,), leak, dtype=_wide(currents), device=currents.device)
+        return leak.detach().to(currents.device, wide_of(currents)).reshape(1)
+    return torch.full((1,), leak, dtype=wide_of(currents), device=currents.device)
 
 
-def _wide(currents: Tensor) -> torch.dtype:
+def wide_of(currents: Tensor) -> torch.dtype:
+    """dtype of the membrane."""
     return torch.float64 if currents.dtype == torch.float64 else torch.float32
 
 
