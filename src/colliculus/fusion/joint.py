@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import combinations
 from typing import ClassVar
 
 import torch
@@ -16,24 +15,29 @@ from colliculus.types import Fused
 
 
 class JointLayer(Pooled):
-    """Pooled spikes of all modalities, side by side -> 4 D spiking neurons -> D spiking neurons.
+    """Neurons of all modalities that drive one another: a joint neuron gets current where two modalities fire.
+
+    d_m = N(BN(W_m h_m)), 4 D spiking neurons of each modality m, from its pooled tokens h_m;
+    c = sum over all sets of two or more modalities of the product of their d_m, elementwise: the coincidences;
+    s = N(BN(W c)), D spiking neurons, the output.
 
     Neurons of the deep superior colliculus fire for the conjunction of sight and sound. A sum of the modalities' logits
-    cannot say "this sound with that image"; a hidden layer that sees both can. Every step is computed on its own, so no
-    step looks ahead. An absent modality sends zeros.
+    cannot say "this sound with that image". Products can, and they have a gradient even where neither modality alone
+    tells anything about the class; a hidden layer over the concatenated features had to find such classes by chance.
+    Every step is computed on its own, so no step looks ahead. An absent modality takes part in no coincidence.
 
     In training the output of some samples is dropped, so that the network also learns to decide without this layer:
-    then held-out samples can tell if the layer helps (`kept`). The inputs of single modalities are dropped too, so that
-    the layer knows how an absent modality looks.
+    then held-out samples can tell if the layer helps (`kept`).
 
     Args:
         modalities: all of them, in declared order.
         features: F, features of a pooled modality.
         dim: D.
-        neuron: makes the neurons.
-        pooling: pooling of each modality.
+        neuron: makes the neurons N.
+        pooling: pooling of each modality, (T, B, D, N) -> (T, B, F); None is the mean over the tokens.
         dropout: share of the training samples without the output of this layer.
         modality_dropout: probability that the layer does not see a modality of a training sample.
+        optional: True if a training may leave the layer out where it does not help.
 
     Attributes:
         kept: False where held-out samples say that the layer does not help; then its output is zero.
@@ -58,30 +62,46 @@ class JointLayer(Pooled):
         neuron: NeuronFactory,
         pooling: nn.ModuleDict | None = None,
         dropout: float = 0.3,
-        modality_dropout: float = 0.15,
+        modality_dropout: float = 0.0,
+        optional: bool = True,
     ) -> None:
         super().__init__(pooling)
-        self.modalities = tuple(modalities)
-        self.width = features
         self.dropout = dropout
         self.modality_dropout = ModalityDropout(modality_dropout)
-        self.drive = per_modality({m: ProjectionBNSpike(features, 4 * dim, neuron) for m in self.modalities})
+        self.drive = per_modality({m: ProjectionBNSpike(features, 4 * dim, neuron) for m in modalities})
         self.conjunction = ProjectionBNSpike(4 * dim, dim, neuron)
+        self.is_optional = optional
         self.register_buffer("kept", torch.tensor(True))
 
     def forward(self, tokens: dict[str, Tensor]) -> Tensor:
         """Tokens (T, B, D, N) of each modality present -> spikes (T, B, D)."""
         features = self.features(self.modality_dropout(tokens))
-        driven = {m: self.drive[m](h[..., None]) for m, h in features.items()}
-        together = sum(a * b for a, b in combinations(driven.values(), 2))
-        spikes = self.conjunction(together)[..., 0]
-        return spikes * self._let_through(spikes)
+        driven = [self.drive[m](h[..., None]) for m, h in features.items()]
+        spikes = self.conjunction(coincidences(driven))[..., 0]
+        return spikes * self._used(spikes)
 
-    def _let_through(self, spikes: Tensor) -> Tensor:
-        """(B, 1), or a single number: 1 where the output is used."""
+    def _used(self, spikes: Tensor) -> Tensor:
+        """1 where the output is used, else 0: (B, 1) in training, else a single number."""
         if not (self.training and self.dropout):
             return self.kept.to(spikes.dtype)
         return (torch.rand(spikes.shape[1], 1, device=spikes.device) >= self.dropout).to(spikes.dtype)
+
+
+def coincidences(driven: Sequence[Tensor]) -> Tensor:
+    """The sum over all sets of two or more tensors of their elementwise product; zero for one tensor.
+
+    For two it is their product, an AND of binary spikes.
+
+    Example:
+        >>> a, b, c = (torch.tensor(x) for x in (2.0, 3.0, 5.0))
+        >>> coincidences([a, b]), coincidences([a, b, c])  # 6, and 6 + 10 + 15 + 30
+        (tensor(6.), tensor(61.))
+    """
+    single, found = driven[0], torch.zeros_like(driven[0])
+    for x in driven[1:]:
+        found = found + found * x + single * x
+        single = single + x
+    return found
 
 
 class WithJointLayer(nn.Module):

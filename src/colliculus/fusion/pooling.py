@@ -12,14 +12,17 @@ from colliculus.layers import per_modality
 from colliculus.types import ColliculusError
 
 Readout = Literal["mean", "weighted"]
+SPREAD = 2.0
+"""Initial deviation of u where a channel has several maps: each looks at places of its own from the start. With 0.5 the
+question on which side of an image a digit stands was learned only by chance."""
 
 
 class ReadoutWeights(nn.Module):
     """A learned weight for every step, channel and token: h[t, b, d] = sum_n w[t, d, n] x[t, b, d, n].
 
     The weights are w = (1 + u) / N and start at u = 0, where h is the mean over the tokens; the readout's own mean over
-    time divides them by T. With several maps every channel has as many features, and the maps start at different small
-    u so that they can become different. A network that runs for its first t steps uses the first t weights.
+    time divides them by T. With several maps every channel has as many features, and u starts at
+    random, so that each map looks at other places. A network that runs for its first t steps uses the first t weights.
 
     Args:
         steps: T.
@@ -46,7 +49,7 @@ class ReadoutWeights(nn.Module):
         super().__init__()
         self.change = nn.Parameter(torch.zeros(maps, steps, dim, tokens))
         if maps > 1:
-            nn.init.normal_(self.change, std=float(__import__("os").environ.get("MS","0.5")))
+            nn.init.normal_(self.change, std=SPREAD)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(T, B, D, N) -> (T, B, maps * D)."""

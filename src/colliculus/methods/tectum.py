@@ -166,4 +166,5 @@ class Tectum(BalancedTransformer):
             pooling=self.pooling(spec, grids, maps=maps),
             dropout=self.joint.dropout,
             modality_dropout=self.joint.modality_dropout,
+            optional=self.joint.keep == "evidence",
         )
