@@ -111,7 +111,11 @@ class Contribution(RunRecord):
     def table(self) -> Tables:
         """Performance with each subset of the modalities, Shapley values, and the effect of the exchange."""
         effect = self.exchange.tables() if self.exchange else ()
-        return Tables((self._given_table(), self._shapley_table(), *effect))
+        return Tables((*self.subset_tables(), *effect))
+
+    def subset_tables(self) -> Tables:
+        """The tables without the exchange."""
+        return Tables((self._given_table(), self._shapley_table()))
 
     def figure(self) -> Figure:
         """Shapley values, and accuracy by time step."""

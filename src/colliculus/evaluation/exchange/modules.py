@@ -135,40 +135,26 @@ def derangement(count: int) -> Tensor:
 def residual_sizes(exchange: Exchange) -> Generator[Mapping[str, list[Tensor]]]:
     """Within this context, collect the size of each modality's residual relative to its tokens, (B,) per batch.
 
-    It is alpha |r| / |x| for each clip, where |.| is the norm over T, D and N, r what a modality receives and x the
-    tokens that it is added to. A clip without a spike in x has no such ratio and is left out.
+    It is |x' - x| / |x| for each clip, where x are the tokens, x' = x + alpha r the stream with the residual, which
+    enters its MLP, and |.| the norm over T, D and N. A clip without a spike in x has no such ratio and is left out.
     """
     ratios = defaultdict[str, list[Tensor]](list)
-    tokens, received = dict[str, Tensor](), defaultdict[str, list[Tensor]](list)
+    tokens = dict[str, Tensor]()
 
     def keep_tokens(_module: nn.Module, inputs: tuple[dict[str, Tensor]]) -> None:
         tokens.update(inputs[0])
-        received.clear()
 
-    def keep_received(modality: str, _module: nn.Module, _inputs: object, output: Tensor) -> None:
-        received[modality].append(output)
-
-    def compare(module: CrossModalResidual, _inputs: object, _output: object) -> None:
-        for m, parts in received.items():
-            size = _norms(tokens[m])
-            ratio = abs(module.alpha) * _norms(torch.stack(parts).mean(0)) / size
-            ratios[m].append(ratio[size > 0])
+    def compare(modality: str, _module: nn.Module, inputs: tuple[Tensor]) -> None:
+        x, (stream,) = tokens[modality], inputs
+        size = _norms(x)
+        ratios[modality].append((_norms(stream - x) / size)[size > 0])
 
     with ExitStack() as hooks:
         for residual in exchange.residuals:
             hooks.enter_context(residual.register_forward_pre_hook(keep_tokens))
-            for m, module in _last_modules(residual):
-                hooks.enter_context(module.register_forward_hook(partial(keep_received, m)))
-            hooks.enter_context(residual.register_forward_hook(compare))
+            for m, mlp in residual.mlp.items():
+                hooks.enter_context(mlp.register_forward_pre_hook(partial(compare, m)))
         yield ratios
-
-
-def _last_modules(residual: CrossModalResidual) -> list[tuple[str, nn.Module]]:
-    """Each receiver with a module whose output is its residual, or a part of the mean that is its residual."""
-    if residual.semantic:
-        return list(residual.semantic.items())
-    modalities = list(residual.mlp)
-    return [(m, residual.attention[f"{m}_from_{other}"]) for m in modalities for other in modalities if other != m]
 
 
 def _norms(x: Tensor) -> Tensor:

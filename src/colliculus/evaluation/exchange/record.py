@@ -111,7 +111,7 @@ class ExchangeEffect:
             ]
             notes.append(
                 "EMAP: the sum of one function of each modality that is closest to the logits over all "
-                f"{found.pairings:,} pairings of the clips."
+                f"{found.pairings:,} pairings of the clips; interaction is what it leaves."
             )
         if not rows:
             return Table.facts("Does the exchange matter?", {"exchange": "none that could be switched off"})
