@@ -73,7 +73,7 @@ def pulls(
             terms = objective(model(batch.inputs), batch.labels)
             for name, term in terms.items():
                 norms[name].append(_norms(term, parameters, exchanged))
-    return {name: Pull(*np.mean(found, axis=0).tolist()) for name, found in norms.items()}
+    return {name: Pull(*np.array(found).mean(axis=0).tolist()) for name, found in norms.items()}
 
 
 def _norms(term: Tensor, parameters: Sequence[nn.Parameter], exchanged: Sequence[bool]) -> tuple[float, float]:
