@@ -104,12 +104,32 @@ def test_of_three_modalities_two_together_are_not_followed(answer_json, answer, 
     answer("train", "s-cmrl-synthetic", "--out", run, *tiny_flags, "--data.tactile")
     given = answer_json("contribution", run, *CPU)["given"]
     assert [len(one["step_accuracy"]) for one in given] == [2, 2, 2, 0, 0, 0, 2]
+    exchange = json.loads(Path(run, "contribution", "contribution.json").read_text())["exchange"]
+    assert len(exchange["interventions"]["modules"]) == 6
+    assert (exchange["additivity"]["clips"], exchange["additivity"]["pairings"]) == (6, 216)
 
 
 def test_it_prints_tables(answer, copy):
     out, _ = answer("contribution", copy, *CPU)
     for part in ("audio + visual", "Shapley values, beyond chance (50.0 %)", "points over the best alone", "Written"):
         assert part in out
+
+
+def test_it_says_if_the_exchange_matters(answer, copy):
+    out, _ = answer("contribution", copy, *CPU)
+    found = json.loads(Path(copy, "contribution", "contribution.json").read_text())["exchange"]
+    changed = found["interventions"]["zeroed"]["changed"]
+    for part in ("Does the exchange matter?", "exchange shuffled", "EMAP", f"The exchange changes {changed} of 6 deci"):
+        assert part in out
+    assert (found["additivity"]["clips"], found["additivity"]["pairings"]) == (6, 36)
+    assert list(found["interventions"]["pulls"]) == ["task", "alignment"]
+
+
+def test_clips_are_the_ones_that_are_paired(answer, answer_json, copy):
+    assert answer_json("contribution", copy, *CPU, "--clips", "4")["exchange"]["additivity"]["pairings"] == 16
+    assert answer_json("contribution", copy, *CPU, "--clips", "0")["exchange"]["additivity"] is None
+    _, err = answer("contribution", copy, *CPU, "--clips", "1", code=2)
+    assert "clips is 1: give at least 2, or 0" in err
 
 
 def test_data_of_another_kind_are_refused(answer, copy):

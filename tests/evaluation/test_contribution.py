@@ -75,6 +75,15 @@ def test_the_record_comes_back_from_its_file_and_from_one_of_version_0_1(passes,
     assert Contribution.read(tmp_path / "record.json") == found
 
 
+def test_a_record_from_before_the_exchange_was_measured_has_none(passes, tmp_path):
+    found = summarise(passes, LABELS, ABOUT)
+    plain = json.loads(found.save(tmp_path / "record.json").read_text())
+    assert plain.pop("exchange") is None
+    (tmp_path / "record.json").write_text(json.dumps(plain))
+    assert Contribution.read(tmp_path / "record.json") == found
+    assert "exchange" not in str(found.table())
+
+
 def test_a_model_of_one_of_the_modalities_has_it_all(passes):
     found = summarise({SOUND: passes[SOUND]}, LABELS, ABOUT)
     assert (found.shapley_accuracy, found.interaction, found.gain_over_best) == ({"audio": 0.0}, 0.0, 0.0)

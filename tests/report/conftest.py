@@ -15,6 +15,9 @@ from colliculus.evaluation.curves import Curve
 from colliculus.evaluation.energy.cost import TABLES, Cost
 from colliculus.evaluation.energy.record import Energy
 from colliculus.evaluation.energy.totals import BreakEven, LayerRow, Operations, TableCosts
+from colliculus.evaluation.exchange.additivity import Additivity
+from colliculus.evaluation.exchange.gradients import Pull
+from colliculus.evaluation.exchange.record import Decisions, ExchangeEffect, Interventions
 from colliculus.evaluation.explanation.clip import ExplainedClip
 from colliculus.evaluation.explanation.record import Explanation, Features
 from colliculus.evaluation.robustness import Robustness
@@ -32,6 +35,22 @@ SPEC = DataSpec(
 )
 
 
+EXCHANGE = ExchangeEffect(
+    interventions=Interventions(
+        modules=("fusion.attention.audio_from_visual", "fusion.attention.visual_from_audio"),
+        total=8,
+        accuracy=0.5,
+        zeroed=Decisions(0.375, 1),
+        shuffled=Decisions(0.25, 2),
+        residual_size={"audio": 0.06, "visual": 0.04},
+        pulls={"task": Pull(0.009, 1.5), "alignment": Pull(0.247, 0.25)},
+    ),
+    additivity=Additivity(
+        clips=8, pairings=64, accuracy=0.5, additive_accuracy=0.625, changed=1, interaction_share=0.004
+    ),
+)
+
+
 def contribution(about):
     given = [GivenModalities(m, 0.5, (0.2, 0.8), 0.5, (0.25, 0.5)) for m in (("audio",), ("visual",), SPEC.modalities)]
     shares = {"audio": 0.125, "visual": 0.25}
@@ -46,6 +65,7 @@ def contribution(about):
         gain_over_best=0.0,
         interaction=0.0,
         by_class=tuple(ClassContribution(name, 4, shares) for name in SPEC.names),
+        exchange=EXCHANGE,
     )
 
 

@@ -35,6 +35,20 @@ def test_every_measurement_is_shown_with_its_clips(made, written):
         assert part in page
 
 
+def test_it_says_if_the_exchange_matters(made, written):
+    page = written(made("run", measured={"contribution": {}}))
+    assert (
+        "The exchange changes 1 of 8 decisions; 0.4 % of the variance of the logits is interaction, so the network is "
+        "nearly a sum of its modalities."
+    ) in page
+    assert page.index("Shapley values, beyond chance") < page.index("Does the exchange matter?")
+    for part in ("sum of modalities (EMAP) 8 62.5 % 1", "audio 0.060, visual 0.040", "alignment 0.247 0.25"):
+        assert page.count(part) == 1
+    before = written(made("before", measured={"contribution": {"exchange": None}}))
+    assert "Shapley values, beyond chance" in before
+    assert "exchange" not in before.split("Contribution of the modalities", 2)[2].split("Robustness")[0]
+
+
 def test_every_chart_is_described(made, tmp_path):
     report(made("run", measured=ALL), tmp_path / "page.html")
     described = re.findall(r'<svg [^>]*aria-label="([^"]*)"', (tmp_path / "page.html").read_text())

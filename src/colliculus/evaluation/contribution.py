@@ -1,4 +1,4 @@
-"""Contribution of each modality: Shapley values, accuracy alone and together, and accuracy by time step.
+"""Contribution of each modality: Shapley values, accuracy alone and together, by time step, and without the exchange.
 
 A model takes any of its modalities, so every subset S is measured and none is estimated.
 """
@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.data.dataset import Dataset, DataSettings
+from colliculus.evaluation.exchange.measure import measure_exchange
+from colliculus.evaluation.exchange.record import ExchangeEffect
 from colliculus.evaluation.passes import Pass, Passes, clip_shapley, clips_csv, measure_passes
 from colliculus.evaluation.shapley import Subset, interaction, shapley, subsets
 from colliculus.evaluation.trained_run import Part, TrainedRun, open_run, stored_part
@@ -25,6 +27,7 @@ from colliculus.records import Table, Tables
 from colliculus.records.console import percent, span
 from colliculus.runs.identity import RunRecord
 from colliculus.runs.metrics import wilson_interval
+from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,6 +83,8 @@ class Contribution(RunRecord):
         gain_over_best: accuracy of all modalities minus that of the best one alone.
         interaction: interaction of the accuracies, see `colliculus.evaluation.shapley`.
         by_class: contributions by class, K.
+        exchange: effect of the exchange between the modalities; None for a single modality, and in records of earlier
+            versions.
     """
 
     time_steps: int
@@ -91,6 +96,7 @@ class Contribution(RunRecord):
     gain_over_best: float
     interaction: float
     by_class: tuple[ClassContribution, ...]
+    exchange: ExchangeEffect | None = None
     FILE: ClassVar[str] = "contribution/contribution.json"
 
     @classmethod
@@ -103,7 +109,12 @@ class Contribution(RunRecord):
         return super().from_dict(found)
 
     def table(self) -> Tables:
-        """Performance with each subset of the modalities, and Shapley values."""
+        """Performance with each subset of the modalities, Shapley values, and the effect of the exchange."""
+        effect = self.exchange.tables() if self.exchange else ()
+        return Tables((*self.subset_tables(), *effect))
+
+    def subset_tables(self) -> Tables:
+        """The tables without the exchange."""
         return Tables((self._given_table(), self._shapley_table()))
 
     def figure(self) -> Figure:
@@ -191,9 +202,13 @@ def contribution(
     *,
     data: DataSettings | Dataset | None = None,
     split: Part = "test",
+    clips: int = 128,
     device: str = "auto",
 ) -> Contribution:
-    """Measure the contribution of each modality by giving the model every subset of them.
+    """Measure the contribution of each modality by giving the model every subset of them, and that of their exchange.
+
+    The exchange is zeroed and shuffled, its residual compared with the tokens, and the pull of each loss term on it
+    measured; the network is compared with the sum of its modalities that is closest to it (EMAP).
 
     The noise of the training is kept. The folder `contribution` of the run gets `contribution.json`, and `clips.csv`
     with a row per clip. Finished passes are kept in it, so an interrupted measurement goes on where it stopped.
@@ -202,10 +217,12 @@ def contribution(
         run: trained run or its folder.
         data: settings of the data or loaded data; None takes the run's own.
         split: part of the data.
+        clips: clips of the part that EMAP pairs in every way, so that fusion and head run on `clips`**2 pairings; with
+            M modalities `clips`**(2 / M) of them are paired. 0 leaves EMAP out.
         device: as in `open_run`.
 
     Raises:
-        ColliculusError: the model cannot take these data, or it has too many modalities.
+        ColliculusError: the model cannot take these data, it has too many modalities, or `clips` is 1 or negative.
 
     Example:
         >>> import colliculus as cl
@@ -216,19 +233,24 @@ def contribution(
         >>> round(sum(found.shapley_accuracy.values()) + found.chance - found.given[-1].accuracy, 9)
         0.0
     """
+    if clips < 0 or clips == 1:
+        raise ColliculusError(f"clips is {clips}: give at least 2, or 0 to leave EMAP out")
     trained = open_run(run, device)
     dataset = trained.load(data)
     part = stored_part(dataset, split)
     about = trained.about(dataset, split) | {"time_steps": trained.time_steps}
     path = trained.folder / Contribution.FILE
     passes = measure_passes(trained, part, Cache(path.with_name("subsets"), about))
-    found = summarise(passes, part.labels, about)
+    kept, train = Cache(path.with_name("exchange"), about), stored_part(dataset, "train")
+    found = summarise(passes, part.labels, about, measure_exchange(trained, part, train, clips, kept))
     write_atomic(path.with_name("clips.csv"), clips_csv(passes, part.labels, len(found.classes)))
     found.save(path)
     return found
 
 
-def summarise(passes: Passes, labels: NDArray[np.int64], about: Mapping[str, Any]) -> Contribution:
+def summarise(
+    passes: Passes, labels: NDArray[np.int64], about: Mapping[str, Any], exchange: ExchangeEffect | None = None
+) -> Contribution:
     """Contributions from passes of every subset that is not empty; `about` holds the fields of the record up to T."""
     names: Sequence[str] = about["classes"]
     modalities = [m for m in about["modalities"] if m in max(passes, key=len)]  # a model may use some of them
@@ -255,6 +277,7 @@ def summarise(passes: Passes, labels: NDArray[np.int64], about: Mapping[str, Any
             )
             for k, name in enumerate(names)
         ),
+        exchange=exchange,
     )
 
 
