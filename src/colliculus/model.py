@@ -90,6 +90,11 @@ class MultimodalSNN(nn.Module):
         """Parameters of one modality alone, without its head: coding, encoder, and layers before the join."""
         return _trainable([self.coding[modality], self.encoders[modality], *_modules_of(self.fusion, modality)])
 
+    def readout_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the readout: those of the head, and of each part of the fusion whose `is_readout` is True."""
+        parts = [self.head, *(part for part in self.fusion.modules() if getattr(part, "is_readout", False))]
+        return [*dict.fromkeys(_trainable(parts))]
+
     def fusion_parameters(self) -> list[nn.Parameter]:
         """Parameters of fusion and head that learn from all modalities."""
         apart = [part for m in self.modalities for room in (self.fusion, self.head) for part in _modules_of(room, m)]

@@ -15,6 +15,7 @@ CHANGES = {
     "optimizer": "sgd",
     "momentum": 0.5,
     "learning_rate": 0.02,
+    "head_factor": 3.0,
     "warmup_epochs": 0,
     "warmup_learning_rate": 1e-3,
     "final_learning_rate": 1e-3,

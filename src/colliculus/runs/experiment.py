@@ -107,6 +107,8 @@ class TrainSettings:
     """momentum of sgd"""
     learning_rate: float = 6.25e-4
     """peak of the learning rate"""
+    head_factor: float = 1.0
+    """factor of the learning rate of the readout: of the heads and of the weights that pool tokens"""
     warmup_epochs: int = 5
     """epochs of linear warm-up, at most half of all epochs"""
     warmup_learning_rate: float = 1e-6
@@ -135,7 +137,8 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         GaussianNoise(self.snr_db)
-        positive = {"epochs": self.epochs, "batch_size": self.batch_size, "learning_rate": self.learning_rate}
+        names = ("epochs", "batch_size", "learning_rate", "head_factor")
+        positive = {name: getattr(self, name) for name in names}
         optional = {"clip_norm": self.clip_norm} if self.clip_norm is not None else {}
         for name, value in (positive | optional).items():
             if not 0 < value < inf:
