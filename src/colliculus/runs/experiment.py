@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from colliculus.model import MultimodalSNN
 
 
+Select = Literal["best", "last"]
+"""Epoch whose weights a training keeps."""
+
+
 class Method(Protocol):
     """Settings of a method; a frozen dataclass, so that run folders can record it.
 
@@ -125,6 +129,12 @@ class TrainSettings:
     """compute the encoders again in the backward pass: the same gradients with less memory, in more time"""
     ema_decay: float | None = None
     """decay of the moving average of the weights, which is then what is validated and saved; None keeps none"""
+    select: Select = "best"
+    """epoch whose weights are kept: best, that of the highest validation accuracy, or last; without a validation part
+    it is the last"""
+    refit: bool = False
+    """after a training that is validated, train a second time on the training and validation parts together, from the
+    same seed and for as many epochs, and keep the last of them"""
     drop_incomplete: bool = False
     """train on full batches only, leaving out what remains each epoch"""
     snr_db: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)

@@ -102,7 +102,10 @@ class Learner:
         return {"epoch": epoch + 1, "learning_rate": rate, **means}
 
     def validate(self, split: Split) -> dict[str, float]:
-        """Validate the epoch and end it; figures by column of `metrics.csv`."""
+        """Validate the epoch and end it; figures by column of `metrics.csv`, none where `split` is empty."""
+        if not len(split):
+            self._modulator.end_epoch({})
+            return {}
         found = self.evaluate(split)
         self._modulator.end_epoch(found.modality_accuracy)
         return {
