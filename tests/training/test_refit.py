@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from colliculus.data.joined import together
+from colliculus.evaluation.contribution import contribution
+from colliculus.evaluation.energy.measure import energy
 from colliculus.evaluation.evaluate import evaluate
 from colliculus.evaluation.groups import find_runs
+from colliculus.evaluation.robustness import robustness
 from colliculus.training.callbacks import Callback
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
@@ -117,8 +120,11 @@ def test_before_the_first_epoch_it_starts_afresh_and_finished_it_stays(train, ev
 
 def test_the_validation_part_of_a_refit_is_measured_by_its_first_training_only(train, tmp_path):
     result = train(tmp_path / "run", refit=True)
-    with pytest.raises(ColliculusError, match=r"trained on its validation part too \(train\.refit\): choose another"):
-        evaluate(tmp_path / "run", split="validation")
+    for measure in (evaluate, contribution, robustness, energy):
+        with pytest.raises(
+            ColliculusError, match=r"trained on its validation part too \(train\.refit\): choose another"
+        ):
+            measure(tmp_path / "run", split="validation")
     assert evaluate(tmp_path / "run").metrics == result.test
     assert evaluate(tmp_path / "run" / "selection", split="validation").metrics == result.validation
     assert find_runs([tmp_path]) == [tmp_path / "run"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from colliculus.data.user_data import SplitRows
 from colliculus.types import Batch, ColliculusError
 
 _Rows = NDArray[np.int64]
+SplitT = TypeVar("SplitT", bound=Split)
 
 
 def together(dataset: Dataset) -> Dataset:
@@ -37,8 +39,9 @@ def together(dataset: Dataset) -> Dataset:
 
 
 def _joined(first: Split, second: Split) -> Split:
-    raw = isinstance(first, RawSplit) and isinstance(second, RawSplit)
-    return JoinedRawSplit(first, second) if raw else JoinedSplit(first, second)
+    if isinstance(first, RawSplit) and isinstance(second, RawSplit):
+        return JoinedRawSplit(first, second)
+    return JoinedSplit(first, second)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,10 @@ class JoinedSplit(Split):
         Raises:
             ColliculusError: the labels of one split are soft and those of the other hard.
         """
-        parts = [(split.batch(rows, epoch=epoch), places) for split, rows, places in _shared(self, indices)]
+        parts = [
+            (split.batch(rows, epoch=epoch), places)
+            for split, rows, places in _shared(self.first, self.second, indices)
+        ]
         return _in_order(parts)
 
 
@@ -82,7 +88,10 @@ class JoinedRawSplit(RawSplit):
 
     def values(self, indices: _Rows, *, epoch: int) -> dict[str, NDArray[np.generic]]:
         """Samples at `indices` as they are stored."""
-        parts = [(split.values(rows, epoch=epoch), places) for split, rows, places in _shared(self, indices)]
+        parts = [
+            (split.values(rows, epoch=epoch), places)
+            for split, rows, places in _shared(self.first, self.second, indices)
+        ]
         order = np.argsort(np.concatenate([places for _, places in parts]))
         return {m: np.concatenate([values[m] for values, _ in parts])[order] for m in parts[0][0]}
 
@@ -95,15 +104,15 @@ class JoinedRawSplit(RawSplit):
         return _in_order(
             [
                 (split.collate({m: x[places] for m, x in inputs.items()}, rows), places)
-                for split, rows, places in _shared(self, indices)
+                for split, rows, places in _shared(self.first, self.second, indices)
             ]
         )
 
 
-def _shared(joined: JoinedSplit | JoinedRawSplit, indices: _Rows) -> Iterator[tuple[Split, _Rows, _Rows]]:
+def _shared(first: SplitT, second: SplitT, indices: _Rows) -> Iterator[tuple[SplitT, _Rows, _Rows]]:
     """Each split that has some of the samples, their rows in it, and their places in the batch."""
-    count = len(joined.first)
-    for split, mine, start in ((joined.first, indices < count, 0), (joined.second, indices >= count, count)):
+    count = len(first)
+    for split, mine, start in ((first, indices < count, 0), (second, indices >= count, count)):
         if mine.any():
             yield split, indices[mine] - start, np.flatnonzero(mine)
 

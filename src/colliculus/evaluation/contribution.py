@@ -218,7 +218,7 @@ def contribution(
     """
     trained = open_run(run, device)
     dataset = trained.load(data)
-    part = stored_part(dataset, split, run)
+    part = stored_part(dataset, split, trained)
     about = trained.about(dataset, split) | {"time_steps": trained.experiment.method.time_steps}
     path = trained.folder / Contribution.FILE
     passes = measure_passes(trained, part, Cache(path.with_name("subsets"), about))

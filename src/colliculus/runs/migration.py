@@ -1,4 +1,4 @@
-"""Migration of `run.yaml` from earlier formats to the present one."""
+"""Migration of `run.yaml` from earlier formats and versions to the present one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from copy import deepcopy
 
 from colliculus.data.former_folder import FormerFolder
 from colliculus.files.documents import Document
+from colliculus.methods import LateFusion
 from colliculus.runs.document import experiment_from_plain, experiment_to_plain
 from colliculus.types import ColliculusError
 
@@ -28,8 +29,11 @@ def migrated(document: Document) -> Document:
         >>> migrated({"format": 1, "experiment": {"method": method}})
         {'format': 2, 'experiment': {'method': {'name': 's-cmrl', 'arithmetic': 'reference'}}}
     """
-    if document.get("format") != 1:
-        return document
+    return _completed(_second(document) if document.get("format") == 1 else document)
+
+
+def _second(document: Document) -> Document:
+    """From format 1 to 2."""
     document = {**deepcopy(document), "format": FORMAT}
     experiment = _part(document, "experiment")
     if method := _part(experiment, "method"):
@@ -43,9 +47,19 @@ def migrated(document: Document) -> Document:
         _drop(train, ["momentum"])
     if train.get("warmup_epochs") == 0:
         _drop(train, ["warmup_learning_rate"])
-    with suppress(ColliculusError):  # the reader of a damaged experiment reports it
-        document["experiment"] = experiment_to_plain(experiment_from_plain(experiment))
     return document
+
+
+def _completed(document: Document) -> Document:
+    """Give the settings that a later version added their defaults, which change nothing."""
+    if not (experiment := _part(document, "experiment")):
+        return document
+    with suppress(ColliculusError):  # the reader of a damaged experiment reports it
+        known = experiment_to_plain(experiment_from_plain(experiment, LateFusion()))
+        experiment = {**known, "method": experiment["method"]}
+    with suppress(ColliculusError):  # a method of one's own may be unknown here
+        experiment = experiment_to_plain(experiment_from_plain(experiment))
+    return {**document, "experiment": experiment}
 
 
 def _rename(method: Document) -> None:

@@ -29,7 +29,7 @@ REFIT = "the last epoch of a second training on training and validation part tog
 
 @dataclass(frozen=True, kw_only=True)
 class PartDecision:
-    """Whether an optional part of the model was kept, and the evidence on the validation part.
+    """An optional part of the model, kept or left out by the evidence of the validation part.
 
     Args:
         name: name of the part.

@@ -31,7 +31,7 @@ FoundT = TypeVar("FoundT")
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """What the trainings of one call of `fit` share.
+    """Common ground of the trainings of one call of `fit`.
 
     Args:
         runtime: device and processes.

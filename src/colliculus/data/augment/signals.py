@@ -35,7 +35,8 @@ class ChannelGain:
         mean = fill.astype(np.float32)[:, None, None]
         factors = gains[chosen].astype(np.float32).reshape(-1, *[1] * (values.ndim - 4), values.shape[-3], 1, 1)
         changed = values.copy()
-        changed[chosen] = as_type(mean + factors * (values[chosen].astype(np.float32) - mean), values.dtype)
+        deviations = np.subtract(values[chosen], mean, dtype=np.float32, casting="unsafe")
+        changed[chosen] = as_type(np.add(mean, factors * deviations, dtype=np.float32), values.dtype)
         return changed
 
 
