@@ -26,7 +26,7 @@ FLAGS = [
     "--data.augment.seed", "3",
 ]  # fmt: skip
 KINDS = {"arrays": ["--data.kinds", "visual", "pictures", "audio", "spectrograms"]}
-DATASETS = ["arrays", "av-digits", "folder"]
+DATASETS = ["arrays", "av-digits", "folder", "synthetic"]
 
 
 @pytest.fixture(scope="module", params=DATASETS)
