@@ -76,6 +76,18 @@ def test_every_parameter_belongs_to_a_stream_to_the_fusion_or_to_a_modalitys_own
     assert model.stream_parameters("audio") == []
 
 
+def test_the_readout_is_the_head_and_what_the_fusion_calls_so() -> None:
+    model = LateFusion(dim=16, unimodal_loss=0.5).model(SPEC)
+    head = [*model.head.parameters()]
+    assert len(head) > 2
+    assert {id(p) for p in model.readout_parameters()} == {id(p) for p in head}
+    pooling = model.fusion.mlp["audio"]
+    pooling.is_readout = True  # pyright: ignore[reportAttributeAccessIssue]
+    expected = {id(p) for p in (*head, *pooling.parameters())}
+    assert {id(p) for p in model.readout_parameters()} == expected
+    assert len(model.readout_parameters()) == len(expected)
+
+
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
 def test_objective_trains_every_parameter(method) -> None:
     model = method.model(SPEC)

@@ -90,6 +90,16 @@ class MultimodalSNN(nn.Module):
         """Parameters of one modality alone, without its head: coding, encoder, and layers before the join."""
         return _trainable([self.coding[modality], self.encoders[modality], *_modules_of(self.fusion, modality)])
 
+    def readout_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the readout: those of the head, and of each part of the fusion whose `is_readout` is True."""
+        parts = [self.head, *(part for part in self.fusion.modules() if getattr(part, "is_readout", False))]
+        return [*dict.fromkeys(_trainable(parts))]
+
+    def optional_parts(self) -> dict[str, nn.Module]:
+        """Parts of fusion and head that a training keeps only where they help, by name; none in most models."""
+        rooms = (room for room in (self.fusion, self.head) if isinstance(room, HasOptionalParts))
+        return {name: part for room in rooms for name, part in room.optional_parts.items()}
+
     def fusion_parameters(self) -> list[nn.Parameter]:
         """Parameters of fusion and head that learn from all modalities."""
         apart = [part for m in self.modalities for room in (self.fusion, self.head) for part in _modules_of(room, m)]
@@ -170,6 +180,16 @@ class HasModulesOfModalities(Protocol):
 
     def modules_of(self, modality: str) -> list[nn.Module]:
         """The parts for that modality."""
+        ...
+
+
+@runtime_checkable
+class HasOptionalParts(Protocol):
+    """A fusion or head with parts that a training keeps only where held-out samples show that they help."""
+
+    @property
+    def optional_parts(self) -> Mapping[str, nn.Module]:
+        """The parts by name, each with a buffer `kept`, a truth value: where it is False, a forward leaves it out."""
         ...
 
 

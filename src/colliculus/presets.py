@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from colliculus.data.arrays import Arrays
-from colliculus.data.augment import Augment
+from colliculus.data.augment import SMALL_DATA, Augment
 from colliculus.data.augment.images import Flip, ImageAugment, RandomResizedCrop
+from colliculus.data.augment.noise import SampleNoise
 from colliculus.data.av_digits import AVDigits
 from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
@@ -53,6 +54,17 @@ _PUBLISHED = TrainSettings(drop_incomplete=True, seed=42)
 _OURS = TrainSettings(epochs=100, batch_size=64, learning_rate=1e-3)
 """For data on which no paper states its training."""
 
+_SMALL = TrainSettings(
+    epochs=100, batch_size=32, learning_rate=2e-3, warmup_epochs=10, final_learning_rate=0.0, head_factor=10.0
+)
+"""For a user's own data, some hundreds or thousands of clips."""
+
+_NOISE = SampleNoise(probability=0.0)
+"""Noise of the training on a user's own data, drawn for each modality on its own."""
+
+_VARIED = replace(SMALL_DATA, noise=_NOISE)
+"""Augmentation of a user's own data, of any kind."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Data:
@@ -81,17 +93,9 @@ _DATA = {
         settings=AVDigits(),
         train=TrainSettings(epochs=16, batch_size=64, learning_rate=2e-3, warmup_epochs=2, warmup_learning_rate=5e-4),
     ),
-    "arrays": _Data(
-        phrase="your arrays at --data.root",
-        settings=Arrays(),
-        train=TrainSettings(epochs=50, batch_size=64, learning_rate=1e-3),
-    ),
-    "folder": _Data(
-        phrase="your clips at --data.root",
-        settings=Folder(),
-        train=TrainSettings(epochs=50, batch_size=64, learning_rate=1e-3),
-    ),
-    "prepared": _Data(phrase="your prepared data at --data.root", settings=Prepared()),
+    "arrays": _Data(phrase="your arrays at --data.root", settings=Arrays(augment=_VARIED), train=_SMALL),
+    "folder": _Data(phrase="your clips at --data.root", settings=Folder(augment=_VARIED), train=_SMALL),
+    "prepared": _Data(phrase="your prepared data at --data.root", settings=Prepared(augment=_VARIED), train=_SMALL),
     "crema-d": _Data(phrase="CREMA-D", settings=_CROPPED, train=_PUBLISHED, dim=256, heads=16),
     "urbansound8k-av": _Data(
         phrase="UrbanSound8K-AV", settings=_CROPPED, train=_PUBLISHED, dim=64, heads=16, temperature=0.08

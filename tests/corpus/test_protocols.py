@@ -128,6 +128,20 @@ def test_validation_is_taken_from_training_by_samples_or_by_groups():
     assert other.validation.tolist() != given.validation.tolist()
 
 
+@pytest.mark.parametrize("protocol", [DISJOINT, GIVEN, PAPER], ids=lambda protocol: protocol.name)
+def test_a_share_of_0_holds_nothing_out(protocol):
+    samples = speakers(8, split="train") + [sample(f"t{i}", "xy"[i], split="test") for i in range(2)]
+    usual, whole = (replace(protocol, validation_fraction=f).divide(samples, nothing(samples)) for f in (0.25, 0))
+    assert len(usual.validation)
+    assert whole.validation.tolist() == []
+    assert whole.train.tolist() == sorted([*usual.train, *usual.validation])
+    assert whole.test.tolist() == usual.test.tolist()
+    assert whole.name.endswith(", no validation part")
+    held = replace(samples[0], split="validation")
+    own = replace(GIVEN, validation_fraction=0).divide([*samples, held], nothing([*samples, held]))
+    assert (own.validation.tolist(), own.name) == ([34], "given")
+
+
 def test_what_the_data_do_not_allow_is_refused_with_a_way_out():
     samples = speakers(6)
     with pytest.raises(ColliculusError, match=r"`paper` needs samples of the split 'train'.*lists when you prepare"):
@@ -161,7 +175,7 @@ def test_protocols_by_name(name):
     assert current_name("honest") == "group-disjoint"
     with pytest.raises(ColliculusError, match="unknown protocol 'onest'"):
         SplitProtocol(name="onest", fold=0, folds=4, **CHOICE)
-    with pytest.raises(ColliculusError, match="`validation_fraction` must lie between"):
+    with pytest.raises(ColliculusError, match=r"`validation_fraction` is 1.0: choose at least 0 and less than 1"):
         SplitProtocol(name=name, fold=0, folds=4, validation_fraction=1.0, seed=0)
 
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from colliculus.data.arrays import Arrays
+from colliculus.data.augment import SMALL_DATA
 from colliculus.media.array_files import ArrayReader, open_array
 from colliculus.media.clips import Clip
 from colliculus.types import ColliculusError, DataSpec
@@ -91,6 +93,29 @@ def test_groups_stay_together(root):
     assert len(dataset.validation) == 8
     assert len(held) == 2
     assert dataset.protocol == "given test, validation from train by group"
+
+
+def test_a_share_of_0_leaves_all_of_train_to_training(root):
+    dataset = Arrays(root=root, validation_fraction=0).load()
+    assert (len(dataset.train), len(dataset.validation)) == (40, 0)
+    assert dataset.protocol == "given test, no validation part"
+    assert dataset.fingerprint != Arrays(root=root).load().fingerprint
+    save(root, "validation", sound=np.zeros((3, 1, 5, 4)), touch=np.zeros((3, 3, 2, 6, 7)), label=[0, 1, 1])
+    assert len(Arrays(root=root, validation_fraction=0).load().validation) == 3
+
+
+def test_modalities_without_a_kind_are_series_or_maps_by_their_height(root):
+    for split, count in (("train", 40), ("test", 6)):
+        imu = np.random.default_rng(0).normal(size=(count, 6, 1, 16))
+        save(root, split, imu=imu, touch=np.ones((count, 3, 2, 6, 7)))
+    kinds = {"touch": "events"}
+    train = Arrays(root=root, kinds=kinds, augment=SMALL_DATA).load().train
+    assert train.kinds == {"imu": "series", "sound": "maps", "touch": "events"}
+    plain = Arrays(root=root, kinds=kinds).load().train
+    varied, before = (split.batch(np.arange(30), epoch=0).inputs for split in (train, plain))
+    assert {m for m, x in varied.items() if not torch.equal(x, before[m])} == {"imu", "sound"}
+    with pytest.raises(ColliculusError, match=r"sound has the height 5 and is called a series: .* or call it maps"):
+        Arrays(root=root, kinds={"sound": "series"}).load()
 
 
 def test_groups_that_are_the_classes_are_refused(root):
@@ -199,7 +224,7 @@ def test_links_that_leave_the_root_are_refused(root, tmp_path_factory):
         Arrays(root=root).load()
 
 
-@pytest.mark.parametrize("wrong", [{"validation_fraction": 0.0}, {"validation_fraction": 1.0}, {"seed": -1}])
+@pytest.mark.parametrize("wrong", [{"validation_fraction": -0.1}, {"validation_fraction": 1.0}, {"seed": -1}])
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(ColliculusError, match="`validation_fraction` must"):
         Arrays(**wrong)

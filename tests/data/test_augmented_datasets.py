@@ -26,7 +26,7 @@ FLAGS = [
     "--data.augment.seed", "3",
 ]  # fmt: skip
 KINDS = {"arrays": ["--data.kinds", "visual", "pictures", "audio", "spectrograms"]}
-DATASETS = ["arrays", "av-digits", "folder"]
+DATASETS = ["arrays", "av-digits", "folder", "synthetic"]
 
 
 @pytest.fixture(scope="module", params=DATASETS)
@@ -92,10 +92,10 @@ def test_kinds_must_name_modalities_that_are_there(shared_data):
         replace(settings, kinds={"vsual": "pictures"}).load()
 
 
-def test_without_a_kind_there_is_nothing_to_augment(shared_data):
+def test_a_kind_that_is_not_there_is_not_augmented(shared_data):
     settings = _settings("arrays", [*shared_data("arrays").overrides, *FLAGS])
     assert isinstance(settings, Arrays)
     with pytest.raises(
-        ColliculusError, match=r"augment.pictures is set, and the data hold modalities of no known kind"
+        ColliculusError, match=r"augment.pictures is set, and the data hold audio \(maps\), visual \(maps\)"
     ):
         settings.load()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.data.augment import Augment
 from colliculus.data.dataset import Normalisation
-from colliculus.data.prepared import Prepared
+from colliculus.data.prepared import Prepared, _kinds
 from colliculus.media.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
 
@@ -62,6 +63,12 @@ def test_every_usable_sample_is_in_one_part(root):
     assert dataset.spec.sizes == {"audio": (8, 8), "visual": (8, 8)}
     assert dataset.spec.class_names == ("cat", "dog")
     assert "group-disjoint" in dataset.protocol
+
+
+def test_without_a_share_for_validation_the_rest_is_trained_on(root):
+    rows, before = rows_of(Prepared(root=root, validation_fraction=0).load()), rows_of(Prepared(root=root).load())
+    assert sorted(rows["train"]) == sorted([*before["train"], *before["validation"]])
+    assert (len(rows["validation"]), rows["test"].tolist()) == (0, before["test"].tolist())
 
 
 def test_a_batch_is_what_was_stored_standardised(root):
@@ -222,3 +229,11 @@ def test_the_split_of_a_publisher_is_taken_only_where_it_is_asked_for(raw, tmp_p
     seal.write_text(text.replace("name: folder", "name: ave"))
     assert Prepared(root=tmp_path / "out").load().protocol.startswith("group-disjoint")
     assert Prepared(root=tmp_path / "out", protocol="paper").load().protocol.startswith("paper")
+
+
+def test_what_is_neither_sound_nor_image_is_a_series_or_a_map_by_its_height():
+    class Stored(NamedTuple):
+        shape: tuple[int, ...]
+
+    kinds = _kinds({"imu": Stored((6, 1, 128)), "steps": Stored((4, 6, 1, 8)), "depth": Stored((8, 1, 32, 32))})
+    assert kinds == {"imu": "series", "steps": "series", "depth": "maps"}

@@ -127,6 +127,14 @@ def test_parts_that_are_not_given_are_drawn_from_each_class():
     assert data.protocol == "test and validation of each class from training, seed 0"
 
 
+def test_no_validation_part_is_drawn_with_a_share_of_0():
+    samples = [({"imu": torch.full((2, 1, 4), float(k))}, k % 2) for k in range(20)]
+    data = as_dataset(samples, validation_fraction=0)
+    assert (len(data.train), len(data.validation), len(data.test)) == (16, 0, 4)
+    assert data.protocol == "test of each class from training, seed 0, no validation part"
+    assert as_dataset(samples, None, samples[:4], validation_fraction=0).protocol == "given, no validation part"
+
+
 def test_parts_that_are_given_stay_whole():
     data = as_dataset(Sensors(9), Sensors(3, first=9), Sensors(6, first=12), class_names=("a", "b", "c"))
     assert [numbers(part) for part in (data.train, data.validation, data.test)] == [

@@ -19,7 +19,7 @@ def history():
 
 
 def test_curves_have_a_gap_where_a_number_is_absent_or_not_finite(history, model):
-    found = ModalityCurves.of(history, model)
+    found = ModalityCurves.of(history, model, "best")
     assert (found.epochs, found.best_epoch, found.accuracy) == ((1, 2, 3), 2, (0.4, 0.6, 0.5))
     assert found.accuracy_alone == {"audio": (0.3, 0.4, None), "visual": (0.5, 0.5, 0.6)}
     assert found.balance["k_audio"] == (1.0, 0.5, None)
@@ -27,7 +27,7 @@ def test_curves_have_a_gap_where_a_number_is_absent_or_not_finite(history, model
 
 
 def test_the_table_has_the_first_the_kept_and_the_last_epoch(history, model):
-    table = ModalityCurves.of(history, model).table()
+    table = ModalityCurves.of(history, model, "best").table()
     headings = [column.heading for column in table.columns]
     assert headings == ["epoch", "together", "audio alone", "visual alone", "k audio", "k visual", "s audio", "gap"]
     assert [row[0] for row in table.rows] == ["1", "2 (kept)", "3"]
@@ -35,7 +35,7 @@ def test_the_table_has_the_first_the_kept_and_the_last_epoch(history, model):
 
 
 def test_a_modality_has_one_colour_and_each_report_a_dash(history, model):
-    accuracy, balance = ModalityCurves.of(history, model).panels(["audio", "visual"], num_classes=4)
+    accuracy, balance = ModalityCurves.of(history, model, "best").panels(["audio", "visual"], num_classes=4)
     assert {one.name: one.colour for one in accuracy.series} == {"together": 0, "audio alone": 1, "visual alone": 2}
     assert accuracy.levels == [(25.0, "chance")]
     assert accuracy.marks == balance.marks == [(2.0, "epoch kept")]
@@ -44,7 +44,7 @@ def test_a_modality_has_one_colour_and_each_report_a_dash(history, model):
 
 
 def test_without_a_history_nothing_is_shown(model):
-    found = ModalityCurves.of([], model)
+    found = ModalityCurves.of([], model, "best")
     assert not found
     assert found.best_epoch is None
     assert found.panels(["audio", "visual"], 4) == []

@@ -97,7 +97,7 @@ def test_curves_show_every_column_of_the_history(made, tmp_path):
     report(folder, tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
     shown = re.findall(r"<text[^>]*>([^<]*)</text>", text)
-    assert {"train", "validation", "validation audio", "loss", "task", "scale", "chance", "best epoch"} <= set(shown)
+    assert {"train", "validation", "validation audio", "loss", "task", "scale", "chance", "epoch kept"} <= set(shown)
     assert "A modality alone predicts by its own head" in text
 
 

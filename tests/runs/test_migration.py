@@ -14,7 +14,9 @@ import yaml
 
 from colliculus.runs.migration import FORMAT, migrated
 from colliculus.runs.run import load_model, read_run, read_run_file
-from colliculus.training.fit import fit
+from colliculus.training.checkpoint import read_state, write_state
+from colliculus.training.fit import TrainingInterrupted, fit
+from colliculus.training.learner import Learner
 
 FOLDERS = Path(__file__).parent / "format_1"
 FINISHED = sorted(path.name for path in FOLDERS.iterdir() if (path / "result.json").exists())
@@ -85,6 +87,53 @@ def test_a_stopped_run_goes_on_to_the_same_end(tmp_path) -> None:
         )
     predicted = [row["predicted"] for row in rows(folder / "predictions.csv")]
     assert predicted == [row["predicted"] for row in rows(folder / "predictions_at_the_end.csv")]
+
+
+def test_settings_that_a_version_did_not_know_get_their_defaults_and_the_run_goes_on(
+    train, digits, tmp_path, monkeypatch
+) -> None:
+    new = ("head_factor", "select", "refit")
+    train(tmp_path / "whole")
+    train_epoch = Learner.train_epoch
+
+    def stopped(self, split, epoch, watch):
+        if epoch == 2:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        return train_epoch(self, split, epoch, watch)
+
+    monkeypatch.setattr(Learner, "train_epoch", stopped)
+    with pytest.raises(TrainingInterrupted):
+        train(tmp_path / "old")
+    document = yaml.safe_load((tmp_path / "old" / "run.yaml").read_text())
+    state = read_state(tmp_path / "old")
+    for experiment in (document["experiment"], state.run["experiment"]):
+        for name in new:
+            del experiment["train"][name]
+    for group in state.optimizer["param_groups"]:
+        del group["factor"]
+    (tmp_path / "old" / "run.yaml").write_text(yaml.safe_dump(document))
+    write_state(tmp_path / "old", state)
+    train(tmp_path / "old", resume=True)
+    found, expected = digits(tmp_path / "old"), digits(tmp_path / "whole")
+    assert found["weights"] == expected["weights"]
+    assert found["metrics"] == expected["metrics"]
+    assert found["result"] == expected["result"]
+
+
+def test_a_method_of_ones_own_does_not_keep_other_settings_from_their_defaults() -> None:
+    document = {
+        "format": 2,
+        "experiment": {
+            "method": {"name": "own", "module": "absent"},
+            "data": {"name": "arrays", "augment": {"seed": 3}},
+            "train": {"epochs": 7},
+        },
+    }
+    found = migrated(document)["experiment"]
+    assert found["method"] == document["experiment"]["method"]
+    assert (found["data"]["augment"]["seed"], found["data"]["augment"]["noise"]["probability"]) == (3, 0.0)
+    assert (found["train"]["epochs"], found["train"]["head_factor"]) == (7, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from colliculus.runs.result import TrainingResult, best_epoch, read_result
+from colliculus.runs.result import TrainingResult, kept_epoch, read_result
 
 
 @pytest.mark.parametrize(
     ("accuracies", "best"), [([0.5], 1), ([0.5, 0.9, 0.8], 2), ([0.9, 0.5, 0.9, 0.1], 3), ([0.0, 0.0], 2)]
 )
 def test_the_last_of_the_most_accurate_epochs_is_kept(accuracies, best):
-    assert best_epoch([{"validation_accuracy": accuracy} for accuracy in accuracies]) == best
+    history = [{"validation_accuracy": accuracy} for accuracy in accuracies]
+    assert kept_epoch(history, "best") == best
+    assert kept_epoch(history, "last") == len(history)
+    assert kept_epoch([{"train_loss": 1.0} for _ in history], "best") == len(history)
 
 
 def test_a_result_comes_back_and_is_absent_before(train, tmp_path):
@@ -49,7 +52,7 @@ def test_a_result_names_everything_that_made_it(train, tmp_path):
     result = train(tmp_path).to_dict()
     assert set(result) == {
         "preset", "method", "dataset", "protocol", "fingerprint", "seed", "epochs", "best_epoch", "selection",
-        "parameters", "validation", "test", "samples_per_second", "world_size", "device", "versions",
+        "parameters", "validation", "test", "samples_per_second", "world_size", "device", "versions", "decisions",
     }  # fmt: skip
     assert result["device"] == "cpu"
     for part in ("validation", "test"):

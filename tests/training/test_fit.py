@@ -16,7 +16,7 @@ import torch
 
 from colliculus.evaluation.trained_run import open_run
 from colliculus.files.lock import is_locked, locked
-from colliculus.training import fit as fit_module
+from colliculus.training import stage
 from colliculus.training.checkpoint import State
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
@@ -136,14 +136,14 @@ def test_an_interrupt_before_the_first_epoch_leaves_a_folder_that_starts_afresh(
 
 
 def test_an_interrupt_while_an_epoch_is_kept_counts_what_is_kept(train, tmp_path, monkeypatch):
-    write_state = fit_module.write_state
+    write_state = stage.write_state
 
     def interrupted(folder: Path, state: State) -> None:
         if len(state.history) == 2:
             raise KeyboardInterrupt
         write_state(folder, state)
 
-    monkeypatch.setattr(fit_module, "write_state", interrupted)
+    monkeypatch.setattr(stage, "write_state", interrupted)
     with pytest.raises(TrainingInterrupted, match="holds 1 of 3"):
         train(tmp_path / "run")
 

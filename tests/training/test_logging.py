@@ -20,7 +20,7 @@ ROW = {"epoch": 1, "learning_rate": 0.1, "train_loss": 0.25, "train_accuracy": 0
 class Stub:
     """A training of 3 epochs with 2 steps each."""
 
-    num_epochs, num_batches, first_epoch, samples_per_second = 3, 2, 0, 1234.0
+    num_epochs, num_batches, first_epoch, samples_per_second, stage = 3, 2, 0, 1234.0, ""
 
     def __init__(self, folder):
         self.folder = folder
@@ -71,6 +71,15 @@ def test_elsewhere_an_epoch_is_a_line(tmp_path):
     lines.on_epoch(training, ROW)
     lines.on_end(training, None)
     assert shown.getvalue() == "epoch 1/3  loss 0.250  accuracy 50.0%  validation 75.0%  1,234 samples/s\n"
+
+
+def test_an_epoch_of_a_refit_names_its_training_and_one_without_validation_says_none(tmp_path):
+    shown = StringIO()
+    training = Stub(tmp_path)
+    training.stage = "refit"
+    row = {name: value for name, value in ROW.items() if not name.startswith("validation")}
+    ShownProgress(Console(file=shown, width=120)).on_epoch(training, row)
+    assert shown.getvalue() == "refit epoch 1/3  loss 0.250  accuracy 50.0%  1,234 samples/s\n"
 
 
 def record(folder, row, console):

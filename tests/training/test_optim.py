@@ -74,6 +74,30 @@ def test_a_stream_learns_at_a_rate_of_its_own():
     assert {group["lr"] for group in optimizer.param_groups} == {0.5}
 
 
+def test_the_readout_learns_faster_by_its_factor_and_by_that_of_its_modality():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 2))
+    stream, pooling, head = (list(part.parameters()) for part in model)
+    settings = TrainSettings(head_factor=10.0, weight_decay=0.1)
+    optimizer = build_optimizer(model, settings, {"audio": stream + pooling}, [*pooling, *head])
+    set_learning_rate(optimizer, 0.5, {"audio": 3.0})
+    found = {id(p): (g["lr"], g["weight_decay"]) for g in optimizer.param_groups for p in g["params"]}
+    expected = [(1.5, 0.1), (1.5, 0.0), (15.0, 0.1), (15.0, 0.0), (5.0, 0.1), (5.0, 0.0)]
+    assert [found[id(p)] for p in model.parameters()] == expected
+
+
+def test_a_factor_of_1_makes_no_group_and_a_group_without_one_keeps_its_rate():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    plain = build_optimizer(model, TrainSettings())
+    optimizer = build_optimizer(model, TrainSettings(), readout=model[1].parameters())
+    assert optimizer.state_dict() == plain.state_dict()
+    saved = plain.state_dict()
+    for group in saved["param_groups"]:
+        del group["factor"]  # as in the state of an earlier version
+    optimizer.load_state_dict(saved)
+    set_learning_rate(optimizer, 0.5)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.5]
+
+
 def test_parameters_that_need_no_gradient_are_left_out():
     model = nn.Linear(2, 2)
     model.weight.requires_grad = False

@@ -15,12 +15,14 @@ CHANGES = {
     "optimizer": "sgd",
     "momentum": 0.5,
     "learning_rate": 0.02,
+    "head_factor": 3.0,
     "warmup_epochs": 0,
     "warmup_learning_rate": 1e-3,
     "final_learning_rate": 1e-3,
     "weight_decay": 0.1,
     "clip_norm": 0.01,
     "ema_decay": 0.9,
+    "refit": True,
     "drop_incomplete": True,
     "snr_db": {"audio": 0.0},
     "seed": 1,
@@ -30,10 +32,11 @@ UNREAD = {
     (("warmup_epochs", 0),): ["momentum", "warmup_learning_rate"],
 }
 """Settings that those of a base switch off."""
-OF_ONE_BASE = {"batch_size", "ema_decay", "drop_incomplete", "snr_db", "seed"}
+OF_ONE_BASE = {"batch_size", "ema_decay", "refit", "drop_incomplete", "snr_db", "seed"}
 """Settings that have nothing to do with optimiser and schedule: under other bases than the first they are slow."""
-ELSEWHERE = {"recompute", "device", "precision"}
-"""`recompute` keeps all digits; the other two are given to the runtime (`tests/test_runtime.py`)."""
+ELSEWHERE = {"recompute", "device", "precision", "select"}
+"""`recompute` keeps all digits; the next two are given to the runtime (`tests/test_runtime.py`); here the best epoch is
+the last (`test_selection.py`)."""
 
 
 def test_every_setting_has_a_change_here() -> None:

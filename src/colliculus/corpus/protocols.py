@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from colliculus.corpus.sample import Sample
 from colliculus.corpus.shared_content import conflicting, linked_groups
-from colliculus.corpus.splits import stratified_folds, stratified_holdout
+from colliculus.corpus.splits import held_out, stratified_folds
 from colliculus.files.checks import SPLITS
 from colliculus.types import ColliculusError, unknown_name
 
@@ -53,7 +53,8 @@ class SplitProtocol:
     `given`: the split of your own manifest or folders, without samples that are left out.
 
     Where `paper` and `given` have no validation part, a share of the training part becomes one: of each class, and
-    under `given` with groups and identical content on one side. Samples without a split are in no part.
+    under `given` with groups and identical content on one side. Samples without a split are in no part. With a share of
+    0 there is no validation part.
 
     Raises:
         ColliculusError: a setting is out of range, or a fold is given for a protocol without folds.
@@ -66,7 +67,7 @@ class SplitProtocol:
     folds: int
     """Number of folds."""
     validation_fraction: float
-    """Share of the samples outside the test part that becomes the validation part, where none is given."""
+    """Share of the samples outside the test part that becomes the validation part, where none is given; 0: no part."""
     seed: int
     """Seed of the folds and of the validation part."""
 
@@ -80,8 +81,10 @@ class SplitProtocol:
             )
         if self.name == "group-disjoint" and (not 0 <= self.fold < self.folds or self.folds < 2):
             raise ColliculusError(f"there is no fold {self.fold} of {self.folds}: give `fold` 0 to {self.folds - 1}")
-        if not 0 < self.validation_fraction < 1:
-            raise ColliculusError(f"`validation_fraction` must lie between 0 and 1, and is {self.validation_fraction}")
+        if not 0 <= self.validation_fraction < 1:
+            raise ColliculusError(
+                f"`validation_fraction` is {self.validation_fraction}: choose at least 0 and less than 1"
+            )
 
     def divide(self, samples: Sequence[Sample], contents: Sequence[Collection[str]]) -> Partition:
         """Assign samples to parts.
@@ -127,7 +130,8 @@ class SplitProtocol:
         known = "group" if any(sample.group for sample in samples) else "content" if any(contents) else "sample"
         name = f"{self.name} by {known}{'' if known == 'group' else ' (no groups are known)'}"
         test = np.flatnonzero(fold == self.fold)
-        return Partition(train, validation, test, f"{name}, fold {self.fold} of {self.folds}")
+        unvalidated = "" if self.validation_fraction else ", no validation part"
+        return Partition(train, validation, test, f"{name}, fold {self.fold} of {self.folds}{unvalidated}")
 
     def _by_split(self, splits: Sequence[str | None], samples: Sequence[Sample], linked: Rows) -> Partition:
         """The parts that are named; a missing validation part is taken from training by whole linked groups."""
@@ -140,14 +144,15 @@ class SplitProtocol:
             )
         if len(validation):
             return Partition(train, validation, test, self.name)
-        return Partition(*self._take_validation(train, samples, linked), test, f"{self.name}, validation from training")
+        taken = "validation from training" if self.validation_fraction else "no validation part"
+        return Partition(*self._take_validation(train, samples, linked), test, f"{self.name}, {taken}")
 
     def _take_validation(self, rows: Rows, samples: Sequence[Sample], linked: Rows) -> tuple[Rows, Rows]:
         """Divide `rows` into training and validation by whole linked groups."""
         labels = np.array([samples[row].label for row in rows])
         groups = _grouping(linked[rows])
         try:
-            kept, held = stratified_holdout(labels, fraction=self.validation_fraction, seed=self.seed, groups=groups)
+            kept, held = held_out(labels, fraction=self.validation_fraction, seed=self.seed, groups=groups)
         except ColliculusError as error:
             raise ColliculusError(
                 f"no validation part can be taken from {len(rows)} training samples without losing a class: add"

@@ -57,6 +57,24 @@ def stratified_holdout(
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
+def held_out(
+    labels: NDArray[np.generic],
+    *,
+    fraction: float,
+    seed: int,
+    groups: NDArray[np.generic] | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """As `stratified_holdout`; with a `fraction` of 0 nothing is held out.
+
+    Example:
+        >>> [rows.tolist() for rows in held_out(np.array([0, 1]), fraction=0.0, seed=0)]
+        [[0, 1], []]
+    """
+    if fraction == 0:
+        return np.arange(len(labels)), np.arange(0)
+    return stratified_holdout(labels, fraction=fraction, seed=seed, groups=groups)
+
+
 def stratified_folds(
     strata: NDArray[np.generic], *, folds: int, seed: int, groups: NDArray[np.generic] | None = None
 ) -> NDArray[np.int64]:

@@ -10,9 +10,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.corpus.splits import stratified_holdout
+from colliculus.corpus.splits import held_out
 from colliculus.data.assemble import assemble, spec_of
-from colliculus.data.augment import Augment
+from colliculus.data.augment import Augment, ModalityKind
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.loading import ArraySplit
 from colliculus.data.standardise import channel_statistics, chunks
@@ -20,7 +20,7 @@ from colliculus.files.checks import SPLITS, dataset_root, split_folders, visible
 from colliculus.media.array_files import ArrayReader, as_float32, check_numbers, open_array
 from colliculus.types import ColliculusError, DataSpec, unknown_name
 
-ArrayKind = Literal["pictures", "spectrograms", "events"]
+ArrayKind = Literal["pictures", "spectrograms", "events", "series", "maps"]
 """Kinds of arrays that augmentations know."""
 
 
@@ -42,20 +42,21 @@ class Arrays:
     root: Path | None = None
     """Folder with `train/`, `test/` and optionally `validation/`."""
     validation_fraction: float = 0.1
-    """Share of train that becomes the validation part, where there is no folder `validation`."""
+    """Share of train that becomes the validation part, where there is no folder `validation`; 0: there is none, and the
+    last epoch is kept."""
     standardise: bool = True
     """Standardise every channel to mean 0 and deviation 1 of the training part."""
     seed: int = 0
     """Seed of the validation part."""
     kinds: Mapping[str, ArrayKind] = field(default_factory=dict[str, ArrayKind], hash=False)
-    """Kinds of modalities, for `augment`: pictures (levels 0..255), spectrograms or (counts of) events, such as
-    touch events camera pictures"""
+    """Kinds of modalities, for `augment`: pictures (levels 0..255), spectrograms, (counts of) events, series (over
+    time, height 1) or maps, such as touch events camera pictures; not named: series where the height is 1, else maps"""
     augment: Augment = field(default_factory=Augment)
     """Augmentation of the training samples; off unless set."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.validation_fraction < 1 or self.seed < 0:
-            raise ColliculusError("`validation_fraction` must lie between 0 and 1, and `seed` must be at least 0")
+        if not 0 <= self.validation_fraction < 1 or self.seed < 0:
+            raise ColliculusError("`validation_fraction` must be at least 0 and below 1, and `seed` at least 0")
 
     def load(self, normalisation: Normalisation | None = None) -> Dataset:
         """Open the arrays; standardise by `normalisation`, or by the training part (if `standardise`).
@@ -73,10 +74,15 @@ class Arrays:
         protocol = "given"
         if "validation" not in stored:
             stored["validation"] = train
-            rows["train"], rows["validation"] = stratified_holdout(
+            rows["train"], rows["validation"] = held_out(
                 train.labels, fraction=self.validation_fraction, seed=self.seed, groups=train.groups
             )
-            protocol = "given test, validation from train" + (" by group" if train.groups is not None else "")
+            by = " by group" if train.groups is not None else ""
+            protocol = (
+                f"given test, validation from train{by}"
+                if self.validation_fraction
+                else "given test, no validation part"
+            )
         if normalisation is None:
             normalisation = channel_statistics(train.arrays if self.standardise else {}, rows["train"])
         splits = {
@@ -86,13 +92,22 @@ class Arrays:
             for split, part in stored.items()
         }
         spec = spec_of({m: array.shape[1:] for m, array in train.arrays.items()}, [str(value) for value in values])
-        if strangers := [m for m in self.kinds if m not in spec.modalities]:
-            raise unknown_name("modality", strangers[0], spec.modalities)
-        return assemble(spec, splits, protocol, _contents(splits), augment=self.augment, kinds=self.kinds)
+        return assemble(spec, splits, protocol, _contents(splits), augment=self.augment, kinds=self._kinds(spec))
 
     def reader(self, spec: DataSpec) -> ArrayReader:
         """Reader of arrays like these."""
         return ArrayReader(spec)
+
+    def _kinds(self, spec: DataSpec) -> dict[str, ModalityKind]:
+        if strangers := [m for m in self.kinds if m not in spec.modalities]:
+            raise unknown_name("modality", strangers[0], spec.modalities)
+        for modality, kind in self.kinds.items():
+            if kind == "series" and (height := spec.size(modality)[0]) != 1:
+                raise ColliculusError(
+                    f"{modality} has the height {height} and is called a series: write (n, C, 1, W), with each sensor"
+                    " axis as a channel, or call it maps"
+                )
+        return {m: self.kinds.get(m, "series" if spec.size(m)[0] == 1 else "maps") for m in spec.modalities}
 
 
 @dataclass(frozen=True, eq=False)

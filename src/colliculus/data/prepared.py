@@ -42,7 +42,8 @@ class DividedData(ABC):
     folds: int = 5
     """Number of folds of `group-disjoint`."""
     validation_fraction: float = 0.1
-    """Share of the training part that becomes the validation part, where none is given."""
+    """Share of the training part that becomes the validation part, where none is given; 0: there is none, and the last
+    epoch is kept."""
     standardise: bool = True
     """Standardise every channel to mean 0 and deviation 1 of the training part."""
     seed: int = 0
@@ -159,13 +160,18 @@ def _own_choice(folder: PreparedFolder) -> ProtocolName:
 
 
 def _kinds(storages: Mapping[str, Storage]) -> dict[str, ModalityKind]:
-    """Kinds of the modalities that augmentations know."""
-    kinds: dict[str, ModalityKind] = {m: "pictures" for m, s in storages.items() if isinstance(s, Frames)}
-    kinds |= {m: "events" for m, s in storages.items() if isinstance(s, EventFrames)}
-    for m, s in storages.items():
-        if isinstance(s, Sound):
-            kinds[m] = "waveforms" if s.kind == "waveform" else "spectrograms"
-    return kinds
+    """Kinds of the modalities, by how they are stored."""
+    return {m: _kind(storage) for m, storage in storages.items()}
+
+
+def _kind(storage: Storage) -> ModalityKind:
+    if isinstance(storage, Frames):
+        return "pictures"
+    if isinstance(storage, EventFrames):
+        return "events"
+    if isinstance(storage, Sound):
+        return "waveforms" if storage.kind == "waveform" else "spectrograms"
+    return "series" if storage.shape[-2] == 1 else "maps"
 
 
 def _contents(folder: PreparedFolder, splits: Mapping[str, ArraySplit]) -> dict[str, NDArray[np.generic]]:

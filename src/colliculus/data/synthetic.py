@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.assemble import assemble
+from colliculus.data.augment import Augment, ModalityKind
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.loading import ArraySplit
 from colliculus.data.standardise import channel_statistics
@@ -85,6 +86,8 @@ class Synthetic:
     """Height and width of every modality."""
     seed: int = 0
     """Seed of all clips."""
+    augment: Augment = field(default_factory=Augment)
+    """Augmentation of the training samples; off unless set."""
 
     def __post_init__(self) -> None:
         most_classes = 2 * len(SHAPES)
@@ -145,7 +148,9 @@ class Synthetic:
         for part, clips in made.items():
             contents |= {f"{part} {m}": array for m, array in clips.arrays.items()} | {f"{part} labels": clips.labels}
         splits = {part: replace(clips, normalisation=normalisation) for part, clips in made.items()}
-        return assemble(self.spec, splits, f"synthetic seed {self.seed}", contents)
+        return assemble(
+            self.spec, splits, f"synthetic seed {self.seed}", contents, augment=self.augment, kinds=self._kinds
+        )
 
     def reader(self, spec: DataSpec) -> StorageReader:
         """Reader of clips that `export` writes: a sound, an image or video, or both of one stem."""
@@ -184,6 +189,11 @@ class Synthetic:
         else:
             write_png(visual, images[0])
         return sound, visual
+
+    @property
+    def _kinds(self) -> dict[str, ModalityKind]:
+        known: dict[str, ModalityKind] = {"audio": "spectrograms", "visual": "pictures", "tactile": "maps"}
+        return {m: known[m] for m in self.spec.modalities}
 
     @property
     def _moves(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from colliculus.corpus.splits import stratified_holdout
+from colliculus.corpus.splits import held_out, stratified_holdout
 from colliculus.data.assemble import fingerprint as digest_of
 from colliculus.data.assemble import spec_of
 from colliculus.data.collate import collate, stack_labels
@@ -76,7 +76,7 @@ def as_dataset(
         validation: the same; None: a share of each class of the training samples.
         test: the same; None: a share of each class of the training samples, taken before the validation part.
         class_names: names of all classes, in the order of their numbers; empty: the numbers that occur.
-        validation_fraction: share that becomes the validation part, where none is given.
+        validation_fraction: share that becomes the validation part, where none is given; 0: there is none.
         test_fraction: share that becomes the test part, where none is given.
         seed: seed of the parts that are taken from training.
         fingerprint: name of the data, for samples that are drawn anew whenever they are read; empty: a digest of all
@@ -105,9 +105,11 @@ def as_dataset(
         if part is not None:
             taken[name] = as_split(part, spec)
             continue
-        kept, held = stratified_holdout(whole.labels[rows], fraction=fraction, seed=seed)
+        hold_out = held_out if name == "validation" else stratified_holdout  # a test there must be
+        kept, held = hold_out(whole.labels[rows], fraction=fraction, seed=seed)
         rows, taken[name] = rows[kept], SplitRows(whole, rows[held])
-    drawn = [name for name, part in (("test", test), ("validation", validation)) if part is None]
+    drawn = [name for name, part in (("test", test), ("validation", validation)) if part is None and len(taken[name])]
+    protocol = f"{' and '.join(drawn)} of each class from training, seed {seed}" if drawn else "given"
     splits = {"train": SplitRows(whole, rows) if drawn else whole, **taken}
     return Dataset(
         spec=spec,
@@ -115,7 +117,7 @@ def as_dataset(
         validation=splits["validation"],
         test=splits["test"],
         normalisation=Normalisation({}, {}),
-        protocol=f"{' and '.join(drawn)} of each class from training, seed {seed}" if drawn else "given",
+        protocol=protocol if len(taken["validation"]) else f"{protocol}, no validation part",
         fingerprint=fingerprint or digest_of(spec, _contents(splits)),
     )
 
@@ -246,6 +248,8 @@ def _contents(splits: dict[str, Split]) -> dict[str, NDArray[np.generic]]:
     """Arrays that stand for the data in the fingerprint."""
     contents: dict[str, NDArray[np.generic]] = {f"labels of {name}": split.labels for name, split in splits.items()}
     for name, split in splits.items():
+        if not len(split):
+            continue
         contents |= {
             f"{name} {m}": x.numpy() for m, x in split.batch(evenly(_LOOKED_AT, len(split)), epoch=0).inputs.items()
         }

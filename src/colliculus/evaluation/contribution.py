@@ -237,7 +237,7 @@ def contribution(
         raise ColliculusError(f"clips is {clips}: give at least 2, or 0 to leave EMAP out")
     trained = open_run(run, device)
     dataset = trained.load(data)
-    part = stored_part(dataset, split)
+    part = stored_part(dataset, split, trained)
     about = trained.about(dataset, split) | {"time_steps": trained.time_steps}
     path = trained.folder / Contribution.FILE
     passes = measure_passes(trained, part, Cache(path.with_name("subsets"), about))

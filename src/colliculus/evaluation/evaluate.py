@@ -221,7 +221,7 @@ def _data(
     else:
         dataset = run.load(None if data is None else given)
     name = getattr(run.experiment.data if data is None and run else data, "name", "")
-    return stored_part(dataset, part), {
+    return stored_part(dataset, part, run), {
         "dataset": name,
         "protocol": dataset.protocol,
         "fingerprint": dataset.fingerprint,

@@ -24,7 +24,7 @@ from colliculus.evaluation.time_weights import (
     time_weights_panels,
     time_weights_table,
 )
-from colliculus.evaluation.trained_run import TrainedRun, open_run
+from colliculus.evaluation.trained_run import TrainedRun, open_run, stored_part
 from colliculus.figures import Panel, figure, to_png
 from colliculus.files.atomic import write_atomic
 from colliculus.model import MultimodalSNN
@@ -115,9 +115,10 @@ def inspect(
 ) -> Inspection:
     """Measure how much every layer of a trained run fires, and gather what it has learned of modalities and time.
 
-    Measured on validation samples, under the noise of the training if there was any: the firing of every layer at each
-    time step, and the temporal attention scores of every stream by class. Read from the run: the validation accuracy
-    of each modality alone and the reports of a balance, by epoch, and the alignment of each modality's steps (TAAF).
+    Measured on validation samples (on training samples where there are none), under the noise of the training if there
+    was any: the firing of every layer at each time step, and the temporal attention scores of every stream by class.
+    Read from the run: the validation accuracy of each modality alone and the reports of a balance, by epoch, and the
+    alignment of each modality's steps (TAAF).
 
     Args:
         run: trained run or its folder.
@@ -139,7 +140,8 @@ def inspect(
     if samples < 1:
         raise ColliculusError(f"samples is {samples}: give at least 1")
     run = open_run(run, device)
-    split = run.load(data).validation
+    dataset = run.load(data)
+    split = dataset.validation if len(dataset.validation) else stored_part(dataset, "train")
     batch = run.batch(split, evenly(samples, len(split)))
     trained = read_health(run.folder).get("end")
     health = measure_spike_health(run.model, batch.inputs)
@@ -151,7 +153,7 @@ def inspect(
         health=health,
         warnings=tuple(health.warnings()),
         parts=_parts(run.model),
-        curves=ModalityCurves.of(read_metrics(run.folder), run.model),
+        curves=ModalityCurves.of(read_metrics(run.folder), run.model, run.experiment.train.select),
         time_weights=measure_time_weights(run.model, [batch]),
         alignments=alignment_matrices(run.model),
     )

@@ -12,8 +12,9 @@ from colliculus.heads import ReadoutPerModality
 from colliculus.model import MultimodalSNN
 from colliculus.records import Table
 from colliculus.records.console import percent
+from colliculus.runs.experiment import Select
 from colliculus.runs.history import Row
-from colliculus.runs.result import best_epoch
+from colliculus.runs.result import kept_epoch
 
 JOINT, ALONE, MODULATION = "validation_accuracy", "validation_accuracy_", "modulation_"
 """Columns of `metrics.csv`; a name follows the last two."""
@@ -29,7 +30,7 @@ class ModalityCurves:
     Args:
         epochs: numbers of the trained epochs, from 1.
         best_epoch: epoch whose model was kept; None where no epoch is recorded.
-        accuracy: validation accuracy of all modalities together.
+        accuracy: validation accuracy of all modalities together; None in every epoch without a validation part.
         accuracy_alone: the same of each modality alone; empty for a single modality.
         own_heads: whether a modality alone predicts by its own head, and not by its part of the joint logits.
         balance: reports of the modulator, such as "coefficient_audio", mean over the steps of an epoch.
@@ -43,14 +44,14 @@ class ModalityCurves:
     balance: dict[str, Curve]
 
     @classmethod
-    def of(cls, history: Sequence[Row], model: MultimodalSNN) -> ModalityCurves:
-        """The curves of a training: the rows of its `metrics.csv`, and the trained model."""
+    def of(cls, history: Sequence[Row], model: MultimodalSNN, select: Select) -> ModalityCurves:
+        """The curves of a training: the rows of its `metrics.csv`, the trained model, and which epoch was kept."""
         columns = list(dict.fromkeys(name for row in history for name in row))
         alone = {m: _curve(history, ALONE + m) for m in model.modalities if ALONE + m in columns}
         reported = [name for name in columns if name.startswith(MODULATION)]
         return cls(
             epochs=tuple(int(row["epoch"]) for row in history),
-            best_epoch=best_epoch(history) if history else None,
+            best_epoch=kept_epoch(history, select) if history else None,
             accuracy=_curve(history, JOINT),
             accuracy_alone=alone if len(alone) > 1 else {},
             own_heads=isinstance(model.head, ReadoutPerModality | TemporalAttentionReadout),

@@ -189,7 +189,7 @@ def robustness(
     found = Robustness(
         **about,
         settings=settings,
-        total=len(stored_part(dataset, split)),
+        total=len(stored_part(dataset, split, trained)),
         clean=accuracy,
         chance=chance,
         curves=tuple(curves({c: x for c, x in measured.items() if c is not None}, accuracy, chance)),

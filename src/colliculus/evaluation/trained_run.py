@@ -25,7 +25,7 @@ from colliculus.runs.experiment import Experiment, Method
 from colliculus.runs.identity import identity
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.result import TrainingResult, read_result
-from colliculus.runs.run import Run, load_model, read_run
+from colliculus.runs.run import SELECTION_FOLDER, Run, load_model, read_run
 from colliculus.runtime import choose_device
 from colliculus.types import Batch, ColliculusError, DataSpec
 
@@ -124,8 +124,12 @@ class TrainedRun:
         return dataset
 
     def part(self, name: Part) -> Split:
-        """A part of the run's data as it is stored, without augmentation."""
-        return stored_part(self.data, name)
+        """A part of the run's data as it is stored, without augmentation.
+
+        Raises:
+            ColliculusError: as `stored_part`.
+        """
+        return stored_part(self.data, name, self)
 
     def batch(self, split: Split, rows: NDArray[np.int64]) -> Batch:
         """The samples at `rows` of a split on the model's device, with the noise of the training."""
@@ -202,9 +206,26 @@ def open_run(
     return TrainedRun(folder, read_run(folder, method), choose_device(device), data)
 
 
-def stored_part(dataset: Dataset, name: Part) -> Split:
-    """A part of `dataset` as it is stored, without augmentation."""
+def stored_part(dataset: Dataset, name: Part, run: TrainedRun | None = None) -> Split:
+    """A part of `dataset` as it is stored, without augmentation.
+
+    Args:
+        dataset: loaded data.
+        name: "test", "validation" or "train".
+        run: the run to measure on it, if any.
+
+    Raises:
+        ColliculusError: the data have no validation part, or the run was trained on it (`train.refit`).
+    """
     split: Split = getattr(dataset, name)
+    if name == "validation":
+        if not len(split):
+            raise ColliculusError("the data have no validation part: choose another part, such as test")
+        if run is not None and run.experiment.train.refit and dataset.fingerprint == run.run.fingerprint:
+            raise ColliculusError(
+                f"{run.folder} was trained on its validation part too (train.refit): choose another part, or take the"
+                f" run in {run.folder / SELECTION_FOLDER}, which was not"
+            )
     return split.split if isinstance(split, AugmentedSplit) else split
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -45,6 +45,9 @@ class Modulator(Protocol):
         ({'audio': 0.5}, {})
     """
 
+    needs_validation: ClassVar[bool] = False
+    """True where `end_epoch` cannot do without accuracies."""
+
     def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
         """Begin an epoch, counted from 0. All random numbers in it depend on `seed` and `epoch` only."""
         return
@@ -66,7 +69,10 @@ class Modulator(Protocol):
         return prepared.report
 
     def end_epoch(self, validation_accuracy: Mapping[str, float]) -> None:
-        """End an epoch, after validation: accuracy of each modality that has predictions of its own."""
+        """End an epoch, after validation: accuracy of each modality that has predictions of its own.
+
+        Without a validation part there are none.
+        """
         return
 
     def state(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -47,6 +47,8 @@ class MSLR(Modulator):
     This is our reading: in every epoch the factor multiplies the learning rate of the schedule. It acts on the learning
     rate itself, because an optimiser that normalises gradients (AdamW) would undo a scaling of the gradients.
     """
+
+    needs_validation: ClassVar[bool] = True
 
     def __init__(self, settings: MSLRSettings) -> None:
         self._settings = settings

@@ -23,7 +23,7 @@ PAIRS = 25
 def curves(material: Material) -> Figure:
     """Accuracy, losses and reports of the modulation by epoch."""
     history = material.history
-    kept = [(material.result.best_epoch, "best epoch")] if material.result else []
+    kept = [(material.result.best_epoch, "epoch kept")] if material.result else []
 
     def panel(names: Sequence[str], title: str, ylabel: str, prefix: str, factor: float = 1) -> Lines:
         series = [_series(history, name, name.removeprefix(prefix), factor) for name in names]

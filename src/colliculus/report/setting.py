@@ -30,7 +30,7 @@ def facts(material: Material) -> Mapping[str, str]:
         rows |= {"added noise": noise or "none", "epochs": f"{train.epochs}", "seed": f"{train.seed}"}
     if (result := material.result) is not None:
         rows |= {
-            "best epoch": f"{result.best_epoch} ({result.selection})",
+            "epoch kept": f"{result.best_epoch} ({result.selection})",
             "parameters": f"{result.parameters:,}",
             "training speed": f"{result.samples_per_second:,.0f} clips/s on {result.device}",
             "versions": ", ".join(f"{name} {version}" for name, version in result.versions.items()),

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from colliculus.model import MultimodalSNN
 
 
+Select = Literal["best", "last"]
+"""Epoch whose weights a training keeps."""
+
+
 class Method(Protocol):
     """Settings of a method; a frozen dataclass, so that run folders can record it.
 
@@ -107,6 +111,8 @@ class TrainSettings:
     """momentum of sgd"""
     learning_rate: float = 6.25e-4
     """peak of the learning rate"""
+    head_factor: float = 1.0
+    """factor of the learning rate of the readout: of the heads and of the weights that pool tokens"""
     warmup_epochs: int = 5
     """epochs of linear warm-up, at most half of all epochs"""
     warmup_learning_rate: float = 1e-6
@@ -123,6 +129,12 @@ class TrainSettings:
     """compute the encoders again in the backward pass: the same gradients with less memory, in more time"""
     ema_decay: float | None = None
     """decay of the moving average of the weights, which is then what is validated and saved; None keeps none"""
+    select: Select = "best"
+    """epoch whose weights are kept: best, that of the highest validation accuracy, or last; without a validation part
+    it is the last"""
+    refit: bool = False
+    """after a training that is validated, train a second time on the training and validation parts together, from the
+    same seed and for as many epochs, and keep the last of them"""
     drop_incomplete: bool = False
     """train on full batches only, leaving out what remains each epoch"""
     snr_db: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
@@ -135,7 +147,8 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         GaussianNoise(self.snr_db)
-        positive = {"epochs": self.epochs, "batch_size": self.batch_size, "learning_rate": self.learning_rate}
+        names = ("epochs", "batch_size", "learning_rate", "head_factor")
+        positive = {name: getattr(self, name) for name in names}
         optional = {"clip_norm": self.clip_norm} if self.clip_norm is not None else {}
         for name, value in (positive | optional).items():
             if not 0 < value < inf:

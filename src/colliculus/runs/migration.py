@@ -1,4 +1,4 @@
-"""Migration of `run.yaml` from earlier formats to the present one."""
+"""Migration of `run.yaml` from earlier formats and versions to the present one."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from copy import deepcopy
 
 from colliculus.data.former_folder import FormerFolder
 from colliculus.files.documents import Document
+from colliculus.methods import LateFusion
 from colliculus.runs.document import experiment_from_plain, experiment_to_plain
 from colliculus.types import ColliculusError
 
-FORMAT = 2
+FORMAT = 3
 """Number of the format of a run folder; a later format gets a higher one."""
 
 _NAMES = {"scmrl": "s-cmrl", "cmci-reference": "cmci"}
@@ -26,16 +27,17 @@ def migrated(document: Document) -> Document:
     Example:
         >>> method = {"name": "scmrl", "reference": True, "arithmetic": {"threshold": 0.3}}
         >>> migrated({"format": 1, "experiment": {"method": method}})
-        {'format': 2, 'experiment': {'method': {'name': 's-cmrl', 'arithmetic': 'reference'}}}
+        {'format': 3, 'experiment': {'method': {'name': 's-cmrl', 'arithmetic': 'reference'}}}
     """
-    if document.get("format") not in (1, FORMAT):
-        return document
-    before = document["format"]
-    document = {**deepcopy(document), "format": FORMAT}
+    if document.get("format") == 1:
+        document = _second(document)
+    return _completed(_third(document) if document.get("format") == 2 else document)
+
+
+def _second(document: Document) -> Document:
+    """From format 1 to 2."""
+    document = {**deepcopy(document), "format": 2}
     experiment = _part(document, "experiment")
-    _name_kind(_part(_part(experiment, "method"), "neuron"))
-    if before == FORMAT:
-        return document
     if method := _part(experiment, "method"):
         _rename(method)
         _drop_unread(method)
@@ -47,9 +49,31 @@ def migrated(document: Document) -> Document:
         _drop(train, ["momentum"])
     if train.get("warmup_epochs") == 0:
         _drop(train, ["warmup_learning_rate"])
-    with suppress(ColliculusError):  # the reader of a damaged experiment reports it
-        document["experiment"] = experiment_to_plain(experiment_from_plain(experiment))
     return document
+
+
+def _third(document: Document) -> Document:
+    """From format 2 to 3: kinds of neurons, and a second edition of Tectum."""
+    document = {**deepcopy(document), "format": 3}
+    method = _part(_part(document, "experiment"), "method")
+    neuron = _part(method, "neuron")
+    if neuron.pop("learned_tau", False) is True:
+        neuron["kind"] = "plif"
+    if method.get("name") == "tectum":
+        method["name"] = "tectum-first"
+    return document
+
+
+def _completed(document: Document) -> Document:
+    """Give the settings that a later version added their defaults, which change nothing."""
+    if not (experiment := _part(document, "experiment")):
+        return document
+    with suppress(ColliculusError):  # the reader of a damaged experiment reports it
+        known = experiment_to_plain(experiment_from_plain(experiment, LateFusion()))
+        experiment = {**known, "method": experiment["method"]}
+    with suppress(ColliculusError):  # a method of one's own may be unknown here
+        experiment = experiment_to_plain(experiment_from_plain(experiment))
+    return {**document, "experiment": experiment}
 
 
 def _rename(method: Document) -> None:
@@ -61,12 +85,6 @@ def _rename(method: Document) -> None:
     if method.get("name") == "cmci-reference":
         method["arithmetic"] = "reference"
     method["name"] = _NAMES.get(str(method.get("name")), method.get("name"))
-
-
-def _name_kind(neuron: Document) -> None:
-    """A switch for PLIF became one of the kinds of neurons."""
-    if neuron.pop("learned_tau", False) is True:
-        neuron["kind"] = "plif"
 
 
 def _drop_unread(method: Document) -> None:

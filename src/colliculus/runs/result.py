@@ -1,4 +1,4 @@
-"""The end of a training: the best epoch, validated and tested once, in `result.json`."""
+"""The end of a training: the kept epoch, validated and tested once, in `result.json`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,46 @@ from typing import Any, Self
 from colliculus.files.documents import Document, as_document
 from colliculus.records import Record, Table
 from colliculus.records.console import accuracy
+from colliculus.runs.experiment import Select
 from colliculus.runs.history import Row
 from colliculus.runs.metrics import Metrics
 from colliculus.runs.run import RESULT_FILE
 from colliculus.types import ColliculusError
 
-SELECTION = "highest validation accuracy, of equal epochs the last"
-"""Rule by which the best epoch is chosen: the last of equals trained longest and at the lowest learning rate."""
+SELECTIONS: Mapping[Select, str] = {
+    "best": "highest validation accuracy, of equal epochs the last",
+    "last": "the last epoch",
+}
+"""Rules by which an epoch is kept: the last of equals trained longest and at the lowest learning rate."""
+
+
+REFIT = "the last epoch of a second training on training and validation part together; validated was the first: "
+"""Beginning of the rule after a refit; the rule of the first training follows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartDecision:
+    """An optional part of the model, kept or left out by the evidence of the validation part.
+
+    Args:
+        name: name of the part.
+        kept: True if the part helps: p is below 0.05.
+        correct_with: samples recognised with the part.
+        correct_without: samples recognised without it.
+        total: samples.
+        p: p-value of McNemar's exact test, one-sided.
+    """
+
+    name: str
+    kept: bool
+    correct_with: int
+    correct_without: int
+    total: int
+    p: float
+
+    def __str__(self) -> str:
+        found = f"{self.correct_with} with it, {self.correct_without} without, of {self.total}; p = {self.p:.3g}"
+        return f"{'kept' if self.kept else 'left out'} ({found})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +67,14 @@ class TrainingResult(Record):
         best_epoch: number of the epoch whose weights were kept, from 1.
         selection: rule that chose it.
         parameters: number of trained parameters.
-        validation: figures of the best epoch on the validation part.
-        test: figures of the best epoch on the test part, which was used only once.
+        validation: figures of the kept epoch on the validation part, None without one; after a refit, figures of the
+            first training, whose epoch need not be `best_epoch`.
+        test: figures of the kept epoch on the test part, which was used only once.
         samples_per_second: training samples per second of all processes.
         world_size: number of processes.
         device: device of the training.
         versions: versions of colliculus, torch and Python.
+        decisions: optional parts of the model, kept or left out by the validation part.
     """
 
     preset: str
@@ -52,12 +87,13 @@ class TrainingResult(Record):
     best_epoch: int
     selection: str
     parameters: int
-    validation: Metrics
+    validation: Metrics | None
     test: Metrics
     samples_per_second: float
     world_size: int
     device: str
     versions: Mapping[str, str]
+    decisions: tuple[PartDecision, ...] = ()
 
     @classmethod
     def from_dict(cls, plain: object) -> Self:
@@ -67,7 +103,7 @@ class TrainingResult(Record):
             ColliculusError: an entry is missing or has the wrong type.
         """
         known = _known(plain, cls)
-        figures = {part: _known(known[part], Metrics) for part in ("validation", "test") if part in known}
+        figures = {part: _known(known[part], Metrics) for part in ("validation", "test") if known.get(part) is not None}
         return super().from_dict(known | figures)
 
     def table(self) -> Table:
@@ -76,8 +112,9 @@ class TrainingResult(Record):
         rows = {
             "preset": self.preset,
             "data": f"{self.dataset}, {self.protocol}",
-            **{name: accuracy(m.accuracy, m.interval, m.correct, m.total) for name, m in parts.items()},
-            "epochs": f"{self.epochs}, the best was {self.best_epoch}",
+            **{name: accuracy(m.accuracy, m.interval, m.correct, m.total) for name, m in parts.items() if m},
+            "epochs": f"{self.epochs}, kept was {self.best_epoch}: {self.selection}",
+            **{part.name: str(part) for part in self.decisions},
             "parameters": f"{self.parameters:,}",
             "samples/s": f"{self.samples_per_second:,.0f}",
         }
@@ -89,14 +126,22 @@ def _known(plain: object, kind: type[Any]) -> Document:
     return {field.name: document[field.name] for field in fields(kind) if field.name in document}
 
 
-def best_epoch(history: Sequence[Row]) -> int:
-    """Number of the epoch whose weights are kept, from 1, by the rule of `SELECTION`.
+def kept_epoch(history: Sequence[Row], select: Select) -> int:
+    """Number of the epoch whose weights are kept, from 1, by the rule of `SELECTIONS`; without validation the last.
 
     Example:
-        >>> best_epoch([{"validation_accuracy": 0.9}, {"validation_accuracy": 0.9}, {"validation_accuracy": 0.5}])
-        2
+        >>> history = [{"validation_accuracy": 0.9}, {"validation_accuracy": 0.9}, {"validation_accuracy": 0.5}]
+        >>> kept_epoch(history, "best"), kept_epoch(history, "last"), kept_epoch([{"train_loss": 0.1}], "best")
+        (2, 3, 1)
     """
+    if select == "last" or not is_validated(history):
+        return len(history)
     return max(range(1, len(history) + 1), key=lambda number: (history[number - 1]["validation_accuracy"], number))
+
+
+def is_validated(history: Sequence[Row]) -> bool:
+    """True for a training with a validation part."""
+    return "validation_accuracy" in history[0]
 
 
 def read_result(folder: Path) -> TrainingResult | None:

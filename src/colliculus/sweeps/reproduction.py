@@ -12,7 +12,6 @@ from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.figures import Bars, BarSeries, figure
 from colliculus.files.documents import package_version
 from colliculus.records import Column, Record, Table
-from colliculus.runs.result import SELECTION
 from colliculus.sweeps.published_tables import TABLES, PublishedAccuracy, Row
 
 if TYPE_CHECKING:
@@ -195,7 +194,7 @@ def reproduction(
         protocol=run.run.protocol if run else "",
         fingerprint=run.run.fingerprint if run else "",
         epochs=int(run.experiment.train.epochs) if run else 0,
-        selection=SELECTION,
+        selection=run.result.selection if run else "",
         scaled=scaled,
         against=table.against,
         rows=tuple(map(row, table.rows)),

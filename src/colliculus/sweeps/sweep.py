@@ -15,7 +15,7 @@ from colliculus.runs.result import read_result
 from colliculus.sweeps.job_board import JobBoard
 from colliculus.sweeps.jobs import Job, run_jobs
 from colliculus.sweeps.plan import Values, plan_sweep
-from colliculus.training.fit import sigterm_as_interrupt
+from colliculus.training.interrupt import sigterm_as_interrupt
 from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:

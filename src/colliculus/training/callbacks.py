@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from colliculus.model import MultimodalSNN
 from colliculus.runs.history import Row
@@ -11,6 +12,9 @@ from colliculus.runs.result import TrainingResult
 from colliculus.runs.run import Run
 from colliculus.training.learner import Learner
 from colliculus.training.step import EpochSums
+
+StageName = Literal["", "selection", "refit"]
+"""Name of a training among those of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +26,14 @@ class Training:
         learner: model, optimiser and history.
         num_batches: optimiser steps per epoch.
         first_epoch: epochs that were trained before, by the run that is resumed.
+        stage: "" for the only training of a run; of a refit "selection" (the first) or "refit" (the second).
     """
 
     folder: Path
     learner: Learner
     num_batches: int
     first_epoch: int
+    stage: StageName = ""
 
     @property
     def run(self) -> Run:
@@ -117,4 +123,4 @@ class Callback:
         """An epoch was trained, validated and saved; `row` is its line in `metrics.csv`."""
 
     def on_end(self, training: Training, result: TrainingResult | None) -> None:
-        """The training ended, with a result, or with None after an error or an interrupt."""
+        """The training ended: with a result, or with None after an error, an interrupt, or the first of a refit."""

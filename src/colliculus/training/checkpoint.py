@@ -23,6 +23,7 @@ from colliculus.runs.run import (
     HEALTH_FILE,
     RESULT_FILE,
     RUN_FILE,
+    SELECTION_FOLDER,
     Run,
     read_run_file,
     to_document,
@@ -35,7 +36,7 @@ STATE_FILE = "last/state.pt"
 IN_HAND = "is being trained by another process"
 """Message when another training holds the folder."""
 
-STARTED = {RUN_FILE, HEALTH_FILE, CURVES_FOLDER, "last"}
+STARTED = {RUN_FILE, HEALTH_FILE, CURVES_FOLDER, SELECTION_FOLDER, "last"}
 """Contents of a run folder before its first epoch is saved."""
 
 _MAY_DIFFER = ("version", "normalisation.", "experiment.train.device", "experiment.data.root", "stored.")
@@ -137,7 +138,7 @@ def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> Sta
     Raises:
         ColliculusError: the folder holds a run and `resume` is False, or it holds another run or other files.
     """
-    unsaved = set(_present(folder)) <= STARTED and not (folder / STATE_FILE).exists()
+    unsaved = set(_present(folder)) <= STARTED and not begun(folder)
     if unsaved:  # starting over loses nothing
         return None
     if not resume:
@@ -171,7 +172,7 @@ def _present(folder: Path) -> list[str]:
 
 def begun(folder: Path) -> bool:
     """True when `folder` holds at least one epoch of a run, so that another run must not replace it."""
-    return (folder / STATE_FILE).exists() or (folder / RESULT_FILE).exists()
+    return any((folder / name).exists() for name in (STATE_FILE, RESULT_FILE, f"{SELECTION_FOLDER}/{STATE_FILE}"))
 
 
 def check_settings(folder: Path, experiment: Document) -> None:

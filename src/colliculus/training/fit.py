@@ -1,43 +1,35 @@
-"""The only training loop. It knows no paper."""
+"""Training: `fit` trains once, or twice where the second training may use the validation part too."""
 
 from __future__ import annotations
 
-import signal
-import threading
 import weakref
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any, cast
 
 from rich.console import Console
 
 from colliculus.data.dataset import Dataset
 from colliculus.data.given import Given
-from colliculus.data.loading import num_batches
+from colliculus.data.joined import together
 from colliculus.data.user_data import as_dataset
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.runs.experiment import Experiment, replaced
-from colliculus.runs.history import write_metrics
-from colliculus.runs.result import TrainingResult, best_epoch, read_result
-from colliculus.runs.run import MODEL_FILE, Run, write_run
-from colliculus.runs.weights import save_weights
+from colliculus.runs.result import read_result
+from colliculus.runs.run import SELECTION_FOLDER, Run, write_run
 from colliculus.runtime import Runtime, keep_memory
-from colliculus.training.callbacks import Callback, StepProgress, Training
-from colliculus.training.checkpoint import alone, open_folder, read_state, write_state
-from colliculus.training.conclude import conclude
-from colliculus.training.health import report_start
-from colliculus.training.learner import Learner
-from colliculus.training.logging import Curves, ShownProgress
-from colliculus.training.step import EpochSums
+from colliculus.training.callbacks import Callback
+from colliculus.training.checkpoint import begun
+from colliculus.training.conclude import Choice, conclude, conclude_first, read_choice
+from colliculus.training.interrupt import TrainingInterrupted
+from colliculus.training.stage import Session, Stage
 from colliculus.types import ColliculusError
 
-
-class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM ended a training; its sentence says how to go on."""
+__all__ = ["TrainingInterrupted", "fit"]
 
 
 def fit(
@@ -51,6 +43,9 @@ def fit(
     progress: bool = True,
 ) -> TrainedRun:
     """Train, keep the epoch with the highest validation accuracy, and test it once.
+
+    With `train.select` "last", and without a validation part, the last epoch is kept. With `train.refit` a second
+    training follows, on the training and validation parts together; the first one stands in the folder `selection`.
 
     Args:
         experiment: method, data and settings.
@@ -98,7 +93,7 @@ def fit(
                 raise ColliculusError(f"the {runtime.world_size} processes need one folder in common: pass it as out")
             out = temporary.enter_context(TemporaryDirectory(prefix="colliculus-", ignore_cleanup_errors=True))
         trained = TrainedRun(Path(out), run, runtime.device, given)
-        _fit(trained, dataset, runtime, resume=resume, callbacks=callbacks, console=console)
+        _fit(trained, dataset, Session(runtime=runtime, resume=resume, callbacks=callbacks, console=console))
         weakref.finalize(trained, temporary.pop_all().close)
     return trained
 
@@ -111,103 +106,54 @@ def _dataset(data: Dataset | Iterable[Any]) -> Dataset:
     return as_dataset(data)
 
 
-def _fit(
-    trained: TrainedRun,
-    dataset: Dataset,
-    runtime: Runtime,
-    *,
-    resume: bool,
-    callbacks: Sequence[Callback],
-    console: Console,
-) -> None:
-    folder, run = trained.folder, trained.run
-    with alone(folder, runtime):
-        state = open_folder(folder, run, world_size=runtime.world_size, resume=resume)
+def _fit(trained: TrainedRun, dataset: Dataset, session: Session) -> None:
+    folder, run, console = trained.folder, trained.run, session.console
+    _check_parts(run, dataset)
+    with session.opened(folder, run) as state:
         if read_result(folder) is not None:
             console.print(f"{folder} is finished: nothing is left to resume", soft_wrap=True)
             return
-        if resume and state is None:
+        if session.resume and not begun(folder):
             console.print(f"nothing to resume in {folder}: the training starts", soft_wrap=True)
-        runtime.barrier()  # no rank writes before every rank has read
-        learner = Learner(run, runtime, state)
-        with _interruptible(folder, learner):
-            if runtime.is_main and state is None:
-                write_run(folder, run)
-                report_start(folder, learner, dataset.train, console)
-            _train(folder, learner, dataset, callbacks, console)
+        if not run.experiment.train.refit:
+            finish = partial(conclude, folder, dataset=dataset, console=console, first=None)
+            Stage(folder=folder, run=run, dataset=dataset, state=state).train(session, finish)
+            return
+        if session.runtime.is_main and state is None:
+            write_run(folder, run)
+        first = _first_choice(folder / SELECTION_FOLDER, run, dataset, session)
+        console.print("second training (refit): the training and validation parts together")
+        whole = together(dataset)
+        stage = Stage(folder=folder, run=run, dataset=whole, state=state, name="refit", decisions=first.decisions)
+        stage.train(session, partial(conclude, folder, dataset=whole, console=console, first=first))
 
 
-def _train(folder: Path, learner: Learner, dataset: Dataset, callbacks: Sequence[Callback], console: Console) -> None:
-    settings, runtime = learner.settings, learner.runtime
-    batches = num_batches(
-        len(dataset.train),
-        batch_size=settings.batch_size,
-        drop_incomplete=settings.drop_incomplete,
-        world_size=runtime.world_size,
-    )
-    training = Training(folder=folder, learner=learner, num_batches=batches, first_epoch=len(learner.history))
-    every = [ShownProgress(console), *([Curves(console)] if runtime.is_main else []), *callbacks]
-
-    def watch(epoch: int, sums: EpochSums, seconds: float) -> None:
-        for callback in every:
-            callback.on_step(training, StepProgress(epoch + 1, sums, seconds))
-
-    result: TrainingResult | None = None
-    try:
-        for callback in every:
-            callback.on_start(training)
-        for epoch in range(training.first_epoch, settings.epochs):
-            row = learner.train_epoch(dataset.train, epoch, watch)
-            row |= learner.validate(dataset.validation)
-            learner.history.append(row)
-            if runtime.is_main:
-                _save(folder, learner)
-            for callback in every:
-                callback.on_epoch(training, row)
-        result = conclude(folder, learner, dataset, console)
-    finally:
-        for callback in every:
-            callback.on_end(training, result)
+def _first_choice(folder: Path, run: Run, dataset: Dataset, session: Session) -> Choice:
+    """The choices of the first training of a refit, which is trained now as far as it is not finished."""
+    train = replace(run.experiment.train, refit=False)
+    first = replace(run, experiment=replace(run.experiment, train=train))
+    with session.opened(folder, first) as state:
+        if (found := read_choice(folder)) is not None:
+            return found
+        session.console.print("first training (selection): the training part, judged on the validation part")
+        finish = partial(conclude_first, folder, dataset=dataset, console=session.console)
+        return Stage(folder=folder, run=first, dataset=dataset, state=state, name="selection").train(session, finish)
 
 
-def _save(folder: Path, learner: Learner) -> None:
-    """Save an epoch so that a kill at any moment loses at most this epoch.
+def _check_parts(run: Run, dataset: Dataset) -> None:
+    """Check that the data have a validation part where one is needed.
 
-    The epoch counts once its state is written, and by then its model must be there. Files derived from the state come
-    last: a resumed run writes them again.
+    Raises:
+        ColliculusError: they have none.
     """
-    if best_epoch(learner.history) == len(learner.history):
-        save_weights(learner.judged, folder / MODEL_FILE)
-    write_state(folder, learner.state())
-    write_metrics(folder, learner.history)
-
-
-@contextmanager
-def _interruptible(folder: Path, learner: Learner) -> Generator[None]:
-    """Let SIGTERM end a training as Ctrl-C does, and say how to go on."""
-    try:
-        with sigterm_as_interrupt():
-            yield
-    except KeyboardInterrupt as interrupt:
-        kept = read_state(folder)
-        raise TrainingInterrupted(
-            f"interrupted: {folder} holds {len(kept.history) if kept else 0} of {learner.settings.epochs} epochs, "
-            "add --resume to the same command to go on"
-        ) from interrupt
-
-
-@contextmanager
-def sigterm_as_interrupt() -> Generator[None]:
-    """Within, SIGTERM raises KeyboardInterrupt, as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield
-        return
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    refit, without = run.experiment.train.refit, not len(dataset.validation)
+    if refit and without:
+        raise ColliculusError(
+            "train.refit needs a validation part for its first training and the data have none: give"
+            " data.validation_fraction above 0, or leave train.refit off, which trains on everything at once"
+        )
+    if (refit or without) and run.experiment.method.modulator().needs_validation:
+        raise ColliculusError(
+            "the balance of the method is set by accuracies on a validation part, which a training on everything does"
+            " not have: leave train.refit off and data.validation_fraction above 0, or choose another balance"
+        )

@@ -10,7 +10,7 @@ from rich.console import Console
 from colliculus.data.dataset import Split
 from colliculus.data.loading import epoch_batches
 from colliculus.evaluation.spike_health import SpikeHealth, measure_spike_health, write_health
-from colliculus.runs.result import best_epoch
+from colliculus.runs.result import kept_epoch
 from colliculus.training.learner import Learner
 
 
@@ -23,13 +23,13 @@ def report_start(folder: Path, learner: Learner, split: Split, console: Console)
 
 
 def report_end(folder: Path, learner: Learner, split: Split, console: Console) -> None:
-    """Measure the chosen model in eval mode on a batch of the validation part."""
+    """Measure the chosen model in eval mode on a batch of `split`."""
     settings = learner.settings
     batches = epoch_batches(split, batch_size=settings.batch_size, seed=settings.seed, epoch=0, shuffle=True)
     batch = next(batches).to(learner.runtime.device)
     health = measure_spike_health(learner.judged.eval(), batch.inputs)
     epochs = len(learner.history)  # each has the same number of optimiser steps
-    trained = learner.steps * best_epoch(learner.history) // epochs if epochs else 0
+    trained = learner.steps * kept_epoch(learner.history, settings.select) // epochs if epochs else 0
     _report(folder, "end", replace(health, trained_steps=trained), console)
 
 

@@ -45,7 +45,7 @@ class Learner:
         self.average = None if self.settings.ema_decay is None else deepcopy(self.model).eval()
         self.objective = method.objective()
         streams = {m: self.model.stream_parameters(m) for m in self.model.modalities}
-        self._optimizer = build_optimizer(self.model, self.settings, streams)
+        self._optimizer = build_optimizer(self.model, self.settings, streams, self.model.readout_parameters())
         self._modulator: Modulator = method.modulator()
         self.history: list[dict[str, float]] = []
         self.steps, self.samples, self.seconds = 0, 0, 0.0
@@ -102,7 +102,10 @@ class Learner:
         return {"epoch": epoch + 1, "learning_rate": rate, **means}
 
     def validate(self, split: Split) -> dict[str, float]:
-        """Validate the epoch and end it; figures by column of `metrics.csv`."""
+        """Validate the epoch and end it; figures by column of `metrics.csv`, none where `split` is empty."""
+        if not len(split):
+            self._modulator.end_epoch({})
+            return {}
         found = self.evaluate(split)
         self._modulator.end_epoch(found.modality_accuracy)
         return {

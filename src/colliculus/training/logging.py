@@ -26,7 +26,7 @@ class ShownProgress(Callback):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bar = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
+            TextColumn("{task.fields[epoch]}"),
             BarColumn(),
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(),
@@ -45,15 +45,15 @@ class ShownProgress(Callback):
         """Move the bar by one optimiser step."""
         if not self._bar.disable:  # the figures wait for the device
             figures = f"accuracy {step.accuracy:.1%}  loss {step.loss:.3f}  {step.samples_per_second:,.0f} samples/s"
-            epoch = f"{step.epoch}/{training.num_epochs}"
+            epoch = _epoch(training, step.epoch)
             self._bar.update(self._task, advance=1, epoch=epoch, figures=figures)
 
     def on_epoch(self, training: Training, row: Row) -> None:
         """Print a line where no bar is shown; end the bar after the last epoch."""
         if self._bar.disable:
             self._console.print(
-                f"epoch {row['epoch']}/{training.num_epochs}  loss {row['train_loss']:.3f}  "
-                f"accuracy {row['train_accuracy']:.1%}  validation {row['validation_accuracy']:.1%}  "
+                f"{_epoch(training, int(row['epoch']))}  loss {row['train_loss']:.3f}  "
+                f"accuracy {row['train_accuracy']:.1%}  {_validated(row)}"
                 f"{training.samples_per_second:,.0f} samples/s"
             )
         elif row["epoch"] == training.num_epochs:
@@ -62,6 +62,14 @@ class ShownProgress(Callback):
     def on_end(self, training: Training, result: TrainingResult | None) -> None:  # noqa: ARG002
         """End the bar."""
         self._bar.stop()
+
+
+def _epoch(training: Training, number: int) -> str:
+    return f"{training.stage} epoch {number}/{training.num_epochs}".lstrip()
+
+
+def _validated(row: Row) -> str:
+    return f"validation {row['validation_accuracy']:.1%}  " if "validation_accuracy" in row else ""
 
 
 class Curves(Callback):

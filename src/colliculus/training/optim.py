@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import cos, pi
 
 import torch
@@ -32,24 +32,33 @@ def learning_rate(settings: TrainSettings, epoch: int) -> float:
 
 
 def set_learning_rate(optimizer: Optimizer, value: float, factors: Mapping[str, float] | None = None) -> None:
-    """Give every parameter group the learning rate `value`, times the factor of its modality where there is one."""
-    for group in optimizer.param_groups:
-        group["lr"] = value * (factors or {}).get(group["modality"], 1.0)
+    """Give every parameter group the learning rate `value`, times its own factor and that of its modality, if any."""
+    for group in optimizer.param_groups:  # a group of an earlier version has no factor
+        group["lr"] = value * group.get("factor", 1.0) * (factors or {}).get(group["modality"], 1.0)
 
 
 def build_optimizer(
-    model: nn.Module, settings: TrainSettings, streams: Mapping[str, Sequence[nn.Parameter]] | None = None
+    model: nn.Module,
+    settings: TrainSettings,
+    streams: Mapping[str, Sequence[nn.Parameter]] | None = None,
+    readout: Iterable[nn.Parameter] = (),
 ) -> Optimizer:
     """AdamW or SGD with two parameter groups: tensors of two or more dimensions have weight decay, others have none.
 
-    The parameters of each stream, by modality, have two groups of their own, for their own learning rate.
+    The parameters of each stream, by modality, have two groups of their own, for their own learning rate; so have those
+    of the readout, whose learning rate is `head_factor` times that of the others.
     """
     streams = streams or {}
+    fast = {id(p) for p in readout} if settings.head_factor != 1 else set[int]()
     taken = {id(p) for stream in streams.values() for p in stream}
     shared = [p for p in model.parameters() if p.requires_grad and id(p) not in taken]
     groups = [
-        {"params": group, "weight_decay": decay, "modality": modality}
-        for modality, part in {"": shared, **streams}.items()
+        {"params": group, "weight_decay": decay, "modality": modality, "factor": factor}
+        for modality, stream in {"": shared, **streams}.items()
+        for factor, part in (
+            (1.0, [p for p in stream if id(p) not in fast]),
+            (settings.head_factor, [p for p in stream if id(p) in fast]),
+        )
         for group, decay in (
             ([p for p in part if p.ndim >= 2], settings.weight_decay),
             ([p for p in part if p.ndim < 2], 0.0),

@@ -8,17 +8,27 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colliculus.data.augment import Augment, AugmentedSplit, augmented
+from colliculus.data.augment import SMALL_DATA, Augment, AugmentedSplit, augmented
 from colliculus.data.augment.events import EventDrop
 from colliculus.data.augment.images import ColourJitter, Flip, ImageAugment, RandomErasing, RandomResizedCrop
 from colliculus.data.augment.mix import CutMix, Mixup
+from colliculus.data.augment.noise import SampleNoise
+from colliculus.data.augment.signals import ChannelDrop, ChannelGain, MapAugment, SeriesAugment
 from colliculus.data.augment.sound import BackgroundNoise, Gain, Masks, SoundShift, SpectrogramAugment, WaveformAugment
+from colliculus.data.augment.warp import Warp
 from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import ArraySplit, epoch_batches
 from colliculus.types import ColliculusError, DataSpec
 
 N, K = 23, 4
-KINDS = {"audio": "waveforms", "touch": "events", "visual": "pictures", "depth": "pictures"}
+KINDS = {
+    "audio": "waveforms",
+    "touch": "events",
+    "visual": "pictures",
+    "depth": "pictures",
+    "imu": "series",
+    "map": "maps",
+}
 SPEC = DataSpec(channels=dict.fromkeys([*KINDS, "other"], 1), sizes={}, num_classes=K)
 NORMALISATION = Normalisation({"audio": (2.0,), "visual": (100.0,) * 3}, {"audio": (0.5,), "visual": (50.0,) * 3})
 EVERYTHING = Augment(
@@ -33,6 +43,14 @@ EVERYTHING = Augment(
     ),
     spectrograms=SpectrogramAugment(shift=SoundShift(most=0.2), time_masks=Masks(num=1), frequency_masks=Masks(num=1)),
     events=EventDrop(probability=0.5, time_probability=0.5, area_probability=0.5),
+    series=SeriesAugment(
+        warp=Warp(probability=0.8),
+        gain=ChannelGain(probability=0.8),
+        time_masks=Masks(num=1),
+        drop=ChannelDrop(probability=0.2),
+    ),
+    maps=MapAugment(warp=Warp(probability=0.8), gain=ChannelGain(probability=0.8)),
+    noise=SampleNoise(probability=0.4),
     mixup=Mixup(probability=0.4),
     cutmix=CutMix(probability=0.3),
 )
@@ -41,6 +59,9 @@ PARTS = {
     "waveforms": EVERYTHING.waveforms,
     "spectrograms": EVERYTHING.spectrograms,
     "events": EVERYTHING.events,
+    "series": EVERYTHING.series,
+    "maps": EVERYTHING.maps,
+    "noise": EVERYTHING.noise,
     "mixup": EVERYTHING.mixup,
     "cutmix": EVERYTHING.cutmix,
 }
@@ -49,8 +70,11 @@ TOUCHED = {
     "waveforms": {"audio"},
     "spectrograms": {"audio"},
     "events": {"touch"},
-    "mixup": {"audio", "touch", "visual", "depth", "other"},
-    "cutmix": {"audio", "touch", "visual", "depth", "other"},
+    "series": {"imu"},
+    "maps": {"audio", "visual", "depth", "map"},
+    "noise": {*KINDS, "other"},
+    "mixup": {*KINDS, "other"},
+    "cutmix": {*KINDS, "other"},
 }
 
 
@@ -60,12 +84,14 @@ def pictures_of(waveforms):
 
 
 def split_of(**missing):
-    rng = np.random.default_rng(0)
+    rng, more = (np.random.default_rng(seed) for seed in (0, 1))
     arrays = {
         "audio": rng.integers(-9000, 9000, (N + 5, 64), dtype=np.int16),
         "touch": rng.poisson(2, (N + 5, 4, 1, 6, 6)).astype(np.uint8),
         "visual": rng.integers(0, 256, (N + 5, 2, 3, 12, 12), dtype=np.uint8),
         "depth": rng.integers(0, 256, (N + 5, 1, 12, 12)).astype(np.float32),
+        "imu": more.normal(size=(N + 5, 6, 1, 16)),
+        "map": more.normal(size=(N + 5, 2, 9, 7)),
         "other": rng.normal(size=(N + 5, 1, 3, 3)),
     }
     rows = rng.permutation(N + 5)[:N]
@@ -185,7 +211,7 @@ def test_partners_come_from_the_whole_split_and_are_varied_as_they_are_themselve
     assert len(partners) > N // 3
 
 
-@pytest.mark.parametrize("part", ["pictures", "waveforms", "spectrograms", "events"])
+@pytest.mark.parametrize("part", ["pictures", "waveforms", "spectrograms", "events", "series", "maps"])
 def test_settings_that_no_modality_reads_are_refused(part) -> None:
     kinds = {"other": "events" if part != "events" else "pictures"}
     with pytest.raises(ColliculusError, match=rf"augment\.{part} is set, and the data hold other \(\w+\)"):
@@ -197,3 +223,16 @@ def test_settings_out_of_range_are_refused() -> None:
         Augment(mixup=Mixup(probability=0.6), cutmix=CutMix(probability=0.6))
     with pytest.raises(ColliculusError, match="`seed` of the augmentation is -1"):
         Augment(seed=-1)
+
+
+def test_the_recipe_for_small_data_acts_where_it_can_and_is_never_refused() -> None:
+    plain, everyone = split_of(), np.arange(N)
+    before = plain.batch(everyone, epoch=0)
+    after = augmented(plain, SMALL_DATA, KINDS, SPEC).batch(everyone, epoch=0)
+    changed = {m for m, x in after.inputs.items() if not torch.equal(x, before.inputs[m])}
+    assert changed == TOUCHED["series"] | TOUCHED["maps"]
+    none = augmented(plain, SMALL_DATA, {"touch": "events"}, SPEC).batch(everyone, epoch=0)
+    assert equal(none, before)
+    stronger = replace(SMALL_DATA, series=replace(SMALL_DATA.series, time_masks=Masks(num=1)))
+    with pytest.raises(ColliculusError, match=r"augment\.series is set, and the data hold touch \(events\)"):
+        augmented(plain, stronger, {"touch": "events"}, SPEC)

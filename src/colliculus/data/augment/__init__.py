@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from colliculus.data.augment.settings import Augment, ModalityKind
+from colliculus.data.augment.settings import SMALL_DATA, Augment, ModalityKind
 from colliculus.data.augment.split import AugmentedSplit, augmented
 
-__all__ = ["Augment", "AugmentedSplit", "ModalityKind", "augmented"]
+__all__ = ["SMALL_DATA", "Augment", "AugmentedSplit", "ModalityKind", "augmented"]

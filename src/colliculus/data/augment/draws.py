@@ -66,6 +66,20 @@ class Draws:
         """(B,), each True with that probability."""
         return self.uniform(purpose, 1)[:, 0] < probability
 
+    def normal(self, purpose: str, count: int) -> NDArray[np.float32]:
+        """(B, count) numbers of the standard normal distribution, within +-6.7, by the transform of Box and Muller.
+
+        Source: G. Box, M. Muller, A note on the generation of random normal deviates, Ann. Math. Stat. 29, 1958. Much
+        faster than a generator of each sample, where the samples are small.
+        """
+        states = self._keys(purpose)[:, None] + np.arange(-(-count // 2), dtype=np.uint64) * _GAMMA
+        drawn = splitmix(states).astype("<u8", copy=False)  # two numbers of 32 bits in each, in one order everywhere
+        halves = drawn.view("<u4").reshape(*states.shape, 2).astype(np.float32)
+        radius = np.sqrt(-2 * np.log((halves[..., 0] + 1) * np.float32(2.0**-32)))
+        angle = halves[..., 1] * np.float32(2 * np.pi * 2.0**-32)
+        pairs = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+        return pairs[:, :count]
+
     def generators(self, purpose: str) -> Iterator[np.random.Generator]:
         """Generator of each sample, for many numbers or for other distributions."""
         return (np.random.Generator(np.random.Philox(key=int(key))) for key in self._keys(purpose))

@@ -10,17 +10,23 @@ from colliculus.data.augment.draws import Draws, Values
 from colliculus.data.augment.events import EventDrop
 from colliculus.data.augment.images import ImageAugment
 from colliculus.data.augment.mix import CutMix, Mixup
+from colliculus.data.augment.noise import SampleNoise
+from colliculus.data.augment.signals import ChannelGain, MapAugment, SeriesAugment
 from colliculus.data.augment.sound import SpectrogramAugment, WaveformAugment
+from colliculus.data.augment.warp import Warp
 from colliculus.types import ColliculusError
 
-ModalityKind = Literal["pictures", "spectrograms", "waveforms", "events"]
-"""Kind of a modality as it is stored: images (levels 0..255), log spectra, samples of sound, or counts of events."""
+ModalityKind = Literal["pictures", "spectrograms", "waveforms", "events", "series", "maps"]
+"""Kind of a modality as it is stored: images (levels 0..255), log spectra, samples of sound, counts of events, series
+over time (height 1), or any other maps."""
 
 _KINDS_OF: Mapping[str, frozenset[ModalityKind]] = {
     "pictures": frozenset({"pictures"}),
     "spectrograms": frozenset({"spectrograms", "waveforms"}),
     "waveforms": frozenset({"waveforms"}),
     "events": frozenset({"events"}),
+    "series": frozenset({"series"}),
+    "maps": frozenset({"maps", "pictures", "spectrograms", "waveforms"}),
 }
 """Kinds of modality that a group of settings acts on; waveforms become spectrograms."""
 
@@ -31,7 +37,7 @@ class Augment:
 
     Sizes do not change: crops are resized to the stored size, which is also the size of evaluation. The random numbers
     of a sample follow from `seed`, the epoch and the index of the sample alone; modalities of one kind share them, so
-    that aligned modalities stay aligned.
+    that aligned modalities stay aligned. Noise alone is drawn for each modality on its own.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -45,6 +51,12 @@ class Augment:
     """spectrograms"""
     events: EventDrop = field(default_factory=EventDrop)
     """counts of events"""
+    series: SeriesAugment = field(default_factory=SeriesAugment)
+    """series over time of any sensors"""
+    maps: MapAugment = field(default_factory=MapAugment)
+    """whatever has height and width: images, spectrograms, other maps"""
+    noise: SampleNoise = field(default_factory=SampleNoise)
+    """noise on the standardised inputs, for each sample and modality on its own"""
     mixup: Mixup = field(default_factory=Mixup)
     """add two samples, with soft labels"""
     cutmix: CutMix = field(default_factory=CutMix)
@@ -71,14 +83,17 @@ class Augment:
     def check_kinds(self, kinds: Mapping[str, ModalityKind]) -> None:
         """Check that every setting acts on a modality.
 
+        A group as in `SMALL_DATA` passes: presets set it for data of any kind.
+
         Args:
-            kinds: kind of each modality; modalities that are not named are only mixed.
+            kinds: kind of each modality; modalities that are not named are only mixed and made noisy.
 
         Raises:
             ColliculusError: something is set for a kind that no modality is of.
         """
         for group, fitting in _KINDS_OF.items():
-            if getattr(self, group) != getattr(Augment(), group) and fitting.isdisjoint(kinds.values()):
+            usual = (getattr(Augment(), group), getattr(SMALL_DATA, group))
+            if getattr(self, group) not in usual and fitting.isdisjoint(kinds.values()):
                 held = ", ".join(f"{m} ({kind})" for m, kind in kinds.items()) or "modalities of no known kind"
                 raise ColliculusError(f"augment.{group} is set, and the data hold {held}: leave it off for these data")
 
@@ -88,8 +103,21 @@ class Augment:
 
     def made(self, kind: ModalityKind | None, values: Values, draws: Draws, fill: Values) -> Values:
         """Augment inputs (B, C, H, W) or (B, T, C, H, W) before they are standardised; `fill` (C,) is what hides."""
+        if kind == "series":
+            return self.series(values, draws, fill)
+        if kind == "events":
+            return self.events(values, draws)
         if kind == "pictures":
-            return self.pictures(values, draws, fill)
-        if kind in ("spectrograms", "waveforms"):
-            return self.spectrograms(values, draws, fill)
-        return self.events(values, draws) if kind == "events" else values
+            values = self.pictures(values, draws, fill)
+        elif kind in ("spectrograms", "waveforms"):
+            values = self.spectrograms(values, draws, fill)
+        return values if kind is None else self.maps(values, draws, fill)
+
+
+SMALL_DATA = Augment(
+    maps=MapAugment(warp=Warp(probability=0.8, shift=0.08, scale=(0.9, 1.1))),
+    series=SeriesAugment(
+        warp=Warp(probability=0.8, shift=0.1, scale=(0.9, 1.1)), gain=ChannelGain(probability=0.8, factor=(0.9, 1.1))
+    ),
+)
+"""Moderate augmentation for some hundreds or thousands of samples of any kind; each group acts where it can."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from colliculus.types import Batch, DataSpec
 def augmented(split: RawSplit, augment: Augment, kinds: Mapping[str, ModalityKind], spec: DataSpec) -> Split:
     """`split`, augmented by settings of the `kinds` of its modalities; itself where nothing is set.
 
-    A modality that is not named in `kinds` is only mixed.
+    A modality that is not named in `kinds` is only mixed and made noisy.
 
     Raises:
         ColliculusError: something is set for a kind that no modality is of.
@@ -44,14 +44,16 @@ class AugmentedSplit(DerivedSplit):
 
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
         """Samples at `indices`, augmented; labels are soft if any samples of the split may be mixed."""
-        if not self.augment.mixes:
-            return self._alone(indices, epoch)
         draws = Draws.of(self.augment.seed, epoch, indices)
-        mixing = Mixing.draw(self.augment.mixup, self.augment.cutmix, draws, len(self))
-        return mixing(self._alone(np.concatenate([indices, mixing.partners]), epoch), self.num_classes)
+        if self.augment.mixes:
+            mixing = Mixing.draw(self.augment.mixup, self.augment.cutmix, draws, len(self))
+            batch = mixing(self._alone(np.concatenate([indices, mixing.partners]), epoch), self.num_classes)
+        else:
+            batch = self._alone(indices, epoch)
+        return replace(batch, inputs=self.augment.noise(batch.inputs, draws))
 
     def _alone(self, indices: NDArray[np.int64], epoch: int) -> Batch:
-        """Augmented samples, not mixed yet."""
+        """Augmented samples, neither mixed nor noisy yet."""
         draws = Draws.of(self.augment.seed, epoch, indices)
         others = self._others(draws, epoch)
         stored = {

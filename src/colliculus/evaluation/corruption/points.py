@@ -23,7 +23,7 @@ def measure_points(
     Kinds that are not to be measured now are added where all of their points are kept in `folder`. Points of other data
     or of another model, by the fields of the `RunRecord` in `about`, are measured again.
     """
-    split = stored_part(dataset, about["split"])
+    split = stored_part(dataset, about["split"], run)
     points, attacks = Cache(folder, about), Cache(folder, {**about, "attack_steps": attack_steps})
     caches = {c: attacks if c is not None and c.kind == "pgd" else points for c in (None, *planned.corruptions)}
     names = {c: "clean" if c is None else c.name for c in caches}

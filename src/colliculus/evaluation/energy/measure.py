@@ -71,7 +71,7 @@ def energy(
     run = open_run(run, device)
     dataset = run.load(data)
     subject = run.about(dataset, split)
-    tally = _count(run, stored_part(dataset, split), samples, subject)
+    tally = _count(run, stored_part(dataset, split, run), samples, subject)
     found = Energy(
         **subject,
         cost_table=chosen.name,

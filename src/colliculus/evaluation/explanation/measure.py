@@ -68,7 +68,7 @@ def explain(
     require_sklearn()
     run = open_run(run, device)
     dataset = run.load(data)
-    part = stored_part(dataset, split)
+    part = stored_part(dataset, split, run)
     if clips < 1 or points < 1:
         raise ColliculusError(f"clips is {clips} and points is {points}: give at least 1")
     if absent := [i for i in index if not 0 <= i < len(part)]:

@@ -1,0 +1,93 @@
+"""Augmentations of arrays of any sensors: series over time, and maps of unknown meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from colliculus.data.augment.bounds import check_range, check_share
+from colliculus.data.augment.draws import Draws, Values
+from colliculus.data.augment.sound import Masks
+from colliculus.data.augment.warp import Warp, as_type
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelGain:
+    """Make each channel of a sample stronger or weaker about its training mean, by a factor of its own."""
+
+    probability: float = 0.0
+    """probability of changing a sample"""
+    factor: tuple[float, float] = (0.9, 1.1)
+    """smallest and largest factor, drawn for each channel"""
+
+    def __post_init__(self) -> None:
+        check_share("`probability` of a channel gain", self.probability)
+        check_range("`factor` of a channel gain", self.factor, least=0)
+
+    def __call__(self, values: Values, draws: Draws, fill: Values) -> Values:
+        """Change (B, C, H, W) or (B, T, C, H, W): x becomes m + g (x - m), with `fill` (C,) as the mean m."""
+        chosen = draws.happens("channel gain?", self.probability)
+        if not chosen.any():
+            return values
+        low, high = self.factor
+        gains = low + (high - low) * draws.uniform("channel gain", values.shape[-3])
+        mean = fill.astype(np.float32)[:, None, None]
+        factors = gains[chosen].astype(np.float32).reshape(-1, *[1] * (values.ndim - 4), values.shape[-3], 1, 1)
+        changed = values.copy()
+        deviations = np.subtract(values[chosen], mean, dtype=np.float32, casting="unsafe")
+        changed[chosen] = as_type(np.add(mean, factors * deviations, dtype=np.float32), values.dtype)
+        return changed
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelDrop:
+    """Hide whole channels of a sample behind their training mean, as if a sensor had failed."""
+
+    probability: float = 0.0
+    """probability of hiding a channel, for each channel anew"""
+
+    def __post_init__(self) -> None:
+        check_share("`probability` of a channel drop", self.probability)
+
+    def __call__(self, values: Values, draws: Draws, fill: Values) -> Values:
+        """Hide channels of (B, C, H, W) or (B, T, C, H, W) at all times behind `fill` (C,)."""
+        if not self.probability:
+            return values
+        hidden = draws.uniform("channel drop", values.shape[-3]) < self.probability
+        return np.where(
+            hidden.reshape(len(values), *[1] * (values.ndim - 4), -1, 1, 1), fill[:, None, None], values
+        ).astype(values.dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesAugment:
+    """Augmentations of series over time of any sensors, in this order."""
+
+    warp: Warp = field(default_factory=Warp)
+    """move and stretch in time"""
+    gain: ChannelGain = field(default_factory=ChannelGain)
+    """make channels stronger or weaker"""
+    time_masks: Masks = field(default_factory=Masks)
+    """hide times"""
+    drop: ChannelDrop = field(default_factory=ChannelDrop)
+    """hide channels"""
+
+    def __call__(self, values: Values, draws: Draws, fill: Values) -> Values:
+        """Change (B, C, 1, W), or (B, T, C, 1, W), whose T parts follow one another; `fill` (C,) is what hides."""
+        louder = self.gain(self.warp.of_series(values, draws), draws, fill)
+        return self.drop(self.time_masks.over_time(louder, draws, fill), draws, fill)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapAugment:
+    """Augmentations of maps, in this order; all frames of a sequence are treated alike."""
+
+    warp: Warp = field(default_factory=Warp)
+    """move along both axes and zoom"""
+    gain: ChannelGain = field(default_factory=ChannelGain)
+    """make channels stronger or weaker"""
+
+    def __call__(self, values: Values, draws: Draws, fill: Values) -> Values:
+        """Change (B, C, H, W) or (B, T, C, H, W); `fill` (C,) is the training mean of each channel."""
+        return self.gain(self.warp(values, draws), draws, fill)

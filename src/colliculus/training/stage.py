@@ -1,0 +1,150 @@
+"""One training from its first or resumed epoch to its end: the loop. It knows no paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+
+from colliculus.data.dataset import Dataset
+from colliculus.data.loading import num_batches
+from colliculus.runs.history import write_metrics
+from colliculus.runs.result import PartDecision, TrainingResult, kept_epoch
+from colliculus.runs.run import MODEL_FILE, Run, write_run
+from colliculus.runs.weights import save_weights
+from colliculus.runtime import Runtime
+from colliculus.training.callbacks import Callback, StageName, StepProgress, Training
+from colliculus.training.checkpoint import State, alone, open_folder, read_state, write_state
+from colliculus.training.decisions import apply_decisions
+from colliculus.training.health import report_start
+from colliculus.training.interrupt import TrainingInterrupted, sigterm_as_interrupt
+from colliculus.training.learner import Learner
+from colliculus.training.logging import Curves, ShownProgress
+from colliculus.training.step import EpochSums
+
+FoundT = TypeVar("FoundT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """Common ground of the trainings of one call of `fit`.
+
+    Args:
+        runtime: device and processes.
+        resume: go on from the state in a folder.
+        callbacks: the user's.
+        console: console to print on.
+    """
+
+    runtime: Runtime
+    resume: bool
+    callbacks: Sequence[Callback]
+    console: Console
+
+    @contextmanager
+    def opened(self, folder: Path, run: Run) -> Generator[State | None]:
+        """Hold `folder` for the training of `run`, and give the state to go on from."""
+        with alone(folder, self.runtime):
+            state = open_folder(folder, run, world_size=self.runtime.world_size, resume=self.resume)
+            self.runtime.barrier()  # no rank writes before every rank has read
+            yield state
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One training in one folder; a refit has two.
+
+    Args:
+        folder: run folder.
+        run: what is trained.
+        dataset: its data.
+        state: state to go on from, if any.
+        name: "" where it is the only training.
+        decisions: optional parts of the model to keep or leave out from the start.
+    """
+
+    folder: Path
+    run: Run
+    dataset: Dataset
+    state: State | None
+    name: StageName = ""
+    decisions: tuple[PartDecision, ...] = ()
+
+    def train(self, session: Session, finish: Callable[[Learner], FoundT]) -> FoundT:
+        """Train all epochs that are left, then return what `finish` makes of the learner."""
+        learner = Learner(self.run, session.runtime, self.state)
+        models = (learner.model, *([] if learner.average is None else [learner.average]))
+        apply_decisions(self.decisions, models)
+        with _interruptible(self, learner):
+            if session.runtime.is_main and self.state is None:
+                write_run(self.folder, self.run)
+                report_start(self.folder, learner, self.dataset.train, session.console)
+            return _train(self, learner, session, finish)
+
+
+def _train(stage: Stage, learner: Learner, session: Session, finish: Callable[[Learner], FoundT]) -> FoundT:
+    settings, dataset = learner.settings, stage.dataset
+    batches = num_batches(
+        len(dataset.train),
+        batch_size=settings.batch_size,
+        drop_incomplete=settings.drop_incomplete,
+        world_size=session.runtime.world_size,
+    )
+    done = len(learner.history)
+    training = Training(folder=stage.folder, learner=learner, num_batches=batches, first_epoch=done, stage=stage.name)
+    curves = [Curves(session.console)] if session.runtime.is_main else []
+    every = [ShownProgress(session.console), *curves, *session.callbacks]
+
+    def watch(epoch: int, sums: EpochSums, seconds: float) -> None:
+        for callback in every:
+            callback.on_step(training, StepProgress(epoch + 1, sums, seconds))
+
+    result: TrainingResult | None = None
+    try:
+        for callback in every:
+            callback.on_start(training)
+        for epoch in range(done, settings.epochs):
+            row = learner.train_epoch(dataset.train, epoch, watch)
+            row |= learner.validate(dataset.validation)
+            learner.history.append(row)
+            if session.runtime.is_main:
+                _save(stage.folder, learner)
+            for callback in every:
+                callback.on_epoch(training, row)
+        found = finish(learner)
+        result = found if isinstance(found, TrainingResult) else None
+    finally:
+        for callback in every:
+            callback.on_end(training, result)
+    return found
+
+
+def _save(folder: Path, learner: Learner) -> None:
+    """Save an epoch so that a kill at any moment loses at most this epoch.
+
+    The epoch counts once its state is written, and by then its model must be there. Files derived from the state come
+    last: a resumed run writes them again.
+    """
+    if kept_epoch(learner.history, learner.settings.select) == len(learner.history):
+        save_weights(learner.judged, folder / MODEL_FILE)
+    write_state(folder, learner.state())
+    write_metrics(folder, learner.history)
+
+
+@contextmanager
+def _interruptible(stage: Stage, learner: Learner) -> Generator[None]:
+    """Let SIGTERM end a training as Ctrl-C does, and say how to go on."""
+    try:
+        with sigterm_as_interrupt():
+            yield
+    except KeyboardInterrupt as interrupt:
+        kept = read_state(stage.folder)
+        which = f" of the training {stage.name!r}" if stage.name else ""
+        raise TrainingInterrupted(
+            f"interrupted: {stage.folder} holds {len(kept.history) if kept else 0} of {learner.settings.epochs} epochs"
+            f"{which}, add --resume to the same command to go on"
+        ) from interrupt

@@ -1,0 +1,159 @@
+"""A second training on training and validation part together."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from colliculus.data.joined import together
+from colliculus.evaluation.contribution import contribution
+from colliculus.evaluation.energy.measure import energy
+from colliculus.evaluation.evaluate import evaluate
+from colliculus.evaluation.groups import find_runs
+from colliculus.evaluation.robustness import robustness
+from colliculus.training.callbacks import Callback
+from colliculus.training.fit import TrainingInterrupted, fit
+from colliculus.training.learner import Learner
+from colliculus.types import ColliculusError
+
+
+def contents(folder: Path) -> tuple[str, bytes]:
+    return (folder / "metrics.csv").read_text(), (folder / "model.safetensors").read_bytes()
+
+
+@pytest.fixture
+def everything(digits):
+    """Everything of both trainings that two equal refits share."""
+
+    def read(folder: Path) -> list[object]:
+        first = folder / "selection"
+        return [digits(folder), contents(first), (first / "choice.json").read_text(), _health(first)]
+
+    return read
+
+
+def _health(folder: Path) -> str:
+    return (folder / "spike_health.json").read_text()
+
+
+def test_the_first_training_is_a_plain_one_and_the_second_one_on_everything(train, tiny, tmp_path):
+    result = train(tmp_path / "refit", refit=True)
+    plain = train(tmp_path / "plain")
+    assert contents(tmp_path / "refit" / "selection") == contents(tmp_path / "plain")
+    assert not (tmp_path / "refit" / "selection" / "result.json").exists()  # it never saw the test part
+    whole = fit(tiny(), together(tiny().data.load()), tmp_path / "whole", progress=False).result
+    assert contents(tmp_path / "refit") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "refit") != contents(tmp_path / "plain")
+    assert (result.validation, result.test) == (plain.validation, whole.test)
+    assert (result.best_epoch, result.fingerprint) == (3, plain.fingerprint)
+    assert result.selection == (
+        "the last epoch of a second training on training and validation part together; validated was the first: "
+        "highest validation accuracy, of equal epochs the last"
+    )
+
+
+@pytest.mark.parametrize(("stage", "told"), [(0, "'selection'"), (1, "'refit'")])
+@pytest.mark.parametrize("settings", [{}, {"ema_decay": 0.9, "snr_db": {"audio": -5.0}}], ids=str)
+def test_stopped_in_either_training_it_goes_on_to_the_same_digits(
+    train, everything, tmp_path, monkeypatch, stage, told, settings
+):
+    train(tmp_path / "whole", refit=True, **settings)
+    train_epoch, begun = Learner.train_epoch, []
+
+    def stopped(self, split, epoch, watch):
+        begun.append(epoch)
+        if begun.count(2) == stage + 1:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        return train_epoch(self, split, epoch, watch)
+
+    monkeypatch.setattr(Learner, "train_epoch", stopped)
+    with pytest.raises(TrainingInterrupted, match=rf"holds 2 of 3 epochs of the training {told}, add --resume"):
+        train(tmp_path / "halves", refit=True, **settings)
+    with pytest.raises(ColliculusError, match="is not empty: add --resume"):
+        train(tmp_path / "halves", refit=True, **settings)
+    train(tmp_path / "halves", refit=True, resume=True, **settings)
+    assert everything(tmp_path / "whole") == everything(tmp_path / "halves")
+
+
+def test_whatever_a_kill_leaves_before_any_write_is_done_resumes_to_the_same_digits(
+    train, everything, tmp_path, monkeypatch
+):
+    left, replace = tmp_path / "left", Path.replace
+
+    def photographed(path: Path, target: Path) -> Path:
+        """The folder as a kill at this moment leaves it: the new file half written, the old one in its place."""
+        copy = left / f"{len(list(left.iterdir())):02d}-{target.parent.name}-{target.name}"
+        shutil.copytree(tmp_path / "whole", copy)
+        half = copy / path.relative_to(tmp_path / "whole")
+        half.write_bytes(half.read_bytes()[: path.stat().st_size // 2])
+        return replace(path, target)
+
+    left.mkdir()
+    monkeypatch.setattr(Path, "replace", photographed)
+    train(tmp_path / "whole", epochs=1, refit=True)
+    monkeypatch.undo()
+    names = {folder.name[3:] for folder in left.iterdir()}
+    assert {"selection-choice.json", "selection-model.safetensors", "whole-result.json", "last-state.pt"} <= names
+    for folder in sorted(left.iterdir()):
+        train(folder, epochs=1, refit=True, resume=True)
+        assert everything(folder) == everything(tmp_path / "whole"), folder.name
+
+
+def test_before_the_first_epoch_it_starts_afresh_and_finished_it_stays(train, everything, tmp_path, monkeypatch):
+    def interrupted(*_given):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Learner, "train_epoch", interrupted)
+    with pytest.raises(TrainingInterrupted, match="holds 0 of 3"):
+        train(tmp_path / "run", refit=True)
+    result = train(tmp_path / "run", refit=True)
+    train(tmp_path / "whole", refit=True)
+    assert everything(tmp_path / "run") == everything(tmp_path / "whole")
+    monkeypatch.setattr(Learner, "train_epoch", pytest.fail)
+    assert train(tmp_path / "run", refit=True, resume=True) == result
+
+
+def test_the_validation_part_of_a_refit_is_measured_by_its_first_training_only(train, tmp_path):
+    result = train(tmp_path / "run", refit=True)
+    for measure in (evaluate, contribution, robustness, energy):
+        with pytest.raises(
+            ColliculusError, match=r"trained on its validation part too \(train\.refit\): choose another"
+        ):
+            measure(tmp_path / "run", split="validation")
+    assert evaluate(tmp_path / "run").metrics == result.test
+    assert evaluate(tmp_path / "run" / "selection", split="validation").metrics == result.validation
+    assert find_runs([tmp_path]) == [tmp_path / "run"]
+
+
+def test_callbacks_and_lines_tell_the_trainings_apart(tiny, tmp_path, capsys):
+    class Told(Callback):
+        def __init__(self):
+            self.seen = []
+
+        def on_epoch(self, training, row):
+            self.seen.append((training.stage, row["epoch"], "validation_accuracy" in row))
+
+        def on_end(self, training, result):
+            self.seen.append((training.stage, result is not None))
+
+    told = Told()
+    fit(tiny(epochs=1, refit=True), out=tmp_path, callbacks=[told])
+    assert told.seen == [("selection", 1, True), ("selection", False), ("refit", 1, False), ("refit", True)]
+    printed = capsys.readouterr().out
+    assert printed.index("first training (selection)") < printed.index("selection epoch 1/1")
+    assert printed.index("second training (refit)") < printed.index("refit epoch 1/1")
+
+
+def test_a_loaded_dataset_can_be_refitted_and_one_without_validation_cannot(tiny, train, tmp_path):
+    train(tmp_path / "own", refit=True)
+    data = tiny().data.load()
+    fit(tiny(refit=True), data, tmp_path / "given", progress=False)
+    assert contents(tmp_path / "own") == contents(tmp_path / "given")
+    with pytest.raises(ColliculusError, match=r"train\.refit needs a validation part .* or leave train\.refit off"):
+        fit(tiny(refit=True), together(data), tmp_path / "none", progress=False)
+    assert json.loads((tmp_path / "own" / "result.json").read_text())["decisions"] == []
