@@ -50,8 +50,14 @@ _CROPPED = replace(_HONEST, augment=Augment(pictures=ImageAugment(crop=_CROP, fl
 _PUBLISHED = TrainSettings(drop_incomplete=True, seed=42)
 """The training of the published S-CMRL experiments on all of their data."""
 
+_PEOPLE_APART = Prepared(protocol="given", validation_fraction=0.25)
+"""The published split, and one of its four training people as the validation part."""
+
 _OURS = TrainSettings(epochs=100, batch_size=64, learning_rate=1e-3)
 """For data on which no paper states its training."""
+
+_SMALL = TrainSettings(epochs=40, batch_size=32, learning_rate=2e-3, warmup_epochs=4)
+"""For hundreds of recordings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +114,8 @@ _DATA = {
     "ave": _Data(phrase="AVE", dim=256, heads=16),
     "kinetics-sounds": _Data(phrase="Kinetics-Sounds", dim=256, heads=16),
     "cifar10-av": _Data(phrase="CIFAR10-AV"),
+    "utd-mhad": _Data(phrase="UTD-MHAD", settings=_PEOPLE_APART, train=_SMALL),
+    "utd-mhad-3": _Data(phrase="UTD-MHAD with depth", settings=_PEOPLE_APART, train=_SMALL, time_steps=8),  # frames
 }
 
 _REFERENCE_ALPHA, _REFERENCE_HEADS = 1.5, 16
@@ -161,8 +169,8 @@ _METHODS: dict[str, tuple[str, Callable[[_Data], SpikingTransformer]]] = {
     "visual": ("Visual alone", lambda data: Unimodal(modality="visual", dim=data.dim, heads=data.heads)),
 }
 
-_NO_MODALITY_OF_THAT_NAME = {("audio", "arrays"), ("visual", "arrays")}
-"""Arrays have their own names of modalities."""
+_NO_MODALITY_OF_THAT_NAME = {(m, data) for m in ("audio", "visual") for data in ("arrays", "utd-mhad", "utd-mhad-3")}
+"""Their modalities have other names."""
 
 _TAAF: dict[str, TAAF] = {
     "crema-d": TAAF(),
