@@ -43,15 +43,15 @@ def body_levels(depth_mm: NDArray[np.float32], *, size: tuple[int, int], span_mm
     depth = depth_mm.astype(np.float64)
     nearness = 0.5 + (np.median(depth[body]) - depth) / span_mm
     levels = np.where(body, np.clip(_WHITE * nearness, 1, _WHITE), 0)
-    return np.rint(resize(_square(levels, body.any(axis=0))[:, None], size)).astype(np.uint8)
+    return np.rint(resize(_square(levels, body)[:, None], size)).astype(np.uint8)
 
 
-def _square(frames: NDArray[np.float64], shown: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Frames (T, H, W) cropped to the smallest square around `shown` (H, W), with zeros beyond the image."""
-    bounds = [np.flatnonzero(shown.any(axis=axis))[[0, -1]] + (0, 1) for axis in (1, 0)]
+def _square(frames: NDArray[np.float64], body: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Frames (T, H, W) cropped to the smallest square around the `body` of all, with zeros beyond the image."""
+    bounds = [np.flatnonzero(body.any(axis=axes))[[0, -1]] + (0, 1) for axes in ((0, 2), (0, 1))]
     side = int(max(end - start for start, end in bounds))
     first_row, first_column = ((int(start + end) - side) // 2 for start, end in bounds)
-    padded = np.zeros((len(frames), *(length + 2 * side for length in shown.shape)))
+    padded = np.zeros((len(frames), *(length + 2 * side for length in body.shape[1:])))
     padded[:, side:-side, side:-side] = frames
     rows = slice(first_row + side, first_row + 2 * side)
     return padded[:, rows, first_column + side : first_column + 2 * side]
