@@ -16,10 +16,13 @@ import raw_trees
 from PIL import Image
 
 from colliculus.corpus.prepare.build import prepare
+from colliculus.corpus.prepare.depth_frames import DepthFrames
 from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.recipe import Recipe
+from colliculus.corpus.prepare.series import SensorSeries
 from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes import RECIPES
+from colliculus.corpus.recipes.utd_mhad import UTDMHAD
 from colliculus.corpus.sample import Sample
 from colliculus.data.synthetic import Synthetic
 from colliculus.media.spectrogram import Spectrogram
@@ -114,12 +117,13 @@ TINY: dict[str, Callable[[Path], TinyData]] = {
     "arrays": arrays,
     "folder": folder,
 }
-PREPARED_AS = {"prepared": "cifar10-av"} | {name: name for name in raw_trees.RAW_TREES}
+WITH_DEPTH = "utd-mhad-3"
+PREPARED_AS = {"prepared": "cifar10-av", WITH_DEPTH: WITH_DEPTH} | {name: name for name in raw_trees.RAW_TREES}
 
 
 def tiny_recipe(name: str) -> Recipe:
     """The recipe of a data set of the papers, storing what it stores by default, but small."""
-    recipe = RECIPES[name]()
+    recipe = RECIPES[name]() if name in RECIPES else UTDMHAD(modalities=("inertial", "skeleton", "depth"))
     small = {m: storage_of(storage) for m, storage in recipe.storages.items()}
     return replace(recipe, **small)
 
@@ -133,13 +137,19 @@ def storage_of(storage: object) -> object:
             return replace(storage, size=(SIZE, SIZE), duration_s=storage.duration_s and 1.0)
         case EventFrames():
             return replace(storage, size=(SIZE, SIZE), bins=3)
+        case SensorSeries():
+            return replace(storage, steps=SIZE)
+        case DepthFrames():
+            return replace(storage, size=(SIZE, SIZE), steps=3)
     raise TypeError(storage)
 
 
 def clip_files(root: Path, raw: Path, sample: Sample) -> list[Path]:
     """Files of one clip, which have one stem: copies of a sample's own, or two recordings of events."""
-    if "::" not in sample.files["audio"]:
-        copies = {root / f"clip{Path(file).suffix}": raw / file for file in sample.files.values()}
+    if not any("::" in file for file in sample.files.values()):
+        several = len({Path(file).suffix for file in sample.files.values()}) == 1
+        names = {m: f"clip_{m}" if several else "clip" for m in sample.files}
+        copies = {root / f"{names[m]}{Path(file).suffix}": raw / file for m, file in sample.files.items()}
         return [Path(copy(original, made)) for made, original in copies.items()]
     files = [root / "3.visual.aedat", root / "3.audio.aedat"]  # the channels of a cochlea as places of a camera
     for file in files:
@@ -178,7 +188,8 @@ def prepared_data(
 
     @cache
     def data(name: str) -> TinyData:
-        root, raw, recipe = tmp_path_factory.mktemp(name), shared_tree(name), tiny_recipe(name)
+        raw = shared_tree("utd-mhad" if name == WITH_DEPTH else name)
+        root, recipe = tmp_path_factory.mktemp(name), tiny_recipe(name)
         prepare(recipe, raw, root / "prepared", jobs=0)
         return TinyData(["--data.root", str(root / "prepared")], clip_files(root, raw, recipe.samples(raw)[0]))
 

@@ -13,6 +13,7 @@ import av
 import h5py
 import numpy as np
 from PIL import Image
+from scipy.io import savemat
 
 PICTURE_CODECS = {".mp4": "mpeg4", ".mkv": "mpeg4", ".avi": "mpeg4", ".flv": "flv", ".webm": "libvpx", ".gif": "gif"}
 PICTURE_CODECS |= {".m4v": "mpeg4", ".mpg": "mpeg1video", ".mpeg": "mpeg2video", ".wmv": "wmv2"}
@@ -181,6 +182,24 @@ def cifar10_av(raw: Path) -> Path:
     return raw
 
 
+def utd_mhad(raw: Path) -> Path:
+    """Two actions of eight people, twice each; numbers tell the action, and a little the person and the trial."""
+    for folder in ("Inertial", "Skeleton", "Depth"):
+        (raw / folder).mkdir(parents=True)
+    for action, subject, trial in product((1, 27), range(1, 9), (1, 2)):
+        name, kind, steps = f"a{action}_s{subject}_t{trial}", int(action == 27), 20 + subject + trial
+        wave = np.sin((1 + kind) * np.arange(steps) / 4 + np.arange(6)[:, None])
+        savemat(raw / f"Inertial/{name}_inertial.mat", {"d_iner": wave.T + subject + 10 * trial})
+        joints = 1 + 0.01 * np.arange(60).reshape(20, 3, 1) + 0.1 * subject
+        savemat(raw / f"Skeleton/{name}_skeleton.mat", {"d_skel": joints + 0.1 * trial * wave[kind]})
+        depth = np.zeros((24, 32, 10), np.uint16)
+        depth[4:20, 10 + kind : 18 + subject] = 2500 + 100 * np.arange(10)
+        depth[4:8, 10:14] = 2000 + 400 * kind + 20 * trial
+        savemat(raw / f"Depth/{name}_depth.mat", {"d_depth": depth})
+    (raw / "Skeleton/Skeleton_joint_order.txt").write_text("1. head;\n")
+    return raw
+
+
 RAW_TREES = {
     "crema-d": crema_d,
     "urbansound8k-av": urbansound8k_av,
@@ -188,4 +207,5 @@ RAW_TREES = {
     "mnistdvs-ntidigits": mnistdvs_ntidigits,
     "kinetics-sounds": kinetics_sounds,
     "cifar10-av": cifar10_av,
+    "utd-mhad": utd_mhad,
 }

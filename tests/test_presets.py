@@ -22,12 +22,14 @@ COMPARED = (
     "visual",
 )
 PAPERS = ("crema-d", "urbansound8k-av", "ave", "mnistdvs-ntidigits", "kinetics-sounds", "cifar10-av")
+PEOPLE = ("utd-mhad", "utd-mhad-3")
 PROMISED = {
     *(f"{method}-synthetic" for method in COMPARED),
     *(f"{method}-av-digits" for method in COMPARED),
     *(f"{method}-folder" for method in COMPARED),
     *(f"{method}-arrays" for method in COMPARED[:-2]),
     *(f"{method}-{data}" for method in COMPARED for data in PAPERS),
+    *(f"{method}-{data}" for method in COMPARED[:-2] for data in PEOPLE),
     *(f"{method}-reference-{data}" for method in ("s-cmrl", "sca") for data in (*DATASETS, *PAPERS)),
 }
 
@@ -42,7 +44,7 @@ def test_a_preset_is_what_its_name_says(name):
     assert METHODS[experiment.method.name] is type(experiment.method)
     assert DATASETS[experiment.data.name] is type(experiment.data)
     assert name.endswith(f"-{PRESETS[name].data}")
-    assert experiment.data.name == ("prepared" if PRESETS[name].data in PAPERS else PRESETS[name].data)
+    assert experiment.data.name == ("prepared" if PRESETS[name].data in PAPERS + PEOPLE else PRESETS[name].data)
     assert getattr(experiment.method, "arithmetic", "ours") == ("reference" if "reference" in name else "ours")
     assert len(PRESETS[name].description) <= 80, "shorten the title of the method or the phrase of the data"
     assert not PRESETS[name].description.endswith(".")
@@ -96,6 +98,12 @@ def test_taaf_has_its_own_encoder_where_it_was_published(data):
 @pytest.mark.parametrize("data", PAPERS)
 def test_the_protocol_is_group_disjoint_unless_asked(data):
     assert {p.experiment.data.protocol for p in PRESETS.values() if p.data == data} == {"group-disjoint"}
+
+
+@pytest.mark.parametrize("data", PEOPLE)
+def test_people_are_apart_in_validation_too(data):
+    settings = {p.experiment.data for p in PRESETS.values() if p.data == data}
+    assert {(s.protocol, s.validation_fraction) for s in settings} == {("given", 0.25)}
 
 
 def test_an_unknown_preset_offers_the_nearest():

@@ -16,7 +16,7 @@ from colliculus.evaluation.robustness import robustness
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.evaluation.trained_run import open_run as load
 from colliculus.losses import CrossEntropy, Objective
-from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, Tectum, Unimodal, WeightedAttention
+from colliculus.methods import CMCI, SCA, SCMRL, TAAF, FirstTectum, LateFusion, Tectum, Unimodal, WeightedAttention
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator
 from colliculus.neurons import LIF, PLIF, NeuronSettings
@@ -42,6 +42,7 @@ __all__ = [
     "CrossEntropy",
     "DataSpec",
     "Experiment",
+    "FirstTectum",
     "Fused",
     "LateFusion",
     "Method",

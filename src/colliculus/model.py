@@ -96,9 +96,11 @@ class MultimodalSNN(nn.Module):
         return [*dict.fromkeys(_trainable(parts))]
 
     def optional_parts(self) -> dict[str, nn.Module]:
-        """Parts of fusion and head that a training keeps only where they help, by name; none in most models."""
-        rooms = (room for room in (self.fusion, self.head) if isinstance(room, HasOptionalParts))
-        return {name: part for room in rooms for name, part in room.optional_parts.items()}
+        """Parts that a training keeps only where held-out samples show that they help, by name; none in most models.
+
+        Each has a buffer `kept`, a truth value: where it is False, a forward leaves the part out.
+        """
+        return {name: part for name, part in self.named_modules() if getattr(part, "is_optional", False)}
 
     def fusion_parameters(self) -> list[nn.Parameter]:
         """Parameters of fusion and head that learn from all modalities."""
@@ -180,16 +182,6 @@ class HasModulesOfModalities(Protocol):
 
     def modules_of(self, modality: str) -> list[nn.Module]:
         """The parts for that modality."""
-        ...
-
-
-@runtime_checkable
-class HasOptionalParts(Protocol):
-    """A fusion or head with parts that a training keeps only where held-out samples show that they help."""
-
-    @property
-    def optional_parts(self) -> Mapping[str, nn.Module]:
-        """The parts by name, each with a buffer `kept`, a truth value: where it is False, a forward leaves it out."""
         ...
 
 

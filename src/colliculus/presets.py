@@ -19,7 +19,8 @@ from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
 from colliculus.data.prepared import Prepared
 from colliculus.data.synthetic import Synthetic
-from colliculus.methods import CMCI, SCA, SCMRL, TAAF, LateFusion, Tectum, Unimodal, WeightedAttention
+from colliculus.fusion import CrossModalSettings
+from colliculus.methods import CMCI, SCA, SCMRL, TAAF, FirstTectum, LateFusion, Tectum, Unimodal, WeightedAttention
 from colliculus.methods.spiking_transformer import EncoderName, SpikingTransformer
 from colliculus.records import Record, Table, Tables
 from colliculus.runs.experiment import Experiment, TrainSettings, replaced
@@ -59,11 +60,17 @@ _SMALL = TrainSettings(
 )
 """For a user's own data, some hundreds or thousands of clips."""
 
+_HUNDREDS = replace(_SMALL, epochs=40, warmup_epochs=4)
+"""For hundreds of short recordings."""
+
 _NOISE = SampleNoise(probability=0.0)
 """Noise of the training on a user's own data, drawn for each modality on its own."""
 
 _VARIED = replace(SMALL_DATA, noise=_NOISE)
 """Augmentation of a user's own data, of any kind."""
+
+_PEOPLE_APART = Prepared(protocol="given", validation_fraction=0.25, augment=_VARIED)
+"""The published split, and one of its four training people as the validation part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +119,8 @@ _DATA = {
     "ave": _Data(phrase="AVE", dim=256, heads=16),
     "kinetics-sounds": _Data(phrase="Kinetics-Sounds", dim=256, heads=16),
     "cifar10-av": _Data(phrase="CIFAR10-AV"),
+    "utd-mhad": _Data(phrase="UTD-MHAD", settings=_PEOPLE_APART, train=_HUNDREDS),
+    "utd-mhad-3": _Data(phrase="UTD-MHAD with depth", settings=_PEOPLE_APART, train=_HUNDREDS, time_steps=8),  # frames
 }
 
 _REFERENCE_ALPHA, _REFERENCE_HEADS = 1.5, 16
@@ -144,9 +153,24 @@ _METHODS: dict[str, tuple[str, Callable[[_Data], SpikingTransformer]]] = {
         "TAAF (our reading)",
         lambda data: TAAF(dim=data.dim, encoder="deep"),  # the encoder of the other methods, for comparison
     ),
+    "s-cmrl-fed": (
+        "S-CMRL whose exchange the task trains",
+        lambda data: SCMRL(
+            dim=data.dim,
+            heads=data.heads,
+            temperature=data.temperature,
+            alpha=0.5,
+            normalise="positives",
+            cross_modal=CrossModalSettings(dropout=0.0, scaled=True, capped=True),
+        ),
+    ),
     "tectum": (
-        "Exchange of S-CMRL with TAAF (our reading)",
-        lambda data: Tectum(dim=data.dim, heads=data.heads),
+        "Tectum, our method: graded spikes, weighted readouts, a joint layer",
+        lambda data: Tectum(dim=data.dim),
+    ),
+    "tectum-first": (
+        "Tectum's first edition, the exchange of S-CMRL with TAAF (our reading)",
+        lambda data: FirstTectum(dim=data.dim, heads=data.heads),
     ),
     "sca": ("Spiking cross-attention, no residual (SCA)", lambda data: SCA(dim=data.dim, heads=data.heads)),
     "sca-reference": (
@@ -165,8 +189,8 @@ _METHODS: dict[str, tuple[str, Callable[[_Data], SpikingTransformer]]] = {
     "visual": ("Visual alone", lambda data: Unimodal(modality="visual", dim=data.dim, heads=data.heads)),
 }
 
-_NO_MODALITY_OF_THAT_NAME = {("audio", "arrays"), ("visual", "arrays")}
-"""Arrays have their own names of modalities."""
+_NO_MODALITY_OF_THAT_NAME = {(m, data) for m in ("audio", "visual") for data in ("arrays", "utd-mhad", "utd-mhad-3")}
+"""Their modalities have other names."""
 
 _TAAF: dict[str, TAAF] = {
     "crema-d": TAAF(),
@@ -180,8 +204,10 @@ def _experiment(method: str, data: str) -> Experiment[Any, Any]:
     if method == "taaf" and data in _TAAF:
         return Experiment(method=_TAAF[data], data=chosen.settings, train=_OURS)
     made = _METHODS[method][1](chosen)
+    if made.time_steps:  # else the method chooses steps and encoder by the shape of the data
+        made = replace(made, time_steps=chosen.time_steps, encoder=chosen.encoder)
     return Experiment(
-        method=replace(made, time_steps=chosen.time_steps, encoder=chosen.encoder),
+        method=made,
         data=chosen.settings,
         train=chosen.train,
     )

@@ -21,8 +21,9 @@ from colliculus.types import ColliculusError
 class StorageReader:
     """A `ClipReader` that reads clips as `colliculus prepare` does, for training and prediction alike.
 
-    Sound, image and video files are grouped as in `MediaFiles`. A recording of events (.aedat) or an array (.npy,
-    .npz) belongs to the clip of its stem; `<clip>.<modality>.npy` distinguishes several arrays of a clip.
+    Sound, image and video files are grouped as in `MediaFiles`. A recording of events (.aedat), an array (.npy, .npz)
+    or a series (.mat, .csv) belongs to the clip of its stem; `<clip>.<modality>.npy` and `<clip>_<modality>.npy`
+    distinguish several of one clip.
 
     Args:
         storages: storage of each modality to read.
@@ -66,7 +67,8 @@ class StorageReader:
             if not self.knows(file):
                 known = ", ".join(sorted({suffix for storage in self.storages.values() for suffix in storage.suffixes}))
                 raise ColliculusError(f"{file} has an unknown ending: use {known}")
-            name = file.stem.removesuffix(f".{self._named(file)}")
+            modality = self._named(file)
+            name = file.stem[: -len(modality) - 1] if modality else file.stem
             clips[name] = Clip((*(clips[name].files if name in clips else ()), file))
         return clips
 
@@ -90,9 +92,9 @@ class StorageReader:
         return arrays
 
     def _named(self, file: Path) -> str:
-        """Modality at the end of the name of an array, "" if there is none."""
-        ending = file.stem.rpartition(".")[2]
-        return ending if ending in self.storages and ending != file.stem else ""
+        """Modality at the end of the name of a file, after a dot or an underscore; "" if there is none."""
+        found = (m for m in self.storages if file.stem[1:].endswith((f".{m}", f"_{m}")))
+        return max(found, key=len, default="")
 
     def _file(self, modality: str, storage: Storage, files: Sequence[Path]) -> Path | None:
         """File of a clip that holds a modality."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,34 +13,27 @@ from numpy.typing import NDArray
 from colliculus.corpus.prepare.fetch_av_digits import default_root, prepare
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.sample import Sample
-from colliculus.corpus.splits import stratified_holdout
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.assemble import assemble
 from colliculus.data.augment import Augment, ModalityKind
-from colliculus.data.dataset import Dataset, Normalisation, RawSplit
-from colliculus.data.loading import ArraySplit, standard_batch
+from colliculus.data.dataset import Dataset, Normalisation
+from colliculus.data.digit_clips import DigitClips
+from colliculus.data.digit_motion import LaggedMotion
+from colliculus.data.digit_pairs import DigitPair, DigitPairing, named_pairs
+from colliculus.data.digit_parts import DigitParts, DigitProtocol, read_parts
+from colliculus.data.digit_tasks import TaskName, class_names, num_classes, num_digits, num_pictures
 from colliculus.data.standardise import channel_statistics
 from colliculus.files.checks import SPLITS
+from colliculus.files.tables import write_table
 from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Track
 from colliculus.media.delta import SpectralDelta
-from colliculus.media.digit_files import (
-    NUM_DIGITS,
-    SAMPLE_RATE_HZ,
-    DigitImages,
-    Speech,
-    read_digit_images,
-    read_speech,
-)
-from colliculus.media.resize import resize
+from colliculus.media.digit_files import SAMPLE_RATE_HZ
 from colliculus.media.sound import read_sound
-from colliculus.media.spectrogram import Spectrogram
+from colliculus.media.spectrogram import SILENCE, Spectrogram
 from colliculus.media.window import Window
-from colliculus.types import Batch, ColliculusError, DataSpec
+from colliculus.types import ColliculusError, DataSpec, refuse_unread, unknown_name
 
-_NUM_TEST_INDICES = 5  # standard protocol: recordings 0..4 of each digit and speaker
 _KINDS: Mapping[str, ModalityKind] = {"audio": "spectrograms", "visual": "pictures", "delta": "spectrograms"}
-
-_Parts: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]  # training, validation, test
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,24 +49,39 @@ class AVDigits:
     With `delta` the modalities are audio, visual and delta. The third is computed from the utterance too, before its
     spectrogram is resized: a clip without sound lacks both audio and delta.
 
+    The tasks `same`, `xor`, `sum` and `which` bind the modalities: only both together decide the label, and a sum of
+    the modalities' logits, trained to the minimum of the cross-entropy, is at chance (50, 50, 10 and 50 %); see
+    `colliculus.data.digit_tasks`. `which` shows two digits side by side, in a picture of twice the width. In `lag` the
+    label is the digit, the picture moves, and the sound comes later; see `colliculus.data.digit_motion`.
+
     Raises:
-        ColliculusError: a setting is out of range.
+        ColliculusError: a setting is out of range or has no effect.
 
     Example:
         >>> AVDigits(protocol="speaker-out", fold=2).protocol_name
         'speaker-out fold 2'
+        >>> AVDigits(task="which").spec.size("visual")
+        (32, 64)
     """
 
     name: ClassVar[str] = "av-digits"
 
     root: Path | None = None
     """Folder with `recordings/` and the four MNIST files; None: a cache folder, downloaded on first use (30 MB)."""
-    protocol: Literal["standard", "speaker-out"] = "standard"
+    task: TaskName = "digits"
+    """Label: the digit, seen and heard (digits); whether both are the same (same); written XOR spoken, of 0 and 1
+    (xor); their sum modulo 10 (sum); the side of the spoken one of two written digits (which); the digit, seen moving
+    and heard later (lag)."""
+    steps: int = 8
+    """T of the task `lag`, even."""
+    lag: int = 2
+    """Steps from the picture to the sound in the task `lag`, 0 to T/2."""
+    protocol: DigitProtocol = "standard"
     """Test part: recordings 0..4 of each digit and speaker (standard), or all of one speaker (speaker-out)."""
     fold: int = 0
     """Speaker left out by "speaker-out", counted from 0 in the order of their names."""
     validation_fraction: float = 0.1
-    """Share of the training part (recordings and images) that becomes the validation part."""
+    """Share of the training part (recordings and images) that becomes the validation part; 0: there is none."""
     seed: int = 0
     """Seed of the validation part and of the pairs."""
     size: int = 32
@@ -88,8 +96,19 @@ class AVDigits:
     def __post_init__(self) -> None:
         if self.size < 1 or self.fold < 0 or self.seed < 0:
             raise ColliculusError("`size` must be at least 1, `fold` and `seed` at least 0")
-        if not 0 < self.validation_fraction < 1:
-            raise ColliculusError("`validation_fraction` must lie between 0 and 1")
+        if not 0 <= self.validation_fraction < 1:
+            raise ColliculusError("`validation_fraction` must be at least 0 and below 1")
+        if self.task not in get_args(TaskName):
+            raise unknown_name("task", self.task, get_args(TaskName))
+        if self.task != "lag":
+            refuse_unread(self, ["steps", "lag"], f'with `task` "{self.task}"')
+        if self.steps < 4 or self.steps % 2 or not 0 <= self.lag <= self.steps // 2:
+            raise ColliculusError(
+                f"`steps` is {self.steps} and `lag` {self.lag}: choose even `steps` from 4 and a `lag` up to their half"
+            )
+        pictures = self.augment.pictures
+        if self.task == "which" and pictures.flip.probability + pictures.crop.probability:
+            raise ColliculusError('flip and crop of the pictures change sides, the label of `task` "which": leave both')
 
     @property
     def protocol_name(self) -> str:
@@ -100,8 +119,14 @@ class AVDigits:
     def spec(self) -> DataSpec:
         """Modalities, sizes and classes of the dataset."""
         names = ("audio", "visual", *(["delta"] if self.delta else []))
-        sizes = dict.fromkeys(names, (self.size, self.size))
-        return DataSpec(channels=dict.fromkeys(names, 1), sizes=sizes, num_classes=NUM_DIGITS)
+        sizes = {m: (self.size, self.size * (num_pictures(self.task) if m == "visual" else 1)) for m in names}
+        return DataSpec(
+            channels=dict.fromkeys(names, 1),
+            sizes=sizes,
+            num_classes=num_classes(self.task),
+            steps=dict.fromkeys(names, self.steps) if self.task == "lag" else {},
+            class_names=class_names(self.task),
+        )
 
     @property
     def spectrogram(self) -> Spectrogram:
@@ -119,37 +144,71 @@ class AVDigits:
     def load(self, normalisation: Normalisation | None = None) -> Dataset:
         """Read everything into memory; standardise by `normalisation`, or by the training part.
 
-        The statistics of the training part are those of all its utterances and of the images of epoch 0.
+        The statistics of the training part are those of epoch 0, which has all its utterances.
 
         Raises:
             ColliculusError: the data are missing, damaged, incomplete, or cannot be downloaded.
         """
-        if self.root is None:
-            prepare(default_root())
-        root = self.root or default_root()
-        speech, images = read_speech(root / "recordings"), read_digit_images(root, "train")
-        rows = self._split(speech)
-        shown, hidden = stratified_holdout(images.digits, fraction=self.validation_fraction, seed=self.seed)
-        sounds = {m: np.stack([made(wave) for wave in speech.waveforms]) for m, made in self._of_sound.items()}
-        pools = (images.take(shown), images.take(hidden), read_digit_images(root, "t10k"))
-        raw = Normalisation({}, {})
-        pairs = {
-            name: _Pairs(self.spec, {m: a[part] for m, a in sounds.items()}, speech.digits[part], pool, self.seed, raw)
-            for name, part, pool in zip(SPLITS, rows, pools, strict=True)
+        parts = self._parts()
+        sounds = {m: np.stack([made(wave) for wave in parts.speech.waveforms]) for m, made in self._of_sound.items()}
+        clips = {
+            part: DigitClips(
+                spec=self.spec,
+                sounds={m: spectra[parts.rows[part]] for m, spectra in sounds.items()},
+                images=parts.images[part].images,
+                pairing=self._pairing(parts, part),
+                motion=self._motion,
+                normalisation=normalisation or Normalisation({}, {}),
+            )
+            for part in SPLITS
         }
         if normalisation is None:
-            every = np.arange(len(pairs["train"]))
-            normalisation = channel_statistics(pairs["train"].values(every, epoch=0), every)
+            every = np.arange(len(clips["train"]))
+            normalisation = channel_statistics(clips["train"].values(every, epoch=0), every)
         splits = {
-            "train": replace(pairs["train"], normalisation=normalisation),
-            **{name: _fixed(pairs[name], normalisation) for name in ("validation", "test")},
+            "train": replace(clips["train"], normalisation=normalisation),
+            **{part: clips[part].fixed(normalisation) for part in ("validation", "test")},
         }
         kinds: dict[str, ModalityKind] = {m: _KINDS[m] for m in self.spec.modalities}
-        contents = self._contents(speech, rows, pools)
-        return assemble(self.spec, splits, self.protocol_name, contents, augment=self.augment, kinds=kinds)
+        return assemble(self.spec, splits, self.protocol_name, self._contents(parts), augment=self.augment, kinds=kinds)
+
+    def pairs(self, part: str, *, epoch: int = 0) -> tuple[DigitPair, ...]:
+        """Recording, images and label of each sample of a part ("train", "validation" or "test").
+
+        Only the training pairs depend on `epoch`.
+
+        Raises:
+            ColliculusError: as `load`, or the part is unknown.
+        """
+        if part not in SPLITS:
+            raise unknown_name("part", part, SPLITS)
+        return self._named(self._parts(), part, epoch if part == "train" else 0)
+
+    def write_pairs(self, path: Path) -> None:
+        """Write the fixed pairs of validation and test to a table: part, recording, images, label.
+
+        Images are counted from 0 in MNIST's training file (validation) or test file (test); two are separated by a
+        space.
+
+        Raises:
+            ColliculusError: as `load`, or the file cannot be written.
+        """
+        parts = self._parts()
+        rows = (
+            (part, pair.recording, " ".join(map(str, pair.images)), str(pair.label))
+            for part in ("validation", "test")
+            for pair in self._named(parts, part, 0)
+        )
+        write_table(path, ("part", "recording", "images", "label"), rows)
 
     def reader(self, spec: DataSpec) -> StorageReader:
-        """Reader of a recording, an image (one digit that fills it, white on black), or both of one stem."""
+        """Reader of a recording, an image (digits that fill it, white on black), or both of one stem.
+
+        Raises:
+            ColliculusError: the task is `lag`, whose samples are not in files.
+        """
+        if self.task == "lag":
+            raise ColliculusError('a recording and an image do not move, as samples of `task` "lag" do: use evaluate')
         storages: dict[str, Storage] = {
             "audio": Sound(spectrogram=self.spectrogram, duration_s=None),
             "visual": Frames(size=spec.size("visual"), channels=1),
@@ -163,88 +222,46 @@ class AVDigits:
         """Computation of each modality that comes from an utterance."""
         return {"audio": self.spectrogram, **({"delta": self.spectral_delta} if self.spectral_delta else {})}
 
-    def _contents(self, speech: Speech, rows: _Parts, pools: Sequence[DigitImages]) -> dict[str, NDArray[np.generic]]:
-        """Arrays that decide the samples."""
-        settings = repr((*self._of_sound.values(), self.protocol_name, self.seed)).encode()
-        contents: dict[str, NDArray[np.generic]] = {
-            "settings": np.frombuffer(settings, np.uint8),
-            "speech": np.concatenate(speech.waveforms),
-            "speech digits": speech.digits,
-        }
-        for part, chosen, pool in zip(("train", "validation", "test"), rows, pools, strict=True):
-            contents |= {f"{part} rows": chosen, f"{part} pictures": pool.images, f"{part} digits": pool.digits}
-        return contents
-
-    def _split(self, speech: Speech) -> _Parts:
-        """Rows of the recordings in training, validation and test."""
-        names = np.unique(speech.speakers)
-        if self.protocol == "standard":
-            tested = speech.indices < _NUM_TEST_INDICES
-        elif self.fold < len(names):
-            tested = speech.speakers == names[self.fold]
-        else:
-            raise ColliculusError(
-                f"`fold` is {self.fold}, and the recordings have {len(names)} speakers: choose 0 to {len(names) - 1}"
-            )
-        if tested.all() or not tested.any():
-            raise ColliculusError(f"{self.protocol_name!r} leaves no recordings for training or for the test: add some")
-        rest = np.flatnonzero(~tested)
-        strata = np.char.add(speech.digits[rest].astype(str), speech.speakers[rest])
-        kept, held = stratified_holdout(strata, fraction=self.validation_fraction, seed=self.seed)
-        return rest[kept], rest[held], np.flatnonzero(tested)
-
-
-@dataclass(frozen=True, eq=False)
-class _Pairs(RawSplit):
-    """Utterances, each paired with an image of its digit that is drawn anew in each epoch."""
-
-    spec: DataSpec
-    sounds: Mapping[str, NDArray[np.float32]]  # (n, 1, H, W) of each modality that comes from the utterances
-    digits: NDArray[np.int64]
-    images: DigitImages
-    seed: int
-    normalisation: Normalisation
-
     @property
-    def labels(self) -> NDArray[np.int64]:
-        return self.digits
+    def _motion(self) -> LaggedMotion | None:
+        if self.task != "lag":
+            return None
+        return LaggedMotion(steps=self.steps, lag=self.lag, silence={"audio": SILENCE, "delta": 0.0})
 
-    def values(self, indices: NDArray[np.int64], *, epoch: int) -> dict[str, NDArray[np.generic]]:
-        """Raw samples: a pure function of (seed, epoch) and the index of each sample."""
-        drawn = draw_pairs(self.digits, self.images.digits, seed=self.seed, epoch=epoch)[indices]
-        visual = np.rint(resize(self.images.images[drawn], self.spec.size("visual")))  # whole levels, as a reader gives
-        return {m: visual if m == "visual" else self.sounds[m][indices] for m in self.spec.modalities}
+    def _parts(self) -> DigitParts:
+        if self.root is None:
+            prepare(default_root())
+        return read_parts(
+            self.root or default_root(),
+            protocol=self.protocol,
+            fold=self.fold,
+            validation_fraction=self.validation_fraction,
+            seed=self.seed,
+            num_digits=num_digits(self.task),
+        )
 
-    def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
-        return standard_batch(inputs, self.digits[indices], self.normalisation)
+    def _pairing(self, parts: DigitParts, part: str) -> DigitPairing:
+        return DigitPairing(self.task, parts.speech.digits[parts.rows[part]], parts.images[part].digits, self.seed)
 
+    def _named(self, parts: DigitParts, part: str, epoch: int) -> tuple[DigitPair, ...]:
+        names = [parts.speech.file_name(row) for row in parts.rows[part].tolist()]
+        return named_pairs(self._pairing(parts, part), epoch, names, parts.places[part])
 
-def draw_pairs(labels: NDArray[np.int64], candidates: NDArray[np.int64], *, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Position in `candidates` (m,) of one of the same class for each of `labels` (n,), drawn by (seed, epoch).
-
-    None repeats before all candidates of its class were drawn.
-
-    Raises:
-        ColliculusError: a class has no candidate.
-
-    Example:
-        >>> draw_pairs(np.array([7, 3]), np.array([3, 7]), seed=0, epoch=0).tolist()
-        [1, 0]
-    """
-    rng = np.random.default_rng([seed, epoch])
-    drawn = np.empty(len(labels), dtype=np.int64)
-    for label in np.unique(labels):
-        wanted, pool = np.flatnonzero(labels == label), np.flatnonzero(candidates == label)
-        if not len(pool):
-            raise ColliculusError(f"class {label} has samples of one modality and none of the other: add some")
-        rounds = -(-len(wanted) // len(pool))
-        drawn[wanted] = np.concatenate([rng.permutation(pool) for _ in range(rounds)])[: len(wanted)]
-    return drawn
-
-
-def _fixed(pairs: _Pairs, normalisation: Normalisation) -> ArraySplit:
-    rows = np.arange(len(pairs))
-    return ArraySplit(pairs.values(rows, epoch=0), pairs.digits, rows, normalisation)
+    def _contents(self, parts: DigitParts) -> dict[str, NDArray[np.generic]]:
+        """Arrays that decide the samples."""
+        deciding = [*self._of_sound.values(), self.protocol_name, self.seed]
+        if self.task != "digits":
+            deciding += [self.task, self._motion]
+        contents: dict[str, NDArray[np.generic]] = {
+            "settings": np.frombuffer(repr(tuple(deciding)).encode(), np.uint8),
+            "speech": np.concatenate(parts.speech.waveforms),
+            "speech digits": parts.speech.digits,
+        }
+        for part in SPLITS:
+            pool = parts.images[part]
+            contents |= {f"{part} rows": parts.rows[part], f"{part} pictures": pool.images}
+            contents |= {f"{part} digits": pool.digits}
+        return contents
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -238,7 +238,7 @@ def contribution(
     trained = open_run(run, device)
     dataset = trained.load(data)
     part = stored_part(dataset, split, trained)
-    about = trained.about(dataset, split) | {"time_steps": trained.time_steps}
+    about: dict[str, Any] = trained.about(dataset, split) | {"time_steps": trained.time_steps}
     path = trained.folder / Contribution.FILE
     passes = measure_passes(trained, part, Cache(path.with_name("subsets"), about))
     kept, train = Cache(path.with_name("exchange"), about), stored_part(dataset, "train")

@@ -21,8 +21,8 @@ from colliculus.fusion.cross_modal import (
     CrossModalSettings,
     path_settings,
 )
-from colliculus.fusion.joint import JointLayer, WithJointLayer
 from colliculus.fusion.joins import Concat, SeparateStreams, Sum, WeightedSum
+from colliculus.fusion.joint import JointLayer, WithJointLayer
 from colliculus.fusion.pooling import Readout, ReadoutWeights, weighted
 from colliculus.fusion.sca import SpikingCrossAttention
 from colliculus.fusion.temporal_attention import (
@@ -58,9 +58,9 @@ __all__ = [
     "TemporalAttentionReadout",
     "TimeAligned",
     "WeightedSum",
-    "WithJointLayer",
-    "weighted",
     "WeightedTokens",
+    "WithJointLayer",
     "alignment",
     "path_settings",
+    "weighted",
 ]

@@ -44,7 +44,9 @@ class CurrentIntegration(nn.Module):
         tensor([1.])
     """
 
-    def __init__(self, grids: Mapping[str, Grid | None], neuron: NeuronFactory, pooling: nn.Module | None = None) -> None:
+    def __init__(
+        self, grids: Mapping[str, Grid | None], neuron: NeuronFactory, pooling: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.on_one_grid = OnOneGrid(grids)
         self.neuron = neuron()

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.fusion.exchange import between, receive
-from colliculus.fusion.joins import joined
 from colliculus.fusion.feeding import SameSize, capped
+from colliculus.fusion.joins import joined
 from colliculus.fusion.mask import MaskedAttention
 from colliculus.fusion.places import Grid, TokensAtPlaces
 from colliculus.layers import (

@@ -20,7 +20,7 @@ class SameSize(nn.Module):
     Example:
         >>> residual, tokens = 0.1 * torch.ones(4, 2, 8, 9), 2 * torch.ones(4, 2, 8, 9)
         >>> SameSize()(residual, tokens).unique()
-        tensor([2.0000])
+        tensor([2.])
     """
 
     ratio: Tensor

@@ -12,7 +12,6 @@ from torch import Tensor
 from colliculus.labels import same_class
 from colliculus.types import Output
 
-
 Normalise = Literal["pairs", "positives"]
 
 
@@ -66,5 +65,7 @@ class SemanticAlignment:
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of residuals (T, B, D) against labels (B,)."""
         semantics = [residual.float().mean(0) for residual in output.residual.values()]
-        terms = [semantic_alignment(a, b, labels, self.temperature, self.normalise) for a, b in combinations(semantics, 2)]
+        terms = [
+            semantic_alignment(a, b, labels, self.temperature, self.normalise) for a, b in combinations(semantics, 2)
+        ]
         return torch.stack(terms).mean() if terms else output.logits.new_zeros((), dtype=torch.float32)

@@ -35,6 +35,15 @@ class Speech:
     speakers: NDArray[np.str_]
     indices: NDArray[np.int64]
 
+    def take(self, rows: NDArray[np.int64]) -> Speech:
+        """Recordings at `rows`."""
+        waveforms = [self.waveforms[row] for row in rows]
+        return Speech(waveforms, self.digits[rows], self.speakers[rows], self.indices[rows])
+
+    def file_name(self, row: int) -> str:
+        """File name of a recording."""
+        return f"{self.digits[row]}_{self.speakers[row]}_{self.indices[row]}.wav"
+
 
 @dataclass(frozen=True, eq=False)
 class DigitImages:

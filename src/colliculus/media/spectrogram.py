@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -14,6 +15,9 @@ from colliculus.media.resize import resize
 from colliculus.types import ColliculusError
 
 _FLOOR = 1e-7  # added before the logarithm
+
+SILENCE = math.log(_FLOOR)
+"""Value of a log spectrogram of either scale where there is no sound."""
 
 
 @dataclass(frozen=True, kw_only=True)

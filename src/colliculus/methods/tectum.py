@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import ClassVar, Literal
@@ -18,7 +19,7 @@ from colliculus.fusion import (
     WithJointLayer,
 )
 from colliculus.heads import SumOfReadouts
-from colliculus.losses import CrossEntropy, Objective, UnimodalCrossEntropy
+from colliculus.losses import Objective, UnimodalCrossEntropy
 from colliculus.methods.multimodal_transformer import BalancedTransformer
 from colliculus.methods.spiking_transformer import EncoderName
 from colliculus.model import MultimodalSNN
@@ -155,7 +156,7 @@ class Tectum(BalancedTransformer):
         own = UnimodalCrossEntropy(self.label_smoothing, self.unimodal_loss)
         return Objective({**task.terms, UNIMODAL: own})
 
-    def _joint_layer(self, spec: DataSpec, grids: dict[str, tuple[int, int] | None]) -> JointLayer:
+    def _joint_layer(self, spec: DataSpec, grids: Mapping[str, tuple[int, int] | None]) -> JointLayer:
         """The joint layer, with pooling weights of its own."""
         maps = self.joint.maps if self.readout == "weighted" else 1
         return JointLayer(

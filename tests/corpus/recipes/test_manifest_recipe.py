@@ -51,12 +51,22 @@ def test_a_column_nobody_can_store_is_named(table):
         ManifestRecipe().samples(raw.parent)
 
 
+def test_a_series_is_resampled(table):
+    raw = table("label,imu\nx,a.csv\ny,b.npy\n")
+    (raw.parent / "a.csv").write_text("0,5\n1,5\n4,5\n")
+    np.save(raw.parent / "b.npy", np.ones((7, 2)))
+    prepare(ManifestRecipe(arrays=("imu:2x5",)), raw, raw.parent.parent / "prepared", jobs=0)
+    stored = np.load(raw.parent.parent / "prepared" / "imu.npy")
+    assert stored[0].tolist() == [[[0, 0.5, 1, 2.5, 4]], [[5] * 5]]
+    assert (stored[1] == 1).all()
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
         ({"sounds": ("a",), "pictures": ("a",)}, "'a' is named twice"),
         ({"arrays": ("lidar",)}, "write lidar:CxHxW"),
-        ({"arrays": ("lidar:4x4",)}, "write lidar:CxHxW"),
+        ({"arrays": ("lidar:4",)}, "write lidar:CxHxW"),
         ({"arrays": ("lidar:1xbig",)}, "write lidar:CxHxW"),
     ],
 )

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from colliculus.corpus.manifest import COLUMNS, sample_cells, samples_of
+from colliculus.corpus.prepare.depth_frames import DepthFrames
 from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.result import PreparationResult
 from colliculus.corpus.prepare.rows import RowFile
+from colliculus.corpus.prepare.series import SensorSeries
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.prepare.stored_array import StoredArray
 from colliculus.corpus.sample import Sample
@@ -32,6 +34,8 @@ STORAGES: Mapping[str, type[Any]] = {
     "sound": Sound,
     "event-frames": EventFrames,
     "array": StoredArray,
+    "series": SensorSeries,
+    "depth-frames": DepthFrames,
 }
 """Storages by their names in `prepare.yaml`."""
 

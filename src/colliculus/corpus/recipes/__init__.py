@@ -13,6 +13,7 @@ from colliculus.corpus.recipes.kinetics_sounds import KineticsSounds
 from colliculus.corpus.recipes.manifest import ManifestRecipe
 from colliculus.corpus.recipes.mnistdvs_ntidigits import MnistDvsNtidigits
 from colliculus.corpus.recipes.urbansound8k_av import UrbanSound8KAV
+from colliculus.corpus.recipes.utd_mhad import UTDMHAD
 
 RECIPES: Mapping[str, type[Recipe]] = {
     recipe.name: recipe
@@ -25,6 +26,7 @@ RECIPES: Mapping[str, type[Recipe]] = {
         MnistDvsNtidigits,
         KineticsSounds,
         CIFAR10AV,
+        UTDMHAD,
     )
 }
 """Recipes by name."""

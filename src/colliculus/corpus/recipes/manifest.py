@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from colliculus.corpus.manifest import read_manifest
 from colliculus.corpus.prepare.recipe import Recipe
+from colliculus.corpus.prepare.series import SensorSeries
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.prepare.stored_array import StoredArray
 from colliculus.corpus.sample import Sample
@@ -35,7 +36,8 @@ class ManifestRecipe(Recipe):
     pictures: tuple[str, ...] = ("visual",)
     """Columns of image or video files, with the storage `visual`."""
     arrays: tuple[str, ...] = ()
-    """Columns of .npy or .npz files and the shape of a sample, such as lidar:1x32x32, or tactile:4x1x8x8 in 4 steps."""
+    """Columns of .npy or .npz files and the shape of a sample, such as lidar:1x32x32, or tactile:4x1x8x8 in 4 steps;
+    or of series (.npy, .csv, .mat; a row is a moment), such as imu:6x128, of 6 channels resampled to 128 steps."""
     audio: Sound = field(default_factory=lambda: Sound(duration_s=None))
     """Storage of the sound; the whole sample unless `duration_s` is set, as for images."""
     visual: Frames = field(default_factory=Frames)
@@ -76,12 +78,14 @@ class ManifestRecipe(Recipe):
         return samples
 
 
-def _array(column: str) -> StoredArray:
-    """Storage for "NAME:CxHxW"."""
-    name, _, shape = column.partition(":")
+def _array(column: str) -> StoredArray | SensorSeries:
+    """Storage for "NAME:CxHxW", or for a series "NAME:CxW"."""
+    name, _, text = column.partition(":")
     try:
-        return StoredArray(shape=tuple(int(length) for length in shape.split("x")))
+        shape = tuple(int(length) for length in text.split("x"))
+        return SensorSeries(channels=shape[0], steps=shape[1]) if len(shape) == 2 else StoredArray(shape=shape)
     except ValueError as error:
+        name = name or "NAME"
         raise ColliculusError(
-            f"the array {column!r} has no shape: write {name or 'NAME'}:CxHxW, or {name or 'NAME'}:TxCxHxW"
+            f"the array {column!r} has no shape: write {name}:CxHxW, {name}:TxCxHxW, or {name}:CxW of a series"
         ) from error

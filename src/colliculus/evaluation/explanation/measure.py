@@ -74,7 +74,7 @@ def explain(
     if absent := [i for i in index if not 0 <= i < len(part)]:
         raise ColliculusError(f"clip {absent[0]} does not exist: the {split} part has clips 0 to {len(part) - 1}")
     path = run.folder / Explanation.FILE
-    subject = run.about(dataset, split) | {"time_steps": run.time_steps}
+    subject: dict[str, Any] = run.about(dataset, split) | {"time_steps": run.time_steps}
     cache = Cache(path.with_name("cache"), subject)
     store = ImageStore(path.parent, subject)
     chosen = index or cache.get(f"choice-{clips}", tuple[int, ...], partial(_choose, run, part, clips))
