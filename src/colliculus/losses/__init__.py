@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from colliculus.losses.cross_entropy import CrossEntropy, UnimodalCrossEntropy
+from colliculus.losses.cross_entropy import AdditiveCrossEntropy, CrossEntropy, UnimodalCrossEntropy
 from colliculus.losses.objective import Objective
 from colliculus.losses.semantic_alignment import Normalise, SemanticAlignment, semantic_alignment
 from colliculus.losses.temporal_balanced import (
@@ -14,6 +14,7 @@ from colliculus.losses.temporal_balanced import (
 )
 
 __all__ = [
+    "AdditiveCrossEntropy",
     "CrossEntropy",
     "FusedTemporalBalanced",
     "Normalise",
