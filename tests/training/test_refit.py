@@ -51,7 +51,7 @@ def test_the_first_training_is_a_plain_one_and_the_second_one_on_everything(trai
     assert (result.validation, result.test) == (plain.validation, whole.test)
     assert (result.best_epoch, result.fingerprint) == (3, plain.fingerprint)
     assert result.selection == (
-        "the last epoch of a second training on training and validation part together; validated was the first: "
+        "the last epoch of a second training, on training and validation part; in the first: "
         "highest validation accuracy, of equal epochs the last"
     )
 
