@@ -12,6 +12,8 @@ import pytest
 import torch
 import yaml
 
+from colliculus.neurons import NeuronSettings
+from colliculus.runs.document import experiment_from_plain
 from colliculus.runs.migration import FORMAT, migrated
 from colliculus.runs.run import load_model, read_run, read_run_file
 from colliculus.training.fit import fit
@@ -55,6 +57,17 @@ def test_the_settings_are_those_of_the_present(name) -> None:
 
 
 REFERENCE = ("cmci-reference", "s-cmrl-reference", "unimodal")
+
+
+@pytest.mark.parametrize("number", [1, FORMAT])
+def test_a_learned_time_constant_became_a_kind_of_neuron(number) -> None:
+    document = read_run_file(FOLDERS / "s-cmrl")
+    for learned, kind in ((True, "plif"), (False, "lif")):
+        method = {**document["experiment"]["method"], "neuron": {"learned_tau": learned, "temporal_gradient": False}}
+        former = {**document, "format": number, "experiment": {**document["experiment"], "method": method}}
+        neuron = experiment_from_plain(migrated(former)["experiment"]).method.neuron
+        assert neuron == NeuronSettings(kind=kind, temporal_gradient=False)
+    assert method["neuron"] == {"learned_tau": False, "temporal_gradient": False}  # what was given is not changed
 
 
 def test_settings_that_had_an_effect_are_kept_and_the_others_are_not() -> None:

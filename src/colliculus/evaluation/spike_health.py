@@ -139,7 +139,7 @@ class SpikeHealth(Record):
         return Table.of(title, headings, rows, [*self._notes(), *(f"warning: {x}" for x in self.warnings())])
 
     def _notes(self) -> list[str]:
-        """What is counted."""
+        """Spikes of a clip, or that there are none."""
         if not self.layers:
             return ["the network has no spiking neurons: it is an ANN"]
         levels = max(layer.levels for layer in self.layers)

@@ -65,10 +65,11 @@ class Unimodal(SpikingTransformer):
             attention_neuron=self.neuron.with_threshold(settings.threshold),
             normalise=settings.normalise,
         )
-        return MultimodalSNN(
+        model = MultimodalSNN(
             spec,
             coding=self.coders([self.modality]),
             encoders={self.modality: nn.Sequential(self.token_encoder(spec, self.modality), block)},
             fusion=Sum(),
             head=LinearReadout(self.dim, spec.num_classes),
         )
+        return self.counted(model)
