@@ -33,7 +33,7 @@ def test_energy_says_whether_there_are_spikes(run) -> None:
     assert (found.operations.ac > 0) is found.spiking
     assert (found.operations.spikes > 0) is found.spiking
     assert next(iter(found.networks())) == ("spiking" if found.spiking else "ANN, zeros skipped")
-    assert ("none: the network is an ANN" in found.table().to_text()) is not found.spiking
+    assert ("none: the network is an ANN" in str(found.table())) is not found.spiking
     assert found.figure().axes
     assert type(found).from_dict(found.to_dict()) == found
 

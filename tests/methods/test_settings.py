@@ -35,7 +35,6 @@ OTHER_VALUES = {
     "modality_steps": [{"audio": 2}],
     "unimodal_weights": [{"audio": 0.5}],
     "tau": [3.0],
-    "rate_target": [1e6],
     "last_epoch": [2],
     "first_epoch": [2],
     "window": [2],
@@ -73,6 +72,8 @@ BALANCES = {
 
 def others(name: str, value: Any, kind: Any) -> list[Any]:
     """Other values of a setting of that type."""
+    if name == "rate_target":  # the gradient is the same for all targets that are missed
+        return [1e6 if value else 1.0]
     if name in OTHER_VALUES:
         return OTHER_VALUES[name]
     if get_origin(kind) is Literal:

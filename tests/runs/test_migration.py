@@ -12,8 +12,6 @@ import pytest
 import torch
 import yaml
 
-from colliculus.neurons import NeuronSettings
-from colliculus.runs.document import experiment_from_plain
 from colliculus.runs.migration import FORMAT, migrated
 from colliculus.runs.run import load_model, read_run, read_run_file
 from colliculus.training.fit import fit
@@ -60,14 +58,13 @@ REFERENCE = ("cmci-reference", "s-cmrl-reference", "unimodal")
 
 
 @pytest.mark.parametrize("number", [1, FORMAT])
-def test_a_learned_time_constant_became_a_kind_of_neuron(number) -> None:
-    document = read_run_file(FOLDERS / "s-cmrl")
-    for learned, kind in ((True, "plif"), (False, "lif")):
-        method = {**document["experiment"]["method"], "neuron": {"learned_tau": learned, "temporal_gradient": False}}
-        former = {**document, "format": number, "experiment": {**document["experiment"], "method": method}}
-        neuron = experiment_from_plain(migrated(former)["experiment"]).method.neuron
-        assert neuron == NeuronSettings(kind=kind, temporal_gradient=False)
-    assert method["neuron"] == {"learned_tau": False, "temporal_gradient": False}  # what was given is not changed
+@pytest.mark.parametrize(("learned", "kind"), [(True, "plif"), (False, None)])
+def test_a_learned_time_constant_became_a_kind_of_neuron(number, learned, kind) -> None:
+    neuron = {"learned_tau": learned, "tau": 3.0}
+    former = {"format": number, "experiment": {"method": {"name": "late-fusion", "neuron": neuron}}}
+    found = migrated(former)["experiment"]["method"]["neuron"]
+    assert found == {"tau": 3.0} | ({"kind": kind} if kind else {})
+    assert neuron == {"learned_tau": learned, "tau": 3.0}  # the document that was given is not changed
 
 
 def test_settings_that_had_an_effect_are_kept_and_the_others_are_not() -> None:
