@@ -11,8 +11,8 @@ NAMED: tuple[tuple[str, str, str], ...] = (
         "-(-num_samples // batch_size)",
     ),
     ("data/evenly.py", "np.arange(found, dtype=np.int64) * (total - 1) // max(found - 1, 1)", "np.arange(found)"),
-    ("data/augment/noise.py", "np.clip(waveforms, -1, 1)", "waveforms"),
-    ("data/augment/noise.py", "np.clip(np.rint(waveforms), scale.min, scale.max)", "np.rint(waveforms)"),
+    ("data/augment/sound.py", "np.clip(waveforms, -1, 1)", "waveforms"),
+    ("data/augment/sound.py", "np.clip(np.rint(waveforms), scale.min, scale.max)", "np.rint(waveforms)"),
     ("modulation/ogm_ge.py", "gradient.std(correction=0)", "gradient.std()"),
     ("fusion/places.py", "torch.arange(target[1]) * source[1] // target[1]", "torch.arange(target[1])"),
     ("fusion/cross_modal.py", "spatial + temporal + spatial * temporal", "spatial + temporal"),
@@ -47,6 +47,8 @@ EQUIVALENT = {
     "ENUMERATED else DRAWS, batch=DRAWS // 10, rng=seed) -> tested = _stats().permutation_test((values / "
     "(np.abs(values).sum() or 1.0),), _rounded_sum, permutation_type='samples', vectorized=True, n_resamples=2 ** "
     "ENUMERATED if len(values) < ENUMERATED else DRAWS, batch=DRAWS // 10, rng=seed)": "both try every sign",
+    "evaluation/significance.py: return bool(n * difference ** 2 >= (reach * deviation) ** 2) -> return bool(n * "
+    "difference ** 2 > (reach * deviation) ** 2)": "a quantile is no root of a whole number",
     "fusion/cross_modal.py: temporal = self.temporal(x, aligned).mean(0, keepdim=True) -> temporal = "
     "self.temporal(x, aligned).mean(0, keepdim=False)": "the axis comes back in the product with S",
     "fusion/cross_modal.py: kept = torch.rand(residual.shape[1], device=residual.device) >= self.dropout -> "
@@ -64,6 +66,16 @@ EQUIVALENT = {
     "later = order.index(modality) >= order.index(other)": "no modality receives from itself",
     "fusion/time_alignment.py: if self.training and moved[:, :, 0].numel() == 1: -> "
     "if self.training and moved[:, :, 1].numel() == 1:": "every feature has as many numbers",
+    "fusion/weighted_attention.py: weighted = {m: x * self._weight(m, means).unsqueeze(-1) for m, x in "
+    "tokens.items()} -> weighted = {m: x * self._weight(m, means).unsqueeze(-2) for m, x in "
+    "tokens.items()}": "both axes have length 1",
+    "losses/temporal_balanced.py: return output.time_weights.get(stream, even).float() -> return "
+    "output.time_weights.get(stream, even).clone()": "the product is float32",
+    "evaluation/paired.py: return tuple((test if test.p is None or test.least_p is None else "
+    "replace(test, p=adjusted(i, test.p), least_p=adjusted(i, test.least_p), num_tests=len(tested)) for "
+    "i, test in enumerate(found))) -> return tuple((test if test.p is None and test.least_p is None else "
+    "replace(test, p=adjusted(i, test.p), least_p=adjusted(i, test.least_p), num_tests=len(tested)) for "
+    "i, test in enumerate(found)))": "both are None, or neither",
     "modulation/agm.py: factors = adaptive_coefficients(costs, self._means or dict.fromkeys(costs, 0.0), "
     "self._settings.alpha) -> factors = adaptive_coefficients(costs, self._means or dict.fromkeys(costs, 1.0), "
     "self._settings.alpha)": "equal means lead by 1, whatever they are",
@@ -76,5 +88,9 @@ EQUIVALENT = {
     "unknown as a whole",
     "modulation/taaf.py: reciprocals = {m: 1 / max(s, TINY) for m, s in scores.items()} -> "
     "reciprocals = {m: 2 / max(s, TINY) for m, s in scores.items()}": "they are divided by their mean",
+    "runs/metrics.py: return ClassMetrics(name=name, recall=correct / max(occurring, 1), precision=correct / "
+    "max(predicted, 1), f1=2 * correct / max(occurring + predicted, 1), total=occurring) -> return "
+    "ClassMetrics(name=name, recall=correct / max(occurring, 1), precision=correct / max(predicted, 1), f1=2 * "
+    "correct / max(occurring + predicted, 2), total=occurring)": "a sum of 1 means that none is correct",
 }
 """Mutants that change no result, by their name, with the reason."""

@@ -122,7 +122,7 @@ def test_one_way_to_divide_must_be_told(manifest, how):
 def test_a_division_is_a_record(manifest, tmp_path):
     divided = split(manifest, manifest.with_name("cv.csv"), folds=2, seed=1)
     assert Division.read(divided.save(tmp_path / "division.json")) == divided
-    assert "Written: " in str(divided.table())
+    assert "Written:" in str(divided.table())
     assert "fold 1" in str(divided.table())
     without = split(manifest, manifest.with_name("o.csv"), fractions=(0.5, 0.5), group="name")
     assert without.groups == 31  # of 32 clips, one is left out

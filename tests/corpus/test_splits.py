@@ -99,6 +99,8 @@ def test_too_little_to_divide():
         stratified_holdout(np.array([0, 1]), fraction=0.5, seed=0)
     with pytest.raises(ColliculusError, match=r"`group\.npy`"):
         stratified_holdout(np.array([0, 0]), fraction=0.5, seed=0, groups=np.array([7, 7]))
+    with pytest.raises(ColliculusError, match=r"`group\.npy`"):
+        stratified_holdout(np.array([], dtype=int), fraction=0.5, seed=0, groups=np.array([], dtype=int))
 
 
 @given(labels=LABELS, folds=st.integers(2, 6), seed=st.integers(0, 5))

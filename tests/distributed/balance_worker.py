@@ -12,20 +12,20 @@ import torch
 from torch import Tensor
 
 from colliculus.data.synthetic import Synthetic
-from colliculus.methods import TAAF, WeightedAttention
+from colliculus.methods import SCMRL, TAAF
 from colliculus.modulation import OGMGE, Balance, BalanceName, ScoreBalance, ScoreBalanceName
 from colliculus.runs.experiment import Experiment, TrainSettings
 from colliculus.runs.run import Run
 from colliculus.runtime import Runtime
 from colliculus.training.learner import Learner
 
-METHOD = WeightedAttention(dim=8, encoder="shallow", time_steps=2, unimodal_loss=1.0)
+METHOD = SCMRL(dim=8, heads=2, encoder="shallow", time_steps=2, unimodal_loss=1.0)
 BY_SCORE = TAAF(dim=8, encoder="shallow", time_steps=2)
 EXPERIMENT = Experiment(
     method=METHOD,
     # 13 samples in two batches of 7 and 6: the ranks' shares differ in size
     data=Synthetic(num_classes=3, num_train=13, num_validation=30, num_test=5, size=8, steps=2),
-    train=TrainSettings(epochs=3, batch_size=8, warmup_epochs=0, learning_rate=0.1, device="cpu"),
+    train=TrainSettings(epochs=3, batch_size=8, warmup_epochs=0, learning_rate=0.03, device="cpu"),
 )
 
 
@@ -64,7 +64,7 @@ def train(learner: Learner, dataset: Any, epochs: range) -> None:
         learner.history.append(row | learner.validate(dataset.validation))
 
 
-def check(method: WeightedAttention | TAAF, dataset: Any, runtime: Runtime) -> None:
+def check(method: SCMRL | TAAF, dataset: Any, runtime: Runtime) -> None:
     kind = method.balance.kind
     run = Run.of(replace(EXPERIMENT, method=method), dataset)
     learner = Learner(run, runtime, None)

@@ -130,6 +130,11 @@ def test_the_permutation_over_seeds_is_exact(values):
     assert permutation(values) == pytest.approx(every_sign(values), rel=1e-12)
 
 
+def test_the_permutation_over_seeds_does_not_depend_on_the_scale():
+    values = [0.4, -0.1, 0.4, 0.3, -0.2, 0.9]
+    assert permutation([1e-7 * value for value in values]) == permutation(values) < 1
+
+
 def test_of_many_seeds_signs_are_drawn_repeatably_and_close_to_exact():
     values = np.random.default_rng(1).normal(0.35, 1, ENUMERATED + 1)
     assert permutation(values) == permutation(values) != permutation(values, seed=1)

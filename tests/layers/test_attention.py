@@ -87,3 +87,7 @@ def test_inner_neurons_have_their_own_threshold_and_the_last_has_not() -> None:
 def test_width_must_be_a_multiple_of_the_heads() -> None:
     with pytest.raises(ColliculusError, match="`heads` is 4, and a width of 10"):
         SpikingAttention(10, 4, OverTokens())
+
+
+def test_one_head_is_enough() -> None:
+    assert SpikingAttention(6, 1, OverTokens()).heads == 1

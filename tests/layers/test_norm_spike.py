@@ -83,7 +83,9 @@ def test_it_is_what_its_parts_are_one_after_the_other(steps, shape, pooled, stat
     assert agrees.float().mean() > 0.999  # a membrane within rounding of the threshold may go either way
     if not agrees.all():
         return
-    for mine, theirs in zip(ours[1:], parts[1:], strict=True):  # of one number, which may well be silent
+    # two values become 1 and -1, whatever they were: float32 has no digit of their gradient right
+    first = 2 if training and x.numel() == 2 * channels else 1
+    for mine, theirs in zip(ours[first:], parts[first:], strict=True):  # of one number, which may well be silent
         assert torch.allclose(mine, theirs, rtol=2e-4, atol=2e-5 * max(1.0, theirs.abs().max().item()))
 
 

@@ -82,3 +82,15 @@ def test_terms_are_float32_whatever_the_output() -> None:
     expected = Objective(terms)(replace(wide, modality_logits={m: z.float() for m, z in own.items()}), labels)
     assert {name: term.dtype for name, term in got.items()} == dict.fromkeys(terms, torch.float32)
     assert all(torch.equal(got[name], expected[name]) for name in terms)
+
+
+def test_own_heads_are_judged_by_the_mean_over_time() -> None:
+    own = {m: torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(i)) for i, m in enumerate("ab")}
+    labels = torch.tensor([0, 4, 2, 2])
+    expected = 0.0
+    for z in own.values():
+        for b, label in enumerate(labels.tolist()):
+            mean = [sum(z[t, b, k].item() for t in range(3)) / 3 for k in range(5)]
+            expected += (math.log(sum(math.exp(x) for x in mean)) - mean[label]) / 4
+    given = replace(output(torch.zeros(4, 5)), modality_logits=own)
+    assert UnimodalCrossEntropy(0.0, weight=0.5)(given, labels).item() == pytest.approx(0.5 * expected, rel=1e-5)

@@ -32,10 +32,10 @@ def test_the_difference_of_the_ratios_is_cut_at_ten():
     assert adaptive_coefficients({"a": 9.0, "v": 1.0}, {"a": 0.0, "v": 9.0}, alpha=0.1)["a"] == pytest.approx(exp(1))
 
 
-def test_running_means_over_three_steps_by_hand(lab, said):
+def test_running_means_over_four_steps_by_hand(lab, said):
     modulator = AGM(AGMSettings(alpha=1.0))
     labels = torch.zeros(1, dtype=torch.int64)
-    steps = [(0.5, 0.25), (0.8, 0.4), (0.5, 0.5)]
+    steps = [(0.5, 0.25), (0.8, 0.2), (0.5, 0.5), (0.6, 0.2)]
 
     def coefficients(a, v):
         output = said(audio=[a], visual=[v])
@@ -44,8 +44,8 @@ def test_running_means_over_three_steps_by_hand(lab, said):
 
     found = [coefficients(*step) for step in steps]
     # ratios r of a: exp(c_v - c_a) = p_a / p_v; tau is that of the mean costs of the steps before
-    taus = [1.0, 2.0, exp((log(2) + log(2)) / 2)]
-    ratios = [2.0, 2.0, 1.0]
+    taus = [1.0, 2.0, exp((log(2) + log(4)) / 2), exp((log(2) + log(4) + log(1)) / 3)]
+    ratios = [2.0, 4.0, 1.0, 3.0]
     assert found == pytest.approx([exp(tau - r) for tau, r in zip(taus, ratios, strict=True)], rel=1e-5)
 
 

@@ -118,3 +118,11 @@ def test_the_norm_is_that_of_the_sum_times_the_factor_at_any_scale(scale):
 def test_gradients_that_cancel_leave_none():
     got = pareto_gradient(torch.tensor([-3e9]), torch.tensor([1e9]), share=0.25, factor=1.5)
     assert got.tolist() == [0.0]
+
+
+def test_a_parameter_that_nothing_reaches_keeps_no_gradient(make_lab):
+    lab = make_lab(2)
+    lab.model.encoders["audio"].spare = torch.nn.Parameter(torch.zeros(3))
+    lab.backward(MMPareto(MMParetoSettings()))
+    assert lab.model.encoders["audio"].spare.grad is None
+    assert any(name.startswith("encoders.audio") for name in lab.gradients())

@@ -131,3 +131,22 @@ def test_before_its_first_epoch_it_does_nothing(lab):
     plain = lab.plain_gradients()
     assert set(lab.backward(OGMGE(OGMGESettings())).values()) == {1.0}
     assert all(torch.equal(gradient, plain[name]) for name, gradient in lab.gradients().items())
+
+
+def test_a_range_may_be_one_epoch():
+    settings = OGMGESettings(first_epoch=3, last_epoch=3)
+    assert [epoch for epoch in range(6) if settings.acts_in(epoch)] == [2]
+    assert all(OGMGESettings(first_epoch=1).acts_in(epoch) for epoch in range(6))
+
+
+def test_matrices_of_an_encoder_are_scaled_and_vectors_are_not(make_lab):
+    lab = make_lab(2)
+    for shape in ((2, 3), (3,)):
+        spare = torch.nn.Parameter(torch.zeros(shape))
+        lab.model.encoders["audio"].spare = spare
+        modulator, output = started(enhancement=False), lab.model(lab.batch.inputs)
+        spare.grad = torch.ones(shape)
+        labels = output.evidence["audio"].mean(0).argmax(1)  # audio is ahead
+        report = modulator(lab.model, output, labels, Runtime(device=CPU), PreparedLosses({}))
+        assert report["coefficient_audio"] < 1
+        assert spare.grad.unique().item() == pytest.approx(report["coefficient_audio"] if len(shape) == 2 else 1.0)

@@ -99,3 +99,11 @@ def test_figures_are_shares_and_the_interval_holds_the_accuracy(pairs):
     assert sum(c.total for c in metrics.per_class) == metrics.total == len(pairs)
     assert 0 <= metrics.interval[0] <= metrics.accuracy <= metrics.interval[1] <= 1
     assert 0 <= metrics.macro_f1 <= 1
+
+
+def test_mistakes_are_the_confusions_of_two_classes_by_their_number():
+    metrics = Metrics.from_confusion(np.array([[5, 2, 0], [0, 4, 0], [3, 0, 1]]), ["a", "b", "c"])
+    rows = [row[:3] for row in metrics.mistakes(9).rows]
+    assert rows == [("c", "a", "3"), ("a", "b", "2")]
+    assert len(metrics.mistakes(1).rows) == 1
+    assert Metrics.from_confusion(np.diag([1, 2]), ["a", "b"]).mistakes(9) is None

@@ -96,6 +96,15 @@ def test_training_learns(train, tmp_path):
         ({"precision": "bf16"}, sigterm),
         ({"snr_db": {"audio": -5.0}}, ctrl_c),
         ({"optimizer": "sgd"}, sigterm),
+        *(
+            pytest.param(settings, how, marks=pytest.mark.slow)
+            for settings, how in [
+                ({"ema_decay": 0.9, "clip_norm": 0.5}, sigterm),
+                ({"precision": "bf16"}, ctrl_c),
+                ({"snr_db": {"audio": -5.0}}, sigterm),
+                ({"optimizer": "sgd"}, ctrl_c),
+            ]
+        ),
     ],
     ids=lambda value: str(getattr(value, "__name__", value)),
 )

@@ -31,7 +31,7 @@ UNREAD = {
 }
 """Settings that those of a base switch off."""
 OF_ONE_BASE = {"batch_size", "ema_decay", "drop_incomplete", "snr_db", "seed"}
-"""Settings that have nothing to do with optimiser and schedule."""
+"""Settings that have nothing to do with optimiser and schedule: under other bases than the first they are slow."""
 ELSEWHERE = {"recompute", "device", "precision"}
 """`recompute` keeps all digits; the other two are given to the runtime (`tests/test_runtime.py`)."""
 
@@ -40,8 +40,18 @@ def test_every_setting_has_a_change_here() -> None:
     assert {field.name for field in fields(TrainSettings)} == CHANGES.keys() | ELSEWHERE
 
 
-@pytest.mark.parametrize("base", [{}, {"optimizer": "sgd"}, {"warmup_epochs": 0}], ids=str)
-def test_every_setting_is_read_or_refused(base, train, tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("base", "apart"),
+    [
+        ({}, False),
+        ({"optimizer": "sgd"}, False),
+        ({"warmup_epochs": 0}, False),
+        pytest.param({"optimizer": "sgd"}, True, marks=pytest.mark.slow),
+        pytest.param({"warmup_epochs": 0}, True, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_every_setting_is_read_or_refused(base, apart, train, tmp_path) -> None:
     def curves(name, **settings):
         train(tmp_path / name, **base | settings)
         return (tmp_path / name / "metrics.csv").read_text(), (tmp_path / name / "model.safetensors").read_bytes()
@@ -49,7 +59,7 @@ def test_every_setting_is_read_or_refused(base, train, tmp_path) -> None:
     before = curves("base")
     assert curves("again") == before
     for name, value in CHANGES.items():
-        if base.get(name) == value or (base and name in OF_ONE_BASE):
+        if base.get(name) == value or (bool(base) and name in OF_ONE_BASE) != apart:
             continue
         if name in UNREAD.get((*base.items(),), ()):
             with pytest.raises(ColliculusError, match=rf"`{name}` is {value}, which has no effect with"):
