@@ -5,6 +5,7 @@ from __future__ import annotations
 from colliculus.losses.cross_entropy import AdditiveCrossEntropy, CrossEntropy, UnimodalCrossEntropy
 from colliculus.losses.objective import Objective
 from colliculus.losses.semantic_alignment import Normalise, SemanticAlignment, semantic_alignment
+from colliculus.losses.spike_rate import SpikeRate
 from colliculus.losses.temporal_balanced import (
     FusedTemporalBalanced,
     Regulariser,
@@ -21,6 +22,7 @@ __all__ = [
     "Objective",
     "Regulariser",
     "SemanticAlignment",
+    "SpikeRate",
     "TemporalBalanced",
     "UnimodalCrossEntropy",
     "UnimodalTemporalBalanced",

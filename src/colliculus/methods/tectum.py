@@ -157,7 +157,7 @@ class Tectum(BalancedTransformer):
             terms["additive"] = AdditiveCrossEntropy(smoothing, without)
         if self.unimodal_loss:
             terms[UNIMODAL] = UnimodalCrossEntropy(smoothing, self.unimodal_loss)
-        return Objective(terms)
+        return self.with_rate(Objective(terms))
 
     def _joint_layer(self, spec: DataSpec, grids: Mapping[str, tuple[int, int] | None]) -> JointLayer:
         """The joint layer, with pooling weights of its own."""
