@@ -110,6 +110,8 @@ class Tectum(BalancedTransformer):
             raise ColliculusError(f"balance {self.balance.kind} does not suit tectum: choose another balance")
         if self.exchange != "joint":
             refuse_unread(self, ["joint"], f'with `exchange` "{self.exchange}"')
+        elif self.readout == "mean":
+            refuse_unread(self.joint, ["maps"], 'with `readout` "mean"')
         if self.exchange in ("joint", "none"):
             refuse_unread(self, ["alpha"], f'with `exchange` "{self.exchange}"')
         if self.exchange != "attention":
@@ -128,6 +130,8 @@ class Tectum(BalancedTransformer):
         join: nn.Module = Concat(spec.modalities, self.pooling(spec, grids))
         if self.exchange == "joint":
             join = WithJointLayer(join, self._joint_layer(spec, grids))
+        elif self.readout == "mean":
+            refuse_unread(self.joint, ["maps"], 'with `readout` "mean"')
         if self.exchange in ("joint", "none"):
             fusion: nn.Module = SeparateStreams(spec.modalities, dim=self.dim, join=join, neuron=self.neuron)
         else:

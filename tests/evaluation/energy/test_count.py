@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 import torch
+from small_methods import read_by
 from torch.utils.flop_counter import FlopCounterMode
 
 from colliculus.evaluation.energy.count import count, together
@@ -19,10 +20,8 @@ SPEC = DataSpec(
 
 
 def small(kind, **settings):
-    known = {field.name for field in fields(kind)}
-    chosen = {"dim": 16, "heads": 4, "time_steps": 3} | settings
     torch.manual_seed(0)
-    return kind(**{name: value for name, value in chosen.items() if name in known})
+    return kind(**read_by(kind, {"dim": 16, "heads": 4, "time_steps": 3} | settings))
 
 
 def inputs(model, batch=2):
