@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol, runtime_checkable
+from dataclasses import replace
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from colliculus.layers import ModalityDropout, per_modality, recomputed
+from colliculus.neurons import SpikeTally
 from colliculus.types import Batch, ColliculusError, DataSpec, Fused, Output, unknown_name
 
 
@@ -65,6 +67,7 @@ class MultimodalSNN(nn.Module):
         self.fusion = fusion
         self.head = head
         self.recompute = False
+        self._tally: SpikeTally | None = None
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Output:
         """Static inputs (B, C, H, W) or sequences (T', B, C, H, W) by modality; numbers of any type become the model's.
@@ -75,6 +78,9 @@ class MultimodalSNN(nn.Module):
             ColliculusError: no modality of the model is given, one is unknown, or one has another shape or device than
                 the `DataSpec`, the other modalities or the model; or a fusion of your own does not return `Fused`.
         """
+        tally = self._tally if self.training else None
+        if tally is not None:
+            tally.begin()
         inputs = self._checked(inputs)
         if (like := next((p for p in self.parameters() if p.is_floating_point()), None)) is not None:
             inputs = {m: as_input(m, x, like) for m, x in inputs.items()}
@@ -84,7 +90,19 @@ class MultimodalSNN(nn.Module):
         fused = self.fusion(self.modality_dropout(tokens))
         check_fused(fused, self.fusion, batch=next(iter(inputs.values())).shape[-4])
         output: Output = self.head(fused)
-        return output
+        return output if tally is None else replace(output, spikes=tally.total())
+
+    def count_spikes(self) -> None:
+        """From now on, count the spikes of every clip in training (`Output.spikes`)."""
+        self._tally = SpikeTally()
+        self._tally.listen(self, active=self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Enter training mode, or leave it; spikes are counted in training only."""
+        super().train(mode)
+        if self._tally is not None:
+            self._tally.listen(self, active=mode)
+        return self
 
     def stream_parameters(self, modality: str) -> list[nn.Parameter]:
         """Parameters of one modality alone, without its head: coding, encoder, and layers before the join."""

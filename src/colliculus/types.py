@@ -238,6 +238,8 @@ class Output:
         unweighted_logits: logits of the joint feature at each step, (T, B, K), before `time_weights["fused"]`; None
             where all steps have the same weight.
         streams: feature of each modality alone, (T, B, D), as in `Fused`.
+        spikes: binary spikes that all neurons send for a clip, (B,), graded ones unfolded; None where they are not
+            counted.
 
     Example:
         >>> import torch
@@ -254,6 +256,7 @@ class Output:
     time_weights: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
     unweighted_logits: Tensor | None = None
     streams: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
+    spikes: Tensor | None = None
 
 
 class Collective(Protocol):

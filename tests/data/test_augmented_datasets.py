@@ -11,6 +11,7 @@ import torch
 from colliculus.cli.train import _parse
 from colliculus.data.arrays import Arrays
 from colliculus.data.augment import AugmentedSplit
+from colliculus.data.joined import together
 from colliculus.data.loading import epoch_batches
 from colliculus.presets import preset
 from colliculus.types import ColliculusError
@@ -84,6 +85,19 @@ def test_ranks_share_an_epoch(datasets):
             assert torch.equal(whole.labels[rank::2], part.labels)
             for m, x in whole.inputs.items():
                 assert torch.equal(x.movedim(-4, 0)[rank::2], part.inputs[m].movedim(-4, 0))
+
+
+def test_training_and_validation_part_join_and_are_varied_together(datasets):
+    for dataset in datasets:
+        whole = together(dataset)
+        everyone = _batch(whole.train)
+        assert len(everyone) == len(dataset.train) + len(dataset.validation) == len(whole.train)
+        assert everyone.inputs.keys() == dataset.spec.channels.keys()
+        validated = _batch(dataset.validation)
+        held = {m: x.narrow(-4, len(dataset.train), len(dataset.validation)) for m, x in everyone.inputs.items()}
+        assert {m: x.shape for m, x in held.items()} == {m: x.shape for m, x in validated.inputs.items()}
+        same = all(torch.equal(x, validated.inputs[m]) for m, x in held.items())
+        assert same is not isinstance(whole.train, AugmentedSplit)
 
 
 def test_kinds_must_name_modalities_that_are_there(shared_data):

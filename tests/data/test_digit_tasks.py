@@ -127,6 +127,14 @@ def test_the_additive_score_that_reaches_the_stated_accuracy():
         assert share == pytest.approx({"same": 0.75, "which": 0.75, "sum": 0.55}[task], abs=1e-9)
 
 
+@pytest.mark.parametrize("task", BINDING)
+def test_labels_do_not_follow_from_the_order(task):
+    """Recordings come in the order of the speakers."""
+    labels = np.array([label for *_, label in asked(task, np.zeros(180, dtype=np.int64))])
+    period = {"same": 2, "xor": 2, "which": 2, "sum": 10}[task]
+    assert 0 < np.mean(labels[period:] == labels[:-period]) < 0.9
+
+
 def test_classes_have_names():
     assert (class_names("same"), class_names("which")) == (("different", "same"), ("left", "right"))
     assert class_names("xor") == class_names("digits") == ()

@@ -37,8 +37,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_two_and_two_epochs_equal_four_in_every_digit(folder):
-    whole, halves = folder / "whole", folder / "halves"
+@pytest.mark.parametrize(("one", "other"), [("whole", "halves"), ("refit", "refit first"), ("refit", "refit second")])
+def test_two_and_two_epochs_equal_four_in_every_digit(folder, one, other):
+    whole, halves = folder / one, folder / other
     for name in ("metrics.csv", "model.safetensors", "spike_health.json"):
         assert (whole / name).read_bytes() == (halves / name).read_bytes()
     results = [json.loads((run / "result.json").read_text()) for run in (whole, halves)]

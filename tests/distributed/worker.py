@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -66,21 +66,27 @@ EXPERIMENT = Experiment(
 )
 
 
-def train(folder: Path, *, resume: bool) -> None:
-    fit(EXPERIMENT, out=folder, resume=resume, progress=False)  # within the start of `main`: both share one group
+REFIT = replace(EXPERIMENT, train=replace(EXPERIMENT.train, epochs=2, refit=True))
+WHOLE = 19
+"""Samples of training and validation part together."""
 
 
-def train_two_epochs(folder: Path) -> None:
+def train(folder: Path, *, resume: bool, experiment: Experiment[Any, Any] = EXPERIMENT) -> None:
+    fit(experiment, out=folder, resume=resume, progress=False)  # within the start of `main`: both share one group
+
+
+def train_in_part(folder: Path, *, epoch: int, samples: int, experiment: Experiment[Any, Any] = EXPERIMENT) -> None:
+    """Train up to an epoch, counted from 0, of the training on that many samples."""
     train_epoch = Learner.train_epoch
 
-    def stopped(self: Learner, split: Split, epoch: int, watch: Any) -> dict[str, float]:
-        if epoch == 2:
+    def stopped(self: Learner, split: Split, now: int, watch: Any) -> dict[str, float]:
+        if (now, len(split)) == (epoch, samples):
             raise KeyboardInterrupt
-        return train_epoch(self, split, epoch, watch)
+        return train_epoch(self, split, now, watch)
 
     Learner.train_epoch = stopped
     try:
-        train(folder, resume=False)
+        train(folder, resume=False, experiment=experiment)
     except TrainingInterrupted:
         Learner.train_epoch = train_epoch
 
@@ -136,9 +142,14 @@ def main(part: str, folder: Path) -> None:
             check_gradients(runtime)
             check_refused(folder / "held", runtime)
             train(folder / "whole", resume=False)
-            train_two_epochs(folder / "halves")
+            train_in_part(folder / "halves", epoch=2, samples=13)
+            train(folder / "refit", resume=False, experiment=REFIT)
+            train_in_part(folder / "refit first", epoch=1, samples=13, experiment=REFIT)
+            train_in_part(folder / "refit second", epoch=1, samples=WHOLE, experiment=REFIT)
         else:
             train(folder / "halves", resume=True)
+            for name in ("refit first", "refit second"):
+                train(folder / name, resume=True, experiment=REFIT)
 
 
 if __name__ == "__main__":

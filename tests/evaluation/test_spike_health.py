@@ -13,7 +13,8 @@ from colliculus.evaluation.spike_health import (
     read_health,
     write_health,
 )
-from colliculus.neurons import SpikingNeuron
+from colliculus.methods import LateFusion
+from colliculus.neurons import NeuronSettings, SpikingNeuron
 
 
 @pytest.fixture
@@ -46,6 +47,39 @@ def test_rates_are_those_a_hook_sees(model, batch):
         assert found.num_neurons == spikes[0, 0].numel()
         assert found.silent == pytest.approx((spikes.sum(dim=(0, 1)) == 0).float().mean().item())
     assert any(found.rate > 0 for found in health.layers)
+
+
+def test_graded_spikes_count_unfolded(batch, model) -> None:
+    method = LateFusion(
+        dim=16, encoder="shallow", time_steps=3, neuron=NeuronSettings(kind="graded", levels=4, step=0.25)
+    )
+    torch.manual_seed(0)
+    model = method.model(model.spec).train()
+    seen = {}
+    for name, module in model.named_modules():
+        if isinstance(module, SpikingNeuron):
+            module.register_forward_hook(lambda _m, _i, spikes, name=name: seen.update({name: 4 * spikes}))
+    model(batch.inputs)
+    health = measure_spike_health(model, batch.inputs)
+    for found in health.layers:
+        assert found.rate == pytest.approx(seen[found.name].mean().item(), rel=1e-5)
+        assert found.levels == 4
+    assert health.spikes == pytest.approx(sum(x.sum().item() for x in seen.values()) / len(batch), rel=1e-5)
+    assert any("each level of a graded one (up to 4)" in note for note in health.table().notes)
+
+
+def test_a_graded_rate_is_judged_by_its_levels() -> None:
+    assert layer(rate=1.5).verdict == "high"
+    assert replace(layer(rate=1.5), levels=4).verdict == ""
+    assert replace(layer(rate=2.5), levels=4).verdict == "high"
+
+
+def test_a_network_without_spiking_neurons_says_so(batch, model) -> None:
+    model = LateFusion(dim=16, encoder="shallow", neuron=NeuronSettings(kind="relu")).model(model.spec)
+    health = measure_spike_health(model, batch.inputs)
+    assert (health.layers, health.spikes, health.warnings()) == ((), 0, [])
+    assert "the network has no spiking neurons: it is an ANN" in health.table().notes
+    assert health.figure().axes
 
 
 @pytest.mark.parametrize("training", [True, False])

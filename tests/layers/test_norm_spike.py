@@ -6,6 +6,7 @@ from copy import deepcopy
 
 import pytest
 import torch
+from active import assert_active
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -13,7 +14,7 @@ from torch import nn
 from colliculus import ColliculusError
 from colliculus.layers import ConvBNSpike, norm_spike, one_sweep
 from colliculus.layers.time import channels_last
-from colliculus.neurons import LIF, PLIF, Dynamics
+from colliculus.neurons import LIF, PLIF, Dynamics, GradedDynamics, GradedNeuron, ReLUNeuron
 from colliculus.neurons.surrogate import SURROGATES
 
 POOL = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
@@ -136,6 +137,35 @@ def test_a_static_input_is_as_if_repeated(monkeypatch, kernels, training):
     assert torch.equal(once[0], repeated[0])
     for mine, theirs in zip(once[1:], repeated[1:], strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+ORDERED = [(GradedNeuron(dynamics=GradedDynamics(levels=4)), 1), (ReLUNeuron(), 1), (ReLUNeuron(), 4)]
+
+
+@pytest.mark.parametrize(("neuron", "steps"), ORDERED)
+@pytest.mark.parametrize("static", [False, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_a_neuron_that_keeps_the_order_runs_after_the_pooling(neuron, steps, static, training):
+    x, norm = values(3 if static else 3 * steps, 6, 9, 7), fresh_norm(6, training=training)
+    norm.weight.data[::2] *= -1  # a maximum of what is normalised is not that of the values
+    sizes, how = [], {"steps": steps, "static": static}
+    hook = neuron.register_forward_hook(lambda _, inputs, __: sizes.append(tuple(inputs[0].shape)))
+    found = norm_spike(x, deepcopy(norm), neuron, **how, pool=POOL)
+    before = norm_spike(x, deepcopy(norm), neuron, **how)
+    hook.remove()
+    assert_active(found)
+    assert torch.equal(found, POOL(before.flatten(0, 1)).unflatten(0, (steps, 3)))
+    assert sizes == [(1 if static else steps, 3, 6, 5, 4), (1 if static else steps, 3, 6, 9, 7)]
+
+
+def test_a_neuron_with_a_memory_runs_before_the_pooling():
+    x, neuron = values(6, 6, 9, 7), GradedNeuron()
+    found = norm_spike(x, fresh_norm(6), neuron, steps=2, static=False, pool=POOL)
+    assert torch.equal(found, POOL(neuron(fresh_norm(6)(x).unflatten(0, (2, 3))).flatten(0, 1)).unflatten(0, (2, 3)))
+    assert not LIF().keeps_order(1)
+    mean = nn.AvgPool2d(2)
+    found = norm_spike(x, fresh_norm(6), ReLUNeuron(), steps=2, static=False, pool=mean)
+    assert torch.equal(found, mean(fresh_norm(6)(x).relu()).unflatten(0, (2, 3)))
 
 
 def test_a_convolution_sees_a_static_input_once():

@@ -27,6 +27,13 @@ def test_the_square_is_around_all_that_is_seen_in_any_frame():
     np.testing.assert_array_equal(levels[:, 0], expected)
 
 
+def test_half_a_pixel_off_the_middle_is_up_and_left():
+    depth = np.zeros((1, 8, 8), np.float32)
+    depth[0, 4:7, 2:6] = 3000  # three rows in a square of four: rows 3 to 6
+    levels = body_levels(depth, size=(4, 4), span_mm=2000.0)[0, 0]
+    assert levels.tolist() == [[0] * 4, *[[128] * 4] * 3]
+
+
 def test_a_square_may_reach_beyond_the_image():
     depth = np.full((1, 2, 6), 3000, np.uint16)
     levels = body_levels(depth, size=(6, 6), span_mm=2000.0)

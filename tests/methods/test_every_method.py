@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import get_args
 
 import pytest
 import torch
-from active import assert_active, awake
+from active import assert_active, awake, with_currents
 from small_methods import read_by
 
 from colliculus import ColliculusError, DataSpec
@@ -14,6 +15,7 @@ from colliculus.fusion import ReadoutWeights
 from colliculus.methods import CMCI, METHODS
 from colliculus.methods.multimodal_transformer import MultimodalTransformer
 from colliculus.modulation import Balance
+from colliculus.neurons import NeuronKind, NeuronSettings
 
 SPEC = DataSpec(
     channels={"audio": 1, "visual": 3, "touch": 2},
@@ -45,6 +47,22 @@ def test_three_modalities_learn(name) -> None:
     sum(losses.values()).backward()
     for m in model.modalities:
         assert any(p.grad is not None and p.grad.abs().max() > 0 for p in model.encoders[m].parameters()), m
+
+
+@pytest.mark.parametrize("neuron", [NeuronSettings(kind=kind) for kind in get_args(NeuronKind)], ids=lambda n: n.kind)
+@pytest.mark.parametrize("name", METHODS)
+def test_every_kind_of_neuron_reaches_all_parameters(name, neuron) -> None:
+    method = small(METHODS[name], neuron=neuron)
+    torch.manual_seed(0)
+    model = method.model(SPEC)
+    with_currents(model, 1.0)
+    given = {m: x for m, x in inputs().items() if m in model.modalities}
+    output = model(given)
+    torch.stack(list(method.objective()(output, torch.arange(4)).values())).sum().backward()
+    idle = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    # the share of an alignment's neurons starts at 0: their time constants wait for it
+    assert [n for n in idle if "alignments" not in n or not n.endswith("leak_logit")] == []
+    assert_active(output.logits)
 
 
 @pytest.mark.parametrize("name", MULTIMODAL)

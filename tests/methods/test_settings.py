@@ -25,6 +25,7 @@ SPEC = DataSpec(
     num_classes=3,
     steps={"audio": 5},
 )
+GRADED = NeuronSettings(kind="graded")
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
 ALONE = Runtime(device=torch.device("cpu"))
 SMALL = {"dim": 8, "heads": 2, "time_steps": 3, "encoder": "shallow"}
@@ -68,6 +69,8 @@ BASES = {
     "tectum, none": small(Tectum, exchange="none"),
     "late-fusion, graded": small(LateFusion, neuron=NeuronSettings(kind="graded"), readout="weighted"),
     "taaf, regularised": small(TAAF, regulariser="tet"),
+    "late-fusion, graded": small(LateFusion, neuron=NeuronSettings(kind="graded", levels=2)),
+    "late-fusion, rate": small(LateFusion, rate_target=1.0),
     "taaf, spatial gradient": small(TAAF, neuron=NeuronSettings(temporal_gradient=False)),
 }
 KINDS = [kind for kind in get_args(BalanceName) if kind not in ("none", "scores")]
@@ -82,6 +85,8 @@ BALANCES = {
 
 def others(name: str, value: Any, kind: Any) -> list[Any]:
     """Other values of a setting of that type."""
+    if name == "rate_target":  # the gradient is the same for all targets that are missed
+        return [1e6 if value else 1.0]
     if name in OTHER_VALUES:
         return OTHER_VALUES[name]
     if get_origin(kind) is Literal:
@@ -163,6 +168,13 @@ def test_every_setting_of_a_method_is_read_or_refused(base) -> None:
     assert unread(BASES[base], balance=False) == []
 
 
+def test_a_relu_reads_what_is_not_a_spiking_neurons() -> None:
+    """The gradient through time is accepted, because a method has a default of its own for it."""
+    assert unread(small(LateFusion, neuron=NeuronSettings(kind="relu")), balance=False) == [
+        "neuron.temporal_gradient False"
+    ]
+
+
 @pytest.mark.parametrize("base", BALANCES)
 def test_every_setting_of_a_balance_is_read_or_refused(base) -> None:
     assert unread(BALANCES[base], balance=True) == []
@@ -171,6 +183,10 @@ def test_every_setting_of_a_balance_is_read_or_refused(base) -> None:
 @pytest.mark.parametrize(
     ("kind", "settings", "sentence"),
     [
+        (SCA, {"neuron": GRADED, "attention_threshold": 0.4}, '`attention_threshold` is 0.4, .* `kind` "graded"'),
+        (Unimodal, {"neuron": GRADED, "attention_threshold": 0.4}, '`attention_threshold` is 0.4, .* `kind` "graded"'),
+        (SCMRL, {"neuron": GRADED, "cross_modal": CrossModalSettings(threshold=0.4)}, "`threshold` is 0.4, .*graded"),
+        (Tectum, {"neuron": GRADED, "cross_modal": CrossModalSettings(threshold=0.4)}, "`threshold` is 0.4, .*graded"),
         (SCMRL, {"alignment": False, "temperature": 0.1}, "`temperature` is 0.1, .* without `alignment`: leave it at"),
         (SCA, {"arithmetic": "reference", "attention_threshold": 0.4}, "`attention_threshold` is 0.4"),
         (TAAF, {"regulariser_weight": 0.1}, "`regulariser_weight` is 0.1"),

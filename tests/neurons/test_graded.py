@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from colliculus import ColliculusError
 from colliculus.neurons import GradedDynamics, GradedNeuron, NeuronSettings, ReLUNeuron, fold, graded, unfold
+from colliculus.neurons.kernels.choice import KERNELS
 from colliculus.neurons.levels import level
 
 OPTIONS = [
@@ -40,7 +41,15 @@ def by_hand(currents, weights, *, decay, levels, step, detach_reset, temporal_gr
     return spikes, gradients
 
 
-def test_trace_by_hand() -> None:
+@pytest.fixture(params=["plain", "eager", "native"])
+def kernel(request, monkeypatch):
+    if KERNELS[request.param].missing():
+        pytest.skip("no C compiler when the package was installed")
+    monkeypatch.setenv("COLLICULUS_KERNELS", request.param)
+    return request.param
+
+
+def test_trace_by_hand(kernel) -> None:
     # v: 1.25, 2.5 levels: up to 3, -0.25 left; -0.125 + 0.375 = 0.25, half a level: up to 1, -0.25 left; -1.125: none,
     # all is left; -0.5625 + 9: 4 levels at most, 6.4375 left; 3.21875: 4 levels, 1.21875 left
     currents = torch.tensor([1.25, 0.375, -1.0, 9.0, 0.0]).unsqueeze(1)
@@ -48,7 +57,7 @@ def test_trace_by_hand() -> None:
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(map(str, o.values())))
-def test_spikes_and_gradients_equal_a_slow_loop(options) -> None:
+def test_spikes_and_gradients_equal_a_slow_loop(options, kernel) -> None:
     generator = np.random.default_rng(0)
     currents, weights = generator.normal(0.8, 1.5, (9, 40)), generator.normal(size=(9, 40))
     x = torch.tensor(currents, requires_grad=True)

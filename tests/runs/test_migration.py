@@ -59,6 +59,16 @@ def test_the_settings_are_those_of_the_present(name) -> None:
 REFERENCE = ("cmci-reference", "s-cmrl-reference", "unimodal")
 
 
+@pytest.mark.parametrize("number", [1, FORMAT])
+@pytest.mark.parametrize(("learned", "kind"), [(True, "plif"), (False, None)])
+def test_a_learned_time_constant_became_a_kind_of_neuron(number, learned, kind) -> None:
+    neuron = {"learned_tau": learned, "tau": 3.0}
+    former = {"format": number, "experiment": {"method": {"name": "late-fusion", "neuron": neuron}}}
+    found = migrated(former)["experiment"]["method"]["neuron"]
+    assert found == {"tau": 3.0} | ({"kind": kind} if kind else {})
+    assert neuron == {"learned_tau": learned, "tau": 3.0}  # the document that was given is not changed
+
+
 def test_settings_that_had_an_effect_are_kept_and_the_others_are_not() -> None:
     methods = {name: read_run(FOLDERS / name).experiment.method for name in FINISHED}
     assert (methods["s-cmrl"].balance.kind, methods["s-cmrl"].cross_attention) == ("ogm-ge", "spatial")

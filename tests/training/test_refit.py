@@ -15,6 +15,7 @@ from colliculus.evaluation.evaluate import evaluate
 from colliculus.evaluation.groups import find_runs
 from colliculus.evaluation.robustness import robustness
 from colliculus.training.callbacks import Callback
+from colliculus.training.checkpoint import begun
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
 from colliculus.types import ColliculusError
@@ -50,7 +51,7 @@ def test_the_first_training_is_a_plain_one_and_the_second_one_on_everything(trai
     assert (result.validation, result.test) == (plain.validation, whole.test)
     assert (result.best_epoch, result.fingerprint) == (3, plain.fingerprint)
     assert result.selection == (
-        "the last epoch of a second training on training and validation part together; validated was the first: "
+        "the last epoch of a second training, on training and validation part; in the first: "
         "highest validation accuracy, of equal epochs the last"
     )
 
@@ -61,11 +62,11 @@ def test_stopped_in_either_training_it_goes_on_to_the_same_digits(
     train, everything, tmp_path, monkeypatch, stage, told, settings
 ):
     train(tmp_path / "whole", refit=True, **settings)
-    train_epoch, begun = Learner.train_epoch, []
+    train_epoch, epochs = Learner.train_epoch, []
 
     def stopped(self, split, epoch, watch):
-        begun.append(epoch)
-        if begun.count(2) == stage + 1:
+        epochs.append(epoch)
+        if epochs.count(2) == stage + 1:
             monkeypatch.undo()
             raise KeyboardInterrupt
         return train_epoch(self, split, epoch, watch)
@@ -75,6 +76,7 @@ def test_stopped_in_either_training_it_goes_on_to_the_same_digits(
         train(tmp_path / "halves", refit=True, **settings)
     with pytest.raises(ColliculusError, match="is not empty: add --resume"):
         train(tmp_path / "halves", refit=True, **settings)
+    assert begun(tmp_path / "halves")  # so that no sweep replaces it
     train(tmp_path / "halves", refit=True, resume=True, **settings)
     assert everything(tmp_path / "whole") == everything(tmp_path / "halves")
 

@@ -22,7 +22,7 @@ _NUM_TEST_INDICES = 5  # standard protocol: recordings 0..4 of each digit and sp
 
 @dataclass(frozen=True, eq=False)
 class DigitParts:
-    """What each part is made of, by the names "train", "validation" and "test".
+    """Recordings and images by part: "train", "validation" and "test".
 
     Args:
         speech: all recordings that are used.

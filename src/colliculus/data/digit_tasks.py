@@ -47,7 +47,7 @@ _CLASS_NAMES: Mapping[TaskName, tuple[str, ...]] = {"same": ("different", "same"
 
 @dataclass(frozen=True, eq=False)
 class Questions:
-    """What samples show, and the answer.
+    """Digits that samples show, and their labels.
 
     Args:
         shown: digits in the picture, from left to right, (n, 1), or (n, 2) in `which`.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from colliculus.data.dataset import Split
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.scores import own_logits, shares
-from colliculus.neurons import SpikingNeuron
+from colliculus.neurons import Neuron, SpikingNeuron
 from colliculus.runs.predictions import Predictions
 from colliculus.runtime import Runtime
 from colliculus.types import Batch, Collective, ColliculusError, Output, unknown_name
@@ -150,9 +150,14 @@ def recorded(modules: Mapping[str, nn.Module], keep: Callable[[str, Any], KeptT]
         yield found
 
 
-def spiking_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """The neurons of a network by name."""
-    return {name: module for name, module in model.named_modules() if isinstance(module, SpikingNeuron)}
+def neurons_of(model: nn.Module) -> dict[str, Neuron]:
+    """The neurons of a network by name, whether they send spikes or numbers."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, Neuron)}
+
+
+def spiking_layers(model: nn.Module) -> dict[str, SpikingNeuron]:
+    """The spiking neurons of a network by name; empty for an ANN."""
+    return {name: module for name, module in neurons_of(model).items() if isinstance(module, SpikingNeuron)}
 
 
 def _classes(output: Output, modalities: tuple[str, ...]) -> Tensor:

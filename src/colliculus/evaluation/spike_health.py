@@ -22,6 +22,7 @@ from colliculus.figures.palette import BAD, GOOD, ODD
 from colliculus.files.atomic import write_atomic
 from colliculus.files.documents import as_document
 from colliculus.model import MultimodalSNN
+from colliculus.neurons import SpikingNeuron
 from colliculus.records import Record, Table
 from colliculus.records.console import listed
 from colliculus.runs.run import HEALTH_FILE
@@ -45,10 +46,12 @@ class LayerHealth:
 
     Args:
         name: qualified name of the neuron module.
-        rate: firing rate: spikes per neuron and time step, 0 to 1.
+        rate: firing rate: binary spikes per neuron and time step, 0 to 1. Graded spikes count unfolded, one for each
+            level, so that the rate of a graded neuron may be up to `levels`.
         step_rates: firing rate at each time step, T numbers.
         num_neurons: neurons of the layer.
         silent: share of neurons that fire in no sample and at no step.
+        levels: most binary spikes of a neuron in one time step; 1 unless its spikes are graded.
     """
 
     name: str
@@ -56,6 +59,12 @@ class LayerHealth:
     step_rates: tuple[float, ...]
     num_neurons: int
     silent: float
+    levels: int = 1
+
+    @property
+    def spikes(self) -> float:
+        """Binary spikes of the layer for one clip."""
+        return sum(self.step_rates) * self.num_neurons
 
     @property
     def label(self) -> str:
@@ -69,11 +78,11 @@ class LayerHealth:
 
     @property
     def verdict(self) -> str:
-        """Judgement of the rate: "silent", "low", "high", or nothing where it is healthy."""
+        """Judgement of the rate: "silent", "low", "high" (of the levels there are), or nothing where it is healthy."""
         low, high = HEALTHY_RATE
         if not self.rate:
             return "silent"
-        return "low" if self.rate < low else "high" if self.rate > high else ""
+        return "low" if self.rate < low else "high" if self.rate > high * self.levels else ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,11 @@ class SpikeHealth(Record):
     num_parameters: int
     zero_gradient: dict[str, int] | None = None
     trained_steps: int | None = None
+
+    @property
+    def spikes(self) -> float:
+        """Binary spikes of all neurons together for one clip; graded ones count unfolded."""
+        return sum(layer.spikes for layer in self.layers)
 
     def warnings(self) -> list[str]:
         """A sentence for each problem: silent layers, rates outside `HEALTHY_RATE`, parameters without a gradient."""
@@ -122,12 +136,22 @@ class SpikeHealth(Record):
                 name = f"  {layer.label.removeprefix(f'{part}.')}"
                 rows.append((name, f"{layer.rate:.1%}", layer.verdict, f"{layer.silent:.0%}", steps))
         headings = ("layer", "rate", "", "never fire", "% at each step")
-        return Table.of(title, headings, rows, [f"warning: {sentence}" for sentence in self.warnings()])
+        return Table.of(title, headings, rows, [*self._notes(), *(f"warning: {x}" for x in self.warnings())])
+
+    def _notes(self) -> list[str]:
+        """Spikes of a clip, or that there are none."""
+        if not self.layers:
+            return ["the network has no spiking neurons: it is an ANN"]
+        levels = max(layer.levels for layer in self.layers)
+        graded = f", each level of a graded one (up to {levels}) counted as a spike" if levels > 1 else ""
+        return [f"{self.spikes:,.0f} spikes a clip{graded}"]
 
     def figure(self, title: str = "Spike health") -> Figure:
         """The rate of every layer, over all and at each time step, and the share of its neurons that never fire."""
         layers = self.layers
         borders = [i for i in range(1, len(layers)) if layers[i].part != layers[i - 1].part]
+        if not layers:
+            return figure([Bars(names=["no spiking neurons"], series=[BarSeries(values=[0.0])])], title=title)
         rates = BarSeries(
             values=[100 * layer.rate for layer in layers],
             labels=[f"{layer.rate:.1%}" if layer.rate else "silent" for layer in layers],
@@ -207,11 +231,12 @@ def measure_spike_health(
         raise ValueError("an objective needs labels")
     probe = deepcopy(model)
     probe.zero_grad(set_to_none=True)
+    spikes = spiking_layers(probe)
     devices = [x.device for x in inputs.values() if x.device.type == "cuda"][:1]
     with (
         torch.random.fork_rng(devices=devices),
         torch.set_grad_enabled(objective is not None),
-        recorded(spiking_layers(probe), _layer) as layers,
+        recorded(spikes, lambda name, values: _layer(name, values, spikes[name])) as layers,
     ):
         output = probe(inputs)
         if objective is not None and labels is not None:
@@ -223,14 +248,15 @@ def measure_spike_health(
     )
 
 
-def _layer(name: str, spikes: Tensor) -> LayerHealth:
-    fired = spikes.detach().float().flatten(2)  # (T, B, neurons)
+def _layer(name: str, spikes: Tensor, neuron: SpikingNeuron) -> LayerHealth:
+    fired = spikes.detach().float().flatten(2) / neuron.unit  # (T, B, neurons), in binary spikes
     return LayerHealth(
         name=name,
         rate=fired.mean().item(),
         step_rates=tuple(fired.mean(dim=(1, 2)).tolist()),
         num_neurons=fired.shape[2],
         silent=(fired.amax(dim=(0, 1)) == 0).float().mean().item(),
+        levels=neuron.levels,
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.fusion.joins import Pooled
-from colliculus.layers import ModalityDropout, NeuronFactory, ProjectionBNSpike, per_modality, widened
+from colliculus.layers import NeuronFactory, ProjectionBNSpike, per_modality, widened
 from colliculus.types import Fused
 
 
@@ -24,10 +24,8 @@ class JointLayer(Pooled):
     Neurons of the deep superior colliculus fire for the conjunction of sight and sound. A sum of the modalities' logits
     cannot say "this sound with that image". Products can, and they have a gradient even where neither modality alone
     tells anything about the class; a hidden layer over the concatenated features had to find such classes by chance.
-    Every step is computed on its own, so no step looks ahead. An absent modality takes part in no coincidence.
-
-    In training the output of some samples is dropped, so that the network also learns to decide without this layer:
-    then held-out samples can tell if the layer helps (`kept`).
+    Every step is computed on its own, so no step looks ahead. An absent modality takes part in no coincidence, and a
+    modality that is alone leaves the layer silent.
 
     Args:
         modalities: all of them, in declared order.
@@ -35,8 +33,6 @@ class JointLayer(Pooled):
         dim: D.
         neuron: makes the neurons N.
         pooling: pooling of each modality, (T, B, D, N) -> (T, B, F); None is the mean over the tokens.
-        dropout: share of the training samples without the output of this layer.
-        modality_dropout: probability that the layer does not see a modality of a training sample.
         optional: True if a training may leave the layer out where it does not help.
 
     Attributes:
@@ -61,30 +57,23 @@ class JointLayer(Pooled):
         dim: int,
         neuron: NeuronFactory,
         pooling: nn.ModuleDict | None = None,
-        dropout: float = 0.3,
-        modality_dropout: float = 0.0,
         optional: bool = True,
     ) -> None:
         super().__init__(pooling)
-        self.dropout = dropout
-        self.modality_dropout = ModalityDropout(modality_dropout)
         self.drive = per_modality({m: ProjectionBNSpike(features, 4 * dim, neuron) for m in modalities})
         self.conjunction = ProjectionBNSpike(4 * dim, dim, neuron)
+        self.dim = dim
         self.is_optional = optional
         self.register_buffer("kept", torch.tensor(True))
 
     def forward(self, tokens: dict[str, Tensor]) -> Tensor:
         """Tokens (T, B, D, N) of each modality present -> spikes (T, B, D)."""
-        features = self.features(self.modality_dropout(tokens))
-        driven = [self.drive[m](h[..., None]) for m, h in features.items()]
+        if len(tokens) < 2:
+            (alone,) = tokens.values()
+            return alone.new_zeros(*alone.shape[:2], self.dim)
+        driven = [self.drive[m](h[..., None]) for m, h in self.features(tokens).items()]
         spikes = self.conjunction(coincidences(driven))[..., 0]
-        return spikes * self._used(spikes)
-
-    def _used(self, spikes: Tensor) -> Tensor:
-        """1 where the output is used, else 0: (B, 1) in training, else a single number."""
-        if not (self.training and self.dropout):
-            return self.kept.to(spikes.dtype)
-        return (torch.rand(spikes.shape[1], 1, device=spikes.device) >= self.dropout).to(spikes.dtype)
+        return spikes * self.kept.to(spikes.dtype)
 
 
 def coincidences(driven: Sequence[Tensor]) -> Tensor:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from colliculus.losses.cross_entropy import CrossEntropy, UnimodalCrossEntropy
+from colliculus.losses.cross_entropy import AdditiveCrossEntropy, CrossEntropy, UnimodalCrossEntropy
 from colliculus.losses.objective import Objective
 from colliculus.losses.semantic_alignment import Normalise, SemanticAlignment, semantic_alignment
+from colliculus.losses.spike_rate import SpikeRate
 from colliculus.losses.temporal_balanced import (
     FusedTemporalBalanced,
     Regulariser,
@@ -14,12 +15,14 @@ from colliculus.losses.temporal_balanced import (
 )
 
 __all__ = [
+    "AdditiveCrossEntropy",
     "CrossEntropy",
     "FusedTemporalBalanced",
     "Normalise",
     "Objective",
     "Regulariser",
     "SemanticAlignment",
+    "SpikeRate",
     "TemporalBalanced",
     "UnimodalCrossEntropy",
     "UnimodalTemporalBalanced",

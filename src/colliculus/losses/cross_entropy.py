@@ -17,6 +17,7 @@ class CrossEntropy:
 
     Args:
         label_smoothing: fraction of the target spread evenly over all K classes.
+        weight: weight of the term.
 
     Example:
         >>> logits = torch.zeros(2, 4)
@@ -25,10 +26,38 @@ class CrossEntropy:
     """
 
     label_smoothing: float
+    weight: float = 1.0
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of logits (B, K) against labels (B,), or soft ones (B, K)."""
-        return functional.cross_entropy(output.logits.float(), labels, label_smoothing=self.label_smoothing)
+        loss = functional.cross_entropy(output.logits.float(), labels, label_smoothing=self.label_smoothing)
+        return self.weight * loss
+
+
+@dataclass(frozen=True)
+class AdditiveCrossEntropy:
+    """Label-smoothed cross-entropy of the sum of the modalities' own logits, averaged over time.
+
+    It trains a network to decide without what its joint layer adds.
+
+    Args:
+        label_smoothing: fraction of the target spread evenly over all K classes.
+        weight: weight of the term.
+
+    Example:
+        >>> one = torch.log(torch.tensor([[[1.0, 2.0]]]))
+        >>> output = Output(one[0], one, {}, modality_logits={"audio": one, "visual": one})
+        >>> AdditiveCrossEntropy(0.0)(output, torch.tensor([1]))  # -log(4 / 5)
+        tensor(0.2231)
+    """
+
+    label_smoothing: float
+    weight: float = 1.0
+
+    def __call__(self, output: Output, labels: Tensor) -> Tensor:
+        """Scalar loss of modality logits (T, B, K) against labels (B,), or soft ones (B, K)."""
+        total = torch.stack([logits.float().mean(0) for logits in output.modality_logits.values()]).sum(0)
+        return self.weight * functional.cross_entropy(total, labels, label_smoothing=self.label_smoothing)
 
 
 @dataclass(frozen=True)

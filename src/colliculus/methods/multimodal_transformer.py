@@ -42,7 +42,7 @@ class BalancedTransformer(SpikingTransformer, ABC):
         self, spec: DataSpec, encoders: Mapping[str, nn.Module], fusion: nn.Module, head: nn.Module
     ) -> MultimodalSNN:
         """The parts put together, with the coding and the modality dropout of the settings."""
-        return MultimodalSNN(
+        model = MultimodalSNN(
             spec,
             coding=self.coders(spec, spec.modalities),
             encoders=encoders,
@@ -50,6 +50,7 @@ class BalancedTransformer(SpikingTransformer, ABC):
             head=head,
             modality_dropout=self.modality_dropout,
         )
+        return self.counted(model)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,7 +47,7 @@ class SCMRL(MultimodalTransformer):
     temperature: float = 0.07
     """Temperature of the alignment."""
     normalise: Normalise = "pairs"
-    """Mean of the alignment over all "pairs" of samples, as published, or over the "positives" (of one class), where its
+    """Mean of the alignment over all "pairs" of samples, as published, or over the "positives" (of one class), whose
     size does not depend on the number of classes."""
     fusion: Join = "sum"
     """Join of the streams at the end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from typing import ClassVar, Literal, Self
 
 from torch import nn
@@ -13,11 +14,11 @@ from colliculus.coding import CodingName, coder
 from colliculus.encoders import SpikingPatchSplitting, SpikingResNet18, SpikingSeriesEncoder, fitting_depth
 from colliculus.fusion import Readout, weighted
 from colliculus.layers import Resampling
-from colliculus.losses import CrossEntropy, Objective
+from colliculus.losses import CrossEntropy, Objective, SpikeRate
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator, NoModulation
 from colliculus.neurons import NeuronSettings
-from colliculus.types import ColliculusError, DataSpec
+from colliculus.types import ColliculusError, DataSpec, refuse_unread
 
 EncoderName = Literal["auto", "deep", "medium", "shallow", "resnet18", "sew-resnet18"]
 Encoder = SpikingPatchSplitting | SpikingSeriesEncoder | SpikingResNet18
@@ -52,6 +53,10 @@ class SpikingTransformer(ABC):
     """Feature of a modality for the readout: the "mean" over its tokens, or "weighted" by a learned weight for every
     step, channel and token."""
     neuron: NeuronSettings = NeuronSettings(temporal_gradient=False)
+    rate_target: float | None = None
+    """Binary spikes of a clip that all neurons together may send, such as 3000; more are a loss, the term "rate"."""
+    rate_weight: float = SpikeRate.weight
+    """Weight of the term "rate", the logarithm of spikes / `rate_target`."""
 
     def __post_init__(self) -> None:
         multiple = _DIVISORS.get(self.encoder, 8)
@@ -61,6 +66,17 @@ class SpikingTransformer(ABC):
             raise ColliculusError(f"`time_steps` is {self.time_steps}: choose at least 1, or 0 for the data's own")
         if not 0 <= self.label_smoothing < 1:
             raise ColliculusError(f"`label_smoothing` is {self.label_smoothing}: choose at least 0 and below 1")
+        self._check_rate()
+
+    def _check_rate(self) -> None:
+        if self.rate_target is None:
+            refuse_unread(self, ["rate_weight"], "without `rate_target`")
+        elif self.neuron.kind == "relu":
+            raise ColliculusError(f"`rate_target` is {self.rate_target}, but a ReLU sends no spikes: leave it at None")
+        elif not (0 < self.rate_target < inf and 0 < self.rate_weight < inf):
+            raise ColliculusError(
+                f"`rate_target` is {self.rate_target} and `rate_weight` {self.rate_weight}: choose both above 0"
+            )
 
     @abstractmethod
     def model(self, spec: DataSpec) -> MultimodalSNN:
@@ -75,8 +91,20 @@ class SpikingTransformer(ABC):
         return replace(self, time_steps=1)
 
     def objective(self) -> Objective:
-        """Label-smoothed cross-entropy."""
-        return Objective({"task": CrossEntropy(self.label_smoothing)})
+        """Label-smoothed cross-entropy, with `rate_target` also the term of the spikes."""
+        return self.with_rate(Objective({"task": CrossEntropy(self.label_smoothing)}))
+
+    def with_rate(self, objective: Objective) -> Objective:
+        """The objective with the term of the spikes, if there is a `rate_target`."""
+        if self.rate_target is None:
+            return objective
+        return replace(objective, terms={**objective.terms, "rate": SpikeRate(self.rate_target, self.rate_weight)})
+
+    def counted(self, model: MultimodalSNN) -> MultimodalSNN:
+        """The model; with `rate_target` it counts its spikes in training."""
+        if self.rate_target is not None:
+            model.count_spikes()
+        return model
 
     def modulator(self) -> Modulator:
         """A modulator that changes nothing."""

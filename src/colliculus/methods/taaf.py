@@ -123,4 +123,4 @@ class TAAF(TemporalTransformer):
             detach_weights=self.score_gradient != "full",
         )
         own = UnimodalTemporalBalanced(loss, self.unimodal_weights)
-        return Objective({"task": FusedTemporalBalanced(loss)}, per_modality={UNIMODAL: own})
+        return self.with_rate(Objective({"task": FusedTemporalBalanced(loss)}, per_modality={UNIMODAL: own}))

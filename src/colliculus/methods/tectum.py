@@ -19,7 +19,8 @@ from colliculus.fusion import (
     WithJointLayer,
 )
 from colliculus.heads import SumOfReadouts
-from colliculus.losses import Objective, UnimodalCrossEntropy
+from colliculus.losses import AdditiveCrossEntropy, CrossEntropy, Objective, UnimodalCrossEntropy
+from colliculus.losses.objective import Term
 from colliculus.methods.multimodal_transformer import BalancedTransformer
 from colliculus.methods.spiking_transformer import EncoderName
 from colliculus.model import MultimodalSNN
@@ -41,19 +42,14 @@ class JointSettings:
     """Features of each channel that the layer sees, each pooled by weights of its own."""
     keep: Literal["evidence", "always"] = "evidence"
     """Keep the layer where the validation part says that it helps, or always."""
-    dropout: float = 0.3
-    """Share of the training samples that are decided without the layer."""
-    modality_dropout: float = 0.15
-    """Probability that the layer does not see a modality of a training sample."""
+    without: float = 0.3
+    """Share of the loss of the decision that is taken without the layer, so that the network can do without it."""
 
     def __post_init__(self) -> None:
         if self.maps < 1:
             raise ColliculusError(f"`maps` of the joint layer is {self.maps}: choose at least 1")
-        for name in ("dropout", "modality_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ColliculusError(
-                    f"`{name}` of the joint layer is {getattr(self, name)}: choose at least 0 and below 1"
-                )
+        if not 0 <= self.without < 1:
+            raise ColliculusError(f"`without` of the joint layer is {self.without}: choose at least 0 and below 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +71,7 @@ class Tectum(BalancedTransformer):
         >>> method = Tectum(dim=16)
         >>> output = method.model(spec)({"audio": torch.zeros(2, 1, 48, 48), "motion": torch.zeros(2, 6, 1, 64)})
         >>> output.step_logits.shape, [*method.objective()(output, torch.tensor([0, 1]))]
-        (torch.Size([1, 2, 6]), ['task', 'unimodal'])
+        (torch.Size([1, 2, 6]), ['task', 'additive', 'unimodal'])
     """
 
     name: ClassVar[str] = "tectum"
@@ -155,10 +151,17 @@ class Tectum(BalancedTransformer):
         return self.network(spec, encoders, fusion, head)
 
     def objective(self) -> Objective:
-        """The label-smoothed cross-entropies of the decision and of each modality's own readout."""
-        task = super().objective()
-        own = UnimodalCrossEntropy(self.label_smoothing, self.unimodal_loss)
-        return Objective({**task.terms, UNIMODAL: own})
+        """The label-smoothed cross-entropies of the decision and of each modality's own readout.
+
+        With a joint layer a share of the first is that of the decision without it, the sum of the readouts.
+        """
+        smoothing, without = self.label_smoothing, self.joint.without if self.exchange == "joint" else 0.0
+        terms: dict[str, Term] = {"task": CrossEntropy(smoothing, 1 - without)}
+        if without:
+            terms["additive"] = AdditiveCrossEntropy(smoothing, without)
+        if self.unimodal_loss:
+            terms[UNIMODAL] = UnimodalCrossEntropy(smoothing, self.unimodal_loss)
+        return self.with_rate(Objective(terms))
 
     def _joint_layer(self, spec: DataSpec, grids: Mapping[str, tuple[int, int] | None]) -> JointLayer:
         """The joint layer, with pooling weights of its own."""
@@ -169,7 +172,5 @@ class Tectum(BalancedTransformer):
             dim=self.dim,
             neuron=self.neuron,
             pooling=self.pooling(spec, grids, maps=maps),
-            dropout=self.joint.dropout,
-            modality_dropout=self.joint.modality_dropout,
             optional=self.joint.keep == "evidence",
         )

@@ -91,4 +91,4 @@ class FirstTectum(TemporalTransformer):
         loss = TemporalBalanced(label_smoothing=self.label_smoothing)
         own = UnimodalTemporalBalanced(loss, self.unimodal_weights)
         terms = {"task": CrossEntropy(self.label_smoothing), "alignment": SemanticAlignment(self.temperature)}
-        return Objective(terms, per_modality={UNIMODAL: own})
+        return self.with_rate(Objective(terms, per_modality={UNIMODAL: own}))

@@ -66,10 +66,11 @@ class Unimodal(SpikingTransformer):
             normalise=settings.normalise,
         )
         encoder = self.token_encoder(spec, self.modality)
-        return MultimodalSNN(
+        model = MultimodalSNN(
             spec,
             coding=self.coders(spec, [self.modality]),
             encoders={self.modality: nn.Sequential(encoder, block)},
             fusion=Sum(self.pooling(spec, {self.modality: encoder.grid})),
             head=LinearReadout(self.dim, spec.num_classes),
         )
+        return self.counted(model)

@@ -10,6 +10,7 @@ from colliculus.neurons.neuron import Neuron, SpikingNeuron
 from colliculus.neurons.relu import ReLUNeuron
 from colliculus.neurons.settings import NeuronKind, NeuronSettings
 from colliculus.neurons.surrogate import SURROGATES, ATan, Rectangle, Sigmoid, Surrogate, Triangle, spike
+from colliculus.neurons.tally import SpikeTally
 
 __all__ = [
     "LIF",
@@ -26,6 +27,7 @@ __all__ = [
     "ReLUNeuron",
     "Rectangle",
     "Sigmoid",
+    "SpikeTally",
     "SpikingNeuron",
     "Surrogate",
     "Triangle",

@@ -1,4 +1,4 @@
-"""What all neurons have in common, whether they send spikes or numbers."""
+"""Base classes of neurons, whether they send spikes or numbers."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ SELECTIONS: Mapping[Select, str] = {
 """Rules by which an epoch is kept: the last of equals trained longest and at the lowest learning rate."""
 
 
-REFIT = "the last epoch of a second training on training and validation part together; validated was the first: "
+REFIT = "the last epoch of a second training, on training and validation part; in the first: "
 """Beginning of the rule after a refit; the rule of the first training follows."""
 
 
@@ -113,7 +113,8 @@ class TrainingResult(Record):
             "preset": self.preset,
             "data": f"{self.dataset}, {self.protocol}",
             **{name: accuracy(m.accuracy, m.interval, m.correct, m.total) for name, m in parts.items() if m},
-            "epochs": f"{self.epochs}, kept was {self.best_epoch}: {self.selection}",
+            "epochs": f"{self.epochs}, kept was {self.best_epoch}",
+            "kept by": self.selection,
             **{part.name: str(part) for part in self.decisions},
             "parameters": f"{self.parameters:,}",
             "samples/s": f"{self.samples_per_second:,.0f}",

@@ -9,16 +9,17 @@ from colliculus.fusion import Sum
 from colliculus.heads import LinearReadout
 from colliculus.layers import ConvBNSpike, OverTokens, SpikingAttention
 from colliculus.model import MultimodalSNN
+from colliculus.neurons import LIF
 from colliculus.types import DataSpec
 
 
 class TwoLayers(nn.Module):
     """Conv3x3, then Conv3x3 of stride 2 to two channels; of every kernel only the middle is not zero."""
 
-    def __init__(self):
+    def __init__(self, neuron):
         super().__init__()
-        self.first = ConvBNSpike(1, 1)
-        self.second = ConvBNSpike(1, 2, stride=2)
+        self.first = ConvBNSpike(1, 1, neuron)
+        self.second = ConvBNSpike(1, 2, neuron, stride=2)
         for layer, weights in ((self.first, [5.0]), (self.second, [5.0, 0.0])):
             nn.init.zeros_(layer.conv.weight)
             with torch.no_grad():
@@ -31,9 +32,9 @@ class TwoLayers(nn.Module):
 class Attended(nn.Module):
     """An attention whose q, k and v are the spikes that come in, and whose scores always fire."""
 
-    def __init__(self):
+    def __init__(self, neuron):
         super().__init__()
-        self.attention = SpikingAttention(2, 1, OverTokens(), scale=5.0)
+        self.attention = SpikingAttention(2, 1, OverTokens(), neuron, scale=5.0)
         with torch.no_grad():
             for part in (self.attention.query, self.attention.key, self.attention.value, self.attention.project):
                 part.linear.weight.copy_(5 * torch.eye(2)[..., None])
@@ -51,8 +52,8 @@ def network(encoder, channels, size, *, steps, width):
 
 @pytest.fixture
 def two_layers():
-    """The two-layer network for a number of steps."""
-    return lambda steps: network(TwoLayers(), 1, (3, 3), steps=steps, width=2)
+    """The two-layer network for a number of steps, of leaky neurons or others."""
+    return lambda steps, neuron=LIF: network(TwoLayers(neuron), 1, (3, 3), steps=steps, width=2)
 
 
 @pytest.fixture
@@ -65,4 +66,10 @@ def picture():
 
 @pytest.fixture
 def attended():
-    return network(Attended(), 2, (1, 2), steps=1, width=2)
+    return network(Attended(LIF), 2, (1, 2), steps=1, width=2)
+
+
+@pytest.fixture
+def attended_by():
+    """The attention network of other neurons."""
+    return lambda neuron: network(Attended(neuron), 2, (1, 2), steps=1, width=2)

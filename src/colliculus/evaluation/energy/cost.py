@@ -163,8 +163,11 @@ def spiking_layer(layer: LayerCount, table: CostTable) -> Cost:
 def spiking_neurons(neurons: NeuronCount, table: CostTable) -> Cost:
     """Cost of membrane updates: each takes a multiplication, an addition and a comparison (counted as an addition).
 
-    An update reads and writes the potential; a spike is written once.
+    An update reads and writes the potential; a spike is written once. Neurons that send numbers have no membrane: they
+    cost what they cost in an artificial network.
     """
+    if not neurons.levels:
+        return dense_neurons(neurons, table)
     return Cost.of(
         compute_pj=neurons.updates * (table.multiply_pj + 2 * table.ac_pj),
         memory_pj=(2 * neurons.updates + neurons.spikes) * table.access_pj(neurons.neurons),
@@ -185,7 +188,7 @@ def dense_layer(layer: LayerCount, table: CostTable, *, activation_bits: int | N
 
 def dense_neurons(neurons: NeuronCount, table: CostTable) -> Cost:
     """Cost of a ReLU: one comparison per value."""
-    return Cost.of(compute_pj=neurons.updates * table.ac_pj)
+    return Cost.of(compute_pj=neurons.values * table.ac_pj)
 
 
 def _dense_movement(layer: LayerCount, table: CostTable, *, share: float) -> Cost:

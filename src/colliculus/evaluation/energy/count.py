@@ -6,17 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import torch
+
 from colliculus.coding import Direct
 from colliculus.evaluation.energy.products import VALUES, Product
 from colliculus.evaluation.energy.watch import Event, Inputs, WatchedForward, deciding, watch
 from colliculus.evaluation.inference import inference_mode
 from colliculus.model import MultimodalSNN
+from colliculus.neurons import SpikingNeuron
 from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCount(Product):
-    """Operations of one layer, summed over samples and time steps.
+    """Operations of one layer, summed over samples and time steps; graded spikes count as binary ones.
 
     Its `name` is that of the module that owns the weight; for a product without one, of the module that computes it.
     Its `values` are the most expensive that occurred; "spikes" cost additions, the others multiplications. For a
@@ -45,7 +48,7 @@ class LayerCount(Product):
 
     @property
     def rate(self) -> float:
-        """Events per input."""
+        """Events per input; above 1 where graded spikes of many levels arrive."""
         return self.events / self.inputs
 
     @property
@@ -66,14 +69,17 @@ class LayerCount(Product):
 
 @dataclass(frozen=True, kw_only=True)
 class NeuronCount:
-    """Membrane updates of one spiking layer, summed over samples.
+    """Updates of one layer of neurons, summed over samples.
+
+    A graded neuron counts unfolded, as the binary one that does the same: D updates a step, and a spike for each level.
 
     Args:
         name: name of the neuron module.
         decides: whether the decision depends on it.
         neurons: N.
-        updates: samples * T * N.
-        spikes: spikes that it sent.
+        updates: samples * T * N, of graded neurons times D.
+        spikes: binary spikes that it sent.
+        levels: D, most binary spikes of a neuron in one step; 0 if it sends numbers (ReLU), which takes no membrane.
     """
 
     name: str
@@ -81,6 +87,12 @@ class NeuronCount:
     neurons: int
     updates: int
     spikes: int
+    levels: int = 1
+
+    @property
+    def values(self) -> int:
+        """Values that it sent, samples * T * N: an artificial network compares each with 0."""
+        return self.updates // max(self.levels, 1)
 
     def __add__(self, more: NeuronCount) -> NeuronCount:
         return replace(self, updates=self.updates + more.updates, spikes=self.spikes + more.spikes)
@@ -182,13 +194,16 @@ def _layer(name: str, product: Product, decides: bool, firsts: dict[str, int], s
 
 
 def _neuron(event: Event, decides: bool, samples: int) -> NeuronCount:
-    fired = event.result
+    sent, neuron = event.result, event.neuron
+    levels = neuron.levels if isinstance(neuron, SpikingNeuron) else 0
+    spikes = sent.sum(dtype=torch.float64) / neuron.unit if isinstance(neuron, SpikingNeuron) else 0
     return NeuronCount(
         name=event.name,
         decides=decides,
-        neurons=fired.numel() // (len(fired) * samples),
-        updates=fired.numel(),
-        spikes=int(fired.count_nonzero()),
+        neurons=sent.numel() // (len(sent) * samples),
+        updates=sent.numel() * max(levels, 1),
+        spikes=round(float(spikes)),
+        levels=levels,
     )
 
 

@@ -36,7 +36,8 @@ def energy(
     """Count what a decision costs: every operation of every layer, on real data, and the energy it takes.
 
     An input that is not zero counts once for every weight it meets (its true fan-out, edges and stride considered): as
-    an accumulate (AC) where the layer sees spikes, else as a multiply-accumulate (MAC). For comparison: the usual
+    an accumulate (AC) where the layer sees spikes, else as a multiply-accumulate (MAC). A graded spike counts unfolded:
+    each of its levels is an accumulate, and its neuron updates D times a step. For comparison: the usual
     count, rate x T x MACs; memory and addresses after Lemaire et al. 2022; and the same layers as an artificial
     network, and as one whose activations have ceil(log2(T + 1)) bits, with the rate at which the spiking one breaks
     even.
@@ -82,6 +83,7 @@ def energy(
         quantised_bits=tally.bits,
         tables={name: tally.costs(one) for name, one in {**TABLES, chosen.name: chosen}.items()},
         layers=tally.rows(chosen),
+        spiking=tally.spiking,
     )
     found.write(run.folder)
     return found

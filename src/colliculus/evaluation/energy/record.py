@@ -40,11 +40,13 @@ class Energy(RunRecord):
         cost_table: name of the table that prices `layers`.
         samples: clips that were counted.
         steps: T of the decision.
-        rate: mean firing rate: share of the operations behind the first layers that an event drives.
+        rate: mean firing rate: share of the operations behind the first layers that an event drives. A graded spike is
+            as many events as it has levels, so that the rate of graded neurons may exceed 1.
         operations: of the layers that decide.
         quantised_bits: activation width of the quantised ANN counterpart.
         tables: totals at each cost table, by name.
         layers: each layer, then each layer of neurons.
+        spiking: False if no neuron sends spikes: the network is then an ANN (ReLU), of which zeros are skipped.
     """
 
     cost_table: str
@@ -55,6 +57,7 @@ class Energy(RunRecord):
     quantised_bits: int
     tables: dict[str, TableCosts]
     layers: tuple[LayerRow, ...]
+    spiking: bool = True
     FILE: ClassVar[str] = "energy/energy.json"
 
     @classmethod
@@ -126,6 +129,10 @@ class Energy(RunRecord):
             "neuron updates": _count(found.neuron_updates),
             "mean rate": f"{percent(self.rate)} of the operations behind the first layers, T = {self.steps}",
         }
+        if not self.spiking:
+            rows["spikes"] = "none: the network is an ANN, whose zeros are skipped here"
+        elif found.spikes is not None:
+            rows["spikes"] = f"{_count(found.spikes)} of all neurons (each level of a graded spike is one)"
         if idle:
             names = [f"{layer} (repeated to explain)" if layer in used else layer for layer in idle]
             rows["left out"] = f"the decision does not need {', '.join(names)}"
@@ -134,7 +141,8 @@ class Energy(RunRecord):
     def networks(self) -> dict[str, Cost]:
         """Energies at the cost table of the layers: the spiking network, then its ANN counterparts."""
         totals, names = self.totals, COUNTERPARTS
-        spiking = {"spiking": totals.spiking, ONCE: totals.spiking_first_layer_once, NEURONS: totals.of_it_neurons}
+        name = "spiking" if self.spiking else "ANN, zeros skipped"
+        spiking = {name: totals.spiking, ONCE: totals.spiking_first_layer_once, NEURONS: totals.of_it_neurons}
         return spiking | {names[n].format(bits=self.quantised_bits): cost for n, cost in totals.counterparts.items()}
 
     def _network_table(self) -> Table:

@@ -33,8 +33,8 @@ class LayerRow:
         steps: T.
         repeats: how often it sees the same input.
         inputs: values that went in; of neurons, updates.
-        events: non-zero inputs; of neurons, spikes.
-        rate: events per input.
+        events: non-zero inputs, of graded spikes their levels; of neurons, spikes.
+        rate: events per input; above 1 where graded spikes of many levels arrive.
         mac: multiply-accumulates.
         ac: accumulates.
         conventional: operations as usually reported, rate x T x MACs.
@@ -76,8 +76,9 @@ class Operations:
         ac: accumulates.
         conventional: operations as usually reported, rate x T x MACs.
         counterpart_mac: multiply-accumulates of the ANN counterpart at one step.
-        neuron_updates: membrane updates.
+        neuron_updates: membrane updates; D a step of a graded neuron.
         share_of_uses_by_spikes: accumulates among the operations behind the first layers.
+        spikes: binary spikes that all neurons send; None in records of version 0.1.
     """
 
     mac: float
@@ -87,6 +88,7 @@ class Operations:
     counterpart_mac: float
     neuron_updates: float
     share_of_uses_by_spikes: float
+    spikes: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,14 +147,20 @@ class Tally:
 
     @property
     def rate(self) -> float:
-        """Mean rate: share of the uses behind the first layers that an event drives."""
+        """Mean rate: uses of events behind the first layers, per use of a layer whose inputs are all one event."""
         behind = [x for x in self._layers if not x.first]
         return sum(x.uses for x in behind) / max(sum(x.dense_uses for x in behind), 1)
 
     @property
     def bits(self) -> int:
-        """Activation width of the quantised counterpart."""
-        return quantised_bits(max(x.steps for x in self.counts.layers))
+        """Activation width of the quantised counterpart, as fine as the spikes of all steps together."""
+        levels = max((n.levels for n in self.counts.neurons), default=1)
+        return quantised_bits(max(x.steps for x in self.counts.layers) * max(levels, 1))
+
+    @property
+    def spiking(self) -> bool:
+        """True if any neuron sends spikes; otherwise the network is an artificial one."""
+        return any(n.levels for n in self.counts.neurons)
 
     @property
     def _layers(self) -> list[LayerCount]:
@@ -183,6 +191,7 @@ class Tally:
             counterpart_mac=sum(x.dense_uses for x in self.counterpart.layers if x.decides) / self.counterpart.samples,
             neuron_updates=sum(n.updates for n in self._neurons) / samples,
             share_of_uses_by_spikes=sum(x.ac for x in behind) / max(sum(x.uses for x in behind), 1),
+            spikes=sum(n.spikes for n in self._neurons) / samples,
         )
 
     def costs(self, table: CostTable) -> TableCosts:
@@ -197,6 +206,8 @@ class Tally:
         counterparts = self._counterparts(table)
 
         def even(ann: Cost, use: Literal["compute_nj", "total_nj"]) -> float | None:
+            if not self.spiking:
+                return None
             fixed, spiking, artificial = (getattr(cost, use) for cost in (once + neurons, behind, ann))
             return break_even_rate(self.rate, fixed=fixed, spiking=spiking, ann=artificial)
 
@@ -218,9 +229,12 @@ class Tally:
         )
 
     def _counterparts(self, table: CostTable) -> dict[str, Cost]:
-        """Artificial networks of the same layers: one look or every step, at full width or quantised."""
+        """Artificial networks of the same layers: one look or every step, at full width or quantised.
+
+        A network that is artificial itself has no spikes, whose number would say how finely to quantise it.
+        """
         looks = {"": self.counterpart} | ({"_every_step": self.counts} if self.sequences else {})
-        widths = {"artificial": None, "quantised": self.bits}
+        widths = {"artificial": None} | ({"quantised": self.bits} if self.spiking else {})
         return {
             name + look: _artificial(counts, table, activation_bits=bits)
             for name, bits in widths.items()

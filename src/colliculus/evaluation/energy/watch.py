@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from colliculus.evaluation.energy.products import Product, count_call
+from colliculus.evaluation.energy.products import GradedSpikes, Product, count_call
 from colliculus.layers import SpikingAttention
 from colliculus.model import MultimodalSNN
-from colliculus.neurons import SpikingNeuron
+from colliculus.neurons import GradedNeuron, Neuron, SpikingNeuron
 from colliculus.types import Output
 
 Inputs = Mapping[str, Tensor]
@@ -32,12 +32,14 @@ class Event:
         name: name of the module that owns the weight or is the neuron; for a product without a weight, of the module
             that computes it and its place there.
         product: operations of the product; None for an update.
-        result: result of the product, or the spikes (T, B, *).
+        result: result of the product, or the values that the neuron sends (T, B, *).
+        neuron: the neuron that is updated; None for a product.
     """
 
     name: str
     product: Product | None
     result: Tensor
+    neuron: Neuron | None = None
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,20 @@ class _Watch(TorchFunctionMode):
 
     Args:
         owners: name of the module that owns a weight, by the weight's id.
+        units: values of a level of the model's spiking neurons, if there are graded ones.
         undetached: skip `detach`, so that the graph also holds what gradients do not pass.
     """
 
-    def __init__(self, owners: Mapping[int, str], *, undetached: bool) -> None:
+    def __init__(self, owners: Mapping[int, str], units: frozenset[float], *, undetached: bool) -> None:
         super().__init__()
         self.owners = owners
+        self.units = units
         self.undetached = undetached
         self.running: list[_Running] = []
         self.events: list[Event] = []
         self.steps: dict[str, int] = {}
+        self.fired: set[str] = set()
+        self.storages: set[int] = set()
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -82,10 +88,17 @@ class _Watch(TorchFunctionMode):
         if self.undetached and func is Tensor.detach:
             return args[0]
         result = func(*args, **(kwargs or {}))
-        product = count_call(func, result, self.owners, args, kwargs or {})
+        product = count_call(func, result, self.owners, args, kwargs or {}, self._graded())
         if product is not None:
             self.events.append(Event(self._name(product), product, result))
         return result
+
+    def _graded(self) -> GradedSpikes:
+        """Graded spikes that a product here may see: none before an encoder's first neuron, where data arrive."""
+        part = _part(self.running[-1].name)
+        if part.startswith("encoders.") and part not in self.fired:
+            return GradedSpikes()
+        return GradedSpikes((*self.units,), frozenset(self.storages))
 
     def _name(self, product: Product) -> str:
         inside = self.running[-1]
@@ -104,14 +117,27 @@ class _Watch(TorchFunctionMode):
 
         def end(module: nn.Module, _inputs: object, result: Any) -> Any:
             self.running.pop()
-            if isinstance(module, SpikingNeuron):
-                self.events.append(Event(name, None, result))
+            if isinstance(module, Neuron):
+                self.events.append(Event(name, None, result, module))
+                self.fired.add(_part(name))
+                self.storages.add(result.untyped_storage().data_ptr())  # the event keeps this memory from other use
             if name.startswith("coding."):
                 self.steps[name.removeprefix("coding.")] = len(result)
                 return result.contiguous()  # steps expanded from one would be counted once
             return None
 
         return [module.register_forward_pre_hook(begin), module.register_forward_hook(end)]
+
+
+def _part(name: str) -> str:
+    """The part of the model that a module is in: an encoder of a modality, or another child of the model.
+
+    Example:
+        >>> _part("encoders.audio.stages.0.conv"), _part("fusion.mlp")
+        ('encoders.audio', 'fusion')
+    """
+    words = name.split(".")
+    return ".".join(words[: 2 if words[0] == "encoders" else 1])
 
 
 def watch(model: MultimodalSNN, inputs: Inputs, *, undetached: bool = False) -> WatchedForward:
@@ -121,7 +147,9 @@ def watch(model: MultimodalSNN, inputs: Inputs, *, undetached: bool = False) -> 
     """
     tensors = chain(model.named_parameters(), model.named_buffers())
     owners = {id(x): name.rpartition(".")[0] or name for name, x in tensors}
-    seen = _Watch(owners, undetached=undetached)
+    spiking = [module for module in model.modules() if isinstance(module, SpikingNeuron)]
+    graded = any(isinstance(neuron, GradedNeuron) for neuron in spiking)
+    seen = _Watch(owners, frozenset(neuron.unit for neuron in spiking if graded), undetached=undetached)
     with ExitStack() as hooks:
         for name, module in model.named_modules():
             for hook in seen.follow(name, module):

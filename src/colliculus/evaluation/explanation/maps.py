@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from colliculus.data.evenly import evenly
-from colliculus.evaluation.inference import inference_mode, recorded, spiking_layers
+from colliculus.evaluation.inference import inference_mode, neurons_of, recorded, spiking_layers
 from colliculus.layers.attention import OverTokens, SpikingAttention
 from colliculus.model import MultimodalSNN
 
@@ -69,7 +69,7 @@ def gradient_maps(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> dict[st
     an encoder without one, the finest.
     """
     given = {m: inputs[m].detach().clone().requires_grad_() for m in model.modalities if m in inputs}
-    neurons = {f"{m} {name}": x for m in given for name, x in spiking_layers(model.encoders[m]).items()}
+    neurons = {f"{m} {name}": x for m in given for name, x in neurons_of(model.encoders[m]).items()}
     with inference_mode(model), torch.enable_grad(), recorded(neurons, lambda name, spikes: (name, spikes)) as seen:
         logits = model(given).logits
         chosen = logits.gather(1, logits.argmax(dim=1, keepdim=True)).sum()  # samples are independent in eval mode

@@ -15,7 +15,7 @@ from colliculus.neurons.levels import GradedDynamics
 
 @triton.jit
 def _spike(v, step: tl.constexpr, per_step: tl.constexpr, levels: tl.constexpr):
-    """step * clip(round(v / step), 0, levels), a half rounded up; what is no number stays none."""
+    """step * clip(round(v / step), 0, levels), a half rounded up; NaN stays NaN."""
     u = v * per_step
     whole = tl.floor(u)
     level = whole + tl.where(u - whole >= 0.5, 1.0, 0.0)
