@@ -27,7 +27,9 @@ def test_the_fitting_depth_has_the_largest_patches_of_which_four_fit_along_the_s
     assert fitting_depth((height, width)) == (fitting[0] if fitting else "shallow")
 
 
-@pytest.mark.parametrize(("depth", "widths"), [("deep", [8, 16, 32, 64]), ("medium", [16, 32, 64]), ("shallow", [32, 64])])
+@pytest.mark.parametrize(
+    ("depth", "widths"), [("deep", [8, 16, 32, 64]), ("medium", [16, 32, 64]), ("shallow", [32, 64])]
+)
 def test_widths_of_the_stages(depth, widths) -> None:
     encoder = SpikingPatchSplitting(3, (32, 32), 64, depth)
     assert [stage.conv.out_channels for stage in encoder.stages] == widths

@@ -58,7 +58,9 @@ def encoder_by_loop(weights, x, kind):
     margin = np.inf
     for stage in range(3):
         kernel = weights[f"stages.{stage}.conv.weight"][:, :, 0]
-        norm = {part: weights[f"stages.{stage}.norm.{part}"] for part in ("running_mean", "running_var", "weight", "bias")}
+        norm = {
+            part: weights[f"stages.{stage}.norm.{part}"] for part in ("running_mean", "running_var", "weight", "bias")
+        }
         steps, batch, channels, width = x.shape
         currents = np.zeros((steps, batch, len(kernel), width))
         for t, b, d, w in product(range(steps), range(batch), range(len(kernel)), range(width)):

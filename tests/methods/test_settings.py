@@ -14,7 +14,7 @@ from small_methods import read_by
 
 from colliculus import ColliculusError, DataSpec
 from colliculus.fusion import CrossModalSettings
-from colliculus.methods import CMCI, METHODS, SCA, SCMRL, TAAF, LateFusion, Tectum, Unimodal
+from colliculus.methods import CMCI, METHODS, SCA, SCMRL, TAAF, FirstTectum, LateFusion, Tectum, Unimodal
 from colliculus.modulation import Balance, BalanceName, ScoreBalance
 from colliculus.neurons import NeuronSettings
 from colliculus.runtime import Runtime
@@ -67,7 +67,6 @@ BASES = {
     "tectum, attention": small(Tectum, exchange="attention"),
     "tectum, mask": small(Tectum, exchange="mask"),
     "tectum, none": small(Tectum, exchange="none"),
-    "late-fusion, graded": small(LateFusion, neuron=NeuronSettings(kind="graded"), readout="weighted"),
     "taaf, regularised": small(TAAF, regulariser="tet"),
     "late-fusion, graded": small(LateFusion, neuron=NeuronSettings(kind="graded", levels=2)),
     "late-fusion, rate": small(LateFusion, rate_target=1.0),
@@ -186,7 +185,11 @@ def test_every_setting_of_a_balance_is_read_or_refused(base) -> None:
         (SCA, {"neuron": GRADED, "attention_threshold": 0.4}, '`attention_threshold` is 0.4, .* `kind` "graded"'),
         (Unimodal, {"neuron": GRADED, "attention_threshold": 0.4}, '`attention_threshold` is 0.4, .* `kind` "graded"'),
         (SCMRL, {"neuron": GRADED, "cross_modal": CrossModalSettings(threshold=0.4)}, "`threshold` is 0.4, .*graded"),
-        (Tectum, {"neuron": GRADED, "cross_modal": CrossModalSettings(threshold=0.4)}, "`threshold` is 0.4, .*graded"),
+        (
+            FirstTectum,
+            {"neuron": GRADED, "cross_modal": CrossModalSettings(threshold=0.4)},
+            "`threshold` is 0.4, .*graded",
+        ),
         (SCMRL, {"alignment": False, "temperature": 0.1}, "`temperature` is 0.1, .* without `alignment`: leave it at"),
         (SCA, {"arithmetic": "reference", "attention_threshold": 0.4}, "`attention_threshold` is 0.4"),
         (TAAF, {"regulariser_weight": 0.1}, "`regulariser_weight` is 0.1"),
@@ -201,7 +204,7 @@ def test_a_nested_setting_without_effect_is_named() -> None:
     changed = replace(SCMRL().cross_modal, threshold=0.3)
     with pytest.raises(ColliculusError, match=r"`cross_modal.threshold` is 0.3, .*\"reference\": leave it at 0.5"):
         SCMRL(arithmetic="reference", cross_modal=changed)
-    with pytest.raises(ColliculusError, match='`maps` is 3, .* with `readout` "mean": leave it at 2'):
+    with pytest.raises(ColliculusError, match=r'`maps` is 3, .* with `readout` "mean": leave it at 2'):
         Tectum(readout="mean", joint=replace(Tectum().joint, maps=3))
     with pytest.raises(ColliculusError, match=r"`agm.alpha` is 0.5, .*kind \"none\": leave it at 1.0"):
         Balance(agm=replace(Balance().agm, alpha=0.5))

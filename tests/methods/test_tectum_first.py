@@ -7,8 +7,8 @@ import torch
 from active import assert_active, awake
 
 from colliculus import ColliculusError, DataSpec
-from colliculus.methods import FirstTectum
 from colliculus.losses import SemanticAlignment
+from colliculus.methods import FirstTectum
 from colliculus.modulation import Balance, ScoreBalance
 from colliculus.runtime import Runtime
 from colliculus.training.step import in_float32

@@ -126,8 +126,6 @@ class Tectum(BalancedTransformer):
         join: nn.Module = Concat(spec.modalities, self.pooling(spec, grids))
         if self.exchange == "joint":
             join = WithJointLayer(join, self._joint_layer(spec, grids))
-        elif self.readout == "mean":
-            refuse_unread(self.joint, ["maps"], 'with `readout` "mean"')
         if self.exchange in ("joint", "none"):
             fusion: nn.Module = SeparateStreams(spec.modalities, dim=self.dim, join=join, neuron=self.neuron)
         else:
