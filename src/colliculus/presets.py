@@ -171,11 +171,11 @@ _METHODS: dict[str, tuple[str, Callable[[_Data], SpikingTransformer]]] = {
         ),
     ),
     "tectum": (
-        "Tectum, our method: graded spikes, weighted readouts, a joint layer",
+        "Tectum, our method, with a joint layer",
         lambda data: Tectum(dim=data.dim),
     ),
     "tectum-first": (
-        "Tectum's first edition, the exchange of S-CMRL with TAAF (our reading)",
+        "Tectum, first edition (S-CMRL with TAAF)",
         lambda data: FirstTectum(dim=data.dim, heads=data.heads),
     ),
     "sca": ("Spiking cross-attention, no residual (SCA)", lambda data: SCA(dim=data.dim, heads=data.heads)),

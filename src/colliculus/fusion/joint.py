@@ -91,9 +91,9 @@ def coincidences(driven: Sequence[Tensor]) -> Tensor:
         (tensor(6.), tensor(61.))
     """
     single, found = driven[0], torch.zeros_like(driven[0])
-    for x in driven[1:]:
-        found = found + found * x + single * x
-        single = single + x
+    for place, x in enumerate(driven[1:]):
+        before = single + found if place else single  # all sets so far; the first are spikes as they were sent
+        found, single = found + before * x, single + x
     return found
 
 
