@@ -76,6 +76,8 @@ def _neuron_or_encoder(layer: nn.Module) -> Iterator[str]:
             yield "it has an encoder of series"
         case SpikingPatchSplitting() if len(layer.stages) not in _STAGES:
             yield "its encoder is neither deep nor shallow"
+        case _:
+            pass
 
 
 def _attention_or_readout(layer: nn.Module) -> Iterator[str]:
@@ -97,6 +99,8 @@ def _attention_or_readout(layer: nn.Module) -> Iterator[str]:
             yield "a mask of spikes stands for its attention"
         case ReadoutWeights():
             yield "its readout weighs the tokens"
+        case _:
+            pass
 
 
 def _no_counterpart(reason: str) -> ColliculusError:
