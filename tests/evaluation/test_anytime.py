@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cache
 from math import ceil
 
 import numpy as np
 import pytest
 import torch
+from small_methods import read_by
 from torch import nn
 
 from colliculus.data.noise import GaussianNoise
@@ -31,10 +32,10 @@ CASES = {
     **{name: (name, {}) for name in METHODS},
     "s-cmrl, reference": ("s-cmrl", {"arithmetic": "reference"}),
     "sca, reference": ("sca", {"arithmetic": "reference"}),
-    "poisson": ("tectum", {"coding": "poisson"}),
-    "interpolate": ("tectum", {"alignment": "interpolate", **OWN_STEPS}),
-    "warp": ("tectum", {"alignment": "warp", **OWN_STEPS}),
-    "conv": ("tectum", {"alignment": "conv", **OWN_STEPS}),
+    "poisson": ("tectum-first", {"coding": "poisson"}),
+    "interpolate": ("tectum-first", {"alignment": "interpolate", **OWN_STEPS}),
+    "warp": ("tectum-first", {"alignment": "warp", **OWN_STEPS}),
+    "conv": ("tectum-first", {"alignment": "conv", **OWN_STEPS}),
     "identity": ("taaf", {"alignment": "identity", "apply_to": "features"}),
     "gate": ("taaf", {"apply_to": "gate", "score_reduction": "max", **OWN_STEPS}),
 }
@@ -44,9 +45,8 @@ CASES = {
 def made(case):
     """A method, and a network of it in which much fires and the alignments are far from their start."""
     name, changes = CASES[case]
-    known = {field.name for field in fields(METHODS[name])}
-    settings = {"dim": 16, "heads": 4, "time_steps": T, "encoder": "shallow"} | changes
-    method = METHODS[name](**{key: value for key, value in settings.items() if key in known})
+    settings = {"dim": 16, "heads": 4, "time_steps": T, "encoder": "shallow"}
+    method = METHODS[name](**read_by(METHODS[name], settings) | changes)
     torch.manual_seed(0)
     model = method.model(SPEC)
     with torch.no_grad():
@@ -134,6 +134,9 @@ def network_of(t, method, model):
     aligned = {"alignment": "interpolate", "modality_steps": own} if hasattr(method, "modality_steps") else {}
     small = replace(method, time_steps=t, **aligned).model(replace(SPEC, steps={})).eval()  # of any length
     weights = {key: value for key, value in model.state_dict().items() if "alignments" not in key}
+    for key in weights:
+        if key.endswith(".change"):  # a weight for each step
+            weights[key] = weights[key][:, :t]
     assert not small.load_state_dict(weights, strict=False).unexpected_keys
     for m, whole in model.fusion.alignments.items() if aligned else ():
         small.fusion.alignments[m] = whole if method.alignment == "identity" else Cut(whole, t, own.get(m, t))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from colliculus.evaluation.time_alignment import alignment_matrices
-from colliculus.methods import TAAF, Tectum
+from colliculus.methods import TAAF, FirstTectum
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_the_matrix_is_what_each_single_step_becomes(aligned, name):
 
 
 def test_the_alignment_before_an_exchange_is_found_too(model):
-    found = alignment_matrices(Tectum(dim=8, heads=2, encoder="shallow", time_steps=3).model(model.spec))
+    found = alignment_matrices(FirstTectum(dim=8, heads=2, encoder="shallow", time_steps=3).model(model.spec))
     assert [(m, each.kind) for m, each in found.items()] == [("audio", "conv"), ("visual", "conv")]
 
 

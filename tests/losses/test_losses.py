@@ -33,6 +33,57 @@ def test_alignment_equals_a_slow_loop() -> None:
     assert got != pytest.approx(semantic_alignment(b, a, labels, 0.3).item(), rel=1e-3)  # one direction
 
 
+def slow_alignment_of_positives(a, b, same, temperature):
+    """The mean over the positives of each anchor, weighed by the probability `same` that they are of its class."""
+    total = 0.0
+    for i in range(len(a)):
+        scores = [float(a[i] @ b[j]) / temperature for j in range(len(b))]
+        log_sum = math.log(sum(math.exp(s) for s in scores))
+        weights = [float(same[i][j]) for j in range(len(b))]
+        total += sum((s - log_sum) * w for s, w in zip(scores, weights, strict=True)) / sum(weights)
+    return -total / len(a)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_alignment_of_the_positives_equals_a_slow_loop(soft) -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.rand(6, 5, generator=generator), torch.rand(6, 5, generator=generator)
+    labels = torch.tensor([0, 1, 2, 0, 1, 0])
+    same = [[float(x == y) for y in labels.tolist()] for x in labels.tolist()]
+    if soft:
+        labels = torch.rand(6, 3, generator=generator).softmax(1)
+        same = [[sum(p * q for p, q in zip(x, y, strict=True)) for y in labels.tolist()] for x in labels.tolist()]
+        for i in range(6):
+            same[i][i] = 1.0  # a sample is of its own class
+    got = semantic_alignment(a, b, labels, 0.3, "positives").item()
+    assert got == pytest.approx(slow_alignment_of_positives(a, b, same, 0.3), rel=1e-5)
+    assert got != pytest.approx(semantic_alignment(a, b, labels, 0.3).item(), rel=0.1)
+
+
+def test_the_size_of_the_positives_does_not_depend_on_the_share_of_one_class() -> None:
+    """Silent residuals have log B for each pair: the mean over the positives is log B, over all pairs log B / K."""
+    silent = torch.zeros(12, 3)
+    for classes in (2, 3, 6):
+        labels = torch.arange(12) % classes
+        assert semantic_alignment(silent, silent, labels, 0.07, "positives").item() == pytest.approx(math.log(12))
+        assert semantic_alignment(silent, silent, labels, 0.07).item() == pytest.approx(math.log(12) / classes)
+
+
+def test_gradients_of_the_positives_by_finite_differences() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.rand(4, 3, dtype=torch.float64, generator=generator, requires_grad=True) for _ in range(2))
+    labels = torch.tensor([0, 1, 0, 2])
+    assert torch.autograd.gradcheck(lambda x, y: semantic_alignment(x, y, labels, 0.5, "positives"), (a, b))
+
+
+def test_the_term_takes_the_mean_it_is_told() -> None:
+    generator = torch.Generator().manual_seed(0)
+    residual = {m: torch.rand(3, 4, 5, generator=generator) for m in ("a", "b")}
+    labels, (a, b) = torch.tensor([0, 1, 0, 1]), (r.mean(0) for r in residual.values())
+    got = SemanticAlignment(0.2, "positives")(output(torch.zeros(4, 2), **residual), labels)
+    torch.testing.assert_close(got, semantic_alignment(a, b, labels, 0.2, "positives"))
+
+
 def test_alignment_of_silent_residuals_is_that_of_equal_scores() -> None:
     labels = torch.tensor([0, 0, 1, 2])
     silent = torch.zeros(4, 3)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 from active import assert_active
+from small_methods import read_by
 
 from colliculus import ColliculusError, DataSpec
 from colliculus.evaluation.spike_health import measure_spike_health
@@ -137,7 +138,7 @@ def test_training_lowers_the_number_to_the_target(neuron) -> None:
 def test_every_method_has_the_term(name) -> None:
     kind = METHODS[name]
     sizes = {"dim": 8, "heads": 2, "time_steps": 2, "encoder": "shallow", "rate_target": 1.0}
-    method = kind(**{key: value for key, value in sizes.items() if hasattr(kind, key)})
+    method = kind(**read_by(kind, sizes))
     assert isinstance(method, SpikingTransformer)
     model = built(method)
     output = model({m: x for m, x in inputs().items() if m in model.modalities})

@@ -62,5 +62,5 @@ def test_what_compares_own_heads_is_refused_without_them(kind):
 
 
 def test_scores_need_temporal_attention():
-    with pytest.raises(ColliculusError, match="taaf or tectum"):
+    with pytest.raises(ColliculusError, match="taaf or tectum-first"):
         SCMRL(balance=Balance(kind="scores"))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from colliculus.methods import SCMRL, TAAF, LateFusion, Tectum
+from colliculus.methods import SCMRL, TAAF, FirstTectum, LateFusion, Tectum
 from colliculus.modulation import Balance, BalanceName, ScoreBalance
 from colliculus.modulation.agm import _cross_entropies
 from colliculus.modulation.pmr import _cross_entropy, _known_logits, class_sums
@@ -33,7 +33,8 @@ METHODS = (
         f"scores, {kind}": TAAF(**COMMON, balance=Balance(kind="scores", scores=ScoreBalance(kind=kind)))
         for kind in ("gradient", "loss", "step")
     }
-    | {method.name: method(**COMMON, heads=2) for method in (SCMRL, Tectum)}
+    | {method.name: method(**COMMON, heads=2) for method in (SCMRL, FirstTectum)}
+    | {Tectum.name: Tectum(**COMMON)}
 )
 
 

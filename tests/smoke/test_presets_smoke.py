@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+from small_methods import read_by
 
 from colliculus.cli import main
 from colliculus.presets import PRESETS
@@ -49,8 +49,8 @@ def stop_after_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_preset(name: str, tiny_data: Callable[[str], Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     experiment, run = PRESETS[name].experiment, str(tmp_path / "run")
     data = tiny_data(PRESETS[name].data)
-    known = {field.name for field in fields(experiment.method)}
-    method = [part for key, value in TINY_METHOD.items() if key in known for part in (f"--method.{key}", value)]
+    settings = read_by(type(experiment.method), TINY_METHOD)
+    method = [part for name, value in settings.items() for part in (f"--method.{name}", value)]
 
     def result_of(*arguments: str) -> dict[str, Any]:
         assert main([*arguments, "--json"]) == 0

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 import torch
 
-from colliculus.methods import TAAF, Tectum
+from colliculus.methods import TAAF, FirstTectum
 from colliculus.modulation import AGM, MSLR, OGMGE, PMR, Balance, BalanceName, MSLRSettings
 from colliculus.runs.run import Run
 from colliculus.training.checkpoint import read_state
@@ -130,7 +130,7 @@ OF_TEMPORAL_METHODS = [kind for kind in get_args(BalanceName) if kind not in ("n
 
 
 @pytest.mark.parametrize(
-    "method", [TAAF(dim=8, time_steps=2), Tectum(dim=16, heads=2, time_steps=2)], ids=lambda m: m.name
+    "method", [TAAF(dim=8, time_steps=2), FirstTectum(dim=16, heads=2, time_steps=2)], ids=lambda m: m.name
 )
 def test_each_changes_what_a_temporal_method_learns(tiny, runtime, tmp_path, method):
     """Some epochs, since not every one begins with the first; compared with no balance at all."""

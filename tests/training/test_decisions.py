@@ -25,6 +25,8 @@ from colliculus.types import Fused
 class Extra(nn.Module):
     """An optional part that adds to the joint feature, or, harmful, replaces it by a constant."""
 
+    is_optional = True
+
     def __init__(self, dim, harmful):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(dim))
@@ -44,10 +46,6 @@ class WithParts(nn.Module):
         super().__init__()
         self.inner = fusion
         self.first, self.second = Extra(dim, harmful), Extra(dim, harmful=False)
-
-    @property
-    def optional_parts(self):
-        return {"first": self.first, "second": self.second}
 
     def modules_of(self, modality):
         return self.inner.modules_of(modality)
@@ -125,7 +123,7 @@ def test_each_part_is_kept_only_where_it_helps(toy, judged, tmp_path):
     judged(TABLE)
     result = toy("run")
     found = {d.name: (d.kept, d.correct_with, d.correct_without, d.total, d.p) for d in result.decisions}
-    assert found == {"first": (True, 8, 3, 6, 1 / 32), "second": (False, 8, 7, 6, 0.5)}
+    assert found == {"fusion.first": (True, 8, 3, 6, 1 / 32), "fusion.second": (False, 8, 7, 6, 0.5)}
     weights = read_tensors(tmp_path / "run" / "model.safetensors")
     assert weights["fusion.first.kept"]
     assert not weights["fusion.second.kept"]
@@ -167,7 +165,7 @@ def test_a_refit_receives_the_decisions_before_it_trains(toy, judged, tmp_path, 
     result = toy("run", refit=True, epochs=2, ema_decay=0.9)
     present, decided = ((True, True),) * 2, ((True, False),) * 2
     assert seen == [(13, present)] * 2 + [(19, decided)] * 2
-    assert [(d.name, d.kept) for d in result.decisions] == [("first", True), ("second", False)]
+    assert [(d.name, d.kept) for d in result.decisions] == [("fusion.first", True), ("fusion.second", False)]
     for weights in (read_tensors(tmp_path / "run" / "model.safetensors"), read_state(tmp_path / "run").model):
         assert not weights["fusion.second.kept"]
 

@@ -151,11 +151,12 @@ def test_callbacks_and_lines_tell_the_trainings_apart(tiny, tmp_path, capsys):
     assert printed.index("second training (refit)") < printed.index("refit epoch 1/1")
 
 
-def test_a_loaded_dataset_can_be_refitted_and_one_without_validation_cannot(tiny, train, tmp_path):
+def test_a_loaded_dataset_can_be_refitted_and_one_without_validation_trains_once(tiny, train, tmp_path):
     train(tmp_path / "own", refit=True)
     data = tiny().data.load()
     fit(tiny(refit=True), data, tmp_path / "given", progress=False)
     assert contents(tmp_path / "own") == contents(tmp_path / "given")
-    with pytest.raises(ColliculusError, match=r"train\.refit needs a validation part .* or leave train\.refit off"):
-        fit(tiny(refit=True), together(data), tmp_path / "none", progress=False)
+    once = fit(tiny(refit=True), together(data), tmp_path / "none", progress=False)
+    assert once.result.validation is None
+    assert not (tmp_path / "none" / "selection").exists()
     assert json.loads((tmp_path / "own" / "result.json").read_text())["decisions"] == []

@@ -40,7 +40,7 @@ class SameSize(nn.Module):
             size = rms(residual)
             ratio = torch.where(size > 0, rms(tokens) / size.clamp(min=torch.finfo(size.dtype).tiny), self.ratio)
             self.ratio.copy_(torch.where(self.seen, torch.lerp(self.ratio, ratio, self.momentum), ratio))
-            self.seen.fill_(True)
+            self.seen.logical_or_(size > 0)
         return residual * ratio
 
 

@@ -68,12 +68,16 @@ class JointLayer(Pooled):
 
     def forward(self, tokens: dict[str, Tensor]) -> Tensor:
         """Tokens (T, B, D, N) of each modality present -> spikes (T, B, D)."""
-        if len(tokens) < 2:
-            (alone,) = tokens.values()
-            return alone.new_zeros(*alone.shape[:2], self.dim)
+        if len(tokens) < 2 or self._left_out():
+            one = next(iter(tokens.values()))
+            return one.new_zeros(*one.shape[:2], self.dim)
         driven = [self.drive[m](h[..., None]) for m, h in self.features(tokens).items()]
         spikes = self.conjunction(coincidences(driven))[..., 0]
         return spikes * self.kept.to(spikes.dtype)
+
+    def _left_out(self) -> bool:
+        """True where the layer is left out for certain; a compiler must not look at the value of a buffer."""
+        return not torch.compiler.is_compiling() and not bool(self.kept)
 
 
 def coincidences(driven: Sequence[Tensor]) -> Tensor:
@@ -87,9 +91,9 @@ def coincidences(driven: Sequence[Tensor]) -> Tensor:
         (tensor(6.), tensor(61.))
     """
     single, found = driven[0], torch.zeros_like(driven[0])
-    for x in driven[1:]:
-        found = found + found * x + single * x
-        single = single + x
+    for place, x in enumerate(driven[1:]):
+        before = single + found if place else single  # all sets so far; the first are spikes as they were sent
+        found, single = found + before * x, single + x
     return found
 
 

@@ -54,16 +54,14 @@ class ReadoutWeights(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """(T, B, D, N) -> (T, B, maps * D)."""
         steps, width, number = tokens.shape[0], *tokens.shape[-2:]
-        maps, most, *expected = self.change.shape
+        _, most, *expected = self.change.shape
         if [width, number] != expected or steps > most:
             raise ColliculusError(
                 f"the readout has weights for {most} steps of {expected[0]} x {expected[1]} (channels x tokens), and "
                 f"is given {steps} of {width} x {number}: give inputs of the size it was built for"
             )
-        weights = (1 + self.change[:, :steps]) / number
-        if maps == 1:
-            return (tokens * weights[0, :, None]).sum(-1)
-        return torch.einsum("tbdn,mtdn->tbmd", tokens, weights).flatten(-2)
+        weights = ((1 + self.change[:, :steps]) / number).transpose(0, 1)  # (T, maps, D, N)
+        return (tokens[:, :, None] * weights[:, None]).sum(-1).flatten(-2)
 
 
 def weighted(steps: int, dim: int, grids: Mapping[str, tuple[int, int] | None], *, maps: int = 1) -> nn.ModuleDict:

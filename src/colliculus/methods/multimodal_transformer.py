@@ -73,7 +73,9 @@ class MultimodalTransformer(BalancedTransformer, ABC):
         """Refuse a balance that needs what this method does not have."""
         kind = self.balance.kind
         if kind == "scores":
-            raise ColliculusError("balance scores needs temporal attention: choose taaf or tectum, or another balance")
+            raise ColliculusError(
+                "balance scores needs temporal attention: choose taaf or tectum-first, or another balance"
+            )
         if kind == "agm" and not self.has_shares:
             raise ColliculusError(
                 f"balance {kind} needs shares of the logits, and {self.name} has none: choose another balance"

@@ -106,6 +106,8 @@ class Tectum(BalancedTransformer):
             raise ColliculusError(f"balance {self.balance.kind} does not suit tectum: choose another balance")
         if self.exchange != "joint":
             refuse_unread(self, ["joint"], f'with `exchange` "{self.exchange}"')
+        elif self.readout == "mean":
+            refuse_unread(self.joint, ["maps"], 'with `readout` "mean"')
         if self.exchange in ("joint", "none"):
             refuse_unread(self, ["alpha"], f'with `exchange` "{self.exchange}"')
         if self.exchange != "attention":

@@ -134,7 +134,7 @@ class TrainSettings:
     it is the last"""
     refit: bool = False
     """after a training that is validated, train a second time on the training and validation parts together, from the
-    same seed and for as many epochs, and keep the last of them"""
+    same seed and for as many epochs, and keep the last of them; without a validation part there is one training"""
     drop_incomplete: bool = False
     """train on full batches only, leaving out what remains each epoch"""
     snr_db: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)

@@ -115,7 +115,7 @@ def _fit(trained: TrainedRun, dataset: Dataset, session: Session) -> None:
             return
         if session.resume and not begun(folder):
             console.print(f"nothing to resume in {folder}: the training starts", soft_wrap=True)
-        if not run.experiment.train.refit:
+        if not (run.experiment.train.refit and len(dataset.validation)):  # without one, everything trains at once
             finish = partial(conclude, folder, dataset=dataset, console=console, first=None)
             Stage(folder=folder, run=run, dataset=dataset, state=state).train(session, finish)
             return
@@ -146,13 +146,9 @@ def _check_parts(run: Run, dataset: Dataset) -> None:
     Raises:
         ColliculusError: they have none.
     """
-    refit, without = run.experiment.train.refit, not len(dataset.validation)
-    if refit and without:
-        raise ColliculusError(
-            "train.refit needs a validation part for its first training and the data have none: give"
-            " data.validation_fraction above 0, or leave train.refit off, which trains on everything at once"
-        )
-    if (refit or without) and run.experiment.method.modulator().needs_validation:
+    if (
+        run.experiment.train.refit or not len(dataset.validation)
+    ) and run.experiment.method.modulator().needs_validation:
         raise ColliculusError(
             "the balance of the method is set by accuracies on a validation part, which a training on everything does"
             " not have: leave train.refit off and data.validation_fraction above 0, or choose another balance"

@@ -7,7 +7,8 @@ import torch
 
 from colliculus.evaluation.energy.cost import TABLES, spiking_neurons
 from colliculus.evaluation.energy.count import count, together
-from colliculus.evaluation.energy.products import GradedSpikes, convolution, events_of, linear, matrix_product
+from colliculus.evaluation.energy.events import GradedSpikes, events_of
+from colliculus.evaluation.energy.products import convolution, linear, matrix_product
 from colliculus.evaluation.energy.totals import Tally
 from colliculus.neurons import GradedDynamics, GradedNeuron, ReLUNeuron, unfold
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from colliculus.evaluation.energy.products import convolution, count_call, linear, matrix_product, values_of
+from colliculus.evaluation.energy.events import values_of
+from colliculus.evaluation.energy.products import convolution, count_call, linear, matrix_product
 from colliculus.types import ColliculusError
 
 

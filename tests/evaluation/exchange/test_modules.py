@@ -7,7 +7,7 @@ import torch
 from active import assert_active
 from torch import nn
 
-from colliculus import CMCI, SCA, SCMRL, TAAF, DataSpec, LateFusion, Tectum, WeightedAttention
+from colliculus import CMCI, SCA, SCMRL, TAAF, DataSpec, FirstTectum, LateFusion, Tectum, WeightedAttention
 from colliculus.evaluation.exchange.modules import derangement, find_exchange, residual_sizes, shuffled, silenced
 from colliculus.fusion import CrossModalResidual
 
@@ -25,8 +25,12 @@ def batch(scmrl):
     [
         (SCMRL(dim=8, heads=2), "fusion.attention"),
         (SCA(dim=8, heads=2), "fusion.attention"),
-        (Tectum(dim=8, heads=2), "fusion.fusion.attention"),
+        (SCMRL(dim=8, cross_attention="mask"), "fusion.attention"),
+        (FirstTectum(dim=8, heads=2), "fusion.fusion.attention"),
+        (Tectum(dim=8, heads=2, exchange="attention"), "fusion.attention"),
+        (Tectum(dim=8, exchange="mask"), "fusion.attention"),
         *((method, None) for method in (LateFusion(dim=8), CMCI(dim=8), WeightedAttention(dim=8), TAAF(dim=8))),
+        (Tectum(dim=8, exchange="none"), None),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -10,13 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from colliculus.evaluation.energy.events import VALUES, GradedSpikes, Values, events_of
 from colliculus.types import ColliculusError
 
-Kind = Literal["convolution", "linear", "product"]
-Values = Literal["spikes", "counts", "numbers"]
-
-VALUES: tuple[Values, ...] = ("spikes", "counts", "numbers")
-"""From the cheapest to the most expensive."""
+Kind = Literal["convolution", "linear", "product", "elementwise"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +22,8 @@ class Product:
 
     Args:
         name: name of the module that owns the weight; empty where it is unknown or there is none.
-        kind: convolution, linear map, or product of two operands neither of which is a layer's weight.
+        kind: convolution, linear map, product of two matrices neither of which is a layer's weight, or product value by
+            value.
         values: kind of the data: "spikes" (0 or 1, or graded, so that a use is an addition), "counts" (whole numbers of
             at least 0) or "numbers".
         inputs: size of the operand whose non-zero values are the events.
@@ -49,57 +47,6 @@ class Product:
     outputs: int
     weight_shape: tuple[int, ...]
     stored: float
-
-
-def values_of(x: Tensor) -> Values:
-    """The kind of a tensor's values.
-
-    Example:
-        >>> [values_of(torch.tensor(x)) for x in ([0.0, 1.0], [0.0, 2.0], [0.0, 0.5], [-1.0])]
-        ['spikes', 'counts', 'numbers', 'numbers']
-    """
-    if bool(((x == 0) | (x == 1)).all()):
-        return "spikes"
-    return "counts" if bool(((x >= 0) & (x == x.round())).all()) else "numbers"
-
-
-@dataclass(frozen=True)
-class GradedSpikes:
-    """Where graded spikes may be found.
-
-    Args:
-        units: values of one level; empty where there are only binary spikes, or none.
-        storages: addresses of the memory that the neurons wrote.
-    """
-
-    units: tuple[float, ...] = ()
-    storages: frozenset[int] = frozenset()
-
-    def units_of(self, x: Tensor) -> tuple[float, ...]:
-        """The units if `x` is what a neuron sent, or a view of it; sums of products may be multiples of them too."""
-        return self.units if x.untyped_storage().data_ptr() in self.storages else ()
-
-
-def events_of(x: Tensor, units: Sequence[float] = ()) -> tuple[Tensor, Values]:
-    """Number of events at each place of a tensor, and the kind of its values.
-
-    Graded spikes, or sums of them, are multiples of a unit of at least 0. Unfolded they are binary spikes, one for each
-    level, and each is an event. Any other value is one event, unless it is 0.
-
-    Args:
-        x: the values.
-        units: values of a level of the graded neurons that `x` may come from; the largest that divides all is taken.
-
-    Example:
-        >>> x = torch.tensor([0.0, 0.5, 2.0])
-        >>> events_of(x), events_of(x, units=[0.5])
-        ((tensor([0., 1., 1.]), 'numbers'), (tensor([0., 1., 4.]), 'spikes'))
-    """
-    for unit in sorted(units, reverse=True):
-        levels = (x / unit).round()
-        if bool(((x >= 0) & ((x - levels * unit).abs() <= 1e-5 * unit * levels.clamp(min=1))).all()):
-            return levels, "spikes"
-    return (x != 0).to(x.dtype), values_of(x)
 
 
 def taps(
@@ -191,23 +138,63 @@ def matrix_product(
         return _of_weight("product", result, owners, other, input, fan_out=input.shape[-2], graded=graded)
     if id(other) in owners:
         return _of_weight("product", result, owners, input, other, fan_out=other.shape[-1], graded=graded)
-    width = input.shape[-1]
+    found, events = _of_data("product", result, input, other, terms=input.shape[-1], graded=graded)
+    meetings = events[0].sum(-2) * events[1].sum(-1)  # (*, width)
+    return replace(found, uses=int(meetings.sum()))
+
+
+def elementwise(result: Tensor, input: Tensor, other: Tensor, *, graded: GradedSpikes = GradedSpikes()) -> Product:  # noqa: A002
+    """Count `input * other`, value by value; both come from the data, and an axis of length 1 is repeated.
+
+    An operation counts if both factors are not zero, and as an accumulate if one is a spike: it adds the other. Of two
+    binary spikes the product is an AND, and takes less. Of two graded spikes each level meets each level.
+    """
+    found, events = _of_data("elementwise", result, input, other, terms=1, graded=graded)
+    return replace(found, uses=int((events[0] * events[1]).sum()))
+
+
+def tokenwise(
+    result: Tensor, owners: Mapping[int, str], tokens: Tensor, weight: Tensor, *, graded: GradedSpikes
+) -> Product:
+    """Count weights of tokens, value by value: tokens (T, B, D, N) and a weight (maps, T, D, N), which has an owner."""
+    return _of_weight("elementwise", result, owners, tokens, weight, fan_out=len(weight), graded=graded)
+
+
+def _of_data(
+    kind: Kind,
+    result: Tensor,
+    input: Tensor,  # noqa: A002 - the name callers use
+    other: Tensor,
+    *,
+    terms: int,
+    graded: GradedSpikes,
+) -> tuple[Product, tuple[Tensor, Tensor]]:
+    """A product of two operands from the data, without its uses; and the events of both, in float64.
+
+    Args:
+        kind: kind of the product.
+        result: result of the product.
+        input: one operand.
+        other: the other.
+        terms: products that are summed to one value of the result.
+        graded: graded spikes there may be.
+    """
     (of_input, left), (of_other, right) = (events_of(x, graded.units_of(x)) for x in (input, other))
     driving, events, kept = (other, of_other, input) if right == "spikes" != left else (input, of_input, other)
-    meetings = of_input.sum(-2, dtype=torch.float64) * of_other.sum(-1, dtype=torch.float64)  # (*, width)
-    return Product(
+    product = Product(
         name="",
-        kind="product",
+        kind=kind,
         values=VALUES[min(map(VALUES.index, (left, right)))],
         inputs=driving.numel(),
         events=int(events.sum(dtype=torch.float64)),
-        uses=int(meetings.sum().item()),
-        dense_uses=result.numel() * width,
-        macs=result.numel() * width,
+        uses=0,
+        dense_uses=result.numel() * terms,
+        macs=result.numel() * terms,
         outputs=result.numel(),
         weight_shape=(),
         stored=kept.numel(),
     )
+    return product, (of_input.double(), of_other.double())
 
 
 def _of_weight(

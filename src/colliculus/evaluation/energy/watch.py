@@ -12,7 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from colliculus.evaluation.energy.products import GradedSpikes, Product, count_call
+from colliculus.evaluation.energy.events import GradedSpikes
+from colliculus.evaluation.energy.products import Product, count_call, elementwise, tokenwise
+from colliculus.fusion import JointLayer, ReadoutWeights
+from colliculus.fusion.mask import MaskedAttention
 from colliculus.layers import SpikingAttention
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import GradedNeuron, Neuron, SpikingNeuron
@@ -22,6 +25,11 @@ Inputs = Mapping[str, Tensor]
 
 ATTENTION = ("q k^T", "(q k^T) v")
 """Products inside a `SpikingAttention`, in order; products of other modules are numbered."""
+
+OF_SPIKES = JointLayer, MaskedAttention
+"""Modules that multiply spikes by spikes, value by value."""
+
+_MULTIPLICATIONS = torch.mul, Tensor.mul, Tensor.__mul__
 
 
 @dataclass(frozen=True)
@@ -88,10 +96,22 @@ class _Watch(TorchFunctionMode):
         if self.undetached and func is Tensor.detach:
             return args[0]
         result = func(*args, **(kwargs or {}))
-        product = count_call(func, result, self.owners, args, kwargs or {}, self._graded())
+        product = (
+            self._elementwise(result, args)
+            if func in _MULTIPLICATIONS
+            else count_call(func, result, self.owners, args, kwargs or {}, self._graded())
+        )
         if product is not None:
             self.events.append(Event(self._name(product), product, result))
         return result
+
+    def _elementwise(self, result: Tensor, operands: tuple[Any, ...]) -> Product | None:
+        """Count spikes that are multiplied by spikes; any other product value by value scales the data."""
+        if not isinstance(self.running[-1].module, OF_SPIKES):
+            return None
+        if any(not isinstance(x, Tensor) or x.numel() == 1 for x in operands):
+            return None
+        return elementwise(result, *operands, graded=self._graded())
 
     def _graded(self) -> GradedSpikes:
         """Graded spikes that a product here may see: none before an encoder's first neuron, where data arrive."""
@@ -115,7 +135,10 @@ class _Watch(TorchFunctionMode):
         def begin(module: nn.Module, _inputs: object) -> None:
             self.running.append(_Running(name, module))
 
-        def end(module: nn.Module, _inputs: object, result: Any) -> Any:
+        def end(module: nn.Module, inputs: tuple[Any, ...], result: Any) -> Any:
+            if isinstance(module, ReadoutWeights):
+                product = tokenwise(result, self.owners, inputs[0], module.change, graded=self._graded())
+                self.events.append(Event(product.name, product, result))
             self.running.pop()
             if isinstance(module, Neuron):
                 self.events.append(Event(name, None, result, module))

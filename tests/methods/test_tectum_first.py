@@ -6,15 +6,16 @@ import pytest
 import torch
 from active import assert_active, awake
 
-from colliculus import ColliculusError, DataSpec, Tectum
+from colliculus import ColliculusError, DataSpec
 from colliculus.losses import SemanticAlignment
+from colliculus.methods import FirstTectum
 from colliculus.modulation import Balance, ScoreBalance
 from colliculus.runtime import Runtime
 from colliculus.training.step import in_float32
 
 SIZES = {"audio": (16, 16), "visual": (16, 16), "touch": (8, 8)}
 SPEC = DataSpec(channels={"audio": 1, "visual": 3, "touch": 1}, sizes=SIZES, num_classes=3)
-SMALL = Tectum(dim=16, heads=2, encoder="shallow", time_steps=3)
+SMALL = FirstTectum(dim=16, heads=2, encoder="shallow", time_steps=3)
 ALONE = Runtime(device=torch.device("cpu"))
 
 
@@ -100,11 +101,11 @@ def test_the_balance_of_each_step_reaches_the_encoders_in_any_precision(autocast
 )
 def test_a_setting_out_of_range_is_named(change, sentence) -> None:
     with pytest.raises(ColliculusError, match=sentence):
-        Tectum(**change)
+        FirstTectum(**change)
 
 
 def test_data_that_do_not_fit_are_named() -> None:
     with pytest.raises(ColliculusError, match="'audoi': did you mean 'audio'"):
-        Tectum(dim=16, heads=2, unimodal_weights={"audoi": 0.5}).model(SPEC)
+        FirstTectum(dim=16, heads=2, unimodal_weights={"audoi": 0.5}).model(SPEC)
     with pytest.raises(ColliculusError, match="needs two"):
         SMALL.model(DataSpec(channels={"audio": 1}, sizes={"audio": (8, 8)}, num_classes=2))
