@@ -18,6 +18,7 @@ wherever modalities stand in a mapping, its order is the declared order of the `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
@@ -36,8 +37,30 @@ MOST_DB = 200
 """Largest SNR in dB: beyond it, float32 keeps either the signal or the noise alone."""
 
 
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str, keep: str = "") -> str:
+    r"""Text with its control characters, direction marks and lone surrogates as escapes, except those of `keep`.
+
+    Names come from others: a terminal would obey an escape sequence, and a direction mark shows a name in disguise.
+
+    Example:
+        >>> printable("cat\x1b[2J\u202egnp.exe\n")
+        'cat\\x1b[2J\\u202egnp.exe\\n'
+    """
+    return _HIDDEN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
+
+
 class ColliculusError(ValueError):
-    """A mistake that the user can fix: one sentence says what is wrong and what to do (exit code 2 of a command)."""
+    """A mistake that the user can fix: one sentence says what is wrong and what to do (exit code 2 of a command).
+
+    Args:
+        sentence: names in it may come from others; it becomes `printable`.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence))
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> ColliculusError:

@@ -12,7 +12,7 @@ from importlib import import_module
 
 from colliculus import __version__
 from colliculus.records.console import is_main_rank
-from colliculus.types import ColliculusError, unknown_name
+from colliculus.types import ColliculusError, printable, unknown_name
 
 VERBS = {
     "train": "train a preset, on its data or on yours",
@@ -89,5 +89,5 @@ def _run(arguments: list[str]) -> int:
 
 def _complain(sentence: str, code: int) -> int:
     if is_main_rank():
-        print(f"colliculus: {'error: ' if code == 2 else ''}{sentence}", file=sys.stderr)
+        print(f"colliculus: {'error: ' if code == 2 else ''}{printable(sentence)}", file=sys.stderr)
     return code

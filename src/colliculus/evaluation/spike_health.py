@@ -21,6 +21,7 @@ from colliculus.figures import Bars, BarSeries, Heat, figure
 from colliculus.figures.palette import BAD, GOOD, ODD
 from colliculus.files.atomic import write_atomic
 from colliculus.files.documents import as_document
+from colliculus.files.plain import parse_json, read_text
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import SpikingNeuron
 from colliculus.records import Record, Table
@@ -195,7 +196,7 @@ class SpikeHealth(Record):
 def read_health(folder: Path) -> dict[str, SpikeHealth]:
     """The spike health that a training recorded at its "start" and its "end"; empty where there is none, or damaged."""
     try:
-        found = as_document(json.loads((folder / HEALTH_FILE).read_text(encoding="utf-8")))
+        found = as_document(parse_json(read_text(folder / HEALTH_FILE)))
         return {moment: SpikeHealth.from_dict(plain) for moment, plain in found.items()}
     except (OSError, ValueError):  # ColliculusError is one too
         return {}

@@ -61,6 +61,21 @@ def remove_leftovers(folder: Path, names: Collection[str]) -> None:
             shutil.rmtree(entry)
 
 
+def not_following(path: str, flags: int) -> int:
+    """Opener for `open` that takes no symbolic link, so that a folder from others cannot choose which file is changed.
+
+    Raises:
+        OSError: `path` is a link.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with open(f"{folder}/log", "ab", opener=not_following) as file:
+        ...         file.write(b"begun")
+        5
+    """
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)  # Windows has no such flag
+
+
 def _sync(path: Path) -> None:
     """Make a file or the names in a folder durable; Windows cannot open folders for this."""
     if os.name == "nt":

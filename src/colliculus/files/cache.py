@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from colliculus.files.atomic import write_atomic
-from colliculus.files.documents import from_plain, to_plain
+from colliculus.files.documents import Document, as_document, from_plain, to_plain
+from colliculus.files.plain import parse_json, read_text
+from colliculus.types import ColliculusError
 
 PartT = TypeVar("PartT")
 
@@ -35,7 +38,7 @@ class Cache:
     def find(self, name: str) -> Any | None:
         """The part of that name; None if it is absent, damaged, or was made with other settings."""
         found = self._read(name)
-        return None if found is None or found.get("settings") != self._settings else found.get("piece")
+        return found.get("piece") if found.get("settings") == self._settings else None
 
     def keep(self, name: str, part: object) -> None:
         """Write a part: plain JSON values, not None."""
@@ -46,25 +49,24 @@ class Cache:
         self, name: str, kind: type[PartT], make: Callable[[], PartT], valid: Callable[[PartT], bool] = lambda _: True
     ) -> PartT:
         """The part of that name; where it is absent or not valid, it is made and kept."""
-        plain = self.find(name)
-        if plain is not None and valid(found := from_plain(plain, kind)):
-            return found
+        with suppress(ColliculusError):  # another program's file, or damaged
+            plain = self.find(name)
+            if plain is not None and valid(found := from_plain(plain, kind)):
+                return found
         made = make()
         self.keep(name, to_plain(made))
         return made
 
     def changed(self, name: str) -> list[str]:
         """Names of the settings in which the cached part differs from these; empty if there is none."""
-        found = self._read(name)
-        theirs = {} if found is None else found.get("settings", {})
-        return [key for key in self._settings if theirs and theirs.get(key) != self._settings[key]]
+        theirs = self._read(name).get("settings")
+        return [key for key in self._settings if isinstance(theirs, dict) and theirs.get(key) != self._settings[key]]
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"
 
-    def _read(self, name: str) -> dict[str, Any] | None:
+    def _read(self, name: str) -> Document:
         try:
-            found = json.loads(self._path(name).read_text(encoding="utf-8"))
+            return as_document(parse_json(read_text(self._path(name))))
         except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+            return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from colliculus.types import ColliculusError
 
 SPLITS = ("train", "validation", "test")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _POINTER = b"version https://git-lfs"
 
 
@@ -63,18 +65,35 @@ def visible(folder: Path, root: Path) -> list[Path]:
     """Entries of `folder` sorted by name, without hidden ones.
 
     Raises:
-        ColliculusError: `folder` cannot be listed, or an entry is a symbolic link that leads out of `root` (a
-            data set from others must not choose which of your other files are read).
+        ColliculusError: `folder` cannot be listed, an entry has control characters in its name, or it is a symbolic
+            link that leads out of `root` (a data set from others must not choose which of your other files are read).
     """
     try:
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
         raise ColliculusError(f"{folder} cannot be listed ({error.strerror}): pass a readable folder") from error
+    if odd := [entry for entry in entries if _CONTROL.search(entry.name)]:
+        raise ColliculusError(f"{odd[0]} has control characters in its name: rename it")
     home = os.path.realpath(root)
     for entry in entries:
         if not Path(os.path.realpath(entry)).is_relative_to(home):
             raise ColliculusError(f"{entry} is a link that leaves {root}: replace it by the file it points to")
     return entries
+
+
+def refuse_links(folder: Path) -> None:
+    """Check that nothing in `folder` is a symbolic link: a program that writes there would change another file.
+
+    Raises:
+        ColliculusError: something is; `folder` itself may be one.
+    """
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            if (entry := Path(place, name)).is_symlink():
+                raise ColliculusError(
+                    f"{entry} is a symbolic link, which could lead a program to other files: remove it, or replace it"
+                    " by what it points to if you trust the folder"
+                )
 
 
 def dataset_root(root: Path | None) -> Path:

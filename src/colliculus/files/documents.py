@@ -13,6 +13,7 @@ import yaml
 from cattrs.errors import ClassValidationError, IterableValidationError
 
 from colliculus.files.atomic import write_atomic
+from colliculus.files.plain import parse_yaml, read_text, short
 from colliculus.types import ColliculusError
 
 Document = dict[str, Any]
@@ -49,7 +50,7 @@ def from_plain(plain: object, kind: type[SettingsT]) -> SettingsT:
         found = cattrs.transform_error(error, path=kind.__name__, format_exception=_describe)
         raise ColliculusError("; ".join(found)) from error
     except (ValueError, TypeError) as error:
-        raise ColliculusError(f"expected {kind.__name__} and found {plain!r}") from error
+        raise ColliculusError(f"expected {kind.__name__} and found {short(plain)}") from error
 
 
 def as_document(plain: object) -> Document:
@@ -59,7 +60,7 @@ def as_document(plain: object) -> Document:
         ColliculusError: it is not a mapping.
     """
     if not isinstance(plain, dict):
-        raise ColliculusError(f"expected names with values and found {plain!r}")
+        raise ColliculusError(f"expected names with values and found {short(plain)}")
     return dict(cast("Document", plain))
 
 
@@ -96,7 +97,7 @@ def write_document(path: Path, document: Document) -> None:
     Raises:
         ColliculusError: the file cannot be written.
     """
-    write_atomic(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode())
+    write_atomic(path, yaml.dump(document, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True).encode())
 
 
 def read_document(path: Path, *, newest: int, remedy: str) -> Document:
@@ -111,12 +112,14 @@ def read_document(path: Path, *, newest: int, remedy: str) -> Document:
         ColliculusError: the file cannot be read, is damaged, or has a higher format number.
     """
     try:
-        document = as_document(yaml.safe_load(path.read_text(encoding="utf-8")))
+        document = as_document(parse_yaml(read_text(path)))
         number = from_plain(document.get("format"), int)
     except OSError as error:
         raise ColliculusError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
-    except (ValueError, yaml.YAMLError) as error:
-        raise ColliculusError(f"{path} is damaged, it holds no document with a format number: {remedy}") from error
+    except ValueError as error:
+        raise ColliculusError(
+            f"{path} is damaged, it holds no document with a format number: {remedy} ({error})"
+        ) from error
     if number > newest:
         raise ColliculusError(
             f"{path} has format {number} and colliculus {package_version()} reads formats up to {newest}: upgrade it"
@@ -130,6 +133,12 @@ def package_version(package: str = "colliculus") -> str:
         return version(package)
     except PackageNotFoundError:
         return "unknown"
+
+
+class _PlainDumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's own signature
+        """Write a list that occurs twice in full: the reader takes no anchors."""
+        return True
 
 
 @cache  # it learns each class once

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from colliculus.records.table import Table, Tables
+from colliculus.types import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -34,7 +35,8 @@ def show(*parts: RenderableType | Table | Tables) -> None:
             console.print(replace(part, notes=()).renderable())
             show(*part.notes)
         else:
-            console.print(part, soft_wrap=isinstance(part, str))  # a path or a command to copy must not break
+            text = printable(part, "\n") if isinstance(part, str) else part
+            console.print(text, soft_wrap=isinstance(part, str))  # a path or a command to copy must not break
 
 
 def show_json(value: Mapping[str, object]) -> None:
@@ -48,7 +50,8 @@ def remark(sentence: str) -> None:
     from rich.console import Console
 
     console = Console(stderr=True, quiet=not is_main_rank(), highlight=False)
-    console.print(f"colliculus: {sentence}", style="yellow", markup=False, soft_wrap=True)  # a path must not break
+    safe = printable(f"colliculus: {sentence}", "\n")
+    console.print(safe, style="yellow", markup=False, soft_wrap=True)  # a path must not break
 
 
 def progress_console() -> Console:

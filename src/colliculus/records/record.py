@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from colliculus.files.atomic import write_atomic
 from colliculus.files.documents import as_document, from_plain, to_plain
+from colliculus.files.plain import parse_json, read_text
 from colliculus.records.table import Table, Tables
 from colliculus.types import ColliculusError
 
@@ -77,7 +78,7 @@ class Record(ABC):
         """
         path = Path(path)
         try:
-            return cls.from_dict(as_document(json.loads(path.read_text(encoding="utf-8"))))
+            return cls.from_dict(as_document(parse_json(read_text(path))))
         except OSError as error:
             raise ColliculusError(f"{path} cannot be read ({error.strerror})") from error
         except ValueError as error:  # ColliculusError is one too

@@ -8,6 +8,8 @@ from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Literal
 
+from colliculus.types import printable
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -32,6 +34,9 @@ class Column:
     align: Align = "left"
     style: str = ""
     fold: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "heading", printable(self.heading, "\n"))
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,12 @@ class Table:
     rows: Sequence[Sequence[str]]
     title: str = ""
     notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        rows = tuple(tuple(printable(cell, "\n") for cell in row) for row in self.rows)
+        notes = tuple(printable(note, "\n") for note in self.notes)
+        for name, shown in (("rows", rows), ("title", printable(self.title)), ("notes", notes)):
+            object.__setattr__(self, name, shown)
 
     @classmethod
     def of(cls, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> Table:

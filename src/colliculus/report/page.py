@@ -14,7 +14,7 @@ from colliculus.records.console import span
 from colliculus.report import accuracy, examples, setting
 from colliculus.report.comparison import compared
 from colliculus.report.material import Material
-from colliculus.types import ColliculusError
+from colliculus.types import ColliculusError, printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -71,6 +71,11 @@ def page(materials: Sequence[Material], title: str) -> str:
     )
 
 
+def _shown(value: object) -> object:
+    """Text from names without control characters; markup, which is another type, as it is."""
+    return printable(value, "\n") if type(value) is str else value
+
+
 def _environment() -> Environment:
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -79,7 +84,14 @@ def _environment() -> Environment:
     from markupsafe import Markup
 
     loader = PackageLoader("colliculus.report")
-    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(
+        loader=loader,
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     numbers = count()
 
     def svg(drawn: Figure, alt: str) -> Markup:

@@ -12,6 +12,7 @@ from typing import Any
 
 from colliculus.files.atomic import write_atomic
 from colliculus.files.documents import from_plain, package_version, to_plain
+from colliculus.files.plain import parse_json, read_text
 from colliculus.runs.document import experiment_to_plain
 from colliculus.runs.identity import digest
 from colliculus.runs.predictions import Predictions
@@ -108,7 +109,7 @@ def read_predictions(folder: Path, run: Run, condition: Condition) -> Prediction
     """
     path = folder / condition.file_name(Condition.of(run))
     try:
-        origin = from_plain(json.loads(path.with_suffix(".json").read_text(encoding="utf-8")), PredictionsOrigin)
+        origin = from_plain(parse_json(read_text(path.with_suffix(".json"))), PredictionsOrigin)
         found = Predictions.from_csv(path.read_text(encoding="utf-8"))
         digests = {name: digest(folder / name) for name in (path.name, MODEL_FILE)}
     except (OSError, ValueError):  # ColliculusError and bad UTF-8 are ValueErrors

@@ -12,6 +12,7 @@ import torch
 from colliculus.corpus.protocols import current_name
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.dataset import ClipReader, Dataset, Normalisation
+from colliculus.files.checks import refuse_links
 from colliculus.files.documents import (
     Document,
     as_document,
@@ -107,12 +108,13 @@ def read_run_file(folder: Path) -> Document:
     """`run.yaml` as plain values, in the present format.
 
     Raises:
-        ColliculusError: it is absent, damaged, or written by a later version.
+        ColliculusError: it is absent, damaged, or written by a later version; or the folder holds a symbolic link.
     """
     if not (folder / RUN_FILE).is_file():
         raise ColliculusError(
             f"{folder} is not a run folder, it has no {RUN_FILE}: pass the folder given to `colliculus train --out`"
         )
+    refuse_links(folder)
     return migrated(read_document(folder / RUN_FILE, newest=FORMAT, remedy="restore it or train again"))
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from shlex import join, split
 from typing import Any, cast
 
-import yaml
-
+from colliculus.files.plain import parse_yaml, read_text, short
 from colliculus.sweeps.command import flag, words
 from colliculus.types import ColliculusError, unknown_name
 
@@ -28,10 +27,10 @@ def read_sweep(path: Path, options: Mapping[str, object]) -> tuple[list[str], li
         ColliculusError: the file is not such a mapping; the message names the key.
     """
     try:
-        document: object = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ColliculusError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    found = _mapping(document, str(path))
+        document = parse_yaml(read_text(path))
+    except ColliculusError as error:
+        raise ColliculusError(f"{path} is not a YAML file of a sweep: {error}") from error
+    found = dict(_mapping(document, str(path)))
     presets, grid = found.pop("presets", []), _mapping(found.pop("set", {}), f"{path}: set")
     flags = _mapping(found.pop("train", {}), f"{path}: train")
     if not isinstance(presets, list):
@@ -40,7 +39,7 @@ def read_sweep(path: Path, options: Mapping[str, object]) -> tuple[list[str], li
     for key, values in grid.items():
         place = f"{path}: set: {key}"
         if not isinstance(values, list) or not values:
-            raise ColliculusError(f"{place} must be a list of values, not {values!r}")
+            raise ColliculusError(f"{place} must be a list of values, not {short(values)}")
         arguments += [part for value in cast("list[Any]", values) for part in ("--set", key, _value(value, place))]
     for key, value in found.items():
         arguments += _option(key, value, options, path)
@@ -53,10 +52,10 @@ def _words(value: object, place: str) -> list[str]:
         try:
             return split(value)
         except ValueError as error:
-            raise ColliculusError(f"{place} is {value!r}, with a quotation that does not end") from error
+            raise ColliculusError(f"{place} is {short(value)}, with a quotation that does not end") from error
     parts = cast("Any", list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else [])
     if nested := [part for part in parts if isinstance(part, list | dict)]:
-        raise ColliculusError(f"{place} holds {nested[0]!r} within a list or mapping: give plain values")
+        raise ColliculusError(f"{place} holds {short(nested[0])} within a list or mapping: give plain values")
     return words(value)
 
 
@@ -64,7 +63,9 @@ def _value(value: object, place: str) -> str:
     """One value of `--set`, where commas separate values."""
     text = value if isinstance(value, str) else join(_words(value, place))
     if "," in text:
-        raise ColliculusError(f"{place} holds {value!r}: give values with a comma between them as items of the list")
+        raise ColliculusError(
+            f"{place} holds {short(value)}: give values with a comma between them as items of the list"
+        )
     return text
 
 
@@ -74,7 +75,7 @@ def _option(key: str, value: object, options: Mapping[str, object], path: Path) 
         raise ColliculusError(f"{path}: {unknown_name('option', key, [*options, 'train'])}")
     if isinstance(options[name], bool):
         if not isinstance(value, bool):
-            raise ColliculusError(f"{path}: {key} must be true or false, not {value!r}")
+            raise ColliculusError(f"{path}: {key} must be true or false, not {short(value)}")
         return [f"--{key}"] if value else []
     if value is None:
         return []
@@ -91,5 +92,5 @@ def _setting(key: str, value: object, place: str) -> list[str]:
 
 def _mapping(value: object, place: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ColliculusError(f"{place}: expected names with values, got {value!r}")
-    return {str(key): inner for key, inner in cast("dict[object, Any]", value).items()}
+        raise ColliculusError(f"{place}: expected names with values, got {short(value)}")
+    return cast("dict[str, Any]", value)

@@ -16,6 +16,7 @@ from pathlib import Path
 from shlex import join
 from typing import IO, Any
 
+from colliculus.files.atomic import not_following
 from colliculus.files.lock import is_locked
 from colliculus.presets import PRESETS
 from colliculus.runs.experiment import Experiment
@@ -125,7 +126,7 @@ def _start(job: Job) -> subprocess.Popen[bytes] | None:
     A training locks its run folder; before that, a job that another sweep has started holds the lock of its log.
     """
     job.folder.parent.mkdir(parents=True, exist_ok=True)
-    with job.log.open("ab") as log:
+    with open(job.log, "ab", opener=not_following) as log:
         if not _is_ours(log) or is_locked(job.folder) or job.is_done:
             return None
         return subprocess.Popen(

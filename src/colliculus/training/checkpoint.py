@@ -15,6 +15,7 @@ from torch import Tensor
 
 from colliculus.corpus.protocols import current_name
 from colliculus.files.atomic import TEMPORARY, remove_leftovers, write_atomic
+from colliculus.files.checks import refuse_links
 from colliculus.files.documents import Document, differences
 from colliculus.files.lock import LOCK_FILE, locked
 from colliculus.runs.migration import migrated
@@ -159,10 +160,11 @@ def _present(folder: Path) -> list[str]:
     """Files of a run in `folder`, without temporary ones.
 
     Raises:
-        ColliculusError: it holds other files.
+        ColliculusError: it holds other files or a symbolic link.
     """
     if folder.exists() and not folder.is_dir():
         raise ColliculusError(f"{folder} is a file: choose a folder for --out")
+    refuse_links(folder)
     names = [entry.name for entry in folder.iterdir()] if folder.exists() else []
     present = [name for name in names if not name.endswith(TEMPORARY) and name != LOCK_FILE]
     if present and RUN_FILE not in present:

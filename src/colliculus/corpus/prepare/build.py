@@ -38,6 +38,7 @@ from colliculus.corpus.prepare.workers import Progress, num_processes, results_o
 from colliculus.corpus.prepare.workspace import Incomplete, Workspace
 from colliculus.corpus.recipes import RECIPES
 from colliculus.corpus.sample import Sample
+from colliculus.files.checks import refuse_links
 from colliculus.files.documents import Document, write_document
 from colliculus.files.lock import locked
 from colliculus.types import ColliculusError, unknown_name
@@ -100,6 +101,7 @@ def prepare(
     storages = used_storages(recipe, samples)
     with _full_disk_reported(out):
         out.mkdir(parents=True, exist_ok=True)
+        refuse_links(out)
         with locked(out, "is being prepared by another process"):
             plan = open_plan(out, recipe, incomplete, storages, samples)
             place = Workspace(

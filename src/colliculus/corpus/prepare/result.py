@@ -12,7 +12,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from colliculus.corpus.sample import Sample, split_entry
+from colliculus.files.atomic import not_following
 from colliculus.files.documents import from_plain
+from colliculus.files.plain import parse_json
 from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, media_length_s
 from colliculus.types import ColliculusError
 
@@ -95,7 +97,7 @@ def open_journal(path: Path) -> Generator[tuple[Callable[[PreparationResult], No
     good = 0
     for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
         try:
-            result = from_plain(json.loads(line), PreparationResult)
+            result = from_plain(parse_json(line.decode()), PreparationResult)
         except ValueError:
             break
         if not line.endswith(b"\n"):
@@ -108,6 +110,6 @@ def open_journal(path: Path) -> Generator[tuple[Callable[[PreparationResult], No
         while rest:
             rest = rest[file.write(rest) :]
 
-    with path.open("ab", buffering=0) as file:
+    with open(path, "ab", buffering=0, opener=not_following) as file:
         file.truncate(good)
         yield add, results
