@@ -102,7 +102,8 @@ def _check_media(file: Path, track: Track) -> None:
 
 
 def _check_arrays(file: Path, entry: str) -> None:
-    from colliculus.media.array_files import as_float32, check_numbers, load_arrays  # brings PyTorch
+    from colliculus.media.array_files import as_float32, check_numbers  # brings PyTorch
+    from colliculus.media.numpy_files import load_arrays
 
     arrays = load_arrays(file)
     if entry and entry not in arrays:

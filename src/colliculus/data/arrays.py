@@ -17,7 +17,8 @@ from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.loading import ArraySplit
 from colliculus.data.standardise import channel_statistics, chunks
 from colliculus.files.checks import SPLITS, dataset_root, split_folders, visible
-from colliculus.media.array_files import ArrayReader, as_float32, check_numbers, open_array
+from colliculus.media.array_files import ArrayReader, as_float32, check_numbers
+from colliculus.media.numpy_files import open_array
 from colliculus.types import ColliculusError, DataSpec, unknown_name
 
 ArrayKind = Literal["pictures", "spectrograms", "events", "series", "maps"]

@@ -15,6 +15,7 @@ from colliculus.files.atomic import write_atomic
 from colliculus.files.checks import check_file, decoding
 from colliculus.types import ColliculusError
 
+_MOST_BYTES, _CELL = 2**29, 64  # of a table in memory; a repeated cell takes few bytes of a file
 TABLE_SUFFIXES = (".csv", ".parquet")
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and lone surrogates, which tables and terminals do not take."""
@@ -136,6 +137,10 @@ def _read_csv(path: Path) -> TableFile:
 def _read_parquet(path: Path) -> TableFile:
     parquet = _pyarrow_parquet()
     with decoding(path, "write it again"):
+        stated: Any = parquet.read_metadata(path)
+        size = sum(stated.row_group(number).total_byte_size for number in range(stated.num_row_groups))
+        if max(size, stated.num_rows * _CELL) > _MOST_BYTES:
+            raise ColliculusError(f"{path} states {stated.num_rows:,} rows in {size:,} bytes: give a smaller table")
         columns: tuple[str, ...] = tuple(parquet.read_schema(path).names)
         if len(set(columns)) < len(columns):
             raise ColliculusError(f"{path} has two columns of the same name among {', '.join(columns)}: rename one")

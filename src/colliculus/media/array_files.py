@@ -1,42 +1,17 @@
-"""`.npy` and `.npz` files of samples, opened without copying and checked."""
+"""`.npy` and `.npz` files of samples, checked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.files.checks import decoding
 from colliculus.media.clips import Clip
+from colliculus.media.numpy_files import load_arrays, open_array
 from colliculus.types import ColliculusError, DataSpec
-
-
-def open_array(path: Path) -> NDArray[np.generic]:
-    """Open the array of a `.npy` file, memory-mapped.
-
-    Raises:
-        ColliculusError: the file is missing, empty, damaged, or holds Python objects.
-    """
-    with decoding(path, "write it again with numpy.save, as numbers"):
-        array: object = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        raise ColliculusError(f"{path} is an archive, not an array: write each array with numpy.save")
-    return cast(NDArray[np.generic], array)
-
-
-def load_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
-    """Arrays of a `.npz` file by name, in memory; "" names the array of a `.npy` file.
-
-    Raises:
-        ColliculusError: the file is missing, empty, damaged, or holds Python objects.
-    """
-    with decoding(path, "write it again with numpy.save or numpy.savez, as numbers"), path.open("rb") as stream:
-        loaded = np.load(stream, allow_pickle=False)
-        return {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded.items())
 
 
 def as_float32(path: Path, array: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ from colliculus.types import ColliculusError
 
 NUM_DIGITS = 10
 SAMPLE_RATE_HZ = 8000
+_MOST_BYTES = 2**26  # MNIST unpacked has 47 million
 
 RECORDING_NAME = re.compile(r"(\d)_([a-z]+)_(\d+)\.wav")
 """Digit, speaker and index of a recording."""
@@ -106,7 +107,8 @@ def _read_idx(path: Path, *, dimensions: int) -> NDArray[np.uint8]:
     """Read an array of bytes in MNIST's format: 0, 0, type 8, dimensions, each length as a big-endian int32, values."""
     check_file(path)
     try:
-        content = gzip.decompress(path.read_bytes())
+        with gzip.open(path) as packed:
+            content = packed.read(_MOST_BYTES)  # a larger one has the wrong length
     except (OSError, EOFError, zlib.error) as error:
         raise ColliculusError(f"{path} is damaged ({error}): download it again") from error
     start = 4 + 4 * dimensions

@@ -17,7 +17,7 @@ from colliculus.types import ColliculusError
 COCHLEA_SHAPE = (8, 8)
 """Layout of the 64 channels of the cochlea: channel c is at row c // 8 and column c % 8."""
 
-_MOST_EVENTS = 100_000_000  # of one recording: a file that states more is damaged, and would fill the memory
+_MOST_EVENTS = 2**26  # of one recording: a file that states more is damaged, and would fill the memory
 _VERSION = b"#!AER-DAT"
 _SECONDS = 1e-6  # of a tick
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from colliculus.files.checks import decoding
+from colliculus.types import ColliculusError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+
+MOST_PIXELS = 2**26
+"""Pixels of the largest image that is read; a few bytes can state many more."""
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of red, green and blue in brightness: ITU-R BT.601, as in JPEG and Pillow."""
@@ -25,8 +30,18 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         ColliculusError: the file is missing, empty, damaged, a git-lfs pointer, or not an image.
     """
-    with decoding(path), Image.open(path) as image:
+    with decoding(path), _opened(path) as image:
         upright = ImageOps.exif_transpose(image)
         if upright.mode.startswith("I"):  # 16 bits: Pillow would clip them at 255
             upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
         return np.array(upright.convert("RGB"))
+
+
+def _opened(path: Path) -> Image.Image:
+    """An image whose header alone was read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the check below is stricter
+        image = Image.open(path)
+    if image.width * image.height > MOST_PIXELS:
+        raise ColliculusError(f"{path} states {image.width} x {image.height} pixels: give a smaller image")
+    return image

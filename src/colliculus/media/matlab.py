@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.files.checks import decoding
+from colliculus.media.numpy_files import MOST_BYTES
 from colliculus.types import ColliculusError
 
 
@@ -25,11 +27,14 @@ def read_matlab(path: Path, variable: str) -> NDArray[np.generic]:
     """
     files = _scipy_io()
     with decoding(path):
-        names = [name for name, _, _ in files.whosmat(str(path))]
+        shapes = {name: shape for name, shape, _ in files.whosmat(str(path))}
+        names = list(shapes)
         if (variable or len(names) != 1) and variable not in names:
             held = ", ".join(names) or "nothing"
             raise ColliculusError(f"{path} holds {held} and not {variable or 'one array'}: name one that it holds")
         name = variable or names[0]
+        if math.prod(shapes[name]) * 8 > MOST_BYTES:
+            raise ColliculusError(f"{path} states {shapes[name]} numbers in {name}: give a smaller array")
         return np.asarray(files.loadmat(str(path), variable_names=[name])[name])
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.files.checks import decoding
-from colliculus.media.array_files import check_numbers, open_array
+from colliculus.media.array_files import check_numbers
 from colliculus.media.matlab import read_matlab
+from colliculus.media.numpy_files import open_array
 
 SERIES_SUFFIXES = frozenset({".mat", ".npy", ".csv"})
 """Suffixes of the files that hold a series."""

@@ -14,6 +14,8 @@ from colliculus.media.container import decoded_frames, track_end_s
 from colliculus.media.window import Window
 from colliculus.types import ColliculusError
 
+MOST_SAMPLES = 2**27
+"""Length of the longest sound that is read at once: 46 minutes at 48 kHz."""
 _PREROLL_S = 0.5  # decode from this much earlier: after a seek, codecs need time to settle
 _GAP_S = 0.1  # a longer hole in the sound track is silence; time stamps are rounded, so a shorter one may be none
 
@@ -32,6 +34,8 @@ def read_sound(path: Path, window: Window, sample_rate_hz: int) -> NDArray[np.fl
     with decoding(path):
         end_s = track_end_s(path, "audio", window)
         length = max(round((window.last_s(end_s) - window.begin_s) * sample_rate_hz), 1)
+        if length > MOST_SAMPLES:
+            raise ColliculusError(f"{path} holds {length:,} samples of sound: choose a part of it by `start` and `end`")
         waveform = np.zeros(length, dtype=np.float32)
         decoded = False
         for at, chunk in _chunks(path, window.begin_s, sample_rate_hz):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -10,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.corpus.sample import Sample, split_entry
-from colliculus.files.checks import decoding
 from colliculus.media.array_files import as_float32, check_numbers
 from colliculus.media.container import Track
+from colliculus.media.numpy_files import load_arrays
 from colliculus.types import ColliculusError
 
 
@@ -48,8 +49,7 @@ class StoredArray:
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:  # noqa: ARG002 - an array has no seconds
         """See `Storage.read`."""
         file, entry = split_entry(path)
-        with decoding(file, "write it again with numpy.save, as numbers"):
-            array = _load(file, entry)
+        array = _load(file, entry)
         check_numbers(path, array)
         if array.shape != self.shape:
             raise ColliculusError(f"{path} has shape {array.shape} instead of {self.shape}: change it or `shape`")
@@ -62,11 +62,12 @@ class StoredArray:
 
 
 def _load(file: Path, entry: str) -> NDArray[np.generic]:
-    with file.open("rb") as stream:
-        loaded = np.load(stream, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        names = list(loaded.files)
+    def chosen(names: Sequence[str]) -> Sequence[str]:
+        if names == [""]:
+            return names
         if (entry or len(names) != 1) and entry not in names:
             raise ColliculusError(f"{file} holds the arrays {', '.join(names)}: choose one of them as {file}::ARRAY")
-        return loaded[entry or names[0]]
+        return [entry or names[0]]
+
+    (array,) = load_arrays(file, chosen).values()
+    return array
