@@ -56,10 +56,11 @@ class Runtime:
             precision: see `Runtime`.
 
         Raises:
-            ColliculusError: the device is unknown or absent.
+            ColliculusError: the device is unknown or absent, the variables of `torchrun` contradict one another, or
+                another process ended.
         """
-        world_size = int(os.environ.get("WORLD_SIZE", "1"))
-        chosen = choose_device(device, local_rank=int(os.environ.get("LOCAL_RANK", "0")), world_size=world_size)
+        world_size, local_rank = _world()
+        chosen = choose_device(device, local_rank=local_rank, world_size=world_size)
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
         if chosen.type == "cuda":
             torch.cuda.set_device(chosen)
@@ -72,15 +73,17 @@ class Runtime:
         # Its functions have the group as a default argument. Imported later (torch's optimisers do), they would keep
         # the group and its threads into the interpreter's end, where a thread that still held a tensor aborted.
         importlib.import_module("torch.distributed.nn.functional")
-        if chosen.type == "cuda":
-            dist.init_process_group("nccl", device_id=chosen)
-        else:
-            dist.init_process_group("gloo")
+        with _peers():
+            if chosen.type == "cuda":
+                dist.init_process_group("nccl", device_id=chosen)
+            else:
+                dist.init_process_group("gloo")
         try:
             yield Runtime(device=chosen, rank=dist.get_rank(), world_size=world_size, precision=precision)
             # Only after success: on a mistake the other ranks may never come. Without it, a rank that leaves early cuts
             # the connections of one that still sums.
-            dist.barrier()
+            with _peers():
+                dist.barrier()
         finally:
             dist.destroy_process_group()
 
@@ -98,13 +101,15 @@ class Runtime:
         """The sum of `value` over all ranks, the same on each; no gradient flows through it."""
         total = value.detach().clone()
         if self.world_size > 1:
-            dist.all_reduce(total)
+            with _peers():
+                dist.all_reduce(total)
         return total
 
     def barrier(self) -> None:
         """Wait for the other ranks."""
         if self.world_size > 1:
-            dist.barrier()
+            with _peers():
+                dist.barrier()
 
     def main_first(self, action: Callable[[], ResultT]) -> ResultT:
         """Run `action` on rank 0 first and then on the others, so that a download happens only once."""
@@ -171,6 +176,50 @@ class Runtime:
             clip_grads_with_norm_(model.parameters(), clip_norm, norm)
         optimizer.step()
         return value
+
+
+def _world() -> tuple[int, int]:
+    """Number of processes and local rank, by the variables that `torchrun` sets.
+
+    Raises:
+        ColliculusError: one is not such a number, or is missing.
+    """
+    size, rank, local_rank = (_variable(name, least) for name, least in _COUNTS.items())
+    if size > 1 and (lacking := [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]):
+        raise ColliculusError(f"WORLD_SIZE is {size} and {lacking[0]} is not set: start the processes by torchrun")
+    if size > 1 and max(rank, local_rank) >= size:
+        raise ColliculusError(f"RANK or LOCAL_RANK is not below the WORLD_SIZE {size}: start the processes by torchrun")
+    if size > 1 and not 0 < _variable("MASTER_PORT", 0) < 2**16:
+        raise ColliculusError(f"MASTER_PORT is {os.environ['MASTER_PORT']}: start the processes by torchrun")
+    return size, local_rank
+
+
+_COUNTS = {"WORLD_SIZE": 1, "RANK": 0, "LOCAL_RANK": 0}
+
+
+def _variable(name: str, least: int) -> int:
+    text = os.environ.get(name, str(least))
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) >= least):
+        raise ColliculusError(
+            f"the environment variable {name} is {text!r}: unset it, or start the processes by torchrun, which sets it"
+        )
+    return int(text)
+
+
+@contextmanager
+def _peers() -> Generator[None]:
+    """Report in a sentence that another process is gone; gloo and NCCL raise RuntimeError for it."""
+    try:
+        yield
+    except RuntimeError as error:
+        cause = (
+            str(error).splitlines()[0].rpartition(".cc:")[2].partition("] ")[2].partition(". ")[0]
+            or type(error).__name__
+        )
+        raise ColliculusError(
+            f"another process of this training ended or cannot be reached ({cause}): read its message, then start all"
+            " processes again with --resume"
+        ) from error
 
 
 def keep_memory() -> None:

@@ -50,6 +50,10 @@ def sigterm() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def sighup() -> None:
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
 def test_the_folder_of_a_finished_run(train, tmp_path):
     result = train(tmp_path / "run")
     names = {path.relative_to(tmp_path / "run").parts[0] for path in (tmp_path / "run").rglob("*")}
@@ -92,6 +96,7 @@ def test_training_learns(train, tmp_path):
     [
         ({}, ctrl_c),
         ({}, sigterm),
+        ({}, sighup),
         ({"ema_decay": 0.9, "clip_norm": 0.5}, ctrl_c),
         ({"precision": "bf16"}, sigterm),
         ({"snr_db": {"audio": -5.0}}, ctrl_c),

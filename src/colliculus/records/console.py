@@ -20,7 +20,8 @@ ItemT = TypeVar("ItemT")
 
 def is_main_rank() -> bool:
     """True for the process that prints; `torchrun` gives each process its rank."""
-    return os.environ.get("RANK", "0") == "0"
+    rank = os.environ.get("RANK", "0")
+    return rank == "0" or not rank.isdecimal()  # nonsense must be reported
 
 
 def show(*parts: RenderableType | Table | Tables) -> None:

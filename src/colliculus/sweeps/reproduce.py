@@ -49,7 +49,7 @@ def reproduce(
 
     Raises:
         ColliculusError: a name is unknown, a value is wrong, a folder holds another run, or the data are absent.
-        SweepInterrupted: Ctrl-C or SIGTERM; every running training has kept its last epoch.
+        SweepInterrupted: Ctrl-C, SIGTERM or SIGHUP; every running training has kept its last epoch.
 
     Example:
         >>> import tempfile

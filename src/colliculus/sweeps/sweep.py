@@ -15,7 +15,7 @@ from colliculus.runs.result import read_result
 from colliculus.sweeps.job_board import JobBoard
 from colliculus.sweeps.jobs import Job, run_jobs
 from colliculus.sweeps.plan import Values, plan_sweep
-from colliculus.training.interrupt import sigterm_as_interrupt
+from colliculus.training.interrupt import signals_as_interrupt
 from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class SweepInterrupted(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM ended a sweep; the message says how to continue."""
+    """Ctrl-C, SIGTERM or SIGHUP ended a sweep; the message says how to continue."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,7 @@ def sweep(
 
     Raises:
         ColliculusError: a name is unknown, a value is wrong, a folder holds another run, or the data are absent.
-        SweepInterrupted: Ctrl-C or SIGTERM; every running training has kept its last epoch.
+        SweepInterrupted: Ctrl-C, SIGTERM or SIGHUP; every running training has kept its last epoch.
 
     Example:
         >>> import tempfile
@@ -165,14 +165,14 @@ def train_all(jobs: Sequence[Job], at_once: int) -> dict[Job, str]:
         The error of each failed job, and its log.
 
     Raises:
-        SweepInterrupted: Ctrl-C or SIGTERM; every running training has kept its last epoch.
+        SweepInterrupted: Ctrl-C, SIGTERM or SIGHUP; every running training has kept its last epoch.
         ColliculusError: the data are absent, or `at_once` is below 1.
     """
     if at_once < 1:
         raise ColliculusError(f"jobs is {at_once}: give at least 1")
     left = [job for job in jobs if not job.is_done]
     try:
-        with sigterm_as_interrupt():
+        with signals_as_interrupt():
             for data in {repr(job.experiment.data): job.experiment.data for job in left}.values():
                 data.load()  # downloaded or found absent once, and not by all trainings at the same time
             with JobBoard(jobs) as board:

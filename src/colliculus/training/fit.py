@@ -66,7 +66,7 @@ def fit(
     Raises:
         ColliculusError: the folder holds another run or another process trains in it, the data or the device are
             absent, or the training diverged.
-        TrainingInterrupted: Ctrl-C or SIGTERM; the run in `out` can be resumed.
+        TrainingInterrupted: Ctrl-C, SIGTERM or SIGHUP; the run in `out` can be resumed.
 
     Example:
         >>> import colliculus as cl

@@ -21,7 +21,7 @@ from colliculus.training.callbacks import Callback, StageName, StepProgress, Tra
 from colliculus.training.checkpoint import State, alone, open_folder, read_state, write_state
 from colliculus.training.decisions import apply_decisions
 from colliculus.training.health import report_start
-from colliculus.training.interrupt import TrainingInterrupted, sigterm_as_interrupt
+from colliculus.training.interrupt import TrainingInterrupted, signals_as_interrupt
 from colliculus.training.learner import Learner
 from colliculus.training.logging import Curves, ShownProgress
 from colliculus.training.step import EpochSums
@@ -137,9 +137,9 @@ def _save(folder: Path, learner: Learner) -> None:
 
 @contextmanager
 def _interruptible(stage: Stage, learner: Learner) -> Generator[None]:
-    """Let SIGTERM end a training as Ctrl-C does, and say how to go on."""
+    """Let SIGTERM and SIGHUP end a training as Ctrl-C does, and say how to go on."""
     try:
-        with sigterm_as_interrupt():
+        with signals_as_interrupt():
             yield
     except KeyboardInterrupt as interrupt:
         kept = read_state(stage.folder)
