@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
+from small_methods import read_by
 
 from colliculus import SCMRL, TAAF, DataSpec
+from colliculus.methods import METHODS
+from colliculus.modulation import Balance, BalanceName
+from colliculus.runtime import Runtime
+from colliculus.types import ColliculusError
 
 SPEC = DataSpec(channels={"audio": 1, "visual": 3}, sizes={"audio": (16, 16), "visual": (16, 16)}, num_classes=3)
 
@@ -47,3 +54,37 @@ def test_nothing_of_an_encoder_is_kept():
             model({m: torch.randn(spec.input_shape(m, 3)) for m in spec.modalities})
     assert maps[False]
     assert not maps[True]
+
+
+SMALL = {"dim": 16, "heads": 2, "time_steps": 2, "unimodal_loss": 1.0}
+KINDS = [kind for kind in get_args(BalanceName) if kind != "none"]
+
+
+def step_with(method, *, recompute):
+    """Gradients after a backward pass and the balance."""
+    torch.manual_seed(0)
+    model = method.model(SPEC)
+    model.recompute = recompute
+    inputs = {m: torch.randn(SPEC.input_shape(m, 3)) for m in SPEC.modalities}
+    labels, runtime, modulator = torch.tensor([0, 1, 2]), Runtime(device=torch.device("cpu")), method.modulator()
+    modulator.begin_epoch(seed=0, epoch=0, device=runtime.device)
+    output = model(inputs)
+    prepared = modulator.before_backward(model, output, labels, method.objective(), runtime)
+    runtime.backward(torch.stack(list(prepared.losses.values())).sum(), model)
+    modulator(model, output, labels, runtime, prepared)
+    return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", METHODS)
+def test_every_balance_of_every_method_has_the_same_gradients(name, kind):
+    try:
+        method = METHODS[name](**read_by(METHODS[name], SMALL), balance=Balance(kind=kind))
+        kept = step_with(method, recompute=False)
+    except (ColliculusError, TypeError) as error:
+        pytest.skip(f"{name} does not take {kind}: {error}")
+    again = step_with(method, recompute=True)
+    assert kept.keys() == again.keys()
+    for parameter, value in kept.items():
+        assert torch.equal(value, again[parameter]), parameter
+    assert any(part.startswith("encoders") and value.count_nonzero() for part, value in kept.items())

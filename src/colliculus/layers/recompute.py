@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
@@ -22,23 +21,30 @@ def recomputed(module: nn.Module, x: Tensor) -> Tensor:
         True
     """
     again: Tensor = checkpoint(  # type: ignore[no-untyped-call]
-        module, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_stand(module))
+        module, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _StatisticsStand(module))
     )
     return again
 
 
-@contextmanager
-def _statistics_stand(module: nn.Module) -> Generator[None]:
-    """Keep the running statistics unchanged in the second pass."""
-    norms = [part for part in module.modules() if isinstance(part, _BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    counts = [None if norm.num_batches_tracked is None else norm.num_batches_tracked.clone() for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    try:
-        yield
-    finally:
-        for norm, momentum, count in zip(norms, momenta, counts, strict=True):
+class _StatisticsStand:
+    """Context that keeps the running statistics of a module unchanged; entered once in each backward pass.
+
+    A balance may ask for gradients twice, so that a context of `contextlib`, which serves once, would not do.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._norms = [part for part in module.modules() if isinstance(part, _BatchNorm)]
+        self._before: list[tuple[float | None, Tensor | None]] = []
+
+    def __enter__(self) -> None:
+        tracked = (norm.num_batches_tracked for norm in self._norms)
+        counts = [None if count is None else count.clone() for count in tracked]
+        self._before = list(zip((norm.momentum for norm in self._norms), counts, strict=True))
+        for norm in self._norms:
+            norm.momentum = 0.0
+
+    def __exit__(self, *_: object) -> None:
+        for norm, (momentum, count) in zip(self._norms, self._before, strict=True):
             norm.momentum = momentum
             if norm.num_batches_tracked is not None and count is not None:
                 norm.num_batches_tracked.copy_(count)
