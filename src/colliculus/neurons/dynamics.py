@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from torch import Tensor
+from torch import Tensor, finfo
 
 from colliculus.neurons.surrogate import Sigmoid, Surrogate, spike
 from colliculus.types import ColliculusError
@@ -84,5 +84,7 @@ def lif_step(
     membrane = before + (current - before) * leak
     spikes = spike(membrane - dynamics.threshold, dynamics.surrogate)
     reset = spikes.detach() if dynamics.detach_reset else spikes
-    after = membrane * (1 - reset) if dynamics.reset == "hard" else membrane - dynamics.threshold * reset
-    return after, spikes
+    if dynamics.reset == "soft":
+        return membrane - dynamics.threshold * reset, spikes
+    finite = membrane.clamp(max=finfo(membrane.dtype).max)  # an infinite one is reset too: inf * 0 is NaN
+    return finite * (1 - reset), spikes

@@ -113,6 +113,25 @@ def test_what_is_no_number_shows_in_the_gradient(kernel, through) -> None:
     assert x.grad[:, :7].isfinite().all()
 
 
+@pytest.mark.parametrize("kernel", [pytest.param("plain"), *FAST])
+@pytest.mark.parametrize("detach", [True, False])
+@pytest.mark.parametrize("graph", [True, False])
+def test_an_infinite_current_fires_and_is_reset(kernel, detach, graph) -> None:
+    """By hand, leak 1/2: after a hard reset the membrane is 0, whatever it was; -inf stays for good."""
+    inf, nan = torch.inf, torch.nan
+    currents = {
+        (inf, inf, inf): (1, 1, 1),
+        (inf, 0.3, 2.0): (1, 0, 1),  # v = 0.15, then 0.15 + (2 - 0.15) / 2 = 1.075
+        (-inf, 2.0, inf): (0, 0, 0),  # -inf + inf is NaN, which does not fire
+        (2.0, -inf, 2.0): (1, 0, 0),
+        (nan, 2.0, inf): (0, 0, 0),
+        (3e38, 3e38, -3e38): (1, 1, 0),
+    }
+    x = torch.tensor(list(currents)).T.contiguous().requires_grad_(graph)
+    spikes = KERNELS[kernel].run(x, 0.5, Dynamics(detach_reset=detach), 3)
+    assert spikes.T.tolist() == [list(map(float, fired)) for fired in currents.values()]
+
+
 @compiled
 @pytest.mark.parametrize("through", [True, False])
 def test_bfloat16_is_rounded_once(through) -> None:

@@ -108,7 +108,7 @@ def _through_spike(grad: Tensor, v: Tensor, dynamics: Dynamics, scratch: Tensor,
 
 def _after_reset(v: Tensor, fired: Tensor, dynamics: Dynamics, out: Tensor) -> None:
     if dynamics.reset == "hard":
-        torch.addcmul(v, v, fired, value=-1, out=out)
+        torch.where(v >= dynamics.threshold, v.new_zeros(()), v, out=out)  # a product would make inf to NaN
     else:
         torch.sub(v, fired, alpha=dynamics.threshold, out=out)
 

@@ -19,7 +19,7 @@ def _spike(v, step: tl.constexpr, per_step: tl.constexpr, levels: tl.constexpr):
     u = v * per_step
     whole = tl.floor(u)
     level = whole + tl.where(u - whole >= 0.5, 1.0, 0.0)
-    level = tl.where(level < 0, level * 0, tl.where(level > levels, level * 0 + levels, level))
+    level = tl.where(level < 0, tl.zeros_like(level), tl.where(level > levels, tl.zeros_like(level) + levels, level))
     return level * step
 
 

@@ -46,7 +46,7 @@ def _bump(x, shape: tl.constexpr, surrogate: tl.constexpr):
 
 @triton.jit
 def _after_reset(v, threshold: tl.constexpr, soft: tl.constexpr):
-    return tl.where(v >= threshold, v - threshold if soft else v * 0, v)
+    return tl.where(v >= threshold, v - threshold if soft else tl.zeros_like(v), v)
 
 
 @triton.jit
