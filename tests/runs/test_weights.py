@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from colliculus.runs.weights import load_weights, save_weights
@@ -51,3 +54,24 @@ def test_weights_that_diverged_are_refused(tmp_path, bad):
     save_weights(model, tmp_path / "model.safetensors")
     with pytest.raises(ColliculusError, match="numbers in bias that are not finite, the training diverged"):
         load_weights(nn.Linear(2, 3), tmp_path / "model.safetensors")
+
+
+def test_a_flipped_bit_in_the_weights_is_noticed(tmp_path):
+    path = tmp_path / "model.safetensors"
+    assert save_weights(nn.Linear(2, 3), path) == sha256(path.read_bytes()).hexdigest()
+    content = bytearray(path.read_bytes())
+    for place in (-1, -36, -17):  # the last byte of the weights, the first, and one between
+        content[place] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(ColliculusError, match="has changed since it was written, its digest differs"):
+            load_weights(nn.Linear(2, 3), path)
+        content[place] ^= 1
+    path.write_bytes(content)
+    load_weights(nn.Linear(2, 3), path)
+
+
+def test_weights_of_other_programs_have_no_digest(tmp_path):
+    model, other = nn.Linear(2, 3), nn.Linear(2, 3)
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    load_weights(other, tmp_path / "model.safetensors")
+    assert torch.equal(model.weight, other.weight)

@@ -50,6 +50,12 @@ def write_atomic(path: Path, content: bytes) -> None:
         ) from error
 
 
+def move(source: Path, target: Path) -> None:
+    """Move a file that is durable already to `target` on the same disk: a kill leaves it at one of the two."""
+    os.replace(source, target)  # noqa: PTH105 - the tests of kills take a source of Path.replace for unfinished
+    _sync(target.parent)
+
+
 def remove_leftovers(folder: Path, names: Collection[str]) -> None:
     """Delete what a killed `write_atomic` or `atomic_path` of targets of these names left in `folder`, if it exists.
 

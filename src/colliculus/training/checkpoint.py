@@ -6,22 +6,24 @@ import io
 import pickle
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from colliculus.corpus.protocols import current_name
-from colliculus.files.atomic import TEMPORARY, remove_leftovers, write_atomic
+from colliculus.files.atomic import TEMPORARY, move, remove_leftovers, write_atomic
 from colliculus.files.checks import refuse_links
 from colliculus.files.documents import Document, differences
 from colliculus.files.lock import LOCK_FILE, locked
+from colliculus.runs.identity import digest
 from colliculus.runs.migration import migrated
 from colliculus.runs.run import (
     CURVES_FOLDER,
     HEALTH_FILE,
+    MODEL_FILE,
     RESULT_FILE,
     RUN_FILE,
     SELECTION_FOLDER,
@@ -29,10 +31,13 @@ from colliculus.runs.run import (
     read_run_file,
     to_document,
 )
+from colliculus.runs.weights import save_weights
 from colliculus.runtime import Runtime
 from colliculus.types import ColliculusError
 
 STATE_FILE = "last/state.pt"
+NEXT_FILE = "last/model.safetensors"
+"""Weights of a new best epoch, until the state that names them is written; then they become the run's model."""
 
 IN_HAND = "is being trained by another process"
 """Message when another training holds the folder."""
@@ -61,6 +66,7 @@ class State:
         steps: optimiser steps taken.
         samples: training samples so far.
         seconds: duration of the training so far.
+        best: SHA-256 digest of the file of the best model; "" in states of version 0.1.
     """
 
     run: Document
@@ -73,6 +79,33 @@ class State:
     steps: int
     samples: int
     seconds: float
+    best: str = ""
+
+
+def keep_best(folder: Path, model: nn.Module) -> str:
+    """Write the weights of a new best epoch beside the state; returns their digest, which the next state names."""
+    return save_weights(model, folder / NEXT_FILE)
+
+
+def settle_best(folder: Path, best: str) -> None:
+    """Make the weights that `keep_best` wrote the model of the run if the state names them, else delete them.
+
+    A kill before the state was written leaves the former model, of which the former state knows.
+    """
+    new = folder / NEXT_FILE
+    if new.exists():
+        if digest(new) == best:
+            move(new, folder / MODEL_FILE)
+        else:
+            new.unlink()
+
+
+def replace_best(folder: Path, model: nn.Module) -> None:
+    """Replace the best model of a training whose last epoch is saved, after a decision about its parts."""
+    state, best = read_state(folder), keep_best(folder, model)
+    if state is not None:
+        write_state(folder, replace(state, best=best))
+    settle_best(folder, best)
 
 
 def write_state(folder: Path, state: State) -> None:
@@ -115,7 +148,7 @@ def alone(folder: Path, runtime: Runtime) -> Generator[None]:
                 with suppress(OSError):
                     folder.mkdir(parents=True, exist_ok=True)
                     held.enter_context(locked(folder, IN_HAND))
-                    remove_leftovers((folder / STATE_FILE).parent, (Path(STATE_FILE).name,))
+                    remove_leftovers(folder / "last", [Path(name).name for name in (STATE_FILE, NEXT_FILE)])
             except ColliculusError as error:
                 refused = error
         if runtime.sum(torch.tensor(int(refused is not None), device=runtime.device)):
@@ -153,7 +186,17 @@ def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> Sta
                 f"{folder} was trained by {state.world_size} process(es) and {world_size} were started, which would "
                 f"divide the batches differently: resume with {state.world_size}"
             )
+        _check_best(folder, state.best)
     return state
+
+
+def _check_best(folder: Path, best: str) -> None:
+    held = [digest(path) for path in (folder / MODEL_FILE, folder / NEXT_FILE) if path.exists()]
+    if best and held and best not in held:  # without any, the loading of the model says so
+        raise ColliculusError(
+            f"{folder / MODEL_FILE} is not the model that {STATE_FILE} names, its digest differs: restore the two files"
+            " of one run, or train again with another --out"
+        )
 
 
 def _present(folder: Path) -> list[str]:

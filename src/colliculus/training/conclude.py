@@ -20,7 +20,8 @@ from colliculus.runs.kept_predictions import Condition, write_predictions
 from colliculus.runs.metrics import Metrics
 from colliculus.runs.result import REFIT, SELECTIONS, PartDecision, TrainingResult, is_validated, kept_epoch
 from colliculus.runs.run import MODEL_FILE, RESULT_FILE
-from colliculus.runs.weights import load_weights, save_weights
+from colliculus.runs.weights import load_weights
+from colliculus.training.checkpoint import replace_best
 from colliculus.training.decisions import decide
 from colliculus.training.health import report_end
 from colliculus.training.learner import Learner
@@ -59,7 +60,7 @@ def choose(folder: Path, learner: Learner, dataset: Dataset) -> Choice:
     load_weights(learner.judged, folder / MODEL_FILE)
     decisions = decide(learner, dataset.validation)
     if decisions and learner.runtime.is_main:
-        save_weights(learner.judged, folder / MODEL_FILE)
+        replace_best(folder, learner.judged)
     select = learner.settings.select if is_validated(learner.history) else "last"
     return Choice(
         epoch=kept_epoch(learner.history, select),

@@ -22,7 +22,7 @@ from colliculus.runtime import Runtime
 from colliculus.training.checkpoint import State
 from colliculus.training.optim import build_optimizer, learning_rate, set_learning_rate, update_average
 from colliculus.training.step import EpochSums, TrainingStep
-from colliculus.types import Batch
+from colliculus.types import Batch, ColliculusError
 
 
 class Learner:
@@ -48,7 +48,7 @@ class Learner:
         self._optimizer = build_optimizer(self.model, self.settings, streams, self.model.readout_parameters())
         self._modulator: Modulator = method.modulator()
         self.history: list[dict[str, float]] = []
-        self.steps, self.samples, self.seconds = 0, 0, 0.0
+        self.steps, self.samples, self.seconds, self.best = 0, 0, 0.0, ""
         if state is not None:
             self._restore(state)
         self._step = TrainingStep(
@@ -97,6 +97,7 @@ class Learner:
             self.steps += 1
             watch(epoch, sums, perf_counter() - start)
         self._agree_on_buffers()
+        self._check_finite(epoch)
         samples, means = sums.means(self.runtime)
         self.samples, self.seconds = self.samples + samples, self.seconds + perf_counter() - start
         return {"epoch": epoch + 1, "learning_rate": rate, **means}
@@ -158,6 +159,7 @@ class Learner:
             history=self.history,
             samples=self.samples,
             seconds=self.seconds,
+            best=self.best,
         )
 
     def _restore(self, state: State) -> None:
@@ -167,7 +169,17 @@ class Learner:
         self._optimizer.load_state_dict(state.optimizer)
         self._modulator.restore(state.modulation)
         self.steps, self.history = state.steps, state.history
-        self.samples, self.seconds = state.samples, state.seconds
+        self.samples, self.seconds, self.best = state.samples, state.seconds, state.best
+
+    def _check_finite(self, epoch: int) -> None:
+        """Stop where the training diverges: a layer of NaN is silent, and the loss of silence is finite."""
+        for model in (self.model, self.average):
+            for name, value in () if model is None else model.state_dict().items():
+                if not value.isfinite().all():
+                    raise ColliculusError(
+                        f"training diverged in epoch {epoch + 1}, {name} holds numbers that are not finite: lower the"
+                        " learning rate or set a clip_norm"
+                    )
 
     def _agree_on_buffers(self) -> None:
         """Replace running statistics, which each rank gathered on its own samples, by their mean over the ranks."""

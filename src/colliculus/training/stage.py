@@ -14,11 +14,10 @@ from colliculus.data.dataset import Dataset
 from colliculus.data.loading import num_batches
 from colliculus.runs.history import write_metrics
 from colliculus.runs.result import PartDecision, TrainingResult, kept_epoch
-from colliculus.runs.run import MODEL_FILE, Run, write_run
-from colliculus.runs.weights import save_weights
+from colliculus.runs.run import Run, write_run
 from colliculus.runtime import Runtime
 from colliculus.training.callbacks import Callback, StageName, StepProgress, Training
-from colliculus.training.checkpoint import State, alone, open_folder, read_state, write_state
+from colliculus.training.checkpoint import State, alone, keep_best, open_folder, read_state, settle_best, write_state
 from colliculus.training.decisions import apply_decisions
 from colliculus.training.health import report_start
 from colliculus.training.interrupt import TrainingInterrupted, signals_as_interrupt
@@ -83,6 +82,8 @@ class Stage:
             if session.runtime.is_main and self.state is None:
                 write_run(self.folder, self.run)
                 report_start(self.folder, learner, self.dataset.train, session.console)
+            if session.runtime.is_main and self.state is not None:
+                settle_best(self.folder, self.state.best)
             return _train(self, learner, session, finish)
 
 
@@ -126,12 +127,13 @@ def _train(stage: Stage, learner: Learner, session: Session, finish: Callable[[L
 def _save(folder: Path, learner: Learner) -> None:
     """Save an epoch so that a kill at any moment loses at most this epoch.
 
-    The epoch counts once its state is written, and by then its model must be there. Files derived from the state come
-    last: a resumed run writes them again.
+    The epoch counts once its state is written, and by then its model must be there, without replacing that of the
+    state before. Files derived from the state come last: a resumed run writes them again.
     """
     if kept_epoch(learner.history, learner.settings.select) == len(learner.history):
-        save_weights(learner.judged, folder / MODEL_FILE)
+        learner.best = keep_best(folder, learner.judged)
     write_state(folder, learner.state())
+    settle_best(folder, learner.best)
     write_metrics(folder, learner.history)
 
 
