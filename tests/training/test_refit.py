@@ -99,7 +99,7 @@ def test_whatever_a_kill_leaves_before_any_write_is_done_resumes_to_the_same_dig
     train(tmp_path / "whole", epochs=1, refit=True)
     monkeypatch.undo()
     names = {folder.name[3:] for folder in left.iterdir()}
-    assert {"selection-choice.json", "selection-model.safetensors", "whole-result.json", "last-state.pt"} <= names
+    assert {"selection-choice.json", "last-model.safetensors", "whole-result.json", "last-state.pt"} <= names
     for folder in sorted(left.iterdir()):
         train(folder, epochs=1, refit=True, resume=True)
         assert everything(folder) == everything(tmp_path / "whole"), folder.name

@@ -52,7 +52,7 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 def move(source: Path, target: Path) -> None:
     """Move a file that is durable already to `target` on the same disk: a kill leaves it at one of the two."""
-    os.replace(source, target)  # noqa: PTH105 - the tests of kills take a source of Path.replace for unfinished
+    os.replace(source, target)  # noqa: PTH105 - `source` is complete, unlike that of `atomic_path`
     _sync(target.parent)
 
 
