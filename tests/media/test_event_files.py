@@ -80,7 +80,7 @@ def test_events_are_in_the_order_of_time(tmp_path):
         (b"", "is empty"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"RIFF....WAVE", r"does not begin with #!AER-DAT2\.0"),
-        (b"#!AER-DAT3.1\r\n#End Of ASCII Header\r\n" + bytes(8), "convert it to AEDAT 2.0"),
+        (b"#!AER-DAT3.1\r\n#End Of ASCII Header\r\n" + bytes(8), "give an AEDAT 2.0 file"),
         (b"#!AER-DAT2.0\r\n# This is", "ends within its header"),
         (HEADER + bytes(12), "ends within an event"),
         (HEADER, "holds no event"),

@@ -13,7 +13,7 @@ from colliculus.corpus.prepare.result import PreparationResult, digests, duratio
 from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import check_file, decoding
 from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Track, decoded_frames, track_end_s
-from colliculus.media.event_files import read_aedat, read_cochlea
+from colliculus.media.event_formats import EVENT_SUFFIXES, is_event_file, read_events
 from colliculus.media.images import IMAGE_SUFFIXES, read_image
 from colliculus.media.window import Window
 from colliculus.types import ColliculusError
@@ -83,12 +83,12 @@ def _check_once(file: Path, entry: str, is_audio: bool, _size: int, _modified_ns
         read_image(file)
     elif suffix in AUDIO_SUFFIXES | VIDEO_SUFFIXES:
         _check_media(file, "audio" if is_audio or suffix in AUDIO_SUFFIXES else "video")
+    elif suffix in EVENT_SUFFIXES and not entry and is_event_file(file):
+        read_events(file)
     elif suffix in (".npy", ".npz"):
         _check_arrays(file, entry)
-    elif suffix == ".aedat":
-        read_aedat(file)
-    elif suffix in (".hdf5", ".h5"):
-        read_cochlea(file, entry)
+    elif suffix in EVENT_SUFFIXES - {".txt"}:
+        read_events(file, entry)
     else:
         raise ColliculusError(f"{file} has an unknown ending: use a sound, image, video, array or event file")
 

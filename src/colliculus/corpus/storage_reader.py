@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.prepared_folder import described
 from colliculus.corpus.prepare.storage import Sound, Storage
 from colliculus.corpus.sample import Sample
 from colliculus.media.clips import Clip, MediaFiles, file_with
+from colliculus.media.event_formats import is_event_file
 from colliculus.types import ColliculusError
 
 
@@ -101,6 +103,8 @@ class StorageReader:
         if storage.track:
             return file_with(files, storage.track)
         fitting = [file for file in files if file.suffix.lower() in storage.suffixes]
+        if isinstance(storage, EventFrames):  # arrays and text of other modalities have the same suffixes
+            fitting = [file for file in fitting if is_event_file(file)]
         own = [file for file in fitting if self._named(file) in (modality, "")]
         if len(own) > 1:
             raise ColliculusError(f"{own[0]} and {own[1]} would both be {modality!r} of one clip: keep one of them")

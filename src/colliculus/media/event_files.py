@@ -19,7 +19,9 @@ COCHLEA_SHAPE = (8, 8)
 
 _MOST_EVENTS = 2**26  # of one recording: a file that states more is damaged, and would fill the memory
 _VERSION = b"#!AER-DAT"
+_LAST_LINE = "#End Of ASCII Header"  # of jAER; older files have none
 _SECONDS = 1e-6  # of a tick
+_SENSORS = {"DVS128": (128, 128), "DAVIS240": (180, 240), "DAVIS346": (260, 346), "DAVIS640": (480, 640)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,7 @@ def read_aedat(path: Path) -> Events:
             x=(x if chip.flip_x is None else chip.flip_x - x)[order],
             y=(addresses >> chip.y_shift & chip.y_mask)[order],
             polarity=((addresses >> chip.polarity_shift & 1) == chip.on).astype(np.int64)[order],
+            sensor=sensor_of(" ".join(header)) if chip is _DAVIS else _SENSORS["DVS128"],
         )
 
 
@@ -83,14 +86,17 @@ def _header(path: Path, content: bytes) -> tuple[list[str], int]:
         raise ColliculusError(f"{path} does not begin with {_VERSION.decode()}2.0: give an AEDAT 2.0 file")
     lines: list[str] = []
     start = 0
-    while content[start : start + 1] == b"#":
+    while content[start : start + 1] == b"#" and _LAST_LINE not in lines:
         end = content.find(b"\n", start)
+        line = content[start : None if end < 0 else end].decode("latin-1").rstrip("\r")
+        if lines and not (line.isascii() and line.replace("\t", " ").isprintable()):  # an event that begins with "#"
+            break
         if end < 0:
             raise ColliculusError(f"{path} ends within its header: copy or download it again")
-        lines.append(content[start:end].decode("latin-1").strip())
+        lines.append(line.strip())
         start = end + 1
     if not lines[0].startswith("#!AER-DAT2."):
-        raise ColliculusError(f"{path} is of the version {lines[0][2:]!r}: convert it to AEDAT 2.0")
+        raise ColliculusError(f"{path} is of the version {lines[0][2:]!r}: give an AEDAT 2.0 file")
     return lines, start
 
 
@@ -101,6 +107,16 @@ def _chip(path: Path, header: list[str]) -> _Chip:
     if "davis" in names[0].lower():
         return _DAVIS
     raise ColliculusError(f"{path} was recorded by {names[0]!r}: give a recording of a DVS128 or a DAVIS")
+
+
+def sensor_of(text: str) -> tuple[int, int] | None:
+    """Rows and columns of the sensor of iniVation that a text names; None if it names none that is known.
+
+    Example:
+        >>> sensor_of("AEChip: eu.seebetter.ini.chips.davis.DAVIS240C")
+        (180, 240)
+    """
+    return next((size for name, size in _SENSORS.items() if name in text.upper()), None)
 
 
 def _unwrapped(ticks: NDArray[np.uint32]) -> NDArray[np.int64]:

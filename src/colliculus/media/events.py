@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,77 @@ class Events:
         x: columns, from 0.
         y: rows, from 0.
         polarity: 1 for brighter or louder, else 0; all 0 where the sensor has no polarity.
+        sensor: rows and columns of the sensor, if the file states them.
     """
 
     t_s: NDArray[np.float64]
     x: NDArray[np.integer]
     y: NDArray[np.integer]
     polarity: NDArray[np.integer]
+    sensor: tuple[int, int] | None = None
+
+
+MOST_EVENTS = 2**26
+"""Number of events of the longest recording that is read: more would fill the memory."""
+
+_MICROSECONDS = 1e-6
+
+
+def recorded_events(
+    path: Path,
+    t: NDArray[np.generic],
+    x: NDArray[np.generic],
+    y: NDArray[np.generic],
+    polarity: NDArray[np.generic],
+    sensor: tuple[int, int] | None = None,
+) -> Events:
+    """Checked events in the order of their times, which count from the first event.
+
+    Args:
+        path: file, for messages.
+        t: (n,) times: whole numbers are microseconds, floating ones seconds.
+        x: (n,) columns.
+        y: (n,) rows.
+        polarity: (n,) above 0 for brighter.
+        sensor: rows and columns of the sensor, if the file states them.
+
+    Raises:
+        ColliculusError: there is no event, the columns differ in length, a value is not a number of its kind, or an
+            event lies outside the stated sensor.
+
+    Example:
+        >>> recorded_events(Path("a.csv"), *np.array([[5000, 4000], [1, 2], [3, 4], [-1, 1]])).t_s.tolist()
+        [0.0, 0.001]
+    """
+    columns = {"t": t, "x": x, "y": y, "p": polarity}
+    for name, column in columns.items():
+        if column.ndim != 1 or len(column) != len(t) or column.dtype.kind not in "biuf":
+            raise ColliculusError(f"{path} holds no equally long columns of numbers t, x, y and p: see {name!r}")
+        if not np.isfinite(column).all():
+            raise ColliculusError(f"{path} holds values of {name!r} that are not finite: record or copy it again")
+    if not len(t):
+        raise ColliculusError(f"{path} holds no event: record or copy it again")
+    if len(t) > MOST_EVENTS:
+        raise ColliculusError(
+            f"{path} holds {len(t):,} events, and at most {MOST_EVENTS:,} are read: cut the recording"
+        )
+    bounds = sensor or (2**15, 2**15)
+    for column, most in ((y, bounds[0]), (x, bounds[1])):
+        if column.min() < 0 or column.max() >= most or (column.dtype.kind == "f" and (column % 1).any()):
+            raise ColliculusError(
+                f"{path} holds an event outside a sensor of {bounds[0]} rows and {bounds[1]} columns: it is damaged, or"
+                " x and y are not whole numbers from 0"
+            )
+    order = np.argsort(t, kind="stable")
+    times = t[order]
+    elapsed = (times - times[0]).astype(np.float64) * (1 if t.dtype.kind == "f" else _MICROSECONDS)
+    return Events(
+        t_s=elapsed,
+        x=x[order].astype(np.int64),
+        y=y[order].astype(np.int64),
+        polarity=(polarity[order] > 0).astype(np.int64),
+        sensor=sensor,
+    )
 
 
 def count_events(

@@ -62,6 +62,19 @@ def load_arrays(path: Path, wanted: Wanted = lambda names: names) -> dict[str, N
             return _members(path, archive, wanted)
 
 
+def array_names(path: Path) -> list[str]:
+    """Names of the arrays of a `.npz` file, or of the fields of a `.npy` file; empty for plain or damaged ones."""
+    try:
+        with path.open("rb") as stream:
+            if stream.read(len(_ZIP)) == _ZIP:
+                with zipfile.ZipFile(path) as archive:
+                    return [name.removesuffix(".npy") for name in archive.namelist()]
+        names = open_array(path).dtype.names
+        return [] if names is None else list(names)
+    except Exception:  # noqa: BLE001 - on damaged bytes zipfile and NumPy raise more kinds than they document
+        return []
+
+
 def _members(path: Path, archive: zipfile.ZipFile, wanted: Wanted) -> dict[str, NDArray[np.generic]]:
     infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
     chosen, total = {name: infos[name] for name in wanted(list(infos))}, 0

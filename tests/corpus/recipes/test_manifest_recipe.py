@@ -45,7 +45,9 @@ def test_columns_become_modalities(table, small, add_pair, tmp_path):
 
 def test_a_column_nobody_can_store_is_named(table):
     raw = table("label,lidar\nx,a.npy\ny,b.npy\n")
-    with pytest.raises(ColliculusError, match=r"has a column 'lidar': add it to --sounds, --pictures or --arrays"):
+    with pytest.raises(
+        ColliculusError, match=r"has a column 'lidar': add it to --sounds, --pictures, --arrays or --events"
+    ):
         ManifestRecipe().samples(raw)
     with pytest.raises(ColliculusError, match="is a folder: pass the manifest"):
         ManifestRecipe().samples(raw.parent)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import decoding
 from colliculus.media.container import Track
-from colliculus.media.event_files import read_aedat, read_cochlea
+from colliculus.media.event_formats import EVENT_SUFFIXES, read_events
 from colliculus.media.events import Events, count_events
 from colliculus.types import ColliculusError
 
@@ -22,7 +22,8 @@ class EventFrames:
     """Numbers of events per frame, (bins, polarities, H, W): the T steps of a spiking network.
 
     The frames divide the time from the first event to the last (with `window_s`: that many seconds from the first
-    event), or the segment that a manifest names. A ".aedat" file is a camera's, "FILE.hdf5::ENTRY" a cochlea's.
+    event), or the segment that a manifest names. The formats are those of `colliculus.media.event_formats.read_events`;
+    "FILE.hdf5::ENTRY" names a recording in a file of several.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -32,11 +33,11 @@ class EventFrames:
         (10, 2, 28, 28)
     """
 
-    suffixes: ClassVar[frozenset[str]] = frozenset({".aedat"})
+    suffixes: ClassVar[frozenset[str]] = EVENT_SUFFIXES
     track: ClassVar[Track | None] = None
 
-    sensor: tuple[int, int]
-    """Rows and columns of the sensor; the channels of a cochlea are arranged in such rows."""
+    sensor: tuple[int, int] | None = None
+    """Rows and columns of the sensor; the channels of a cochlea are arranged in such rows. None: as the file states."""
     size: tuple[int, int] = (28, 28)
     """Height and width of a frame."""
     bins: int = 10
@@ -47,7 +48,7 @@ class EventFrames:
     """Seconds that the frames cover, from the first event; None: to the last event."""
 
     def __post_init__(self) -> None:
-        if min(*self.sensor, *self.size, self.bins) < 1 or self.polarities not in (1, 2):
+        if min(*(self.sensor or ()), *self.size, self.bins) < 1 or self.polarities not in (1, 2):
             raise ColliculusError("`sensor`, `size` and `bins` of events must be at least 1, and `polarities` 1 or 2")
         if self.window_s is not None and not self.window_s > 0:
             raise ColliculusError(f"`window_s` of events is {self.window_s}: choose a time above 0")
@@ -66,14 +67,15 @@ class EventFrames:
         """See `Storage.read`."""
         file, entry = split_entry(path)
         with decoding(file):
-            events = read_aedat(file) if file.suffix.lower() == ".aedat" else read_cochlea(file, entry)
-            if not len(events.t_s):
-                raise ColliculusError(f"{path} holds no events: record or copy it again")
+            events = read_events(file, entry)
+            sensor = self.sensor or events.sensor
+            if sensor is None:
+                raise ColliculusError(f"{path} does not state the size of its sensor: give it, rows and columns")
             begin = float(events.t_s.min()) if sample.start_s is None else sample.start_s
             end = float(events.t_s.max()) if sample.end_s is None else sample.end_s
             return count_events(
                 Events(events.t_s - begin, events.x, events.y, events.polarity),
-                sensor=self.sensor,
+                sensor=sensor,
                 size=self.size,
                 bins=self.bins,
                 polarities=self.polarities,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from colliculus.corpus.sample import Sample, split_entry
 from colliculus.media.array_files import as_float32, check_numbers
 from colliculus.media.container import Track
+from colliculus.media.event_formats import is_event_file
 from colliculus.media.numpy_files import load_arrays
 from colliculus.types import ColliculusError
 
@@ -49,6 +50,8 @@ class StoredArray:
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:  # noqa: ARG002 - an array has no seconds
         """See `Storage.read`."""
         file, entry = split_entry(path)
+        if not entry and is_event_file(file):
+            raise ColliculusError(f"{path} holds events and not an array: list its column with --events NAME:TxPxHxW")
         array = _load(file, entry)
         check_numbers(path, array)
         if array.shape != self.shape:
