@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -62,3 +64,21 @@ def test_all_rows_come_once_in_order_and_few_at_a_time(count):
     parts = list(chunks(np.arange(count)))
     assert [row for part in parts for row in part] == list(range(count))
     assert all(0 < len(part) <= 256 for part in parts)
+
+
+def test_a_chunk_is_bounded_by_its_values():
+    rows = np.broadcast_to(np.float32(0), (300, 3, 512, 512))
+    sizes = [len(chunk) for chunk in chunks(rows)]
+    assert sizes == [5] * 60
+    assert [len(chunk) for chunk in chunks(np.broadcast_to(np.float32(0), (2, 2**23)))] == [1, 1]
+
+
+def test_statistics_of_large_rows_take_little_memory():
+    values = np.broadcast_to(np.arange(2, dtype=np.uint8)[:, None, None, None], (2, 3, 512, 512))
+    values = np.concatenate([values] * 40)
+    tracemalloc.start()
+    found = channel_statistics({"a": values}, np.arange(80))
+    assert tracemalloc.get_traced_memory()[1] < 200e6  # 256 rows at once took 1.5 GB
+    tracemalloc.stop()
+    assert found.mean["a"] == pytest.approx((0.5,) * 3)
+    assert found.std["a"] == pytest.approx((0.5,) * 3)

@@ -13,6 +13,7 @@ from colliculus.corpus.inspection import SampleInspection
 from colliculus.corpus.manifest import read_manifest
 from colliculus.corpus.prepare.prepared_folder import MANIFEST_FILE, PREPARE_FILE, WORK_FOLDER, read_prepared
 from colliculus.corpus.prepare.result import PreparationResult
+from colliculus.corpus.prepare.verification import verify
 from colliculus.corpus.prepare.workers import Progress, num_processes, results_of, silent
 from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.corpus.sample import Sample
@@ -106,7 +107,8 @@ def audit(
 
     Args:
         data: a manifest, a folder that `prepare` made, or a folder with a folder of clips for each class, under train/
-            and test/ or not. For a prepared folder the notes of its preparation are used, and no file is opened.
+            and test/ or not. For a prepared folder the notes of its preparation are used, and its arrays are
+            verified.
         root: folder at which the paths of the manifest start; None: the folder of the manifest.
         quick: open no file. Only missing and empty files and pointers of git-lfs are found then, and neither damage nor
             identical content.
@@ -134,6 +136,8 @@ def audit(
         raise ColliculusError(f"{path} does not exist: pass a manifest or a folder")
     if any((path / name).exists() for name in (PREPARE_FILE, MANIFEST_FILE, WORK_FOLDER)):
         folder = read_prepared(path)
+        if not quick:
+            verify(folder)
         samples, results = folder.samples, folder.results
     else:
         samples, place = _listed(path, None if root is None else Path(root), quick=quick)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.prepared_folder import PreparedFolder, describe, read_prepared
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
+from colliculus.corpus.prepare.verification import verify_once
 from colliculus.corpus.protocols import Partition, ProtocolName, SplitProtocol, current_name
 from colliculus.corpus.shared_content import content_keys
 from colliculus.corpus.storage_reader import StorageReader
@@ -71,9 +72,10 @@ class DividedData(ABC):
         Samples that could not be read, and modalities that no sample of the training part holds, are left out.
 
         Raises:
-            ColliculusError: the data are not there, are damaged, or do not suit the protocol.
+            ColliculusError: the data are not there, are damaged or changed, or do not suit the protocol.
         """
         folder = self.prepared_folder()
+        verify_once(folder)
         parts = self._parts(folder)
         present = {m: np.array([m not in result.missing for result in folder.results]) for m in folder.storages}
         used = {m: storage for m, storage in folder.storages.items() if present[m][parts.train].any()}

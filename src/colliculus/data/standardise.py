@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import TypeVar
 
 import numpy as np
@@ -12,20 +13,28 @@ from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import ToInput
 from colliculus.types import ColliculusError
 
-_ROWS = 256  # of a chunk
+_ROWS, _VALUES = 256, 2**22  # of a chunk: 32 MB in float64
 _CONSTANT = 1e-6  # a channel that varies less than this is constant, and only centred
 
 ScalarT = TypeVar("ScalarT", bound=np.generic)
 
 
-def chunks(array: NDArray[ScalarT]) -> Iterator[NDArray[ScalarT]]:
-    """Consecutive parts of at most 256 rows, views: a memory-mapped array is never in memory as a whole.
+def chunks(array: NDArray[ScalarT], row_values: int | None = None) -> Iterator[NDArray[ScalarT]]:
+    """Consecutive parts of at most 256 rows and 4 million values, views: a memory-mapped array stays on the disk.
+
+    Args:
+        array: (n, ...).
+        row_values: numbers that a row stands for; None: those it holds.
 
     Example:
         >>> [len(chunk) for chunk in chunks(np.zeros((600, 2)))]
         [256, 256, 88]
+        >>> [len(chunk) for chunk in chunks(np.arange(5), row_values=2_000_000)]
+        [2, 2, 1]
     """
-    return (array[start : start + _ROWS] for start in range(0, len(array), _ROWS))
+    values = prod(array.shape[1:]) if row_values is None else row_values
+    rows = max(min(_ROWS, _VALUES // max(values, 1)), 1)
+    return (array[start : start + rows] for start in range(0, len(array), rows))
 
 
 def channel_statistics(
@@ -69,7 +78,7 @@ def _mean_and_std(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(C,) mean and deviation; chunks are merged by Chan's formula, which is stable where a sum of squares is not."""
     count, mean, squares = 0, np.zeros(1), np.zeros(1)
-    for chunk in chunks(rows):
+    for chunk in chunks(rows, prod(array.shape[1:])):
         values = np.asarray(to_input(array[chunk]), dtype=np.float64)
         if not np.isfinite(values).all():
             raise ColliculusError(f"the training part of {modality!r} holds NaN or infinity: remove them")

@@ -34,6 +34,7 @@ from colliculus.corpus.prepare.prepared_folder import (
 )
 from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.result import PreparationResult, digests, open_journal
+from colliculus.corpus.prepare.verification import VERIFIED_FILE, verify
 from colliculus.corpus.prepare.workers import Progress, num_processes, results_of, silent
 from colliculus.corpus.prepare.workspace import Incomplete, Workspace
 from colliculus.corpus.recipes import RECIPES
@@ -167,8 +168,7 @@ class _Job:
     def has_repaired_files(self, folder: PreparedFolder) -> bool:
         """True if files changed of samples of a finished preparation that had a problem; an error if others changed."""
         shutil.rmtree(folder.path / WORK_FOLDER, ignore_errors=True)
-        for array in folder.arrays.values():
-            array.memory_map()
+        verify(folder)
         repaired = False
         for done, (sample, result) in enumerate(zip(self.samples, folder.results, strict=True), 1):
             if digests(self.place.root, sample) != result.sha256:
@@ -195,6 +195,7 @@ class _Job:
                 add(result)
         write_document(work / PLAN_FILE, self.plan)
         (folder.path / PREPARE_FILE).unlink()
+        (folder.path / VERIFIED_FILE).unlink(missing_ok=True)
 
     def summary(self, results: Sequence[PreparationResult], kept: int) -> Preparation:
         """The record of the preparation."""

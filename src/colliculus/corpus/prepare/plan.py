@@ -22,6 +22,7 @@ from colliculus.files.lock import LOCK_FILE
 from colliculus.files.tables import csv_bytes
 from colliculus.types import ColliculusError
 
+_LATER = ("events",)
 PLAN_FILE, SAMPLES_FILE = "plan.yaml", "sources.csv"
 RESULTS = ("manifest", "content", "usable")
 """Keys that `prepare.yaml` holds beside those of the plan."""
@@ -44,7 +45,7 @@ def open_plan(
     plan: Document = {
         "format": FORMAT,
         "versions": {"colliculus": package_version(), "av": package_version("av")},
-        "recipe": {"name": recipe.name, **to_plain(recipe)},
+        "recipe": {"name": recipe.name, **_settings(recipe)},
         "incomplete": incomplete,
         "samples": len(samples),
         "sources": hashlib.sha256(listed).hexdigest(),
@@ -73,6 +74,11 @@ def finished_plan(out: Path) -> Document:
     """
     document = read_document(out / PREPARE_FILE, newest=FORMAT, remedy=REMEDY)
     return {key: value for key, value in document.items() if key not in RESULTS}
+
+
+def _settings(recipe: Recipe) -> Document:
+    """Settings of a recipe; those that version 0.1 did not have only where they are used, so that its folders go on."""
+    return {name: value for name, value in to_plain(recipe).items() if name not in _LATER or value}
 
 
 def check_same(place: Path, before: Document, now: Document, remedy: str) -> None:

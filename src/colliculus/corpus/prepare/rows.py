@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.files.atomic import not_following
 from colliculus.types import ColliculusError
 
 
@@ -65,15 +64,14 @@ class RowFile:
 
     def create(self) -> None:
         """Create the file, or keep the rows of an existing one; rows that were never written read as zeros."""
-        mode = "r+b" if self.path.exists() else "w+b"
-        with open(self.path, mode, buffering=0, opener=not_following) as file:
+        with self.path.open("r+b" if self.path.exists() else "w+b", buffering=0) as file:
             _write_all(file.fileno(), self.header, 0)
             file.truncate(self.file_bytes)
 
     @contextmanager
     def open(self) -> Generator[OpenRows]:
         """The rows, open for reading and writing."""
-        with open(self.path, "r+b", buffering=0, opener=not_following) as file:
+        with self.path.open("r+b", buffering=0) as file:
             yield OpenRows(self, file.fileno(), len(self.header))
 
     def memory_map(self) -> NDArray[np.generic]:
