@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +73,12 @@ def read_aedat4(path: Path) -> Events:
         ColliculusError: the file is missing, damaged or holds no event, or `aedat` is not installed.
     """
     try:
-        import aedat  # an extra
+        reader: Any = import_module("aedat")  # an extra
     except ImportError as error:
         raise ColliculusError(f"{path} needs aedat: pip install 'colliculus[events]'") from error
     with decoding(path):
         try:
-            decoder: Any = aedat.Decoder(str(path))
+            decoder: Any = reader.Decoder(str(path))
             sensors = [s for s in decoder.id_to_stream().values() if s.get("type") == "events"]
             parts = [packet["events"] for packet in decoder if "events" in packet]
         except BaseException as error:

@@ -62,7 +62,7 @@ def read_event_arrays(path: Path) -> Events:
     """
     with decoding(path):
         arrays = load_arrays(path)
-        only = next(iter(arrays.values())) if len(arrays) == 1 else None
+        only: Any = next(iter(arrays.values())) if len(arrays) == 1 else None
         if only is not None and only.dtype.names:
             arrays = {name: only[name] for name in only.dtype.names}
         return _from_columns(path, arrays)
@@ -85,12 +85,12 @@ def read_event_hdf5(path: Path, entry: str) -> Events:
             found: Any = file.get(group) if group else file
             if hasattr(found, "dtype") and found.dtype.names:
                 array = hdf5_array(path, file, group)
-                return _from_columns(path, {name: array[name] for name in array.dtype.names})
+                return _from_columns(path, {name: array[name] for name in found.dtype.names})
             keys = list(found) if hasattr(found, "keys") else []
             if are_event_columns(keys):
                 prefix = f"{group}/" if group else ""
-                wanted = _four(path, keys)
-                return recorded_events(path, *(hdf5_array(path, file, f"{prefix}{name}") for name in wanted))
+                t, x, y, p = (hdf5_array(path, file, f"{prefix}{name}") for name in _four(path, keys))
+                return recorded_events(path, t, x, y, p)
         raise ColliculusError(
             f"{path} holds no arrays t, x, y and p, but {short(', '.join(file))}: name their group as {path}::GROUP"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +39,10 @@ _MICROSECONDS = 1e-6
 
 def recorded_events(
     path: Path,
-    t: NDArray[np.generic],
-    x: NDArray[np.generic],
-    y: NDArray[np.generic],
-    polarity: NDArray[np.generic],
+    t: NDArray[Any],
+    x: NDArray[Any],
+    y: NDArray[Any],
+    polarity: NDArray[Any],
     sensor: tuple[int, int] | None = None,
 ) -> Events:
     """Checked events in the order of their times, which count from the first event.

@@ -43,5 +43,6 @@ def _opened(path: Path) -> Image.Image:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the check below is stricter
         image = Image.open(path)
     if image.width * image.height > MOST_PIXELS:
+        image.close()
         raise ColliculusError(f"{path} states {image.width} x {image.height} pixels: give a smaller image")
     return image
