@@ -18,7 +18,7 @@ from time import perf_counter
 
 import torch
 import tyro
-from study import Study, areas, markdown, rates, result, spread, without
+from study import Study, areas, markdown, rates, result, spread, validation, without
 
 from colliculus.evaluation.comparison import Comparison, compare
 from colliculus.evaluation.energy.record import Energy
@@ -32,7 +32,7 @@ from colliculus.training.step import TrainingStep
 from colliculus.types import Batch
 
 DATA = "av-digits"
-OURS = {"s-cmrl": "S-CMRL", "taaf": "TAAF (our reading)", "tectum": "Tectum"}
+OURS = {"s-cmrl": "S-CMRL", "taaf": "TAAF (our reading)", "tectum-first": "Tectum, first edition"}
 OTHERS = {
     "s-cmrl-reference": "S-CMRL, reference",
     "spatial": "spatial attention alone",
@@ -183,11 +183,6 @@ def cost_table(runs: Runs) -> list[str]:
             }
         )
     return markdown(rows)
-
-
-def validation(folders: Sequence[Path]) -> float:
-    """Mean validation accuracy of runs."""
-    return mean(result(folder).validation.accuracy for folder in folders)
 
 
 def speeds(presets: Sequence[str]) -> dict[str, tuple[float, float]]:

@@ -101,6 +101,11 @@ def result(folder: Path) -> TrainingResult:
     return open_run(folder, "cpu").result
 
 
+def validation(folders: Sequence[Path]) -> float:
+    """Mean validation accuracy of runs."""
+    return mean(found.accuracy for folder in folders if (found := result(folder).validation) is not None)
+
+
 def rates(runs: Iterable[Path], moment: str) -> list[float]:
     """Firing rate of every layer of some runs, in percent, before ("start") or after training ("end")."""
     return [100 * layer.rate for run in runs for layer in read_health(run)[moment].layers]
