@@ -1,4 +1,4 @@
-"""TAAF (our reading), S-CMRL with each balance of the modalities, and Tectum on AV-Digits, learned under noise.
+"""TAAF (our reading), S-CMRL with each balance, and the first edition of Tectum on AV-Digits, learned under noise.
 
     python benchmarks/balance.py --data-root FOLDER
 
@@ -41,7 +41,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "S-CMRL, own heads, IEMF": ("s-cmrl-av-digits", OWN_HEADS | balanced("iemf")),
     "S-CMRL, own heads, MMPareto": ("s-cmrl-av-digits", OWN_HEADS | balanced("mm-pareto")),
     "TAAF (our reading)": ("taaf-av-digits", {}),
-    "Tectum": ("tectum-av-digits", {}),
+    "Tectum, first edition": ("tectum-first-av-digits", {}),
 }
 """Preset and changed settings."""
 

@@ -6,9 +6,9 @@ trains every condition with every seed (skips what is done), writes OUT/lag.csv,
 OUT/controlled.png, and prints tables with 95 % intervals over the seeds, of accuracies and of differences seed by seed.
 
 Lag: audio follows the images by 0 to 4 of 10 steps, the first event beginning at one of the same two moments; TAAF
-(our reading) with each alignment, S-CMRL and Tectum, none balanced, AdamW. Dominance: the sound's signal has 1/1 to 1/4
-of the amplitude of the images', under the same noise; late fusion, TAAF and Tectum, without and with balances, SGD
-with momentum. All have own heads of each modality, the same neurons, label smoothing and budget; "alone" is what a
+(our reading) with each alignment, S-CMRL and the first edition of Tectum, none balanced, AdamW. Dominance: the sound's
+signal has 1/1 to 1/4 of the amplitude of the images', under the same noise; late fusion, TAAF and Tectum, without and
+with balances, SGD with momentum. All have own heads of each modality, the same neurons, label smoothing and budget; "alone" is what a
 modality's own head says.
 """
 
@@ -32,7 +32,7 @@ from study import Tables
 from colliculus.data.synthetic import Synthetic
 from colliculus.evaluation.significance import student_interval
 from colliculus.fusion import AlignmentName
-from colliculus.methods import SCMRL, TAAF, LateFusion, Tectum
+from colliculus.methods import SCMRL, TAAF, FirstTectum, LateFusion
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.modulation import Balance, BalanceName
 from colliculus.neurons import NeuronSettings
@@ -100,8 +100,8 @@ def taaf(kind: BalanceName, alignment: AlignmentName = "conv") -> SpikingTransfo
 
 
 def tectum(kind: BalanceName) -> SpikingTransformer:
-    """Tectum; "scores" is its own balance."""
-    return Tectum(**SHARED, heads=4, alpha=0.25, balance=Balance(kind=kind))
+    """The first edition of Tectum; "scores" is its own balance."""
+    return FirstTectum(**SHARED, heads=4, alpha=0.25, balance=Balance(kind=kind))
 
 
 LAGGED: dict[str, SpikingTransformer] = {

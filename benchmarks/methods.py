@@ -32,7 +32,7 @@ from colliculus.training.step import TrainingStep
 from colliculus.types import Batch
 
 DATA = "av-digits"
-OURS = {"s-cmrl": "S-CMRL", "taaf": "TAAF (our reading)", "tectum": "Tectum"}
+OURS = {"s-cmrl": "S-CMRL", "taaf": "TAAF (our reading)", "tectum-first": "Tectum, first edition"}
 OTHERS = {
     "s-cmrl-reference": "S-CMRL, reference",
     "spatial": "spatial attention alone",

@@ -22,7 +22,8 @@ _SHARED: dict[str, Any] = {
     "train.final_learning_rate": 0.0,
     "train.head_factor": 10.0,
 }
-DIGITS: dict[str, Any] = {**_SHARED, "train.epochs": 16, "train.warmup_epochs": 2}
+DIGITS: dict[str, Any] = {**_SHARED, "train.epochs": 16, "train.warmup_epochs": 2, "train.head_factor": 2.0}
+"""The factor of the readout was chosen on the validation part of `same`, seed 0: 95.0 with 2 and 91.3 with 10."""
 UTD: dict[str, Any] = {
     **_SHARED,
     "train.epochs": 40,

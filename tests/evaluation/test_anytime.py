@@ -15,9 +15,11 @@ from torch import nn
 from colliculus.data.noise import GaussianNoise
 from colliculus.evaluation.anytime import first_steps, outputs_by_step
 from colliculus.evaluation.inference import classify, inference_mode
+from colliculus.fusion import CrossModalSettings
 from colliculus.fusion.time_alignment import ConvAlignment
 from colliculus.layers import stepwise
 from colliculus.methods import METHODS
+from colliculus.neurons import NeuronSettings
 from colliculus.types import DataSpec
 
 T = 4
@@ -32,6 +34,12 @@ CASES = {
     **{name: (name, {}) for name in METHODS},
     "s-cmrl, reference": ("s-cmrl", {"arithmetic": "reference"}),
     "sca, reference": ("sca", {"arithmetic": "reference"}),
+    "s-cmrl, mask": ("s-cmrl", {"cross_attention": "mask", "heads": 16}),
+    "s-cmrl, fed": ("s-cmrl", {"cross_modal": CrossModalSettings(dropout=0.0, scaled=True, capped=True)}),
+    "late-fusion, weighted": ("late-fusion", {"readout": "weighted"}),
+    "tectum, attention": ("tectum", {"exchange": "attention"}),
+    "tectum, mask": ("tectum", {"exchange": "mask"}),
+    "tectum, lif": ("tectum", {"neuron": NeuronSettings()}),
     "poisson": ("tectum-first", {"coding": "poisson"}),
     "interpolate": ("tectum-first", {"alignment": "interpolate", **OWN_STEPS}),
     "warp": ("tectum-first", {"alignment": "warp", **OWN_STEPS}),

@@ -17,8 +17,10 @@ from colliculus import (
     SCMRL,
     ColliculusError,
     DataSpec,
+    FirstTectum,
     LateFusion,
     NeuronSettings,
+    Tectum,
     Unimodal,
     WeightedAttention,
     reference,
@@ -29,6 +31,7 @@ from colliculus.fusion import REFERENCE, CrossModalSettings
 SPEC = DataSpec(channels={"audio": 1, "visual": 3}, sizes={"audio": (32, 32), "visual": (32, 32)}, num_classes=4)
 SIZE = {"dim": 16, "time_steps": 3}
 HEADS = {**SIZE, "heads": 4}
+MASK = CrossModalSettings(threshold=1.0, normalise=False)
 SCMRL_REFERENCE = SCMRL(**HEADS, arithmetic="reference", alpha=0.7)
 SETTINGS = {"time_steps": 3, "interaction": "Add", "alpha": 0.7, "num_heads": 4}
 METHODS = {
@@ -128,11 +131,42 @@ def test_inputs_may_have_any_size_unless_told() -> None:
         LateFusion(**SIZE, coding="poisson"),
         LateFusion(**SIZE, coding="latency"),
         SCMRL(**HEADS, cross_modal=replace(REFERENCE, scale=2.0)),
+        SCMRL(**HEADS, cross_modal=replace(REFERENCE, scaled=True)),
+        SCMRL(**HEADS, cross_modal=replace(REFERENCE, capped=True)),
+        SCMRL(**SIZE, cross_modal=replace(MASK, dropout=0.0), cross_attention="mask"),
+        SCMRL(**HEADS, arithmetic="reference", readout="weighted"),
+        LateFusion(**SIZE, readout="weighted"),
+        LateFusion(**SIZE, encoder="medium"),
+        LateFusion(**SIZE, encoder="auto"),
+        LateFusion(**SIZE, neuron=NeuronSettings(kind="graded", temporal_gradient=False)),
+        Tectum(dim=16),
+        Tectum(**SIZE, neuron=LateFusion().neuron, readout="mean", exchange="none", encoder="shallow"),
+        FirstTectum(**HEADS),
     ],
 )
 def test_what_the_reference_cannot_compute_is_refused(method) -> None:
     with pytest.raises(ColliculusError, match="no counterpart"):
         reference.to_state_dict(method.model(SPEC))
+
+
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        (SCMRL(**HEADS, cross_modal=replace(REFERENCE, capped=True)), "residuals are scaled, or .* is capped"),
+        (SCMRL(**SIZE, cross_modal=replace(MASK, dropout=0.0), cross_attention="mask"), "mask of spikes"),
+        (LateFusion(**SIZE, readout="weighted"), "readout weighs the tokens"),
+        (LateFusion(**SIZE, encoder="medium"), "neither deep nor shallow"),
+    ],
+)
+def test_the_reason_is_named(method, reason) -> None:
+    with pytest.raises(ColliculusError, match=reason):
+        reference.to_state_dict(method.model(SPEC))
+
+
+def test_a_series_is_refused() -> None:
+    spec = replace(SPEC, sizes={"audio": (1, 32), "visual": (1, 32)})
+    with pytest.raises(ColliculusError, match="an encoder of series"):
+        reference.to_state_dict(LateFusion(**SIZE, encoder="auto").model(spec))
 
 
 def test_tokens_in_different_places_are_refused() -> None:

@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from torch import nn
 
 from colliculus.coding import Latency, Poisson
-from colliculus.fusion import REFERENCE, CrossModalAttention, CrossModalResidual, ReferenceIntegration, SeparateStreams
+from colliculus.encoders import SpikingPatchSplitting, SpikingSeriesEncoder
+from colliculus.encoders.patch_splitting import WIDTHS
+from colliculus.fusion import (
+    REFERENCE,
+    CrossModalAttention,
+    CrossModalResidual,
+    ReadoutWeights,
+    ReferenceIntegration,
+    SeparateStreams,
+)
+from colliculus.fusion.mask import MaskedAttention
 from colliculus.fusion.places import TokensAtPlaces
 from colliculus.layers import OverSteps, SpikingAttention
 from colliculus.model import MultimodalSNN
@@ -16,6 +26,7 @@ from colliculus.types import ColliculusError
 
 _PART = {"conv": "conv", "linear": "conv", "norm": "bn", "neuron": "lif"}
 _PROJECTION = {"query": "q", "key": "k", "value": "v", "project": "proj"}
+_STAGES = len(WIDTHS["deep"]), len(WIDTHS["shallow"])
 _MLP = {"expand": "fc1", "contract": "fc2"}
 
 
@@ -48,22 +59,48 @@ def layer_names(model: MultimodalSNN) -> dict[str, str]:
 
 def _check_arithmetic(model: MultimodalSNN) -> None:
     """Refuse differences that the names do not show."""
-    neuron = 2.0, Dynamics(temporal_gradient=False)
     for layer in model.modules():
-        if isinstance(layer, Neuron) and not (isinstance(layer, LIF) and (layer.tau, layer.dynamics) == neuron):
-            raise _no_counterpart(f"it has a neuron of another kind, {layer}")
-        if isinstance(layer, SpikingAttention) and layer.scale != REFERENCE.scale:
-            raise _no_counterpart(f"its attention has the scale {layer.scale:g}")
-        if isinstance(layer, TokensAtPlaces) and layer.places is not None:
-            raise _no_counterpart("its modalities have different token grids")
-        if isinstance(layer, Poisson | Latency):
-            raise _no_counterpart(f"it codes its inputs as {type(layer).__name__.lower()} spikes")
-        if isinstance(layer, CrossModalAttention) and layer.combination != "product":
-            raise _no_counterpart("its attention does not multiply the spatial by the temporal branch")
-        if isinstance(layer, CrossModalResidual) and layer.dropout:
-            raise _no_counterpart("it drops residuals in training")
-        if getattr(layer, "axis", None) == OverSteps(swap=True):
-            raise _no_counterpart("its temporal attention swaps steps and heads")
+        for reason in (*_neuron_or_encoder(layer), *_attention_or_readout(layer)):
+            raise _no_counterpart(reason)
+
+
+def _neuron_or_encoder(layer: nn.Module) -> Iterator[str]:
+    """Differences of neurons, coding or encoders, in words."""
+    neuron = 2.0, Dynamics(temporal_gradient=False)
+    match layer:
+        case Neuron() if not (isinstance(layer, LIF) and (layer.tau, layer.dynamics) == neuron):
+            yield f"it has a neuron of another kind, {layer}"
+        case Poisson() | Latency():
+            yield f"it codes its inputs as {type(layer).__name__.lower()} spikes"
+        case SpikingSeriesEncoder():
+            yield "it has an encoder of series"
+        case SpikingPatchSplitting() if len(layer.stages) not in _STAGES:
+            yield "its encoder is neither deep nor shallow"
+        case _:
+            pass
+
+
+def _attention_or_readout(layer: nn.Module) -> Iterator[str]:
+    """Differences of the exchange or of the readout, in words."""
+    match layer:
+        case SpikingAttention() if layer.scale != REFERENCE.scale:
+            yield f"its attention has the scale {layer.scale:g}"
+        case SpikingAttention() if layer.axis == OverSteps(swap=True):
+            yield "its temporal attention swaps steps and heads"
+        case TokensAtPlaces() if layer.places is not None:
+            yield "its modalities have different token grids"
+        case CrossModalAttention() if layer.combination != "product":
+            yield "its attention does not multiply the spatial by the temporal branch"
+        case CrossModalResidual() if layer.dropout:
+            yield "it drops residuals in training"
+        case CrossModalResidual() if layer.capped or layer.scale:
+            yield "its residuals are scaled, or the pull of its alignment is capped"
+        case MaskedAttention():
+            yield "a mask of spikes stands for its attention"
+        case ReadoutWeights():
+            yield "its readout weighs the tokens"
+        case _:
+            pass
 
 
 def _no_counterpart(reason: str) -> ColliculusError:

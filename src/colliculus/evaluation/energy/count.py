@@ -126,8 +126,7 @@ def count(model: MultimodalSNN, batches: Iterable[Inputs]) -> Counts:
     folds into the layer before it. Sums of streams, products with a scalar, means, pooling and softmax are not counted:
     they take one operation per value, where a layer takes one per value and channel. Of the products value by value
     those count that are synapses: the weights of a weighted readout, one use of a token for each map, and spikes that
-    meet spikes in the joint layer and in a mask. These are an AND of binary spikes, and count as accumulates. A part of
-    the model that was left out (`MultimodalSNN.optional_parts`) decides nothing.
+    meet spikes in the joint layer and in a mask. These are an AND of binary spikes, and count as accumulates.
 
     Raises:
         ColliculusError: there is no batch, or the model makes a product of a kind that cannot be counted.
@@ -162,13 +161,11 @@ def together(parts: Iterable[Counts]) -> Counts:
 def _count_batch(model: MultimodalSNN, inputs: Inputs) -> Counts:
     samples = next(iter(inputs.values())).shape[-4]
     decides = deciding(model, {m: x.narrow(-4, 0, 1) for m, x in inputs.items()})
-    left_out = [name for name, part in model.optional_parts().items() if not part.get_buffer("kept")]
     seen = watch(model, inputs)
     firsts = _firsts(model, inputs, seen)
     layers: list[LayerCount] = []
     neurons: list[NeuronCount] = []
-    for event, reached in zip(seen.events, decides, strict=True):
-        matters = reached and not any(event.name.startswith((f"{part}.", f"{part} ")) for part in left_out)
+    for event, matters in zip(seen.events, decides, strict=True):
         if event.product is None:
             neurons.append(_neuron(event, matters, samples))
         else:
