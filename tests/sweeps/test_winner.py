@@ -124,6 +124,7 @@ def test_a_bar_is_reached_by_points_and_p(winner):
     assert lines[2].endswith(", not shown to differ).")
     assert lines[3].startswith("- At least -0.5 points over above with p below 0.01: missed (-1.0, ")
     assert lines[4].endswith("none is shown to be better, and the highest mean is that of above.")
+    assert tables.margin_verdict(found.tests["near"], 3, None).startswith("missed (+2.0, ")
     few = comparison(winner, Tectum=[96] * 3, far=[80] * 3)
     assert tables.margin_verdict(few.tests["far"], 3, 0.01).startswith("missed (+16.0, p = 0.25")
     assert tables.margin_verdict(few.tests["far"], 3, None).startswith("reached (+16.0, p = 0.25")
@@ -133,7 +134,7 @@ def test_a_table_says_how_far_tectum_is_above(winner):
     lines = winner("winner_tables").accuracy_table(comparison(winner, Tectum=[90, 92], other=[80, 81, 82]))
     assert lines[2].startswith("| Tectum | 2 | 91.0 (")
     assert lines[3].startswith("| other | 3 | 81.0 (")
-    assert "| +10.5 (" in lines[3]
+    assert "| +10.5 (+4.1 to +16.9) |" in lines[3]  # 12.71 (Student, one degree of freedom) times 0.5 to both sides
 
 
 def test_a_lag_is_compared_seed_by_seed(winner):
