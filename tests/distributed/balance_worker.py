@@ -82,8 +82,8 @@ def check(method: SCMRL | TAAF, dataset: Any, runtime: Runtime) -> None:
 def check_that_drift_is_noticed(dataset: Any, runtime: Runtime) -> None:
     begin_epoch = OGMGE.begin_epoch
 
-    def begin_differently(self: OGMGE, *, seed: int, epoch: int, device: torch.device) -> None:
-        begin_epoch(self, seed=seed + runtime.rank, epoch=epoch, device=device)
+    def begin_differently(self: OGMGE, *, seed: int, epoch: int, epochs: int, device: torch.device) -> None:
+        begin_epoch(self, seed=seed + runtime.rank, epoch=epoch, epochs=epochs, device=device)
 
     OGMGE.begin_epoch = begin_differently
     experiment = replace(EXPERIMENT, method=replace(METHOD, balance=Balance(kind="ogm-ge")))

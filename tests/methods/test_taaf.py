@@ -133,7 +133,7 @@ def test_training_steps_lower_the_loss_with_every_setting(change):
     model, modulator = method.model(SPEC), method.modulator()
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
     runtime = Runtime(device=torch.device("cpu"))
-    modulator.begin_epoch(seed=0, epoch=0, device=runtime.device)
+    modulator.begin_epoch(seed=0, epoch=0, epochs=4, device=runtime.device)
     step = TrainingStep(
         model=model,
         objective=method.objective(),
@@ -158,7 +158,7 @@ def first_step(method):
     """Loss and gradients of a first step, all that an optimiser would see."""
     torch.manual_seed(0)
     model, modulator, runtime = method.model(SPEC), method.modulator(), Runtime(device=torch.device("cpu"))
-    modulator.begin_epoch(seed=0, epoch=0, device=runtime.device)
+    modulator.begin_epoch(seed=0, epoch=0, epochs=4, device=runtime.device)
     output = model(inputs())
     prepared = modulator.before_backward(model, output, LABELS, method.objective(), runtime)
     runtime.backward(torch.stack([*prepared.losses.values()]).sum(), model)

@@ -59,7 +59,7 @@ class Lab:
     def step(self, modulator, autocast=False, begin=True):
         self.model.zero_grad(set_to_none=True)
         if begin:
-            modulator.begin_epoch(seed=0, epoch=0, device=ALONE.device)
+            modulator.begin_epoch(seed=0, epoch=0, epochs=4, device=ALONE.device)
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             output = self.model(self.inputs)
         output = in_float32(output)
@@ -169,8 +169,8 @@ def test_it_acts_in_its_epochs_alone(kind):
     for epoch in range(4):
         modulator = ScoreBalance(kind=kind, first_epoch=2, last_epoch=3).modulator()
         begin = modulator.begin_epoch
-        modulator.begin_epoch = lambda *, seed, epoch, device, begin=begin, now=epoch: begin(
-            seed=seed, epoch=now, device=device
+        modulator.begin_epoch = lambda *, seed, epoch, epochs, device, begin=begin, now=epoch: begin(
+            seed=seed, epoch=now, epochs=epochs, device=device
         )
         report, *_ = lab.step(modulator)
         assert set(report) == {"coefficient_audio", "coefficient_visual"}
@@ -221,7 +221,7 @@ def test_ranks_of_different_size_find_what_one_process_finds(kind):
             streams={m: torch.zeros(T, 6, 1) for m in z},
         )
         modulator = strong(kind).modulator()
-        modulator.begin_epoch(seed=0, epoch=0, device=torch.device("cpu"))
+        modulator.begin_epoch(seed=0, epoch=0, epochs=4, device=torch.device("cpu"))
         losses = {"unimodal_a": torch.ones(()), "unimodal_b": torch.ones(())}
         prepared = modulator.before_backward(None, output, LABELS[rows], lambda *_: dict(losses), collective)
         if kind == "gradient":

@@ -36,10 +36,10 @@ class TemporalTransformer(BalancedTransformer, ABC):
             raise ColliculusError(
                 f"`modality_steps` of {short[0]} is {self.modality_steps[short[0]]}: choose at least 1"
             )
-        if self.balance.kind == "agm":
+        if self.balance.needs_shares:
             raise ColliculusError(
-                f"balance agm scales shares of the logits, but the losses of {self.name} use each step before it is "
-                "weighed: choose another balance"
+                f"balance {self.balance.kind} changes shares of the logits, but the losses of {self.name} see each "
+                "step before it is weighed: choose another balance"
             )
         silent = [m for m, weight in self.unimodal_weights.items() if not weight]
         if silent and (self.balance.kind == "scores" or self.balance.needs_own_heads):

@@ -15,7 +15,7 @@ from colliculus.labels import at_label
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, PreparedLosses, Terms
 from colliculus.modulation.epochs import EpochRange
-from colliculus.modulation.ogm_ge import scale_with_noise, shared_generator, slowing
+from colliculus.modulation.ogm_ge import noise_remarks, scale_with_noise, shared_generator, slowing
 from colliculus.modulation.scores import TINY, mean_over_ranks, ratios
 from colliculus.types import UNIMODAL, Collective, ColliculusError, Output, refuse_unread
 
@@ -72,9 +72,9 @@ class _ByScore(Modulator, ABC):
         self.settings = settings
         self.acts = False
 
-    def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
+    def begin_epoch(self, *, seed: int, epoch: int, epochs: int, device: torch.device) -> None:
         """Check whether to act in this epoch."""
-        self.acts = self.settings.acts_in(epoch)
+        self.acts = self.settings.acts_in(epoch, epochs=epochs)
 
     def scores(self, output: Output, labels: Tensor, collective: Collective) -> dict[str, float]:
         """Mean of s_m over the samples of all ranks."""
@@ -92,9 +92,13 @@ class GradientByScore(_ByScore):
         super().__init__(settings)
         self._noise: torch.Generator | None = None
 
-    def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
+    def remarks(self, optimizer: str) -> tuple[str, ...]:
+        """Warn of noise under AdamW."""
+        return noise_remarks("scores.enhancement", optimizer) if self.settings.enhancement else ()
+
+    def begin_epoch(self, *, seed: int, epoch: int, epochs: int, device: torch.device) -> None:
         """Check whether to act in this epoch, and start the noise, which is the same on every rank."""
-        super().begin_epoch(seed=seed, epoch=epoch, device=device)
+        super().begin_epoch(seed=seed, epoch=epoch, epochs=epochs, device=device)
         self._noise = shared_generator(seed, epoch, device) if self.settings.enhancement else None
 
     def __call__(
