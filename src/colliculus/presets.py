@@ -24,6 +24,7 @@ from colliculus.methods import CMCI, SCA, SCMRL, TAAF, FirstTectum, LateFusion, 
 from colliculus.methods.spiking_transformer import EncoderName, SpikingTransformer
 from colliculus.records import Record, Table, Tables
 from colliculus.runs.experiment import Experiment, TrainSettings, replaced
+from colliculus.runs.recipes import with_recipe
 from colliculus.types import unknown_name
 
 
@@ -276,15 +277,16 @@ def presets() -> PresetList:
     )
 
 
-def preset(name: str, **overrides: Any) -> Experiment[Any, Any]:
+def preset(name: str, *, recipe: str | None = None, **overrides: Any) -> Experiment[Any, Any]:
     """The experiment of that name, with some settings changed.
 
     Args:
         name: one of `presets()`.
+        recipe: a balance with the training of its authors, such as "ogm-ge"; `colliculus show recipes` lists them.
         overrides: changed settings, nested or by dotted name; see `colliculus.runs.experiment.replaced`.
 
     Raises:
-        ColliculusError: the preset or a setting is unknown (the nearest name is offered), or a value is wrong.
+        ColliculusError: a name is unknown (the nearest is offered), or a value is wrong.
 
     Example:
         >>> experiment = preset("s-cmrl-synthetic", method={"dim": 64}, **{"train.epochs": 2})
@@ -293,4 +295,5 @@ def preset(name: str, **overrides: Any) -> Experiment[Any, Any]:
     """
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)
-    return replaced(replace(PRESETS[name].experiment, preset=name), overrides)
+    start = replace(PRESETS[name].experiment, preset=name)
+    return replaced(start if recipe is None else with_recipe(start, recipe), overrides)

@@ -19,7 +19,7 @@ def test_the_factor_by_hand(accuracies, factor):
 
 
 def test_the_last_accuracy_is_compared_with_the_five_before_it():
-    """As the authors of S-CMRL ran it: 1 for the first five evaluations."""
+    """By hand, with 1 for the first five evaluations."""
     modulator, accuracies = MSLR(MSLRSettings()), [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6]
     factors = []
     for accuracy in accuracies:

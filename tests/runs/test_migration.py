@@ -12,6 +12,8 @@ import pytest
 import torch
 import yaml
 
+from colliculus.files.documents import from_plain
+from colliculus.modulation import AGMSettings, Balance, OGMGESettings, PMRSettings
 from colliculus.runs.migration import FORMAT, migrated
 from colliculus.runs.run import load_model, read_run, read_run_file
 from colliculus.training.checkpoint import read_state, write_state
@@ -59,7 +61,7 @@ def test_the_settings_are_those_of_the_present(name) -> None:
 REFERENCE = ("cmci-reference", "s-cmrl-reference", "unimodal")
 
 
-@pytest.mark.parametrize("number", [1, FORMAT])
+@pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize(("learned", "kind"), [(True, "plif"), (False, None)])
 def test_a_learned_time_constant_became_a_kind_of_neuron(number, learned, kind) -> None:
     neuron = {"learned_tau": learned, "tau": 3.0}
@@ -144,6 +146,30 @@ def test_a_method_of_ones_own_does_not_keep_other_settings_from_their_defaults()
     assert found["method"] == document["experiment"]["method"]
     assert (found["data"]["augment"]["seed"], found["data"]["augment"]["noise"]["probability"]) == (3, 0.0)
     assert (found["train"]["epochs"], found["train"]["head_factor"]) == (7, 1.0)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("kind", "recorded", "expected"),
+    [
+        ("none", {"ogm_ge": {"alpha": 0.8, "last_epoch": None}, "pmr": {"momentum": 0.5}}, Balance()),
+        ("ogm-ge", {"ogm_ge": {"last_epoch": 7}}, Balance(kind="ogm-ge", ogm_ge=OGMGESettings(last_epoch=7))),
+        (
+            "ogm-ge",
+            {"ogm_ge": {"alpha": 0.3}},
+            Balance(kind="ogm-ge", ogm_ge=OGMGESettings(alpha=0.3, last_epoch=None)),
+        ),
+        ("agm", {"agm": {"alpha": 2.0}}, Balance(kind="agm", agm=AGMSettings(alpha=2.0, clip_norm=None))),
+        ("pmr", {}, Balance(kind="pmr", pmr=PMRSettings(weights="paper", momentum=0.5))),
+        ("iemf", {"pmr": {"momentum": 0.5}}, Balance(kind="iemf")),
+    ],
+)
+def test_a_balance_does_what_it_did(number, kind, recorded, expected) -> None:
+    method = {"name": "late-fusion", "unimodal_loss": 1.0, "balance": {"kind": kind, **recorded}}
+    found = migrated({"format": number, "experiment": {"method": method}})
+    assert found["format"] == FORMAT
+    assert from_plain(found["experiment"]["method"]["balance"], Balance) == expected
+    assert method["balance"] == {"kind": kind, **recorded}  # the document that was given is not changed
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ class MSLRSettings:
     window: int = 5
     """Number of epochs whose validation accuracies the last one is compared with; in as many it does not act."""
     factors: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
-    """Fixed factor of a modality's learning rate, in every epoch; a modality that is not named has 1. The authors of
-    S-CMRL ran it with 0.9 for audio and 1.1 for visual."""
+    """Fixed factor of a modality's learning rate, in every epoch; a modality that is not named has 1. Published
+    comparisons took 0.9 for audio and 1.1 for visual."""
 
     def __post_init__(self) -> None:
         if self.window < 1:
