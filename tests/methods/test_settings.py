@@ -15,7 +15,7 @@ from small_methods import read_by
 from colliculus import ColliculusError, DataSpec
 from colliculus.fusion import CrossModalSettings
 from colliculus.methods import CMCI, METHODS, SCA, SCMRL, TAAF, FirstTectum, LateFusion, Tectum, Unimodal
-from colliculus.modulation import Balance, BalanceName, ScoreBalance, Validation
+from colliculus.modulation import Balance, BalanceName, LFMSettings, ScoreBalance, Validation
 from colliculus.neurons import NeuronSettings
 from colliculus.runtime import Runtime
 
@@ -37,11 +37,12 @@ OTHER_VALUES = {
     "unimodal_weights": [{"audio": 0.5}],
     "tau": [3.0],
     "last_epoch": [1],
-    "first_epoch": [2],
+    "first_epoch": [3],
     "window": [2],
     "factors": [{"audio": 0.5}],
     "clip_norm": [1e-3],
     "super_epoch": [1],
+    "rate": [10.0],
 }
 """Values to try of settings that have no other rule."""
 ELSEWHERE = {"joint.keep", "balance.ogm_ge.relative_to"}
@@ -79,6 +80,7 @@ BASES = {
 KINDS = [kind for kind in get_args(BalanceName) if kind not in ("none", "scores")]
 BALANCES = {
     **{kind: small(LateFusion, unimodal_loss=1.0, balance=Balance(kind=kind)) for kind in KINDS},
+    "lfm": small(LateFusion, unimodal_loss=1.0, balance=Balance(kind="lfm", lfm=LFMSettings(weight=0.5))),
     "no balance": small(LateFusion, unimodal_loss=1.0),
     "scores": small(TAAF),
     "scores, loss": small(TAAF, balance=Balance(kind="scores", scores=ScoreBalance(kind="loss"))),
@@ -129,7 +131,7 @@ def trained(method: Any, epochs: int) -> dict[str, torch.Tensor]:
             value.data.mul_(20)  # the reference, which does not normalise here, starts silent
     for epoch in range(epochs):
         torch.manual_seed(epoch)
-        modulator.begin_epoch(seed=0, epoch=epoch, epochs=4, device=ALONE.device)
+        modulator.begin_epoch(seed=0, epoch=epoch, epochs=epochs, device=ALONE.device)
         output = model(inputs)
         prepared = modulator.before_backward(model, output, LABELS, objective, ALONE)
         model.zero_grad()
@@ -148,8 +150,8 @@ def trained(method: Any, epochs: int) -> dict[str, torch.Tensor]:
 def _validation(epoch: int) -> Validation:
     """Figures that get better, each at a pace of its own."""
     return Validation(
-        {"audio": 0.2 + 0.1 * epoch, "visual": 0.5},
-        {"": 2 - 0.3 * epoch, "audio": 2 - 0.1 * epoch, "visual": 2 - 0.2 * epoch},
+        {"audio": 0.2 + 0.05 * epoch, "visual": 0.5},
+        {"": 2 - 0.15 * epoch, "audio": 2 - 0.05 * epoch, "visual": 2 - 0.1 * epoch},
     )
 
 
@@ -159,7 +161,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 def unread(base: Any, *, balance: bool) -> list[str]:
     """Changes that are accepted and change nothing, of the balance or of all else."""
-    epochs = 4 if balance else 1  # some balances look back on several epochs
+    epochs = 12 if balance else 1  # some balances look back on many epochs
     before, found, tried = trained(base, epochs), [], 0
     for name, make in changes(base):
         if name.startswith("balance.") is not balance or name.split()[0] in ELSEWHERE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import inf, log
@@ -131,6 +131,5 @@ class LFM(Modulator):
 
 def _gradient(loss: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
     """Gradient of `loss` in one row; zeros where nothing reaches."""
-    found: Iterable[Tensor | None] = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
-    pairs = zip(found, parameters, strict=True)
-    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for g, p in pairs])
+    found = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True, materialize_grads=True)
+    return torch.cat([gradient.flatten() for gradient in found])

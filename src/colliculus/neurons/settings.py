@@ -39,7 +39,7 @@ class NeuronSettings(Options, GradedDynamics):
 
     Example:
         >>> NeuronSettings(kind="graded", levels=4, step=1.0)()
-        GradedNeuron(decay=0.5, GradedDynamics(detach_reset=True, temporal_gradient=True, levels=4, step=1.0))
+        GradedNeuron(decay=0.0, GradedDynamics(detach_reset=True, temporal_gradient=True, levels=4, step=1.0))
     """
 
     kind: NeuronKind = "lif"
