@@ -99,6 +99,20 @@ def test_a_sample_without_any_probability_costs_no_more_than_the_least(lab, said
     assert modulator.state()["means"] == pytest.approx({"audio": log(2), "visual": 8 * log(10)})
 
 
+def test_outside_its_epochs_it_scales_nothing_and_its_means_grow(lab, said):
+    modulator, labels = AGM(AGMSettings(first_epoch=2, last_epoch=3)), torch.zeros(1, dtype=torch.int64)
+    acts = []
+    for epoch, (a, v) in enumerate([(0.5, 0.25), (0.8, 0.2), (0.5, 0.5), (0.6, 0.2)]):
+        begun(modulator, epoch)
+        output = said(audio=[a], visual=[v])
+        report = modulator.before_backward(lab.model, output, labels, lambda *_: {}, ALONE).report
+        acts.append(set(report.values()) != {1.0})
+        if epoch == 1:  # r is 4, and tau 2 from the epoch before, in which it did not act
+            assert report["coefficient_audio"] == pytest.approx(exp(2 - 4), rel=1e-5)
+    assert acts == [False, True, True, False]
+    assert modulator.state()["steps"] == 4
+
+
 def test_its_memory_goes_on(lab):
     first, second = begun(AGM(AGMSettings())), begun(AGM(AGMSettings()))
     lab.backward(first)
@@ -115,6 +129,8 @@ def test_a_fusion_without_shares_is_refused(lab):
 def test_settings_out_of_range_are_refused():
     with pytest.raises(ColliculusError, match="agm"):
         AGMSettings(alpha=0.0)
+    with pytest.raises(ColliculusError, match="`clip_norm` of agm"):
+        AGMSettings(clip_norm=0.0)
 
 
 def test_a_strength_below_one_is_allowed_and_none_is_not():

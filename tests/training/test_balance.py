@@ -6,6 +6,7 @@ import csv
 from dataclasses import replace
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 
@@ -141,16 +142,33 @@ def test_the_learning_rate_of_an_encoder_follows_its_validation_accuracy(tiny, r
     assert (rates["audio"], rates["visual"]) == (0.0, 2 * rates[""])
 
 
+def test_an_epoch_ends_with_the_figures_of_the_validation_part(tiny, runtime, monkeypatch):
+    seen = []
+    monkeypatch.setattr(OGMGE, "end_epoch", lambda self, validation: seen.append(validation))
+    experiment = tiny(epochs=1)
+    experiment = replace(experiment, method=replace(experiment.method, balance=Balance(kind="ogm-ge")))
+    dataset = experiment.data.load()
+    learner = Learner(Run.of(experiment, dataset), runtime, None)
+    row = learner.validate(dataset.validation)
+    found = learner.classify(dataset.validation)
+    assert [one.accuracy for one in seen] == [{m: row[f"validation_accuracy_{m}"] for m in ("audio", "visual")}]
+    assert seen[0].loss == found.losses
+    true = found.probabilities[range(len(found)), found.labels]
+    assert seen[0].loss[""] == pytest.approx(-np.log(true).mean(), rel=1e-5)
+
+
 def test_an_epoch_begins_with_its_number_and_its_seed(tiny, runtime, monkeypatch):
     seen = []
-    monkeypatch.setattr(OGMGE, "begin_epoch", lambda self, **start: seen.append((start["seed"], start["epoch"])))
+    monkeypatch.setattr(
+        OGMGE, "begin_epoch", lambda self, **start: seen.append((start["seed"], start["epoch"], start["epochs"]))
+    )
     experiment = tiny(epochs=3, seed=5)
     experiment = replace(experiment, method=replace(experiment.method, balance=Balance(kind="ogm-ge")))
     dataset = experiment.data.load()
     learner = Learner(Run.of(experiment, dataset), runtime, None)
     for epoch in (0, 1):
         learner.train_epoch(dataset.train, epoch, lambda *_: None)
-    assert seen == [(5, 0), (5, 1)]
+    assert seen == [(5, 0, 3), (5, 1, 3)]
 
 
 OF_TEMPORAL_METHODS = [kind for kind in get_args(BalanceName) if kind not in ("none", "agm", "opm")]

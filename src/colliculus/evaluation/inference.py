@@ -83,15 +83,16 @@ def classify(
         raise ColliculusError(
             "the logits are not finite, so the training diverged: train again with a lower learning rate or a clip_norm"
         )
-    mean_losses = (collective.sum(losses) / len(split)).tolist()
+    probabilities = collective.sum(probabilities)
+    means = (collective.sum(losses) / len(split)).tolist()
     found = {m: own - 1 for m, own in zip(model.modalities, alone, strict=True) if own.any()}
     return Predictions(
         labels=split.labels.astype(np.int64),
         predicted=together - 1,
-        probabilities=collective.sum(probabilities).cpu().numpy(),
+        probabilities=probabilities.cpu().numpy(),
         names=model.spec.names,
         modality_predicted=found,
-        losses={m: loss for m, loss in zip(("", *model.modalities), mean_losses, strict=True) if m in ("", *found)},
+        losses={m: loss for m, loss in zip(("", *model.modalities), means, strict=True) if m in ("", *found)},
     )
 
 
