@@ -170,7 +170,7 @@ def test_a_method_of_ones_own_does_not_keep_other_settings_from_their_defaults()
     }
     found = migrated(document)["experiment"]
     assert found["method"] == document["experiment"]["method"]
-    assert (found["data"]["augment"]["seed"], found["data"]["augment"]["noise"]["probability"]) == (FORMAT, 0.0)
+    assert (found["data"]["augment"]["seed"], found["data"]["augment"]["noise"]["probability"]) == (3, 0.0)
     assert (found["train"]["epochs"], found["train"]["head_factor"]) == (7, 1.0)
 
 

@@ -23,7 +23,7 @@ _FORMER_BALANCE: dict[str, Document] = {
     "agm": {"clip_norm": None},
     "pmr": {"weights": "paper", "momentum": 0.5},
 }
-"""What the balances did up to format 3 where nothing else was recorded."""
+"""Settings of the balances up to format 3, where nothing else was recorded."""
 
 
 def migrated(document: Document) -> Document:

@@ -12,7 +12,7 @@ from colliculus.types import ColliculusError, unknown_name
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class BalanceRecipe:
     """A balance as its authors ran it.
 
     Args:
@@ -55,58 +55,58 @@ def _steps(rate: float, *, epochs: int, every: int, batch: int = 64, decay: floa
 _OGM = _steps(1e-3, epochs=100, every=70)
 """Training of OGM-GE, for those that state no other."""
 
-RECIPES: Mapping[str, Recipe] = {
-    "ogm-ge": Recipe(
+RECIPES: Mapping[str, BalanceRecipe] = {
+    "ogm-ge": BalanceRecipe(
         kind="ogm-ge",
         source="CVPR 2022 and its program: alpha of CREMA-D, epochs 0 to 50 of 100",
         train=_OGM,
         balance={"alpha": 0.8, "last_epoch": 51},
     ),
-    "agm": Recipe(
+    "agm": BalanceRecipe(
         kind="agm",
         source="ICCV 2023 and its program: SGD, step 70, epochs 0 to 20; the learning rate is that of OGM-GE",
         train=_OGM,
         balance={"alpha": 1.0, "last_epoch": 21},
     ),
-    "pmr": Recipe(
+    "pmr": BalanceRecipe(
         kind="pmr",
         source="CVPR 2023 and its program: epochs 0 to 100 of 150",
         train=_steps(1e-4, epochs=150, every=70),
         balance={"last_epoch": 101},
     ),
-    "mslr": Recipe(
+    "mslr": BalanceRecipe(
         kind="mslr",
         source="Findings of ACL 2022, as run beside OGM-GE: its training, factors 0.9 and 1.1",
         train=_OGM,
         balance={"factors": {"audio": 0.9, "visual": 1.1}},
     ),
-    "iemf": Recipe(
+    "iemf": BalanceRecipe(
         kind="iemf",
         source="Science Advances 2026, spiking runs of its program: noise, from epoch 60 of 100; step 70 is OGM-GE's",
         train=_steps(5e-3, epochs=100, every=70, batch=32, decay=5e-4),
         balance={"noise": True, "first_epoch": 61},
         unimodal_loss=1.0,
     ),
-    "mm-pareto": Recipe(
+    "mm-pareto": BalanceRecipe(
         kind="mm-pareto",
         source="ICML 2024 and its program: norm of each tensor",
         train=_steps(2e-3, epochs=50, every=30),
         balance={"norm_of": "tensor"},
         unimodal_loss=1.0,
     ),
-    "lfm": Recipe(
+    "lfm": BalanceRecipe(
         kind="lfm",
         source="BalanceBenchmark's program of the NeurIPS 2024 paper: SGD; its training here is that of OGM-GE",
         train=_OGM,
         unimodal_loss=1.0,
     ),
-    "g-blending": Recipe(
+    "g-blending": BalanceRecipe(
         kind="g-blending",
         source="CVPR 2020: super-epochs of 10; its training here is that of OGM-GE",
         train=_OGM,
         unimodal_loss=1.0,
     ),
-    "opm": Recipe(
+    "opm": BalanceRecipe(
         kind="opm",
         source="TPAMI 2024 and its program: AdamW, from the seventh epoch",
         train=_steps(5e-5, epochs=100, every=40, batch=32, decay=0.01) | {"optimizer": "adamw"},
