@@ -45,12 +45,12 @@ def test_a_model_that_knows_neither_sizes_nor_names_takes_any():
         check_spec(imported, DataSpec(**(SPEC | {"num_classes": 3, "class_names": ()})))
 
 
-@pytest.mark.parametrize(("time_steps", "steps"), [(0, 2), (3, 3)])
-def test_the_time_steps_are_those_of_the_model(tmp_path, time_steps, steps):
-    """With 0 they are the frames of the data, here two."""
+@pytest.mark.parametrize(("time_steps", "context", "steps"), [(0, 1, 2), (0, 0, 1), (3, 0, 3), (3, 2, 3)])
+def test_the_time_steps_are_those_of_the_model(tmp_path, time_steps, context, steps):
+    """With 0 they are the frames of the data, here two, unless all frames are seen at once."""
     data = Synthetic(num_classes=2, num_train=4, num_validation=2, num_test=2, size=8, steps=2)
     dataset = data.load()
-    method = Tectum(dim=8, time_steps=time_steps)
+    method = Tectum(dim=8, time_steps=time_steps, context=context)
     write_run(tmp_path, Run.of(Experiment(method=method, data=data, train=TrainSettings()), dataset))
     save_weights(method.model(dataset.spec), tmp_path / MODEL_FILE)
     run = open_run(tmp_path, "cpu")
