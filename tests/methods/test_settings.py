@@ -14,7 +14,7 @@ from small_methods import read_by
 
 from colliculus import ColliculusError, DataSpec
 from colliculus.fusion import CrossModalSettings
-from colliculus.methods import CMCI, METHODS, SCA, SCMRL, TAAF, FirstTectum, LateFusion, Tectum, Unimodal
+from colliculus.methods import CMCI, CMQKA, METHODS, SCA, SCMRL, TAAF, FirstTectum, LateFusion, MISNet, Tectum, Unimodal
 from colliculus.modulation import Balance, BalanceName, ScoreBalance
 from colliculus.neurons import NeuronSettings
 from colliculus.runtime import Runtime
@@ -39,6 +39,7 @@ OTHER_VALUES = {
     "last_epoch": [2],
     "first_epoch": [2],
     "window": [2],
+    "bits": [2],
 }
 """Values to try of settings that have no other rule."""
 ELSEWHERE = {"joint.keep"}
@@ -70,6 +71,9 @@ BASES = {
     "taaf, regularised": small(TAAF, regulariser="tet"),
     "late-fusion, graded": small(LateFusion, neuron=NeuronSettings(kind="graded", levels=2)),
     "late-fusion, rate": small(LateFusion, rate_target=1.0),
+    "cmqka, last stage": small(CMQKA, stages="last", encoder="shallow"),
+    "cmqka, token": small(CMQKA, spatial="token", branches="spatial"),
+    "misnet, together": small(MISNet, firing="together"),
     "taaf, spatial gradient": small(TAAF, neuron=NeuronSettings(temporal_gradient=False)),
 }
 KINDS = [kind for kind in get_args(BalanceName) if kind not in ("none", "scores")]
@@ -86,10 +90,10 @@ def others(name: str, value: Any, kind: Any) -> list[Any]:
     """Other values of a setting of that type."""
     if name == "rate_target":  # the gradient is the same for all targets that are missed
         return [1e6 if value else 1.0]
-    if name in OTHER_VALUES:
-        return OTHER_VALUES[name]
     if get_origin(kind) is Literal:
         return [choice for choice in get_args(kind) if choice != value]
+    if name in OTHER_VALUES:
+        return OTHER_VALUES[name]
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):

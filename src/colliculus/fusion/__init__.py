@@ -21,9 +21,17 @@ from colliculus.fusion.cross_modal import (
     CrossModalSettings,
     path_settings,
 )
+from colliculus.fusion.interaction import InteractionCell, ModalityInteraction
 from colliculus.fusion.joins import Concat, SeparateStreams, Sum, WeightedSum
 from colliculus.fusion.joint import JointLayer, WithJointLayer
 from colliculus.fusion.pooling import Readout, ReadoutWeights, weighted
+from colliculus.fusion.qk_exchange import (
+    CrossModalQKAttention,
+    HierarchicalExchange,
+    QKBranches,
+    QKExchange,
+    SpatialForm,
+)
 from colliculus.fusion.sca import SpikingCrossAttention
 from colliculus.fusion.temporal_attention import (
     ApplyTo,
@@ -42,16 +50,23 @@ __all__ = [
     "Arithmetic",
     "Concat",
     "CrossModalAttention",
+    "CrossModalQKAttention",
     "CrossModalResidual",
     "CrossModalSettings",
     "CurrentIntegration",
+    "HierarchicalExchange",
+    "InteractionCell",
     "JointLayer",
+    "ModalityInteraction",
+    "QKBranches",
+    "QKExchange",
     "Readout",
     "ReadoutWeights",
     "ReferenceIntegration",
     "ScoreInput",
     "ScoreReduction",
     "SeparateStreams",
+    "SpatialForm",
     "SpikingCrossAttention",
     "Sum",
     "SynapticCurrent",
