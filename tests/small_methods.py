@@ -8,7 +8,7 @@ from typing import Any
 
 from colliculus.methods import CMQKA, TAAF, QKFormer, SEWResNet, Tectum
 
-IDLE = {Tectum: {"heads"}, QKFormer: {"encoder"}, SEWResNet: {"encoder"}, CMQKA: {"encoder"}, TAAF: {"heads"}}
+IDLE = {Tectum: {"heads"}, QKFormer: {"encoder"}, SEWResNet: {"encoder"}, CMQKA: {"encoder", "heads"}, TAAF: {"heads"}}
 """Settings that a method has, but does not read with its defaults."""
 
 

@@ -72,7 +72,7 @@ BASES = {
     "late-fusion, graded": small(LateFusion, neuron=NeuronSettings(kind="graded", levels=2)),
     "late-fusion, rate": small(LateFusion, rate_target=1.0),
     "cmqka, last stage": small(CMQKA, stages="last", encoder="shallow"),
-    "cmqka, token": small(CMQKA, spatial="token", branches="spatial"),
+    "cmqka, token": small(CMQKA, spatial="token", branches="spatial", heads=2, dim=32),
     "misnet, together": small(MISNet, firing="together"),
     "taaf, spatial gradient": small(TAAF, neuron=NeuronSettings(temporal_gradient=False)),
 }

@@ -12,6 +12,8 @@ Arguments that mean the same in every fusion:
 
 from __future__ import annotations
 
+from colliculus.fusion.alignments import AlignmentName, alignment
+from colliculus.fusion.clip_warp import ClipWarp
 from colliculus.fusion.cmci import CurrentIntegration, ReferenceIntegration, SynapticCurrent
 from colliculus.fusion.cross_modal import (
     REFERENCE,
@@ -39,7 +41,7 @@ from colliculus.fusion.temporal_attention import (
     ScoreReduction,
     TemporalAttentionReadout,
 )
-from colliculus.fusion.time_alignment import AlignedTokens, AlignmentName, TimeAligned, alignment
+from colliculus.fusion.time_alignment import AlignedTokens, TimeAligned
 from colliculus.fusion.weighted_attention import WeightedTokens
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "AlignmentName",
     "ApplyTo",
     "Arithmetic",
+    "ClipWarp",
     "Concat",
     "CrossModalAttention",
     "CrossModalQKAttention",

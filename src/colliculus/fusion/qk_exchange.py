@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from colliculus.fusion.exchange import between, receive
 from colliculus.fusion.joins import joined
 from colliculus.fusion.places import Grid, TokensAtPlaces
-from colliculus.layers import QKAttention, SpikingMLP, per_modality
+from colliculus.layers import Passing, QKAttention, SpikingMLP, per_modality
 from colliculus.neurons import NeuronSettings
 from colliculus.types import Fused
 
@@ -54,9 +54,13 @@ class CrossModalQKAttention(nn.Module):
     ) -> None:
         super().__init__()
         inner = neuron.with_threshold(threshold)
-        passing = {"spatial": (spatial,), "temporal": ("step",), "spatiotemporal": (spatial, "step")}[branches]
+        forms: dict[QKBranches, tuple[Passing, ...]] = {
+            "spatial": (spatial,),
+            "temporal": ("step",),
+            "spatiotemporal": (spatial, "step"),
+        }
         self.branches = nn.ModuleList(
-            QKAttention(dim, heads, each, neuron, attention_neuron=inner, normalise=True) for each in passing
+            QKAttention(dim, heads, each, neuron, attention_neuron=inner, normalise=True) for each in forms[branches]
         )
         self.places = TokensAtPlaces(*grids)
 
@@ -150,17 +154,20 @@ class HierarchicalExchange(nn.Module):
         super().__init__()
         self.exchanges = nn.ModuleList(exchanges)
         modalities = exchanges[0].modalities
-        self.stages = per_modality({m: nn.ModuleList(stages.get(m, ())) for m in modalities})
+        self.stages = nn.ModuleList(
+            per_modality({m: stages[m][number] for m in modalities}) for number in range(len(exchanges) - 1)
+        )
         self.mlp = per_modality({m: SpikingMLP(dim, neuron) for m in modalities})
         self.join = join
 
     def modules_of(self, modality: str) -> list[nn.Module]:
         """The stages between the exchanges, which belong to this modality's encoder."""
-        return [self.stages[modality]]
+        return [stage.get_submodule(modality) for stage in self.stages]
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T, B, D, N) of each modality at the first exchange -> `Fused` with the last residuals."""
-        streams, residual = self.exchanges[0](tokens)
-        for number, exchange in enumerate(list(self.exchanges)[1:]):
-            streams, residual = exchange({m: self.stages[m][number](x) for m, x in streams.items()})
+        first, *later = self.exchanges
+        streams, residual = first(tokens)
+        for stage, exchange in zip(self.stages, later, strict=True):
+            streams, residual = exchange({m: stage.get_submodule(m)(x) for m, x in streams.items()})
         return joined(streams, self.mlp, self.join, residual)

@@ -30,7 +30,7 @@ class QKAttention(nn.Module):
 
     Args:
         dim: D, a multiple of `heads`.
-        heads: number of heads.
+        heads: number of heads; only the masks of "token" depend on it.
         passing: what the mask passes.
         neuron: makes the neurons.
         attention_neuron: makes the neuron of the mask; None uses `neuron`.

@@ -35,7 +35,7 @@ class CMQKA(MultimodalTransformer):
         >>> import torch
         >>> sizes = {"audio": (32, 32), "visual": (32, 32)}
         >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes=sizes, num_classes=6)
-        >>> model = CMQKA(dim=32, heads=4).model(spec)
+        >>> model = CMQKA(dim=32).model(spec)
         >>> model({"audio": torch.zeros(2, 1, 32, 32), "visual": torch.zeros(2, 3, 32, 32)}).logits.shape
         torch.Size([2, 6])
     """
@@ -45,7 +45,7 @@ class CMQKA(MultimodalTransformer):
     encoder: EncoderName = "qkformer"
     """The hierarchical "qkformer" of the paper, or another encoder, as in the other methods."""
     heads: int = 8
-    """Attention heads; with `stages` "all" they divide D/4, the width of the first stage."""
+    """Heads of the form "token", each with a mask of its own; with `stages` "all" they divide D/4."""
     stages: Literal["all", "last"] = "all"
     """Stages behind which the modalities exchange: "all" three of the encoder "qkformer", or the "last"."""
     branches: QKBranches = "spatiotemporal"
@@ -70,6 +70,8 @@ class CMQKA(MultimodalTransformer):
             )
         if self.branches == "temporal":
             refuse_unread(self, ["spatial"], 'with `branches` "temporal"')
+        if self.spatial != "token":
+            refuse_unread(self, ["heads"], f'with `spatial` "{self.spatial}"')
         self.neuron.refuse_threshold(self, "attention_threshold")
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
@@ -95,7 +97,7 @@ class CMQKA(MultimodalTransformer):
         return QKExchange(
             grids,
             width,
-            self.heads,
+            self.heads if self.spatial == "token" else 1,
             alpha=self.alpha,
             branches=self.branches,
             spatial=self.spatial,

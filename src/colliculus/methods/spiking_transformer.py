@@ -47,8 +47,8 @@ class SpikingTransformer(ABC):
     """T; 0 takes a step for every frame of the longest sequence (at most 16), and one step for static data."""
     encoder: EncoderName = "deep"
     """Patch splitting, "deep" (16-pixel patches), "medium" (8) or "shallow" (4, small inputs), a spiking ResNet-18
-    whose residuals add currents ("resnet18") or spikes ("sew-resnet18"), or a hierarchical "qkformer". "auto" has kernels over time for a
-    series (C, 1, W), and for an image the patches that suit its size."""
+    whose residuals add currents ("resnet18") or spikes ("sew-resnet18"), or a hierarchical "qkformer". "auto" has
+    kernels over time for a series (C, 1, W), and for an image the patches that suit its size."""
     coding: CodingName = "direct"
     """From inputs to T steps: "direct" currents, "poisson" or "latency" spikes."""
     resampling: Resampling = "nearest"

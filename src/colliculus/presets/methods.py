@@ -35,11 +35,6 @@ OWN_ENCODERS = ("qkformer", "sew-resnet18")
 """Encoders that are a part of their method; the other methods have the encoder that suits the data."""
 
 
-def _qk_heads(data: DataRow) -> int:
-    """Heads that divide D/4, the width of the first of three stages."""
-    return min(data.heads, CMQKA.heads)
-
-
 METHODS: dict[str, tuple[str, Callable[[DataRow], SpikingTransformer]]] = {
     "s-cmrl": (
         "S-CMRL",
@@ -96,7 +91,7 @@ METHODS: dict[str, tuple[str, Callable[[DataRow], SpikingTransformer]]] = {
         "CMCI, arithmetic of the reference program",
         lambda data: CMCI(dim=data.dim, arithmetic="reference", unimodal_loss=1.0, modality_dropout=0.0),
     ),
-    "cmqka": ("Cross-modal Q-K attention (SNNergy)", lambda data: CMQKA(dim=data.dim, heads=_qk_heads(data))),
+    "cmqka": ("Cross-modal Q-K attention (SNNergy)", lambda data: CMQKA(dim=data.dim)),
     "misnet": ("Neurons with several membranes (MISNet)", lambda data: MISNet(dim=data.dim)),
     "weighted-attention": ("One learned weight of each modality", lambda data: WeightedAttention(dim=data.dim)),
     "late-fusion": ("Late fusion by addition", lambda data: LateFusion(dim=data.dim)),

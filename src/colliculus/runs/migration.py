@@ -12,7 +12,7 @@ from colliculus.methods import LateFusion
 from colliculus.runs.document import experiment_from_plain, experiment_to_plain
 from colliculus.types import ColliculusError
 
-FORMAT = 3
+FORMAT = 4
 """Number of the format of a run folder; a later format gets a higher one."""
 
 _NAMES = {"scmrl": "s-cmrl", "cmci-reference": "cmci"}
@@ -27,11 +27,13 @@ def migrated(document: Document) -> Document:
     Example:
         >>> method = {"name": "scmrl", "reference": True, "arithmetic": {"threshold": 0.3}}
         >>> migrated({"format": 1, "experiment": {"method": method}})
-        {'format': 3, 'experiment': {'method': {'name': 's-cmrl', 'arithmetic': 'reference'}}}
+        {'format': 4, 'experiment': {'method': {'name': 's-cmrl', 'arithmetic': 'reference'}}}
     """
     if document.get("format") == 1:
         document = _second(document)
-    return _completed(_third(document) if document.get("format") == 2 else document)
+    if document.get("format") == 2:
+        document = _third(document)
+    return _completed(_fourth(document) if document.get("format") == 3 else document)
 
 
 def _second(document: Document) -> Document:
@@ -61,6 +63,15 @@ def _third(document: Document) -> Document:
         neuron["kind"] = "plif"
     if method.get("name") == "tectum":
         method["name"] = "tectum-first"
+    return document
+
+
+def _fourth(document: Document) -> Document:
+    """From format 3 to 4: the balance by scores called "loss" weighed losses by the inverse of the scores."""
+    document = {**deepcopy(document), "format": 4}
+    scores = _part(_part(_part(_part(document, "experiment"), "method"), "balance"), "scores")
+    if scores.get("kind") == "loss":
+        scores["kind"] = "inverse"
     return document
 
 
