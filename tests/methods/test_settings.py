@@ -74,6 +74,7 @@ BASES = {
     "cmqka, last stage": small(CMQKA, stages="last", encoder="shallow"),
     "cmqka, token": small(CMQKA, spatial="token", branches="spatial", heads=2, dim=32),
     "misnet, together": small(MISNet, firing="together"),
+    "taaf, shared heads": small(TAAF, heads="shared", alignment="clip-warp"),
     "taaf, spatial gradient": small(TAAF, neuron=NeuronSettings(temporal_gradient=False)),
 }
 KINDS = [kind for kind in get_args(BalanceName) if kind not in ("none", "scores")]
@@ -82,6 +83,7 @@ BALANCES = {
     "no balance": small(LateFusion, unimodal_loss=1.0),
     "scores": small(TAAF),
     "scores, loss": small(TAAF, balance=Balance(kind="scores", scores=ScoreBalance(kind="loss"))),
+    "scores, inverse": small(TAAF, balance=Balance(kind="scores", scores=ScoreBalance(kind="inverse"))),
     "scores, step": small(TAAF, balance=Balance(kind="scores", scores=ScoreBalance(kind="step"))),
 }
 

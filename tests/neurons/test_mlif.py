@@ -26,10 +26,8 @@ def slow(x, firing, reset, threshold, tau, count):
         membranes = [0.0] * x.shape[2]
         for t in range(T):
             membranes = [v + (x[t, b, m, n].item() - v) / tau for m, v in enumerate(membranes)]
-            if firing == "apart":
-                potentials = [v / count for v in membranes]
-            else:
-                potentials = [sum(membranes) / len(membranes)]
+            mean = sum(membranes) / len(membranes)
+            potentials = [v / count for v in membranes] if firing == "apart" else [mean]
             spikes = [float(h >= threshold) for h in potentials]
             margin = min(margin, *(abs(h - threshold) for h in potentials))
             for m in range(len(membranes)):

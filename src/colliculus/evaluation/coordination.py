@@ -10,6 +10,7 @@ from colliculus.records import Table
 
 SHARE = 0.9
 """Share of its best validation accuracy that a modality has to reach."""
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,8 @@ def coordination(epochs: Sequence[int], accuracy_alone: Mapping[str, Sequence[fl
     areas = [area_between(numbers, a, b) for a, b in combinations(shares.values(), 2)]
     return Coordination(
         reached={
-            m: next(n for n, share in zip(numbers, curve, strict=True) if share >= SHARE) for m, curve in shares.items()
+            m: next(n for n, share in zip(numbers, curve, strict=True) if share >= SHARE - _ROUNDING)
+            for m, curve in shares.items()
         },
         area=sum(areas) / len(areas),
     )
