@@ -12,7 +12,7 @@ from colliculus.neurons import LIF
 from colliculus.types import ColliculusError
 
 Passing = Literal["token", "channel", "step"]
-"""What a mask of Q-K attention lets pass or holds back."""
+"""The unit that a mask of Q-K attention lets pass or holds back."""
 _SUMMED: dict[Passing, int] = {"token": 3, "channel": 4, "step": 0}
 """Axis of (T, B, heads, d, N) over which the query is summed."""
 

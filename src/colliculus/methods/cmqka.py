@@ -108,7 +108,7 @@ class CMQKA(MultimodalTransformer):
     def _split(
         self, encoders: Mapping[str, Encoder]
     ) -> tuple[Mapping[str, nn.Module], dict[str, Sequence[nn.Module]], list[Grids]]:
-        """What runs before the first exchange, what runs between exchanges, and the grids at each exchange."""
+        """The modules before the first exchange, those between exchanges, and the grids at each exchange."""
         if self.stages == "last":
             return encoders, {}, [{m: encoder.grid for m, encoder in encoders.items()}]
         hierarchies = {m: encoder for m, encoder in encoders.items() if isinstance(encoder, SpikingQKFormer)}
