@@ -126,7 +126,7 @@ if __name__ == "__main__":
                 started,
             )
         for name in get_args(ScoreBalanceName):
-            strength = {} if name == "loss" else {"beta": 0.8}
+            strength = {} if name == "inverse" else {"beta": 0.8}
             scores = ScoreBalance(kind=name, enhancement=name == "gradient", **strength)
             check(replace(BY_SCORE, balance=Balance(kind="scores", scores=scores)), loaded, started)
         check_that_drift_is_noticed(loaded, started)

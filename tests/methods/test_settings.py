@@ -14,7 +14,7 @@ from small_methods import read_by
 
 from colliculus import ColliculusError, DataSpec
 from colliculus.fusion import CrossModalSettings
-from colliculus.methods import CMCI, METHODS, SCA, SCMRL, TAAF, FirstTectum, LateFusion, Tectum, Unimodal
+from colliculus.methods import CMCI, CMQKA, METHODS, SCA, SCMRL, TAAF, FirstTectum, LateFusion, MISNet, Tectum, Unimodal
 from colliculus.modulation import Balance, BalanceName, LFMSettings, ScoreBalance, Validation
 from colliculus.neurons import NeuronSettings
 from colliculus.runtime import Runtime
@@ -44,6 +44,7 @@ OTHER_VALUES = {
     "clip_norm": [1e-3],
     "super_epoch": [1],
     "rate": [10.0],
+    "bits": [2],
 }
 """Values to try of settings that have no other rule."""
 ELSEWHERE = {"joint.keep", "balance.ogm_ge.relative_to"}
@@ -77,6 +78,10 @@ BASES = {
     "taaf, regularised": small(TAAF, regulariser="tet"),
     "late-fusion, graded": small(LateFusion, neuron=NeuronSettings(kind="graded", levels=2, decay=0.5)),
     "late-fusion, rate": small(LateFusion, rate_target=1.0),
+    "cmqka, last stage": small(CMQKA, stages="last", encoder="shallow"),
+    "cmqka, token": small(CMQKA, spatial="token", branches="spatial", heads=2, dim=32),
+    "misnet, together": small(MISNet, firing="together"),
+    "taaf, shared heads": small(TAAF, heads="shared", alignment="clip-warp"),
     "taaf, spatial gradient": small(TAAF, neuron=NeuronSettings(temporal_gradient=False)),
 }
 KINDS = [kind for kind in get_args(BalanceName) if kind not in ("none", "scores")]
@@ -86,6 +91,7 @@ BALANCES = {
     "no balance": small(LateFusion, unimodal_loss=1.0),
     "scores": small(TAAF),
     "scores, loss": small(TAAF, balance=Balance(kind="scores", scores=ScoreBalance(kind="loss"))),
+    "scores, inverse": small(TAAF, balance=Balance(kind="scores", scores=ScoreBalance(kind="inverse"))),
     "scores, step": small(TAAF, balance=Balance(kind="scores", scores=ScoreBalance(kind="step"))),
 }
 
@@ -94,10 +100,10 @@ def others(name: str, value: Any, kind: Any) -> list[Any]:
     """Other values of a setting of that type."""
     if name == "rate_target":  # the gradient is the same for all targets that are missed
         return [1e6 if value else 1.0]
-    if name in OTHER_VALUES:
-        return OTHER_VALUES[name]
     if get_origin(kind) is Literal:
         return [choice for choice in get_args(kind) if choice != value]
+    if name in OTHER_VALUES:
+        return OTHER_VALUES[name]
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):

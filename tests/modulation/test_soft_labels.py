@@ -31,7 +31,7 @@ METHODS = (
     }
     | {
         f"scores, {kind}": TAAF(**COMMON, balance=Balance(kind="scores", scores=ScoreBalance(kind=kind)))
-        for kind in ("gradient", "loss", "step")
+        for kind in ("gradient", "loss", "inverse", "step")
     }
     | {method.name: method(**COMMON, heads=2) for method in (SCMRL, FirstTectum)}
     | {Tectum.name: Tectum(**COMMON)}

@@ -59,6 +59,15 @@ def test_the_settings_are_those_of_the_present(name) -> None:
     assert getattr(method, "arithmetic", "ours") == ("reference" if name in REFERENCE else "ours")
 
 
+@pytest.mark.parametrize(("number", "kind"), [(1, "inverse"), (2, "inverse"), (3, "inverse"), (4, "loss")])
+def test_the_loss_by_inverse_scores_has_another_name(number, kind) -> None:
+    scores = {"kind": "loss"}
+    method = {"name": "taaf", "neuron": {}, "balance": {"kind": "scores", "scores": scores}}
+    found = migrated({"format": number, "experiment": {"method": method}})["experiment"]["method"]
+    assert found["balance"]["scores"]["kind"] == kind
+    assert scores == {"kind": "loss"}  # the document that was given is not changed
+
+
 REFERENCE = ("cmci-reference", "s-cmrl-reference", "unimodal")
 
 
@@ -102,7 +111,7 @@ def test_settings_that_had_an_effect_are_kept_and_the_others_are_not() -> None:
     assert (methods["s-cmrl"].balance.kind, methods["s-cmrl"].cross_attention) == ("ogm-ge", "spatial")
     assert methods["s-cmrl"].alpha == methods["s-cmrl-reference"].alpha == 1.5  # as it was recorded
     assert methods["sca"].attention_threshold == 0.4
-    assert (methods["taaf"].balance.scores.kind, methods["taaf"].neuron.temporal_gradient) == ("loss", True)
+    assert (methods["taaf"].balance.scores.kind, methods["taaf"].neuron.temporal_gradient) == ("inverse", True)
     assert methods["unimodal"].neuron.temporal_gradient is False
     assert (methods["cmci-reference"].unimodal_loss, methods["cmci-reference"].modality_dropout) == (1.0, 0.0)
     recorded = yaml.safe_load((FOLDERS / "s-cmrl" / "run.yaml").read_text())["experiment"]

@@ -24,7 +24,8 @@ class TemporalTransformer(BalancedTransformer, ABC):
     modality_steps: dict[str, int] = field(default_factory=dict[str, int])
     """T_m, steps of a modality before the alignment; a modality that is not named has `time_steps`."""
     alignment: AlignmentName = "conv"
-    """Alignment of T_m steps to T: learned "conv" or "warp", fixed "interpolate", or "identity" (T_m = T)."""
+    """Alignment of T_m steps to T: learned "conv" or "warp", the same for all clips; "clip-warp", whose warping depends
+    on the clip; fixed "interpolate", or "identity" (T_m = T)."""
     unimodal_weights: dict[str, float] = field(default_factory=dict[str, float])
     """Weight of the loss of a modality's own head; a modality that is not named has 1."""
     balance: Balance = Balance(kind="scores")

@@ -86,6 +86,15 @@ def _fourth(document: Document) -> Document:
     return document
 
 
+def _fourth(document: Document) -> Document:
+    """From format 3 to 4: the balance by scores called "loss" weighed losses by the inverse of the scores."""
+    document = {**deepcopy(document), "format": 4}
+    scores = _part(_part(_part(_part(document, "experiment"), "method"), "balance"), "scores")
+    if scores.get("kind") == "loss":
+        scores["kind"] = "inverse"
+    return document
+
+
 def _completed(document: Document) -> Document:
     """Give the settings that a later version added their defaults, which change nothing."""
     if not (experiment := _part(document, "experiment")):
