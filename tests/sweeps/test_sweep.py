@@ -22,9 +22,9 @@ METHODS = ["late-fusion-synthetic", "weighted-attention-synthetic"]
 WAITING = """
 import sys, time
 from colliculus.cli import main
-from colliculus.training import fit
+from colliculus.training import stage
 
-write_state = fit.write_state
+write_state = stage.write_state
 
 def write_and_wait(folder, state):
     write_state(folder, state)
@@ -34,7 +34,7 @@ def write_and_wait(folder, state):
         while not (folder.parent / "go").exists():
             time.sleep(0.01)
 
-fit.write_state = write_and_wait
+stage.write_state = write_and_wait
 sys.exit(main(sys.argv[1:]))
 """
 
