@@ -142,7 +142,6 @@ class Cut(nn.Module):
         spikes = self.whole.neuron(stepwise(self.whole.norm, moved))
         return (1 - self.whole.mix) * moved + self.whole.mix * spikes
 
-
     def by_clip(self, stream):
         """The same for a warp whose matrix depends on the clip: its network sees nothing of later steps."""
         later = torch.zeros(self.whole.shared.source - len(stream), *stream.shape[1:])

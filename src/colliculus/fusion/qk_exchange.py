@@ -20,7 +20,7 @@ SpatialForm = Literal["channel", "token"]
 
 
 class CrossModalQKAttention(nn.Module):
-    """Gives x what it receives from y: the sum of a spatial and a temporal branch, each a `QKAttention` with own weights.
+    """Gives x what it receives from y: the sum of a spatial and a temporal branch, each a `QKAttention` of its own.
 
     The spatial branch passes channels of y in which x fires at any token ("channel"), or tokens of y at which x fires
     in any channel ("token"); the temporal branch passes what x fires for at any step. A BatchNorm before the neurons of
