@@ -76,21 +76,15 @@ def _third(document: Document) -> Document:
 
 
 def _fourth(document: Document) -> Document:
-    """From format 3 to 4: balances as their authors ran them, with other defaults."""
+    """From format 3 to 4: balances as their authors ran them, with other defaults and one other name."""
     document = {**deepcopy(document), "format": 4}
     balance = _part(_part(_part(document, "experiment"), "method"), "balance")
     _drop_other_balances(balance)
     own = _own_balance(balance)
     if own in _FORMER_BALANCE:
         balance[own] = {**_FORMER_BALANCE[own], **_part(balance, own)}
-    return document
-
-
-def _fourth(document: Document) -> Document:
-    """From format 3 to 4: the balance by scores called "loss" weighed losses by the inverse of the scores."""
-    document = {**deepcopy(document), "format": 4}
-    scores = _part(_part(_part(_part(document, "experiment"), "method"), "balance"), "scores")
-    if scores.get("kind") == "loss":
+    scores = _part(balance, "scores")
+    if scores.get("kind") == "loss":  # it weighed the losses by the inverse of the scores
         scores["kind"] = "inverse"
     return document
 
