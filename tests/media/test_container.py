@@ -9,7 +9,8 @@ from PIL import Image
 from raw_trees import grey, write_video
 from raw_trees import tone as sine
 
-from colliculus.media.container import media_length_s, tracks
+from colliculus.media.container import tracks
+from colliculus.media.lengths import media_length_s
 from colliculus.media.images import read_image
 from colliculus.media.sound import read_sound
 from colliculus.media.video import read_frames

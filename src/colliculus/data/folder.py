@@ -14,6 +14,7 @@ import platformdirs
 from filelock import FileLock
 
 from colliculus.corpus.prepare.build import prepare
+from colliculus.corpus.prepare.oddities import oddities
 from colliculus.corpus.prepare.prepared_folder import PREPARE_FILE, PreparedFolder, read_prepared
 from colliculus.corpus.prepare.workspace import Incomplete
 from colliculus.corpus.recipes.folder import FolderRecipe
@@ -25,7 +26,7 @@ from colliculus.files.documents import package_version, to_plain
 from colliculus.records.console import progress, remark
 from colliculus.types import ColliculusError, DataSpec
 
-_FEW = 64  # fewer clips are prepared in this process: others take seconds to start
+_FEW = 64  # fewer clips are prepared by one process: more take seconds to start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +59,12 @@ class Folder(DividedData):
             ColliculusError: the folders are not laid out as above, no clip can be read, or the disk is full.
         """
         root = dataset_root(self.root)
-        samples = self.clips.samples(root)
+        samples = self.clips.listed(root)
         folder = self._cache_folder(root, samples)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):  # other processes of the same training wait here, and find it done
             if not (folder / PREPARE_FILE).is_file():
-                jobs = 0 if len(samples) <= _FEW else os.cpu_count() or 1
+                jobs = 1 if len(samples) <= _FEW else os.cpu_count() or 1
                 with progress("preparing clips") as shown:
                     prepare(self.clips, root, folder, jobs=jobs, incomplete=self.incomplete, progress=shown)
         prepared = read_prepared(folder)
@@ -72,6 +73,8 @@ class Folder(DividedData):
             remark(
                 f"{len(problems)} of {len(samples)} clips cannot be read whole and are {kept}; the first: {problems[0]}"
             )
+        for sentence in oddities(prepared.samples, prepared.results, prepared.storages, self.clips.skipped(root)):
+            remark(sentence)
         return prepared
 
     def reader(self, spec: DataSpec) -> StorageReader:
