@@ -10,8 +10,8 @@ from raw_trees import grey, write_video
 from raw_trees import tone as sine
 
 from colliculus.media.container import tracks
-from colliculus.media.lengths import media_length_s
 from colliculus.media.images import read_image
+from colliculus.media.lengths import media_length_s
 from colliculus.media.sound import read_sound
 from colliculus.media.video import read_frames
 from colliculus.media.window import Window

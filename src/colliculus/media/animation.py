@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,7 @@ def _lasts_s(image: Image.Image) -> float:
 def _is_copy(image: Image.Image, number: int) -> bool:
     """True for a small copy in a TIFF, and for the still that stands for an animated PNG where none is shown."""
     if image.format == "TIFF":
-        return number > 0 and bool(int(getattr(image, "tag_v2").get(_REDUCED, 0)) & 1)
+        return number > 0 and bool(int(cast(Any, image).tag_v2.get(_REDUCED, 0)) & 1)
     return number == 0 and bool(image.info.get("default_image"))
 
 

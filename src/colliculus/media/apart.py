@@ -26,7 +26,7 @@ _END_S = 1.0
 ResultT = TypeVar("ResultT")
 
 
-class DecoderFailure(ColliculusError):
+class DecoderError(ColliculusError):
     """A decoder crashed or took too long."""
 
 
@@ -43,7 +43,7 @@ def apart(subject: str, function: Callable[..., ResultT], *arguments: Any, patie
         patience_s: time limit.
 
     Raises:
-        DecoderFailure: the function crashed its process twice, or took too long.
+        DecoderError: the function crashed its process twice, or took too long.
         Exception: whatever the function raises.
 
     Example:
@@ -122,15 +122,16 @@ _helpers: list[_Helper] = []  # at most one
 
 
 def _asked(subject: str, call: object, patience_s: float) -> _Answer:
+    exit_code = 0
     for _ in range(ATTEMPTS):
         helper = _helper()
         try:
             return helper.ask(call, patience_s)
         except TimeoutError as error:
-            raise DecoderFailure(f"{subject} {late(patience_s)}") from error
+            raise DecoderError(f"{subject} {late(patience_s)}") from error
         except (EOFError, ConnectionError):
-            continue
-    raise DecoderFailure(f"{subject} {crashed(helper.process.exitcode or 0)}")
+            exit_code = helper.process.exitcode or 0
+    raise DecoderError(f"{subject} {crashed(exit_code)}")
 
 
 def _helper() -> _Helper:
@@ -166,6 +167,7 @@ def _answered(folder: str, function: Callable[..., Any], arguments: tuple[Any, .
             if folder:
                 os.chdir(folder)
             return _Answer(function(*arguments), notes=notes)
-        except Exception as error:  # the caller gets it; those of other packages may not survive the way
+        except Exception as error:  # noqa: BLE001 - the caller gets it
+            # an exception of another package may not survive the way
             known = type(error).__module__ in ("builtins", ColliculusError.__module__)
             return _Answer(error=error if known else RuntimeError(f"{type(error).__name__}: {error}"), notes=notes)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 from av.audio.stream import AudioStream
@@ -50,10 +51,10 @@ def contents(container: InputContainer) -> dict[Track, Stream]:
     found: dict[Track, Stream] = {}
     for default in (True, False):
         for stream in container.streams:
-            cover = Disposition.attached_pic in stream.disposition
-            if isinstance(stream, AudioStream | VideoStream) and not cover:
-                if not default or Disposition.default in stream.disposition:
-                    found.setdefault("audio" if isinstance(stream, AudioStream) else "video", stream)
+            cover = stream.disposition & (Disposition.attached_pic | Disposition.dependent)  # or a tile of a HEIC
+            chosen = not default or Disposition.default in stream.disposition
+            if isinstance(stream, AudioStream | VideoStream) and chosen and not cover:
+                found.setdefault("audio" if isinstance(stream, AudioStream) else "video", stream)
     return found
 
 
@@ -65,7 +66,7 @@ def origin_s(container: InputContainer) -> float:
     return max(container.start_time or 0, 0) / av.time_base
 
 
-def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet | None]:
+def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any] | None]:
     """Packets of `streams` in the order of the file; None stands for bytes that cannot be read as packets."""
     failures, any_packet = 0, False
     while True:

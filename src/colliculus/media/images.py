@@ -36,9 +36,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         ColliculusError: the file is missing, empty, damaged, a git-lfs pointer, not an image, or holds numbers below 0.
     """
-    with decoding(path):
-        with opened_image(path) as image:
-            return as_rgb(path, image)
+    with decoding(path), opened_image(path) as image:
+        return as_rgb(path, image)
 
 
 def opened_image(path: Path) -> Image.Image:
@@ -52,7 +51,7 @@ def opened_image(path: Path) -> Image.Image:
 
 def as_rgb(path: Path, image: Image.Image, highest: float | None = None) -> NDArray[np.uint8]:
     """An image as `read_image` returns it; `highest` is the largest number of all images of the file."""
-    deep = any(";16" in str(tile) for tile in image.tile)
+    deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
     picture = ImageOps.exif_transpose(image)
     if is_number(picture):
         return np.repeat(_levels(path, np.asarray(picture), highest)[..., None], 3, axis=2)

@@ -10,19 +10,28 @@ Track = Literal["audio", "video"]
 MediaKind = Literal["sound", "image", "container"]
 """Made for sound alone; for images alone, still or animated; or a container, which may hold sound, images or both."""
 
-AUDIO_SUFFIXES = frozenset(
-    ".wav .flac .mp3 .ogg .oga .opus .m4a .m4b .m4r .aac .aif .aiff .aifc .au .snd .amr .awb .wma .mka .caf .ac3 .eac3"
-    " .mp2 .mpga .spx .w64 .rf64 .weba .3ga .wv .tta .ape .adts .voc .dts .gsm".split()
+
+def _suffixes(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+AUDIO_SUFFIXES = _suffixes(
+    """
+    .wav .flac .mp3 .ogg .oga .opus .m4a .m4b .m4r .aac .aif .aiff .aifc .au .snd .amr .awb .wma .mka .caf .ac3
+    .eac3 .mp2 .mpga .spx .w64 .rf64 .weba .3ga .wv .tta .ape .adts .voc .dts .gsm
+    """
 )
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .mkv .avi .flv .webm .mov .m4v .mpg .mpeg .wmv .gif .3gp .3g2 .mts .m2ts .m2t .ts .vob .ogv .ogm .asf .f4v"
-    " .mxf .qt .divx .dv .mjpeg .mjpg .mp4v .mpv .m2v .nut".split()
+VIDEO_SUFFIXES = _suffixes(
+    """
+    .mp4 .mkv .avi .flv .webm .mov .m4v .mpg .mpeg .wmv .gif .3gp .3g2 .mts .m2ts .m2t .ts .vob .ogv .ogm .asf .f4v
+    .mxf .qt .divx .dv .mjpeg .mjpg .mp4v .mpv .m2v .nut
+    """
 )
-IMAGE_SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jpe .jfif .bmp .dib .webp .tif .tiff .apng .avif .heic .heif .hif .jp2 .j2k .ppm .pgm .pbm"
-    " .pnm".split()
+IMAGE_SUFFIXES = _suffixes(
+    """
+    .png .jpg .jpeg .jpe .jfif .bmp .dib .webp .tif .tiff .apng .avif .heic .heif .hif .jp2 .j2k .ppm .pgm .pbm .pnm
+    """
 )
-MEDIA_SUFFIXES = AUDIO_SUFFIXES | VIDEO_SUFFIXES | IMAGE_SUFFIXES
 
 _MAGIC: tuple[tuple[int, bytes, MediaKind], ...] = (
     (8, b"WAVE", "sound"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,14 +44,14 @@ def read_sound(path: Path, window: Window, sample_rate_hz: int) -> NDArray[np.fl
         end_s = track_end_s(path, "audio", window)
         stated = max(round((window.last_s(end_s) - window.begin_s) * sample_rate_hz), 1)
         limit = stated if window.last_s(end_s) < end_s else None
-        scale, found, parts = _full_scale(path), _Findings(path), dict[int, NDArray[np.float32]]()
+        scale, found, parts = _full_scale(path), _Findings(path), list[tuple[int, NDArray[np.float32]]]()
         for at, chunk in _chunks(path, window.begin_s, sample_rate_hz):
             if limit is not None and at >= limit:
                 break
             if len(part := chunk[max(-at, 0) : None if limit is None else limit - at]):
                 part = part / np.float32(scale)
                 found.add(part)
-                parts[max(at, 0)] = part.mean(axis=1)
+                parts.append((max(at, 0), part.mean(axis=1)))
         else:
             if not found.chunks:
                 raise ColliculusError(f"{path} holds no sound: its sound track is empty; record or copy it again")
@@ -77,18 +77,18 @@ def check_sound(path: Path) -> None:
 
 
 def _joined(
-    parts: Mapping[int, NDArray[np.float32]], stated: int, gap: int, limit: int | None
+    parts: Sequence[tuple[int, NDArray[np.float32]]], stated: int, gap: int, limit: int | None
 ) -> NDArray[np.float32]:
     """Parts at their positions, up to the `stated` end.
 
     Codecs fill up their last packet: a silence shorter than `gap` at the end is none. Some do not state how long their
     packets are: sound that goes on for longer than `gap` is kept.
     """
-    end = max((at + len(part) for at, part in parts.items()), default=0)
+    end = max((at + len(part) for at, part in parts), default=0)
     length = stated if limit is not None or stated < end <= stated + gap or end <= stated - gap else end
     waveform = np.zeros(max(length, 1), dtype=np.float32)
-    for at, part in parts.items():
-        waveform[at : at + len(part)] = part[: len(waveform) - at]
+    for at, part in parts:
+        waveform[at : at + len(part)] = part[: max(len(waveform) - at, 0)]
     return waveform
 
 
@@ -187,7 +187,7 @@ class _Resampler:
             raise ColliculusError(
                 f"{self._path} has {self._kind[2]} channels of sound that cannot be mixed: save it with one or two"
             ) from error
-        return [piece.to_ndarray().reshape(-1, piece.layout.nb_channels) for piece in pieces]
+        return [piece.to_ndarray().reshape(-1, piece.layout.nb_channels).astype(np.float32) for piece in pieces]
 
     def rest(self) -> list[NDArray[np.float32]]:
         """Whatever the resampler still holds."""

@@ -30,8 +30,8 @@ def read_frames(path: Path, window: Window, *, count: int, rate_hz: float | None
         `count` arrays (H, W, 3), red, green, blue in 0..255; equal frames may be one array.
 
     Raises:
-        ColliculusError: the file is missing, empty, damaged, a git-lfs pointer, has no images, or ends before the window
-            starts.
+        ColliculusError: the file is missing, empty, damaged, a git-lfs pointer, has no images, or ends before the
+            window starts.
     """
     with decoding(path):
         end_s = track_end_s(path, "video", window)

@@ -24,7 +24,8 @@ def oddities(
         skipped: files of other kinds by ending.
 
     Example:
-        >>> pair = [Sample(name=n, label="0", files=f) for n, f in (("a", {"audio": "a.wav"}), ("b", {"visual": "b.png"}))]
+        >>> files = {"a": {"audio": "a.wav"}, "b": {"visual": "b.png"}}
+        >>> pair = [Sample(name=name, label="0", files=own) for name, own in files.items()]
         >>> done = [PreparationResult(0, (), "", notes={"silent": "a.wav is silent"}), PreparationResult(1, (), "")]
         >>> for sentence in oddities(pair, done, ("audio",), {".txt": ["notes.txt"]}):
         ...     print(sentence)

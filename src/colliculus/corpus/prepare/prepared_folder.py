@@ -133,7 +133,17 @@ def write_samples(
         ]
         for sample, result in zip(samples, results, strict=True)
     )
-    columns = ("row", *COLUMNS, *names, "missing", "duration_s", "sha256", _CONTENT, "problem", *([_NOTES] if noted else []))
+    columns = (
+        "row",
+        *COLUMNS,
+        *names,
+        "missing",
+        "duration_s",
+        "sha256",
+        _CONTENT,
+        "problem",
+        *([_NOTES] if noted else []),
+    )
     write_table(folder / MANIFEST_FILE, columns, rows)
     return hashlib.sha256((folder / MANIFEST_FILE).read_bytes()).hexdigest()
 

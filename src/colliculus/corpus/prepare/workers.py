@@ -15,7 +15,7 @@ from typing import Protocol
 
 from colliculus.corpus.prepare.result import PreparationResult
 from colliculus.corpus.sample import Sample
-from colliculus.media.apart import ATTEMPTS, PATIENCE_S, DecoderFailure, apart, crashed, late
+from colliculus.media.apart import ATTEMPTS, PATIENCE_S, DecoderError, apart, crashed, late
 from colliculus.media.processes import starting
 from colliculus.types import ColliculusError
 
@@ -65,8 +65,9 @@ def results_of(
 ) -> Generator[PreparationResult]:
     """Results of `rows`, in the order in which `jobs` processes finish them; with 0, in this process.
 
-    A single process is that of `apart`, which later calls use again. Each process gets one sample at a time, so that the sample that killed it is known. A sample that killed two
-    processes, or exceeded the time limit, is left out. In this process a crash in a decoder ends everything.
+    Each process gets one sample at a time, so that the sample that killed it is known. A sample that killed two
+    processes, or exceeded the time limit, is left out. A single process is that of `apart`, which later calls use
+    again. In this process a crash in a decoder ends everything.
 
     Raises:
         ColliculusError: the processes cannot be started.
@@ -101,7 +102,7 @@ def _one_after_another(
         sample = samples[row]
         try:
             yield apart(_files(sample), _prepared, place, row, sample, patience_s=patience_s)
-        except DecoderFailure as failure:
+        except DecoderError as failure:
             with place.open() as opened:
                 yield opened.leave_out(row, sample, str(failure))
 
