@@ -96,7 +96,11 @@ def test_more_kinds_of_video_are_read(tmp_path, suffix):
 
 def test_what_is_passed_over_is_counted_by_ending(tree):
     raw = tree("train/cat/a.mp4", "train/cat/n.TXT", "train/cat/m.txt", "train/dog/a.mp4", "train/dog/README")
-    tree("test/dog/b.mp4", "test/dog/b.heic", "test/dog/.hidden", "test/cat/b.mp4", "notes.md")
-    assert FolderRecipe().skipped(raw) == {".txt": 2, "no ending": 1, ".heic": 1}
+    tree("test/dog/b.mp4", "test/dog/b.doc", "test/dog/.hidden", "test/cat/b.mp4", "notes.md")
+    assert FolderRecipe().skipped(raw) == {
+        ".txt": ("train/cat/m.txt", "train/cat/n.TXT"),
+        "no ending": ("train/dog/README",),
+        ".doc": ("test/dog/b.doc",),
+    }
     flat = raw / "train"
-    assert FolderRecipe().skipped(flat) == {".txt": 2, "no ending": 1}
+    assert FolderRecipe().skipped(flat) == {".txt": ("cat/m.txt", "cat/n.TXT"), "no ending": ("dog/README",)}
