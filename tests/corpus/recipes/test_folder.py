@@ -104,3 +104,22 @@ def test_what_is_passed_over_is_counted_by_ending(tree):
     }
     flat = raw / "train"
     assert FolderRecipe().skipped(flat) == {".txt": ("cat/m.txt", "cat/n.TXT"), "no ending": ("dog/README",)}
+
+
+def test_a_video_file_of_sound_alone_is_a_sound(tmp_path, shared_video):
+    for name, source in (("cat/a.webm", "blind.webm"), ("cat/b.webm", "clip.webm"), ("dog/c.mp4", "silent.mp4")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(shared_video(source).read_bytes())
+    (tmp_path / "dog" / "d.webm").write_bytes(shared_video("blind.webm").read_bytes())
+    (tmp_path / "dog" / "d.png").touch()
+    both = {"audio": "cat/b.webm", "visual": "cat/b.webm"}
+    expected = [{"audio": "cat/a.webm"}, both, {"audio": "dog/c.mp4", "visual": "dog/c.mp4"}]
+    expected.append({"audio": "dog/d.webm", "visual": "dog/d.png"})
+    assert [dict(sample.files) for sample in FolderRecipe().samples(tmp_path)] == expected
+    expected[0] = {"audio": "cat/a.webm", "visual": "cat/a.webm"}
+    assert [dict(sample.files) for sample in FolderRecipe().listed(tmp_path)] == expected
+
+
+def test_names_of_other_systems_pair(tree):
+    raw = tree("cat/caf\u00e9.wav", "cat/cafe\u0301.png", "dog/a.wav")
+    assert len(FolderRecipe().samples(raw)) == 2
