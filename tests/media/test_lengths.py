@@ -109,6 +109,10 @@ def test_a_video_of_one_frame_is_whole(tmp_path):
         stream.height, stream.width, stream.pix_fmt = 16, 16, "yuv420p"
         container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((16, 16, 3), 90, np.uint8), format="rgb24")))
         container.mux(stream.encode())
+    content = bytearray((tmp_path / "one.webm").read_bytes())
+    at = content.index(b"\x44\x89\x88") + 3  # the length, in ms
+    content[at : at + 8] = struct.pack(">d", 1000.0)
+    (tmp_path / "one.webm").write_bytes(content)
     with collected_notes() as notes:
         frames = read_pictures(tmp_path / "one.webm", Window(), count=2, rate_hz=None)
     assert [round(frame.mean() / 10) for frame in frames] == [9, 9]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,10 +69,13 @@ class Folder(DividedData):
                 with progress("preparing clips") as shown:
                     prepare(self.clips, root, folder, jobs=jobs, incomplete=self.incomplete, progress=shown)
         prepared = read_prepared(folder)
-        if problems := [result.problem for result in prepared.results if result.problem]:
+        if problems := [result for result in prepared.results if result.problem]:
             kept = "left out" if self.incomplete == "skip" else "kept in part"
+            files = {file for result in problems for file in prepared.samples[result.row].files.values()}
+            endings = Counter(Path(file).suffix.lower() for file in files).most_common()
             remark(
-                f"{len(problems)} of {len(samples)} clips cannot be read whole and are {kept}; the first: {problems[0]}"
+                f"{len(problems)} of {len(samples)} clips cannot be read whole and are {kept}"
+                f" ({', '.join(f'{count} x {ending}' for ending, count in endings)}); the first: {problems[0].problem}"
             )
         for sentence in oddities(prepared.samples, prepared.results, prepared.storages, self.clips.skipped(root)):
             remark(sentence)

@@ -100,7 +100,7 @@ def predict_tensors(
 
 @dataclass(frozen=True)
 class FilePredictions:
-    """What `predict_files` finds; for the fields see `ClipPredictions`."""
+    """Result of `predict_files`; for the fields see `ClipPredictions`."""
 
     predictions: Sequence[ClipPrediction]
     unread: Mapping[str, str]

@@ -30,7 +30,7 @@ Frame = av.AudioFrame | av.VideoFrame
 
 
 def tracks(path: Path) -> set[Track]:
-    """Which of "audio" and "video" an audio or video file contains; a cover is no video.
+    """Which of "audio" and "video" an audio or video file contains; a cover is not a video.
 
     Raises:
         ColliculusError: the file is missing, empty, damaged or a git-lfs pointer.
@@ -42,7 +42,7 @@ def tracks(path: Path) -> set[Track]:
 def open_media(path: Path) -> InputContainer:
     """Open an audio or video file; for use inside `decoding`."""
     # an absolute path, lest FFmpeg take "data:clip.mp4" for a protocol; and a file may refer to nothing but files.
-    # Names of tracks and songs may be of any encoding: nobody here reads them
+    # Names of tracks and songs may be of any encoding: they are not read
     return av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace")
 
 

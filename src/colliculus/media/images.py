@@ -44,7 +44,7 @@ def opened_image(path: Path) -> Image.Image:
     """Open an image whose format is known by its content; for use inside `decoding`.
 
     Raises:
-        PIL.UnidentifiedImageError: it is none of `FORMATS`.
+        PIL.UnidentifiedImageError: its format is not one of `FORMATS`.
     """
     return Image.open(path, formats=FORMATS)
 

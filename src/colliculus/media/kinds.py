@@ -60,7 +60,7 @@ _MAGIC: tuple[tuple[int, bytes, MediaKind], ...] = (
 
 
 def kind_of(path: Path) -> MediaKind | None:
-    """Kind of a file by its ending, or by its first bytes where the ending says nothing; None: it is no such file.
+    """Kind of a file by its ending, or by its first bytes where the ending says nothing; None: it is another file.
 
     Example:
         >>> kind_of(Path("CLIP.MTS")), kind_of(Path("a.heic")), kind_of(Path("notes.txt"))

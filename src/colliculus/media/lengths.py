@@ -87,13 +87,16 @@ def _measure(path: Path, size: int, _modified_ns: int) -> _Measured:
         ends_s: dict[Track, float] = dict.fromkeys(streams, 0.0)
         last_s: dict[Track, float] = {}
         kinds: dict[int, Track] = {stream.index: track for track, stream in streams.items()}
+        number = 0
         for packet in packets_of(container, list(streams.values())):
             if packet is not None and packet.pts is not None:
+                number += 1
                 track, now = kinds[packet.stream.index], float(packet.pts * packet.time_base) - start_s
                 # a packet of unknown duration lasts as long as the one before it
                 lasts = float((packet.duration or 0) * packet.time_base) or max(now - last_s.get(track, now), 0.0)
                 ends_s[track], last_s[track] = max(ends_s[track], now + lasts), now
-        stated_s = _stated_s(path, container)
+        # a single frame, however long it stays, has no length
+        stated_s = _stated_s(path, container) if number > 1 else 0.0
     codecs: dict[Track, str] = {track: stream.codec_context.name for track, stream in streams.items()}
     return _Measured(codecs, ends_s, stated_s, *_riff_bytes(path, size))
 
@@ -103,9 +106,7 @@ def _stated_s(path: Path, container: InputContainer) -> float:
     names = set(container.format.name.split(","))
     if "mp3" in names:
         return _mp3_s(path, container)
-    # a single frame, however long it stays, has no length
-    still = all(stream.frames == 1 for stream in container.streams)
-    return 0.0 if still or not names & _EXACT else (container.duration or 0) / av.time_base
+    return (container.duration or 0) / av.time_base if names & _EXACT else 0.0
 
 
 def _mp3_s(path: Path, container: InputContainer) -> float:
