@@ -81,8 +81,8 @@ def _joined(
 ) -> NDArray[np.float32]:
     """Parts at their positions, up to the `stated` end.
 
-    Codecs fill up their last packet: a silence shorter than `gap` at the end is left out. Some do not state how long their
-    packets are: sound that goes on for longer than `gap` is kept.
+    Codecs fill up their last packet: a silence shorter than `gap` at the end is left out. Some do not state how long
+    their packets are: sound that goes on for longer than `gap` is kept.
     """
     end = max((at + len(part) for at, part in parts), default=0)
     length = stated if limit is not None or stated < end <= stated + gap or end <= stated - gap else end
