@@ -12,7 +12,7 @@ from raw_trees import grey, tone, write_video
 
 from colliculus.media.container import tracks
 from colliculus.media.notes import collected_notes
-from colliculus.media.pictures import read_pictures
+from colliculus.media.pictures import check_pictures, read_pictures
 from colliculus.media.sound import read_sound
 from colliculus.media.video import read_frames
 from colliculus.media.window import Window
@@ -97,6 +97,28 @@ def test_gaps_are_counted_and_named(broken):
     assert len(found) / 48_000 == pytest.approx(2, abs=0.1)
     assert len(frames) == 4
     assert re.search(r"broken\.mkv: 1 of \d+ packets of its (sound|video) cannot be decoded", notes["damaged"])
+
+
+def test_a_check_decodes_to_the_end(tmp_path):
+    """The last packet is rubbish, which reading at a few moments does not notice."""
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 16, 24, "yuvj420p"
+        frames = np.random.default_rng(0).integers(0, 255, (40, 16, 24, 3), np.uint8)
+        packets = [p for f in frames for p in stream.encode(av.VideoFrame.from_ndarray(f, format="rgb24"))]
+        packets += stream.encode()
+        for packet in packets[:-1]:
+            container.mux(packet)
+        rubbish = av.Packet(bytes(packets[-1].size))
+        rubbish.pts, rubbish.dts, rubbish.time_base = packets[-1].pts, packets[-1].dts, packets[-1].time_base
+        rubbish.stream, rubbish.is_keyframe, rubbish.duration = stream, True, packets[-1].duration
+        container.mux(rubbish)
+    with collected_notes() as notes:
+        read_pictures(tmp_path / "a.mkv", Window(), count=4, rate_hz=None)
+    assert notes == {}
+    with collected_notes() as notes:
+        check_pictures(tmp_path / "a.mkv")
+    assert notes == {"damaged": f"{tmp_path / 'a.mkv'}: 1 of 40 packets of its video cannot be decoded"}
 
 
 def test_a_file_of_which_nothing_can_be_decoded_is_refused(tmp_path, mp3):

@@ -59,11 +59,8 @@ def contents(container: InputContainer) -> dict[Track, Stream]:
 
 
 def origin_s(container: InputContainer) -> float:
-    """Time stamp of the start of the first track, in seconds; what lies before 0 is not played.
-
-    It is there for the decoder alone: the pre-skip of Opus, the priming of AAC, pictures before the cut of an edit.
-    """
-    return max(container.start_time or 0, 0) / av.time_base
+    """Time stamp of the start of the first track, in seconds."""
+    return (container.start_time or 0) / av.time_base
 
 
 def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any] | None]:
