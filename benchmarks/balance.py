@@ -1,4 +1,4 @@
-"""TAAF (our reading), S-CMRL with each balance of the modalities, and the first edition of Tectum on AV-Digits, learned under noise.
+"""TAAF (our reading), S-CMRL with each balance, and the first edition of Tectum on AV-Digits, learned under noise.
 
     python benchmarks/balance.py --data-root FOLDER
 

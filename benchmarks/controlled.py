@@ -6,10 +6,10 @@ trains every condition with every seed (skips what is done), writes OUT/lag.csv,
 OUT/controlled.png, and prints tables with 95 % intervals over the seeds, of accuracies and of differences seed by seed.
 
 Lag: audio follows the images by 0 to 4 of 10 steps, the first event beginning at one of the same two moments; TAAF
-(our reading) with each alignment, S-CMRL and the first edition of Tectum, none balanced, AdamW. Dominance: the sound's signal has 1/1 to 1/4
-of the amplitude of the images', under the same noise; late fusion, TAAF and Tectum, without and with balances, SGD
-with momentum. All have own heads of each modality, the same neurons, label smoothing and budget; "alone" is what a
-modality's own head says.
+(our reading) with each alignment, S-CMRL and the first edition of Tectum, none balanced, AdamW. Dominance: the sound's
+signal has 1/1 to 1/4 of the amplitude of the images', under the same noise; late fusion, TAAF and Tectum, without and
+with balances, SGD with momentum. All have own heads of each modality, the same neurons, label smoothing and budget;
+"alone" is what a modality's own head says.
 """
 
 from __future__ import annotations

@@ -17,6 +17,12 @@ NAMED: tuple[tuple[str, str, str], ...] = (
     ("fusion/places.py", "torch.arange(target[1]) * source[1] // target[1]", "torch.arange(target[1])"),
     ("fusion/cross_modal.py", "spatial + temporal + spatial * temporal", "spatial + temporal"),
     ("fusion/exchange.py", "torch.stack(given).mean(0)", "torch.stack(given).sum(0)"),
+    ("fusion/feeding.py", ".clamp(max=1.0)", ""),
+    ("fusion/joint.py", "single + found if place else single", "single"),
+    ("fusion/mask.py", "(self.query(x) * self.key(placed))", "self.query(x)"),
+    ("fusion/pooling.py", "self.change[:, :steps]", "self.change[:, -steps:]"),
+    ("losses/semantic_alignment.py", "(log_probabilities * same).sum(1)", "log_probabilities.sum(1)"),
+    ("losses/cross_entropy.py", "self.weight * loss", "loss"),
     ("layers/attention.py", "(o.transpose(2, 3) if self.swap else o)", "o"),
     ("layers/attention.py", "permute(4, 1, 2, 0, 3)", "permute(4, 1, 0, 2, 3)"),
 )

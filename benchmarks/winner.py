@@ -9,7 +9,8 @@ and in benchmarks/winner_plan.py, before it was run. Its rules:
 
 - All methods on a data set have one recipe, that of `winner_plan.DIGITS` or `winner_plan.UTD`, and keep their last
   epoch. On UTD-MHAD the validation part is one of the odd people; what it decided is trained again on all odd people,
-  and the even people are looked at once. On AV-Digits the validation part only decides if a joint layer stays.
+  and the even people are looked at once. On AV-Digits the validation part decides if a joint layer stays, and
+  decided the factor of the readout's rate.
 - The rivals come "with the same care", which gives them the graded neurons, the readout weights, the encoder, the own
   heads and the label smoothing of Tectum; and "as published", with what their presets have.
 - Figures are means over the seeds with 95 % intervals (Student), tests are those of `colliculus compare`: over seeds
@@ -55,7 +56,7 @@ class Settings(Study):
     only: tuple[PartName, ...] = tuple(plan.PARTS)
     """Parts of the comparison."""
     publish_only: bool = False
-    """Train and measure nothing: write the tables of what is finished, each row with its number of seeds."""
+    """Train nothing: measure what is finished and write its tables, each row with its number of seeds."""
 
     def study(self, data: str) -> Study:
         """The trainings on one data set."""
@@ -110,7 +111,8 @@ def measured(settings: Settings, part: PartName, found: Mapping[str, Runs]) -> N
 def publish(settings: Settings, part: PartName, found: Mapping[str, Runs]) -> None:
     """Write the tables of a part."""
     if part == "lag":
-        settings.publish("winner lag", tables.lag_table(found, plan.BARS["lag"]))
+        by_lag = {data: tables.compared(runs) for data, runs in found.items()}
+        settings.publish("winner lag", tables.lag_table(by_lag, plan.BARS["lag"]))
         return
     for data, runs in found.items():
         match part:
@@ -131,8 +133,7 @@ def main(settings: Settings) -> None:
     """Train what is not trained, measure what is not measured, write the tables."""
     for part in settings.only:
         found = runs_of(settings, part)
-        if not settings.publish_only:
-            measured(settings, part, found)
+        measured(settings, part, found)
         publish(settings, part, found)
 
 

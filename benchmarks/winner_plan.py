@@ -50,6 +50,7 @@ CARE: dict[str, Any] = {
     "method.neuron.kind": "graded",
     "method.neuron.temporal_gradient": True,
     "method.time_steps": 0,
+    "method.context": 0,
     "method.encoder": "auto",
     "method.readout": "weighted",
     "method.label_smoothing": 0.1,

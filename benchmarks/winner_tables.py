@@ -75,15 +75,20 @@ def span(interval: tuple[float, float], form: str = ".1f") -> str:
     return " to ".join(format(100 * bound, form) for bound in interval)
 
 
+def _points(test: PairedTest) -> float:
+    """Points of Tectum over the variant; zero has no sign."""
+    return 0.0 - 100 * test.difference
+
+
 def _tested(test: PairedTest | None) -> dict[str, str]:
     """Difference of Tectum to the variant, with its interval, both p-values, and what Holm makes of the larger."""
     headings = ("Tectum over it, points", "p, seeds", "p, clips", "p, both, Holm")
     if test is None:
         return dict.fromkeys(headings, "")
-    points = f"{-100 * test.difference:+.1f}"
+    points = f"{_points(test):+.1f}"
     if test.seed_interval is not None:
         low, high = test.seed_interval
-        points += f" ({span((-high, -low), '+.1f')})"
+        points += f" ({span((0.0 - high, 0.0 - low), '+.1f')})"
     p_values = ("" if p is None else p_value(p) for p in (test.p_seeds, test.p_clips, test.p))
     return dict(zip(headings, (points, *p_values), strict=True))
 
@@ -124,7 +129,7 @@ def margin_verdict(test: PairedTest, margin: float, p: float | None) -> str:
 
     A rival ties where neither is shown to be better.
     """
-    points = -100 * test.difference
+    points = _points(test)
     certain = p is None or (test.p is not None and test.p < p)
     words = "reached" if points >= margin and certain else "missed"
     tie = "" if test.is_shown else ", not shown to differ"
@@ -140,9 +145,8 @@ def joint_layer(runs: Runs) -> Iterator[str]:
         yield f"- The validation part kept the joint layer in {kept} of {len(decisions)} trainings of Tectum."
 
 
-def lag_table(found: Mapping[str, Runs], bar: Bar) -> list[str]:
+def lag_table(by_lag: Mapping[str, Compared], bar: Bar) -> list[str]:
     """A row for each variant and a column for each lag, the tests at each, and what is reached of the bar."""
-    by_lag = {data: compared(runs) for data, runs in found.items()}
     rows = [
         {"variant": title, **{data: _mean_cell(one.scores.get(title)) for data, one in by_lag.items()}}
         for title in dict.fromkeys(title for one in by_lag.values() for title in one.scores)
@@ -164,19 +168,21 @@ def _mean_cell(score: Score | None) -> str:
 def _test_cell(test: PairedTest | None) -> str:
     if test is None:
         return ""
-    return f"{-100 * test.difference:+.1f}" + ("" if test.p is None else f" (p = {p_value(test.p)})")
+    return f"{_points(test):+.1f}" + ("" if test.p is None else f" (p = {p_value(test.p)})")
 
 
 def _drop(by_lag: Mapping[str, Compared], bar: Bar) -> Iterator[str]:
+    """What the longest lag costs each variant, seed by seed."""
     first, last = "lag-0", "lag-4"
     if bar.drop is None or first not in by_lag or last not in by_lag:
         return
-    for title in by_lag[first].scores:
+    least = -bar.drop
+    for title, score in by_lag[first].scores.items():
         if title in by_lag[last].scores:
-            there, here = by_lag[last].scores[title].accuracies, by_lag[first].scores[title].accuracies
-            points = 100 * mean(a - b for a, b in zip(there, here, strict=False))
-            verdict = f": {'reached' if points >= -bar.drop else 'missed'}" if title == TECTUM else ""
-            yield f"- {title} at lag 4 against lag 0 (at most {bar.drop:g} points less){verdict}: {points:+.1f} points."
+            pairs = zip(by_lag[last].scores[title].accuracies, score.accuracies, strict=False)  # of seeds both have
+            points = 100 * mean(late - together for late, together in pairs)
+            outcome = f", at least {least:+g}: {'reached' if points >= least else 'missed'}" if title == TECTUM else ""
+            yield f"- {title}, lag 4 over lag 0: {points:+.1f} points{outcome}."
 
 
 def energies(folders: Iterable[Path]) -> list[Energy]:

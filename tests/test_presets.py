@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from colliculus.data import DATASETS
-from colliculus.methods import METHODS
+from colliculus.fusion import CrossModalSettings
+from colliculus.methods import METHODS, FirstTectum, Tectum
 from colliculus.presets import PRESETS, preset
 from colliculus.types import ColliculusError
 
@@ -12,6 +15,8 @@ COMPARED = (
     "spatial",
     "temporal",
     "taaf",
+    "s-cmrl-fed",
+    "tectum-first",
     "sca",
     "cmci",
     "cmci-reference",
@@ -30,6 +35,7 @@ PROMISED = {
     *(f"{method}-arrays" for method in COMPARED[:-2]),
     *(f"{method}-{data}" for method in COMPARED for data in PAPERS),
     *(f"{method}-{data}" for method in COMPARED[:-2] for data in PEOPLE),
+    *(f"tectum-{data}" for data in (*DATASETS, *PAPERS, *PEOPLE)),
     *(f"{method}-reference-{data}" for method in ("s-cmrl", "sca") for data in (*DATASETS, *PAPERS)),
 }
 
@@ -86,6 +92,33 @@ def test_the_published_settings_of_s_cmrl(name, dim, heads, steps, temperature):
         pictures = preset(chosen).data.augment.pictures
         crop_and_flip = (0.0, 0.0) if "mnistdvs" in name else (1.0, 0.5)
         assert (pictures.crop.probability, pictures.flip.probability) == crop_and_flip
+
+
+ALL_DATA = [*dict.fromkeys(p.data for p in PRESETS.values())]
+
+
+@pytest.mark.parametrize("data", ALL_DATA)
+def test_tectum_has_its_defaults_and_takes_steps_and_encoders_from_the_data(data):
+    tectum, late = preset(f"tectum-{data}"), preset(f"late-fusion-{data}")
+    assert tectum.method == Tectum(dim=late.method.dim)
+    assert (tectum.method.time_steps, tectum.method.encoder, tectum.method.neuron.kind) == (0, "auto", "graded")
+    assert (tectum.data, tectum.train) == (late.data, late.train)
+
+
+@pytest.mark.parametrize("data", ALL_DATA)
+def test_the_fed_s_cmrl_differs_from_the_published_one_in_what_feeds_its_exchange(data):
+    fed, published = preset(f"s-cmrl-fed-{data}"), preset(f"s-cmrl-{data}")
+    feeding = CrossModalSettings(dropout=0.0, scaled=True, capped=True)
+    assert fed.method == replace(published.method, alpha=0.5, normalise="positives", cross_modal=feeding)
+    assert (published.method.alpha, published.method.normalise) == (0.25, "pairs")
+    assert (fed.data, fed.train) == (published.data, published.train)
+
+
+@pytest.mark.parametrize("data", ALL_DATA)
+def test_the_first_edition_of_tectum_is_as_it_was(data):
+    first, scmrl = preset(f"tectum-first-{data}").method, preset(f"s-cmrl-{data}").method
+    sizes = {"dim": scmrl.dim, "heads": scmrl.heads, "time_steps": scmrl.time_steps, "encoder": scmrl.encoder}
+    assert first == FirstTectum(**sizes)
 
 
 @pytest.mark.parametrize("data", ["crema-d", "ave"])

@@ -4,7 +4,7 @@ from math import ceil
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from colliculus.encoders import SpikformerBlock, SpikingPatchSplitting, fitting_depth
@@ -21,6 +21,10 @@ def test_grid_is_that_of_the_tokens_for_every_size(height, width, depth) -> None
     assert tokens.shape == (1, 2, 8, encoder.grid[0] * encoder.grid[1])
 
 
+@example(height=64, width=64)
+@example(height=70, width=63)
+@example(height=32, width=40)
+@example(height=31, width=31)
 @given(height=st.integers(1, 300), width=st.integers(1, 300))
 def test_the_fitting_depth_has_the_largest_patches_of_which_four_fit_along_the_shorter_side(height, width) -> None:
     fitting = [depth for depth, patch in PATCHES.items() if 4 * patch <= min(height, width)]

@@ -80,7 +80,7 @@ def encoder_by_loop(weights, x, kind):
 
 @pytest.mark.parametrize(("kind", "steps"), [("lif", 3), ("graded", 1), ("graded", 2)])
 def test_it_is_that_of_a_slow_loop(kind, steps) -> None:
-    neuron = NeuronSettings(kind=kind, **({"levels": 4, "step": 1.0} if kind == "graded" else {}))
+    neuron = NeuronSettings(kind=kind, **({"levels": 4, "step": 1.0, "decay": 0.5} if kind == "graded" else {}))
     torch.manual_seed(0)
     x = torch.randn(steps, 2, C, 1, 19, dtype=torch.float64)
     encoder = awake(SpikingSeriesEncoder(C, 19, D, neuron).double(), x)

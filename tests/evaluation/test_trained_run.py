@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from colliculus.data.noise import GaussianNoise
-from colliculus.evaluation.trained_run import check_spec, open_run
+from colliculus.data.synthetic import Synthetic
+from colliculus.evaluation.trained_run import TrainedRun, check_spec, open_run
+from colliculus.methods import Tectum
+from colliculus.runs.experiment import Experiment, TrainSettings
+from colliculus.runs.run import MODEL_FILE, Run, write_run
+from colliculus.runs.weights import save_weights
 from colliculus.types import ColliculusError, DataSpec
 
 SPEC = {
@@ -37,6 +43,25 @@ def test_a_model_that_knows_neither_sizes_nor_names_takes_any():
     check_spec(imported, DataSpec(**SPEC))
     with pytest.raises(ColliculusError, match="trained on the classes "):
         check_spec(imported, DataSpec(**(SPEC | {"num_classes": 3, "class_names": ()})))
+
+
+@pytest.mark.parametrize(("time_steps", "context", "steps"), [(0, 1, 2), (0, 0, 1), (3, 0, 3), (3, 2, 3)])
+def test_the_time_steps_are_those_of_the_model(tmp_path, time_steps, context, steps):
+    """With 0 they are the frames of the data, here two, unless all frames are seen at once."""
+    data = Synthetic(num_classes=2, num_train=4, num_validation=2, num_test=2, size=8, steps=2)
+    dataset = data.load()
+    method = Tectum(dim=8, time_steps=time_steps, context=context)
+    write_run(tmp_path, Run.of(Experiment(method=method, data=data, train=TrainSettings()), dataset))
+    save_weights(method.model(dataset.spec), tmp_path / MODEL_FILE)
+    run = open_run(tmp_path, "cpu")
+    assert run.time_steps == steps
+    assert len(run.model(run.batch(run.data.test, range(2)).inputs).step_logits) == steps
+
+
+def test_the_time_steps_of_a_method_of_ones_own_are_its_setting(trained_folder):
+    run = open_run(trained_folder)
+    own = replace(run.run.experiment, method=SimpleNamespace(time_steps=5))
+    assert TrainedRun(run.folder, replace(run.run, experiment=own), run.device).time_steps == 5
 
 
 def test_sequences_may_differ_in_length():

@@ -98,14 +98,29 @@ def test_an_absent_modality_is_one_whose_neurons_are_silent(missing) -> None:
     assert not torch.equal(found, whole)
 
 
-@pytest.mark.parametrize("training", [False])
-def test_a_layer_that_is_not_kept_gives_zeros(training) -> None:
-    layer, given = joint(), tokens()
+@pytest.mark.parametrize("compiling", [False, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_a_layer_that_is_not_kept_gives_zeros(training, compiling, monkeypatch) -> None:
+    """Its neurons do not run, except in a compiled network, which cannot look at the value of a buffer."""
+    layer, given, ran = joint(), tokens(), []
+    layer.conjunction.register_forward_hook(lambda *_: ran.append(True))
+    monkeypatch.setattr("torch.compiler.is_compiling", lambda: compiling)
     with torch.no_grad():
         assert_active(layer(given))
         layer.kept.fill_(False)
         layer.training = training
         assert layer(given).count_nonzero() == 0
+        assert layer(given).shape == (T, B, D)
+    assert len(ran) == (3 if compiling else 1)
+
+
+def test_a_modality_that_is_alone_leaves_the_layer_silent() -> None:
+    layer, given = joint(), tokens()
+    with torch.no_grad():
+        assert_active(layer(given))
+        for m, x in given.items():
+            assert layer({m: x}).count_nonzero() == 0
+            assert layer({m: x}).shape == (T, B, D)
 
 
 @pytest.mark.parametrize("optional", [False, True])

@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from colliculus.losses import CrossEntropy, Objective, SemanticAlignment, UnimodalCrossEntropy, semantic_alignment
+from colliculus.losses import (
+    AdditiveCrossEntropy,
+    CrossEntropy,
+    Objective,
+    SemanticAlignment,
+    UnimodalCrossEntropy,
+    semantic_alignment,
+)
 from colliculus.types import Output
 
 
@@ -133,6 +140,29 @@ def test_terms_are_float32_whatever_the_output() -> None:
     expected = Objective(terms)(replace(wide, modality_logits={m: z.float() for m, z in own.items()}), labels)
     assert {name: term.dtype for name, term in got.items()} == dict.fromkeys(terms, torch.float32)
     assert all(torch.equal(got[name], expected[name]) for name in terms)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_the_additive_loss_is_that_of_the_sum_of_the_own_logits(soft) -> None:
+    generator = torch.Generator().manual_seed(0)
+    own = {m: torch.randn(3, 4, 5, generator=generator) for m in "abc"}
+    labels = torch.tensor([0, 4, 2, 2])
+    if soft:
+        labels = torch.rand(4, 5, generator=generator).softmax(1)
+    shares = labels.tolist() if soft else [[float(k == label) for k in range(5)] for label in labels.tolist()]
+    expected = 0.0
+    for b in range(4):
+        total = [sum(z[t, b, k].item() for z in own.values() for t in range(3)) / 3 for k in range(5)]
+        log_sum = math.log(sum(math.exp(x) for x in total))
+        expected += sum((0.9 * shares[b][k] + 0.1 / 5) * (log_sum - total[k]) for k in range(5)) / 4
+    given = replace(output(torch.randn(4, 5, generator=generator)), modality_logits=own)
+    assert AdditiveCrossEntropy(0.1, weight=0.3)(given, labels).item() == pytest.approx(0.3 * expected, rel=1e-5)
+
+
+def test_the_weight_of_the_cross_entropy() -> None:
+    given, labels = output(torch.randn(4, 3, generator=torch.Generator().manual_seed(0))), torch.tensor([0, 2, 1, 0])
+    whole = CrossEntropy(0.1)(given, labels)
+    torch.testing.assert_close(CrossEntropy(0.1, weight=0.7)(given, labels), 0.7 * whole)
 
 
 def test_own_heads_are_judged_by_the_mean_over_time() -> None:

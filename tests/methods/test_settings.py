@@ -28,7 +28,8 @@ SPEC = DataSpec(
 GRADED = NeuronSettings(kind="graded")
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
 ALONE = Runtime(device=torch.device("cpu"))
-SMALL = {"dim": 8, "heads": 2, "time_steps": 3, "encoder": "shallow"}
+SMALL = {"dim": 8, "heads": 2, "time_steps": 3, "encoder": "shallow", "context": 1}
+MEMORY = NeuronSettings(kind="graded", decay=0.5)
 OTHER_VALUES = {
     "modality": ["visual"],
     "dim": [16],
@@ -50,7 +51,8 @@ def small(kind: type[Any], **changes: Any) -> Any:
 
 
 BASES = {
-    **{name: small(kind) for name, kind in METHODS.items()},
+    **{name: small(kind) for name, kind in METHODS.items() if kind is not Tectum},
+    "tectum": small(Tectum, neuron=MEMORY),
     "s-cmrl, reference": small(SCMRL, arithmetic="reference", alpha=1.5),
     "s-cmrl, spatial": small(SCMRL, cross_attention="spatial", alignment=False),
     "s-cmrl, temporal": small(SCMRL, cross_attention="temporal"),
@@ -62,13 +64,13 @@ BASES = {
         SCMRL, alpha=0.5, normalise="positives", cross_modal=CrossModalSettings(dropout=0.0, scaled=True, capped=True)
     ),
     "s-cmrl, weighted": small(SCMRL, readout="weighted"),
-    "tectum, mean": small(Tectum, readout="mean"),
+    "tectum, mean": small(Tectum, neuron=MEMORY, readout="mean"),
     "tectum, lif": small(Tectum, neuron=NeuronSettings()),
-    "tectum, attention": small(Tectum, exchange="attention"),
-    "tectum, mask": small(Tectum, exchange="mask"),
-    "tectum, none": small(Tectum, exchange="none"),
+    "tectum, attention": small(Tectum, neuron=MEMORY, exchange="attention"),
+    "tectum, mask": small(Tectum, neuron=MEMORY, exchange="mask"),
+    "tectum, none": small(Tectum, neuron=MEMORY, exchange="none"),
     "taaf, regularised": small(TAAF, regulariser="tet"),
-    "late-fusion, graded": small(LateFusion, neuron=NeuronSettings(kind="graded", levels=2)),
+    "late-fusion, graded": small(LateFusion, neuron=NeuronSettings(kind="graded", levels=2, decay=0.5)),
     "late-fusion, rate": small(LateFusion, rate_target=1.0),
     "taaf, spatial gradient": small(TAAF, neuron=NeuronSettings(temporal_gradient=False)),
 }
@@ -167,11 +169,20 @@ def test_every_setting_of_a_method_is_read_or_refused(base) -> None:
     assert unread(BASES[base], balance=False) == []
 
 
-def test_a_relu_reads_what_is_not_a_spiking_neurons() -> None:
+@pytest.mark.parametrize("kind", ["relu", "graded"])
+def test_a_neuron_without_memory_reads_what_is_not_of_time(kind) -> None:
     """The gradient through time is accepted, because a method has a default of its own for it."""
-    assert unread(small(LateFusion, neuron=NeuronSettings(kind="relu")), balance=False) == [
+    assert unread(small(LateFusion, neuron=NeuronSettings(kind=kind)), balance=False) == [
         "neuron.temporal_gradient False"
     ]
+    with pytest.raises(ColliculusError, match="`detach_reset` is False, which has no effect with"):
+        NeuronSettings(kind=kind, detach_reset=False)
+
+
+def test_all_frames_at_once_are_not_resampled() -> None:
+    """Only sequences whose data declare no number of steps are."""
+    found = unread(small(LateFusion, context=0, time_steps=1), balance=False)
+    assert [name for name in found if not name.startswith("neuron.")] == ["resampling linear"]
 
 
 @pytest.mark.parametrize("base", BALANCES)

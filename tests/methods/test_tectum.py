@@ -26,7 +26,7 @@ SPEC = DataSpec(
     steps={"motion": T, "visual": T},  # audio is static
 )
 EXCHANGES = ("joint", "attention", "mask", "none")
-SMALL = Tectum(dim=16)
+SMALL = Tectum(dim=16, context=1)  # a step for every frame
 KINDS = {"graded": NeuronSettings(kind="graded"), "lif": NeuronSettings()}
 LAYER = "fusion.join.layer"
 
@@ -63,12 +63,18 @@ def shapes(draw):
 
 
 @settings(max_examples=25)
-@given(spec=shapes(), exchange=st.sampled_from(EXCHANGES), kind=st.sampled_from([*KINDS]), data=st.data())
-def test_any_number_of_modalities_of_any_shape_some_of_them_missing(spec, exchange, kind, data) -> None:
-    method = Tectum(dim=8, exchange=exchange, neuron=KINDS[kind])
+@given(
+    spec=shapes(),
+    exchange=st.sampled_from(EXCHANGES),
+    kind=st.sampled_from([*KINDS]),
+    context=st.integers(0, 4),
+    data=st.data(),
+)
+def test_any_number_of_modalities_of_any_shape_some_of_them_missing(spec, exchange, kind, context, data) -> None:
+    method = Tectum(dim=8, exchange=exchange, neuron=KINDS[kind], context=context)
     torch.manual_seed(0)
     model, batch = method.model(spec), inputs(spec, batch=3)
-    steps = max(spec.steps.values(), default=1)
+    steps = max(spec.steps.values(), default=1) if context else 1
     losses = method.objective()(model(batch), torch.arange(3))
     torch.stack([*losses.values()]).sum().backward()
     for m, encoder in model.encoders.items():
@@ -83,9 +89,10 @@ def test_any_number_of_modalities_of_any_shape_some_of_them_missing(spec, exchan
 @pytest.mark.parametrize("readout", ["weighted", "mean"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("exchange", EXCHANGES)
-def test_no_step_looks_ahead(exchange, kind, readout) -> None:
+@pytest.mark.parametrize("context", [1, 3])
+def test_no_step_looks_ahead(exchange, kind, readout, context) -> None:
     """New frames from step t on change no logits before t, of the decision or of a modality."""
-    model = built(replace(SMALL, exchange=exchange, neuron=KINDS[kind], readout=readout))
+    model = built(replace(SMALL, exchange=exchange, neuron=KINDS[kind], readout=readout, context=context))
     before, after = inputs(), inputs(seed=1)
     first = answer(model, before)
     assert_active(first.step_logits)

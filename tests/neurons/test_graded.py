@@ -96,7 +96,7 @@ def test_it_unfolds_into_binary_spikes_to_the_last_bit(levels, step, decay, dtyp
 
 def test_a_linear_map_of_the_binary_spikes_is_that_of_the_graded_ones() -> None:
     torch.manual_seed(0)
-    neuron, linear = GradedNeuron(), torch.nn.Linear(20, 5, bias=False).double()
+    neuron, linear = GradedNeuron(decay=0.5), torch.nn.Linear(20, 5, bias=False).double()
     currents = torch.randn(4, 3, 20, dtype=torch.float64) * 2
     by_spikes = linear(unfold(neuron)(currents)).unflatten(0, (4, 8)).sum(1) * neuron.unit
     assert_active(by_spikes)
@@ -106,18 +106,18 @@ def test_a_linear_map_of_the_binary_spikes_is_that_of_the_graded_ones() -> None:
 def test_without_temporal_gradient_steps_are_alone() -> None:
     x = torch.full((3, 1), 0.9, requires_grad=True)
     dynamics = GradedDynamics(temporal_gradient=False)
-    (gradient,) = torch.autograd.grad(graded(x, dynamics=dynamics)[2].sum(), x)
+    (gradient,) = torch.autograd.grad(graded(x, 0.5, dynamics=dynamics)[2].sum(), x)
     assert gradient.flatten().tolist() == [0, 0, 1]
-    (through,) = torch.autograd.grad(graded(x)[2].sum(), x)
+    (through,) = torch.autograd.grad(graded(x, 0.5)[2].sum(), x)
     assert through.flatten().tolist() == [0.25, 0.5, 1]  # the decays that are left, and the reset is detached
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_membranes_of_narrow_currents_are_float32(dtype) -> None:
     currents = torch.randn(64, 50, generator=torch.Generator().manual_seed(0)).mul(1.2).to(dtype)
-    spikes = GradedNeuron()(currents)
+    spikes = GradedNeuron(decay=0.5)(currents)
     assert spikes.dtype == dtype
-    assert torch.equal(spikes.float(), GradedNeuron()(currents.float()))
+    assert torch.equal(spikes.float(), GradedNeuron(decay=0.5)(currents.float()))
 
 
 def test_a_relu_has_no_state() -> None:

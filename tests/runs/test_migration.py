@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+from colliculus.methods import FirstTectum
 from colliculus.runs.migration import FORMAT, migrated
 from colliculus.runs.run import load_model, read_run, read_run_file
 from colliculus.training.checkpoint import read_state, write_state
@@ -59,7 +60,7 @@ def test_the_settings_are_those_of_the_present(name) -> None:
 REFERENCE = ("cmci-reference", "s-cmrl-reference", "unimodal")
 
 
-@pytest.mark.parametrize("number", [1, FORMAT])
+@pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize(("learned", "kind"), [(True, "plif"), (False, None)])
 def test_a_learned_time_constant_became_a_kind_of_neuron(number, learned, kind) -> None:
     neuron = {"learned_tau": learned, "tau": 3.0}
@@ -67,6 +68,31 @@ def test_a_learned_time_constant_became_a_kind_of_neuron(number, learned, kind) 
     found = migrated(former)["experiment"]["method"]["neuron"]
     assert found == {"tau": 3.0} | ({"kind": kind} if kind else {})
     assert neuron == {"learned_tau": learned, "tau": 3.0}  # the document that was given is not changed
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_tectum_of_former_formats_is_the_first_edition(number) -> None:
+    method = {"name": "tectum", "dim": 32, "heads": 4, "alpha": 0.5, "neuron": {"learned_tau": True}}
+    former = {"format": number, "preset": "tectum-av-digits", "experiment": {"method": method}}
+    found = migrated(former)
+    assert (found["format"], found["preset"]) == (3, "tectum-first-av-digits")
+    assert found["experiment"]["method"] == {
+        **{name: value for name, value in method.items() if name != "neuron"},
+        "name": "tectum-first",
+        "neuron": {"kind": "plif"},
+    }
+    assert migrated(found) == found
+    assert method["name"] == "tectum", "the document given is not changed"
+    run = read_run(FOLDERS / "tectum")
+    assert isinstance(run.experiment.method, FirstTectum)
+    assert run.preset == "tectum-first-synthetic"
+
+
+def test_the_second_edition_and_other_methods_keep_their_names() -> None:
+    present = {"format": 3, "preset": "tectum-arrays", "experiment": {"method": {"name": "tectum", "dim": 32}}}
+    assert migrated(present) == present
+    other = {"format": 2, "preset": "tectum-mine", "experiment": {"method": {"name": "taaf", "dim": 32}}}
+    assert migrated(other) == {**other, "format": 3}
 
 
 def test_settings_that_had_an_effect_are_kept_and_the_others_are_not() -> None:

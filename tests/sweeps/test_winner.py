@@ -124,6 +124,7 @@ def test_a_bar_is_reached_by_points_and_p(winner):
     assert lines[2].endswith(", not shown to differ).")
     assert lines[3].startswith("- At least -0.5 points over above with p below 0.01: missed (-1.0, ")
     assert lines[4].endswith("none is shown to be better, and the highest mean is that of above.")
+    assert tables.margin_verdict(found.tests["near"], 3, None).startswith("missed (+2.0, ")
     few = comparison(winner, Tectum=[96] * 3, far=[80] * 3)
     assert tables.margin_verdict(few.tests["far"], 3, 0.01).startswith("missed (+16.0, p = 0.25")
     assert tables.margin_verdict(few.tests["far"], 3, None).startswith("reached (+16.0, p = 0.25")
@@ -133,7 +134,36 @@ def test_a_table_says_how_far_tectum_is_above(winner):
     lines = winner("winner_tables").accuracy_table(comparison(winner, Tectum=[90, 92], other=[80, 81, 82]))
     assert lines[2].startswith("| Tectum | 2 | 91.0 (")
     assert lines[3].startswith("| other | 3 | 81.0 (")
-    assert "| +10.5 (" in lines[3]
+    assert "| +10.5 (+4.1 to +16.9) |" in lines[3]  # 12.71 (Student, one degree of freedom) times 0.5 to both sides
+
+
+def test_a_lag_is_compared_seed_by_seed(winner):
+    tables, plan = winner("winner_tables"), winner("winner_plan")
+    by_lag = {
+        "lag-0": comparison(winner, Tectum=[90, 92], other=[90, 91]),
+        "lag-4": comparison(winner, Tectum=[89, 90, 10], other=[80, 71]),
+    }
+    lines = tables.lag_table(by_lag, plan.Bar(drop=1.0))
+    assert lines[0] == "| variant | lag-0 | lag-4 |"
+    assert lines[2].startswith("| Tectum | 91.0 (")
+    assert lines[2].endswith("; 3 seeds) |")
+    assert lines[-2:] == [
+        "- Tectum, lag 4 over lag 0: -1.5 points, at least -1: missed.",
+        "- other, lag 4 over lag 0: -15.0 points.",
+    ]
+    assert tables.lag_table(by_lag, plan.Bar(drop=2.0))[-2].endswith("at least -2: reached.")
+
+
+def test_a_cheap_form_is_chosen_on_validation(winner, monkeypatch):
+    tables = winner("winner_tables")
+    monkeypatch.setattr(tables, "validation", {"a": 0.9, "b": 0.8, "c": 0.99}.get)
+    found = comparison(winner, **{"Tectum": [97], "Tectum a": [93], "Tectum b": [96], "sum": [99], "Tectum ANN": [99]})
+    runs = {"Tectum": "c", "Tectum a": "a", "Tectum b": "b", "sum": "c", "Tectum ANN": "c"}
+    counts = {"Tectum": 9000.0, "Tectum a": 7100.0, "Tectum b": 3000.0, "sum": 100.0, "Tectum ANN": 0.0}
+    head = "A form of at most 7,000 spikes a clip with at least 95 %"
+    assert tables.cheap_verdict(found, runs, counts, 7000, 95) == f"{head}: missed (93.0), Tectum a with 7,100 spikes."
+    assert "reached (96.0), Tectum b" in tables.cheap_verdict(found, runs, counts, 3000, 95)
+    assert tables.cheap_verdict(found, runs, counts, 1000, 95).endswith("missed, no form has so few.")
 
 
 def test_the_noisy_mean_is_that_of_each_training(winner):

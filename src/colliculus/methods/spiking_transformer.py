@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 
 from torch import nn
 
-from colliculus.coding import CodingName, coder
+from colliculus.coding import CodingName, FramesAsChannels, coder
 from colliculus.encoders import SpikingPatchSplitting, SpikingResNet18, SpikingSeriesEncoder, fitting_depth
 from colliculus.fusion import Readout, weighted
 from colliculus.layers import Resampling
@@ -45,6 +45,9 @@ class SpikingTransformer(ABC):
     (C, 1, W), and for an image the patches that suit its size."""
     coding: CodingName = "direct"
     """From inputs to T steps: "direct" currents, "poisson" or "latency" spikes."""
+    context: int = 1
+    """Frames of a sequence that a step sees, as channels of one image: its own and those before it. 0 shows all frames
+    in every step, and then `time_steps` 0 takes one step."""
     resampling: Resampling = "nearest"
     """Resampling in time of a sequence whose length is not T."""
     label_smoothing: float = 0.1
@@ -64,6 +67,8 @@ class SpikingTransformer(ABC):
             raise ColliculusError(f"`dim` is {self.dim}: the {self.encoder} encoder needs a multiple of {multiple}")
         if self.time_steps < 0:
             raise ColliculusError(f"`time_steps` is {self.time_steps}: choose at least 1, or 0 for the data's own")
+        if self.context < 0:
+            raise ColliculusError(f"`context` is {self.context}: choose at least 1 frame, or 0 for all")
         if not 0 <= self.label_smoothing < 1:
             raise ColliculusError(f"`label_smoothing` is {self.label_smoothing}: choose at least 0 and below 1")
         self._check_rate()
@@ -84,7 +89,9 @@ class SpikingTransformer(ABC):
 
     def steps(self, spec: DataSpec) -> int:
         """T for data of that shape."""
-        return self.time_steps or min(MOST_STEPS, max(spec.steps.values(), default=1))
+        if self.time_steps:
+            return self.time_steps
+        return min(MOST_STEPS, max(spec.steps.values(), default=1)) if self.context else 1
 
     def one_step(self) -> Self:
         """The same method with one time step, the basis of its ANN counterpart."""
@@ -117,7 +124,18 @@ class SpikingTransformer(ABC):
 
     def coders(self, spec: DataSpec, modalities: Iterable[str]) -> dict[str, nn.Module]:
         """The coding of each of these modalities."""
-        return {m: coder(self.coding, self.steps(spec), self.resampling) for m in modalities}
+        return {m: self.coder(spec, m, self.steps(spec)) for m in modalities}
+
+    def coder(self, spec: DataSpec, modality: str, steps: int) -> nn.Module:
+        """The coding of a modality over that many steps."""
+        coded = coder(self.coding, steps, self.resampling)
+        if (frames := self.frames_at_once(spec, modality)) == 1:
+            return coded
+        return nn.Sequential(FramesAsChannels(frames, whole=not self.context, mode=self.resampling), coded)
+
+    def frames_at_once(self, spec: DataSpec, modality: str) -> int:
+        """Frames of a modality that a step sees; a static one has one."""
+        return (self.context or spec.steps[modality]) if modality in spec.steps else 1
 
     def pooling(
         self, spec: DataSpec, grids: Mapping[str, tuple[int, int] | None], *, maps: int = 1
@@ -131,7 +149,8 @@ class SpikingTransformer(ABC):
 
     def token_encoder(self, spec: DataSpec, modality: str) -> Encoder:
         """The chosen encoder, which splits one modality into tokens."""
-        channels, size = spec.channels[modality], spec.sizes.get(modality)
+        channels = spec.channels[modality] * self.frames_at_once(spec, modality)
+        size = spec.sizes.get(modality)
         if self.encoder == "auto":
             height, width = spec.size(modality)
             if height == 1:

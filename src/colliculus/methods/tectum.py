@@ -79,7 +79,12 @@ class Tectum(BalancedTransformer):
     dim: int = 64
     """D, width of a token; a multiple of 8."""
     time_steps: int = 0
-    """T; 0 takes a step for every frame of the longest sequence (at most 16), and one step for static data."""
+    """T; 0 takes one step for static data and with `context` 0, else a step for every frame of the longest sequence (at
+    most 16)."""
+    context: int = 0
+    """Frames of a sequence that a step sees, as channels of one image: its own and those before it. 0 shows all frames
+    in one step: the first kernels see motion, at the cost of an image. A network that answers frame by frame needs 1 or
+    more."""
     encoder: EncoderName = "auto"
     """Encoder of each modality: "auto" has kernels over time for a series (C, 1, W), and for an image the patches that
     suit its size. The others are those of the other methods."""

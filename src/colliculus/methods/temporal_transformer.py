@@ -9,7 +9,6 @@ from typing import Self
 
 from torch import nn
 
-from colliculus.coding import coder
 from colliculus.fusion import AlignmentName, alignment
 from colliculus.methods.multimodal_transformer import BalancedTransformer
 from colliculus.modulation import Balance
@@ -60,7 +59,7 @@ class TemporalTransformer(BalancedTransformer, ABC):
 
     def coders(self, spec: DataSpec, modalities: Iterable[str]) -> dict[str, nn.Module]:
         """The coding of each of these modalities, with its own number of steps."""
-        return {m: coder(self.coding, self.own_steps(spec, m), self.resampling) for m in modalities}
+        return {m: self.coder(spec, m, self.own_steps(spec, m)) for m in modalities}
 
     def alignments(self, spec: DataSpec) -> dict[str, nn.Module]:
         """The alignment of each modality to the common steps."""

@@ -32,7 +32,7 @@ def graded(
         ColliculusError: `steps` contradicts the currents.
 
     Example:
-        >>> graded(torch.tensor([[1.3], [0.5], [9.0]])).flatten()  # v = 1.3, 0.65, 9.075
+        >>> graded(torch.tensor([[1.3], [0.5], [9.0]]), decay=0.5).flatten()  # v = 1.3, 0.65, 9.075
         tensor([1.5000, 0.5000, 4.0000])
     """
     return multi_step(currents, decay, dynamics, steps)

@@ -12,8 +12,8 @@ from torch import Tensor
 from colliculus.neurons.dynamics import GradientOptions
 from colliculus.types import ColliculusError
 
-DECAY = 0.5
-"""Default share of the membrane that is left after a step."""
+DECAY = 0.0
+"""Default share of the membrane that is left after a step: none. On frames of depth a half cost ten points."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,15 +31,15 @@ _UNREAD: dict[NeuronKind, tuple[str, ...]] = {
 class NeuronSettings(Options, GradedDynamics):
     """The neuron of a method; calling the settings makes one. The defaults are those of the neurons themselves.
 
-    `temporal_gradient` and `detach_reset` change nothing in a ReLU; the first is accepted there, because methods have
-    defaults of their own for it.
+    `temporal_gradient` and `detach_reset` change nothing in a ReLU and in a graded neuron whose `decay` is 0; the first
+    is accepted there, because methods have defaults of their own for it.
 
     Raises:
         ColliculusError: a setting is out of range, or has no effect.
 
     Example:
         >>> NeuronSettings(kind="graded", levels=4, step=1.0)()
-        GradedNeuron(decay=0.5, GradedDynamics(detach_reset=True, temporal_gradient=True, levels=4, step=1.0))
+        GradedNeuron(decay=0.0, GradedDynamics(detach_reset=True, temporal_gradient=True, levels=4, step=1.0))
     """
 
     kind: NeuronKind = "lif"
@@ -62,6 +62,8 @@ class NeuronSettings(Options, GradedDynamics):
         if not self.temporal_gradient:
             refuse_unread(self, ["detach_reset"], "without `temporal_gradient`")
         refuse_unread(self, _UNREAD[self.kind], f'with `kind` "{self.kind}"')
+        if self.kind == "graded" and not self.decay:
+            refuse_unread(self, ["detach_reset"], "with `decay` 0")
         if self.kind == "relu":
             refuse_unread(self, ["detach_reset"], 'with `kind` "relu"')
 

@@ -61,6 +61,8 @@ def _third(document: Document) -> Document:
         neuron["kind"] = "plif"
     if method.get("name") == "tectum":
         method["name"] = "tectum-first"
+        if isinstance(preset := document.get("preset"), str) and preset.startswith("tectum-"):
+            document["preset"] = f"tectum-first-{preset.removeprefix('tectum-')}"
     return document
 
 

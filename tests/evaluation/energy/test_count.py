@@ -21,7 +21,7 @@ SPEC = DataSpec(
 
 def small(kind, **settings):
     torch.manual_seed(0)
-    return kind(**read_by(kind, {"dim": 16, "heads": 4, "time_steps": 3} | settings))
+    return kind(**read_by(kind, {"dim": 16, "heads": 4, "time_steps": 3, "context": 1} | settings))
 
 
 def inputs(model, batch=2):
@@ -89,6 +89,14 @@ def test_no_product_escapes(case):
     model = small(kind, **settings).model(SPEC).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(step_by_step(model))
+    assert 2 * matrix_macs(model) == counter.get_total_flops()
+
+
+def test_frames_as_channels_are_counted_too():
+    """In a single step nothing is repeated, so that both see the same."""
+    model = small(Tectum, context=0, time_steps=0).model(SPEC).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(inputs(model))
     assert 2 * matrix_macs(model) == counter.get_total_flops()
 
 

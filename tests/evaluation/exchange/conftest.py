@@ -11,6 +11,7 @@ from active import assert_active, awake
 
 from colliculus.data.synthetic import Synthetic
 from colliculus.evaluation.trained_run import open_run
+from colliculus.fusion import CrossModalSettings
 from colliculus.methods import SCMRL
 from colliculus.runs.experiment import Experiment, TrainSettings
 from colliculus.runs.run import MODEL_FILE, Run, write_run
@@ -50,6 +51,17 @@ METHOD = SCMRL(dim=16, heads=4, time_steps=2, encoder="shallow", alpha=2.0)
 def scmrl(tmp_path):
     """An S-CMRL with a strong residual."""
     return trained(tmp_path / "scmrl", METHOD)
+
+
+@pytest.fixture
+def fed(tmp_path):
+    """The same with scaled residuals, whose alignment is capped or not."""
+
+    def make(*, capped):
+        settings = CrossModalSettings(dropout=0.0, scaled=True, capped=capped)
+        return trained(tmp_path / f"capped {capped}", replace(METHOD, cross_modal=settings))
+
+    return make
 
 
 @pytest.fixture

@@ -48,6 +48,24 @@ def test_norms_by_hand():
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_the_pull_of_a_capped_alignment_is_that_before_it_is_capped(fed):
+    def found(run):
+        batch, modules = run.batch(run.data.train, range(8)), find_exchange(run.model).modules
+        objective = run.experiment.method.objective()
+
+        def summed(output, labels):
+            terms = objective(output, labels)
+            return {"sum": 1e-3 * terms["task"] + 1e3 * terms["alignment"]}
+
+        return pulls(run.model, objective, [batch], modules), pulls(run.model, summed, [batch], modules)["sum"]
+
+    (capped, short), (free, long) = found(fed(capped=True)), found(fed(capped=False))
+    for term in ("task", "alignment"):
+        assert capped[term].exchange > 1e-6
+        assert capped[term].exchange == pytest.approx(free[term].exchange, rel=1e-5)
+    assert short.exchange < 0.1 * long.exchange  # as in a step of the training, where both meet
+
+
 def test_the_terms_of_s_cmrl_by_their_gradients(scmrl, monkeypatch):
     model, exchange, method = scmrl.model, find_exchange(scmrl.model), scmrl.experiment.method
     seen = []

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 import torch
-from active import assert_active
+from active import assert_active, awake
 from torch import nn
 
 from colliculus import CMCI, SCA, SCMRL, TAAF, DataSpec, FirstTectum, LateFusion, Tectum, WeightedAttention
@@ -37,6 +37,45 @@ def batch(scmrl):
 def test_the_exchange_of_each_method(method, where):
     found = find_exchange(method.model(SPEC))
     assert (found and found.names) == (where and tuple(f"{where}.{pair}" for pair in PAIRS))
+
+
+@pytest.fixture
+def tectum():
+    """A Tectum whose joint layer fires, and inputs of five clips."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = {m: 2 * torch.randn(SPEC.input_shape(m, 5), generator=generator) for m in SPEC.modalities}
+    torch.manual_seed(0)
+    model = awake(Tectum(dim=16).model(SPEC), inputs)
+    with torch.no_grad():
+        model.head.joint.weight.normal_()
+    return model, inputs
+
+
+def test_the_joint_layer_of_tectum_is_an_exchange(tectum):
+    model, inputs = tectum
+    exchange = find_exchange(model)
+    assert exchange.names == ("fusion.join.layer",)
+    with torch.no_grad():
+        whole = model(inputs)
+        with silenced(exchange):
+            found = model(inputs).step_logits
+        torch.testing.assert_close(found, sum(whole.modality_logits.values()))
+        assert (found - whole.step_logits).abs().max() > 0.01
+
+
+def test_a_shuffled_joint_layer_meets_another_clip(tectum):
+    model, inputs = tectum
+    layer, partner = model.fusion.join.layer, derangement(5)
+    tokens = {m: model.fusion.mlp[m](x) for m, x in tokens_of(model, inputs).items()}
+    with torch.no_grad():
+        with shuffled(find_exchange(model)):
+            found = model(inputs)
+        audio, visual = tokens.values()
+        joint = layer({"audio": audio, "visual": visual[:, partner]})
+        assert_active(joint)
+        own = sum(found.modality_logits.values())
+        torch.testing.assert_close(found.step_logits, own + joint @ model.head.joint.weight.T)
+        assert (found.step_logits - model(inputs).step_logits).abs().max() > 0.01
 
 
 def test_silenced_is_alpha_zero(scmrl, batch):

@@ -152,7 +152,7 @@ def test_a_library_without_the_graded_neuron_is_not_used(monkeypatch) -> None:
 
 def test_transformed_tensors_take_the_loop() -> None:
     x = torch.randn(5, 3, 4, dtype=torch.float64)
-    neuron = GradedNeuron()
+    neuron = GradedNeuron(decay=0.5)
     assert torch.equal(torch.func.vmap(neuron)(x), torch.stack([neuron(sample) for sample in x]))
 
 
@@ -166,7 +166,9 @@ def test_under_a_compiler_it_is_one_operation(kernel, monkeypatch) -> None:
         graphs.append(graph)
         return graph.forward
 
-    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Unflatten(0, (4, 2)), GradedNeuron()).double()
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.Unflatten(0, (4, 2)), GradedNeuron(decay=0.5)
+    ).double()
     x = torch.randn(8, 3, 7, 7, dtype=torch.float64) * 3
     expected, found = (run(x) for run in (network, torch.compile(network, backend=backend, fullgraph=True)))
     assert torch.equal(found, expected)
@@ -184,6 +186,6 @@ def test_the_operation_keeps_its_promises(steps) -> None:
 
 def test_an_exported_graph_holds_operations_that_others_know() -> None:
     x = torch.randn(3, 4)
-    program = torch.export.export(GradedNeuron(), (torch.randn(3, 4),))
+    program = torch.export.export(GradedNeuron(decay=0.5), (torch.randn(3, 4),))
     assert "colliculus" not in str(program.graph)
-    assert torch.equal(program.module()(x), GradedNeuron()(x))
+    assert torch.equal(program.module()(x), GradedNeuron(decay=0.5)(x))

@@ -24,6 +24,9 @@ NUM_BATCHES = 4
 class Pull:
     """How hard a term of the objective pulls at parameters: norm of its gradient, mean over some training batches.
 
+    Each term is differentiated alone. With `cross_modal.capped` a training step shortens the gradient of the alignment
+    at the residual to that of the task; the pull given here is that before.
+
     Args:
         exchange: norm over the parameters of the exchange.
         rest: norm over all others: encoders, other layers of the fusion, head.

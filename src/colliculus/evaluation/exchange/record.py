@@ -122,6 +122,6 @@ def _pull_table(pulls: Mapping[str, Pull]) -> Table:
     rows = [(name, f"{pull.exchange:.3g}", f"{pull.rest:.3g}") for name, pull in pulls.items()]
     note = (
         "How hard each term of the objective pulls at the exchange of the trained network: norm of its gradient, mean "
-        "over some training batches."
+        "over some training batches. Each is differentiated alone, before `cross_modal.capped`, if set, shortens it."
     )
     return Table.of("Gradient of each loss term", ("term", "on the exchange", "on the rest"), rows, (note,))
