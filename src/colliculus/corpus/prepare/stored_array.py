@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import decoding
 from colliculus.media.array_files import as_float32, check_numbers
-from colliculus.media.container import Track
+from colliculus.media.kinds import Track
 from colliculus.types import ColliculusError
 
 
