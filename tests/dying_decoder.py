@@ -7,6 +7,7 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from colliculus.corpus.sample import Sample
 @dataclass(frozen=True, kw_only=True)
 class DyingDecoder:
     """Reads a number; dies of the files that are called so."""
+
+    suffixes: ClassVar[frozenset[str]] = frozenset({".txt"})
+    track: ClassVar[None] = None
 
     shape: tuple[int, ...] = (1, 1, 1)
 

@@ -19,6 +19,8 @@ PICTURE_CODECS = {".mp4": "mpeg4", ".mkv": "mpeg4", ".avi": "mpeg4", ".flv": "fl
 PICTURE_CODECS |= {".m4v": "mpeg4", ".mpg": "mpeg1video", ".mpeg": "mpeg2video", ".wmv": "wmv2"}
 SOUND_CODECS = {".mp4": "aac", ".mkv": "aac", ".avi": "mp3", ".flv": "aac", ".webm": "libopus"}
 SOUND_CODECS |= {".m4v": "aac", ".mpg": "mp2", ".mpeg": "mp2", ".wmv": "mp3"}
+PICTURE_CODECS |= {".mts": "mpeg2video", ".3gp": "mpeg4"}
+SOUND_CODECS |= {".mts": "mp2", ".3gp": "aac"}
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 1234\n"
 AEDAT_HEADER = b"#!AER-DAT2.0\r\n# This is a raw AE data file - do not edit\r\n# Timestamps tick is 1 us\r\n"
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from colliculus.methods import Tectum
+from colliculus.methods import CMQKA, TAAF, QKFormer, SEWResNet, Tectum
 
-IDLE = {Tectum: {"heads"}}
+IDLE = {Tectum: {"heads"}, QKFormer: {"encoder"}, SEWResNet: {"encoder"}, CMQKA: {"encoder", "heads"}, TAAF: {"heads"}}
 """Settings that a method has, but does not read with its defaults."""
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from active import assert_active
 
-from colliculus.heads import SumOfReadouts
+from colliculus.heads import RateReadout, SumOfReadouts
+from colliculus.neurons import LIF
 from colliculus.types import Fused
 
 T, B, F, G, K = 3, 2, 4, 5, 3
@@ -69,3 +70,34 @@ def test_each_modality_has_a_readout_of_its_own() -> None:
     assert {tuple(own.weight.shape) for own in made.own.values()} == {(K, F)}
     assert tuple(made.joint.weight.shape) == (K, G)
     assert made.joint.bias is None
+
+
+def test_rates_are_those_of_output_neurons() -> None:
+    """LIF(BN(W h)) by a loop, for the joint feature and each modality; in training the batch gives the statistics."""
+    torch.manual_seed(0)
+    made = RateReadout(["audio", "visual"], features=F, joint=G, num_classes=K, neuron=LIF)
+    for layer in (made.joint, made.own["audio"]):
+        torch.nn.init.constant_(layer.norm.weight, 3.0)
+    given = fused()
+    output = made(given)
+    assert_active(output.step_logits)
+    assert [*output.modality_logits] == ["audio", "visual"]
+    layers = {"joint": (made.joint, given.joint), "audio": (made.own["audio"], given.streams["audio"])}
+    for name, (layer, feature) in layers.items():
+        mapped = feature @ layer.linear.weight[..., 0].T
+        currents = 3 * (mapped - mapped.mean((0, 1))) / (mapped.var((0, 1), correction=0) + 1e-5).sqrt()
+        spikes = output.step_logits if name == "joint" else output.modality_logits[name]
+        for b, k in product(range(B), range(K)):
+            v = 0.0
+            for t in range(T):
+                v += (currents[t, b, k].item() - v) / 2
+                assert abs(v - 1) > 1e-4
+                assert spikes[t, b, k].item() == (v >= 1)
+                v *= v < 1
+    torch.testing.assert_close(output.logits, output.step_logits.mean(0))
+
+
+def test_a_modality_without_output_neurons_has_none() -> None:
+    made = RateReadout([], features=F, joint=G, num_classes=K, neuron=LIF)
+    assert made(fused()).modality_logits == {}
+    assert made.modules_of("audio") == []

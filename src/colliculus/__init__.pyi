@@ -16,7 +16,23 @@ from colliculus.evaluation.robustness import robustness
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.evaluation.trained_run import open_run as load
 from colliculus.losses import CrossEntropy, Objective
-from colliculus.methods import CMCI, SCA, SCMRL, TAAF, FirstTectum, LateFusion, Tectum, Unimodal, WeightedAttention
+from colliculus.methods import (
+    CMCI,
+    CMQKA,
+    SCA,
+    SCMRL,
+    TAAF,
+    TET,
+    FirstTectum,
+    LateFusion,
+    MISNet,
+    QKFormer,
+    SEWResNet,
+    Spikformer,
+    Tectum,
+    Unimodal,
+    WeightedAttention,
+)
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator
 from colliculus.neurons import LIF, PLIF, NeuronSettings
@@ -31,11 +47,13 @@ from colliculus.types import Batch, ColliculusError, DataSpec, Fused, Output
 
 __all__ = [
     "CMCI",
+    "CMQKA",
     "LIF",
     "PLIF",
     "SCA",
     "SCMRL",
     "TAAF",
+    "TET",
     "Batch",
     "Callback",
     "ColliculusError",
@@ -45,12 +63,16 @@ __all__ = [
     "FirstTectum",
     "Fused",
     "LateFusion",
+    "MISNet",
     "Method",
     "Modulator",
     "MultimodalSNN",
     "NeuronSettings",
     "Objective",
     "Output",
+    "QKFormer",
+    "SEWResNet",
+    "Spikformer",
     "Tectum",
     "TrainSettings",
     "TrainedRun",

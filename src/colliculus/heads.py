@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from colliculus.layers import per_modality
+from colliculus.layers import NeuronFactory, ProjectionBNSpike, per_modality
 from colliculus.types import ColliculusError, Fused, Output
 
 
@@ -134,6 +134,52 @@ class SumOfReadouts(nn.Module):
             logits=step_logits.mean(0),
             step_logits=step_logits,
             evidence=own if self.joint is None else {},
+            modality_logits=own,
+            residual=fused.residual,
+            streams=fused.streams,
+        )
+
+
+class RateReadout(nn.Module):
+    """Output neurons for the joint feature and for each modality: N(BN(W h)), K neurons each; the logits are rates.
+
+    Source: MISNet (ACM TOMM 2025, 10.1145/3721981), which compares firing rates with one-hot labels.
+
+    Args:
+        modalities: modalities with output neurons of their own; there may be none.
+        features: features of a stream.
+        joint: features of the joint feature.
+        num_classes: K.
+        neuron: makes the neurons.
+
+    Example:
+        >>> import torch
+        >>> from colliculus.neurons import LIF
+        >>> head = RateReadout(["audio"], features=8, joint=16, num_classes=5, neuron=LIF)
+        >>> fused = Fused(joint=torch.randn(4, 2, 16), parts={}, streams={"audio": torch.randn(4, 2, 8)})
+        >>> head(fused).step_logits.unique()
+        tensor([0., 1.], grad_fn=<Unique2Backward0>)
+    """
+
+    def __init__(
+        self, modalities: Iterable[str], *, features: int, joint: int, num_classes: int, neuron: NeuronFactory
+    ) -> None:
+        super().__init__()
+        self.joint = ProjectionBNSpike(joint, num_classes, neuron)
+        self.own = per_modality({m: ProjectionBNSpike(features, num_classes, neuron) for m in modalities})
+
+    def modules_of(self, modality: str) -> list[nn.Module]:
+        """The modality's own output neurons."""
+        return [self.own[modality]] if modality in self.own else []
+
+    def forward(self, fused: Fused) -> Output:
+        """Joint feature (T, B, F) and streams (T, B, D) -> spikes (T, B, K) and their rates (B, K)."""
+        spikes = self.joint(fused.joint[..., None])[..., 0]
+        own = {m: self.own[m](x[..., None])[..., 0] for m, x in fused.streams.items() if m in self.own}
+        return Output(
+            logits=spikes.mean(0),
+            step_logits=spikes,
+            evidence={},
             modality_logits=own,
             residual=fused.residual,
             streams=fused.streams,

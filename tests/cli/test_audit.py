@@ -18,7 +18,9 @@ def data(tmp_path):
     for i in range(12):
         speaker, label = divmod(i, 2)
         soundfile.write(tmp_path / f"{i}.wav", np.random.default_rng(i).uniform(-0.5, 0.5, 4000), 8000)
-        Image.new("RGB", (4, 4), (20 * i, 0, 0)).save(tmp_path / f"{i}.png")
+        Image.linear_gradient("L").resize((4, 4)).point(lambda level, i=i: level // 2 + 9 * i).save(
+            tmp_path / f"{i}.png"
+        )
         split = "test" if speaker > 3 else "train"
         rows.append(f"{'yn'[label]},{i}.wav,{i}.png,s{speaker},{split}")
     (tmp_path / "clips.csv").write_text("\n".join(rows))

@@ -75,12 +75,12 @@ def test_the_summary_tells_what_is_lost_and_how_to_mend_it(answer, clips, tmp_pa
     write_video(clips / "low" / "silent.mp4", grey([50] * 5, (16, 24)))
     write_video(clips / "low" / "long.mp4", grey([50] * 10, (16, 24)), tone(300, rate_hz=48_000, duration_s=1.0))
     (clips / "low" / "notes.txt").touch()
-    (clips / "low" / "photo.heic").touch()
+    (clips / "low" / "photo.doc").touch()
     flags = ["--jobs", "0", *SMALL[:5], "--audio.duration-s", "0.8", "--visual.size", "16", "16"]
     for number in range(2):  # the second time nothing is left to do
         out, _ = answer("prepare", "folder", str(clips), str(tmp_path / "skip"), *flags)
         assert "1 of 21 clips are longer than 0.8 s: the rest of their sound is cut" in out, number
-        assert "skipped: 1 x .heic, 1 x .txt" in out or "skipped: 1 x .txt, 1 x .heic" in out
+        assert "skipped: 1 x .txt (low/notes.txt), 1 x .doc (low/photo.doc)" in out
         assert "`incomplete` keep" in out
     out, _ = answer("prepare", "folder", str(clips), str(tmp_path / "keep"), *flags, "--incomplete", "keep")
     assert "1 x kept without audio" in out

@@ -6,13 +6,21 @@ from colliculus.data import DATASETS
 from colliculus.methods import METHODS
 from colliculus.neurons.kernels.choice import KERNELS
 from colliculus.presets import PRESETS
+from colliculus.runs.recipes import RECIPES
 
 ROWS = {name.removesuffix(f"-{p.data}") for name, p in PRESETS.items()}
 DATA = {p.data for p in PRESETS.values()}
 
 
 @pytest.mark.parametrize(
-    ("topic", "names"), [("presets", ROWS | DATA), ("methods", METHODS), ("datasets", DATASETS), ("kernels", KERNELS)]
+    ("topic", "names"),
+    [
+        ("presets", ROWS | DATA),
+        ("methods", METHODS),
+        ("datasets", DATASETS),
+        ("recipes", RECIPES),
+        ("kernels", KERNELS),
+    ],
 )
 def test_a_topic_lists_all_of_its_names(answer, topic, names):
     out, _ = answer("show", topic)
@@ -31,10 +39,10 @@ def test_the_presets_that_are_not_there_are_told(answer):
 
 def test_without_a_topic_everything_is_listed(answer):
     out, _ = answer("show")
-    assert all(f" {name} " in out for name in [*ROWS, *METHODS, *DATASETS, *KERNELS])
+    assert all(f" {name} " in out for name in [*ROWS, *METHODS, *DATASETS, *RECIPES, *KERNELS])
 
 
-@pytest.mark.parametrize("topic", ["presets", "methods", "datasets", "kernels"])
+@pytest.mark.parametrize("topic", ["presets", "methods", "datasets", "recipes", "kernels"])
 def test_it_fits_eighty_columns(topic, capsys, monkeypatch):
     from colliculus.cli import main
 

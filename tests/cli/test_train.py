@@ -35,6 +35,31 @@ def test_a_balance_is_chosen_and_set_on_the_command_line(answer, tiny_flags, tmp
     assert "Result" in answer("train", "s-cmrl-synthetic", "--out", str(tmp_path / "again"), *tiny_flags)[0]
 
 
+def test_a_recipe_trains_as_the_authors_did_and_other_flags_change_it(answer, tiny_flags, tmp_path):
+    folder = tmp_path / "run"
+    out, _ = answer("train", "s-cmrl-synthetic", "--recipe", "ogm-ge", "--out", str(folder), *tiny_flags)
+    found = read_run(folder).experiment
+    assert (found.method.balance.kind, found.method.balance.ogm_ge.last_epoch) == ("ogm-ge", 51)
+    assert (found.train.optimizer, found.train.schedule, found.method.label_smoothing) == ("sgd", "step", 0.0)
+    assert found.preset == "s-cmrl-synthetic"
+    assert "is finished" in answer("train", "s-cmrl-synthetic", "--out", str(folder), "--resume")[0]
+    adamw = ["--recipe=ogm-ge", "--train.optimizer", "adamw", "--out", str(tmp_path / "adamw"), *tiny_flags]
+    warning = "warning: `ogm_ge.enhancement` of the balance adds noise as large as the gradients"
+    assert warning not in out
+    assert warning in answer("train", "s-cmrl-synthetic", *adamw)[0]
+
+
+@pytest.mark.parametrize(
+    ("preset", "recipe", "told"),
+    [
+        ("s-cmrl-synthetic", "ogm-g", "did you mean 'ogm-ge'"),
+        ("audio-synthetic", "pmr", "choose a method that joins modalities"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_told(answer, tmp_path, preset, recipe, told):
+    assert told in answer("train", preset, "--recipe", recipe, "--out", str(tmp_path / "run"), code=2)[1]
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [

@@ -8,6 +8,7 @@ from colliculus.corpus.class_table import class_counts
 from colliculus.corpus.findings import KINDS, examine
 from colliculus.corpus.prepare.result import PreparationResult
 from colliculus.corpus.sample import Sample
+from colliculus.media.notes import NOTES
 
 
 def clean():
@@ -69,6 +70,7 @@ def test_nothing_is_found_where_there_is_nothing():
         ([0, 2], {"label": "perhaps"}, "small-class", "perhaps (2)"),
         ([0, 1], {"split": None}, "without-split", "a-yes, a-no"),
         (range(24), {"group": None}, "no-groups", "24 samples"),
+        *(([4], {"notes": {kind: "c.wav is odd"}}, kind, "c-yes: c.wav is odd") for kind in NOTES),
     ],
 )
 def test_every_planted_fault_is_found(rows, values, kind, case):

@@ -100,3 +100,37 @@ def test_damaged_bytes_are_reported_and_never_raised(root, name):
         assert seen.sha256.popitem()[1] == hashlib.sha256(content).hexdigest()
         assert "\n" not in seen.problem
         assert str(root) not in seen.problem
+
+
+def test_what_is_odd_about_a_file_is_noted_without_the_root(root, tone):
+    soundfile.write(root / "loud.wav", np.clip(6 * tone, -1, 1), 48_000)
+    soundfile.write(root / "still.wav", np.zeros(4000), 8000)
+    soundfile.write(root / "against.wav", np.stack([tone, -tone], 1), 48_000)
+    soundfile.write(root / "hot.wav", 3 * tone, 48_000, subtype="FLOAT")
+    Image.fromarray((np.arange(64).reshape(8, 8) * 60).astype(np.uint16)).save(root / "twelve.png")
+    (root / "short.wav").write_bytes((root / "tone.wav").read_bytes()[:40_000])
+    for file, kind in (
+        ("loud.wav", "clipped"),
+        ("still.wav", "silent"),
+        ("against.wav", "opposite-phase"),
+        ("hot.wav", "beyond-full-scale"),
+        ("short.wav", "cut-short"),
+    ):
+        seen = look(root, audio=file)
+        assert (seen.problem, list(seen.notes)) == ("", [kind])
+        assert seen.notes[kind].startswith(file)
+        assert look(root, audio=file).notes == seen.notes  # the second time, nothing is decoded
+    assert list(look(root, visual="twelve.png").notes) == ["number-range"]
+    assert list(look(root, visual="picture.png").notes) == ["constant"]
+    assert look(root, audio="both.mp4").notes == {}
+
+
+@pytest.mark.parametrize(("name", "write"), [("a.csv", np.savetxt), ("a.mat", None)])
+def test_a_series_is_read(root, name, write):
+    if write is None:
+        pytest.importorskip("scipy.io").savemat(root / name, {"imu": np.ones((5, 2))})
+    else:
+        write(root / name, np.ones((5, 2)), delimiter=",")
+    assert look(root, imu=name).problem == ""
+    (root / name).write_bytes(b"x,y\n1")
+    assert name in look(root, imu=name).problem

@@ -46,6 +46,13 @@ def test_every_column_of_a_row(tmp_path):
     ]
 
 
+def test_an_ending_may_begin_with_a_digit_and_a_number_is_none(tmp_path):
+    (sample,) = read(tmp_path, "label,visual\na,clips/holiday.3gp\n")
+    assert sample.files == {"visual": "clips/holiday.3gp"}
+    with pytest.raises(ColliculusError, match=r"'age' is '12\.5', which is not a file name with an ending"):
+        read(tmp_path, "label,age\na,12.5\n")
+
+
 def test_both_kinds_of_file_give_the_same_samples(tmp_path):
     rows = [
         {"label": 3, "audio": "a.wav", "start": 1, "end": 2.5, "group": None},

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -343,3 +344,30 @@ def test_values_that_are_not_finite_and_other_kinds_of_file_are_refused(tmp_path
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(ColliculusError, match=r"x\.npz cannot be decoded"):
         ArrayReader(SPEC).group([tmp_path / "x.npz"])
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((16, 12, 3), "(0, 3, 1, 2)"),
+        ((16, 12, 1), "(0, 3, 1, 2)"),
+        ((32, 48, 4), "(0, 3, 1, 2)"),
+        ((5, 16, 12, 3), "(0, 1, 4, 2, 3)"),
+    ],
+)
+def test_channels_last_are_refused_with_the_mend(tmp_path, shape, axes):
+    for split in ("train", "test"):
+        save(tmp_path, split, visual=np.ones((4, *shape), np.uint8), label=np.arange(4) % 2)
+    with pytest.raises(ColliculusError, match=rf"channel\(s\) last: .*array\.transpose{re.escape(axes)}") as caught:
+        Arrays(root=tmp_path).load()
+    mended = np.ones((4, *shape)).transpose(eval(axes))  # noqa: S307 - the mend of the message
+    assert mended.shape[-3] == shape[-1]
+    assert mended.shape[-2:] == shape[-3:-1]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 12), (1, 16, 4), (64, 1, 4), (6, 1, 128), (4, 3, 16, 16), (2, 9, 3)])
+def test_channels_first_are_taken(tmp_path, shape):
+    for split in ("train", "test"):
+        save(tmp_path, split, visual=np.random.default_rng(0).random((8, *shape)), label=np.arange(8) % 2)
+    assert Arrays(root=tmp_path, validation_fraction=0.5).load().spec.channels == {"visual": shape[-3]}

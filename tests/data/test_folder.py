@@ -287,3 +287,27 @@ def test_those_that_load_together_prepare_once(folder, tmp_path, monkeypatch):
     with ThreadPoolExecutor(3) as pool:
         found = list(pool.map(lambda data: data.load().fingerprint, [folder] * 3))
     assert len(set(found)) == len(calls) == 1
+
+
+def test_nothing_is_passed_over_in_silence(root, folder, capsys):
+    (root / "test" / "çat" / "clip 6.png").unlink()
+    (root / "train" / "çat" / "notes.txt").write_text("about")
+    write_sound(root / "train" / "çat" / "clip 1.wav", 0)
+    content = (root / "train" / "çat" / "clip 1.wav").read_bytes()
+    (root / "train" / "çat" / "clip 1.wav").write_bytes(content[: len(content) // 2])
+    for _ in range(2):  # the second time from the cache
+        folder.load()
+        told = " ".join(capsys.readouterr().err.split())
+        assert "1 of 14 samples have no visual, such as test/çat/clip 6." in told
+        assert "skipped: 1 x .txt (train/çat/notes.txt)." in told
+        assert "(train/çat/clip 1.wav states 1600 bytes and holds" in told
+
+
+def test_clips_are_decoded_in_another_process(root, folder, monkeypatch):
+    used = []
+    monkeypatch.setattr(
+        "colliculus.data.folder.prepare",
+        lambda *args, jobs, **options: used.append(jobs) or prepare(*args, jobs=jobs, **options),
+    )
+    folder.load()
+    assert used == [1]

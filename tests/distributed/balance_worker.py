@@ -13,7 +13,16 @@ from torch import Tensor
 
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import SCMRL, TAAF
-from colliculus.modulation import OGMGE, Balance, BalanceName, ScoreBalance, ScoreBalanceName
+from colliculus.modulation import (
+    OGMGE,
+    Balance,
+    BalanceName,
+    GBlendingSettings,
+    LFMSettings,
+    MSLRSettings,
+    ScoreBalance,
+    ScoreBalanceName,
+)
 from colliculus.runs.experiment import Experiment, TrainSettings
 from colliculus.runs.run import Run
 from colliculus.runtime import Runtime
@@ -27,6 +36,14 @@ EXPERIMENT = Experiment(
     data=Synthetic(num_classes=3, num_train=13, num_validation=30, num_test=5, size=8, steps=2),
     train=TrainSettings(epochs=3, batch_size=8, warmup_epochs=0, learning_rate=0.03, device="cpu"),
 )
+
+
+QUICK = {
+    "mslr": Balance(kind="mslr", mslr=MSLRSettings(window=1)),
+    "g-blending": Balance(kind="g-blending", g_blending=GBlendingSettings(super_epoch=1)),
+    "lfm": Balance(kind="lfm", lfm=LFMSettings(weight=0.5, rate=1.0)),
+}
+"""Balances that would do nothing within three epochs."""
 
 
 def numbers(value: Any) -> Iterator[Tensor]:
@@ -82,8 +99,8 @@ def check(method: SCMRL | TAAF, dataset: Any, runtime: Runtime) -> None:
 def check_that_drift_is_noticed(dataset: Any, runtime: Runtime) -> None:
     begin_epoch = OGMGE.begin_epoch
 
-    def begin_differently(self: OGMGE, *, seed: int, epoch: int, device: torch.device) -> None:
-        begin_epoch(self, seed=seed + runtime.rank, epoch=epoch, device=device)
+    def begin_differently(self: OGMGE, *, seed: int, epoch: int, epochs: int, device: torch.device) -> None:
+        begin_epoch(self, seed=seed + runtime.rank, epoch=epoch, epochs=epochs, device=device)
 
     OGMGE.begin_epoch = begin_differently
     experiment = replace(EXPERIMENT, method=replace(METHOD, balance=Balance(kind="ogm-ge")))
@@ -103,9 +120,13 @@ if __name__ == "__main__":
     with Runtime.start(device="cpu") as started:
         loaded = EXPERIMENT.data.load()
         for name in get_args(BalanceName):
-            check(replace(BY_SCORE if name == "scores" else METHOD, balance=Balance(kind=name)), loaded, started)
+            check(
+                replace(BY_SCORE if name == "scores" else METHOD, balance=QUICK.get(name, Balance(kind=name))),
+                loaded,
+                started,
+            )
         for name in get_args(ScoreBalanceName):
-            strength = {} if name == "loss" else {"beta": 0.8}
+            strength = {} if name == "inverse" else {"beta": 0.8}
             scores = ScoreBalance(kind=name, enhancement=name == "gradient", **strength)
             check(replace(BY_SCORE, balance=Balance(kind="scores", scores=scores)), loaded, started)
         check_that_drift_is_noticed(loaded, started)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colliculus.encoders import SpikingResNet18
-from colliculus.encoders.resnet import CurrentResidualBlock, SpikeResidualBlock
+from colliculus.layers import CurrentResidualBlock, SpikeResidualBlock
 from colliculus.neurons import NeuronSettings, SpikingNeuron
 
 

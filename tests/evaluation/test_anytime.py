@@ -15,7 +15,7 @@ from torch import nn
 from colliculus.data.noise import GaussianNoise
 from colliculus.evaluation.anytime import first_steps, outputs_by_step
 from colliculus.evaluation.inference import classify, inference_mode
-from colliculus.fusion import CrossModalSettings
+from colliculus.fusion import ClipWarp, CrossModalSettings
 from colliculus.fusion.time_alignment import ConvAlignment
 from colliculus.layers import stepwise
 from colliculus.methods import METHODS
@@ -45,6 +45,9 @@ CASES = {
     "poisson": ("tectum-first", {"coding": "poisson"}),
     "interpolate": ("tectum-first", {"alignment": "interpolate", **OWN_STEPS}),
     "warp": ("tectum-first", {"alignment": "warp", **OWN_STEPS}),
+    "clip-warp": ("taaf", {"alignment": "clip-warp", **OWN_STEPS}),
+    "shared heads": ("taaf", {"heads": "shared"}),
+    "cmqka, last": ("cmqka", {"stages": "last", "encoder": "shallow"}),
     "conv": ("tectum-first", {"alignment": "conv", **OWN_STEPS}),
     "identity": ("taaf", {"alignment": "identity", "apply_to": "features"}),
     "gate": ("taaf", {"apply_to": "gate", "score_reduction": "max", **OWN_STEPS}),
@@ -130,12 +133,24 @@ class Cut(nn.Module):
 
     def forward(self, stream):
         assert len(stream) == self.columns
+        if isinstance(self.whole, ClipWarp):
+            return self.by_clip(stream)
         matrix = self.whole.matrix
         moved = torch.stack([sum(matrix[r, s] * stream[s] for s in range(self.columns)) for r in range(self.rows)])
         if not isinstance(self.whole, ConvAlignment):
             return moved
         spikes = self.whole.neuron(stepwise(self.whole.norm, moved))
         return (1 - self.whole.mix) * moved + self.whole.mix * spikes
+
+    def by_clip(self, stream):
+        """The same for a warp whose matrix depends on the clip: its network sees nothing of later steps."""
+        later = torch.zeros(self.whole.shared.source - len(stream), *stream.shape[1:])
+        matrices = self.whole.matrices(torch.cat([stream, later]))
+        moved = [
+            sum(matrices[:, r, s].reshape(-1, *[1] * (stream.ndim - 2)) * stream[s] for s in range(self.columns))
+            for r in range(self.rows)
+        ]
+        return torch.stack(moved)
 
 
 def network_of(t, method, model):

@@ -23,7 +23,7 @@ class Rank:
 
     rank: int = 0
     world_size: int = 1
-    others: list[torch.Tensor | int] = field(default_factory=lambda: [1, 0])
+    others: list[torch.Tensor | int] = field(default_factory=lambda: [1, 0, 0])
     given: list[torch.Tensor] = field(default_factory=list)
 
     def sum(self, value):
@@ -75,11 +75,12 @@ def test_ranks_classify_every_sample_once_and_agree_with_one_process(model, spli
     ranks = [Rank(rank, world_size) for rank in range(world_size)]
     for rank in ranks:
         classify(model, split, batch_size=2, corruption=corruption, collective=rank)
-    classes, probabilities = (sum(rank.given[i] for rank in ranks) for i in (0, 1))
+    classes, probabilities, losses = (sum(rank.given[i] for rank in ranks) for i in range(3))
     assert (classes[:, 0] - 1).tolist() == alone.predicted.tolist()
     for i, own in enumerate(alone.modality_predicted.values()):
         assert (classes[:, 1 + i] - 1).tolist() == own.tolist()
     np.testing.assert_allclose(probabilities.numpy(), alone.probabilities, rtol=1e-4)
+    np.testing.assert_allclose(losses / len(split), [*alone.losses.values()], rtol=1e-4)
 
 
 def test_predictions_of_each_modality_alone_are_those_of_a_plain_loop(model, split):
@@ -89,6 +90,16 @@ def test_predictions_of_each_modality_alone_are_those_of_a_plain_loop(model, spl
         chosen = [output.evidence[m].mean(0).argmax().item() for output in outputs]
         assert found.modality_predicted[m].tolist() == chosen
         assert Metrics.of(found).modality_accuracy[m] == np.mean(np.array(chosen) == split.labels)
+
+
+def test_losses_are_those_of_a_plain_loop(model, split):
+    found = classify(model, split, batch_size=4)
+    outputs = [model.eval()(split.batch(np.array([i]), epoch=0).inputs) for i in range(len(split))]
+    for name in ("", "audio", "visual"):
+        logits = [(output.evidence[name].mean(0) if name else output.logits)[0] for output in outputs]
+        each = [(row.logsumexp(0) - row[y]).item() for row, y in zip(logits, split.labels, strict=True)]
+        assert found.losses[name] == pytest.approx(sum(each) / len(split), rel=1e-5)
+    assert [*classify(model, split, batch_size=4, missing=("visual",)).losses] == ["", "audio"]
 
 
 def test_a_modality_alone_predicts_by_its_own_head_and_not_at_all_when_it_is_missing(model, split):

@@ -3,7 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from dying_decoder import DyingDecoder
 
+from colliculus.corpus.storage_reader import StorageReader
+from colliculus.evaluation import predict
 from colliculus.evaluation.predict import ClipPredictions
 from colliculus.evaluation.trained_run import open_run
 from colliculus.types import ColliculusError
@@ -52,3 +55,28 @@ def test_a_damaged_file_is_reported_with_its_name_and_the_others_are_classified(
     found = run.predict(clips[0].parent)
     assert found.predictions == whole.predictions
     assert "aaa.wav" in found.unread["aaa"]
+
+
+def test_what_is_skipped_and_what_is_odd_is_reported(run, clips):
+    whole = run.predict(clips[0].parent)
+    (clips[0].parent / "Thumbs.db").touch()
+    (sound,) = (clip for clip in clips[:2] if clip.suffix == ".wav")
+    content = sound.read_bytes()
+    sound.write_bytes(content[: len(content) // 2])
+    found = run.predict(clips[0].parent)
+    assert (whole.skipped, whole.notes) == ({}, ())
+    assert found.skipped == {".db": (str(clips[0].parent / "Thumbs.db"),)}
+    (note,) = found.notes
+    assert note.startswith(f"{sound} states ")
+    assert len(found.predictions) == len(whole.predictions)
+
+
+def test_a_decoder_that_crashes_costs_its_clip(tmp_path):
+    """The storage kills the process that reads: it is another one."""
+    reader = StorageReader({"value": DyingDecoder()})
+    for name, text in (("a", "3"), ("crash", "0")):
+        (tmp_path / f"{name}.txt").write_text(text)
+    clips = reader.group([tmp_path / "a.txt", tmp_path / "crash.txt"])
+    with pytest.raises(ColliculusError, match=r"crash\.txt crashed its decoder \(signal 11\): leave it out"):
+        predict._read(reader, clips["crash"])
+    assert predict._read(reader, clips["a"])["value"].tolist() == [[[3.0]]]

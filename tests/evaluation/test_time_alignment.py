@@ -64,3 +64,13 @@ def test_only_a_warp_looks_at_steps_and_only_a_convolution_mixes(aligned):
 def test_without_an_alignment_there_is_no_matrix(aligned, model):
     assert alignment_matrices(aligned("identity")) == {}
     assert alignment_matrices(model) == {}
+
+
+def test_a_warp_of_each_clip_shows_what_all_clips_share(aligned):
+    made = moved(aligned("clip-warp", modality_steps={"visual": 5}))
+    found = alignment_matrices(made)["visual"]
+    shared = made.fusion.alignments["visual"].shared
+    assert found.kind == "clip-warp"
+    assert found.positions == pytest.approx(shared.positions().tolist())
+    np.testing.assert_allclose(found.matrix, shared.matrix.detach().numpy(), atol=1e-6)
+    assert found.moved > 0.01

@@ -8,11 +8,14 @@ from torch.nn import functional
 
 from colliculus.losses import (
     CrossEntropy,
+    EfficientTraining,
     FusedTemporalBalanced,
     Objective,
+    RateError,
     SemanticAlignment,
     TemporalBalanced,
     UnimodalCrossEntropy,
+    UnimodalRateError,
     UnimodalTemporalBalanced,
 )
 from colliculus.types import Output
@@ -25,6 +28,8 @@ LOSSES = {
     "cross-entropy": Objective({"task": CrossEntropy(0.0)}),
     "smoothed cross-entropy": Objective({"task": CrossEntropy(0.1)}),
     "unimodal": Objective({"unimodal": UnimodalCrossEntropy(0.1, weight=0.5)}),
+    "every step": Objective({"task": EfficientTraining(0.1, pull=0.3)}),
+    "rates": Objective({"task": RateError(0.0), "unimodal": UnimodalRateError(0.0, weight=0.5)}),
     "temporal": Objective(
         {"task": FusedTemporalBalanced(TEMPORAL)},
         {"unimodal": UnimodalTemporalBalanced(TEMPORAL)},

@@ -45,6 +45,25 @@ def test_a_stem_in_folders_of_another_order_is_a_clip_of_each(names):
     assert {str(file.with_suffix("")) for file in files if file.stem == "1"} == {name for name in clips if name != "2"}
 
 
+def test_stems_of_other_systems_are_the_same_stems():
+    """MacOS writes é as e and an accent."""
+    files = [Path("caf\u00e9.wav"), Path("cafe\u0301.png")]
+    assert files[0].stem != files[1].stem
+    assert BOTH.group(files) == {"caf\u00e9": Clip((files[0], files[1]))}
+
+
+def test_the_content_decides_where_two_files_would_be_the_same(shared_video, tmp_path):
+    """A .webm of sound alone beside an image, as browsers record it, or beside a silent video."""
+    sound, image, video = tmp_path / "a.webm", tmp_path / "a.png", tmp_path / "a.mp4"
+    sound.write_bytes(shared_video("blind.webm").read_bytes())
+    video.write_bytes(shared_video("silent.mp4").read_bytes())
+    assert BOTH.group([sound, image]) == {"a": Clip((sound, image))}
+    assert BOTH.group([sound, video]) == {"a": Clip((sound, video))}
+    both = shared_video("clip.mp4")
+    with pytest.raises(ColliculusError, match="keep one"):
+        BOTH.group([both, both.with_suffix(".png")])
+
+
 @pytest.mark.parametrize("names", [("1.wav", "1.flac"), ("1.png", "1.jpg"), ("1.mp4", "1.png")])
 def test_two_sounds_or_two_images_are_refused(names):
     with pytest.raises(ColliculusError, match=r"keep one"):

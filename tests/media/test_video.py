@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from raw_trees import grey, write_video
 
-from colliculus.media.container import media_length_s
+from colliculus.media.lengths import media_length_s
 from colliculus.media.sound import read_sound
 from colliculus.media.video import read_frames
 from colliculus.media.window import Window

@@ -39,7 +39,7 @@ def loss(method, model, given=None):
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("alignment", ["conv", "warp", "interpolate"])
+@pytest.mark.parametrize("alignment", ["conv", "warp", "clip-warp", "interpolate"])
 def test_any_encoder_and_steps_of_their_own(encoder, alignment):
     method = replace(SMALL, encoder=encoder, alignment=alignment)
     model = method.model(SPEC)
@@ -102,6 +102,9 @@ def by_score(**settings):
 
 CHANGES = [
     {"alignment": "warp"},
+    {"alignment": "clip-warp"},
+    {"heads": "shared"},
+    {"heads": "shared", "fusion": "sum", "score_input": "logits"},
     {"fusion": "sum"},
     {"score_input": "logits"},
     {"score_reduction": "last"},
@@ -121,6 +124,8 @@ CHANGES = [
     {"coding": "poisson"},
     {"resampling": "linear"},
     {"balance": by_score(kind="loss")},
+    {"heads": "shared", "balance": by_score(kind="loss")},
+    {"balance": by_score(kind="inverse")},
     {"balance": by_score(kind="step")},
     *({"balance": Balance(kind=kind)} for kind in get_args(BalanceName) if kind not in ("scores", "agm")),
 ]
@@ -133,7 +138,7 @@ def test_training_steps_lower_the_loss_with_every_setting(change):
     model, modulator = method.model(SPEC), method.modulator()
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
     runtime = Runtime(device=torch.device("cpu"))
-    modulator.begin_epoch(seed=0, epoch=0, device=runtime.device)
+    modulator.begin_epoch(seed=0, epoch=0, epochs=4, device=runtime.device)
     step = TrainingStep(
         model=model,
         objective=method.objective(),
@@ -158,7 +163,7 @@ def first_step(method):
     """Loss and gradients of a first step, all that an optimiser would see."""
     torch.manual_seed(0)
     model, modulator, runtime = method.model(SPEC), method.modulator(), Runtime(device=torch.device("cpu"))
-    modulator.begin_epoch(seed=0, epoch=0, device=runtime.device)
+    modulator.begin_epoch(seed=0, epoch=0, epochs=4, device=runtime.device)
     output = model(inputs())
     prepared = modulator.before_backward(model, output, LABELS, method.objective(), runtime)
     runtime.backward(torch.stack([*prepared.losses.values()]).sum(), model)
@@ -172,6 +177,48 @@ def test_every_setting_changes_what_is_learned(change):
     assert set(plain) != set(changed) or any(not torch.equal(plain[name], changed[name]) for name in plain)
     again = first_step(SMALL)
     assert all(torch.equal(plain[name], again[name]) for name in plain)
+
+
+@pytest.mark.parametrize("fusion", ["concat", "sum"])
+@pytest.mark.parametrize("missing", [(), ("visual",)])
+def test_shared_heads_are_slices_of_the_joint_classifier(fusion, missing):
+    """Z_m(t) = W_m h_m(t) + b / M by a loop; together they are the joint logits before the scores."""
+    torch.manual_seed(0)
+    model = awake(replace(SMALL, heads="shared", fusion=fusion).model(SPEC), inputs())
+    torch.nn.init.normal_(model.head.joint.bias)
+    there = [m for m in SPEC.modalities if m not in missing]
+    output = model({m: inputs()[m] for m in there})
+    assert not len(model.head.own)
+    weight, bias = model.head.joint.weight, model.head.joint.bias
+    for m in there:
+        h = output.streams[m]
+        assert_active(h)
+        if fusion == "concat":
+            place = SPEC.modalities.index(m) * SMALL.dim
+            slice_of_m, share = weight[:, place : place + SMALL.dim], 1.0
+        else:
+            w = model.fusion.join.weights
+            slice_of_m, share = (
+                weight,
+                (w[SPEC.modalities.index(m)] - w[[0, 2] if missing else [0, 1, 2]].logsumexp(0)).exp(),
+            )
+        for t in range(len(h)):
+            expected = share * h[t] @ slice_of_m.T + bias / len(there)
+            torch.testing.assert_close(output.modality_logits[m][t], expected)
+    torch.testing.assert_close(sum(output.modality_logits.values()), output.unweighted_logits)
+    for alpha in output.time_weights.values():
+        torch.testing.assert_close(alpha.sum(0), torch.ones(4))
+
+
+def test_the_own_losses_train_the_joint_classifier_where_heads_are_shared():
+    for heads, trained in (("own", False), ("shared", True)):
+        torch.manual_seed(0)
+        method = replace(SMALL, heads=heads)
+        model = method.model(SPEC)
+        terms = method.objective()(model(inputs()), LABELS)
+        terms["unimodal_audio"].backward()
+        grad = model.head.joint.weight.grad
+        assert bool(grad is not None and grad.any()) is trained
 
 
 LEARNED = {
@@ -196,7 +243,7 @@ def test_which_scores_learn(score_gradient, apply_to):
 
 def test_switching_an_alignment_on_changes_nothing_at_first():
     models = {}
-    for name in ("identity", "interpolate", "warp", "conv"):
+    for name in ("identity", "interpolate", "warp", "clip-warp", "conv"):
         models[name] = replace(SMALL, alignment=name, modality_steps={}).model(SPEC)
         models[name].load_state_dict(models["identity"].state_dict(), strict=False)
     expected = models.pop("identity")(inputs()).step_logits

@@ -74,7 +74,7 @@ def test_the_balance_of_each_step_reaches_the_encoders_in_any_precision(autocast
         torch.manual_seed(0)
         model = SMALL.model(SPEC)
         modulator = balance.modulator()
-        modulator.begin_epoch(seed=0, epoch=0, device=torch.device("cpu"))
+        modulator.begin_epoch(seed=0, epoch=0, epochs=4, device=torch.device("cpu"))
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             output = model(inputs())
         assert {w.dtype for w in output.time_weights.values()} == {torch.float32}

@@ -5,6 +5,7 @@ from math import exp, log
 
 import pytest
 import torch
+from begun import begun
 
 from colliculus.modulation import AGM, AGMSettings
 from colliculus.modulation.agm import adaptive_coefficients, leads, with_scaled_shares
@@ -33,7 +34,7 @@ def test_the_difference_of_the_ratios_is_cut_at_ten():
 
 
 def test_running_means_over_four_steps_by_hand(lab, said):
-    modulator = AGM(AGMSettings(alpha=1.0))
+    modulator = begun(AGM(AGMSettings(alpha=1.0)))
     labels = torch.zeros(1, dtype=torch.int64)
     steps = [(0.5, 0.25), (0.8, 0.2), (0.5, 0.5), (0.6, 0.2)]
 
@@ -66,7 +67,7 @@ def test_scaled_shares_keep_every_digit_and_scale_what_flows_back():
 def test_the_encoder_gets_its_modalitys_coefficient(make_lab):
     lab = make_lab(2, unimodal_loss=0.0)
     plain = lab.plain_gradients()
-    report = lab.backward(AGM(AGMSettings(alpha=2.0)))
+    report = lab.backward(begun(AGM(AGMSettings(alpha=2.0))))
     assert len({round(k, 6) for k in report.values()}) == 2
     for name, gradient in lab.gradients().items():
         if name.startswith("encoders"):
@@ -86,34 +87,50 @@ def test_for_streams_that_do_not_meet_the_share_is_shapleys(make_lab):
 
 def test_identical_modalities_have_coefficient_one(lab):
     lab.make_identical()
-    modulator = AGM(AGMSettings())
+    modulator = begun(AGM(AGMSettings()))
     for _ in range(3):
         assert list(lab.backward(modulator).values()) == pytest.approx([1.0] * len(lab.model.modalities), abs=1e-9)
 
 
 def test_a_sample_without_any_probability_costs_no_more_than_the_least(lab, said):
-    modulator = AGM(AGMSettings(alpha=1.0))
+    modulator = begun(AGM(AGMSettings(alpha=1.0)))
     output = said(audio=[0.5], visual=[0.0])
     modulator.before_backward(lab.model, output, torch.zeros(1, dtype=torch.int64), lambda *_: {}, ALONE)
     assert modulator.state()["means"] == pytest.approx({"audio": log(2), "visual": 8 * log(10)})
 
 
+def test_outside_its_epochs_it_scales_nothing_and_its_means_grow(lab, said):
+    modulator, labels = AGM(AGMSettings(first_epoch=2, last_epoch=3)), torch.zeros(1, dtype=torch.int64)
+    acts = []
+    for epoch, (a, v) in enumerate([(0.5, 0.25), (0.8, 0.2), (0.5, 0.5), (0.6, 0.2)]):
+        begun(modulator, epoch)
+        output = said(audio=[a], visual=[v])
+        report = modulator.before_backward(lab.model, output, labels, lambda *_: {}, ALONE).report
+        acts.append(set(report.values()) != {1.0})
+        if epoch == 1:  # r is 4, and tau 2 from the epoch before, in which it did not act
+            assert report["coefficient_audio"] == pytest.approx(exp(2 - 4), rel=1e-5)
+    assert acts == [False, True, True, False]
+    assert modulator.state()["steps"] == 4
+
+
 def test_its_memory_goes_on(lab):
-    first, second = AGM(AGMSettings()), AGM(AGMSettings())
+    first, second = begun(AGM(AGMSettings())), begun(AGM(AGMSettings()))
     lab.backward(first)
     second.restore(first.state())
-    assert second.state() == first.state() != AGM(AGMSettings()).state()
+    assert second.state() == first.state() != begun(AGM(AGMSettings())).state()
     assert lab.backward(first) == lab.backward(second)
 
 
 def test_a_fusion_without_shares_is_refused(lab):
     with pytest.raises(ColliculusError, match=r"agm .* choose a fusion"):
-        lab.backward(AGM(AGMSettings()), lambda output: replace(output, evidence={}))
+        lab.backward(begun(AGM(AGMSettings())), lambda output: replace(output, evidence={}))
 
 
 def test_settings_out_of_range_are_refused():
     with pytest.raises(ColliculusError, match="agm"):
         AGMSettings(alpha=0.0)
+    with pytest.raises(ColliculusError, match="`clip_norm` of agm"):
+        AGMSettings(clip_norm=0.0)
 
 
 def test_a_strength_below_one_is_allowed_and_none_is_not():

@@ -6,8 +6,17 @@ import pytest
 import torch
 
 from colliculus.files.documents import from_plain, to_plain
-from colliculus.methods import SCMRL, LateFusion
-from colliculus.modulation import OGMGE, Balance, BalanceName, NoModulation, OGMGESettings
+from colliculus.methods import CMCI, SCMRL, TAAF, LateFusion, Tectum
+from colliculus.modulation import (
+    OGMGE,
+    Balance,
+    BalanceName,
+    IEMFSettings,
+    NoModulation,
+    OGMGESettings,
+    ScoreBalance,
+    Validation,
+)
 from colliculus.runtime import Runtime
 from colliculus.types import ColliculusError, DataSpec
 
@@ -44,18 +53,18 @@ def test_every_kind_trains_every_method_of_three_modalities(kind, method, fusion
     model, modulator, runtime = chosen.model(SPEC), chosen.modulator(), Runtime(device=torch.device("cpu"))
     inputs, labels = {m: torch.randn(4, c, 8, 8) for m, c in SPEC.channels.items()}, torch.tensor([0, 1, 2, 0])
     for epoch in range(2):
-        modulator.begin_epoch(seed=0, epoch=epoch, device=runtime.device)
+        modulator.begin_epoch(seed=0, epoch=epoch, epochs=4, device=runtime.device)
         output = model(inputs)
         prepared = modulator.before_backward(model, output, labels, chosen.objective(), runtime)
         runtime.backward(torch.stack(list(prepared.losses.values())).sum(), model)
         report = modulator(model, output, labels, runtime, prepared)
-        modulator.end_epoch(dict.fromkeys("abc", 0.5))
+        modulator.end_epoch(Validation(dict.fromkeys("abc", 0.5), dict.fromkeys(("", *"abc"), 1.0)))
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
-    assert len(report) == {"none": 0, "iemf": 1}.get(kind, 3)
+    assert len(report) == {"none": 0, "iemf": 1, "lfm": 1, "pmr": 6, "g-blending": 4}.get(kind, 3)
     assert all(isinstance(value, float) for value in report.values())
 
 
-@pytest.mark.parametrize("kind", ["iemf", "mm-pareto"])
+@pytest.mark.parametrize("kind", ["iemf", "mm-pareto", "g-blending"])
 def test_what_compares_own_heads_is_refused_without_them(kind):
     with pytest.raises(ColliculusError, match=f"{kind} .*unimodal_loss"):
         LateFusion(balance=Balance(kind=kind))
@@ -64,3 +73,36 @@ def test_what_compares_own_heads_is_refused_without_them(kind):
 def test_scores_need_temporal_attention():
     with pytest.raises(ColliculusError, match="taaf or tectum-first"):
         SCMRL(balance=Balance(kind="scores"))
+
+
+@pytest.mark.parametrize("kind", ["agm", "opm"])
+@pytest.mark.parametrize("method", [CMCI, TAAF, Tectum])
+def test_what_changes_shares_is_refused_without_them(kind, method):
+    with pytest.raises(ColliculusError, match=kind):
+        method(balance=Balance(kind=kind))
+
+
+NOISY = {
+    "ogm-ge": Balance(kind="ogm-ge"),
+    "iemf": Balance(kind="iemf", iemf=IEMFSettings(noise=True)),
+    "scores": Balance(kind="scores", scores=ScoreBalance(enhancement=True)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_noise_is_warned_of_with_adamw_alone(kind):
+    modulator = NOISY.get(kind, Balance(kind=kind)).modulator()
+    assert modulator.remarks("sgd") == ()
+    assert len(modulator.remarks("adamw")) == (kind in NOISY)
+    for remark in modulator.remarks("adamw"):
+        assert f"{kind.replace('-', '_')}." in remark
+        assert "train.optimizer to sgd" in remark
+
+
+def test_without_noise_nothing_is_warned_of():
+    quiet = (
+        Balance(kind="ogm-ge", ogm_ge=OGMGESettings(enhancement=False)),
+        Balance(kind="iemf"),
+        Balance(kind="scores"),
+    )
+    assert [balance.modulator().remarks("adamw") for balance in quiet] == [(), (), ()]

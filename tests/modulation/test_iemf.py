@@ -5,8 +5,9 @@ from math import tanh
 
 import pytest
 import torch
+from begun import begun
 
-from colliculus.modulation import IEMF
+from colliculus.modulation import IEMF, IEMFSettings
 from colliculus.modulation.iemf import inverse_effectiveness
 from colliculus.types import ColliculusError
 
@@ -29,7 +30,7 @@ def answering(output, own, fused):
 def test_the_ratio_is_that_of_the_mean_unimodal_and_the_fused_score(make_lab):
     lab = make_lab(3)
     lab.batch.labels[:] = 0
-    report = lab.backward(IEMF(), lambda output: answering(output, own=(0.2, 0.3, 0.4), fused=0.6))
+    report = lab.backward(begun(IEMF(IEMFSettings())), lambda output: answering(output, own=(0.2, 0.3, 0.4), fused=0.6))
     assert report == pytest.approx({"coefficient_fusion": 1 + tanh(0.5)}, rel=1e-5)
 
 
@@ -39,7 +40,7 @@ def test_fusion_and_joint_head_are_scaled_and_nothing_else(make_lab, fusion):
     with torch.no_grad():
         lab.model.head.joint.linear.weight.mul_(20)
     plain = lab.plain_gradients()
-    factor = lab.backward(IEMF())["coefficient_fusion"]
+    factor = lab.backward(begun(IEMF(IEMFSettings())))["coefficient_fusion"]
     assert factor != pytest.approx(1.0, abs=1e-3)
     for name, gradient in lab.gradients().items():
         scaled = name.startswith("head.joint")  # late fusion has nothing else that learns from both
@@ -48,4 +49,4 @@ def test_fusion_and_joint_head_are_scaled_and_nothing_else(make_lab, fusion):
 
 def test_without_own_heads_it_is_refused(make_lab):
     with pytest.raises(ColliculusError, match=r"iemf .* unimodal_loss"):
-        make_lab(2, unimodal_loss=0.0).backward(IEMF())
+        make_lab(2, unimodal_loss=0.0).backward(begun(IEMF(IEMFSettings())))

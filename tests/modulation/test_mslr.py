@@ -5,52 +5,76 @@ from dataclasses import replace
 import pytest
 import torch
 
-from colliculus.modulation import MSLR, MSLRSettings
+from colliculus.modulation import MSLR, MSLRSettings, Validation
 from colliculus.modulation.mslr import recent_gain
 from colliculus.types import ColliculusError
 
 
 @pytest.mark.parametrize(
     ("accuracies", "factor"),
-    [([0.4], 1.0), ([0.2, 0.4], 4 / 3), ([0.6, 0.3], 2 / 3), ([0.3, 0.6, 0.6], 1.2), ([0.5, 0.5, 0.5], 1.0)],
+    [([], 1.0), ([0.4], 1.0), ([0.2, 0.4], 1.0), ([0.2, 0.4, 0.6], 2.0), ([0.9, 0.5, 0.3, 0.2], 0.5), ([0, 0, 0.5], 1)],
 )
 def test_the_factor_by_hand(accuracies, factor):
-    assert recent_gain(accuracies) == pytest.approx(factor)
+    assert recent_gain(accuracies, window=2) == pytest.approx(factor)
+
+
+def test_the_last_accuracy_is_compared_with_the_five_before_it():
+    """By hand, with 1 for the first five evaluations."""
+    modulator, accuracies = MSLR(MSLRSettings()), [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6]
+    factors = []
+    for accuracy in accuracies:
+        modulator.end_epoch(Validation({"audio": accuracy}))
+        factors.append(modulator.learning_rates()["audio"])
+    assert factors == pytest.approx([1.0] * 5 + [0.6 / 0.3, 0.6 / 0.4])
+
+
+def test_a_fixed_factor_acts_in_every_epoch(make_lab):
+    lab = make_lab(2)
+    modulator = MSLR(MSLRSettings(window=1, factors={"audio": 0.9, "visual": 1.1}))
+    assert modulator.learning_rates() == {"audio": 0.9, "visual": 1.1}
+    for accuracy in (0.2, 0.4):
+        modulator.end_epoch(Validation({"audio": accuracy}))
+    assert lab.backward(modulator) == pytest.approx({"rate_audio": 1.8, "rate_visual": 1.1})
+
+
+def test_a_factor_of_an_unknown_modality_is_named(make_lab):
+    with pytest.raises(ColliculusError, match="'adio': did you mean 'audio'"):
+        make_lab(2).backward(MSLR(MSLRSettings(factors={"adio": 0.9})))
 
 
 def test_it_looks_back_on_the_window_only():
     modulator = MSLR(MSLRSettings(window=2))
     assert modulator.learning_rates() == {}
-    for audio, visual in ((0.9, 0.2), (0.2, 0.2), (0.4, 0.2)):
-        modulator.end_epoch({"audio": audio, "visual": visual})
-    assert modulator.learning_rates() == pytest.approx({"audio": 4 / 3, "visual": 1.0})
+    for audio, visual in ((0.9, 0.2), (0.2, 0.2), (0.4, 0.2), (0.4, 0.2)):
+        modulator.end_epoch(Validation({"audio": audio, "visual": visual}))
+    assert modulator.learning_rates() == pytest.approx({"audio": 0.4 / 0.3, "visual": 1.0})
 
 
 def test_modalities_equally_accurate_learn_equally_fast():
-    modulator = MSLR(MSLRSettings())
-    for accuracy in (0.3, 0.5, 0.4):
-        modulator.end_epoch(dict.fromkeys(("audio", "visual", "touch"), accuracy))
-    assert len(set(modulator.learning_rates().values())) == 1
+    modulator = MSLR(MSLRSettings(window=2))
+    for accuracy in (0.3, 0.5, 0.6):
+        modulator.end_epoch(Validation(dict.fromkeys(("audio", "visual", "touch"), accuracy)))
+    assert list(modulator.learning_rates().values()) == pytest.approx([1.5] * 3)
 
 
 def test_the_gradients_are_left_alone_and_the_factors_are_told(lab):
     plain = lab.plain_gradients()
-    modulator = MSLR(MSLRSettings())
+    modulator = MSLR(MSLRSettings(window=1))
     assert set(lab.backward(modulator).values()) == {1.0}
-    modulator.end_epoch(dict.fromkeys(lab.model.modalities, 0.2))
-    modulator.end_epoch(dict.fromkeys(lab.model.modalities, 0.4))
-    assert list(lab.backward(modulator).values()) == pytest.approx([4 / 3] * len(lab.model.modalities))
+    modulator.end_epoch(Validation(dict.fromkeys(lab.model.modalities, 0.2)))
+    modulator.end_epoch(Validation(dict.fromkeys(lab.model.modalities, 0.4)))
+    assert list(lab.backward(modulator).values()) == pytest.approx([2.0] * len(lab.model.modalities))
     assert all(torch.equal(gradient, plain[name]) for name, gradient in lab.gradients().items())
 
 
 def test_its_memory_goes_on():
     first, second = MSLR(MSLRSettings(window=3)), MSLR(MSLRSettings(window=3))
     for accuracy in (0.2, 0.5, 0.4, 0.6):
-        first.end_epoch({"audio": accuracy})
+        first.end_epoch(Validation({"audio": accuracy}))
     second.restore(first.state())
     for modulator in (first, second):
-        modulator.end_epoch({"audio": 0.7})
-    assert second.learning_rates() == first.learning_rates() == pytest.approx({"audio": 0.7 * 3 / 1.7})
+        modulator.end_epoch(Validation({"audio": 0.7}))
+    assert second.learning_rates() == first.learning_rates() == pytest.approx({"audio": 0.7 * 3 / 1.5})
 
 
 def test_a_model_in_which_no_modality_answers_is_refused(make_lab):
@@ -59,10 +83,12 @@ def test_a_model_in_which_no_modality_answers_is_refused(make_lab):
 
 
 def test_settings_out_of_range_are_refused():
-    assert MSLRSettings(window=2).window == 2
+    assert MSLRSettings(window=1).window == 1
     with pytest.raises(ColliculusError, match="mslr"):
-        MSLRSettings(window=1)
+        MSLRSettings(window=0)
+    with pytest.raises(ColliculusError, match=r"0\.0 for audio"):
+        MSLRSettings(factors={"audio": 0.0})
 
 
 def test_without_accuracies_or_with_none_right_the_rate_stays():
-    assert (recent_gain([]), recent_gain([0.0, 0.0]), recent_gain([0.25, 0.5, 0.75])) == (1.0, 1.0, 1.5)
+    assert (recent_gain([], 1), recent_gain([0.0, 0.0], 1), recent_gain([0.25, 0.75], 1)) == (1.0, 1.0, 3.0)

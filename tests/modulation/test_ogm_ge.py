@@ -5,6 +5,7 @@ from math import tanh
 import numpy as np
 import pytest
 import torch
+from begun import begun
 
 from colliculus.modulation import OGMGE, OGMGESettings, PreparedLosses
 from colliculus.modulation.ogm_ge import scale_with_noise, shared_generator, slowing
@@ -16,8 +17,7 @@ CPU = torch.device("cpu")
 
 def started(epoch=0, seed=0, **settings):
     modulator = OGMGE(OGMGESettings(**settings))
-    modulator.begin_epoch(seed=seed, epoch=epoch, device=CPU)
-    return modulator
+    return begun(modulator, epoch, epochs=10, seed=seed)
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,35 @@ def test_before_its_first_epoch_it_does_nothing(lab):
 
 def test_a_range_may_be_one_epoch():
     settings = OGMGESettings(first_epoch=3, last_epoch=3)
-    assert [epoch for epoch in range(6) if settings.acts_in(epoch)] == [2]
-    assert all(OGMGESettings(first_epoch=1).acts_in(epoch) for epoch in range(6))
+    assert [epoch for epoch in range(6) if settings.acts_in(epoch, epochs=6)] == [2]
+    assert all(OGMGESettings(last_epoch=None).acts_in(epoch, epochs=6) for epoch in range(6))
+
+
+@pytest.mark.parametrize(("epochs", "acting"), [(1, 1), (4, 2), (5, 3), (100, 50)])
+def test_by_default_it_acts_in_the_first_half(epochs, acting):
+    assert sum(OGMGESettings().acts_in(epoch, epochs=epochs) for epoch in range(epochs)) == acting
+
+
+def test_a_range_that_begins_after_the_half_is_refused_when_the_training_begins():
+    late = OGMGE(OGMGESettings(first_epoch=4))
+    with pytest.raises(ColliculusError, match=r"from `first_epoch` 4 to `last_epoch` 3"):
+        begun(late, 0, epochs=6)
+
+
+def test_more_than_two_may_be_compared_with_the_smallest(make_lab, said):
+    """By hand, as BalanceBenchmark does: s = 1.2, 0.8, 0.4 gives rho = 3, 2 and 1."""
+    output = said(audio=[0.6, 0.6], visual=[0.45, 0.35], touch=[0.1, 0.3])
+    labels = torch.zeros(2, dtype=torch.int64)
+    modulator = started(alpha=0.3, relative_to="smallest")
+    found = modulator(make_lab(3).model, output, labels, Runtime(device=CPU), PreparedLosses({}))
+    expected = {"audio": 1 - tanh(0.9), "visual": 1 - tanh(0.6), "touch": 1.0}
+    assert found == pytest.approx({f"coefficient_{m}": k for m, k in expected.items()}, rel=1e-5)
+
+
+def test_the_noise_ends_with_the_modulation(lab):
+    plain = lab.plain_gradients()
+    lab.backward(started(epoch=5))
+    assert all(torch.equal(gradient, plain[name]) for name, gradient in lab.gradients().items())
 
 
 def test_matrices_of_an_encoder_are_scaled_and_vectors_are_not(make_lab):

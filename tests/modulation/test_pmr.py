@@ -5,8 +5,9 @@ from math import exp, log
 
 import pytest
 import torch
+from begun import begun
 
-from colliculus.modulation import PMR, PMRSettings
+from colliculus.modulation import PMR, PMRSettings, Validation
 from colliculus.modulation.pmr import catching_up, class_sums, prototype_logits
 from colliculus.runtime import Runtime
 from colliculus.types import ColliculusError, Output
@@ -58,40 +59,41 @@ def test_class_sums_equal_a_slow_loop():
 
 @pytest.mark.parametrize(("ratio", "weight"), [(2.0, 0.0), (1.0, 0.0), (0.8, 0.25), (0.5, 1.0), (0.1, 1.0), (0.0, 1.0)])
 def test_only_the_slower_modality_is_helped(ratio, weight):
-    assert catching_up(ratio) == pytest.approx(weight)
+    assert catching_up(ratio, "paper") == pytest.approx(weight)
 
 
 def test_prototypes_move_by_their_momentum_and_a_class_unseen_keeps_its_own(lab):
-    modulator = PMR(PMRSettings(momentum=0.25))
+    modulator = begun(PMR(PMRSettings(momentum=0.25)))
     prepare(modulator, lab, felt(audio=[[1.0], [3.0], [5.0]]), [0, 0, 1])
-    modulator.end_epoch({})
+    modulator.end_epoch(Validation())
     assert modulator.state()["prototypes"]["audio"][:2].tolist() == [[2.0], [5.0]]
     assert modulator.state()["prototypes"]["audio"][2].isnan()
     prepare(modulator, lab, felt(audio=[[6.0]]), [0])
     prepare(modulator, lab, felt(audio=[[8.0], [9.0]]), [0, 2])
-    modulator.end_epoch({})
+    modulator.end_epoch(Validation())
     # class 0: 2/4 + 3/4 * 7; class 1 was not seen; class 2 for the first time
     assert modulator.state()["prototypes"]["audio"].tolist() == [[5.75], [5.0], [9.0]]
 
 
 def test_the_loss_by_hand(lab):
-    modulator = PMR(PMRSettings(alpha=2.0))
+    modulator = begun(PMR(PMRSettings(alpha=2.0, weights="paper")))
     first = prepare(modulator, lab, felt(audio=[[0.0], [1.0]], visual=[[0.0], [1.0]]), [0, 1])
     assert first.losses["prototypes"] == 0  # no prototypes yet
-    assert first.report == {"weight_audio": 0.0, "weight_visual": 0.0}
-    modulator.end_epoch({})  # prototypes 0 and 1, none for class 2
+    assert first.report == {"weight_audio": 0.0, "weight_visual": 0.0, "score_audio": 0.0, "score_visual": 0.0}
+    modulator.end_epoch(Validation())  # prototypes 0 and 1, none for class 2
     found = prepare(modulator, lab, felt(audio=[[0.0]], visual=[[0.4]]), [0])
     s_a = 1 / (1 + exp(-1.0))  # distances 0 and 1
     s_v = 1 / (1 + exp(-0.2))  # distances 0.4 and 0.6
     weight = s_a / s_v - 1
-    assert found.report == pytest.approx({"weight_audio": 0.0, "weight_visual": weight}, rel=1e-5)
+    told = {"weight_audio": 0.0, "weight_visual": weight, "score_audio": s_a, "score_visual": s_v}
+    assert found.report == pytest.approx(told, rel=1e-5)
     assert found.losses["prototypes"].item() == pytest.approx(2 * weight * -log(s_v), rel=1e-5)
 
 
 def test_a_sample_of_a_class_without_prototype_costs_nothing(lab):
-    modulator = PMR(PMRSettings())
+    modulator = begun(PMR(PMRSettings()))
     prepare(modulator, lab, felt(audio=[[0.0], [1.0]], visual=[[0.0], [1.0]]), [0, 1])
-    modulator.end_epoch({})
+    modulator.end_epoch(Validation())
     z = torch.tensor([[[0.4], [5.0]]], requires_grad=True)
     output = replace(felt(audio=[[0.0], [5.0]]), streams={"audio": torch.tensor([[[0.0], [5.0]]]), "visual": z})
     loss = prepare(modulator, lab, output, [0, 2]).losses["prototypes"]
@@ -104,12 +106,13 @@ def test_a_sample_of_a_class_without_prototype_costs_nothing(lab):
 def test_the_loss_reaches_the_slower_encoder_only(make_lab):
     lab = make_lab(2, unimodal_loss=0.0)
     plain = lab.plain_gradients()
-    modulator = PMR(PMRSettings())
+    modulator = begun(PMR(PMRSettings()))
     lab.backward(modulator)
-    modulator.end_epoch({})
+    modulator.end_epoch(Validation())
     report = lab.backward(modulator)
-    slower = max(report, key=report.get).removeprefix("weight_")
-    assert sorted(w > 0 for w in report.values()) == [False, True]
+    weights = {name: w for name, w in report.items() if name.startswith("weight_")}
+    slower = max(weights, key=weights.get).removeprefix("weight_")
+    assert sorted(weights.values()) == [0.0, 1.0]
     changed = {n for n, g in lab.gradients().items() if not torch.allclose(g, plain[n], atol=1e-7)}
     assert changed
     assert all(slower in name.split(".") for name in changed)
@@ -117,30 +120,31 @@ def test_the_loss_reaches_the_slower_encoder_only(make_lab):
 
 def test_identical_modalities_add_nothing(lab):
     lab.make_identical()
-    modulator = PMR(PMRSettings())
+    modulator = begun(PMR(PMRSettings()))
     lab.backward(modulator)
-    modulator.end_epoch({})
-    assert list(lab.backward(modulator).values()) == pytest.approx([0.0] * len(lab.model.modalities), abs=1e-12)
+    modulator.end_epoch(Validation())
+    report = lab.backward(modulator)
+    assert [report[f"weight_{m}"] for m in lab.model.modalities] == [0.0] * len(lab.model.modalities)
 
 
 def test_its_memory_goes_on(lab):
-    first, second = PMR(PMRSettings()), PMR(PMRSettings())
+    first, second = begun(PMR(PMRSettings())), begun(PMR(PMRSettings()))
     lab.backward(first)
-    first.end_epoch({})
+    first.end_epoch(Validation())
     second.restore(first.state())
     assert lab.backward(first) == lab.backward(second)
     for modulator in (first, second):
-        modulator.end_epoch({})
+        modulator.end_epoch(Validation())
     for modality, prototypes in first.state()["prototypes"].items():
         assert torch.equal(second.state()["prototypes"][modality], prototypes)
 
 
 def test_a_fusion_without_streams_is_refused(lab):
     with pytest.raises(ColliculusError, match=r"pmr .* another balance"):
-        lab.backward(PMR(PMRSettings()), lambda output: replace(output, streams={}))
+        lab.backward(begun(PMR(PMRSettings())), lambda output: replace(output, streams={}))
 
 
-@pytest.mark.parametrize("settings", [{"alpha": 0.0}, {"momentum": 1.0}, {"momentum": -0.1}])
+@pytest.mark.parametrize("settings", [{"alpha": 0.0}, {"momentum": 1.0}, {"momentum": -0.1}, {"temperature": 0.0}])
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ColliculusError, match="pmr"):
         PMRSettings(**settings)
@@ -152,4 +156,32 @@ def test_smallest_settings_are_allowed():
 
 @pytest.mark.parametrize(("ratio", "weight"), [(2.0, 0.0), (1.0, 0.0), (0.8, 0.25), (0.1, 1.0), (0.0, 1.0)])
 def test_who_is_behind_catches_up_by_the_formula(ratio, weight):
-    assert catching_up(ratio) == pytest.approx(weight)
+    assert catching_up(ratio, "paper") == pytest.approx(weight)
+
+
+@pytest.mark.parametrize(("ratio", "weight"), [(2.0, 0.0), (1.0, 0.0), (1 - 1e-12, 0.0), (0.99, 1.0), (0.0, 1.0)])
+def test_by_the_program_who_is_behind_has_the_whole_weight(ratio, weight):
+    assert catching_up(ratio, "program") == weight
+
+
+def test_a_temperature_sharpens_the_scores_and_the_loss(lab):
+    modulator = begun(PMR(PMRSettings(temperature=0.1)))
+    prepare(modulator, lab, felt(audio=[[0.0], [1.0]], visual=[[0.0], [1.0]]), [0, 1])
+    modulator.end_epoch(Validation())
+    found = prepare(modulator, lab, felt(audio=[[0.0]], visual=[[0.4]]), [0])
+    s_a, s_v = 1 / (1 + exp(-10.0)), 1 / (1 + exp(-2.0))  # ten times the distances 1, and 0.6 - 0.4
+    assert found.report["score_audio"] == pytest.approx(s_a, rel=1e-5)
+    assert found.report["score_visual"] == pytest.approx(s_v, rel=1e-5)
+    assert found.losses["prototypes"].item() == pytest.approx(-log(s_v), rel=1e-5)
+
+
+def test_outside_its_epochs_it_gathers_prototypes_and_adds_nothing(lab):
+    modulator = PMR(PMRSettings(first_epoch=3, last_epoch=3))
+    losses = []
+    for epoch in range(4):
+        begun(modulator, epoch)
+        output = felt(audio=[[0.0], [1.0]], visual=[[0.0], [0.9]])
+        losses.append(prepare(modulator, lab, output, [0, 1]).losses["prototypes"].item())
+        assert modulator.state()["prototypes"].keys() == ({"audio", "visual"} if epoch else set())
+        modulator.end_epoch(Validation())
+    assert [loss > 0 for loss in losses] == [False, False, True, False]

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from colliculus.methods import SCMRL, TAAF, FirstTectum, LateFusion, Tectum
-from colliculus.modulation import Balance, BalanceName, ScoreBalance
+from colliculus.modulation import Balance, BalanceName, ScoreBalance, Validation
 from colliculus.modulation.agm import _cross_entropies
 from colliculus.modulation.pmr import _cross_entropy, _known_logits, class_sums
 from colliculus.modulation.scores import mean_score, modality_correct
@@ -31,7 +31,7 @@ METHODS = (
     }
     | {
         f"scores, {kind}": TAAF(**COMMON, balance=Balance(kind="scores", scores=ScoreBalance(kind=kind)))
-        for kind in ("gradient", "loss", "step")
+        for kind in ("gradient", "loss", "inverse", "step")
     }
     | {method.name: method(**COMMON, heads=2) for method in (SCMRL, FirstTectum)}
     | {Tectum.name: Tectum(**COMMON)}
@@ -45,12 +45,12 @@ def train(method, labels):
     inputs = {m: torch.randn(4, c, 8, 8, generator=torch.manual_seed(1)) for m, c in SPEC.channels.items()}
     for epoch in range(2):
         model.zero_grad(set_to_none=True)
-        modulator.begin_epoch(seed=0, epoch=epoch, device=ALONE.device)
+        modulator.begin_epoch(seed=0, epoch=epoch, epochs=4, device=ALONE.device)
         output = model(inputs)
         prepared = modulator.before_backward(model, output, labels, method.objective(), ALONE)
         ALONE.backward(torch.stack(list(prepared.losses.values())).sum(), model)
         report = modulator(model, output, labels, ALONE, prepared)
-        modulator.end_epoch(dict.fromkeys("ab", 0.5))
+        modulator.end_epoch(Validation(dict.fromkeys("ab", 0.5), dict.fromkeys(("", *"ab"), 1.0)))
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     return gradients, report, prepared.losses
 

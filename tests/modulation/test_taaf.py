@@ -7,7 +7,14 @@ import torch
 
 from colliculus.methods import TAAF
 from colliculus.modulation import NoModulation, ScoreBalance
-from colliculus.modulation.taaf import GradientByScore, LossByScore, StepByScore, inverse, step_scores
+from colliculus.modulation.taaf import (
+    GradientByScore,
+    LossByInverseScore,
+    LossByScore,
+    StepByScore,
+    inverse,
+    step_scores,
+)
 from colliculus.runtime import Runtime
 from colliculus.training.step import in_float32
 from colliculus.types import ColliculusError, DataSpec, Output
@@ -16,12 +23,12 @@ ALONE = Runtime(device=torch.device("cpu"))
 T, K = 3, 3
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
 NAMES = ("audio", "visual", "touch")
-KINDS = ["gradient", "loss", "step"]
+KINDS = ["gradient", "loss", "inverse", "step"]
 
 
 def strong(kind):
-    """A balance that clearly acts; the loss has no strength to choose."""
-    return ScoreBalance(kind=kind, **({} if kind == "loss" else {"beta": 0.8}))
+    """A balance that clearly acts; inverse scores have no strength to choose."""
+    return ScoreBalance(kind=kind, **({} if kind == "inverse" else {"beta": 0.8}))
 
 
 class Lab:
@@ -59,7 +66,7 @@ class Lab:
     def step(self, modulator, autocast=False, begin=True):
         self.model.zero_grad(set_to_none=True)
         if begin:
-            modulator.begin_epoch(seed=0, epoch=0, device=ALONE.device)
+            modulator.begin_epoch(seed=0, epoch=0, epochs=4, device=ALONE.device)
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             output = self.model(self.inputs)
         output = in_float32(output)
@@ -110,7 +117,7 @@ def test_own_losses_are_weighed_by_the_inverse_scores():
     lab = Lab(3)
     lab.let_first_be_ahead()
     *_, output, _, plain = lab.step(NoModulation())
-    report, *_, losses = lab.step(ScoreBalance(kind="loss").modulator())
+    report, *_, losses = lab.step(ScoreBalance(kind="inverse").modulator())
     scores = {m: sum(s) for m, s in slow_scores(output, lab.labels).items()}
     total = sum(1 / s for s in scores.values())
     assert losses["task"] == plain["task"]
@@ -120,6 +127,22 @@ def test_own_losses_are_weighed_by_the_inverse_scores():
         assert losses[f"unimodal_{m}"].item() == pytest.approx(weight * plain[f"unimodal_{m}"].item(), rel=1e-5)
     assert sum(report.values()) / 3 == pytest.approx(1)
     assert report["coefficient_audio"] < 0.8
+
+
+@pytest.mark.parametrize("heads", ["own", "shared"])
+@pytest.mark.parametrize("modalities", [2, 3])
+def test_the_own_loss_of_a_modality_that_is_ahead_is_slowed(modalities, heads):
+    lab = Lab(modalities, heads=heads)
+    if heads == "own":
+        lab.let_first_be_ahead()
+    *_, output, _, plain = lab.step(NoModulation())
+    report, *_, losses = lab.step(ScoreBalance(kind="loss", beta=0.8).modulator())
+    k = slow_coefficients({m: sum(s) for m, s in slow_scores(output, lab.labels).items()}, 0.8)
+    assert losses["task"] == plain["task"]
+    assert min(k.values()) < 0.7 < max(k.values()) == 1
+    for m in lab.names:
+        assert report[f"coefficient_{m}"] == pytest.approx(k[m], rel=1e-5)
+        assert losses[f"unimodal_{m}"].item() == pytest.approx(k[m] * plain[f"unimodal_{m}"].item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("autocast", [False, True])
@@ -169,8 +192,8 @@ def test_it_acts_in_its_epochs_alone(kind):
     for epoch in range(4):
         modulator = ScoreBalance(kind=kind, first_epoch=2, last_epoch=3).modulator()
         begin = modulator.begin_epoch
-        modulator.begin_epoch = lambda *, seed, epoch, device, begin=begin, now=epoch: begin(
-            seed=seed, epoch=now, device=device
+        modulator.begin_epoch = lambda *, seed, epoch, epochs, device, begin=begin, now=epoch: begin(
+            seed=seed, epoch=now, epochs=epochs, device=device
         )
         report, *_ = lab.step(modulator)
         assert set(report) == {"coefficient_audio", "coefficient_visual"}
@@ -221,7 +244,7 @@ def test_ranks_of_different_size_find_what_one_process_finds(kind):
             streams={m: torch.zeros(T, 6, 1) for m in z},
         )
         modulator = strong(kind).modulator()
-        modulator.begin_epoch(seed=0, epoch=0, device=torch.device("cpu"))
+        modulator.begin_epoch(seed=0, epoch=0, epochs=4, device=torch.device("cpu"))
         losses = {"unimodal_a": torch.ones(()), "unimodal_b": torch.ones(())}
         prepared = modulator.before_backward(None, output, LABELS[rows], lambda *_: dict(losses), collective)
         if kind == "gradient":
@@ -262,7 +285,12 @@ def test_one_modality_has_nobody_to_be_ahead_of():
 
 def test_kinds():
     made = {kind: type(ScoreBalance(kind=kind).modulator()) for kind in KINDS}
-    assert made == {"gradient": GradientByScore, "loss": LossByScore, "step": StepByScore}
+    assert made == {
+        "gradient": GradientByScore,
+        "loss": LossByScore,
+        "inverse": LossByInverseScore,
+        "step": StepByScore,
+    }
 
 
 @pytest.mark.parametrize(

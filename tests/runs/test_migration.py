@@ -12,7 +12,9 @@ import pytest
 import torch
 import yaml
 
+from colliculus.files.documents import from_plain
 from colliculus.methods import FirstTectum
+from colliculus.modulation import AGMSettings, Balance, OGMGESettings, PMRSettings
 from colliculus.runs.migration import FORMAT, migrated
 from colliculus.runs.run import load_model, read_run, read_run_file
 from colliculus.training.checkpoint import read_state, write_state
@@ -57,6 +59,15 @@ def test_the_settings_are_those_of_the_present(name) -> None:
     assert getattr(method, "arithmetic", "ours") == ("reference" if name in REFERENCE else "ours")
 
 
+@pytest.mark.parametrize(("number", "kind"), [(1, "inverse"), (2, "inverse"), (3, "inverse"), (4, "loss")])
+def test_the_loss_by_inverse_scores_has_another_name(number, kind) -> None:
+    scores = {"kind": "loss"}
+    method = {"name": "taaf", "neuron": {}, "balance": {"kind": "scores", "scores": scores}}
+    found = migrated({"format": number, "experiment": {"method": method}})["experiment"]["method"]
+    assert found["balance"]["scores"]["kind"] == kind
+    assert scores == {"kind": "loss"}  # the document that was given is not changed
+
+
 REFERENCE = ("cmci-reference", "s-cmrl-reference", "unimodal")
 
 
@@ -75,7 +86,7 @@ def test_a_tectum_of_former_formats_is_the_first_edition(number) -> None:
     method = {"name": "tectum", "dim": 32, "heads": 4, "alpha": 0.5, "neuron": {"learned_tau": True}}
     former = {"format": number, "preset": "tectum-av-digits", "experiment": {"method": method}}
     found = migrated(former)
-    assert (found["format"], found["preset"]) == (3, "tectum-first-av-digits")
+    assert (found["format"], found["preset"]) == (FORMAT, "tectum-first-av-digits")
     assert found["experiment"]["method"] == {
         **{name: value for name, value in method.items() if name != "neuron"},
         "name": "tectum-first",
@@ -89,10 +100,10 @@ def test_a_tectum_of_former_formats_is_the_first_edition(number) -> None:
 
 
 def test_the_second_edition_and_other_methods_keep_their_names() -> None:
-    present = {"format": 3, "preset": "tectum-arrays", "experiment": {"method": {"name": "tectum", "dim": 32}}}
+    present = {"format": FORMAT, "preset": "tectum-arrays", "experiment": {"method": {"name": "tectum", "dim": 32}}}
     assert migrated(present) == present
     other = {"format": 2, "preset": "tectum-mine", "experiment": {"method": {"name": "taaf", "dim": 32}}}
-    assert migrated(other) == {**other, "format": 3}
+    assert migrated(other) == {**other, "format": FORMAT}
 
 
 def test_settings_that_had_an_effect_are_kept_and_the_others_are_not() -> None:
@@ -100,7 +111,7 @@ def test_settings_that_had_an_effect_are_kept_and_the_others_are_not() -> None:
     assert (methods["s-cmrl"].balance.kind, methods["s-cmrl"].cross_attention) == ("ogm-ge", "spatial")
     assert methods["s-cmrl"].alpha == methods["s-cmrl-reference"].alpha == 1.5  # as it was recorded
     assert methods["sca"].attention_threshold == 0.4
-    assert (methods["taaf"].balance.scores.kind, methods["taaf"].neuron.temporal_gradient) == ("loss", True)
+    assert (methods["taaf"].balance.scores.kind, methods["taaf"].neuron.temporal_gradient) == ("inverse", True)
     assert methods["unimodal"].neuron.temporal_gradient is False
     assert (methods["cmci-reference"].unimodal_loss, methods["cmci-reference"].modality_dropout) == (1.0, 0.0)
     recorded = yaml.safe_load((FOLDERS / "s-cmrl" / "run.yaml").read_text())["experiment"]
@@ -170,6 +181,30 @@ def test_a_method_of_ones_own_does_not_keep_other_settings_from_their_defaults()
     assert found["method"] == document["experiment"]["method"]
     assert (found["data"]["augment"]["seed"], found["data"]["augment"]["noise"]["probability"]) == (3, 0.0)
     assert (found["train"]["epochs"], found["train"]["head_factor"]) == (7, 1.0)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("kind", "recorded", "expected"),
+    [
+        ("none", {"ogm_ge": {"alpha": 0.8, "last_epoch": None}, "pmr": {"momentum": 0.5}}, Balance()),
+        ("ogm-ge", {"ogm_ge": {"last_epoch": 7}}, Balance(kind="ogm-ge", ogm_ge=OGMGESettings(last_epoch=7))),
+        (
+            "ogm-ge",
+            {"ogm_ge": {"alpha": 0.3}},
+            Balance(kind="ogm-ge", ogm_ge=OGMGESettings(alpha=0.3, last_epoch=None)),
+        ),
+        ("agm", {"agm": {"alpha": 2.0}}, Balance(kind="agm", agm=AGMSettings(alpha=2.0, clip_norm=None))),
+        ("pmr", {}, Balance(kind="pmr", pmr=PMRSettings(weights="paper", momentum=0.5))),
+        ("iemf", {"pmr": {"momentum": 0.5}}, Balance(kind="iemf")),
+    ],
+)
+def test_a_balance_does_what_it_did(number, kind, recorded, expected) -> None:
+    method = {"name": "late-fusion", "unimodal_loss": 1.0, "balance": {"kind": kind, **recorded}}
+    found = migrated({"format": number, "experiment": {"method": method}})
+    assert found["format"] == FORMAT
+    assert from_plain(found["experiment"]["method"]["balance"], Balance) == expected
+    assert method["balance"] == {"kind": kind, **recorded}  # the document that was given is not changed
 
 
 @pytest.mark.parametrize(

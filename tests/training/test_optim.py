@@ -29,6 +29,24 @@ def test_learning_rate_of_the_published_setting(epoch, expected):
     assert learning_rate(TrainSettings(), epoch) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize(("epoch", "expected"), [(0, 1e-3), (69, 1e-3), (70, 1e-4), (139, 1e-4), (140, 1e-5)])
+def test_a_step_schedule_is_that_of_step_lr(epoch, expected):
+    settings = TrainSettings(schedule="step", learning_rate=1e-3, warmup_epochs=0, epochs=150)
+    assert learning_rate(settings, epoch) == pytest.approx(expected, rel=1e-9)
+    theirs = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1e-3)
+    schedule = torch.optim.lr_scheduler.StepLR(theirs, step_size=70, gamma=0.1)
+    for _ in range(epoch):
+        theirs.step()
+        schedule.step()
+    assert learning_rate(settings, epoch) == pytest.approx(schedule.get_last_lr()[0], rel=1e-9)
+
+
+def test_a_warm_up_comes_before_the_steps():
+    settings = TrainSettings(schedule="step", step_epochs=3, learning_rate=0.5, warmup_epochs=2, epochs=8)
+    found = [learning_rate(settings, epoch) for epoch in range(4)]
+    assert found == pytest.approx([1e-6, (0.5 + 1e-6) / 2, 0.5, 0.05])
+
+
 @pytest.mark.parametrize(("epochs", "warmup"), [(1, 0), (2, 1), (3, 1), (4, 2), (9, 4), (10, 5)])
 def test_the_warm_up_takes_at_most_half_of_a_short_run(epochs, warmup):
     settings = TrainSettings(epochs=epochs)

@@ -19,6 +19,9 @@ CHANGES = {
     "warmup_epochs": 0,
     "warmup_learning_rate": 1e-3,
     "final_learning_rate": 1e-3,
+    "schedule": "step",
+    "step_epochs": 1,
+    "step_factor": 0.5,
     "weight_decay": 0.1,
     "clip_norm": 0.01,
     "ema_decay": 0.9,
@@ -28,8 +31,10 @@ CHANGES = {
     "seed": 1,
 }
 UNREAD = {
-    (): ["momentum"],
-    (("warmup_epochs", 0),): ["momentum", "warmup_learning_rate"],
+    (): ["momentum", "step_epochs", "step_factor"],
+    (("optimizer", "sgd"),): ["step_epochs", "step_factor"],
+    (("warmup_epochs", 0),): ["momentum", "warmup_learning_rate", "step_epochs", "step_factor"],
+    (("schedule", "step"), ("step_epochs", 2)): ["momentum", "final_learning_rate"],
 }
 """Settings that those of a base switch off."""
 OF_ONE_BASE = {"batch_size", "ema_decay", "refit", "drop_incomplete", "snr_db", "seed"}
@@ -49,6 +54,7 @@ def test_every_setting_has_a_change_here() -> None:
         ({}, False),
         ({"optimizer": "sgd"}, False),
         ({"warmup_epochs": 0}, False),
+        ({"schedule": "step", "step_epochs": 2}, False),
         pytest.param({"optimizer": "sgd"}, True, marks=pytest.mark.slow),
         pytest.param({"warmup_epochs": 0}, True, marks=pytest.mark.slow),
     ],

@@ -107,6 +107,20 @@ def parse_for_run(options: type[OptionsT], verb: str, arguments: list[str]) -> O
     return parse(generic[type(data)], verb, arguments, generic(run=tyro.MISSING, data=data))
 
 
+def value_of(arguments: list[str], option: str) -> str | None:
+    """The value of an option that decides the defaults of others; None where it is not given.
+
+    Example:
+        >>> value_of(["--recipe", "pmr", "--out", "run"], "--recipe"), value_of(["--recipe=agm"], "--recipe")
+        ('pmr', 'agm')
+    """
+    for place, argument in enumerate(arguments):
+        word, equals, value = argument.partition("=")
+        if word == option:
+            return value if equals else next(iter(arguments[place + 1 :]), None)
+    return None
+
+
 def leading_name(arguments: list[str], general: type[object], verb: str, usage: str) -> str:
     """The first argument after the verb, which decides the settings: a preset or a run.
 

@@ -35,10 +35,13 @@ def run(arguments: list[str]) -> int:
     """Predict and print."""
     options = parse(Options, "predict", arguments)
 
+    from colliculus.corpus.prepare.oddities import skipped_sentence
     from colliculus.evaluation.trained_run import open_run
 
     found = open_run(options.run, options.device).predict(options.files)
     options.show(found)
     for name, why in found.unread.items():
         console.remark(f"no prediction for {name!r}: {why}")
+    for sentence in (*found.notes, *skipped_sentence(found.skipped)):
+        console.remark(sentence)
     return 1 if found.unread else 0

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Generic, Literal
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli.options import NoSettings, Settings, SettingsT, leading_name, parse
+from colliculus.cli.options import NoSettings, Settings, SettingsT, Switch, leading_name, parse
 from colliculus.records import console
 from colliculus.types import unknown_name
 
@@ -38,6 +38,8 @@ class Options(Generic[SettingsT]):
     damaged file crashes its decoder"""
     incomplete: Literal["skip", "keep"] = "skip"
     """a sample with an unreadable modality: skip it, or keep it without that modality"""
+    strict: Switch = False
+    """leave out samples whose files are damaged in part, or end before their stated length, instead of naming them"""
     settings: Settings[SettingsT]
     """settings of the recipe"""
 
@@ -60,6 +62,7 @@ def run(arguments: list[str]) -> int:
                 options.out,
                 jobs=options.jobs,
                 incomplete=options.incomplete,
+                strict=options.strict,
                 progress=progress,
             )
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""`colliculus show`: lists of presets, methods, datasets and kernels, or one of them in full."""
+"""`colliculus show`: lists of presets, methods, datasets, recipes and kernels, or one of them in full."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from colliculus.types import unknown_name
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-TOPICS = ("presets", "methods", "datasets", "kernels")
+TOPICS = ("presets", "methods", "datasets", "recipes", "kernels")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """List presets, methods, datasets and the neuron's kernels, or show every setting of one preset."""
+    """List presets, methods, datasets, recipes and the neuron's kernels, or show every setting of one preset."""
 
     topic: Annotated[str | None, Positional, tyro.conf.arg(metavar="TOPIC")] = None
-    """presets, methods, datasets, kernels, or the name of a preset, method or dataset; left out, the four lists"""
+    """presets, methods, datasets, recipes, kernels, or the name of a preset, method or dataset; left out, the lists"""
 
 
 def run(arguments: list[str]) -> int:
@@ -40,6 +40,7 @@ def _page(topic: str) -> Iterator[RenderableType | Table | Tables]:
     from colliculus.data import DATASETS
     from colliculus.methods import METHODS
     from colliculus.presets import PRESETS, presets
+    from colliculus.runs.recipes import RECIPES
 
     kinds = {"methods": METHODS, "datasets": DATASETS}
     known = {name: kind for table in kinds.values() for name, kind in table.items()}
@@ -48,6 +49,9 @@ def _page(topic: str) -> Iterator[RenderableType | Table | Tables]:
         yield "To begin: colliculus train s-cmrl-synthetic --out runs/first"
     elif topic == "kernels":
         yield _kernels()
+    elif topic == "recipes":
+        yield Table.facts("recipes: a balance as its authors ran it", {n: each.source for n, each in RECIPES.items()})
+        yield "To train by one: colliculus train s-cmrl-synthetic --recipe ogm-ge --out RUN"
     elif topic in kinds:
         firsts = {name: cleandoc(kind.__doc__ or "").partition("\n")[0] for name, kind in kinds[topic].items()}
         yield Table.facts(topic, {name: line.rstrip(".") for name, line in firsts.items()})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli.options import NoSettings, Settings, SettingsT, Switch, leading_name, parse
+from colliculus.cli.options import NoSettings, Settings, SettingsT, Switch, leading_name, parse, value_of
 from colliculus.records import console
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class Options(Generic[SettingsT]):
     """name of the preset"""
     out: Path
     """folder of the run"""
+    recipe: str | None = None
+    """train with a balance as its authors did, such as ogm-ge (colliculus show recipes); other flags change that"""
     resume: Switch = False
     """go on with a run that was stopped, exactly where it stood and with its settings"""
     settings: Settings[SettingsT]
@@ -43,7 +45,7 @@ def run(arguments: list[str]) -> int:
     from colliculus.presets import preset
     from colliculus.training.fit import fit
 
-    options = _parse(arguments, preset(name))
+    options = _parse(arguments, preset(name, recipe=value_of(arguments, "--recipe")))
     if options.resume and (stored := _stored(options.out, options.settings)) is not None:
         options = _parse(arguments, stored)
     console.show(fit(options.settings, out=options.out, resume=options.resume).result.table(), "", *_next(options.out))

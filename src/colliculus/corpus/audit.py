@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from colliculus.corpus.class_table import class_counts, class_table
 from colliculus.corpus.findings import SHORTEST_S, Finding, examine
 from colliculus.corpus.inspection import SampleInspection
 from colliculus.corpus.manifest import read_manifest
+from colliculus.corpus.prepare.oddities import skipped_sentence
 from colliculus.corpus.prepare.prepared_folder import MANIFEST_FILE, PREPARE_FILE, WORK_FOLDER, read_prepared
 from colliculus.corpus.prepare.result import PreparationResult
 from colliculus.corpus.prepare.verification import verify
@@ -41,6 +42,7 @@ class Audit(Record):
         modalities: modalities of the samples.
         classes: samples of each class by split ("" for samples without one).
         findings: findings, in the order of `colliculus.corpus.findings.KINDS`.
+        skipped: files of a folder of classes that are of other kinds, by ending.
     """
 
     data: str
@@ -51,6 +53,7 @@ class Audit(Record):
     modalities: tuple[str, ...]
     classes: Mapping[str, Mapping[str, int]]
     findings: tuple[Finding, ...]
+    skipped: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     def table(self) -> Tables:
         """Counts, samples of each class, findings and the verdict."""
@@ -68,7 +71,7 @@ class Audit(Record):
         )
         return Tables(
             (
-                Table.facts(f"Audit of {self.data}", facts, (f"{verdict}{looked}.",)),
+                Table.facts(f"Audit of {self.data}", facts, (f"{verdict}{looked}.", *skipped_sentence(self.skipped))),
                 class_table(self.classes),
                 *self._finding_tables(),
             )
@@ -135,12 +138,13 @@ def audit(
     if not path.exists():
         raise ColliculusError(f"{path} does not exist: pass a manifest or a folder")
     if any((path / name).exists() for name in (PREPARE_FILE, MANIFEST_FILE, WORK_FOLDER)):
-        folder = read_prepared(path)
+        folder, skipped = read_prepared(path), dict[str, tuple[str, ...]]()
         if not quick:
             verify(folder)
         samples, results = folder.samples, folder.results
     else:
         samples, place = _listed(path, None if root is None else Path(root), quick=quick)
+        skipped = FolderRecipe().skipped(path) if path.is_dir() else {}
         found: dict[int, PreparationResult] = {}
         # a quick look is over before another process has started
         for result in results_of(place, samples, range(len(samples)), jobs=0 if quick else jobs):
@@ -157,13 +161,15 @@ def audit(
         modalities=tuple(dict.fromkeys(m for sample in samples for m in sample.files)),
         classes=class_counts([sample.label for sample in samples], [sample.split or "" for sample in samples]),
         findings=findings,
+        skipped=skipped,
     )
 
 
 def _listed(path: Path, root: Path | None, *, quick: bool) -> tuple[Sequence[Sample], SampleInspection]:
     """Samples of a folder of classes or of a manifest, and how to inspect them."""
     if path.is_dir():
-        return FolderRecipe().samples(path), SampleInspection(path.absolute(), quick=quick)
+        recipe = FolderRecipe()
+        return recipe.listed(path) if quick else recipe.samples(path), SampleInspection(path.absolute(), quick=quick)
     root = path.parent if root is None else root
     if not root.is_dir():
         raise ColliculusError(f"{root} is not a folder: pass the folder at which the paths of {path} start")

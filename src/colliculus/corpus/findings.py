@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from colliculus.corpus.sample import Sample
 from colliculus.corpus.shared_content import conflicting, content_keys, sharing
 from colliculus.files.checks import SPLITS
+from colliculus.media.notes import NOTES
 
 if TYPE_CHECKING:
     from colliculus.corpus.prepare.result import PreparationResult
@@ -24,6 +25,7 @@ KINDS: Mapping[str, tuple[bool, str]] = {
     "part-missing": (True, "train or test is empty although samples have splits"),
     "known-conflict": (False, "identical content under more than one label, all but one of which are left out"),
     "known-unreadable": (False, "files that cannot be read, of samples that are left out"),
+    **{kind: (False, meaning) for kind, meaning in NOTES.items()},
     "too-short": (False, "samples shorter than the threshold"),
     "too-long": (False, "samples ten times as long as the median"),
     "missing-modality": (False, "modalities that some samples lack"),
@@ -87,6 +89,7 @@ def examine(
         *_leaks(samples, contents),
         *_conflicts(samples, contents),
         *_unreadable(samples, results),
+        *_noted(samples, results),
         *_lengths(samples, results, shortest_s),
         *_modalities(samples),
         *_classes(samples),
@@ -132,6 +135,12 @@ def _unreadable(samples: Sequence[Sample], results: Sequence[PreparationResult])
     for kind, left_out in (("unreadable", False), ("known-unreadable", True)):
         rows = [i for i, result in enumerate(results) if result.problem and bool(samples[i].left_out) is left_out]
         yield _finding(kind, ((f"{samples[row].name}: {results[row].problem}", [row]) for row in rows))
+
+
+def _noted(samples: Sequence[Sample], results: Sequence[PreparationResult]) -> Iterator[Finding]:
+    for kind in NOTES:
+        rows = [row for row, result in enumerate(results) if kind in result.notes]
+        yield _finding(kind, ((f"{samples[row].name}: {results[row].notes[kind]}", [row]) for row in rows))
 
 
 def _lengths(samples: Sequence[Sample], results: Sequence[PreparationResult], shortest_s: float) -> Iterator[Finding]:

@@ -121,7 +121,7 @@ def _path_check(root: Path) -> Callable[[str], str]:
         parts = file.split("/")
         if re.match(r"/|\w:", file) or "\\" in file or ".." in parts:
             return f"which is not a path below {root}: start there, use / between folders, and no .. or drive"
-        if not re.search(r"\.[^\W\d]\w*$", name):
+        if not re.search(r"\.(?=\w*[^\W\d_])\w+$", name):  # .3gp is an ending, and 12.5 is a number
             return (
                 "which is not a file name with an ending: correct it, or, if this column is not a modality, begin its"
                 " name with # so that it is ignored"

@@ -14,7 +14,7 @@ from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.prepared_folder import described
 from colliculus.corpus.prepare.storage import Sound, Storage
 from colliculus.corpus.sample import Sample
-from colliculus.media.clips import Clip, MediaFiles, file_with
+from colliculus.media.clips import Clip, MediaFiles, file_with, nfc
 from colliculus.media.event_formats import is_event_file
 from colliculus.types import ColliculusError
 
@@ -53,8 +53,9 @@ class StorageReader:
             raise ColliculusError(f"the stored settings lack {error}, or it is unknown: train again") from error
 
     def knows(self, path: Path) -> bool:
-        """True if `path` has the suffix of a file that can hold a wanted modality."""
-        return any(path.suffix.lower() in storage.suffixes for storage in self.storages.values())
+        """True if `path` is of a kind that can hold a wanted modality, by its suffix or, if unknown, its content."""
+        storages = self.storages.values()
+        return self._media.knows(path) or any(path.suffix.lower() in storage.suffixes for storage in storages)
 
     def group(self, files: Sequence[Path]) -> dict[str, Clip]:
         """Clips of `files` by name.
@@ -62,7 +63,7 @@ class StorageReader:
         Raises:
             ColliculusError: a file is of an unknown kind, or two files would be the same modality of a clip.
         """
-        media = MediaFiles(tuple({s.track for s in self.storages.values() if s.track}))
+        media = self._media
         others = [file for file in dict.fromkeys(files) if not media.knows(file)]
         clips = media.group([file for file in files if media.knows(file)])
         for file in others:
@@ -70,7 +71,7 @@ class StorageReader:
                 known = ", ".join(sorted({suffix for storage in self.storages.values() for suffix in storage.suffixes}))
                 raise ColliculusError(f"{file} has an unknown ending: use {known}")
             modality = self._named(file)
-            name = file.stem[: -len(modality) - 1] if modality else file.stem
+            name = nfc(file.stem[: -len(modality) - 1] if modality else file.stem)
             clips[name] = Clip((*(clips[name].files if name in clips else ()), file))
         return clips
 
@@ -92,6 +93,10 @@ class StorageReader:
                 f"{clip.files[0]} has none of the modalities {', '.join(self.storages)}: add a file of one"
             )
         return arrays
+
+    @property
+    def _media(self) -> MediaFiles:
+        return MediaFiles(tuple({storage.track for storage in self.storages.values() if storage.track}))
 
     def _named(self, file: Path) -> str:
         """Modality at the end of the name of a file, after a dot or an underscore; "" if there is none."""

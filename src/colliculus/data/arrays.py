@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -20,6 +20,8 @@ from colliculus.files.checks import SPLITS, dataset_root, split_folders, visible
 from colliculus.media.array_files import ArrayReader, as_float32, check_numbers
 from colliculus.media.numpy_files import open_array
 from colliculus.types import ColliculusError, DataSpec, unknown_name
+
+_COLOURS, _LONG = (1, 3, 4), 8  # lengths of an axis of colours, and the least one of an axis of pixels
 
 ArrayKind = Literal["pictures", "spectrograms", "events", "series", "maps"]
 """Kinds of arrays that augmentations know."""
@@ -157,8 +159,24 @@ def _check_modality(path: Path, array: NDArray[np.generic]) -> None:
         raise ColliculusError(f"{path} has a dot in the name of its modality: rename it")
     if array.ndim not in (4, 5) or min(array.shape) < 1:
         raise ColliculusError(f"{path} has the shape {array.shape}: write (n, C, H, W) or (n, T, C, H, W)")
+    if channels_last(array.shape):
+        axes = "0, 3, 1, 2" if array.ndim == 4 else "0, 1, 4, 2, 3"
+        raise ColliculusError(
+            f"{path} has the shape {array.shape}, with its {array.shape[-1]} channel(s) last: write channels first,"
+            f" numpy.save({path.name!r}, array.transpose({axes}))"
+        )
     for chunk in chunks(array) if array.dtype.kind == "f" else ():
         as_float32(path, chunk)
+
+
+def channels_last(shape: Sequence[int]) -> bool:
+    """True for (..., H, W, C) where (..., C, H, W) is needed: a last axis of 1, 3 or 4 behind two long ones.
+
+    Example:
+        >>> channels_last((20, 32, 32, 3)), channels_last((20, 3, 32, 32)), channels_last((20, 64, 1, 4))
+        (True, False, False)
+    """
+    return shape[-1] in _COLOURS and min(shape[-3:-1]) >= _LONG
 
 
 def _check_fits(part: _Stored, train: _Stored, values: NDArray[np.int64]) -> None:

@@ -25,9 +25,9 @@ from colliculus.data.digit_tasks import TaskName, class_names, num_classes, num_
 from colliculus.data.standardise import channel_statistics
 from colliculus.files.checks import SPLITS
 from colliculus.files.tables import write_table
-from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Track
 from colliculus.media.delta import SpectralDelta
 from colliculus.media.digit_files import SAMPLE_RATE_HZ
+from colliculus.media.kinds import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Track
 from colliculus.media.sound import read_sound
 from colliculus.media.spectrogram import SILENCE, Spectrogram
 from colliculus.media.window import Window

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ import platformdirs
 from filelock import FileLock
 
 from colliculus.corpus.prepare.build import prepare
+from colliculus.corpus.prepare.oddities import oddities
 from colliculus.corpus.prepare.prepared_folder import PREPARE_FILE, PreparedFolder, read_prepared
 from colliculus.corpus.prepare.workspace import Incomplete
 from colliculus.corpus.recipes.folder import FolderRecipe
@@ -25,7 +27,7 @@ from colliculus.files.documents import package_version, to_plain
 from colliculus.records.console import progress, remark
 from colliculus.types import ColliculusError, DataSpec
 
-_FEW = 64  # fewer clips are prepared in this process: others take seconds to start
+_FEW = 64  # fewer clips are prepared by one process: more take seconds to start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,20 +60,25 @@ class Folder(DividedData):
             ColliculusError: the folders are not laid out as above, no clip can be read, or the disk is full.
         """
         root = dataset_root(self.root)
-        samples = self.clips.samples(root)
+        samples = self.clips.listed(root)
         folder = self._cache_folder(root, samples)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):  # other processes of the same training wait here, and find it done
             if not (folder / PREPARE_FILE).is_file():
-                jobs = 0 if len(samples) <= _FEW else os.cpu_count() or 1
+                jobs = 1 if len(samples) <= _FEW else os.cpu_count() or 1
                 with progress("preparing clips") as shown:
                     prepare(self.clips, root, folder, jobs=jobs, incomplete=self.incomplete, progress=shown)
         prepared = read_prepared(folder)
-        if problems := [result.problem for result in prepared.results if result.problem]:
+        if problems := [result for result in prepared.results if result.problem]:
             kept = "left out" if self.incomplete == "skip" else "kept in part"
+            files = {file for result in problems for file in prepared.samples[result.row].files.values()}
+            endings = Counter(Path(file).suffix.lower() for file in files).most_common()
             remark(
-                f"{len(problems)} of {len(samples)} clips cannot be read whole and are {kept}; the first: {problems[0]}"
+                f"{len(problems)} of {len(samples)} clips cannot be read whole and are {kept}"
+                f" ({', '.join(f'{count} x {ending}' for ending, count in endings)}); the first: {problems[0].problem}"
             )
+        for sentence in oddities(prepared.samples, prepared.results, prepared.storages, self.clips.skipped(root)):
+            remark(sentence)
         return prepared
 
     def reader(self, spec: DataSpec) -> StorageReader:

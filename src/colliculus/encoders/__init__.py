@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from colliculus.encoders.patch_splitting import SpikingPatchSplitting, fitting_depth
+from colliculus.encoders.qkformer import SpikingQKFormer
 from colliculus.encoders.resnet import SpikingResNet18
 from colliculus.encoders.series import SpikingSeriesEncoder
 from colliculus.encoders.spikformer import SpikformerBlock
 
-__all__ = ["SpikformerBlock", "SpikingPatchSplitting", "SpikingResNet18", "SpikingSeriesEncoder", "fitting_depth"]
+__all__ = [
+    "SpikformerBlock",
+    "SpikingPatchSplitting",
+    "SpikingQKFormer",
+    "SpikingResNet18",
+    "SpikingSeriesEncoder",
+    "fitting_depth",
+]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from colliculus.data.dataset import Split
+from colliculus.labels import at_label
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.scores import own_logits, shares
 from colliculus.neurons import Neuron, SpikingNeuron
@@ -66,6 +67,7 @@ def classify(
     collective = collective or Runtime(device=device)
     probabilities = torch.zeros((len(split), model.spec.num_classes), device=device)
     classes = torch.zeros((len(split), 1 + len(model.modalities)), dtype=torch.int64, device=device)
+    losses = torch.zeros(1 + len(model.modalities), dtype=torch.float64, device=device)
     with inference_mode(model):
         for rows, batch in batches(
             split, batch_size=batch_size, device=device, corruption=corruption, collective=collective
@@ -74,18 +76,23 @@ def classify(
             places = torch.from_numpy(rows).to(device)
             probabilities[places] = output.logits.float().softmax(dim=1)
             classes[places] = _classes(output, model.modalities)
+            losses += _losses(output, batch.labels, model.modalities)
     # each rank has filled its own rows, the others are 0; so all ranks see a failure and none waits for another
     together, *alone = collective.sum(classes).cpu().numpy().T
     if not together.all():
         raise ColliculusError(
             "the logits are not finite, so the training diverged: train again with a lower learning rate or a clip_norm"
         )
+    probabilities = collective.sum(probabilities)
+    means = (collective.sum(losses) / len(split)).tolist()
+    found = {m: own - 1 for m, own in zip(model.modalities, alone, strict=True) if own.any()}
     return Predictions(
         labels=split.labels.astype(np.int64),
         predicted=together - 1,
-        probabilities=collective.sum(probabilities).cpu().numpy(),
+        probabilities=probabilities.cpu().numpy(),
         names=model.spec.names,
-        modality_predicted={m: own - 1 for m, own in zip(model.modalities, alone, strict=True) if own.any()},
+        modality_predicted=found,
+        losses={m: loss for m, loss in zip(("", *model.modalities), means, strict=True) if m in ("", *found)},
     )
 
 
@@ -166,6 +173,14 @@ def _classes(output: Output, modalities: tuple[str, ...]) -> Tensor:
     alone = own_logits(output) or shares(output)
     none = torch.zeros_like(together)
     return torch.stack([together, *(alone[m].argmax(dim=1) + 1 if m in alone else none for m in modalities)], dim=1)
+
+
+def _losses(output: Output, labels: Tensor, modalities: tuple[str, ...]) -> Tensor:
+    """Summed cross-entropy of the model and of each modality alone, (1 + M,); 0 for one without predictions."""
+    alone = own_logits(output) or shares(output)
+    found = {"": output.logits, **alone}
+    sums = {m: -at_label(x.double().log_softmax(1), labels).sum() for m, x in found.items()}
+    return torch.stack([sums.get(m, torch.zeros_like(sums[""])) for m in ("", *modalities)])
 
 
 def _check_missing(missing: tuple[str, ...], modalities: tuple[str, ...]) -> None:

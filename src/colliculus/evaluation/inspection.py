@@ -66,13 +66,15 @@ class Inspection(Record):
     alignments: dict[str, AlignmentMatrix]
 
     def table(self) -> Tables:
-        """Firing, parameters, the epochs that matter, scores of the time steps and alignments."""
+        """Firing, parameters, the epochs that matter, convergence, scores of the time steps and alignments."""
         total = self.health.num_parameters
         rows = [(part, f"{number:,}", percent(number / total)) for part, number in self.parts.items()]
         parameters = Table.of("Parameters", ("part", "number", "share"), [*rows, ("all", f"{total:,}", "")])
         tables = [self.health.table("Spikes"), parameters]
         if self.curves:
             tables.append(self.curves.table())
+        if self.curves.coordination is not None:
+            tables.append(self.curves.coordination.table())
         if self.time_weights:
             tables.append(time_weights_table(self.time_weights))
         if self.alignments:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
+from colliculus.evaluation.coordination import Coordination, coordination
 from colliculus.figures import Lines, Panel, Series
 from colliculus.fusion import TemporalAttentionReadout
-from colliculus.heads import ReadoutPerModality
+from colliculus.heads import RateReadout, ReadoutPerModality
 from colliculus.model import MultimodalSNN
 from colliculus.records import Table
 from colliculus.records.console import percent
@@ -18,6 +19,9 @@ from colliculus.runs.result import kept_epoch
 
 JOINT, ALONE, MODULATION = "validation_accuracy", "validation_accuracy_", "modulation_"
 """Columns of `metrics.csv`; a name follows the last two."""
+
+_WITH_HEADS = ReadoutPerModality, TemporalAttentionReadout, RateReadout
+"""Heads that may have a head of each modality's own."""
 
 Curve = tuple[float | None, ...]
 """A number for each epoch; None where none was recorded."""
@@ -34,6 +38,7 @@ class ModalityCurves:
         accuracy_alone: the same of each modality alone; empty for a single modality.
         own_heads: whether a modality alone predicts by its own head, and not by its part of the joint logits.
         balance: reports of the modulator, such as "coefficient_audio", mean over the steps of an epoch.
+        coordination: when each modality converges; None for a single modality, and without a validation part.
     """
 
     epochs: tuple[int, ...]
@@ -42,20 +47,23 @@ class ModalityCurves:
     accuracy_alone: dict[str, Curve]
     own_heads: bool
     balance: dict[str, Curve]
+    coordination: Coordination | None
 
     @classmethod
     def of(cls, history: Sequence[Row], model: MultimodalSNN, select: Select) -> ModalityCurves:
         """The curves of a training: the rows of its `metrics.csv`, the trained model, and which epoch was kept."""
         columns = list(dict.fromkeys(name for row in history for name in row))
         alone = {m: _curve(history, ALONE + m) for m in model.modalities if ALONE + m in columns}
+        epochs = tuple(int(row["epoch"]) for row in history)
         reported = [name for name in columns if name.startswith(MODULATION)]
         return cls(
-            epochs=tuple(int(row["epoch"]) for row in history),
+            epochs=epochs,
             best_epoch=kept_epoch(history, select) if history else None,
             accuracy=_curve(history, JOINT),
             accuracy_alone=alone if len(alone) > 1 else {},
-            own_heads=isinstance(model.head, ReadoutPerModality | TemporalAttentionReadout),
+            own_heads=isinstance(model.head, _WITH_HEADS) and len(model.head.own) > 0,
             balance={name.removeprefix(MODULATION): _curve(history, name) for name in reported},
+            coordination=coordination(epochs, alone),
         )
 
     def __bool__(self) -> bool:

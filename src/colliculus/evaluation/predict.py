@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
+from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.dataset import ClipReader, Normalisation
 from colliculus.data.loading import standard_batch
 from colliculus.evaluation.anytime import outputs_by_step
 from colliculus.evaluation.explanation.decision import Decision, decisions
+from colliculus.media.apart import apart
+from colliculus.media.clips import Clip
+from colliculus.media.notes import collected_notes
 from colliculus.model import MultimodalSNN
 from colliculus.records import Column, Record, Table
 from colliculus.records.console import percent
@@ -47,12 +53,16 @@ class ClipPredictions(Record):
         modalities: modalities of the model.
         predictions: one explained prediction per clip.
         unread: clips that could not be read, with the reason.
+        notes: sentences on clips that were read although something about their files is odd.
+        skipped: files of the given folders that are of other kinds, by ending.
     """
 
     run: str
     modalities: tuple[str, ...]
     predictions: tuple[ClipPrediction, ...]
     unread: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    skipped: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     def table(self) -> Table:
         """A row per clip: class, probability, evidence of each modality, and probability by time step."""
@@ -88,43 +98,69 @@ def predict_tensors(
     ]
 
 
+@dataclass(frozen=True)
+class FilePredictions:
+    """Result of `predict_files`; for the fields see `ClipPredictions`."""
+
+    predictions: Sequence[ClipPrediction]
+    unread: Mapping[str, str]
+    notes: tuple[str, ...]
+    skipped: Mapping[str, tuple[str, ...]]
+
+
 def predict_files(
     model: MultimodalSNN, paths: Sequence[Path], steps: int, reader: ClipReader, normalisation: Normalisation
-) -> tuple[list[ClipPrediction], dict[str, str]]:
-    """Predictions for files or folders of files, and the clips that could not be read, with the reason.
+) -> FilePredictions:
+    """Predictions for files or folders of files. Media are decoded in another process, which may crash.
 
     Raises:
         ColliculusError: a path does not exist, or no clip can be read.
     """
-    clips = reader.group(list(_files(paths, reader.knows)))
+    files, skipped = _files(paths, reader.knows)
+    clips = reader.group(files)
     predictions: list[ClipPrediction] = []
     unread: dict[str, str] = {}
-    for name, clip in clips.items():
-        try:
-            arrays = {m: array[None] for m, array in reader.read(clip).items() if m in model.modalities}
-            inputs = standard_batch(arrays, np.zeros(1, dtype=np.int64), normalisation).inputs
-            predictions += predict_tensors(model, inputs, steps, (name,))
-        except ColliculusError as error:
-            if len(clips) == 1:
-                raise
-            unread[name] = str(error)
+    with collected_notes() as notes:
+        for name, clip in clips.items():
+            try:
+                arrays = {m: array[None] for m, array in _read(reader, clip).items() if m in model.modalities}
+                inputs = standard_batch(arrays, np.zeros(1, dtype=np.int64), normalisation).inputs
+                predictions += predict_tensors(model, inputs, steps, (name,))
+            except ColliculusError as error:
+                if len(clips) == 1:
+                    raise
+                unread[name] = str(error)
     if not predictions:
         reasons = "; ".join([*unread.values()][:_SHOWN_ERRORS])
         raise ColliculusError(f"none of the {len(clips)} clips could be read ({reasons}): give other files")
-    return predictions, unread
+    return FilePredictions(predictions, unread, tuple(notes.values()), skipped)
 
 
-def _files(paths: Sequence[Path], knows: Callable[[Path], bool]) -> Iterator[Path]:
-    """The given files; a folder stands for its files that are not hidden and of a known kind."""
+def _read(reader: ClipReader, clip: Clip) -> Mapping[str, NDArray[np.float32]]:
+    if not isinstance(reader, StorageReader):  # it decodes no media
+        return reader.read(clip)
+    return apart(", ".join(str(file) for file in clip.files), reader.read, clip)
+
+
+def _files(paths: Sequence[Path], knows: Callable[[Path], bool]) -> tuple[list[Path], dict[str, tuple[str, ...]]]:
+    """The given files, and those that are skipped, by ending.
+
+    A folder stands for its files that are not hidden and of a known kind.
+    """
+    found, skipped = list[Path](), defaultdict[str, tuple[str, ...]](tuple)
     if not paths:
         raise ColliculusError("no file was given: name files or a folder of files")
     for path in paths:
         if not path.exists():
             raise ColliculusError(f"{path} does not exist: name a file or a folder of files to classify")
         if not path.is_dir():
-            yield path
+            found.append(path)
             continue
-        inside = [p for p in sorted(path.rglob("*")) if p.is_file() and not p.name.startswith(".") and knows(p)]
-        if not inside:
+        inside = [p for p in sorted(path.rglob("*")) if p.is_file() and not p.name.startswith(".")]
+        known = [p for p in inside if knows(p)]
+        if not known:
             raise ColliculusError(f"{path} has no file that can be classified: name a folder of such files")
-        yield from inside
+        found += known
+        for other in sorted(set(inside) - set(known)):
+            skipped[other.suffix.lower() or "no ending"] += (str(other),)
+    return found, dict(skipped)

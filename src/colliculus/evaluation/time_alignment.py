@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.figures import Heat, Series
+from colliculus.fusion.clip_warp import ClipWarp
 from colliculus.fusion.time_alignment import (
     AlignedTokens,
     ConvAlignment,
@@ -27,12 +28,13 @@ class AlignmentMatrix:
     """The alignment h'(t) = sum_s P[t, s] h(s) of one modality.
 
     Args:
-        kind: "conv", "warp" or "interpolate".
+        kind: "conv", "warp", "clip-warp" or "interpolate".
         matrix: P, T rows of T_m numbers.
         interpolated: position of each of the T steps under linear interpolation, in steps of the modality from 0. A
             learned alignment starts there.
         moved: largest absolute difference of P from linear interpolation.
-        positions: learned position of each of the T steps, in steps of the modality from 0; None unless kind is "warp".
+        positions: learned position of each of the T steps, in steps of the modality from 0; with "clip-warp" of a clip
+            that moves nothing; None unless it is a warp.
         mix: share of LIF(BN(P h)) in h', the rest is P h; None unless kind is "conv".
     """
 
@@ -64,6 +66,9 @@ def alignment_matrices(model: MultimodalSNN) -> dict[str, AlignmentMatrix]:
 def _read(module: nn.Module) -> AlignmentMatrix | None:
     if isinstance(module, TimeWarp):
         return _summary("warp", module.matrix, positions=tuple(module.positions().tolist()))
+    if isinstance(module, ClipWarp):
+        shared = module.shared
+        return _summary("clip-warp", shared.matrix, positions=tuple(shared.positions().tolist()))
     if isinstance(module, ConvAlignment):
         return _summary("conv", module.matrix, mix=module.mix.item())
     return _summary("interpolate", module.matrix) if isinstance(module, Interpolation) else None

@@ -17,7 +17,7 @@ from colliculus.data.augment import AugmentedSplit
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.noise import GaussianNoise
 from colliculus.evaluation.inference import Corrupt, classify
-from colliculus.evaluation.predict import ClipPredictions, predict_files, predict_tensors
+from colliculus.evaluation.predict import ClipPredictions, FilePredictions, predict_files, predict_tensors
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.records.console import remark
@@ -167,14 +167,19 @@ class TrainedRun:
             >>> [(clip.clip, clip.missing) for clip in found.predictions]
             [('0', ('visual',)), ('1', ('visual',)), ('2', ('visual',))]
         """
-        steps, unread = self.time_steps, dict[str, str]()
         if isinstance(clips, Mapping):
-            predictions = predict_tensors(self.model, clips, steps)
+            found = FilePredictions(predict_tensors(self.model, clips, self.time_steps), {}, (), {})
         else:
             files = [Path(clips)] if isinstance(clips, Path | str) else [Path(clip) for clip in clips]
-            predictions, unread = predict_files(self.model, files, steps, self.run.reader(), self.run.normalisation)
+            reader, normalisation = self.run.reader(), self.run.normalisation
+            found = predict_files(self.model, files, self.time_steps, reader, normalisation)
         return ClipPredictions(
-            run=str(self.folder), modalities=self.model.modalities, predictions=tuple(predictions), unread=unread
+            run=str(self.folder),
+            modalities=self.model.modalities,
+            predictions=tuple(found.predictions),
+            unread=found.unread,
+            notes=found.notes,
+            skipped=found.skipped,
         )
 
 

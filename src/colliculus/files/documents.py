@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import is_dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args, get_origin
+from types import NoneType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import cattrs
 import yaml
@@ -152,7 +154,25 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(
         float | str, lambda value, _: _exactly(value, str if isinstance(value, str) else float)
     )
+    converter.register_structure_hook_func(_is_choice, _choice)
     return converter
+
+
+def _is_choice(kind: Any) -> bool:
+    """True for a union with words among its members, such as `int | Literal["half"] | None`."""
+    return get_origin(kind) is Union and any(get_origin(member) is Literal for member in get_args(kind))
+
+
+def _choice(value: object, kind: Any) -> Any:
+    """`value` if it is one of the union's words, None where that is allowed, or a number or string of its types."""
+    members = get_args(kind)
+    words = [word for member in members if get_origin(member) is Literal for word in get_args(member)]
+    if value in words or (value is None and NoneType in members):
+        return value
+    for member in (member for member in members if member in (int, float, str, bool)):
+        with suppress(ValueError):
+            return _exactly(value, member)
+    raise ValueError(value)
 
 
 def _is_array(kind: Any) -> bool:

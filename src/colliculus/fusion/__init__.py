@@ -12,6 +12,8 @@ Arguments that mean the same in every fusion:
 
 from __future__ import annotations
 
+from colliculus.fusion.alignments import AlignmentName, alignment
+from colliculus.fusion.clip_warp import ClipWarp
 from colliculus.fusion.cmci import CurrentIntegration, ReferenceIntegration, SynapticCurrent
 from colliculus.fusion.cross_modal import (
     REFERENCE,
@@ -21,9 +23,17 @@ from colliculus.fusion.cross_modal import (
     CrossModalSettings,
     path_settings,
 )
+from colliculus.fusion.interaction import InteractionCell, ModalityInteraction
 from colliculus.fusion.joins import Concat, SeparateStreams, Sum, WeightedSum
 from colliculus.fusion.joint import JointLayer, WithJointLayer
 from colliculus.fusion.pooling import Readout, ReadoutWeights, weighted
+from colliculus.fusion.qk_exchange import (
+    CrossModalQKAttention,
+    HierarchicalExchange,
+    QKBranches,
+    QKExchange,
+    SpatialForm,
+)
 from colliculus.fusion.sca import SpikingCrossAttention
 from colliculus.fusion.temporal_attention import (
     ApplyTo,
@@ -31,7 +41,7 @@ from colliculus.fusion.temporal_attention import (
     ScoreReduction,
     TemporalAttentionReadout,
 )
-from colliculus.fusion.time_alignment import AlignedTokens, AlignmentName, TimeAligned, alignment
+from colliculus.fusion.time_alignment import AlignedTokens, TimeAligned
 from colliculus.fusion.weighted_attention import WeightedTokens
 
 __all__ = [
@@ -40,18 +50,26 @@ __all__ = [
     "AlignmentName",
     "ApplyTo",
     "Arithmetic",
+    "ClipWarp",
     "Concat",
     "CrossModalAttention",
+    "CrossModalQKAttention",
     "CrossModalResidual",
     "CrossModalSettings",
     "CurrentIntegration",
+    "HierarchicalExchange",
+    "InteractionCell",
     "JointLayer",
+    "ModalityInteraction",
+    "QKBranches",
+    "QKExchange",
     "Readout",
     "ReadoutWeights",
     "ReferenceIntegration",
     "ScoreInput",
     "ScoreReduction",
     "SeparateStreams",
+    "SpatialForm",
     "SpikingCrossAttention",
     "Sum",
     "SynapticCurrent",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
+from types import MappingProxyType
 from typing import Literal
 
 from torch import Tensor, nn
@@ -94,9 +95,13 @@ class TemporalAttentionReadout(nn.Module):
     in the loss of each step, and in the steps that carry the bias. Step logits are chosen so that y is their mean;
     each modality's evidence is its part of them, with an equal part of the bias.
 
+    Without heads of their own, the logits of the modalities are their parts of the joint ones, h_m(t) times the slice
+    of W for m plus an equal part of the bias ("shared" heads: no additional classifiers).
+
     Args:
         joint: maps the joint feature to K classes.
-        own: maps each modality's stream to K classes.
+        own: maps each modality's stream to K classes; empty for shared heads.
+        shared: features of each modality's stream, for shared heads.
         score_input: input of the scores, the streams or their logits.
         score_reduction: see `time_weights`.
         apply_to: where the score of the joint stream acts.
@@ -122,24 +127,23 @@ class TemporalAttentionReadout(nn.Module):
         joint: nn.Linear,
         own: Mapping[str, nn.Linear],
         *,
+        shared: Mapping[str, int] = MappingProxyType({}),
         score_input: ScoreInput = "features",
         score_reduction: ScoreReduction = "mean",
         apply_to: ApplyTo = "logits",
         detach: bool = False,
     ) -> None:
         super().__init__()
-        if FUSED in own:
+        if FUSED in (*own, *shared):
             raise ColliculusError(f"a modality cannot be called {FUSED!r}, the name of the joint stream: rename it")
         self.joint = joint
         self.own = per_modality(own)
+        classes = joint.out_features
+        widths = {**{m: head.in_features for m, head in own.items()}, **shared, FUSED: joint.in_features}
         self.attention = per_modality(
             {
-                u: TemporalAttention(
-                    head.in_features if score_input == "features" else head.out_features,
-                    head.out_features,
-                    score_reduction,
-                )
-                for u, head in {**own, FUSED: joint}.items()
+                u: TemporalAttention(width if score_input == "features" else classes, classes, score_reduction)
+                for u, width in widths.items()
             }
         )
         self.score_input: ScoreInput = score_input
@@ -147,21 +151,20 @@ class TemporalAttentionReadout(nn.Module):
         self.detach = detach
 
     def modules_of(self, modality: str) -> list[nn.Module]:
-        """The modality's own head and its scores."""
-        return [self.own[modality], self.attention[modality]]
+        """The modality's own head, if it has one, and its scores."""
+        return [*([self.own[modality]] if modality in self.own else []), self.attention[modality]]
 
     def forward(self, fused: Fused) -> Output:
         """Joint feature (T, B, F), its parts and the streams (T, B, D) -> `Output` with logits (B, K)."""
-        own = {m: self.own[m](h) for m, h in fused.streams.items()}
         joint = self.joint(fused.joint)
+        mapped = {m: functional.linear(part, self.joint.weight) for m, part in fused.parts.items()}
+        bias = self.joint.bias / max(len(mapped), 1)
+        own = {m: self.own[m](h) if m in self.own else mapped[m] + bias for m, h in fused.streams.items()}
         weights = {m: self._score(m, h, own[m]) for m, h in fused.streams.items()}
         weights[FUSED] = self._score(FUSED, fused.joint, joint)
         times = (len(joint) * weights[FUSED])[..., None]
         step_logits = self._weigh(functional.linear(fused.joint, self.joint.weight), self.joint.bias, times)
-        bias = self.joint.bias / max(len(fused.parts), 1)
-        evidence = {
-            m: self._weigh(functional.linear(part, self.joint.weight), bias, times) for m, part in fused.parts.items()
-        }
+        evidence = {m: self._weigh(part, bias, times) for m, part in mapped.items()}
         logits = step_logits.mean(0)
         unweighted = {"logits": joint, "features": logits.expand_as(joint), "gate": step_logits}[self.apply_to]
         return Output(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +11,7 @@ from torch import Tensor, nn
 from colliculus.fusion.joins import Pooled
 from colliculus.layers import NeuronFactory, per_modality, stepwise, widened
 from colliculus.neurons import LIF
-from colliculus.types import ColliculusError, Fused
-
-AlignmentName = Literal["conv", "warp", "interpolate", "identity"]
+from colliculus.types import Fused
 
 INITIAL_WIDTH = 0.35
 """Initial width of the warp's window in steps: a neighbour weighs 1.7 % of the centre, narrow but with a slope."""
@@ -144,24 +141,6 @@ class TimeWarp(nn.Module):
     def forward(self, stream: Tensor) -> Tensor:
         """(T_m, *) -> (T, *)."""
         return over_steps(self.matrix, stream)
-
-
-def alignment(name: AlignmentName, source: int, target: int, dim: int, neuron: NeuronFactory = LIF) -> nn.Module:
-    """The alignment of that name from `source` to `target` steps.
-
-    Raises:
-        ColliculusError: "identity" cannot change the length.
-    """
-    if name == "identity":
-        if source != target:
-            raise ColliculusError(
-                f"alignment identity keeps the {source} steps of a modality, but {target} are wanted: choose "
-                "interpolate, warp or conv"
-            )
-        return nn.Identity()
-    if name == "conv":
-        return ConvAlignment(source, target, dim, neuron)
-    return TimeWarp(source, target) if name == "warp" else Interpolation(source, target)
 
 
 class _Aligned(nn.Module, ABC):

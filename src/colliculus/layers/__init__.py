@@ -6,18 +6,24 @@ from colliculus.layers.attention import Axis, OverSteps, OverTokens, SpikingAtte
 from colliculus.layers.conv_bn_spike import ConvBNSpike, NeuronFactory, ProjectionBNSpike, SpikingMLP
 from colliculus.layers.modalities import ModalityDropout, per_modality
 from colliculus.layers.norm_spike import norm_spike
+from colliculus.layers.qk_attention import Passing, QKAttention
 from colliculus.layers.recompute import recomputed
+from colliculus.layers.residual import CurrentResidualBlock, SpikeResidualBlock
 from colliculus.layers.time import Resampling, resample, stepwise, tokens_of, widened
 
 __all__ = [
     "Axis",
     "ConvBNSpike",
+    "CurrentResidualBlock",
     "ModalityDropout",
     "NeuronFactory",
     "OverSteps",
     "OverTokens",
+    "Passing",
     "ProjectionBNSpike",
+    "QKAttention",
     "Resampling",
+    "SpikeResidualBlock",
     "SpikingAttention",
     "SpikingMLP",
     "norm_spike",

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Track, tracks
-from colliculus.media.images import IMAGE_SUFFIXES
+from colliculus.media.apart import apart
+from colliculus.media.container import tracks
+from colliculus.media.kinds import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, MediaKind, Track, kind_of
 from colliculus.types import ColliculusError
 
-OWN_SUFFIXES: Mapping[Track, frozenset[str]] = {"audio": AUDIO_SUFFIXES, "video": IMAGE_SUFFIXES}
-"""Suffixes of the files made for one modality alone: sound files for "audio", still images for "video"."""
+Look = Callable[[Path], Set[Track]]
+"""Finds the tracks of a file."""
+
+OWN_KINDS: Mapping[Track, MediaKind] = {"audio": "sound", "video": "image"}
+"""Kinds of the files made for one track alone."""
 
 
 @dataclass(frozen=True)
@@ -46,29 +51,53 @@ class MediaFiles:
     @property
     def suffixes(self) -> frozenset[str]:
         """Suffixes of the files that may hold what is wanted."""
-        return frozenset().union(*(OWN_SUFFIXES[track] | VIDEO_SUFFIXES for track in self.wanted))
+        own = {"audio": AUDIO_SUFFIXES, "video": IMAGE_SUFFIXES}
+        return frozenset().union(*(own[track] | VIDEO_SUFFIXES for track in self.wanted))
 
     def knows(self, path: Path) -> bool:
-        """True if `path` may hold what is wanted, by its suffix."""
-        return _suffix(path) in self.suffixes
+        """True if `path` may hold what is wanted, by its suffix, or by its first bytes where its suffix is unknown."""
+        kind = kind_of(path)
+        return (kind == "container" and bool(self.wanted)) or any(kind == OWN_KINDS[track] for track in self.wanted)
 
-    def group(self, files: Sequence[Path]) -> dict[str, Clip]:
+    def group(self, files: Sequence[Path], look: Look | None = None) -> dict[str, Clip]:
         """Group files: those of one stem in one folder are one clip, at most one sound and one image or video.
 
         A sound and an image of one stem from two folders are one clip where one of the folders holds sounds alone and
-        the other images alone (sounds/7.wav, images/7.jpg). Clips that share a stem are named by their paths.
+        the other images alone (sounds/7.wav, images/7.jpg). Clips that share a stem are named by their paths. Stems are
+        compared in Unicode's form NFC: other systems write é as two characters. Where two files would both be the sound
+        or both the image, their contents decide what they are.
+
+        Args:
+            files: the files.
+            look: tracks of a file; None: `content_of`.
 
         Raises:
             ColliculusError: a file is of unknown kind, or a folder holds two sounds or two images of one stem.
         """
-        members: dict[Path, dict[bool, Path]] = {}  # by path without suffix: sound file (True), image or video (False)
+        members: dict[Path, list[Path]] = {}  # by path without suffix
         for file in dict.fromkeys(files):
             if not self.knows(file):
                 raise ColliculusError(f"{file} has an unknown ending: use {', '.join(sorted(self.suffixes))}")
-            own = members.setdefault(file.with_suffix(""), {})
-            if (rival := own.setdefault(_suffix(file) in AUDIO_SUFFIXES, file)) != file:
-                raise ColliculusError(f"{rival} and {file} would both be part of the clip {file.stem!r}: keep one")
-        return _named(members)
+            members.setdefault(Path(nfc(str(file.with_suffix("")))), []).append(file)
+        return _named({place: _parts(own, look or content_of) for place, own in members.items()})
+
+
+def content_of(path: Path) -> Set[Track]:
+    """Tracks of a file, found in another process; none if it cannot be read, which its reader will report."""
+    try:
+        return apart(str(path), tracks, path)
+    except ColliculusError:
+        return frozenset()
+
+
+def nfc(text: str) -> str:
+    """Text in Unicode's form NFC.
+
+    Example:
+        >>> len("e\u0301"), len(nfc("e\u0301"))
+        (2, 1)
+    """
+    return unicodedata.normalize("NFC", text)
 
 
 def file_with(files: Iterable[Path], track: Track) -> Path | None:
@@ -77,15 +106,27 @@ def file_with(files: Iterable[Path], track: Track) -> Path | None:
     Raises:
         ColliculusError: a video is damaged.
     """
-    own = OWN_SUFFIXES[track]
-    ordered = sorted(files, key=lambda file: _suffix(file) not in own)
-    return next(
-        (f for f in ordered if _suffix(f) in own or (_suffix(f) in VIDEO_SUFFIXES and track in tracks(f))), None
-    )
+    ordered = sorted(files, key=lambda file: kind_of(file) != OWN_KINDS[track])
+    return next((f for f in ordered if _holds(f, track)), None)
 
 
-def _suffix(path: Path) -> str:
-    return path.suffix.lower()
+def _holds(file: Path, track: Track) -> bool:
+    kind = kind_of(file)
+    return kind == OWN_KINDS[track] or (kind == "container" and track in tracks(file))
+
+
+def _parts(files: Sequence[Path], look: Look) -> dict[bool, Path]:
+    """The sound file (True) and the image or video (False) of a clip."""
+    parts = {kind_of(file) == "sound": file for file in files}
+    if len(parts) == len(files):
+        return parts
+    parts = {}
+    for file in files:
+        found = look(file) if kind_of(file) != "image" else frozenset[Track]()
+        is_sound = found == {"audio"} if found else kind_of(file) == "sound"
+        if (rival := parts.setdefault(is_sound, file)) != file:
+            raise ColliculusError(f"{rival} and {file} would both be part of the clip {file.stem!r}: keep one")
+    return parts
 
 
 def _named(members: Mapping[Path, Mapping[bool, Path]]) -> dict[str, Clip]:

@@ -1,137 +1,148 @@
-"""Audio and video files as FFmpeg sees them: tracks, their lengths, and frames with time stamps."""
+"""Audio and video files as FFmpeg sees them: tracks, and packets and frames with time stamps."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
 
 from colliculus.files.checks import decoding
-from colliculus.media.window import Window
+from colliculus.media.kinds import Track
+from colliculus.media.notes import note
 from colliculus.types import ColliculusError
 
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac"})
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".flv", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".gif"})
-
-Track = Literal["audio", "video"]
-
 _RATES_HZ = range(1000, 1_000_001)  # a damaged header may state others: resampling would take all memory, or ages
-_LACKING_S, _LACKING_SHARE = 0.5, 0.1  # a whole file may be this much shorter than stated: stated lengths are rounded
 _FAR_S = 2.0  # seek to moments later than this; whatever lies before a moment is decoded in vain
-_UNKNOWN_BYTES = 0xFFFFFFF0  # a RIFF length from here on means that the writer did not know it
+_FAILURES = 16  # reading gives up after so many failures without a packet between them
+
+Stream = AudioStream | VideoStream
+Frame = av.AudioFrame | av.VideoFrame
 
 
-def tracks(path: Path) -> set[str]:
-    """Which of "audio" and "video" an audio or video file contains.
+def tracks(path: Path) -> set[Track]:
+    """Which of "audio" and "video" an audio or video file contains; a cover is not a video.
 
     Raises:
         ColliculusError: the file is missing, empty, damaged or a git-lfs pointer.
     """
     with decoding(path), open_media(path) as container:
-        return {stream.type for stream in container.streams} & {"audio", "video"}
+        return set(contents(container))
 
 
 def open_media(path: Path) -> InputContainer:
     """Open an audio or video file; for use inside `decoding`."""
-    # an absolute path, lest FFmpeg take "data:clip.mp4" for a protocol; and a file may refer to nothing but files
-    return av.open(str(path.absolute()), options={"protocol_whitelist": "file"})
+    # an absolute path, lest FFmpeg take "data:clip.mp4" for a protocol; and a file may refer to nothing but files.
+    # Names of tracks and songs may be of any encoding: they are not read
+    return av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace")
 
 
-def media_length_s(path: Path) -> float:
-    """Length of the longest track, measured from the packets, whatever the header states.
+def contents(container: InputContainer) -> dict[Track, Stream]:
+    """The sound and the images of a file: of several streams the default one, else the first; covers are left out."""
+    found: dict[Track, Stream] = {}
+    for default in (True, False):
+        for stream in container.streams:
+            cover = stream.disposition & (Disposition.attached_pic | Disposition.dependent)  # or a tile of a HEIC
+            chosen = not default or Disposition.default in stream.disposition
+            if isinstance(stream, AudioStream | VideoStream) and chosen and not cover:
+                found.setdefault("audio" if isinstance(stream, AudioStream) else "video", stream)
+    return found
 
-    Raises:
-        ColliculusError: the file is missing, damaged or a git-lfs pointer, or ends well before its stated length.
+
+def origin_s(container: InputContainer) -> float:
+    """Time stamp of the start of the first track, in seconds."""
+    return (container.start_time or 0) / av.time_base
+
+
+def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any] | None]:
+    """Packets of `streams` in the order of the file; None stands for bytes that cannot be read as packets."""
+    failures, any_packet = 0, False
+    while True:
+        try:
+            for packet in container.demux(list(streams)):
+                failures, any_packet = 0, True
+                yield packet
+            return
+        except (FFmpegError, OSError):
+            failures += 1
+            if failures == _FAILURES:
+                if any_packet:
+                    return
+                raise
+            if failures == 1:
+                yield None
+
+
+def decoded_frames(path: Path, track: Track, from_s: float) -> Iterator[tuple[float | None, Frame]]:
+    """Decoded frames with their time stamps, from `from_s` or earlier; for use inside `decoding`.
+
+    A packet that cannot be decoded is passed over, and a note says how many were.
     """
-    with decoding(path):
-        return max(_ends_s(path).values(), default=0.0)
-
-
-def track_end_s(path: Path, track: Track, window: Window) -> float:
-    """End of a track in seconds, checked against the start of a window; for use inside `decoding`.
-
-    Raises:
-        ColliculusError: there is no such track, it ends before the window starts, or well before its stated length.
-    """
-    ends_s, content = _ends_s(path), "sound" if track == "audio" else "images"
-    if track not in ends_s:
-        raise ColliculusError(
-            f"{path} holds no {content}: give a file with {'an' if track == 'audio' else 'a'} {track} track"
-        )
-    if window.begin_s and window.begin_s >= ends_s[track]:
-        raise ColliculusError(
-            f"{path} ends at {ends_s[track]:.3f} s and the sample begins at {window.begin_s:g} s: fix `start`"
-        )
-    return ends_s[track]
-
-
-def decoded_frames(
-    path: Path, track: Track, from_s: float
-) -> Iterator[tuple[float | None, av.AudioFrame | av.VideoFrame]]:
-    """Decoded frames with their time stamps, from `from_s` or earlier; for use inside `decoding`."""
     for seek in (True, False) if from_s > _FAR_S else (False,):
         with open_media(path) as container:
-            origin_s, stream = _origin_s(container), container.streams.get({track: 0})[0]
+            start_s, stream = origin_s(container), contents(container)[track]
             if isinstance(stream, AudioStream) and stream.rate not in _RATES_HZ:
                 raise ColliculusError(f"{path} states a sample rate of {stream.rate} Hz: copy or download it again")
             if seek:
                 try:
-                    container.seek(round((from_s + origin_s) * av.time_base))
+                    container.seek(round((from_s + start_s) * av.time_base))
                 except (FFmpegError, OSError):
                     continue
-            frames = (f for f in container.decode(stream) if isinstance(f, av.AudioFrame | av.VideoFrame))
+            decoding_ = _Decoding(path, track)
+            frames = decoding_.frames(container, stream)
             first = next(frames, None)
-            if seek and (first is None or first.time is None or first.time - origin_s > from_s):
-                continue  # the seek went too far
-            for frame in itertools.chain([] if first is None else [first], frames):
-                yield None if frame.time is None else frame.time - origin_s, frame
+            if seek:
+                if first is None or first.time is None or first.time - start_s > from_s:
+                    continue  # the seek went too far
+                decoding_.lost = 0  # decoding began in the middle
+            try:
+                while first is not None:
+                    yield None if first.time is None else first.time - start_s, first
+                    first = next(frames, None)
+            finally:
+                decoding_.report()
             return
 
 
-def _ends_s(path: Path) -> dict[str, float]:
-    status = path.stat()
-    return _ends_of(path, status.st_size, status.st_mtime_ns)
+@dataclass
+class _Decoding:
+    """Decoding of one track, with the number of its packets and of those that cannot be decoded."""
 
+    path: Path
+    track: Track
+    packets: int = 0
+    lost: int = 0
 
-@lru_cache(maxsize=16)  # the images and the sound of a file need it, and so do the many samples of a long file
-def _ends_of(path: Path, size: int, _modified_ns: int) -> dict[str, float]:
-    """End of each kind of track, in seconds from the start of the file."""
-    with open_media(path) as container:
-        origin_s, stated_s = _origin_s(container), (container.duration or 0) / av.time_base
-        ends_s = {s.type: 0.0 for s in container.streams if s.type in ("audio", "video")}
-        last_s: dict[str, float] = {}
-        for packet in container.demux():
-            kind = packet.stream.type
-            if kind in ends_s and packet.pts is not None:
-                now = float(packet.pts * packet.time_base) - origin_s
-                # a packet of unknown duration lasts as long as the one before it
-                lasts = float((packet.duration or 0) * packet.time_base) or max(now - last_s.get(kind, now), 0.0)
-                ends_s[kind], last_s[kind] = max(ends_s[kind], now + lasts), now
-    found_s = max(ends_s.values(), default=0.0)
-    if stated_s - found_s > max(_LACKING_S, _LACKING_SHARE * stated_s):
-        raise ColliculusError(
-            f"{path} states a length of {stated_s:.1f} s and holds {found_s:.1f} s: copy or download it again"
-        )
-    if (stated := _riff_bytes(path)) > size:
-        raise ColliculusError(f"{path} states {stated} bytes and holds {size}: copy or download it again")
-    return ends_s
+    def frames(self, container: InputContainer, stream: Stream) -> Iterator[Frame]:
+        """Frames of all packets that can be decoded; the error of the last packet if none can."""
+        error, any_frame = None, False
+        for packet in itertools.chain(packets_of(container, [stream]), [Packet()]):  # an empty packet flushes
+            is_empty = packet is not None and not packet.size
+            self.packets += not is_empty
+            try:
+                found = [] if packet is None else stream.codec_context.decode(None if is_empty else packet)
+            except (FFmpegError, OSError) as failure:
+                if not is_empty:
+                    self.lost, error = self.lost + 1, failure
+                continue
+            self.lost += packet is None
+            for frame in found:
+                any_frame = True
+                yield frame
+        if error is not None and not any_frame:
+            raise error
 
-
-def _riff_bytes(path: Path) -> int:
-    """Stated length of a .wav or .avi, of which FFmpeg reads what is there; 0 where none is stated."""
-    with path.open("rb") as file:
-        head = file.read(8)
-    stated = int.from_bytes(head[4:8], "little")
-    return stated + 8 if head[:4] == b"RIFF" and stated < _UNKNOWN_BYTES else 0
-
-
-def _origin_s(container: InputContainer) -> float:
-    """Time stamp of the start of the first track, in seconds."""
-    return (container.start_time or 0) / av.time_base
+    def report(self) -> None:
+        """Note the packets that were passed over."""
+        if self.lost:
+            content = "sound" if self.track == "audio" else "video"
+            note("damaged", f"{self.path}: {self.lost} of {self.packets} packets of its {content} cannot be decoded")

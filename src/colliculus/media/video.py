@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.files.checks import decoding
-from colliculus.media.container import decoded_frames, track_end_s
+from colliculus.media.container import decoded_frames
+from colliculus.media.lengths import track_end_s
+from colliculus.media.orientation import display_matrix, upright
 from colliculus.media.window import Window
 from colliculus.types import ColliculusError
 
@@ -20,20 +22,27 @@ _FRAME_S = 0.04  # from a frame without a time stamp to the next
 def read_frames(path: Path, window: Window, *, count: int, rate_hz: float | None) -> list[NDArray[np.uint8]]:
     """Read the frames that a video shows at `Window.moments`.
 
-    The first frame also stands for the time before it, the last frame for the time after it.
+    The first frame also stands for the time before it, the last frame for the time after it. Frames are rotated and
+    mirrored as the video states it for its player. Notes (`colliculus.media.notes`) name videos that are damaged in
+    part or cut short.
 
     Returns:
         `count` arrays (H, W, 3), red, green, blue in 0..255; equal frames may be one array.
 
     Raises:
-        ColliculusError: the file is missing, empty, damaged, a git-lfs pointer, ends well before its stated length, has
-            no images, or ends before the window starts.
+        ColliculusError: the file is missing, empty, damaged, a git-lfs pointer, has no images, or ends before the
+            window starts.
     """
     with decoding(path):
         end_s = track_end_s(path, "video", window)
         shown = _shown(path, window.moments(count, rate_hz, end_s))
-        arrays = {id(frame): frame.to_ndarray(format="rgb24") for frame in shown}
-        return [arrays[id(frame)].astype(np.uint8, copy=False) for frame in shown]
+        arrays = {id(frame): _as_shown(frame) for frame in shown}
+        return [arrays[id(frame)] for frame in shown]
+
+
+def _as_shown(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    image = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+    return upright(image, display_matrix(frame))
 
 
 def _shown(path: Path, moments: Sequence[float]) -> list[av.VideoFrame]:

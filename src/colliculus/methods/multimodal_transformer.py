@@ -76,11 +76,11 @@ class MultimodalTransformer(BalancedTransformer, ABC):
             raise ColliculusError(
                 "balance scores needs temporal attention: choose taaf or tectum-first, or another balance"
             )
-        if kind == "agm" and not self.has_shares:
+        if self.balance.needs_shares and not self.has_shares:
             raise ColliculusError(
                 f"balance {kind} needs shares of the logits, and {self.name} has none: choose another balance"
             )
-        if kind in ("ogm-ge", "mslr") and not (self.has_shares or self.unimodal_loss):
+        if kind in ("ogm-ge", "mslr", "lfm") and not (self.has_shares or self.unimodal_loss):
             raise ColliculusError(f"balance {kind} needs each modality's predictions: set `unimodal_loss` above 0")
         if self.balance.needs_own_heads and not self.unimodal_loss:
             raise ColliculusError(f"balance {kind} compares the modalities' own heads: set `unimodal_loss` above 0")

@@ -11,7 +11,13 @@ from typing import ClassVar, Literal, Self
 from torch import nn
 
 from colliculus.coding import CodingName, FramesAsChannels, coder
-from colliculus.encoders import SpikingPatchSplitting, SpikingResNet18, SpikingSeriesEncoder, fitting_depth
+from colliculus.encoders import (
+    SpikingPatchSplitting,
+    SpikingQKFormer,
+    SpikingResNet18,
+    SpikingSeriesEncoder,
+    fitting_depth,
+)
 from colliculus.fusion import Readout, weighted
 from colliculus.layers import Resampling
 from colliculus.losses import CrossEntropy, Objective, SpikeRate
@@ -20,8 +26,8 @@ from colliculus.modulation import Modulator, NoModulation
 from colliculus.neurons import NeuronSettings
 from colliculus.types import ColliculusError, DataSpec, refuse_unread
 
-EncoderName = Literal["auto", "deep", "medium", "shallow", "resnet18", "sew-resnet18"]
-Encoder = SpikingPatchSplitting | SpikingSeriesEncoder | SpikingResNet18
+EncoderName = Literal["auto", "deep", "medium", "shallow", "resnet18", "sew-resnet18", "qkformer"]
+Encoder = SpikingPatchSplitting | SpikingSeriesEncoder | SpikingResNet18 | SpikingQKFormer
 MOST_STEPS = 16
 """Most time steps that `time_steps` 0 takes; longer sequences are resampled."""
 _DIVISORS: Mapping[EncoderName, int] = {"medium": 4, "shallow": 2}
@@ -40,9 +46,9 @@ class SpikingTransformer(ABC):
     time_steps: int = 4
     """T; 0 takes a step for every frame of the longest sequence (at most 16), and one step for static data."""
     encoder: EncoderName = "deep"
-    """Patch splitting, "deep" (16-pixel patches), "medium" (8) or "shallow" (4, small inputs), or a spiking ResNet-18
-    whose residuals add currents ("resnet18") or spikes ("sew-resnet18"). "auto" has kernels over time for a series
-    (C, 1, W), and for an image the patches that suit its size."""
+    """Patch splitting, "deep" (16-pixel patches), "medium" (8) or "shallow" (4, small inputs), a spiking ResNet-18
+    whose residuals add currents ("resnet18") or spikes ("sew-resnet18"), or a hierarchical "qkformer". "auto" has
+    kernels over time for a series (C, 1, W), and for an image the patches that suit its size."""
     coding: CodingName = "direct"
     """From inputs to T steps: "direct" currents, "poisson" or "latency" spikes."""
     context: int = 1
@@ -158,5 +164,7 @@ class SpikingTransformer(ABC):
             return SpikingPatchSplitting(channels, size, self.dim, fitting_depth((height, width)), self.neuron)
         if self.encoder in ("deep", "medium", "shallow"):
             return SpikingPatchSplitting(channels, size, self.dim, self.encoder, self.neuron)
+        if self.encoder == "qkformer":
+            return SpikingQKFormer(channels, spec.size(modality), self.dim, self.neuron)
         residual = "spike" if self.encoder == "sew-resnet18" else "current"
         return SpikingResNet18(channels, spec.size(modality), self.dim, residual, self.neuron)

@@ -41,7 +41,8 @@ class TAAF(TemporalTransformer):
 
     Each modality is encoded with its own number of steps, aligned to common steps and joined. A temporal attention
     score of each stream weighs the steps: in the decision, and in the losses of the joint stream and of each modality's
-    own head. The scores of the modalities also slow down the modality that is ahead in training.
+    own head, or its slice of the joint one. The scores of the modalities also slow down the modality that is ahead in
+    training.
 
     Deviation: no program was released. The parts are those of the published summaries; where these leave the form open,
     the settings below have an option for each reading. For a linear readout `apply_to` does not change y, only the
@@ -68,6 +69,8 @@ class TAAF(TemporalTransformer):
     "deep" (16-pixel patches) or "shallow" (4-pixel patches)."""
     label_smoothing: float = 0.0
     """Label smoothing of the cross-entropies."""
+    heads: Literal["own", "shared"] = "own"
+    """Unimodal logits: a head of each modality's "own", or its slice of the joint classifier ("shared")."""
     fusion: Literal["concat", "sum"] = "concat"
     """Join of the aligned streams: side by side, or as a sum with learned weights."""
     score_input: ScoreInput = "features"
@@ -98,7 +101,8 @@ class TAAF(TemporalTransformer):
         fusion = TimeAligned(self.alignments(spec), join, self._pooling(spec, encoders))
         head = TemporalAttentionReadout(
             linear(self.dim * (len(spec.modalities) if concat else 1), spec.num_classes),
-            {m: linear(self.dim, spec.num_classes) for m in spec.modalities},
+            {m: linear(self.dim, spec.num_classes) for m in spec.modalities} if self.heads == "own" else {},
+            shared=dict.fromkeys(spec.modalities, self.dim) if self.heads == "shared" else {},
             score_input=self.score_input,
             score_reduction=self.score_reduction,
             apply_to=self.apply_to,

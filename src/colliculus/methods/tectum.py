@@ -107,7 +107,7 @@ class Tectum(BalancedTransformer):
         super().__post_init__()
         if not 0 <= self.unimodal_loss < inf or not abs(self.alpha) < inf:
             raise ColliculusError("`unimodal_loss` must be a weight of at least 0 and `alpha` a number")
-        if self.balance.kind in ("scores", "agm"):
+        if self.balance.kind == "scores" or self.balance.needs_shares:
             raise ColliculusError(f"balance {self.balance.kind} does not suit tectum: choose another balance")
         if self.exchange != "joint":
             refuse_unread(self, ["joint"], f'with `exchange` "{self.exchange}"')

@@ -24,7 +24,8 @@ class TemporalTransformer(BalancedTransformer, ABC):
     modality_steps: dict[str, int] = field(default_factory=dict[str, int])
     """T_m, steps of a modality before the alignment; a modality that is not named has `time_steps`."""
     alignment: AlignmentName = "conv"
-    """Alignment of T_m steps to T: learned "conv" or "warp", fixed "interpolate", or "identity" (T_m = T)."""
+    """Alignment of T_m steps to T: learned "conv" or "warp", the same for all clips; "clip-warp", whose warping depends
+    on the clip; fixed "interpolate", or "identity" (T_m = T)."""
     unimodal_weights: dict[str, float] = field(default_factory=dict[str, float])
     """Weight of the loss of a modality's own head; a modality that is not named has 1."""
     balance: Balance = Balance(kind="scores")
@@ -35,10 +36,10 @@ class TemporalTransformer(BalancedTransformer, ABC):
             raise ColliculusError(
                 f"`modality_steps` of {short[0]} is {self.modality_steps[short[0]]}: choose at least 1"
             )
-        if self.balance.kind == "agm":
+        if self.balance.needs_shares:
             raise ColliculusError(
-                f"balance agm scales shares of the logits, but the losses of {self.name} use each step before it is "
-                "weighed: choose another balance"
+                f"balance {self.balance.kind} changes shares of the logits, but the losses of {self.name} see each "
+                "step before it is weighed: choose another balance"
             )
         silent = [m for m, weight in self.unimodal_weights.items() if not weight]
         if silent and (self.balance.kind == "scores" or self.balance.needs_own_heads):

@@ -9,10 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
 
 from colliculus.labels import at_label
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, PreparedLosses, Terms
+from colliculus.modulation.epochs import EpochRange
 from colliculus.modulation.scores import mean_over_ranks, shares
 from colliculus.types import Collective, ColliculusError, Output
 
@@ -21,13 +23,18 @@ _LARGEST_DIFFERENCE = 10.0  # upper bound of the exponent's difference in the au
 
 
 @dataclass(frozen=True, kw_only=True)
-class AGMSettings:
-    """Settings of AGM."""
+class AGMSettings(EpochRange):
+    """Settings of AGM. The authors' program lets it act in the first 21 epochs."""
 
     alpha: float = 1.0
     """Strength of the modulation, alpha in the paper."""
+    clip_norm: float | None = 1.0
+    """Norm to which all gradients are scaled down where the head has one larger than this number; None leaves them."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.clip_norm is not None and not 0 < self.clip_norm < inf:
+            raise ColliculusError(f"`clip_norm` of agm is {self.clip_norm}: choose a positive number, or None")
         if not 0 < self.alpha < inf:
             raise ColliculusError(f"`alpha` of agm is {self.alpha}: choose a positive number")
 
@@ -69,7 +76,9 @@ class AGM(Modulator):
     """Scale the gradient through each modality's share of the logits (Li et al., ICCV 2023, arXiv 2308.07686).
 
     c_m is the cross-entropy of out_m, averaged over the batch, r_m = exp(M / (M - 1) (mean c - c_m)), tau_m the same
-    of the means of c over all steps before, k_m = exp(alpha min(tau_m - r_m, 10)). In the first step tau is 1.
+    of the means of c over all steps before, k_m = exp(alpha min(tau_m - r_m, 10)). In the first step tau is 1. The
+    means also grow in epochs in which it does not act. As in the authors' program, all gradients are scaled down to the
+    norm `clip_norm` where one of the weights of the head has a larger one.
 
     out_m is the modality's additive share of the fused logits. For a fusion that adds or concatenates independent
     streams it is the Shapley share, (F(a,v) - F(0,v) + F(a,0)) / 2 for two modalities, without further passes.
@@ -80,8 +89,13 @@ class AGM(Modulator):
 
     def __init__(self, settings: AGMSettings) -> None:
         self._settings = settings
+        self._acts = False
         self._steps = 0
         self._means: dict[str, float] = {}
+
+    def begin_epoch(self, *, seed: int, epoch: int, epochs: int, device: torch.device) -> None:
+        """Check whether to act in this epoch."""
+        self._acts = self._settings.acts_in(epoch, epochs=epochs)
 
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
@@ -95,11 +109,24 @@ class AGM(Modulator):
         costs = mean_over_ranks(
             {m: _cross_entropies(logits, labels) for m, logits in shares(output).items()}, collective
         )
-        factors = adaptive_coefficients(costs, self._means or dict.fromkeys(costs, 0.0), self._settings.alpha)
+        factors = dict.fromkeys(costs, 1.0)
+        if self._acts:
+            factors = adaptive_coefficients(costs, self._means or dict.fromkeys(costs, 0.0), self._settings.alpha)
         self._means = {m: (self._means.get(m, 0.0) * self._steps + c) / (self._steps + 1) for m, c in costs.items()}
         self._steps += 1
         report = {f"coefficient_{m}": factor for m, factor in factors.items()}
         return PreparedLosses(objective(with_scaled_shares(output, factors), labels), report=report)
+
+    def __call__(
+        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: PreparedLosses
+    ) -> dict[str, float]:
+        """Scale the gradients down where those of the head are large."""
+        limit = self._settings.clip_norm
+        if limit is not None and any(
+            p.grad is not None and p.ndim >= 2 and p.grad.abs().max() > limit for p in model.head.parameters()
+        ):
+            clip_grad_norm_(model.parameters(), limit)
+        return prepared.report
 
     def state(self) -> dict[str, Any]:
         """The running means and their number of steps."""

@@ -7,24 +7,28 @@ from typing import Literal
 
 from colliculus.modulation.agm import AGM, AGMSettings
 from colliculus.modulation.base import Modulator, NoModulation
-from colliculus.modulation.iemf import IEMF
+from colliculus.modulation.g_blending import GBlending, GBlendingSettings
+from colliculus.modulation.iemf import IEMF, IEMFSettings
+from colliculus.modulation.lfm import LFM, LFMSettings
 from colliculus.modulation.mm_pareto import MMPareto, MMParetoSettings
 from colliculus.modulation.mslr import MSLR, MSLRSettings
 from colliculus.modulation.ogm_ge import OGMGE, OGMGESettings
+from colliculus.modulation.opm import OPM, OPMSettings
 from colliculus.modulation.pmr import PMR, PMRSettings
 from colliculus.modulation.taaf import ScoreBalance
 from colliculus.types import refuse_unread
 
-BalanceName = Literal["none", "scores", "ogm-ge", "agm", "pmr", "mslr", "iemf", "mm-pareto"]
+BalanceName = Literal["none", "scores", "ogm-ge", "agm", "pmr", "mslr", "iemf", "mm-pareto", "lfm", "g-blending", "opm"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Balance:
     """Balance of the modalities in training. The network is the same with every balance.
 
-    The authors of ogm-ge, agm, pmr and mm-pareto trained with SGD (`train.optimizer`). AdamW divides gradients by their
-    usual size, which undoes a constant factor: with it ogm-ge, agm, iemf and the factor of mm-pareto act less. mslr
-    scales the learning rate and pmr adds a loss, so they act as with SGD.
+    The authors of most balances trained with SGD: `colliculus train PRESET --recipe KIND` trains as they did. AdamW
+    divides gradients by their usual size, which undoes a constant factor: with it ogm-ge, agm, iemf and the factor of
+    mm-pareto act less, and noise acts more. mslr scales the learning rate, and pmr, lfm, g-blending and opm change the
+    loss, so they act as with SGD.
 
     Raises:
         ColliculusError: a setting of another kind is changed, which would have no effect.
@@ -41,7 +45,11 @@ class Balance:
     agm: AGMSettings = AGMSettings()
     pmr: PMRSettings = PMRSettings()
     mslr: MSLRSettings = MSLRSettings()
+    iemf: IEMFSettings = IEMFSettings()
     mm_pareto: MMParetoSettings = MMParetoSettings()
+    lfm: LFMSettings = LFMSettings()
+    g_blending: GBlendingSettings = GBlendingSettings()
+    opm: OPMSettings = OPMSettings()
 
     def __post_init__(self) -> None:
         others = [each.name for each in fields(self) if each.name not in ("kind", self.kind.replace("-", "_"))]
@@ -50,7 +58,12 @@ class Balance:
     @property
     def needs_own_heads(self) -> bool:
         """True if each modality must have its own head."""
-        return self.kind in ("iemf", "mm-pareto")
+        return self.kind in ("iemf", "mm-pareto", "g-blending")
+
+    @property
+    def needs_shares(self) -> bool:
+        """True if the logits must be the sum of a share of each modality."""
+        return self.kind in ("agm", "opm")
 
     def modulator(self) -> Modulator:
         """A new modulator of that kind."""
@@ -61,7 +74,10 @@ class Balance:
             "agm": AGM(self.agm),
             "pmr": PMR(self.pmr),
             "mslr": MSLR(self.mslr),
-            "iemf": IEMF(),
+            "iemf": IEMF(self.iemf),
             "mm-pareto": MMPareto(self.mm_pareto),
+            "lfm": LFM(self.lfm),
+            "g-blending": GBlending(self.g_blending),
+            "opm": OPM(self.opm),
         }
         return modulators[self.kind]

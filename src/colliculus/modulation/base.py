@@ -32,6 +32,19 @@ class PreparedLosses:
     report: dict[str, float] = field(default_factory=dict[str, float])
 
 
+@dataclass(frozen=True)
+class Validation:
+    """Figures of the validation part at the end of an epoch, equal on every rank; empty without such a part.
+
+    Args:
+        accuracy: accuracy of each modality that has predictions of its own, by its own head or by its share.
+        loss: mean cross-entropy of these predictions, and of those of the whole network under the name "".
+    """
+
+    accuracy: Mapping[str, float] = field(default_factory=dict[str, float])
+    loss: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
 class Modulator(Protocol):
     """Changes losses, gradients and learning rates, equally on every rank.
 
@@ -46,10 +59,14 @@ class Modulator(Protocol):
     """
 
     needs_validation: ClassVar[bool] = False
-    """True where `end_epoch` cannot do without accuracies."""
+    """True where `end_epoch` cannot do without the figures of a validation part."""
 
-    def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
-        """Begin an epoch, counted from 0. All random numbers in it depend on `seed` and `epoch` only."""
+    def remarks(self, optimizer: str) -> tuple[str, ...]:
+        """Sentences to warn with at the start of a training by that optimiser, "adamw" or "sgd"."""
+        return ()
+
+    def begin_epoch(self, *, seed: int, epoch: int, epochs: int, device: torch.device) -> None:
+        """Begin an epoch, counted from 0, of `epochs`. All random numbers in it depend on `seed` and `epoch` only."""
         return
 
     def learning_rates(self) -> Mapping[str, float]:
@@ -68,11 +85,8 @@ class Modulator(Protocol):
         """Change the gradients of `model` in place after the backward pass; return named numbers for the log."""
         return prepared.report
 
-    def end_epoch(self, validation_accuracy: Mapping[str, float]) -> None:
-        """End an epoch, after validation: accuracy of each modality that has predictions of its own.
-
-        Without a validation part there are none.
-        """
+    def end_epoch(self, validation: Validation) -> None:
+        """End an epoch, after validation."""
         return
 
     def state(self) -> dict[str, Any]:

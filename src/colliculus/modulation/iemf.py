@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import tanh
 
+import torch
 from torch import Tensor
 
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, PreparedLosses
+from colliculus.modulation.epochs import EpochRange
+from colliculus.modulation.ogm_ge import noise_remarks, scale_with_noise, shared_generator
 from colliculus.modulation.scores import TINY, mean_score, own_logits
 from colliculus.types import Collective, ColliculusError, Output
+
+
+@dataclass(frozen=True, kw_only=True)
+class IEMFSettings(EpochRange):
+    """Settings of IEMF. The authors' spiking runs let it act from epoch 60 of 100, and add the noise."""
+
+    noise: bool = False
+    """Add noise with the standard deviation of the gradient, as the authors' program does."""
 
 
 def inverse_effectiveness(ratio: float) -> float:
@@ -28,7 +40,23 @@ class IEMF(Modulator):
     rho = (mean_m s_m) / s, where s_m is the score of modality m's own head and s that of the fused one. The gradients
     of the fusion and of the head of the joint feature are multiplied by c = 1 + tanh(1 - rho). The own heads learn from
     the unimodal losses (`unimodal_loss`), which belong to the method.
+
+    The authors' program then adds N(0, std(g)) to each of these gradients, with the std before the scaling: `noise`.
     """
+
+    def __init__(self, settings: IEMFSettings) -> None:
+        self._settings = settings
+        self._acts = False
+        self._noise: torch.Generator | None = None
+
+    def remarks(self, optimizer: str) -> tuple[str, ...]:
+        """Warn of noise under AdamW."""
+        return noise_remarks("iemf.noise", optimizer) if self._settings.noise else ()
+
+    def begin_epoch(self, *, seed: int, epoch: int, epochs: int, device: torch.device) -> None:
+        """Check whether to act in this epoch, and start the noise, which is the same on every rank."""
+        self._acts = self._settings.acts_in(epoch, epochs=epochs)
+        self._noise = shared_generator(seed, epoch, device) if self._settings.noise else None
 
     def __call__(
         self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: PreparedLosses
@@ -37,9 +65,11 @@ class IEMF(Modulator):
         logits = own_logits(output)
         if not logits:
             raise ColliculusError("balance iemf compares the modalities' own heads: set unimodal_loss above 0")
+        if not self._acts:
+            return {"coefficient_fusion": 1.0}
         *own, fused = mean_score(logits | {"": output.logits}, labels, collective).values()
         factor = inverse_effectiveness(sum(own) / len(own) / max(fused, TINY))
         for parameter in model.fusion_parameters():
             if parameter.grad is not None:
-                parameter.grad.mul_(factor)
+                scale_with_noise(parameter.grad, factor, self._noise)
         return {"coefficient_fusion": factor}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,9 @@ class MMParetoSettings:
     """Settings of MMPareto."""
 
     factor: float = 1.5
-    """Norm of an encoder's gradient, as a multiple of the norm of the plain sum."""
+    """Norm of a combined gradient, as a multiple of the norm of the plain sum."""
+    norm_of: Literal["encoder", "tensor"] = "encoder"
+    """Gradient whose norm is restored: that of a whole "encoder", or of each "tensor", as in the authors' program."""
 
     def __post_init__(self) -> None:
         if not 0 < self.factor < inf:
@@ -46,15 +49,18 @@ def fused_share(fused: Tensor, unimodal: Tensor) -> float:
 
 
 def pareto_gradient(fused: Tensor, unimodal: Tensor, share: float, factor: float) -> Tensor:
-    """a f + (1 - a) u, scaled to `factor` times the norm of f + u; 0 if it is zero, (n,).
+    """`factor` times 2 (a f + (1 - a) u), made as long as f + u where it is shorter; 0 if it is zero, (n,).
+
+    For a whole encoder it is never longer: (f + u) / 2 is one of the combinations, and a f + (1 - a) u the shortest.
 
     Example:
         >>> pareto_gradient(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0]), share=0.5, factor=1.5)
         tensor([3., 3.])
     """
-    mixed = share * fused + (1 - share) * unimodal
+    mixed = 2 * (share * fused + (1 - share) * unimodal)
     norm = mixed.norm()
-    return torch.where(norm > 0, mixed * (factor * (fused + unimodal).norm() / norm.clamp(min=1e-30)), mixed)
+    longer = ((fused + unimodal).norm() / norm.clamp(min=1e-30)).clamp(min=1.0)
+    return torch.where(norm > 0, mixed * (factor * longer), mixed)
 
 
 class MMPareto(Modulator):
@@ -62,12 +68,14 @@ class MMPareto(Modulator):
 
     For encoder m, f is the gradient of the objective without the unimodal losses and u that of the unimodal losses. If
     they conflict, their convex combination of smallest norm replaces them, else their mean; either is scaled to
-    `factor` times the norm of f + u. Heads and fusion keep the plain sum.
+    `factor` times the norm of f + u. Heads and fusion keep the plain sum. With `norm_of` "tensor" the weight of the
+    combination is still that of the encoder, and each tensor is lengthened on its own, as in the authors' program.
 
     u is the gradient of all unimodal losses. If the streams do not meet before their heads, only the modality's own
     loss reaches its encoder, as in the paper.
 
-    Deviation: the authors' program measures the norm of each tensor of weights; the paper and we that of an encoder.
+    Deviation: the authors' program measures the norm of each tensor of weights; the paper and our default that of an
+    encoder.
     """
 
     def __init__(self, settings: MMParetoSettings) -> None:
@@ -97,7 +105,9 @@ class MMPareto(Modulator):
             stream = model.stream_parameters(modality)
             fused = _flat([p.grad for p in stream], stream) - unimodal
             share = fused_share(fused, unimodal)
-            _write(pareto_gradient(fused, unimodal, share, self._settings.factor), stream)
+            sizes = [p.numel() for p in stream] if self._settings.norm_of == "tensor" else [len(fused)]
+            parts = zip(fused.split(sizes), unimodal.split(sizes), strict=True)
+            _write(torch.cat([pareto_gradient(f, u, share, self._settings.factor) for f, u in parts]), stream)
             report[f"fused_share_{modality}"] = share
         return report
 

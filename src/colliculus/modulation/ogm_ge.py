@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, tanh
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, PreparedLosses
 from colliculus.modulation.epochs import EpochRange
-from colliculus.modulation.scores import mean_score, ratios, shares_or_own_logits
+from colliculus.modulation.scores import RelativeTo, mean_score, ratios, shares_or_own_logits
 from colliculus.types import Collective, ColliculusError, Output
 
 _ROUNDING = 1e-9  # equal modalities must not differ by the last digit of a mean
@@ -22,10 +23,15 @@ _ROUNDING = 1e-9  # equal modalities must not differ by the last digit of a mean
 class OGMGESettings(EpochRange):
     """Settings of OGM-GE. The authors let it act in the first half of 100 epochs."""
 
+    last_epoch: int | Literal["half"] | None = "half"
+    """Last epoch in which it acts; "half" is the middle of the training, and None has no end."""
     alpha: float = 0.8
     """Strength of the slowing of a modality that is ahead, alpha in the paper; 0.8 on CREMA-D."""
     enhancement: bool = True
-    """Add noise with the standard deviation of the gradient (GE)."""
+    """Add noise with the standard deviation of the gradient (GE), in the epochs in which it acts."""
+    relative_to: RelativeTo = "others"
+    """Score that a modality's is compared with: the mean of the "others", or the "smallest" of all, as BalanceBenchmark
+    does. For two modalities they are the same."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,6 +61,20 @@ def shared_generator(seed: int, epoch: int, device: torch.device) -> torch.Gener
     return torch.Generator(device).manual_seed(int(state[0]))
 
 
+def noise_remarks(name: str, optimizer: str) -> tuple[str, ...]:
+    """The warning that a training needs whose balance adds noise to gradients, by the name of its setting.
+
+    Example:
+        >>> noise_remarks("enhancement", "sgd")
+        ()
+    """
+    remark = (
+        f"`{name}` of the balance adds noise as large as the gradients, of which adamw makes full-size steps: "
+        "set it to False, or train.optimizer to sgd"
+    )
+    return (remark,) if optimizer == "adamw" else ()
+
+
 @torch.no_grad()
 def scale_with_noise(gradient: Tensor, factor: float, noise: torch.Generator | None) -> None:
     """gradient <- factor * gradient + N(0, std(gradient) + 1e-8), in place; without `noise` only the first summand."""
@@ -76,8 +96,9 @@ class OGMGE(Modulator):
     The weights of an encoder with two or more dimensions are modulated. The authors' program takes those of four, which
     are the same ones in its encoders of convolutions.
 
-    Deviation: for M > 2 rho compares with the mean of the others; the paper has two modalities. Equal modalities
-    (rho = 1) are unchanged; the authors' program slows one of them. The std divides by n, not n - 1.
+    Deviation: for M > 2 rho compares with the mean of the others, or by `relative_to` with the smallest score; the
+    paper has two modalities. Equal modalities (rho = 1) are unchanged; the authors' program slows one of them. The std
+    divides by n, not n - 1.
     """
 
     def __init__(self, settings: OGMGESettings) -> None:
@@ -85,9 +106,13 @@ class OGMGE(Modulator):
         self._acts = False
         self._noise: torch.Generator | None = None
 
-    def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
+    def remarks(self, optimizer: str) -> tuple[str, ...]:
+        """Warn of noise under AdamW."""
+        return noise_remarks("ogm_ge.enhancement", optimizer) if self._settings.enhancement else ()
+
+    def begin_epoch(self, *, seed: int, epoch: int, epochs: int, device: torch.device) -> None:
         """Check whether to act in this epoch, and start the noise."""
-        self._acts = self._settings.acts_in(epoch)
+        self._acts = self._settings.acts_in(epoch, epochs=epochs)
         self._noise = shared_generator(seed, epoch, device) if self._settings.enhancement else None
 
     def __call__(
@@ -97,7 +122,7 @@ class OGMGE(Modulator):
         logits = shares_or_own_logits(output, "ogm-ge")
         if not self._acts:
             return {f"coefficient_{m}": 1.0 for m in logits}
-        rho = ratios(mean_score(logits, labels, collective))
+        rho = ratios(mean_score(logits, labels, collective), self._settings.relative_to)
         factors = {m: slowing(ratio, self._settings.alpha) for m, ratio in rho.items()}
         for modality, factor in factors.items():
             for parameter in model.stream_parameters(modality):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -13,21 +13,35 @@ from torch.nn import functional
 
 from colliculus.labels import are_soft, at_label, one_hot
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.base import Modulator, PreparedLosses, Terms
+from colliculus.modulation.base import Modulator, PreparedLosses, Terms, Validation
+from colliculus.modulation.epochs import EpochRange
 from colliculus.modulation.scores import mean_score, ratios
 from colliculus.types import Collective, ColliculusError, Output
 
+Weights = Literal["program", "paper"]
+
+_ROUNDING = 1e-9  # equal modalities must not differ by the last digit of a mean
+
 
 @dataclass(frozen=True, kw_only=True)
-class PMRSettings:
-    """Settings of PMR."""
+class PMRSettings(EpochRange):
+    """Settings of PMR. The authors' program lets the loss act in the first 101 of 150 epochs."""
 
     alpha: float = 1.0
     """Weight of the prototype loss, alpha in the paper."""
-    momentum: float = 0.5
-    """Fraction of the old prototype that is kept at the end of an epoch."""
+    weights: Weights = "program"
+    """Weight of a slower modality's loss: alpha, as in the authors' "program", or alpha clip(1 / rho - 1, 0, 1), as in
+    the "paper"."""
+    momentum: float = 0.2
+    """Fraction of the old prototype that is kept at the end of an epoch: 0.2 in the program, 0.5 in the paper."""
+    temperature: float = 1.0
+    """Divisor of the distances to the prototypes. Firing rates lie close together: where the logged score of a modality
+    stays at 1 / K, choose a smaller one, such as 0.1."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.temperature < inf:
+            raise ColliculusError(f"`temperature` of pmr is {self.temperature}: choose a positive number")
         if not 0 < self.alpha < inf:
             raise ColliculusError(f"`alpha` of pmr is {self.alpha}: choose a positive number")
         if not 0 <= self.momentum < 1:
@@ -55,21 +69,28 @@ def class_sums(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     return member.T @ torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
 
 
-def catching_up(ratio: float) -> float:
-    """Weight of a modality's prototype loss, from its ratio rho: clip(1 / rho - 1, 0, 1).
+def catching_up(ratio: float, weights: Weights) -> float:
+    """Weight of a modality's prototype loss, from its ratio rho.
+
+    "program": 1 if rho < 1, else 0. "paper": clip(1 / rho - 1, 0, 1).
 
     Example:
-        >>> [catching_up(ratio) for ratio in (2.0, 1.0, 0.8, 0.1)]
+        >>> [catching_up(ratio, "program") for ratio in (2.0, 1.0, 0.8, 0.1)]
+        [0.0, 0.0, 1.0, 1.0]
+        >>> [catching_up(ratio, "paper") for ratio in (2.0, 1.0, 0.8, 0.1)]
         [0.0, 0.0, 0.25, 1.0]
     """
+    if weights == "program":
+        return float(ratio < 1 - _ROUNDING)
     return min(max(1 / ratio - 1, 0.0), 1.0) if ratio > 0 else 1.0
 
 
 class PMR(Modulator):
     """Pull the features of slower modalities to the prototypes of their classes (Fan et al., arXiv 2211.07089).
 
-    p_k is the mean feature of class k;  s_m = sum_i softmax(-||z_m - p||)_i[y_i];  rho_m = s_m / mean_{m' != m} s_m';
-    the term added to the objective is alpha sum_m clip(1 / rho_m - 1, 0, 1) CE(-||z_m - p||, y). For two modalities
+    p_k is the mean feature of class k;  d_m = -||z_m - p|| / temperature;  s_m = sum_i softmax(d_m)_i[y_i];
+    rho_m = s_m / mean_{m' != m} s_m'; the term added to the objective is alpha sum_m w_m CE(d_m, y), with w_m = 1 for a
+    slower modality (rho_m < 1) and 0 for a faster one, or clip(1 / rho_m - 1, 0, 1) by the paper. For two modalities
     1 / rho of the slower one is rho of the faster one. z_m is the modality's stream before the streams are joined,
     averaged over time.
 
@@ -77,15 +98,19 @@ class PMR(Modulator):
     samples in the epoch keeps its prototype; a class without a prototype is left out.
 
     Deviation: for the prototypes the authors run the network once more over a tenth of the data, in evaluation mode and
-    before the first epoch too. Ours come from the training passes, so that the first epoch has no prototype loss. Their
-    program gives the slower modality the whole weight and keeps a fifth of the old prototype. The entropy
-    regularisation of the faster modality is left out.
+    before the first epoch too. Ours come from the training passes, so that the first epoch has no prototype loss. The
+    temperature is ours. The entropy regularisation of the faster modality, in the paper alone, is left out.
     """
 
     def __init__(self, settings: PMRSettings) -> None:
         self._settings = settings
+        self._acts = False
         self._prototypes: dict[str, Tensor] = {}  # (K, D) by modality; NaN in the row of a class without one
         self._sums: dict[str, Tensor] = {}  # `class_sums` of the epoch so far
+
+    def begin_epoch(self, *, seed: int, epoch: int, epochs: int, device: torch.device) -> None:
+        """Check whether the loss acts in this epoch; prototypes are gathered in every one."""
+        self._acts = self._settings.acts_in(epoch, epochs=epochs)
 
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
@@ -97,17 +122,20 @@ class PMR(Modulator):
             )
         features = {m: x.mean(0) for m, x in output.streams.items()}
         self._gather(features, labels, model.spec.num_classes, collective)
-        weights = dict.fromkeys(features, 0.0)
+        weights = scores = dict.fromkeys(features, 0.0)
         loss = output.logits.new_zeros(())
-        if self._prototypes:
-            logits = {m: _known_logits(z, self._prototypes[m].to(z.device)) for m, z in features.items()}
-            weights = {m: catching_up(rho) for m, rho in ratios(mean_score(logits, labels, collective)).items()}
+        if self._acts and self._prototypes:
+            known = {m: _known_logits(z, self._prototypes[m].to(z.device)) for m, z in features.items()}
+            logits = {m: x / self._settings.temperature for m, x in known.items()}
+            scores = mean_score(logits, labels, collective)
+            weights = {m: catching_up(rho, self._settings.weights) for m, rho in ratios(scores).items()}
             terms = [weight * _cross_entropy(logits[m], labels) for m, weight in weights.items()]
             loss = self._settings.alpha * torch.stack(terms).sum()
         report = {f"weight_{m}": weight for m, weight in weights.items()}
+        report |= {f"score_{m}": score for m, score in scores.items()}
         return PreparedLosses({**objective(output, labels), "prototypes": loss}, report=report)
 
-    def end_epoch(self, validation_accuracy: Mapping[str, float]) -> None:
+    def end_epoch(self, validation: Validation) -> None:
         """Move the prototypes towards the means of the epoch."""
         for modality, sums in self._sums.items():
             mean = sums[:, :-1] / sums[:, -1:]  # NaN for a class without a sample

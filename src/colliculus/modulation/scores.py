@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from colliculus.labels import at_label, correctness
 from colliculus.types import Collective, ColliculusError, Output
+
+RelativeTo = Literal["others", "smallest"]
+"""Score that the score of a modality is compared with."""
 
 TINY = 1e-12
 """Lower bound of a mean probability that divides; a modality may give the true class none."""
@@ -90,12 +94,17 @@ def mean_over_ranks(values: Mapping[str, Tensor], collective: Collective) -> dic
     return {m: total / number for m, total in zip(values, totals, strict=True)}
 
 
-def ratios(scores: Mapping[str, float]) -> dict[str, float]:
-    """Lead of each modality over the others: rho_m = s_m / mean_{m' != m} s_m'; 1 for a single modality.
+def ratios(scores: Mapping[str, float], relative_to: RelativeTo = "others") -> dict[str, float]:
+    """Lead of each modality: rho_m = s_m / mean_{m' != m} s_m', or s_m / min s; 1 for a single modality.
 
     Example:
         >>> ratios({"audio": 0.75, "visual": 0.25, "touch": 0.5})["audio"]
         2.0
+        >>> ratios({"audio": 0.75, "visual": 0.25, "touch": 0.5}, "smallest")["audio"]
+        3.0
     """
+    if relative_to == "smallest":
+        least = max(min(scores.values()), TINY)
+        return {m: score / least for m, score in scores.items()}
     others = {m: [s for other, s in scores.items() if other != m] for m in scores}
     return {m: score / max(sum(others[m]) / len(others[m]), TINY) if others[m] else 1.0 for m, score in scores.items()}

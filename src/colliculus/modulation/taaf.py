@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
@@ -15,11 +15,11 @@ from colliculus.labels import at_label
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, PreparedLosses, Terms
 from colliculus.modulation.epochs import EpochRange
-from colliculus.modulation.ogm_ge import scale_with_noise, shared_generator, slowing
+from colliculus.modulation.ogm_ge import noise_remarks, scale_with_noise, shared_generator, slowing
 from colliculus.modulation.scores import TINY, mean_over_ranks, ratios
 from colliculus.types import UNIMODAL, Collective, ColliculusError, Output, refuse_unread
 
-ScoreBalanceName = Literal["gradient", "loss", "step"]
+ScoreBalanceName = Literal["gradient", "loss", "inverse", "step"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +28,9 @@ class ScoreBalance(EpochRange):
 
     kind: ScoreBalanceName = "gradient"
     """Target of the scaling for a modality that is ahead: its encoder's "gradient", its own "loss", or each "step" of
-    the gradient of its stream."""
+    the gradient of its stream. "inverse" weighs the own loss of every modality by the inverse of its score."""
     beta: float = 0.3
-    """Strength of the slowing of a modality that is ahead ("gradient" and "step"); tried: 0.1, 0.3, 0.8."""
+    """Strength of the slowing of a modality that is ahead (not with "inverse"); tried: 0.1, 0.3, 0.8."""
     enhancement: bool = False
     """Add noise with the standard deviation of the gradient, as OGM-GE does ("gradient")."""
 
@@ -40,12 +40,18 @@ class ScoreBalance(EpochRange):
             raise ColliculusError(f"`beta` of the balance is {self.beta}: choose a positive number")
         if self.enhancement and self.kind != "gradient":
             raise ColliculusError("`enhancement` of the balance adds noise to gradients: choose kind gradient")
-        if self.kind == "loss":
-            refuse_unread(self, ["beta"], 'with kind "loss" of the balance by scores')
+        if self.kind == "inverse":
+            refuse_unread(self, ["beta"], 'with kind "inverse" of the balance by scores')
 
     def modulator(self) -> Modulator:
         """A fresh modulator of that kind."""
-        return {"gradient": GradientByScore, "loss": LossByScore, "step": StepByScore}[self.kind](self)
+        kinds: dict[ScoreBalanceName, type[_ByScore]] = {
+            "gradient": GradientByScore,
+            "loss": LossByScore,
+            "inverse": LossByInverseScore,
+            "step": StepByScore,
+        }
+        return kinds[self.kind](self)
 
 
 @torch.no_grad()
@@ -63,7 +69,7 @@ def step_scores(output: Output, labels: Tensor) -> dict[str, Tensor]:
 
 
 class _ByScore(Modulator, ABC):
-    """Base of the three kinds: when they act, and the mean score of every modality.
+    """Base of the kinds: when they act, and the mean score of every modality.
 
     s_m = sum_b sum_t alpha_m(t) softmax(Z_m(t))[y_b];  rho_m = s_m / mean_{m' != m} s_m'.
     """
@@ -72,9 +78,9 @@ class _ByScore(Modulator, ABC):
         self.settings = settings
         self.acts = False
 
-    def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
+    def begin_epoch(self, *, seed: int, epoch: int, epochs: int, device: torch.device) -> None:
         """Check whether to act in this epoch."""
-        self.acts = self.settings.acts_in(epoch)
+        self.acts = self.settings.acts_in(epoch, epochs=epochs)
 
     def scores(self, output: Output, labels: Tensor, collective: Collective) -> dict[str, float]:
         """Mean of s_m over the samples of all ranks."""
@@ -92,9 +98,13 @@ class GradientByScore(_ByScore):
         super().__init__(settings)
         self._noise: torch.Generator | None = None
 
-    def begin_epoch(self, *, seed: int, epoch: int, device: torch.device) -> None:
+    def remarks(self, optimizer: str) -> tuple[str, ...]:
+        """Warn of noise under AdamW."""
+        return noise_remarks("scores.enhancement", optimizer) if self.settings.enhancement else ()
+
+    def begin_epoch(self, *, seed: int, epoch: int, epochs: int, device: torch.device) -> None:
         """Check whether to act in this epoch, and start the noise, which is the same on every rank."""
-        super().begin_epoch(seed=seed, epoch=epoch, device=device)
+        super().begin_epoch(seed=seed, epoch=epoch, epochs=epochs, device=device)
         self._noise = shared_generator(seed, epoch, device) if self.settings.enhancement else None
 
     def __call__(
@@ -112,19 +122,43 @@ class GradientByScore(_ByScore):
         return _named(factors)
 
 
-class LossByScore(_ByScore):
-    """The own loss of modality m times a constant w_m, proportional to 1 / s_m, with mean 1 over the modalities."""
+class _OfLosses(_ByScore):
+    """Base of the kinds that weigh the own losses of the modalities by constants."""
+
+    @abstractmethod
+    def weights(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """The weight of each modality's own loss, from its score."""
 
     def before_backward(
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
     ) -> PreparedLosses:
-        """Compute the losses, with weights on those of the modalities' own heads."""
+        """Compute the losses, with weights on those of the modalities' own logits."""
         losses = objective(output, labels)
         factors = dict.fromkeys(output.modality_logits, 1.0)
         if self.acts:
-            factors = inverse(self.scores(output, labels, collective))
+            factors = self.weights(self.scores(output, labels, collective))
             losses |= {f"{UNIMODAL}_{m}": w * losses[f"{UNIMODAL}_{m}"] for m, w in factors.items()}
         return PreparedLosses(losses, report=_named(factors))
+
+
+class LossByScore(_OfLosses):
+    """The own loss of modality m times k_m = 1 - tanh(beta rho_m) if rho_m > 1 else 1: an online loss adjustment.
+
+    Source: our reading of the same group's BM-SNNs (2024), whose modulation acts on unimodal losses without additional
+    classifiers (`heads` "shared").
+    """
+
+    def weights(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """Below 1 for a modality that is ahead."""
+        return {m: slowing(ratio, self.settings.beta) for m, ratio in ratios(scores).items()}
+
+
+class LossByInverseScore(_OfLosses):
+    """The own loss of modality m times a constant w_m, proportional to 1 / s_m, with mean 1 over the modalities."""
+
+    def weights(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """See `inverse`."""
+        return inverse(scores)
 
 
 class StepByScore(_ByScore):

@@ -6,24 +6,29 @@ from colliculus.neurons.dynamics import Dynamics
 from colliculus.neurons.graded import GradedNeuron, UnfoldedNeuron, fold, graded, unfold
 from colliculus.neurons.levels import GradedDynamics
 from colliculus.neurons.lif import LIF, PLIF, LeakyNeuron, lif
+from colliculus.neurons.mlif import MLIF, Firing, MeanReLU, multimodal_neuron
 from colliculus.neurons.neuron import Neuron, SpikingNeuron
-from colliculus.neurons.relu import ReLUNeuron
+from colliculus.neurons.relu import QuantisedReLU, ReLUNeuron, bits_of
 from colliculus.neurons.settings import NeuronKind, NeuronSettings
 from colliculus.neurons.surrogate import SURROGATES, ATan, Rectangle, Sigmoid, Surrogate, Triangle, spike
 from colliculus.neurons.tally import SpikeTally
 
 __all__ = [
     "LIF",
+    "MLIF",
     "PLIF",
     "SURROGATES",
     "ATan",
     "Dynamics",
+    "Firing",
     "GradedDynamics",
     "GradedNeuron",
     "LeakyNeuron",
+    "MeanReLU",
     "Neuron",
     "NeuronKind",
     "NeuronSettings",
+    "QuantisedReLU",
     "ReLUNeuron",
     "Rectangle",
     "Sigmoid",
@@ -32,9 +37,11 @@ __all__ = [
     "Surrogate",
     "Triangle",
     "UnfoldedNeuron",
+    "bits_of",
     "fold",
     "graded",
     "lif",
+    "multimodal_neuron",
     "spike",
     "unfold",
 ]

@@ -11,7 +11,7 @@ from colliculus.neurons.graded import GradedNeuron
 from colliculus.neurons.levels import DECAY, GradedDynamics
 from colliculus.neurons.lif import LIF, PLIF
 from colliculus.neurons.neuron import Neuron
-from colliculus.neurons.relu import ReLUNeuron
+from colliculus.neurons.relu import MOST_BITS, QuantisedReLU, ReLUNeuron
 from colliculus.neurons.surrogate import SURROGATES, SurrogateName
 from colliculus.types import ColliculusError, refuse_unread
 
@@ -19,9 +19,9 @@ NeuronKind = Literal["lif", "plif", "graded", "relu"]
 _OF_THRESHOLD = ("threshold", "reset", "tau", "surrogate")
 _OF_LEVELS = ("levels", "step", "decay")
 _UNREAD: dict[NeuronKind, tuple[str, ...]] = {
-    "lif": _OF_LEVELS,
-    "plif": _OF_LEVELS,
-    "graded": _OF_THRESHOLD,
+    "lif": (*_OF_LEVELS, "bits"),
+    "plif": (*_OF_LEVELS, "bits"),
+    "graded": (*_OF_THRESHOLD, "bits"),
     "relu": (*_OF_THRESHOLD, *_OF_LEVELS),
 }
 """Settings that a kind of neuron does not have."""
@@ -51,6 +51,9 @@ class NeuronSettings(Options, GradedDynamics):
     """Shape of the surrogate gradient."""
     decay: float = DECAY
     """Share of a graded neuron's membrane that is left after a step, 0 to 1."""
+    bits: int | None = None
+    """Bits of a ReLU's value; None does not round it. T binary spikes say as much as ceil(log2(T + 1)) bits, 3 for
+    T = 4."""
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
@@ -59,6 +62,10 @@ class NeuronSettings(Options, GradedDynamics):
             raise ColliculusError(f"tau must be above 1 step, not {self.tau}")
         if not 0 <= self.decay <= 1:
             raise ColliculusError(f"`decay` is {self.decay}: choose a number from 0 to 1")
+        if self.bits is not None and not 1 <= self.bits <= MOST_BITS:
+            raise ColliculusError(
+                f"`bits` is {self.bits}: choose 1 to {MOST_BITS}, or None for values of any precision"
+            )
         if not self.temporal_gradient:
             refuse_unread(self, ["detach_reset"], "without `temporal_gradient`")
         refuse_unread(self, _UNREAD[self.kind], f'with `kind` "{self.kind}"')
@@ -80,15 +87,22 @@ class NeuronSettings(Options, GradedDynamics):
         """A new neuron."""
         match self.kind:
             case "lif":
-                return LIF(tau=self.tau, dynamics=self._dynamics())
+                return LIF(tau=self.tau, dynamics=self._fires())
             case "plif":
-                return PLIF(tau=self.tau, dynamics=self._dynamics())
+                return PLIF(tau=self.tau, dynamics=self._fires())
             case "graded":
-                return GradedNeuron(decay=self.decay, dynamics=GradedDynamics(**self._values(GradedDynamics)))
+                return GradedNeuron(decay=self.decay, dynamics=self._graded())
             case "relu":
-                return ReLUNeuron()
+                return ReLUNeuron() if self.bits is None else QuantisedReLU(self.bits)
 
-    def _dynamics(self) -> Dynamics:
+    def dynamics(self) -> Dynamics | GradedDynamics:
+        """Threshold, reset and gradient of a spiking neuron; levels and gradient of a graded one."""
+        return self._graded() if self.kind == "graded" else self._fires()
+
+    def _graded(self) -> GradedDynamics:
+        return GradedDynamics(**self._values(GradedDynamics))
+
+    def _fires(self) -> Dynamics:
         return Dynamics(**self._values(Options), surrogate=SURROGATES[self.surrogate]())
 
     def _values(self, kind: type[GradientOptions]) -> dict[str, Any]:

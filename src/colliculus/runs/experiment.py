@@ -119,6 +119,12 @@ class TrainSettings:
     """learning rate of the first warm-up epoch"""
     final_learning_rate: float = 1e-5
     """learning rate the cosine ends at"""
+    schedule: Literal["cosine", "step"] = "cosine"
+    """cosine: down to the final learning rate; step: times a factor after every so many epochs"""
+    step_epochs: int = 70
+    """epochs after which a step schedule multiplies the learning rate, again and again"""
+    step_factor: float = 0.1
+    """factor of the learning rate at each of these steps"""
     weight_decay: float = 1e-4
     """weight decay of matrices and kernels; biases and other one-dimensional parameters have none"""
     clip_norm: float | None = None
@@ -147,7 +153,7 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         GaussianNoise(self.snr_db)
-        names = ("epochs", "batch_size", "learning_rate", "head_factor")
+        names = ("epochs", "batch_size", "learning_rate", "head_factor", "step_epochs", "step_factor")
         positive = {name: getattr(self, name) for name in names}
         optional = {"clip_norm": self.clip_norm} if self.clip_norm is not None else {}
         for name, value in (positive | optional).items():
@@ -160,6 +166,8 @@ class TrainSettings:
             raise ColliculusError(f"train.momentum is {self.momentum}: give at least 0 and less than 1")
         if self.optimizer == "adamw":
             refuse_unread(self, ["momentum"], 'with `optimizer` "adamw"')
+        unread = ["step_epochs", "step_factor"] if self.schedule == "cosine" else ["final_learning_rate"]
+        refuse_unread(self, unread, f'with `schedule` "{self.schedule}"')
         if not self.warmup_epochs:
             refuse_unread(self, ["warmup_learning_rate"], "without `warmup_epochs`")
         if self.seed >= 2**63:

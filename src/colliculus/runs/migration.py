@@ -12,11 +12,18 @@ from colliculus.methods import LateFusion
 from colliculus.runs.document import experiment_from_plain, experiment_to_plain
 from colliculus.types import ColliculusError
 
-FORMAT = 3
+FORMAT = 4
 """Number of the format of a run folder; a later format gets a higher one."""
 
 _NAMES = {"scmrl": "s-cmrl", "cmci-reference": "cmci"}
 """Methods that format 1 knows by another name."""
+
+_FORMER_BALANCE: dict[str, Document] = {
+    "ogm_ge": {"last_epoch": None},
+    "agm": {"clip_norm": None},
+    "pmr": {"weights": "paper", "momentum": 0.5},
+}
+"""Settings of the balances up to format 3, where nothing else was recorded."""
 
 
 def migrated(document: Document) -> Document:
@@ -27,11 +34,13 @@ def migrated(document: Document) -> Document:
     Example:
         >>> method = {"name": "scmrl", "reference": True, "arithmetic": {"threshold": 0.3}}
         >>> migrated({"format": 1, "experiment": {"method": method}})
-        {'format': 3, 'experiment': {'method': {'name': 's-cmrl', 'arithmetic': 'reference'}}}
+        {'format': 4, 'experiment': {'method': {'name': 's-cmrl', 'arithmetic': 'reference'}}}
     """
     if document.get("format") == 1:
         document = _second(document)
-    return _completed(_third(document) if document.get("format") == 2 else document)
+    if document.get("format") == 2:
+        document = _third(document)
+    return _completed(_fourth(document) if document.get("format") == 3 else document)
 
 
 def _second(document: Document) -> Document:
@@ -63,6 +72,20 @@ def _third(document: Document) -> Document:
         method["name"] = "tectum-first"
         if isinstance(preset := document.get("preset"), str) and preset.startswith("tectum-"):
             document["preset"] = f"tectum-first-{preset.removeprefix('tectum-')}"
+    return document
+
+
+def _fourth(document: Document) -> Document:
+    """From format 3 to 4: balances as their authors ran them, with other defaults and one other name."""
+    document = {**deepcopy(document), "format": 4}
+    balance = _part(_part(_part(document, "experiment"), "method"), "balance")
+    _drop_other_balances(balance)
+    own = _own_balance(balance)
+    if own in _FORMER_BALANCE:
+        balance[own] = {**_FORMER_BALANCE[own], **_part(balance, own)}
+    scores = _part(balance, "scores")
+    if scores.get("kind") == "loss":  # it weighed the losses by the inverse of the scores
+        scores["kind"] = "inverse"
     return document
 
 
@@ -102,10 +125,19 @@ def _drop_unread(method: Document) -> None:
     if _part(method, "neuron").get("temporal_gradient") is False:
         _drop(_part(method, "neuron"), ["detach_reset"])
     balance = _part(method, "balance")
-    own = str(balance.get("kind")).replace("-", "_")
-    _drop(balance, [name for name in balance if name not in ("kind", own)])
+    _drop_other_balances(balance)
     if _part(balance, "scores").get("kind") == "loss":
         _drop(_part(balance, "scores"), ["beta"])
+
+
+def _own_balance(balance: Document) -> str:
+    """Name of the settings that the kind of balance reads."""
+    return str(balance.get("kind")).replace("-", "_")
+
+
+def _drop_other_balances(balance: Document) -> None:
+    """Drop the settings of balances of other kinds, which had no effect."""
+    _drop(balance, [name for name in balance if name not in ("kind", _own_balance(balance))])
 
 
 def _part(document: Document, name: str) -> Document:

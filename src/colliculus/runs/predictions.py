@@ -29,6 +29,8 @@ class Predictions:
         names: K class names.
         modality_predicted: (n,) classes predicted by each modality alone, by its own head or, without one, by its share
             of the logits. Empty where a model has neither, and in predictions read from CSV.
+        losses: mean cross-entropy of the predictions under the name "", and of those of each modality alone; empty in
+            predictions read from CSV.
 
     Example:
         >>> probabilities = np.float32([[0.9, 0.1], [0.6, 0.4]])
@@ -44,6 +46,7 @@ class Predictions:
     probabilities: NDArray[np.float32]
     names: tuple[str, ...]
     modality_predicted: Mapping[str, NDArray[np.int64]] = field(default_factory=dict[str, NDArray[np.int64]])
+    losses: Mapping[str, float] = field(default_factory=dict[str, float])
 
     def __len__(self) -> int:
         return len(self.labels)

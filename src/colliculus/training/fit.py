@@ -115,6 +115,7 @@ def _fit(trained: TrainedRun, dataset: Dataset, session: Session) -> None:
             return
         if session.resume and not begun(folder):
             console.print(f"nothing to resume in {folder}: the training starts", soft_wrap=True)
+        console.print(f"each sample holds {run.spec.in_words()}", soft_wrap=True)
         if not (run.experiment.train.refit and len(dataset.validation)):  # without one, everything trains at once
             finish = partial(conclude, folder, dataset=dataset, console=console, first=None)
             Stage(folder=folder, run=run, dataset=dataset, state=state).train(session, finish)

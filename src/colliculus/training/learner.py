@@ -14,7 +14,7 @@ from colliculus.data.loading import epoch_batches, made_ahead
 from colliculus.data.noise import GaussianNoise, NoisySplit, check_modalities
 from colliculus.evaluation.inference import classify
 from colliculus.model import MultimodalSNN
-from colliculus.modulation import Modulator
+from colliculus.modulation import Modulator, Validation
 from colliculus.runs.metrics import Metrics
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.run import Run, to_document
@@ -66,6 +66,11 @@ class Learner:
         return self.model if self.average is None else self.average
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences of the balance to warn with at the start."""
+        return self._modulator.remarks(self.settings.optimizer)
+
+    @property
     def samples_per_second(self) -> float:
         """Training samples per second of all ranks, over all epochs so far."""
         return self.samples / self.seconds if self.seconds else 0.0
@@ -85,7 +90,9 @@ class Learner:
             ColliculusError: training diverged.
         """
         rate = learning_rate(self.settings, epoch)
-        self._modulator.begin_epoch(seed=self.settings.seed, epoch=epoch, device=self.runtime.device)
+        self._modulator.begin_epoch(
+            seed=self.settings.seed, epoch=epoch, epochs=self.settings.epochs, device=self.runtime.device
+        )
         set_learning_rate(self._optimizer, rate, self._modulator.learning_rates())
         self.runtime.seed(self.settings.seed, epoch)
         self.model.train()
@@ -105,10 +112,11 @@ class Learner:
     def validate(self, split: Split) -> dict[str, float]:
         """Validate the epoch and end it; figures by column of `metrics.csv`, none where `split` is empty."""
         if not len(split):
-            self._modulator.end_epoch({})
+            self._modulator.end_epoch(Validation())
             return {}
-        found = self.evaluate(split)
-        self._modulator.end_epoch(found.modality_accuracy)
+        predictions = self.classify(split)
+        found = Metrics.of(predictions)
+        self._modulator.end_epoch(Validation(found.modality_accuracy, predictions.losses))
         return {
             "validation_accuracy": found.accuracy,
             "validation_macro_f1": found.macro_f1,

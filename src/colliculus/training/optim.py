@@ -13,13 +13,16 @@ from colliculus.runs.experiment import TrainSettings
 
 
 def learning_rate(settings: TrainSettings, epoch: int) -> float:
-    """Learning rate of `epoch`, counted from 0: linear warm-up, then cosine at epoch / epochs.
+    """Learning rate of `epoch`, counted from 0: linear warm-up, then cosine at epoch / epochs, or steps.
 
-    The cosine runs over all epochs and the warm-up covers its beginning, as in the published experiments. A warm-up of
-    more than half of the epochs is cut to half of them (rounded down), so that a short run also spends its second half
-    on the cosine.
+    The schedule runs over all epochs and the warm-up covers its beginning, as in the published experiments. A warm-up
+    of more than half of the epochs is cut to half of them (rounded down), so that a short run also spends its second
+    half on the schedule.
 
     Example:
+        >>> steps = TrainSettings(schedule="step", step_epochs=30, learning_rate=0.5, warmup_epochs=0)
+        >>> [round(learning_rate(steps, epoch), 8) for epoch in (0, 29, 30, 60)]
+        [0.5, 0.5, 0.05, 0.005]
         >>> [round(learning_rate(TrainSettings(), epoch), 8) for epoch in (0, 1, 5, 50)]
         [1e-06, 0.0001258, 0.00062121, 0.0003175]
     """
@@ -27,6 +30,8 @@ def learning_rate(settings: TrainSettings, epoch: int) -> float:
     if epoch < warmup:
         start = settings.warmup_learning_rate
         return start + (settings.learning_rate - start) * epoch / warmup
+    if settings.schedule == "step":
+        return settings.learning_rate * settings.step_factor ** (epoch // settings.step_epochs)
     amplitude = settings.learning_rate - settings.final_learning_rate
     return settings.final_learning_rate + amplitude * (1 + cos(pi * epoch / settings.epochs)) / 2
 

@@ -82,6 +82,8 @@ class Stage:
             if session.runtime.is_main and self.state is None:
                 write_run(self.folder, self.run)
                 report_start(self.folder, learner, self.dataset.train, session.console)
+                for remark in learner.remarks:
+                    session.console.print(f"warning: {remark}", soft_wrap=True)
             if session.runtime.is_main and self.state is not None:
                 settle_best(self.folder, self.state.best)
             return _train(self, learner, session, finish)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 
 from colliculus.corpus.manifest import read_manifest
 from colliculus.corpus.prepare import build, plan
@@ -15,6 +16,7 @@ from colliculus.corpus.prepare.build import prepare
 from colliculus.corpus.prepare.prepared_folder import read_prepared
 from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.storage import Frames
+from colliculus.corpus.recipes.manifest import ManifestRecipe
 from colliculus.corpus.sample import Sample
 from colliculus.files.lock import locked
 from colliculus.files.tables import TableFile
@@ -82,20 +84,20 @@ def test_bad_samples_are_named_and_left_out(raw, small, tmp_path):
     (raw / "dog" / "noise.wav").write_bytes(b"no sound at all")
     (raw / "dog" / "0.wav").write_bytes((raw / "cat" / "0.wav").read_bytes()[:500])
     summary = prepare(small, raw, tmp_path / "out", jobs=0)
-    assert (summary.samples, summary.usable) == (16, 12)
+    assert (summary.samples, summary.usable) == (16, 13)
     problems = {row["name"]: row["problem"] for row in rows(tmp_path / "out") if row["problem"]}
-    assert set(problems) == {"cat/pointer", "cat/empty", "dog/noise", "dog/0"}
+    assert set(problems) == {"cat/pointer", "cat/empty", "dog/noise"}
     assert "git lfs pull" in problems["cat/pointer"]
     assert problems["cat/empty"].startswith("cat/empty.wav is empty")
     assert "cannot be decoded" in problems["dog/noise"]
-    assert "states" in problems["dog/0"]
     assert not any(str(tmp_path) in problem for problem in problems.values())
     assert summary.problems == {
         "is a git-lfs pointer, not the file itself": 1,
         "is empty": 1,
         "cannot be decoded": 1,
-        "states N bytes and holds N": 1,
     }
+    (cut,) = (sentence for sentence in summary.oddities if "end before the length that they state" in sentence)
+    assert "(dog/0.wav states" in cut
     left_out = [row for row in rows(tmp_path / "out") if row["missing"] == "audio visual"]
     assert {row["name"] for row in left_out} == set(problems)
     for modality in small.storages:
@@ -167,8 +169,9 @@ def test_a_file_that_changed_is_noticed(raw, small, tmp_path, add_pair, monkeypa
         with pytest.raises(KeyboardInterrupt):
             prepare(small, raw, out, jobs=0)
     add_pair(raw / "cat", "0", 77)
+    sample = Sample(name="0", label="cat", files={"visual": "cat/0.png"})
     assert prepare(small, raw, out, jobs=0).kept == 11
-    np.testing.assert_array_equal(np.load(out / "visual.npy")[0], small.visual.read(raw / "cat/0.png", None))
+    np.testing.assert_array_equal(np.load(out / "visual.npy")[0], small.visual.read(raw / "cat/0.png", sample))
     add_pair(raw / "cat", "0", 78)
     with pytest.raises(ColliculusError, match="files of 'cat/0' have changed"):
         prepare(small, raw, out, jobs=0)
@@ -263,3 +266,47 @@ def test_any_name_will_do(raw, small, tmp_path, add_pair):
     assert (summary.samples, summary.usable) == (21, 21)
     assert {f"a class/{name}" for name in NAMES} <= {row["name"] for row in rows(tmp_path / "out ☃")}
     assert read_prepared(tmp_path / "out ☃").samples == small.samples(raw)
+
+
+def test_after_nothing_could_be_prepared_the_mended_table_is_taken(small, raw, tmp_path):
+    """The first try has the wrong column of files; nothing of it may stand in the way."""
+    recipe = ManifestRecipe(sounds=("audio",), pictures=(), audio=small.audio)
+    table = raw / "all.csv"
+    table.write_text("label,audio\ncat,cat/none.wav\ndog,dog/none.wav\n")
+    with pytest.raises(ColliculusError, match="none of the 2 samples can be prepared"):
+        prepare(recipe, table, tmp_path / "out", jobs=0)
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name != ".lock"]
+    table.write_text("label,audio\ncat,cat/0.wav\ndog,dog/1.wav\ndog,dog/3.wav\n")
+    assert prepare(recipe, table, tmp_path / "out", jobs=0).usable == 3
+
+
+def test_notes_are_kept_with_the_samples_and_strict_refuses_damage(small, raw, tmp_path):
+    cut = (raw / "cat" / "0.wav").read_bytes()
+    (raw / "cat" / "0.wav").write_bytes(cut[: len(cut) // 2])
+    soundfile.write(raw / "dog" / "1.wav", np.zeros(1600), 8000)
+    summary = prepare(small, raw, tmp_path / "out", jobs=1)
+    assert (summary.usable, summary.problems) == (12, {})
+    folder = read_prepared(tmp_path / "out")
+    noted = {sample.name: dict(r.notes) for sample, r in zip(folder.samples, folder.results, strict=True) if r.notes}
+    assert noted == {
+        "cat/0": {"cut-short": "cat/0.wav states 3200 bytes and holds 1578"},
+        "dog/1": {"silent": "dog/1.wav is silent"},
+    }
+    assert any("cat/0.wav states" in sentence for sentence in summary.oddities)
+    assert prepare(small, raw, tmp_path / "out", jobs=0).oddities == summary.oddities  # the second time nothing is read
+    strict = prepare(small, raw, tmp_path / "strict", jobs=0, strict=True)
+    assert (strict.usable, strict.problems) == (11, {"states N bytes and holds N": 1})
+    assert prepare(small, raw, tmp_path / "strict", jobs=0, strict=True).kept == 12
+    with pytest.raises(ColliculusError, match="its strict is None and not True"):
+        prepare(small, raw, tmp_path / "out", jobs=0, strict=True)
+
+
+def test_what_is_lacking_and_what_is_skipped_is_counted_and_named(small, raw, tmp_path):
+    (raw / "cat" / "0.png").unlink()
+    (raw / "dog" / "notes.txt").write_text("about")
+    summary = prepare(small, raw, tmp_path / "out", jobs=0)
+    assert summary.oddities == (
+        "1 of 12 samples have no visual, such as cat/0.",
+        "Files of other kinds were skipped: 1 x .txt (dog/notes.txt).",
+    )
+    assert str(summary.table()).count("notes.txt") == 1

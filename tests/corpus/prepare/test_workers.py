@@ -35,37 +35,43 @@ def place(tmp_path):
 SOURCES = [Sample(name=name, label="0", files={"value": f"{name}.txt"}) for name in NAMES]
 
 
-def test_a_crash_costs_only_its_sample(place):
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_crash_costs_only_its_sample(place, jobs):
     """One of the samples kills its process every time, one only the first time."""
     rows = [row for row, name in enumerate(NAMES) if name != "hang"]
-    results = {result.row: result for result in results_of(place, SOURCES, rows, jobs=2)}
+    results = {result.row: result for result in results_of(place, SOURCES, rows, jobs=jobs)}
     assert sorted(results) == rows
     problems = {NAMES[row]: result.problem for row, result in results.items() if result.problem}
     assert problems == {"crash": "crash.txt crashed its decoder (signal 11): leave it out"}
     assert np.load(place.root / "value.npy").reshape(-1).tolist() == [1, 0, 3, 4, 5, 0, 7, 8]
 
 
-def test_a_decoder_that_hangs_is_ended(place):
-    (result,) = results_of(place, SOURCES, [NAMES.index("hang")], jobs=1, patience_s=1)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_decoder_that_hangs_is_ended(place, jobs):
+    list(results_of(place, SOURCES, [0], jobs=1))  # the process of `apart` has started: its patience counts from then
+    found = results_of(place, SOURCES, [NAMES.index("hang"), *[2] * (jobs - 1)], jobs=jobs, patience_s=1)
+    (result,) = (result for result in found if result.row == NAMES.index("hang"))
     assert result.problem == "hang.txt was not decoded within 1 s: copy or download it again"
     assert result.missing == ("value",)
 
 
 def test_no_process_outlives_what_it_was_for(place):
-    work = results_of(place, SOURCES, [0, 2, 4, 6], jobs=1)
+    before = set(multiprocessing.active_children())  # the process of `apart` may be there
+    work = results_of(place, SOURCES, [0, 2, 4, 6], jobs=2)
     next(work)
-    (process,) = multiprocessing.active_children()
+    processes = set(multiprocessing.active_children()) - before
+    assert len(processes) == 2
     work.close()
     deadline = time.monotonic() + 10
-    while process.is_alive() and time.monotonic() < deadline:
+    while any(process.is_alive() for process in processes) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not process.is_alive()
+    assert not any(process.is_alive() for process in processes)
 
 
 def test_processes_that_cannot_start_are_reported(place, monkeypatch):
     monkeypatch.setattr(workers, "_work", os._exit)  # another's function, for this test's module cannot be imported
     with pytest.raises(ColliculusError, match="could not be started"):
-        list(results_of(place, SOURCES, [0], jobs=1))
+        list(results_of(place, SOURCES, [0, 2], jobs=2))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")

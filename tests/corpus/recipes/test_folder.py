@@ -96,7 +96,30 @@ def test_more_kinds_of_video_are_read(tmp_path, suffix):
 
 def test_what_is_passed_over_is_counted_by_ending(tree):
     raw = tree("train/cat/a.mp4", "train/cat/n.TXT", "train/cat/m.txt", "train/dog/a.mp4", "train/dog/README")
-    tree("test/dog/b.mp4", "test/dog/b.heic", "test/dog/.hidden", "test/cat/b.mp4", "notes.md")
-    assert FolderRecipe().skipped(raw) == {".txt": 2, "no ending": 1, ".heic": 1}
+    tree("test/dog/b.mp4", "test/dog/b.doc", "test/dog/.hidden", "test/cat/b.mp4", "notes.md")
+    assert FolderRecipe().skipped(raw) == {
+        ".txt": ("train/cat/m.txt", "train/cat/n.TXT"),
+        "no ending": ("train/dog/README",),
+        ".doc": ("test/dog/b.doc",),
+    }
     flat = raw / "train"
-    assert FolderRecipe().skipped(flat) == {".txt": 2, "no ending": 1}
+    assert FolderRecipe().skipped(flat) == {".txt": ("cat/m.txt", "cat/n.TXT"), "no ending": ("dog/README",)}
+
+
+def test_a_video_file_of_sound_alone_is_a_sound(tmp_path, shared_video):
+    for name, source in (("cat/a.webm", "blind.webm"), ("cat/b.webm", "clip.webm"), ("dog/c.mp4", "silent.mp4")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(shared_video(source).read_bytes())
+    (tmp_path / "dog" / "d.webm").write_bytes(shared_video("blind.webm").read_bytes())
+    (tmp_path / "dog" / "d.png").touch()
+    both = {"audio": "cat/b.webm", "visual": "cat/b.webm"}
+    expected = [{"audio": "cat/a.webm"}, both, {"audio": "dog/c.mp4", "visual": "dog/c.mp4"}]
+    expected.append({"audio": "dog/d.webm", "visual": "dog/d.png"})
+    assert [dict(sample.files) for sample in FolderRecipe().samples(tmp_path)] == expected
+    expected[0] = {"audio": "cat/a.webm", "visual": "cat/a.webm"}
+    assert [dict(sample.files) for sample in FolderRecipe().listed(tmp_path)] == expected
+
+
+def test_names_of_other_systems_pair(tree):
+    raw = tree("cat/caf\u00e9.wav", "cat/cafe\u0301.png", "dog/a.wav")
+    assert len(FolderRecipe().samples(raw)) == 2

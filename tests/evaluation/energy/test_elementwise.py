@@ -16,7 +16,7 @@ from colliculus.evaluation.energy.products import elementwise
 from colliculus.fusion import ReadoutWeights, Sum
 from colliculus.fusion.joint import coincidences
 from colliculus.heads import LinearReadout
-from colliculus.methods import SCMRL, Tectum
+from colliculus.methods import CMQKA, SCMRL, Tectum
 from colliculus.neurons import LIF, GradedDynamics, GradedNeuron, NeuronSettings
 from colliculus.types import DataSpec
 
@@ -168,3 +168,26 @@ def test_a_joint_layer_that_is_left_out_costs_nothing() -> None:
     assert row(left, "head.joint").uses == 0
     others = [(x.name, x.uses) for x in whole.layers if not x.name.startswith((layer, "head.joint"))]
     assert others == [(x.name, x.uses) for x in left.layers if x.name != "head.joint"]
+
+
+@pytest.mark.parametrize("neuron", [NeuronSettings(), NeuronSettings(kind="graded")], ids=lambda n: n.kind)
+@pytest.mark.parametrize("spatial", ["channel", "token"])
+def test_the_mask_of_q_k_attention_is_counted(spatial, neuron) -> None:
+    """A spike of the key meets the mask of its channel or token, then that of any step."""
+    method = CMQKA(
+        **COMMON, stages="last", spatial=spatial, neuron=neuron, **({"heads": 2} if spatial == "token" else {})
+    )
+    model = built(method)
+    counts = count(model, [inputs()])
+    for branch in range(2):
+        layer = f"fusion.exchanges.0.attention.audio_from_visual.branches.{branch}"
+        unit = neuron.step if neuron.kind == "graded" else 1.0
+        mask, key = ((x / unit).round() for x in kept(model, f"{layer}.neuron", f"{layer}.key"))
+        assert_active(mask, key)
+        per = key.shape[2] // mask.shape[2]  # channels that share a mask
+        met = sum(
+            key[t, b, d, n].item() * mask[t % len(mask), b, d // per, n % mask.shape[3]].item()
+            for t, b, d, n in product(*map(range, key.shape))
+        )
+        found = row(counts, f"{layer} product 1")
+        assert (found.uses, found.values, found.mac, found.decides) == (met, "spikes", 0, True)

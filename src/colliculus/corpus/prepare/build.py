@@ -55,6 +55,7 @@ def prepare(
     *,
     jobs: int | None = None,
     incomplete: Incomplete = "skip",
+    strict: bool = False,
     progress: Progress = silent,
 ) -> Preparation:
     r"""Prepare a data set for training: decode its files once, into one folder of arrays.
@@ -69,6 +70,7 @@ def prepare(
         out: folder to fill: absent, empty, or begun with the same settings.
         jobs: processes; None: as many as there are cores; 0: only this one, which ends if a decoder crashes.
         incomplete: treatment of a sample with an unreadable modality.
+        strict: treat a file that is damaged in part, or ends before its stated length, as unreadable.
         progress: called after each sample with the number of finished samples and of all samples.
 
     Raises:
@@ -104,10 +106,9 @@ def prepare(
         out.mkdir(parents=True, exist_ok=True)
         refuse_links(out)
         with locked(out, "is being prepared by another process"):
-            plan = open_plan(out, recipe, incomplete, storages, samples)
-            place = Workspace(
-                raw if raw.is_dir() else raw.parent, storages, row_files(out, storages, len(samples)), incomplete
-            )
+            plan = open_plan(out, recipe, incomplete, storages, samples, strict=strict)
+            root, arrays = raw if raw.is_dir() else raw.parent, row_files(out, storages, len(samples))
+            place = Workspace(root, storages, arrays, incomplete, strict)
             job = _Job(out, place, samples, plan, recipe.skipped(raw), progress)
             if (out / PREPARE_FILE).exists():
                 folder = read_prepared(out)
@@ -125,7 +126,7 @@ class _Job:
     place: Workspace
     samples: Sequence[Sample]
     plan: Document
-    skipped: Mapping[str, int]
+    skipped: Mapping[str, tuple[str, ...]]
     progress: Progress
 
     def run(self, jobs: int) -> Preparation:
@@ -147,6 +148,9 @@ class _Job:
         results = [done[row] for row in range(len(self.samples))]
         summary = self.summary(results, kept=kept)
         if not summary.usable:
+            for path in (*(array.path for array in self.place.arrays.values()), self.out / WORK_FOLDER / PLAN_FILE):
+                path.unlink(missing_ok=True)  # without rows and plan, other samples may be prepared here
+            shutil.rmtree(self.out / WORK_FOLDER)
             raise ColliculusError(
                 f"none of the {len(self.samples)} samples can be prepared; the first: {results[0].problem}. Fix the"
                 " files and run the same command again"

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import check_file
 from colliculus.media.array_files import as_float32, check_numbers
-from colliculus.media.container import Track
 from colliculus.media.depth import body_levels, middles
+from colliculus.media.kinds import Track
 from colliculus.media.matlab import read_matlab
 from colliculus.media.numpy_files import load_arrays
 from colliculus.types import ColliculusError

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import decoding
-from colliculus.media.container import Track
 from colliculus.media.event_formats import EVENT_SUFFIXES, read_events
 from colliculus.media.events import Events, count_events
+from colliculus.media.kinds import Track
 from colliculus.types import ColliculusError
 
 

@@ -29,7 +29,13 @@ RESULTS = ("manifest", "content", "usable")
 
 
 def open_plan(
-    out: Path, recipe: Recipe, incomplete: Incomplete, storages: Mapping[str, Storage], samples: Sequence[Sample]
+    out: Path,
+    recipe: Recipe,
+    incomplete: Incomplete,
+    storages: Mapping[str, Storage],
+    samples: Sequence[Sample],
+    *,
+    strict: bool = False,
 ) -> Document:
     """Check that this preparation may be done in `out`, and write its plan there.
 
@@ -47,6 +53,7 @@ def open_plan(
         "versions": {"colliculus": package_version(), "av": package_version("av")},
         "recipe": {"name": recipe.name, **_settings(recipe)},
         "incomplete": incomplete,
+        **({"strict": True} if strict else {}),  # folders of earlier versions do not name it
         "samples": len(samples),
         "sources": hashlib.sha256(listed).hexdigest(),
         "classes": sorted({sample.label for sample in samples}),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from colliculus.corpus.prepare.oddities import oddities
 from colliculus.corpus.prepare.result import PreparationResult
 from colliculus.corpus.prepare.storage import Sound, Storage
 from colliculus.corpus.prepare.workspace import Incomplete, Workspace
@@ -46,7 +47,8 @@ class Preparation(Record):
         example: first sentence of each kind of problem.
         kept_without: number of samples with a problem that are kept without a modality, by modality.
         cut: sounds that are longer than the stored length, by modality.
-        skipped: number of files that the recipe skipped, by ending.
+        skipped: files that the recipe skipped, by ending.
+        oddities: sentences on odd files, samples without a modality, and skipped files.
     """
 
     folder: Path
@@ -58,7 +60,8 @@ class Preparation(Record):
     example: Mapping[str, str]
     kept_without: Mapping[str, int]
     cut: Mapping[str, Cut]
-    skipped: Mapping[str, int]
+    skipped: Mapping[str, tuple[str, ...]]
+    oddities: tuple[str, ...]
 
     def table(self) -> Table:
         """Counts, with problems and advice below."""
@@ -81,9 +84,7 @@ class Preparation(Record):
             f"{cut.longer:,} of {cut.clips:,} clips are longer than {cut.length_s:g} s: the rest of their sound is cut"
             for cut in self.cut.values()
         ]
-        if self.skipped:
-            endings = ", ".join(f"{count:,} x {ending}" for ending, count in self.skipped.items())
-            notes.append(f"Files of other kinds were skipped: {endings}.")
+        notes += self.oddities
         notes.append(f"The data are in {self.folder}; its manifest.csv lists every sample.")
         return notes
 
@@ -95,7 +96,7 @@ def summarise(
     *,
     folder: Path,
     kept: int,
-    skipped: Mapping[str, int],
+    skipped: Mapping[str, tuple[str, ...]],
 ) -> Preparation:
     """Count the results of the samples; for the keyword arguments see `Preparation`."""
     problems = [
@@ -119,6 +120,7 @@ def summarise(
         kept_without=dict(without),
         cut=_cut(results, place.storages),
         skipped=skipped,
+        oddities=oddities(samples, results, place.storages, skipped),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ WORK_FOLDER = ".unfinished"
 """Folder inside a prepared folder that holds plan, samples and journal until the preparation is finished."""
 PREPARE_FILE, MANIFEST_FILE = "prepare.yaml", "manifest.csv"
 _CONTENT = "#content"  # column of the digests of rows; readers of manifests skip columns that begin with #
+_NOTES = "#notes"  # column of the notes, only where there are any
 STORAGES: Mapping[str, type[Any]] = {
     "frames": Frames,
     "sound": Sound,
@@ -117,6 +119,7 @@ def write_samples(
     Raises:
         ColliculusError: it cannot be written.
     """
+    noted = any(result.notes for result in results)
     rows = (
         [
             str(result.row),
@@ -126,10 +129,21 @@ def write_samples(
             " ".join(f"{m}={digest}" for m, digest in result.sha256.items()),
             result.content,
             result.problem,
+            *([json.dumps(dict(result.notes), ensure_ascii=False) if result.notes else ""] if noted else []),
         ]
         for sample, result in zip(samples, results, strict=True)
     )
-    columns = ("row", *COLUMNS, *names, "missing", "duration_s", "sha256", _CONTENT, "problem")
+    columns = (
+        "row",
+        *COLUMNS,
+        *names,
+        "missing",
+        "duration_s",
+        "sha256",
+        _CONTENT,
+        "problem",
+        *([_NOTES] if noted else []),
+    )
     write_table(folder / MANIFEST_FILE, columns, rows)
     return hashlib.sha256((folder / MANIFEST_FILE).read_bytes()).hexdigest()
 
@@ -178,6 +192,7 @@ def _results(table: TableFile) -> list[PreparationResult]:
             problem=cells["problem"],
             duration_s=float(cells["duration_s"]) if cells["duration_s"] else None,
             sha256={m: digest for m, _, digest in (part.partition("=") for part in cells["sha256"].split())},
+            notes=from_plain(json.loads(cells.get(_NOTES) or "{}"), dict[str, str]),
         )
         for cells in named
     ]

@@ -35,6 +35,6 @@ class Recipe(ABC):
             ColliculusError: `raw` does not have the layout of the data set.
         """
 
-    def skipped(self, raw: Path) -> Mapping[str, int]:  # noqa: ARG002
-        """Number of files that the search for samples skips, by ending: here none."""
+    def skipped(self, raw: Path) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002
+        """Files that the search for samples skips, by ending: here none."""
         return {}

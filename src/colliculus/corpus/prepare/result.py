@@ -15,7 +15,8 @@ from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.atomic import not_following
 from colliculus.files.documents import from_plain
 from colliculus.files.plain import parse_json
-from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, media_length_s
+from colliculus.media.kinds import kind_of
+from colliculus.media.pictures import length_s
 from colliculus.types import ColliculusError
 
 
@@ -30,6 +31,8 @@ class PreparationResult:
         problem: what is wrong with its files, in a sentence; empty: nothing.
         duration_s: its length in seconds, if its files have a time.
         sha256: digest of the file of each modality; "" for a file that cannot be read.
+        notes: sentences on files that were read although something about them is odd, by kind; see
+            `colliculus.media.notes.NOTES`.
     """
 
     row: int
@@ -38,14 +41,15 @@ class PreparationResult:
     problem: str = ""
     duration_s: float | None = None
     sha256: Mapping[str, str] = field(default_factory=dict[str, str])
+    notes: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def duration_s(root: Path, sample: Sample) -> float | None:
-    """Length of a sample by its longest sound or video file; None if it has no such file that can be read."""
+    """Length of a sample by its longest sound, video or animation; None if it has no such file that can be read."""
     paths = sorted({root / file for file in sample.files.values()})
-    timed = [path for path in paths if path.suffix.lower() in AUDIO_SUFFIXES | VIDEO_SUFFIXES]
     try:
-        ends = [media_length_s(path) for path in timed if is_inside(root, path)]
+        found = [length_s(path) for path in paths if is_inside(root, path) and kind_of(path) is not None]
+        ends = [end for end in found if end is not None]
     except ColliculusError:
         return None
     if not ends:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from colliculus.corpus.sample import Sample
 from colliculus.media.array_files import as_float32
-from colliculus.media.container import Track
+from colliculus.media.kinds import Track
 from colliculus.media.series import SERIES_SUFFIXES, read_series, resample_linearly
 from colliculus.types import ColliculusError
 

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.corpus.sample import Sample
-from colliculus.media.container import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Track
-from colliculus.media.images import IMAGE_SUFFIXES, read_image
+from colliculus.media.kinds import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, Track
+from colliculus.media.pictures import read_pictures
 from colliculus.media.resize import to_levels
 from colliculus.media.sound import read_sound
 from colliculus.media.spectrogram import Spectrogram
-from colliculus.media.video import read_frames
 from colliculus.media.window import Window
 from colliculus.types import ColliculusError
 
@@ -57,7 +56,8 @@ class Frames:
 
     Frames are chosen by the time stamps of the video: those shown in the middles of `steps` equal parts of the sample
     (None: one part, so the middle frame), or with `rate_hz` those shown at its start and every 1 / `rate_hz` seconds
-    after it. The last frame of a shorter clip is repeated. A still image is shown at all times.
+    after it. The last frame of a shorter clip is repeated. A still image is shown at all times; animated WebP, PNG and
+    AVIF, and TIFF of several pages, are read as videos. Frames are upright, as a player shows them.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -102,12 +102,11 @@ class Frames:
 
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
         """See `Storage.read`."""
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            return np.broadcast_to(to_levels(read_image(path), self.size, self.channels), self.shape)
         window = Window(sample.start_s, sample.end_s, self.duration_s)
-        raw = read_frames(path, window, count=self.steps or 1, rate_hz=self.rate_hz)
-        frames = [to_levels(frame, self.size, self.channels) for frame in raw]
-        return frames[0] if self.steps is None else np.stack(frames)
+        shown = read_pictures(path, window, count=self.steps or 1, rate_hz=self.rate_hz)
+        frames = {id(frame): to_levels(frame, self.size, self.channels) for frame in shown}
+        found = [frames[id(frame)] for frame in shown]
+        return found[0] if self.steps is None else np.stack(found)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from colliculus.corpus.sample import Sample, split_entry
 from colliculus.media.array_files import as_float32, check_numbers
-from colliculus.media.container import Track
 from colliculus.media.event_formats import is_event_file
+from colliculus.media.kinds import Track
 from colliculus.media.numpy_files import load_arrays
 from colliculus.types import ColliculusError
 

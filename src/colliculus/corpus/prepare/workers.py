@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
-from multiprocessing import get_context, resource_tracker
+from contextlib import AbstractContextManager, closing
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from types import ModuleType
 from typing import Protocol
 
 from colliculus.corpus.prepare.result import PreparationResult
 from colliculus.corpus.sample import Sample
+from colliculus.media.apart import ATTEMPTS, PATIENCE_S, DecoderError, apart, crashed, late
+from colliculus.media.processes import starting
 from colliculus.types import ColliculusError
 
-PATIENCE_S = 600.0
-"""Time limit of a decoder for one sample; a sample that takes longer is left out."""
-_ATTEMPTS = 2  # the kernel may also kill a process because its neighbours used up the memory
 _LOOK_S = 1.0  # interval of the search for processes that hang
 
 Progress = Callable[[int, int], None]
@@ -70,7 +66,8 @@ def results_of(
     """Results of `rows`, in the order in which `jobs` processes finish them; with 0, in this process.
 
     Each process gets one sample at a time, so that the sample that killed it is known. A sample that killed two
-    processes, or exceeded the time limit, is left out. In this process a crash in a decoder ends everything.
+    processes, or exceeded the time limit, is left out. A single process is that of `apart`, which later calls use
+    again. In this process a crash in a decoder ends everything.
 
     Raises:
         ColliculusError: the processes cannot be started.
@@ -80,6 +77,9 @@ def results_of(
         with place.open() as opened:
             yield from (opened.prepare(row, samples[row]) for row in rows)
         return
+    if jobs == 1:
+        yield from _one_after_another(place, samples, rows, patience_s)
+        return
     waiting, deaths = deque(rows), Counter[int]()
     with closing(_Team(place, samples, min(jobs, len(rows)))) as team, place.open() as opened:
         while waiting or team.busy:
@@ -88,12 +88,32 @@ def results_of(
                 if isinstance(answer, PreparationResult):
                     yield answer
                     continue
-                deaths[row] += 1 if answer.startswith("crashed") else _ATTEMPTS
-                if deaths[row] < _ATTEMPTS:
+                deaths[row] += 1 if answer.startswith("crashed") else ATTEMPTS
+                if deaths[row] < ATTEMPTS:
                     waiting.appendleft(row)
                 else:
-                    files = ", ".join(dict.fromkeys(samples[row].files.values()))
-                    yield opened.leave_out(row, samples[row], f"{files} {answer}")
+                    yield opened.leave_out(row, samples[row], f"{_files(samples[row])} {answer}")
+
+
+def _one_after_another(
+    place: Place, samples: Sequence[Sample], rows: Sequence[int], patience_s: float
+) -> Iterator[PreparationResult]:
+    for row in rows:
+        sample = samples[row]
+        try:
+            yield apart(_files(sample), _prepared, place, row, sample, patience_s=patience_s)
+        except DecoderError as failure:
+            with place.open() as opened:
+                yield opened.leave_out(row, sample, str(failure))
+
+
+def _prepared(place: Place, row: int, sample: Sample) -> PreparationResult:
+    with place.open() as opened:
+        return opened.prepare(row, sample)
+
+
+def _files(sample: Sample) -> str:
+    return ", ".join(dict.fromkeys(sample.files.values()))
 
 
 class _Team:
@@ -135,7 +155,7 @@ class _Team:
             elif time.monotonic() - since > patience_s and not connection.poll():
                 self._end(connection)
                 self._start()
-                yield row, f"was not decoded within {patience_s:g} s: copy or download it again"
+                yield row, late(patience_s)
 
     def close(self) -> None:
         """End all processes."""
@@ -149,7 +169,7 @@ class _Team:
         except (EOFError, OSError):
             code = self._end(connection)
             self._start()
-            return f"crashed its decoder ({f'signal {-code}' if code < 0 else f'exit code {code}'}): leave it out"
+            return crashed(code)
         if isinstance(answer, OSError):
             raise answer
         return answer if isinstance(answer, PreparationResult) else str(answer)
@@ -159,7 +179,7 @@ class _Team:
         context = get_context("spawn")  # a fork would copy locks that threads of torch and FFmpeg hold
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(self._place, theirs), daemon=True)
-        with _without_sigint(), _without_main():
+        with starting():
             process.start()
         theirs.close()
         self._processes[ours] = process
@@ -183,42 +203,6 @@ class _Team:
         process.kill()
         process.join()
         return process.exitcode or 0
-
-
-@contextmanager
-def _without_main() -> Generator[None]:
-    """Start processes that do not run the user's script again, which need not be guarded by `__name__`."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-@contextmanager
-def _without_sigint() -> Generator[None]:
-    """Start processes with SIGINT blocked: Ctrl-C reaches all processes, and the first one ends the others."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    resource_tracker.ensure_running()  # it unblocks SIGINT when it starts, so it must start before the mask is set
-    interrupts: list[bool] = []  # a thread outside the mask may receive SIGINT, which must not stop a start half-way
-    is_main = threading.current_thread() is threading.main_thread()
-
-    def note(_signal: int, _frame: object) -> None:
-        interrupts.append(True)
-
-    handler = signal.signal(signal.SIGINT, note) if is_main else None
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if is_main:
-            signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
-    if interrupts:
-        raise KeyboardInterrupt
 
 
 def _work(place: Place, connection: Connection) -> None:

@@ -21,6 +21,7 @@ from colliculus.corpus.prepare.storage import Storage
 from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import decoding
 from colliculus.files.tables import UNPRINTABLE
+from colliculus.media.notes import DAMAGE, collected_notes, note_again
 from colliculus.types import ColliculusError
 
 Incomplete = Literal["skip", "keep"]
@@ -36,12 +37,14 @@ class Workspace:
         storages: storage of each modality.
         arrays: file of each modality.
         incomplete: treatment of a sample with an unreadable modality.
+        strict: whether a file that is damaged in part, or ends before its stated length, counts as unreadable.
     """
 
     root: Path
     storages: Mapping[str, Storage]
     arrays: Mapping[str, RowFile]
     incomplete: Incomplete
+    strict: bool = False
 
     @contextmanager
     def open(self) -> Generator[OpenWorkspace]:
@@ -70,19 +73,20 @@ class OpenWorkspace:
         """
         found: dict[str, NDArray[np.generic]] = {}
         problems: list[str] = []
-        for modality, storage in self.place.storages.items():
-            if modality in sample.files:
-                try:
-                    found[modality] = self._read(modality, storage, sample)
-                except ColliculusError as error:
-                    problems.append(str(error))
+        with collected_notes() as notes:
+            for modality, storage in self.place.storages.items():
+                if modality in sample.files:
+                    try:
+                        found[modality] = self._read(modality, storage, sample)
+                    except ColliculusError as error:
+                        problems.append(str(error))
         if problems and self.place.incomplete == "skip":
             found = {}
-        return self._write(row, sample, found, "; ".join(dict.fromkeys(problems)))
+        return self._write(row, sample, found, "; ".join(dict.fromkeys(problems)), notes)
 
     def leave_out(self, row: int, sample: Sample, problem: str) -> PreparationResult:
         """Clear the row of a sample that must not be tried again."""
-        return self._write(row, sample, {}, problem)
+        return self._write(row, sample, {}, problem, {})
 
     def holds(self, result: PreparationResult, sample: Sample) -> bool:
         """True if neither the row nor the files of the sample have changed since `result`."""
@@ -93,13 +97,23 @@ class OpenWorkspace:
         if not is_inside(self.place.root, path):
             raise ColliculusError(f"{path} leads out of the raw data: replace the link by the file it points to")
         with decoding(split_entry(path)[0]):
-            array = np.ascontiguousarray(storage.read(path, sample), dtype=storage.dtype.newbyteorder("<"))
+            with collected_notes() as notes:
+                read = storage.read(path, sample)
+            if self.place.strict and (damage := [notes[kind] for kind in DAMAGE if kind in notes]):
+                raise ColliculusError("; ".join(damage))
+            note_again(notes)
+            array = np.ascontiguousarray(read, dtype=storage.dtype.newbyteorder("<"))
             if array.shape != storage.shape:
                 raise ColliculusError(f"{path} has shape {array.shape} instead of {storage.shape}: fix its storage")
             return array
 
     def _write(
-        self, row: int, sample: Sample, found: Mapping[str, NDArray[np.generic]], problem: str
+        self,
+        row: int,
+        sample: Sample,
+        found: Mapping[str, NDArray[np.generic]],
+        problem: str,
+        notes: Mapping[str, str],
     ) -> PreparationResult:
         for modality, rows in self.rows.items():
             if modality in found:
@@ -110,10 +124,14 @@ class OpenWorkspace:
             row=row,
             missing=tuple(m for m in self.rows if m not in found),
             content=self._content(row),
-            problem=re.sub(f"{UNPRINTABLE.pattern}+", " ", problem.replace(f"{self.place.root}{os.sep}", "")),
+            problem=self._plain(problem),
             duration_s=duration_s(self.place.root, sample),
             sha256=digests(self.place.root, sample),
+            notes={kind: self._plain(sentence) for kind, sentence in notes.items()},
         )
+
+    def _plain(self, sentence: str) -> str:
+        return re.sub(f"{UNPRINTABLE.pattern}+", " ", sentence.replace(f"{self.place.root}{os.sep}", ""))
 
     def _content(self, row: int) -> str:
         """Digest of the stored row."""

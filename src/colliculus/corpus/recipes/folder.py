@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +12,8 @@ from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.sample import Sample
 from colliculus.files.checks import split_folders, visible
-from colliculus.media.clips import OWN_SUFFIXES, MediaFiles
-from colliculus.media.container import VIDEO_SUFFIXES, Track
+from colliculus.media.clips import OWN_KINDS, Look, MediaFiles, content_of, nfc
+from colliculus.media.kinds import Track, kind_of
 from colliculus.types import ColliculusError
 
 _TRACKS: Mapping[str, Track] = {"audio": "audio", "visual": "video"}
@@ -24,8 +24,9 @@ class FolderRecipe(Recipe):
     """Settings of your own clips in one folder per class.
 
     RAW holds `{train,test[,validation]}/<class>/<clip>` or `<class>/<clip>`. A clip is a video, or a sound file and an
-    image or video of the same stem. A clip of a single sound file or image lacks the other modality; a video must have
-    both sound and images (see --incomplete). Hidden files and files of other kinds are skipped.
+    image or video of the same stem. A clip of a single sound file or image lacks the other modality, and so does a
+    video file with sound alone; a video with images must have sound, too (see --incomplete). Hidden files are skipped,
+    and so are files of other kinds, which are counted.
 
     Raises:
         ColliculusError: `modalities` is empty.
@@ -50,17 +51,29 @@ class FolderRecipe(Recipe):
         return {m: storage for m, storage in super().storages.items() if m in self.modalities}
 
     def samples(self, raw: Path) -> list[Sample]:
-        """Clips by split, class and name.
+        """Clips by split, class and name; video files are opened to see whether they hold sound alone.
 
         Raises:
             ColliculusError: `raw` does not have the layout above: train or test is missing, there are fewer than two
                 classes, a class is empty or not in train, a class holds a folder, or a link leads out of `raw`.
         """
+        return self._samples(raw, content_of)
+
+    def listed(self, raw: Path) -> list[Sample]:
+        """Clips as `samples`, by the endings of their files alone.
+
+        Raises:
+            ColliculusError: as `samples`.
+        """
+        return self._samples(raw, _unseen)
+
+    def _samples(self, raw: Path, look: Look) -> list[Sample]:
         if not raw.is_dir():
             raise ColliculusError(f"{raw} is not a folder: pass the folder that holds a folder for each class")
         if not {"train", "test"} & {folder.name for folder in _folders(raw, raw)}:
-            return self._of_classes(raw, raw, split=None)
-        found = [s for split, folder in split_folders(raw).items() for s in self._of_classes(folder, raw, split=split)]
+            return self._of_classes(raw, raw, None, look)
+        folders = split_folders(raw).items()
+        found = [s for split, folder in folders for s in self._of_classes(folder, raw, split, look)]
         trained = {sample.label for sample in found if sample.split == "train"}
         for sample in found:
             if sample.label not in trained:
@@ -68,24 +81,28 @@ class FolderRecipe(Recipe):
                 raise ColliculusError(f"{folder} has no clips in train: add some there")
         return found
 
-    def skipped(self, raw: Path) -> Mapping[str, int]:
-        """Number of files of other kinds in the class folders by ending, the most frequent first."""
+    def skipped(self, raw: Path) -> Mapping[str, tuple[str, ...]]:
+        """Files of other kinds in the class folders by ending, the most frequent first."""
         classes = _folders(raw, raw)
         if {"train", "test"} & {folder.name for folder in classes}:
             classes = [entry for folder in classes for entry in _folders(folder, raw)]
         files = [entry for folder in classes for entry in visible(folder, raw) if not entry.is_dir()]
-        unknown = (file.suffix.lower() or "no ending" for file in files if not self._media.knows(file))
-        return dict(Counter(unknown).most_common())
+        found = defaultdict[str, list[str]](list)
+        for file in files:
+            if not self._media.knows(file):
+                found[file.suffix.lower() or "no ending"].append(file.relative_to(raw).as_posix())
+        return {ending: tuple(own) for ending, own in sorted(found.items(), key=lambda one: -len(one[1]))}
 
     @property
     def _media(self) -> MediaFiles:
         return MediaFiles(tuple(_TRACKS[m] for m in self.storages))
 
-    def _of_classes(self, parent: Path, raw: Path, *, split: str | None) -> list[Sample]:
+    def _of_classes(self, parent: Path, raw: Path, split: str | None, look: Look) -> list[Sample]:
         classes = _folders(parent, raw)
         if not classes or (len(classes) < 2 and split in (None, "train")):
             raise ColliculusError(f"{parent} has {len(classes)} class folder(s): make one for each class, at least two")
-        return [self._sample(files, raw, c.name, split) for c in classes for files in self._clips(c, raw)]
+        clips = [(c.name, files) for c in classes for files in self._clips(c, raw)]
+        return [self._sample(files, raw, label, split, look) for label, files in clips]
 
     def _clips(self, folder: Path, raw: Path) -> list[tuple[Path, ...]]:
         entries = visible(folder, raw)
@@ -97,14 +114,21 @@ class FolderRecipe(Recipe):
             raise ColliculusError(f"{folder} has no clips: put files into it ({known}) or remove it")
         return [clip.files for clip in clips.values()]
 
-    def _sample(self, files: tuple[Path, ...], raw: Path, label: str, split: str | None) -> Sample:
+    def _sample(self, files: tuple[Path, ...], raw: Path, label: str, split: str | None, look: Look) -> Sample:
+        kinds = {file: kind_of(file) for file in files}
+        if "audio" in self.storages:
+            kinds |= {f: "sound" for f, kind in kinds.items() if kind == "container" and look(f) == {"audio"}}
         found: dict[str, str] = {}
         for modality in self.storages:
-            kinds = (OWN_SUFFIXES[_TRACKS[modality]], VIDEO_SUFFIXES)  # a file made for it alone comes first
-            if fitting := [file for suffixes in kinds for file in files if file.suffix.lower() in suffixes]:
+            wanted = (OWN_KINDS[_TRACKS[modality]], "container")  # a file made for it alone comes first
+            if fitting := [file for kind in wanted for file in files if kinds[file] == kind]:
                 found[modality] = fitting[0].relative_to(raw).as_posix()
-        name = files[0].relative_to(raw).with_suffix("").as_posix()
+        name = nfc(files[0].relative_to(raw).with_suffix("").as_posix())
         return Sample(name=name, label=label, files=found, split=split)
+
+
+def _unseen(_path: Path) -> frozenset[Track]:
+    return frozenset()
 
 
 def _folders(folder: Path, raw: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes.raw_tree import files_by_stem, found_samples, listed_splits
 from colliculus.corpus.sample import Sample
 from colliculus.files.checks import visible
-from colliculus.media.container import VIDEO_SUFFIXES
+from colliculus.media.kinds import VIDEO_SUFFIXES
 from colliculus.media.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
 

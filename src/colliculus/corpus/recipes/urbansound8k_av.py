@@ -12,7 +12,7 @@ from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes.raw_tree import files_by_stem, found_samples, subfolder
 from colliculus.corpus.sample import Sample
 from colliculus.files.checks import visible
-from colliculus.media.images import IMAGE_SUFFIXES
+from colliculus.media.kinds import IMAGE_SUFFIXES
 
 _NAME = re.compile(r"(\d+)-\d+-\d+-\d+")  # recording of Freesound, class, occurrence, slice
 

@@ -16,7 +16,7 @@ from colliculus.evaluation.energy.events import GradedSpikes
 from colliculus.evaluation.energy.products import Product, count_call, elementwise, tokenwise
 from colliculus.fusion import JointLayer, ReadoutWeights
 from colliculus.fusion.mask import MaskedAttention
-from colliculus.layers import SpikingAttention
+from colliculus.layers import QKAttention, SpikingAttention
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import GradedNeuron, Neuron, SpikingNeuron
 from colliculus.types import Output
@@ -26,7 +26,7 @@ Inputs = Mapping[str, Tensor]
 ATTENTION = ("q k^T", "(q k^T) v")
 """Products inside a `SpikingAttention`, in order; products of other modules are numbered."""
 
-OF_SPIKES = JointLayer, MaskedAttention
+OF_SPIKES = JointLayer, MaskedAttention, QKAttention
 """Modules that multiply spikes by spikes, value by value."""
 
 _MULTIPLICATIONS = torch.mul, Tensor.mul, Tensor.__mul__

@@ -1,12 +1,12 @@
 """Named experiments: a method, a dataset and the settings of the training.
 
-There is a preset "METHOD-DATA" for every method on every dataset. A line in `_METHODS` or an entry in `_DATA` adds a
-row or a column; the command line lists it and the tests run it.
+There is a preset "METHOD-DATA" for every method on every dataset. A line in `METHODS` of `presets/methods.py` or an
+entry in `_DATA` adds a row or a column; the command line lists it and the tests run it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,11 +19,12 @@ from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
 from colliculus.data.prepared import Prepared
 from colliculus.data.synthetic import Synthetic
-from colliculus.fusion import CrossModalSettings
-from colliculus.methods import CMCI, SCA, SCMRL, TAAF, FirstTectum, LateFusion, Tectum, Unimodal, WeightedAttention
-from colliculus.methods.spiking_transformer import EncoderName, SpikingTransformer
+from colliculus.methods import SCMRL, TAAF
+from colliculus.methods.spiking_transformer import EncoderName
+from colliculus.presets.methods import METHODS, OWN_ENCODERS
 from colliculus.records import Record, Table, Tables
 from colliculus.runs.experiment import Experiment, TrainSettings, replaced
+from colliculus.runs.recipes import with_recipe
 from colliculus.types import unknown_name
 
 
@@ -80,7 +81,7 @@ _PEOPLE_APART = Prepared(protocol="given", validation_fraction=0.25, augment=SMA
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Data:
+class DataRow:
     """Data with suitable settings of the training and size of the networks."""
 
     phrase: str
@@ -94,26 +95,26 @@ class _Data:
 
 
 _DATA = {
-    "synthetic": _Data(
+    "synthetic": DataRow(
         phrase="generated shapes and sounds",
         settings=Synthetic(),
         train=TrainSettings(epochs=10, batch_size=32, warmup_epochs=1, learning_rate=2e-3),
         dim=32,
         heads=4,
     ),
-    "av-digits": _Data(
+    "av-digits": DataRow(
         phrase="spoken and written digits",
         settings=AVDigits(),
         train=TrainSettings(epochs=16, batch_size=64, learning_rate=2e-3, warmup_epochs=2, warmup_learning_rate=5e-4),
     ),
-    "arrays": _Data(phrase="your arrays at --data.root", settings=Arrays(augment=_VARIED), train=_SMALL),
-    "folder": _Data(phrase="your clips at --data.root", settings=Folder(augment=_VARIED), train=_SMALL),
-    "prepared": _Data(phrase="your prepared data at --data.root", settings=Prepared(augment=_VARIED), train=_SMALL),
-    "crema-d": _Data(phrase="CREMA-D", settings=_CROPPED, train=_PUBLISHED, dim=256, heads=16),
-    "urbansound8k-av": _Data(
+    "arrays": DataRow(phrase="your arrays at --data.root", settings=Arrays(augment=_VARIED), train=_SMALL),
+    "folder": DataRow(phrase="your clips at --data.root", settings=Folder(augment=_VARIED), train=_SMALL),
+    "prepared": DataRow(phrase="your prepared data at --data.root", settings=Prepared(augment=_VARIED), train=_SMALL),
+    "crema-d": DataRow(phrase="CREMA-D", settings=_CROPPED, train=_PUBLISHED, dim=256, heads=16),
+    "urbansound8k-av": DataRow(
         phrase="UrbanSound8K-AV", settings=_CROPPED, train=_PUBLISHED, dim=64, heads=16, temperature=0.08
     ),
-    "mnistdvs-ntidigits": _Data(
+    "mnistdvs-ntidigits": DataRow(
         phrase="MNIST-DVS with N-TIDIGITS",
         train=_PUBLISHED,
         dim=256,  # published: 32 to 512
@@ -122,77 +123,13 @@ _DATA = {
         time_steps=16,
         encoder="shallow",
     ),
-    "ave": _Data(phrase="AVE", dim=256, heads=16),
-    "kinetics-sounds": _Data(phrase="Kinetics-Sounds", dim=256, heads=16),
-    "cifar10-av": _Data(phrase="CIFAR10-AV"),
-    "utd-mhad": _Data(phrase="UTD-MHAD", settings=_PEOPLE_APART, train=_HUNDREDS),
-    "utd-mhad-3": _Data(phrase="UTD-MHAD with depth", settings=_PEOPLE_APART, train=_HUNDREDS, time_steps=8),  # frames
-}
-
-_REFERENCE_ALPHA, _REFERENCE_HEADS = 1.5, 16
-"""Published settings of S-CMRL on all data; at D = 32 its heads are two channels wide."""
-
-_METHODS: dict[str, tuple[str, Callable[[_Data], SpikingTransformer]]] = {
-    "s-cmrl": (
-        "S-CMRL",
-        lambda data: SCMRL(dim=data.dim, heads=data.heads, temperature=data.temperature),
-    ),
-    "s-cmrl-reference": (
-        "S-CMRL, arithmetic of the reference program",
-        lambda data: SCMRL(
-            dim=data.dim,
-            heads=_REFERENCE_HEADS,
-            alpha=_REFERENCE_ALPHA,
-            temperature=data.temperature,
-            arithmetic="reference",
-        ),
-    ),
-    "spatial": (
-        "S-CMRL's spatial attention alone",
-        lambda data: SCMRL(dim=data.dim, heads=data.heads, cross_attention="spatial", alignment=False),
-    ),
-    "temporal": (
-        "S-CMRL's temporal attention alone",
-        lambda data: SCMRL(dim=data.dim, heads=data.heads, cross_attention="temporal", alignment=False),
-    ),
-    "taaf": (
-        "TAAF (our reading)",
-        lambda data: TAAF(dim=data.dim, encoder="deep"),  # the encoder of the other methods, for comparison
-    ),
-    "s-cmrl-fed": (
-        "S-CMRL whose exchange the task trains",
-        lambda data: SCMRL(
-            dim=data.dim,
-            heads=data.heads,
-            temperature=data.temperature,
-            alpha=0.5,
-            normalise="positives",
-            cross_modal=CrossModalSettings(dropout=0.0, scaled=True, capped=True),
-        ),
-    ),
-    "tectum": (
-        "Tectum, our method, with a joint layer",
-        lambda data: Tectum(dim=data.dim),
-    ),
-    "tectum-first": (
-        "Tectum, first edition (S-CMRL with TAAF)",
-        lambda data: FirstTectum(dim=data.dim, heads=data.heads),
-    ),
-    "sca": ("Spiking cross-attention, no residual (SCA)", lambda data: SCA(dim=data.dim, heads=data.heads)),
-    "sca-reference": (
-        "SCA, arithmetic of the reference program",
-        lambda data: SCA(dim=data.dim, heads=_REFERENCE_HEADS, arithmetic="reference"),
-    ),
-    "cmci": ("Current integration as published (CMCI)", lambda data: CMCI(dim=data.dim)),
-    "cmci-reference": (
-        "CMCI, arithmetic of the reference program",
-        lambda data: CMCI(dim=data.dim, arithmetic="reference", unimodal_loss=1.0, modality_dropout=0.0),
-    ),
-    "weighted-attention": ("One learned weight of each modality", lambda data: WeightedAttention(dim=data.dim)),
-    "late-fusion": ("Late fusion by addition", lambda data: LateFusion(dim=data.dim)),
-    "late-fusion-concat": ("Late fusion by concatenation", lambda data: LateFusion(dim=data.dim, fusion="concat")),
-    "audio": ("Audio alone", lambda data: Unimodal(modality="audio", dim=data.dim, heads=data.heads)),
-    "visual": ("Visual alone", lambda data: Unimodal(modality="visual", dim=data.dim, heads=data.heads)),
+    "ave": DataRow(phrase="AVE", dim=256, heads=16),
+    "kinetics-sounds": DataRow(phrase="Kinetics-Sounds", dim=256, heads=16),
+    "cifar10-av": DataRow(phrase="CIFAR10-AV"),
+    "utd-mhad": DataRow(phrase="UTD-MHAD", settings=_PEOPLE_APART, train=_HUNDREDS),
+    "utd-mhad-3": DataRow(
+        phrase="UTD-MHAD with depth", settings=_PEOPLE_APART, train=_HUNDREDS, time_steps=8
+    ),  # frames
 }
 
 _NO_MODALITY_OF_THAT_NAME = {(m, data) for m in ("audio", "visual") for data in ("arrays", "utd-mhad", "utd-mhad-3")}
@@ -209,9 +146,10 @@ def _experiment(method: str, data: str) -> Experiment[Any, Any]:
     chosen = _DATA[data]
     if method == "taaf" and data in _TAAF:
         return Experiment(method=_TAAF[data], data=chosen.settings, train=_OURS)
-    made = _METHODS[method][1](chosen)
+    made = METHODS[method][1](chosen)
     if made.time_steps:  # else the method chooses steps and encoder by the shape of the data
-        made = replace(made, time_steps=chosen.time_steps, encoder=chosen.encoder)
+        encoder = made.encoder if made.encoder in OWN_ENCODERS else chosen.encoder
+        made = replace(made, time_steps=chosen.time_steps, encoder=encoder)
     return Experiment(
         method=made,
         data=chosen.settings,
@@ -222,7 +160,7 @@ def _experiment(method: str, data: str) -> Experiment[Any, Any]:
 PRESETS: dict[str, Preset] = {
     f"{method}-{data}": Preset(title, chosen.phrase, data, _experiment(method, data))
     for data, chosen in _DATA.items()
-    for method, (title, _) in _METHODS.items()
+    for method, (title, _) in METHODS.items()
     if (method, data) not in _NO_MODALITY_OF_THAT_NAME
 }
 """Every experiment by its name METHOD-DATA; `colliculus show presets` lists them in this order."""
@@ -276,15 +214,16 @@ def presets() -> PresetList:
     )
 
 
-def preset(name: str, **overrides: Any) -> Experiment[Any, Any]:
+def preset(name: str, *, recipe: str | None = None, **overrides: Any) -> Experiment[Any, Any]:
     """The experiment of that name, with some settings changed.
 
     Args:
         name: one of `presets()`.
+        recipe: a balance with the training of its authors, such as "ogm-ge"; `colliculus show recipes` lists them.
         overrides: changed settings, nested or by dotted name; see `colliculus.runs.experiment.replaced`.
 
     Raises:
-        ColliculusError: the preset or a setting is unknown (the nearest name is offered), or a value is wrong.
+        ColliculusError: a name is unknown (the nearest is offered), or a value is wrong.
 
     Example:
         >>> experiment = preset("s-cmrl-synthetic", method={"dim": 64}, **{"train.epochs": 2})
@@ -293,4 +232,5 @@ def preset(name: str, **overrides: Any) -> Experiment[Any, Any]:
     """
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)
-    return replaced(replace(PRESETS[name].experiment, preset=name), overrides)
+    start = replace(PRESETS[name].experiment, preset=name)
+    return replaced(start if recipe is None else with_recipe(start, recipe), overrides)

@@ -1,0 +1,35 @@
+"""Temporal efficient training: a loss of every step (TET, Deng et al., ICLR 2022, arXiv 2202.11946)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from colliculus.losses.temporal_balanced import TemporalBalanced
+from colliculus.types import Output
+
+
+@dataclass(frozen=True)
+class EfficientTraining:
+    """(1 - l) mean_t CE(Z(t), y) + l mean (Z(t) - 1)^2, with Z(t) the logits of step t.
+
+    Args:
+        label_smoothing: fraction of the target spread evenly over all K classes.
+        pull: l, weight of the second term, which keeps the logits of all steps near 1.
+
+    Example:
+        >>> logits = torch.zeros(3, 2, 4)
+        >>> EfficientTraining(0.0, pull=0.5)(Output(logits[0], logits, {}), torch.tensor([0, 1]))  # (log 4 + 1) / 2
+        tensor(1.1931)
+    """
+
+    label_smoothing: float
+    pull: float
+
+    def __call__(self, output: Output, labels: Tensor) -> Tensor:
+        """Scalar loss of the step logits (T, B, K) against labels (B,), or soft ones (B, K)."""
+        loss = TemporalBalanced(label_smoothing=self.label_smoothing, regulariser="tet", regulariser_weight=self.pull)
+        steps = output.step_logits.float()
+        return loss(steps, torch.full(steps.shape[:2], 1 / len(steps), device=steps.device), labels)

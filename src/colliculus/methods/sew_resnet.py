@@ -1,0 +1,39 @@
+"""SEW-ResNet: a spiking ResNet-18 for each modality, joined at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from colliculus.methods.late_streams import LateStreams
+from colliculus.methods.spiking_transformer import Encoder, EncoderName
+
+
+@dataclass(frozen=True, kw_only=True)
+class SEWResNet(LateStreams):
+    """SEW-ResNet-18, whose residuals add spikes (Fang et al., NeurIPS 2021, arXiv 2102.04159), late fusion.
+
+    Example:
+        >>> import torch
+        >>> from colliculus import DataSpec
+        >>> sizes = {"audio": (32, 32), "visual": (32, 32)}
+        >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes=sizes, num_classes=6)
+        >>> model = SEWResNet(dim=32).model(spec)
+        >>> model({"audio": torch.zeros(2, 1, 32, 32), "visual": torch.zeros(2, 3, 32, 32)}).logits.shape
+        torch.Size([2, 6])
+    """
+
+    name: ClassVar[str] = "sew-resnet"
+
+    encoder: EncoderName = "sew-resnet18"
+    """The network itself, "sew-resnet18"; `late-fusion` takes any encoder."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.needs_encoder("sew-resnet18")
+
+    def stream(self, encoder: Encoder) -> nn.Module:
+        """The encoder alone."""
+        return encoder
