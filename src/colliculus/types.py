@@ -169,22 +169,6 @@ class DataSpec:
         shape = (batch, self.channels[modality], *self.size(modality))
         return (self.steps[modality], *shape) if modality in self.steps else shape
 
-    def in_words(self) -> str:
-        """Shape of one sample of each modality, T x C x H x W, or C x H x W when static.
-
-        Example:
-            >>> spec = DataSpec(channels={"audio": 1, "visual": 3}, sizes={"audio": (8, 9), "visual": (6, 7)},
-            ...                 num_classes=2, steps={"visual": 4})
-            >>> spec.in_words()
-            'audio 1 x 8 x 9 and visual 4 x 3 x 6 x 7'
-        """
-        shapes = {
-            m: (*([self.steps[m]] if m in self.steps else []), channels, *self.sizes.get(m, ("H", "W")))
-            for m, channels in self.channels.items()
-        }
-        texts = [f"{m} {' x '.join(map(str, shape))}" for m, shape in shapes.items()]
-        return " and ".join([", ".join(texts[:-1]), texts[-1]] if texts[1:] else texts)
-
     def size(self, modality: str) -> tuple[int, int]:
         """(H, W) of `modality`.
 
