@@ -134,3 +134,19 @@ def test_a_series_is_read(root, name, write):
     assert look(root, imu=name).problem == ""
     (root / name).write_bytes(b"x,y\n1")
     assert name in look(root, imu=name).problem
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("0,-1.5,2,-3\n1,0,0,9.81\n", ""),  # a series, which may have as many columns as events
+        ("t,x,y,p\n5,1,2,1\n7,3,4,0\n", ""),
+        ("5 1 2 1\n7 3 4 0\n", ""),
+        ("t,x,y,p\n5,1,2,1\n7,3\n", "a.csv cannot be decoded"),
+        ("5,1,2,1\n7,3,4,zero\n", "a.csv cannot be decoded"),
+    ],
+)
+def test_a_table_is_a_series_or_events(root, text, problem):
+    (root / "a.csv").write_text(text)
+    seen = look(root, imu="a.csv").problem
+    assert seen.startswith(problem) if problem else not seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import tracemalloc
 import zlib
@@ -10,13 +11,18 @@ import zlib
 import numpy as np
 import pyarrow
 import pytest
+from PIL import Image
 from pyarrow import parquet
 from scipy.io import savemat
+from scipy.io.wavfile import write as write_wav
 
 from colliculus.files.tables import read_table
+from colliculus.media import sound
 from colliculus.media.digit_files import read_digit_images
 from colliculus.media.images import MOST_PIXELS, read_image
 from colliculus.media.matlab import read_matlab
+from colliculus.media.pictures import check_pictures
+from colliculus.media.window import Window
 from colliculus.types import ColliculusError
 
 
@@ -46,6 +52,31 @@ def test_a_huge_image(tmp_path, width, height):
     (tmp_path / "a.png").write_bytes(png(width, height))
     with pytest.raises(ColliculusError, match=r"a\.png"):
         read_image(tmp_path / "a.png")
+    with pytest.raises(ColliculusError, match=r"a\.png"):
+        check_pictures(tmp_path / "a.png")
+
+
+def test_a_huge_gif(tmp_path):
+    side = math.isqrt(MOST_PIXELS) + 1
+    Image.new("P", (8, 8)).save(tmp_path / "a.gif")
+    check_pictures(tmp_path / "a.gif")
+    content = (tmp_path / "a.gif").read_bytes()
+    (tmp_path / "a.gif").write_bytes(content[:6] + struct.pack("<HH", side, side) + content[10:])
+    with pytest.raises(ColliculusError, match=f"states {side} x {side} pixels"):
+        check_pictures(tmp_path / "a.gif")
+
+
+def test_a_long_sound(tmp_path, monkeypatch):
+    tone = np.sin(np.arange(8000)).astype(np.float32) / 2
+    write_wav(tmp_path / "a.wav", 8000, tone)
+    monkeypatch.setattr(sound, "MOST_SAMPLES", 7999)
+    with pytest.raises(ColliculusError, match="holds 8,000 samples of sound"):
+        sound.read_sound(tmp_path / "a.wav", Window(), 8000)
+    assert len(sound.read_sound(tmp_path / "a.wav", Window(end_s=0.5), 8000)) == 4000
+    sound.check_sound(tmp_path / "a.wav")  # it holds a moment in memory
+    monkeypatch.setattr(sound, "track_end_s", lambda *_: 0.1)  # the sound goes on after it
+    with pytest.raises(ColliculusError, match="samples of sound: choose a part"):
+        sound.read_sound(tmp_path / "a.wav", Window(), 8000)
 
 
 def test_a_packed_file_of_zeros(tmp_path):

@@ -17,6 +17,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from colliculus.files.checks import decoding
+from colliculus.media.images import MOST_PIXELS
 from colliculus.media.kinds import Track
 from colliculus.media.notes import note
 from colliculus.types import ColliculusError
@@ -92,6 +93,8 @@ def decoded_frames(path: Path, track: Track, from_s: float) -> Iterator[tuple[fl
             start_s, stream = origin_s(container), contents(container)[track]
             if isinstance(stream, AudioStream) and stream.rate not in _RATES_HZ:
                 raise ColliculusError(f"{path} states a sample rate of {stream.rate} Hz: copy or download it again")
+            if isinstance(stream, VideoStream) and stream.width * stream.height > MOST_PIXELS:
+                raise ColliculusError(f"{path} states {stream.width} x {stream.height} pixels: give smaller images")
             if seek:
                 try:
                     container.seek(round((from_s + start_s) * av.time_base))
