@@ -60,7 +60,8 @@ def test_every_kind_of_neuron_reaches_all_parameters(name, neuron) -> None:
     given = {m: x for m, x in inputs().items() if m in model.modalities}
     output = model(given)
     torch.stack(list(method.objective()(output, torch.arange(4)).values())).sum().backward()
-    idle = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    # a normalisation takes the bias before it away: its gradient is rounding alone, and may be 0
+    idle = [n for n, p in model.named_parameters() if p.grad is None or not (p.grad.any() or n.endswith("linear.bias"))]
     # the share of an alignment's neurons starts at 0: their time constants wait for it
     assert [n for n in idle if "alignments" not in n or not n.endswith("leak_logit")] == []
     assert_active(output.logits)

@@ -127,7 +127,7 @@ CHANGES = [
     {"heads": "shared", "balance": by_score(kind="loss")},
     {"balance": by_score(kind="inverse")},
     {"balance": by_score(kind="step")},
-    *({"balance": Balance(kind=kind)} for kind in get_args(BalanceName) if kind not in ("scores", "agm")),
+    *({"balance": Balance(kind=kind)} for kind in get_args(BalanceName) if kind not in ("scores", "agm", "opm")),
 ]
 
 
@@ -275,6 +275,7 @@ def test_settings_from_a_file_and_from_the_command_line():
         ({"unimodal_weights": {"audio": -1.0}}, "audio's own loss"),
         ({"dim": 12, "encoder": "resnet18"}, "multiple of 8"),
         ({"balance": Balance(kind="agm")}, "balance agm"),
+        ({"balance": Balance(kind="opm")}, "balance opm"),
         ({"unimodal_weights": {"audio": 0.0}}, "balance scores .* audio does not learn"),
         ({"unimodal_weights": {"audio": 0.0}, "balance": Balance(kind="iemf")}, "balance iemf"),
     ],

@@ -24,14 +24,29 @@ def study(monkeypatch, request):
         sys.modules.pop(name, None)
 
 
-@pytest.mark.parametrize(("name", "preset"), [("balance", None), ("silent_start", "s-cmrl-av-digits")])
+@pytest.mark.parametrize(
+    ("name", "preset"), [("balance", "late-fusion-concat-av-digits"), ("silent_start", "s-cmrl-av-digits")]
+)
 def test_every_variant_can_be_planned(study, tmp_path, name, preset):
     module, settings = study(name, tmp_path)
-    titled = {t: v if preset is None else (preset, v) for t, v in module.VARIANTS.items()}
-    variants = [settings.variant(title, start, changes) for title, (start, changes) in titled.items()]
+    if name == "balance":
+        titled = {recipe: module.trained_as(recipe, settings, balanced=True) for recipe in module.RECIPES}
+    else:
+        titled = module.VARIANTS
+    variants = [settings.variant(title, preset, changes) for title, changes in titled.items()]
     jobs = plan_variants(variants, 2, tmp_path)
     assert len({job.folder for job in jobs}) == 2 * len(titled)
     assert len({repr(job.experiment) for job in jobs}) == 2 * len(titled)
+
+
+def test_a_recipe_and_its_twin_differ_in_the_balance_alone(study, tmp_path):
+    module, settings = study("balance", tmp_path)
+    for recipe, twin in module.twins(settings).items():
+        with_balance = module.trained_as(recipe, settings, balanced=True)
+        without = module.trained_as(twin, settings, balanced=False)
+        apart = {key for key in with_balance.keys() | without.keys() if with_balance.get(key) != without.get(key)}
+        assert apart
+        assert all(key.startswith("method.balance") for key in apart)
 
 
 def test_every_method_can_be_planned_under_noise_and_without_a_speaker(study, tmp_path):
