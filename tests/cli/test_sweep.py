@@ -110,7 +110,7 @@ def test_a_mistake_that_the_command_line_finds_names_the_file_too(answer, tmp_pa
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[a", "is not YAML"),
+        ("[a", "is not a YAML file"),
         ("- a", "expected names with values"),
         ("presets: a", "presets must be a list of names"),
         ("{presets: [[a]]}", "presets holds ['a'] within a list"),

@@ -36,7 +36,10 @@ def test_the_tables_show_every_figure():
     ]
     assert "audio 0.061, visual 0.040" in " ".join(decisions.notes)
     assert "10,000 pairings" in " ".join(decisions.notes)
-    assert gradients.rows == [("task", "0.009", "1.5"), ("alignment", "0.247", "0.25")]
+    assert gradients.rows == (
+        ("task", "0.009", "1.5"),
+        ("alignment", "0.247", "0.25"),
+    )
 
 
 @pytest.mark.parametrize(
