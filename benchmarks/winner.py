@@ -9,8 +9,7 @@ and in benchmarks/winner_plan.py, before it was run. Its rules:
 
 - All methods on a data set have one recipe, that of `winner_plan.DIGITS` or `winner_plan.UTD`, and keep their last
   epoch. On UTD-MHAD the validation part is one of the odd people; what it decided is trained again on all odd people,
-  and the even people are looked at once. On AV-Digits the validation part decides if a joint layer stays, and
-  decided the factor of the readout's rate.
+  and the even people are looked at once. On AV-Digits the validation part decides if a joint layer stays.
 - The rivals come "with the same care", which gives them the graded neurons, the readout weights, the encoder, the own
   heads and the label smoothing of Tectum; and "as published", with what their presets have.
 - Figures are means over the seeds with 95 % intervals (Student), tests are those of `colliculus compare`: over seeds

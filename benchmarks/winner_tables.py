@@ -20,7 +20,7 @@ Runs = Mapping[str, Sequence[Path]]
 """Run folders by title, that of Tectum among them."""
 ENERGY = Energy.FILE
 LEEWAY = 1.05
-"""What a form may have of the spikes of its bar."""
+"""Spikes that a cheap form may send, as a multiple of the number in its bar."""
 
 
 @dataclass(frozen=True)
@@ -120,12 +120,12 @@ def _bound(p: float | None) -> str:
 
 
 def verdict(value: float, least: float) -> str:
-    """Whether a value is at least so much."""
+    """Verdict on a value that must reach a bar."""
     return f"{'reached' if value >= least else 'missed'} ({value:.1f})"
 
 
 def margin_verdict(test: PairedTest, margin: float, p: float | None) -> str:
-    """Whether Tectum is so many points above a rival; p is that of both tests after Holm.
+    """Verdict on the margin of Tectum over a rival; p is that of both tests after Holm.
 
     A rival ties where neither is shown to be better.
     """
@@ -172,7 +172,7 @@ def _test_cell(test: PairedTest | None) -> str:
 
 
 def _drop(by_lag: Mapping[str, Compared], bar: Bar) -> Iterator[str]:
-    """What the longest lag costs each variant, seed by seed."""
+    """Accuracy that each variant loses at the longest lag, seed by seed."""
     first, last = "lag-0", "lag-4"
     if bar.drop is None or first not in by_lag or last not in by_lag:
         return
@@ -208,7 +208,7 @@ def utd_table(runs: Runs, bar: Bar) -> list[str]:
 
 
 def cheap_verdict(found: Compared, runs: Runs, counts: Mapping[str, float | None], most: int, least: float) -> str:
-    """Whether a form of Tectum with at most so many spikes reaches an accuracy: the one chosen on validation."""
+    """Verdict on the form of Tectum with at most that many spikes that was chosen on validation."""
     few = {title: n for title, n in counts.items() if title.startswith(TECTUM) and n and n <= most * LEEWAY}
     head = f"A form of at most {most:,} spikes a clip with at least {least:g} %"
     if not few:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from colliculus import ColliculusError
-from colliculus.coding import Direct, FramesAsChannels, Latency, Poisson, coder, intensity, latency
+from colliculus.coding import AllFrames, Direct, Latency, Poisson, RecentFrames, coder, intensity, latency
 
 
 def test_direct_repeats_what_stands_still_and_shows_what_moves() -> None:
@@ -19,7 +19,7 @@ def test_direct_repeats_what_stands_still_and_shows_what_moves() -> None:
 def test_a_step_sees_its_frame_and_those_before_it(frames) -> None:
     """The oldest comes first; the first frame stands for those before it."""
     moving = torch.randn(6, 2, 3, 4, 4)
-    found = FramesAsChannels(frames, whole=False)(moving)
+    found = RecentFrames(frames)(moving)
     assert found.shape == (6, 2, 3 * frames, 4, 4)
     for t in range(6):
         for place in range(frames):
@@ -30,18 +30,18 @@ def test_a_step_sees_its_frame_and_those_before_it(frames) -> None:
 @pytest.mark.parametrize(("frames", "chosen"), [(6, range(6)), (3, (1, 3, 5))])
 def test_all_frames_become_one_static_input(frames, chosen) -> None:
     moving = torch.randn(6, 2, 3, 4, 4)
-    found = FramesAsChannels(frames, whole=True)(moving)
+    found = AllFrames(frames)(moving)
     assert found.shape == (2, 3 * frames, 4, 4)
     for place, t in enumerate(chosen):
         assert torch.equal(found[:, 3 * place : 3 * place + 3], moving[t])
-    halves = FramesAsChannels(3, whole=True, mode="linear")(moving)
+    halves = AllFrames(3, "linear")(moving)
     torch.testing.assert_close(halves[:, 3:6], (moving[2] + moving[3]) / 2)
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_a_static_input_is_every_frame(whole) -> None:
+@pytest.mark.parametrize("frames", [AllFrames(2), RecentFrames(2)])
+def test_a_static_input_is_every_frame(frames) -> None:
     still = torch.randn(2, 3, 4, 4)
-    assert torch.equal(FramesAsChannels(2, whole=whole)(still), torch.cat([still, still], dim=1))
+    assert torch.equal(frames(still), torch.cat([still, still], dim=1))
 
 
 def test_poisson_rate_is_the_intensity() -> None:

@@ -111,41 +111,55 @@ class Latency(nn.Module):
         return latency(intensity(x), self.steps)
 
 
-class FramesAsChannels(nn.Module):
-    """Shows several frames of a sequence at once, as channels of one image: kernels of the first layer see motion.
+class AllFrames(nn.Module):
+    """Shows all frames of a sequence at once, as channels of one static image: the first kernels see motion.
 
     Args:
-        frames: number of frames that are shown at once.
-        whole: True if these are all frames of a sequence, which becomes one static input. Else every frame is shown
-            with those before it, so that no step looks ahead; the first frame stands for those before the first.
-        mode: how a sequence of another length is resampled to all `frames`.
+        frames: number of frames; a static input is repeated as often.
+        mode: how a sequence of another length is resampled.
 
     Example:
         >>> x = torch.arange(3.0).view(3, 1, 1, 1, 1)  # three frames of one pixel
-        >>> FramesAsChannels(3, whole=True)(x).flatten()
+        >>> AllFrames(3)(x).flatten()
         tensor([0., 1., 2.])
-        >>> FramesAsChannels(2, whole=False)(x).flatten(1)
+    """
+
+    def __init__(self, frames: int, mode: Resampling = "nearest") -> None:
+        super().__init__()
+        self.frames = frames
+        self.mode: Resampling = mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T, B, C, H, W) or (B, C, H, W) -> (B, frames * C, H, W)."""
+        if x.ndim == 4:
+            return x.repeat(1, self.frames, 1, 1)
+        return resample(x, self.frames, self.mode).transpose(0, 1).flatten(1, 2)
+
+
+class RecentFrames(nn.Module):
+    """Shows every frame with those before it, as channels of one image, so that no step looks ahead.
+
+    Args:
+        frames: number of frames that are shown at once; the first frame stands for those before it.
+
+    Example:
+        >>> x = torch.arange(3.0).view(3, 1, 1, 1, 1)  # three frames of one pixel
+        >>> RecentFrames(2)(x).flatten(1)
         tensor([[0., 0.],
                 [0., 1.],
                 [1., 2.]])
     """
 
-    def __init__(self, frames: int, *, whole: bool, mode: Resampling = "nearest") -> None:
+    def __init__(self, frames: int) -> None:
         super().__init__()
         self.frames = frames
-        self.whole = whole
-        self.mode: Resampling = mode
 
     def forward(self, x: Tensor) -> Tensor:
-        """(T, B, C, H, W) -> (B, frames * C, H, W), or (T, B, frames * C, H, W); a static input is repeated."""
+        """(T, B, C, H, W) -> (T, B, frames * C, H, W), or (B, C, H, W) -> (B, frames * C, H, W)."""
         if x.ndim == 4:
             return x.repeat(1, self.frames, 1, 1)
-        if self.whole:
-            return resample(x, self.frames, self.mode).transpose(0, 1).flatten(1, 2)
-        earlier = [x[: len(x) - k] for k in range(min(self.frames, len(x)))]
-        shown = [torch.cat([x[:1].expand(len(x) - len(part), *x.shape[1:]), part]) for part in earlier]
-        shown += [x[:1].expand(x.shape)] * (self.frames - len(shown))
-        return torch.cat(shown[::-1], dim=2)
+        steps = torch.arange(len(x), device=x.device)
+        return torch.cat([x[(steps - k).clamp(min=0)] for k in reversed(range(self.frames))], dim=2)
 
 
 def coder(name: CodingName, steps: int, mode: Resampling = "nearest") -> nn.Module:

@@ -1,140 +1,189 @@
-"""Questions of the tasks, and what an additive score can answer: checked by search over all tables."""
+"""Tasks of AV-Digits whose label needs both modalities, or whose sound comes later."""
 
 from __future__ import annotations
 
-from itertools import permutations, product
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from PIL import Image
+from small_digits import write_root
 
-from colliculus.data.digit_tasks import class_names, num_classes, num_digits, num_pictures, questions
+from colliculus.data.augment import Augment
+from colliculus.data.augment.images import Flip, ImageAugment
+from colliculus.data.augment.mix import Mixup
+from colliculus.data.augment.sound import Masks, SpectrogramAugment
+from colliculus.data.av_digits import AVDigits
+from colliculus.media.digit_files import read_speech
+from colliculus.types import ColliculusError
 
-BINDING = ("same", "xor", "sum", "which")
+TASKS = ("same", "xor", "sum", "which", "lag")
+BINDING = TASKS[:4]
 
 
-def answer(task, spoken, shown):
-    """Label by a rule written out; the oracle that knows all digits."""
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("digits")
+    write_root(folder)
+    return folder
+
+
+def _written(part, images):
+    """Digits of MNIST's images by their places, as `write_root` wrote them."""
+    return np.array(images) // (5 if part == "test" else 20)
+
+
+def _label(task, spoken, written):
     match task:
         case "same":
-            return int(shown[0] == spoken)
+            return int(spoken == written[0])
         case "xor":
-            return int(bool(shown[0]) != bool(spoken))
+            return spoken ^ written[0]
         case "sum":
-            return (shown[0] + spoken) % 10
+            return (spoken + written[0]) % 10
         case "which":
-            return shown.index(spoken)
+            return [*written].index(spoken)
     return spoken
 
 
-def asked(task, spoken, seed=0):
-    found = questions(task, spoken, np.random.default_rng(seed))
-    return list(zip(spoken.tolist(), map(tuple, found.shown.tolist()), found.labels.tolist(), strict=True))
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_pairs_are_those_of_the_batches(root, task, part):
+    """The grey tells the image, the spectrum the recording: both are those of the table, and give the label."""
+    settings = AVDigits(root=root, size=16, task=task)
+    dataset, epoch = settings.load(), 3
+    split, pairs = getattr(dataset, part), settings.pairs(part, epoch=epoch)
+    batch = split.batch(np.arange(len(split)), epoch=epoch)
+    assert batch.labels.tolist() == [pair.label for pair in pairs] == split.labels.tolist()
+    mean, std = (float(x["visual"][0]) for x in (dataset.normalisation.mean, dataset.normalisation.std))
+    visual = np.rint(batch.inputs["visual"].numpy() * std + mean).astype(int)
+    waveforms = dict(zip(*_by_name(root), strict=True))
+    for row, pair in enumerate(pairs):
+        spoken = int(pair.recording[0])
+        assert pair.label == _label(task, spoken, _written(part, pair.images))
+        frames = visual[:, row].max(axis=0) if task == "lag" else visual[row]
+        greys = frames[0, 8, 4 if task == "which" else 8 :: 16 if task == "which" else 99].tolist()
+        assert greys == [image + (201 if part == "test" else 1) for image in pair.images]
+        if task != "lag":
+            heard = dataset.normalisation("audio", settings.spectrogram(waveforms[pair.recording]))
+            np.testing.assert_allclose(batch.inputs["audio"][row].numpy(), heard, atol=1e-5)
 
 
-def every(task):
-    """Each spoken digit equally often, in a number that all tasks divide."""
-    return np.repeat(np.arange(num_digits(task)), 180)
+def _by_name(root):
+    paths = sorted((root / "recordings").iterdir())
+    return [path.name for path in paths], read_speech(root / "recordings").waveforms
 
 
-@given(task=st.sampled_from([*BINDING, "digits", "lag"]), count=st.integers(0, 60), seed=st.integers(0, 99))
-def test_labels_follow_from_the_digits(task, count, seed):
-    spoken = np.random.default_rng(seed).integers(0, num_digits(task), count)
-    for said, shown, label in asked(task, spoken, seed):
-        assert len(shown) == num_pictures(task)
-        assert all(0 <= digit < num_digits(task) for digit in shown)
-        assert len(set(shown)) == len(shown)
-        assert label == answer(task, said, shown)
-        assert label < num_classes(task)
+@pytest.mark.parametrize("task", TASKS)
+def test_parts_share_no_recording_and_no_image(root, task):
+    settings = AVDigits(root=root, size=8, task=task)
+    pairs = {part: [settings.pairs(part, epoch=e) for e in range(4)] for part in ("train", "validation", "test")}
+    recordings = {part: {p.recording for epoch in found for p in epoch} for part, found in pairs.items()}
+    images = {part: {i for epoch in found for p in epoch for i in p.images} for part, found in pairs.items()}
+    assert len(set.union(*recordings.values())) == sum(map(len, recordings.values())) > 0
+    assert not images["train"] & images["validation"]  # test images are in another file
+    assert all(found[0] == found[3] for part, found in pairs.items() if part != "train")
+    assert pairs["train"][0] != pairs["train"][3]
 
 
-@pytest.mark.parametrize("task", BINDING)
-def test_all_combinations_are_equally_frequent(task):
-    """So neither modality alone tells the label: given either, all labels are equally frequent."""
-    found = asked(task, every(task))
-    for one in (0, 1):
-        seen: dict[object, list[int]] = {}
-        for sample in found:
-            seen.setdefault(sample[one], []).append(sample[2])
-        for labels in seen.values():
-            counts = np.bincount(labels, minlength=num_classes(task))
-            assert counts.min() == counts.max() > 0
-    cells = {cell[:2]: 0 for cell in found}
-    for cell in found:
-        cells[cell[:2]] += 1
-    assert len(cells) == {"same": 100, "xor": 4, "sum": 100, "which": 180}[task]
+def test_pairs_are_written_to_a_table(root, tmp_path):
+    settings = AVDigits(root=root, size=8, task="which", seed=5)
+    settings.write_pairs(tmp_path / "pairs.csv")
+    lines = (tmp_path / "pairs.csv").read_text().splitlines()
+    assert lines[0] == "part,recording,images,label"
+    assert lines[1:] == [
+        f"{part},{p.recording},{p.images[0]} {p.images[1]},{p.label}"
+        for part in ("validation", "test")
+        for p in settings.pairs(part)
+    ]
+    with pytest.raises(ColliculusError, match="unknown part 'dev'"):
+        settings.pairs("dev")
 
 
-@pytest.mark.parametrize("task", ["same", "xor", "which"])
-def test_labels_are_even_in_any_number(task):
-    for counts in np.random.default_rng(0).integers(1, 40, (20, num_digits(task))):
-        labels = [label for *_, label in asked(task, np.repeat(np.arange(num_digits(task)), counts))]
-        assert abs(2 * sum(labels) - len(labels)) <= num_digits(task)  # one of each digit at most
+def test_xor_uses_two_digits_only(root):
+    settings = AVDigits(root=root, size=8, task="xor")
+    dataset = settings.load()
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (12, 6, 30)
+    assert {p.recording[0] for part in ("train", "validation", "test") for p in settings.pairs(part)} == {"0", "1"}
 
 
-@pytest.mark.parametrize("task", BINDING)
-def test_constant_scores_are_the_minimum_of_the_cross_entropy_of_additive_ones(task):
-    """The loss is convex in the tables, so a gradient of 0 is its minimum; a table of pairs would fall further."""
-    found = asked(task, every(task))
-    residual = {}  # sum over the samples of (probability - target), by entry of the table
-    for said, shown, label in found:
-        target = np.eye(num_classes(task))[label]
-        for entry in (("sound", said), ("picture", shown), (said, shown)):
-            residual[entry] = residual.get(entry, 0) + 1 / num_classes(task) - target
-    alone = [np.abs(gradient).max() for entry, gradient in residual.items() if entry[0] in ("sound", "picture")]
-    assert max(alone) == pytest.approx(0, abs=1e-9)
-    assert min(np.abs(g).max() for entry, g in residual.items() if entry[0] not in ("sound", "picture")) > 0.4
+def test_the_spec_of_each_task(root):
+    names = {"same": ("different", "same"), "which": ("left", "right")}
+    for task in ("digits", *TASKS):
+        spec = AVDigits(task=task, size=16, delta=True).spec
+        assert spec.num_classes == (2 if task in ("same", "xor", "which") else 10)
+        assert spec.class_names == names.get(task, ())
+        assert spec.sizes == {"audio": (16, 16), "visual": (16, 32 if task == "which" else 16), "delta": (16, 16)}
+        assert spec.steps == (dict.fromkeys(spec.modalities, 8) if task == "lag" else {})
+        batch = AVDigits(root=root, task=task, size=16, delta=True).load().train.batch(np.arange(3), epoch=1)
+        assert {m: x.shape[-3:] for m, x in batch.inputs.items()} == {m: (1, *spec.sizes[m]) for m in spec.modalities}
 
 
-def best_additive(cells):
-    """Highest accuracy of a(sound) + b(picture) > 0 over tables of small whole numbers; `cells` have weights."""
-    sounds, pictures = (sorted({cell[i] for cell in cells}) for i in (0, 1))
-    best = 0.0
-    for a in product(range(-2, 3), repeat=len(sounds)):
-        scores = dict(zip(sounds, a, strict=True))
-        right = 0.0
-        for picture in pictures:  # the best threshold of each picture by itself, halfway between the scores
-            mine = [(scores[s], label, w) for (s, p, label), w in cells.items() if p == picture]
-            right += max(sum(w for x, label, w in mine if label == (x > cut)) for cut in np.arange(-3, 3) + 0.5)
-        best = max(best, right)
-    return best
+def test_silence_of_a_lagged_sound_is_that_of_an_empty_recording(root):
+    settings = AVDigits(root=root, task="lag", steps=4, lag=2, size=16, delta=True)
+    dataset = settings.load()
+    batch = dataset.test.batch(np.arange(5), epoch=0)
+    nothing = np.zeros(4000, np.float32)
+    for modality, made in (("audio", settings.spectrogram), ("delta", settings.spectral_delta)):
+        silent = dataset.normalisation(modality, made(nothing))
+        x = batch.inputs[modality].numpy()
+        np.testing.assert_allclose(x[:2], np.broadcast_to(silent, x[:2].shape), atol=1e-5)
+        assert (np.abs(x[2:] - silent).max(axis=(2, 3, 4)) > 0.1).all()
+    assert (batch.inputs["visual"][2:] == dataset.normalisation("visual", np.zeros((1, 1, 1)))[0, 0, 0]).all()
 
 
-@pytest.mark.parametrize("digits", [2, 3, 4])
-def test_the_sign_of_an_additive_score_is_right_for_three_quarters_at_most(digits):
-    pairs = list(product(range(digits), repeat=2))
-    same = {(s, w, int(s == w)): 1 / (2 * digits * (1 if s == w else digits - 1)) for s, w in pairs}
-    which = {
-        (said, (left, right), side): 1 / (2 * digits * (digits - 1))
-        for left, right in permutations(range(digits), 2)
-        for side, said in enumerate((left, right))
-    }
-    assert best_additive(same) == pytest.approx(0.75)
-    assert best_additive(which) == pytest.approx(0.75)
-    if digits == 2:
-        assert best_additive({(s, w, s ^ w): 0.25 for s, w in pairs}) == pytest.approx(0.75)
+def test_fingerprints_tell_tasks_apart(root):
+    settings = [{}, *({"task": task} for task in TASKS), {"task": "lag", "lag": 3}, {"task": "lag", "steps": 6}]
+    prints = [AVDigits(root=root, size=8, **some).load().fingerprint for some in settings]
+    assert len(set(prints)) == len(prints)
 
 
-def test_the_additive_score_that_reaches_the_stated_accuracy():
-    for task, score in (
-        ("same", lambda said, shown: [0, said - shown[0] + 0.5]),
-        ("which", lambda said, shown: [0, said - sum(shown) / 2 + (shown[1] < shown[0]) * 99]),
-        ("sum", lambda said, shown: [-k * k + 2 * k * (said + shown[0]) for k in range(10)]),
-    ):
-        found = asked(task, every(task))
-        share = np.mean([np.argmax(score(said, shown)) == label for said, shown, label in found])
-        assert share == pytest.approx({"same": 0.75, "which": 0.75, "sum": 0.55}[task], abs=1e-9)
+@pytest.mark.parametrize("task", ["digits", *TASKS])
+def test_without_a_validation_part(root, task):
+    settings = AVDigits(root=root, size=8, task=task, validation_fraction=0.0)
+    dataset, with_part = settings.load(), AVDigits(root=root, size=8, task=task).load()
+    assert len(dataset.validation) == 0
+    assert len(dataset.train) == len(with_part.train) + len(with_part.validation)
+    assert settings.pairs("validation") == ()
+    every = dataset.train.batch(np.arange(len(dataset.train)), epoch=0).inputs["audio"]
+    assert every.mean().item() == pytest.approx(0, abs=1e-3)
 
 
-@pytest.mark.parametrize("task", BINDING)
-def test_labels_do_not_follow_from_the_order(task):
-    """Recordings come in the order of the speakers."""
-    labels = np.array([label for *_, label in asked(task, np.zeros(180, dtype=np.int64))])
-    period = {"same": 2, "xor": 2, "which": 2, "sum": 10}[task]
-    assert 0 < np.mean(labels[period:] == labels[:-period]) < 0.9
+def test_augmentation_and_tasks(root):
+    mirror = Augment(pictures=ImageAugment(flip=Flip(probability=0.5)))
+    noise = Augment(spectrograms=SpectrogramAugment(time_masks=Masks(num=2)), mixup=Mixup(probability=0.5))
+    with pytest.raises(ColliculusError, match="change sides"):
+        AVDigits(task="which", augment=mirror)
+    for task in TASKS:
+        plain, varied = (AVDigits(root=root, size=8, task=task, augment=a).load() for a in (Augment(), noise))
+        rows = np.arange(len(plain.train))
+        before, after = (data.train.batch(rows, epoch=1) for data in (plain, varied))
+        assert after.labels.shape == (len(rows), plain.spec.num_classes)
+        assert {m: x.shape for m, x in before.inputs.items()} == {m: x.shape for m, x in after.inputs.items()}
+        assert (before.inputs["audio"] != after.inputs["audio"]).any()
 
 
-def test_classes_have_names():
-    assert (class_names("same"), class_names("which")) == (("different", "same"), ("left", "right"))
-    assert class_names("xor") == class_names("digits") == ()
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"task": "or"}, "unknown task 'or'"),
+        ({"task": "lag", "lag": 5}, "`lag` 5"),
+        ({"task": "lag", "lag": -1}, "`lag` -1"),
+        ({"task": "lag", "steps": 7}, "`steps` is 7"),
+        ({"task": "lag", "steps": 2}, "`steps` is 2"),
+        ({"task": "same", "lag": 1}, '`lag` is 1, which has no effect with `task` "same"'),
+        ({"steps": 6}, "`steps` is 6, which has no effect"),
+    ],
+)
+def test_settings_of_tasks_that_make_no_sense(settings, told):
+    with pytest.raises(ColliculusError, match=told):
+        AVDigits(**settings)
+
+
+def test_a_file_of_two_digits_side_by_side_can_be_predicted_and_a_lag_cannot(root, tmp_path):
+    halves = np.concatenate([np.full((28, 28), 50), np.full((28, 28), 90)], axis=1).astype(np.uint8)
+    Image.fromarray(halves).save(tmp_path / "clip.png")
+    settings = AVDigits(root=root, size=16, task="which")
+    reader = settings.reader(settings.spec)
+    (clip,) = reader.group([tmp_path / "clip.png"]).values()
+    assert reader.read(clip)["visual"][0, 8, ::31].tolist() == [50, 90]
+    with pytest.raises(ColliculusError, match="do not move"):
+        AVDigits(task="lag").reader(AVDigits(task="lag").spec)

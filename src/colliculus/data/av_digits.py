@@ -81,7 +81,7 @@ class AVDigits:
     fold: int = 0
     """Speaker left out by "speaker-out", counted from 0 in the order of their names."""
     validation_fraction: float = 0.1
-    """Share of the training part (recordings and images) that becomes the validation part; 0: there is none."""
+    """Share of the training part (recordings and images) that becomes the validation part; with 0 there is none."""
     seed: int = 0
     """Seed of the validation part and of the pairs."""
     size: int = 32

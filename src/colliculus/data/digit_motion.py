@@ -31,7 +31,7 @@ class LaggedMotion:
     Args:
         steps: T, even.
         lag: steps from the picture to the sound, 0 to T/2.
-        silence: value of each modality of sound where there is none.
+        silence: for each modality of sound, the value of a silent frame.
     """
 
     steps: int

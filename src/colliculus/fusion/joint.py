@@ -23,7 +23,8 @@ class JointLayer(Pooled):
 
     Neurons of the deep superior colliculus fire for the conjunction of sight and sound. A sum of the modalities' logits
     cannot say "this sound with that image". Products can, and they have a gradient even where neither modality alone
-    tells anything about the class; a hidden layer over the concatenated features had to find such classes by chance.
+    says anything about the class.
+
     Every step is computed on its own, so no step looks ahead. An absent modality takes part in no coincidence, and a
     modality that is alone leaves the layer silent.
 

@@ -13,16 +13,15 @@ from colliculus.types import ColliculusError
 
 Readout = Literal["mean", "weighted"]
 SPREAD = 2.0
-"""Initial deviation of u where a channel has several maps: each looks at places of its own from the start. With 0.5 the
-question on which side of an image a digit stands was learned only by chance."""
+"""Initial deviation of u where a channel has several maps: each looks at places of its own from the start."""
 
 
 class ReadoutWeights(nn.Module):
     """A learned weight for every step, channel and token: h[t, b, d] = sum_n w[t, d, n] x[t, b, d, n].
 
     The weights are w = (1 + u) / N and start at u = 0, where h is the mean over the tokens; the readout's own mean over
-    time divides them by T. With several maps every channel has as many features, and u starts at
-    random, so that each map looks at other places. A network that runs for its first t steps uses the first t weights.
+    time divides them by T. With several maps every channel has as many features, and u starts at random, so that each
+    map looks at other places. A network that runs for its first t steps uses the first t weights.
 
     Args:
         steps: T.

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 
 from torch import nn
 
-from colliculus.coding import CodingName, FramesAsChannels, coder
+from colliculus.coding import AllFrames, CodingName, RecentFrames, coder
 from colliculus.encoders import (
     SpikingPatchSplitting,
     SpikingQKFormer,
@@ -137,7 +137,7 @@ class SpikingTransformer(ABC):
         coded = coder(self.coding, steps, self.resampling)
         if (frames := self.frames_at_once(spec, modality)) == 1:
             return coded
-        return nn.Sequential(FramesAsChannels(frames, whole=not self.context, mode=self.resampling), coded)
+        return nn.Sequential(RecentFrames(frames) if self.context else AllFrames(frames, self.resampling), coded)
 
     def frames_at_once(self, spec: DataSpec, modality: str) -> int:
         """Frames of a modality that a step sees; a static one has one."""

@@ -59,7 +59,8 @@ class Tectum(BalancedTransformer):
     Every modality has an encoder that suits its shape, an MLP, and a readout of its own with a learned weight for every
     step, channel and token. The decision is the sum of the readouts: given the class, modalities are often independent,
     and then a sum is the best there is. Where they are not, the joint layer adds what a sum cannot say; samples that
-    were held out decide if it stays. No step uses a later one, so the method streams, and every modality may be absent.
+    were held out decide if it stays. Every modality may be absent. By default one step sees a whole sequence; with
+    `context` 1 or more there is a step for every frame, and none looks ahead.
 
     The method is not in any paper. Its name is that of the part of the midbrain whose upper half is the superior
     colliculus, with neurons that fire for sight and sound together. `FirstTectum` is its first edition.

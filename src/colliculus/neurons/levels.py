@@ -13,7 +13,7 @@ from colliculus.neurons.dynamics import GradientOptions
 from colliculus.types import ColliculusError
 
 DECAY = 0.0
-"""Default share of the membrane that is left after a step: none. On frames of depth a half cost ten points."""
+"""Default share of the membrane that is left after a step: none ("Choices of Tectum" in RESULTS.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
