@@ -28,7 +28,7 @@ def read_overrides(presets: Sequence[str], flags: Sequence[str]) -> dict[str, An
         {'data.tactile': True, 'train.epochs': 3}
     """
     from colliculus.presets import preset
-    from colliculus.sweeps.command import changed
+    from colliculus.runs.flags import changed
 
     found: dict[str, Any] = {}
     for name in presets if flags else ():
@@ -53,7 +53,7 @@ def read_values(presets: Sequence[str], chosen: Sequence[tuple[str, str]]) -> di
 def _value(presets: Sequence[str], key: str, text: str) -> Any:
     """The typed value of a setting in the first preset that has it; the text where none has it."""
     from colliculus.presets import preset
-    from colliculus.sweeps.command import flag
+    from colliculus.runs.flags import flag
 
     for name in presets:
         try:

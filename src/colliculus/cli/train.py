@@ -30,6 +30,8 @@ class Options(Generic[SettingsT]):
     """name of the preset"""
     out: Path
     """folder of the run"""
+    start: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
+    """start from the weights of this finished run; where the classes differ, the head is new"""
     recipe: str | None = None
     """train with a balance as its authors did, such as ogm-ge (colliculus show recipes); other flags change that"""
     resume: Switch = False
@@ -48,7 +50,8 @@ def run(arguments: list[str]) -> int:
     options = _parse(arguments, preset(name, recipe=value_of(arguments, "--recipe")))
     if options.resume and (stored := _stored(options.out, options.settings)) is not None:
         options = _parse(arguments, stored)
-    console.show(fit(options.settings, out=options.out, resume=options.resume).result.table(), "", *_next(options.out))
+    trained = fit(options.settings, out=options.out, start=options.start, resume=options.resume)
+    console.show(trained.result.table(), "", *_next(options.out))
     return 0
 
 

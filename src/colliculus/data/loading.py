@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from colliculus.data.dataset import Normalisation, RawSplit, Split
+from colliculus.data.sampling import Sampling, epoch_order
 from colliculus.types import Batch, ColliculusError
 
 ToInput = Callable[[NDArray[np.generic]], NDArray[np.generic]]
@@ -138,10 +139,13 @@ def epoch_batches(
     epoch: int,
     shuffle: bool,
     drop_incomplete: bool = False,
+    sampling: Sampling = "each",
     rank: int = 0,
     world_size: int = 1,
 ) -> Iterator[Batch]:
     """Batches of one rank in one epoch, the same number on every rank; over all ranks every sample comes exactly once.
+
+    With `sampling` "balanced", every class comes equally often instead.
 
     Args:
         split: the samples.
@@ -149,13 +153,14 @@ def epoch_batches(
         seed: decides the order, together with `epoch`.
         epoch: number of the epoch, from 0.
         shuffle: random order instead of the split's own.
+        sampling: samples of a shuffled epoch, as in `epoch_order`.
         rank: number of this process; it gets every `world_size`-th sample of each batch, starting at its own number.
 
     Raises:
         ColliculusError: as `num_batches`.
     """
     count = num_batches(len(split), batch_size=batch_size, drop_incomplete=drop_incomplete, world_size=world_size)
-    order = np.random.default_rng([seed, epoch]).permutation(len(split)) if shuffle else np.arange(len(split))
+    order = epoch_order(split.labels, sampling, seed=seed, epoch=epoch) if shuffle else np.arange(len(split))
     kept = order[: count * batch_size] if drop_incomplete else order
     for indices in np.array_split(kept, count):
         yield split.batch(indices[rank::world_size], epoch=epoch)

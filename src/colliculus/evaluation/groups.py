@@ -174,8 +174,9 @@ def check_comparable(runs: Mapping[Path, Run], over: Sequence[str] = ()) -> None
 
 
 def settings_of(run: Run) -> Document:
-    """Every setting of a run by dotted name, and its preset."""
-    return {"preset": run.preset, **flat(experiment_to_plain(run.experiment))}
+    """Every setting of a run by dotted name, its preset, and the preset of the weights that it started from, if any."""
+    start = {"start": run.start.preset} if run.start else {}
+    return {"preset": run.preset, **start, **flat(experiment_to_plain(run.experiment))}
 
 
 def _hint(run: Run, other: Run, over: Sequence[str]) -> str:

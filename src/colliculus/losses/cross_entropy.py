@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from colliculus.losses.class_weights import ClassWeights, cross_entropy
 from colliculus.types import Output
 
 
@@ -18,6 +19,7 @@ class CrossEntropy:
     Args:
         label_smoothing: fraction of the target spread evenly over all K classes.
         weight: weight of the term.
+        class_weights: a weight for each class, by which its samples count; empty: all count the same.
 
     Example:
         >>> logits = torch.zeros(2, 4)
@@ -27,11 +29,15 @@ class CrossEntropy:
 
     label_smoothing: float
     weight: float = 1.0
+    class_weights: ClassWeights = ()
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of logits (B, K) against labels (B,), or soft ones (B, K)."""
-        loss = functional.cross_entropy(output.logits.float(), labels, label_smoothing=self.label_smoothing)
-        return self.weight * loss
+        return self.weight * cross_entropy(output.logits.float(), labels, self.label_smoothing, self.class_weights)
+
+    def weighted(self, class_weights: ClassWeights) -> Self:
+        """The same term; samples count by their class."""
+        return replace(self, class_weights=class_weights)
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class AdditiveCrossEntropy:
     Args:
         label_smoothing: fraction of the target spread evenly over all K classes.
         weight: weight of the term.
+        class_weights: a weight for each class, by which its samples count; empty: all count the same.
 
     Example:
         >>> one = torch.log(torch.tensor([[[1.0, 2.0]]]))
@@ -53,11 +60,16 @@ class AdditiveCrossEntropy:
 
     label_smoothing: float
     weight: float = 1.0
+    class_weights: ClassWeights = ()
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of modality logits (T, B, K) against labels (B,), or soft ones (B, K)."""
         total = torch.stack([logits.float().mean(0) for logits in output.modality_logits.values()]).sum(0)
-        return self.weight * functional.cross_entropy(total, labels, label_smoothing=self.label_smoothing)
+        return self.weight * cross_entropy(total, labels, self.label_smoothing, self.class_weights)
+
+    def weighted(self, class_weights: ClassWeights) -> Self:
+        """The same term; samples count by their class."""
+        return replace(self, class_weights=class_weights)
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,7 @@ class UnimodalCrossEntropy:
     Args:
         label_smoothing: fraction of the target spread evenly over all K classes.
         weight: weight of the sum.
+        class_weights: a weight for each class, by which its samples count; empty: all count the same.
 
     Example:
         >>> logits = torch.zeros(2, 4)
@@ -77,11 +90,16 @@ class UnimodalCrossEntropy:
 
     label_smoothing: float
     weight: float = 1.0
+    class_weights: ClassWeights = ()
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of modality logits (T, B, K) against labels (B,)."""
         terms = [
-            functional.cross_entropy(logits.float().mean(0), labels, label_smoothing=self.label_smoothing)
+            cross_entropy(logits.float().mean(0), labels, self.label_smoothing, self.class_weights)
             for logits in output.modality_logits.values()
         ]
         return self.weight * torch.stack(terms).sum()
+
+    def weighted(self, class_weights: ClassWeights) -> Self:
+        """The same term; samples count by their class."""
+        return replace(self, class_weights=class_weights)

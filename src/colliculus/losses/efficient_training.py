@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
+from colliculus.losses.class_weights import ClassWeights
 from colliculus.losses.temporal_balanced import TemporalBalanced
 from colliculus.types import Output
 
@@ -18,6 +20,7 @@ class EfficientTraining:
     Args:
         label_smoothing: fraction of the target spread evenly over all K classes.
         pull: l, weight of the second term, which keeps the logits of all steps near 1.
+        class_weights: a weight for each class, by which its samples count in the first term; empty: all count the same.
 
     Example:
         >>> logits = torch.zeros(3, 2, 4)
@@ -27,9 +30,19 @@ class EfficientTraining:
 
     label_smoothing: float
     pull: float
+    class_weights: ClassWeights = ()
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of the step logits (T, B, K) against labels (B,), or soft ones (B, K)."""
-        loss = TemporalBalanced(label_smoothing=self.label_smoothing, regulariser="tet", regulariser_weight=self.pull)
+        loss = TemporalBalanced(
+            label_smoothing=self.label_smoothing,
+            regulariser="tet",
+            regulariser_weight=self.pull,
+            class_weights=self.class_weights,
+        )
         steps = output.step_logits.float()
         return loss(steps, torch.full(steps.shape[:2], 1 / len(steps), device=steps.device), labels)
+
+    def weighted(self, class_weights: ClassWeights) -> Self:
+        """The same term; samples count by their class."""
+        return replace(self, class_weights=class_weights)

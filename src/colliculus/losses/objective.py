@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self, TypeVar
 
 from torch import Tensor
 
-from colliculus.types import Output
+from colliculus.losses.class_weights import ClassWeights, WeighsClasses
+from colliculus.types import ColliculusError, Output
 
 Term = Callable[[Output, Tensor], Tensor]
 TermPerModality = Callable[[Output, Tensor], dict[str, Tensor]]
@@ -38,3 +40,26 @@ class Objective:
         for name, term in self.per_modality.items():
             values |= {f"{name}_{modality}": value for modality, value in term(output, labels).items()}
         return values
+
+    def weighted(self, class_weights: ClassWeights) -> Self:
+        """The same objective, in whose cross-entropies and rate errors samples count by their class.
+
+        Terms that compare samples or count spikes stay as they are.
+
+        Raises:
+            ColliculusError: no term has classes to weigh.
+        """
+        terms = {name: _weighted(term, class_weights) for name, term in self.terms.items()}
+        per_modality = {name: _weighted(term, class_weights) for name, term in self.per_modality.items()}
+        if not any(isinstance(term, WeighsClasses) for term in (*terms.values(), *per_modality.values())):
+            raise ColliculusError(
+                f"none of the terms {', '.join(terms)} has classes to weigh: leave train.class_weights at none"
+            )
+        return replace(self, terms=terms, per_modality=per_modality)
+
+
+TermT = TypeVar("TermT")
+
+
+def _weighted(term: TermT, class_weights: ClassWeights) -> TermT:
+    return term.weighted(class_weights) if isinstance(term, WeighsClasses) else term

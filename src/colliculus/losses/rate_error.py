@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from colliculus.labels import one_hot
+from colliculus.losses.class_weights import ClassWeights, sample_weights
 from colliculus.types import Output
 
 
-def rate_error(rates: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+def rate_error(rates: Tensor, labels: Tensor, label_smoothing: float = 0.0, class_weights: ClassWeights = ()) -> Tensor:
     """mean_b mean_k (r_k - y_k)^2 of rates r against one-hot labels y.
 
     Soft labels give the mean over classes drawn with their probabilities, as everywhere (see `labels`); smoothing
@@ -21,6 +23,7 @@ def rate_error(rates: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> T
         rates: (B, K).
         labels: (B,), or soft ones (B, K).
         label_smoothing: fraction of y spread evenly over all K classes.
+        class_weights: a weight for each class, by which its samples count; empty: all count the same.
 
     Example:
         >>> rate_error(torch.tensor([[0.5, 0.25]]), torch.tensor([0]))  # (0.25 + 0.0625) / 2
@@ -28,7 +31,8 @@ def rate_error(rates: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> T
     """
     classes = rates.shape[1]
     target = (1 - label_smoothing) * one_hot(labels, classes, rates.dtype) + label_smoothing / classes
-    return ((rates - target).square() + target * (1 - target)).mean()
+    errors = (rates - target).square() + target * (1 - target)
+    return (errors * sample_weights(labels, class_weights)[:, None]).mean() if class_weights else errors.mean()
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class RateError:
 
     Args:
         label_smoothing: fraction of the target spread evenly over all K classes.
+        class_weights: as in `rate_error`.
 
     Example:
         >>> rates = torch.tensor([[1.0, 0.0]])
@@ -45,10 +50,15 @@ class RateError:
     """
 
     label_smoothing: float
+    class_weights: ClassWeights = ()
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of rates (B, K) against labels (B,), or soft ones (B, K)."""
-        return rate_error(output.logits.float(), labels, self.label_smoothing)
+        return rate_error(output.logits.float(), labels, self.label_smoothing, self.class_weights)
+
+    def weighted(self, class_weights: ClassWeights) -> Self:
+        """The same term; samples count by their class."""
+        return replace(self, class_weights=class_weights)
 
 
 @dataclass(frozen=True)
@@ -58,15 +68,21 @@ class UnimodalRateError:
     Args:
         label_smoothing: fraction of the target spread evenly over all K classes.
         weight: weight of the sum.
+        class_weights: as in `rate_error`.
     """
 
     label_smoothing: float
     weight: float = 1.0
+    class_weights: ClassWeights = ()
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of the modalities' spikes (T, B, K) against labels (B,)."""
         terms = [
-            rate_error(spikes.float().mean(0), labels, self.label_smoothing)
+            rate_error(spikes.float().mean(0), labels, self.label_smoothing, self.class_weights)
             for spikes in output.modality_logits.values()
         ]
         return self.weight * torch.stack(terms).sum()
+
+    def weighted(self, class_weights: ClassWeights) -> Self:
+        """The same term; samples count by their class."""
+        return replace(self, class_weights=class_weights)

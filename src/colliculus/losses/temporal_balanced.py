@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from colliculus.losses.class_weights import ClassWeights, cross_entropy, sample_weights
 from colliculus.types import ColliculusError, Output, refuse_unread
 
 Regulariser = Literal["none", "tet", "mean_ce"]
 
 
-def temporal_balanced(step_logits: Tensor, weights: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+def temporal_balanced(
+    step_logits: Tensor,
+    weights: Tensor,
+    labels: Tensor,
+    label_smoothing: float = 0.0,
+    class_weights: ClassWeights = (),
+) -> Tensor:
     """L = - mean_b sum_t alpha(t) sum_i y_i log softmax(Z(t))_i.
 
     Args:
@@ -24,6 +31,7 @@ def temporal_balanced(step_logits: Tensor, weights: Tensor, labels: Tensor, labe
         weights: the attention scores alpha, (T, B), summing to 1 over T.
         labels: (B,), or soft ones (B, K).
         label_smoothing: fraction of y spread evenly over all K classes.
+        class_weights: a weight for each class, by which its samples count; empty: all count the same.
 
     Example:
         >>> weights = torch.full((3, 2), 1 / 3)
@@ -34,7 +42,8 @@ def temporal_balanced(step_logits: Tensor, weights: Tensor, labels: Tensor, labe
     entropies = functional.cross_entropy(
         step_logits.flatten(0, 1), repeated, reduction="none", label_smoothing=label_smoothing
     )
-    return (weights * entropies.view_as(weights)).sum(0).mean()
+    each = (weights * entropies.view_as(weights)).sum(0)
+    return (sample_weights(labels, class_weights) * each).mean() if class_weights else each.mean()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +58,8 @@ class TemporalBalanced:
         regulariser: R.
         regulariser_weight: l.
         detach_weights: treat the weights of the steps as constants.
+        class_weights: a weight for each class, by which its samples count in cross-entropies; empty: all count the
+            same.
 
     Raises:
         ColliculusError: the weight of the regulariser is not between 0 and 1, or has no effect.
@@ -63,6 +74,7 @@ class TemporalBalanced:
     regulariser: Regulariser = "none"
     regulariser_weight: float = 0.05
     detach_weights: bool = False
+    class_weights: ClassWeights = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.regulariser_weight <= 1:
@@ -73,13 +85,13 @@ class TemporalBalanced:
     def __call__(self, step_logits: Tensor, weights: Tensor, labels: Tensor) -> Tensor:
         """Scalar loss of Z (T, B, K) with weights (T, B)."""
         weights = weights.detach() if self.detach_weights else weights
-        loss = temporal_balanced(step_logits, weights, labels, self.label_smoothing)
+        loss = temporal_balanced(step_logits, weights, labels, self.label_smoothing, self.class_weights)
         if self.regulariser == "none":
             return loss
         if self.regulariser == "tet":
             regulariser = (step_logits - 1).square().mean()
         else:
-            regulariser = functional.cross_entropy(step_logits.mean(0), labels, label_smoothing=self.label_smoothing)
+            regulariser = cross_entropy(step_logits.mean(0), labels, self.label_smoothing, self.class_weights)
         return (1 - self.regulariser_weight) * loss + self.regulariser_weight * regulariser
 
 
@@ -93,6 +105,10 @@ class FusedTemporalBalanced:
         """Scalar loss against labels (B,)."""
         logits = output.step_logits if output.unweighted_logits is None else output.unweighted_logits
         return self.loss(logits.float(), _weights(output, "fused", logits), labels)
+
+    def weighted(self, class_weights: ClassWeights) -> Self:
+        """The same term; samples count by their class."""
+        return replace(self, loss=replace(self.loss, class_weights=class_weights))
 
 
 @dataclass(frozen=True)
@@ -120,6 +136,10 @@ class UnimodalTemporalBalanced:
             m: self.weights.get(m, 1.0) * self.loss(logits.float(), _weights(output, m, logits), labels)
             for m, logits in output.modality_logits.items()
         }
+
+    def weighted(self, class_weights: ClassWeights) -> Self:
+        """The same term; samples count by their class."""
+        return replace(self, loss=replace(self.loss, class_weights=class_weights))
 
 
 def _weights(output: Output, stream: str, logits: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from tyro.conf import Fixed, Suppress
 from colliculus.data.dataset import DataSettings
 from colliculus.data.given import Given
 from colliculus.data.noise import GaussianNoise
+from colliculus.data.sampling import Sampling
 from colliculus.files.documents import from_plain, to_plain
 from colliculus.losses import CrossEntropy, Objective
 from colliculus.modulation import Modulator, NoModulation
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from colliculus.model import MultimodalSNN
 
 
-Select = Literal["best", "last"]
+Select = Literal["best", "macro-f1", "last"]
 """Epoch whose weights a training keeps."""
 
 
@@ -136,13 +137,19 @@ class TrainSettings:
     ema_decay: float | None = None
     """decay of the moving average of the weights, which is then what is validated and saved; None keeps none"""
     select: Select = "best"
-    """epoch whose weights are kept: best, that of the highest validation accuracy, or last; without a validation part
-    it is the last"""
+    """epoch whose weights are kept: best, that of the highest validation accuracy; macro-f1, that of the highest mean
+    F1 of the classes, where each counts the same, however rare; or last; without a validation part it is the last"""
     refit: bool = False
     """after a training that is validated, train a second time on the training and validation parts together, from the
     same seed and for as many epochs, and keep the last of them; without a validation part there is one training"""
     drop_incomplete: bool = False
     """train on full batches only, leaving out what remains each epoch"""
+    class_weights: Literal["none", "balanced"] = "none"
+    """weights of the samples in cross-entropies and rate errors: none, or balanced, by the inverse of how often their
+    class occurs, so that every class adds the same"""
+    sampling: Sampling = "each"
+    """samples of an epoch: each once, or balanced, as many of every class, so that some of a large class wait for
+    another epoch and those of a small one come again"""
     snr_db: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
     """white noise on the training data: modality and signal-to-noise ratio in dB, such as audio 0 visual -10; it is
     drawn anew in each epoch, and once for validation and test"""
@@ -164,16 +171,24 @@ class TrainSettings:
                 raise ColliculusError(f"train.{name} is {value}: give zero or a positive number")
         if not 0 <= self.momentum < 1:
             raise ColliculusError(f"train.momentum is {self.momentum}: give at least 0 and less than 1")
+        self._check_combinations()
+        if self.seed >= 2**63:
+            raise ColliculusError(f"train.seed is {self.seed}: give a number below 2**63")
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise ColliculusError(f"train.ema_decay is {self.ema_decay}: give a number between 0 and 1, such as 0.999")
+
+    def _check_combinations(self) -> None:
         if self.optimizer == "adamw":
             refuse_unread(self, ["momentum"], 'with `optimizer` "adamw"')
         unread = ["step_epochs", "step_factor"] if self.schedule == "cosine" else ["final_learning_rate"]
         refuse_unread(self, unread, f'with `schedule` "{self.schedule}"')
         if not self.warmup_epochs:
             refuse_unread(self, ["warmup_learning_rate"], "without `warmup_epochs`")
-        if self.seed >= 2**63:
-            raise ColliculusError(f"train.seed is {self.seed}: give a number below 2**63")
-        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            raise ColliculusError(f"train.ema_decay is {self.ema_decay}: give a number between 0 and 1, such as 0.999")
+        if self.sampling == self.class_weights == "balanced":
+            raise ColliculusError(
+                "train.class_weights and train.sampling are both balanced, which would count rare classes twice: choose"
+                " one of them"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

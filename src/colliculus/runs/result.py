@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from colliculus.files.documents import Document, as_document
 from colliculus.records import Record, Table
-from colliculus.records.console import accuracy
+from colliculus.records.console import accuracy, percent
 from colliculus.runs.experiment import Select
 from colliculus.runs.history import Row
 from colliculus.runs.metrics import Metrics
@@ -18,6 +18,7 @@ from colliculus.types import ColliculusError
 
 SELECTIONS: Mapping[Select, str] = {
     "best": "highest validation accuracy, of equal epochs the last",
+    "macro-f1": "highest validation macro-F1, of equal epochs the last",
     "last": "the last epoch",
 }
 """Rules by which an epoch is kept: the last of equals trained longest and at the lowest learning rate."""
@@ -75,6 +76,7 @@ class TrainingResult(Record):
         device: device of the training.
         versions: versions of colliculus, torch and Python.
         decisions: optional parts of the model, kept or left out by the validation part.
+        start: weights that the training started from; "" where they were random.
     """
 
     preset: str
@@ -94,6 +96,7 @@ class TrainingResult(Record):
     device: str
     versions: Mapping[str, str]
     decisions: tuple[PartDecision, ...] = ()
+    start: str = ""
 
     @classmethod
     def from_dict(cls, plain: object) -> Self:
@@ -112,7 +115,9 @@ class TrainingResult(Record):
         rows = {
             "preset": self.preset,
             "data": f"{self.dataset}, {self.protocol}",
+            **({"started from": self.start} if self.start else {}),
             **{name: accuracy(m.accuracy, m.interval, m.correct, m.total) for name, m in parts.items() if m},
+            "macro-F1": ", ".join(f"{name} {percent(m.macro_f1)}" for name, m in parts.items() if m),
             "epochs": f"{self.epochs}, kept was {self.best_epoch}",
             "kept by": self.selection,
             **{part.name: str(part) for part in self.decisions},
@@ -137,7 +142,8 @@ def kept_epoch(history: Sequence[Row], select: Select) -> int:
     """
     if select == "last" or not is_validated(history):
         return len(history)
-    return max(range(1, len(history) + 1), key=lambda number: (history[number - 1]["validation_accuracy"], number))
+    figure = "validation_macro_f1" if select == "macro-f1" else "validation_accuracy"
+    return max(range(1, len(history) + 1), key=lambda number: (history[number - 1][figure], number))
 
 
 def is_validated(history: Sequence[Row]) -> bool:

@@ -36,6 +36,31 @@ METRICS_FILE, HEALTH_FILE, CURVES_FOLDER = "metrics.csv", "spike_health.json", "
 
 
 @dataclass(frozen=True, kw_only=True)
+class Start:
+    """Weights that a training starts from.
+
+    Args:
+        run: run folder that holds them.
+        preset: name of its experiment.
+        model: SHA-256 digest of the file of weights.
+        fresh: tensors that are new, because the classes differ.
+
+    Example:
+        >>> str(Start(run=Path("runs/first"), preset="s-cmrl-av-digits", model="0" * 64, fresh=("head.linear.bias",)))
+        'weights of s-cmrl-av-digits (sha256 000000000000); the classes differ, so these are new: head.linear.bias'
+    """
+
+    run: Path
+    preset: str
+    model: str
+    fresh: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        new = f"; the classes differ, so these are new: {', '.join(self.fresh)}" if self.fresh else ""
+        return f"weights of {self.preset} (sha256 {self.model[:12]}){new}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """Everything needed to rebuild a model and its data.
 
@@ -47,6 +72,7 @@ class Run:
         protocol: how the data were split.
         fingerprint: digest of the data.
         stored: further values that are needed to read files like the data, so that the data themselves may be gone.
+        start: weights that the training starts from; None: random ones, from the seed.
     """
 
     preset: str
@@ -56,6 +82,7 @@ class Run:
     protocol: str
     fingerprint: str
     stored: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    start: Start | None = None
 
     @classmethod
     def of(cls, experiment: Experiment[Any, Any], dataset: Dataset) -> Run:
@@ -96,6 +123,7 @@ def to_document(run: Run) -> Document:
         "protocol": run.protocol,
         "fingerprint": run.fingerprint,
         **({"stored": dict(run.stored)} if run.stored else {}),
+        **({"start": to_plain(run.start)} if run.start else {}),
     }
 
 
@@ -139,6 +167,7 @@ def read_run(folder: Path, method: Method | None = None) -> Run:
             protocol=current_name(from_plain(document["protocol"], str)),
             fingerprint=from_plain(document["fingerprint"], str),
             stored=as_document(document.get("stored", {})),
+            start=_start_in(document),
         )
     except KeyError as error:
         raise ColliculusError(
@@ -146,6 +175,19 @@ def read_run(folder: Path, method: Method | None = None) -> Run:
         ) from error
     except ColliculusError as error:
         raise ColliculusError(f"{folder / RUN_FILE} cannot be used: {error}") from error
+
+
+def read_start(folder: Path) -> Start | None:
+    """The weights that the run in `folder` started from; None where they were random.
+
+    Raises:
+        ColliculusError: `run.yaml` is absent or damaged.
+    """
+    return _start_in(read_run_file(folder))
+
+
+def _start_in(document: Document) -> Start | None:
+    return from_plain(document["start"], Start) if "start" in document else None
 
 
 def load_model(folder: Path | str, run: Run | None = None) -> MultimodalSNN:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from shlex import join
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from colliculus.runs.flags import changed, flags
 
 if TYPE_CHECKING:
     from colliculus.runs.run import Run
@@ -23,59 +23,3 @@ def train_command(run: Run, folder: Path) -> str:
         return f"# {run.preset} is not a preset of this version: {folder} was imported, or trained by another version"
     changes = changed(run.experiment, PRESETS[run.preset].experiment)
     return join(["colliculus", "train", run.preset, "--out", str(folder), *flags(changes)])
-
-
-def changed(settings: Any, start: Any, prefix: str = "") -> dict[str, Any]:
-    """Settings, however nested, that `start` does not have or has with another value, by their command-line names.
-
-    Example:
-        >>> from colliculus.presets import preset
-        >>> start = preset("late-fusion-synthetic")
-        >>> changed(preset("late-fusion-synthetic", **{"train.batch_size": 8}), start)
-        {'train.batch-size': 8}
-    """
-    found: dict[str, Any] = {}
-    for field in fields(settings):
-        if not field.compare:  # the name of the preset is not a setting
-            continue
-        name, value = prefix + field.name.replace("_", "-"), getattr(settings, field.name)
-        before = getattr(start, field.name, ...)
-        if is_dataclass(value):
-            found |= changed(value, before, f"{name}.")
-        elif value != before:
-            found[name] = value
-    return found
-
-
-def flags(settings: Mapping[str, Any]) -> list[str]:
-    """Settings by their command-line names as arguments of `colliculus train`.
-
-    Example:
-        >>> flags({"train.snr-db": {"audio": 0, "visual": -10}, "method.alignment": False})
-        ['--train.snr-db', 'audio', '0', 'visual', '-10', '--method.no-alignment']
-    """
-    return [word for key, value in settings.items() for word in flag(key, value)]
-
-
-def flag(key: str, value: Any) -> list[str]:
-    """One setting as arguments of `colliculus train`."""
-    if isinstance(value, bool):
-        part, dot, name = key.rpartition(".")
-        return [f"--{key}" if value else f"--{part}{dot}no-{name}"]
-    return [f"--{key}", *words(value)]
-
-
-def words(value: Any) -> list[str]:
-    """A value as the words that stand for it on a command line.
-
-    Example:
-        >>> words({"visual": -10}), words((1, (2.5, None))), words(True), words("a b")
-        (['visual', '-10'], ['1', '2.5', 'None'], ['true'], ['a b'])
-    """
-    if isinstance(value, Mapping):
-        return [word for pair in value.items() for part in pair for word in words(part)]
-    if isinstance(value, tuple | list):
-        return [word for part in value for word in words(part)]
-    if isinstance(value, bool):
-        return [str(value).lower()]
-    return [str(value.absolute() if isinstance(value, Path) else value)]

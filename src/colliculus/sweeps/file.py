@@ -8,7 +8,7 @@ from shlex import join, split
 from typing import Any, cast
 
 from colliculus.files.plain import parse_yaml, read_text, short
-from colliculus.sweeps.command import flag, words
+from colliculus.runs.flags import flag, words
 from colliculus.types import ColliculusError, unknown_name
 
 

@@ -20,8 +20,8 @@ from colliculus.files.atomic import not_following
 from colliculus.files.lock import is_locked
 from colliculus.presets import PRESETS
 from colliculus.runs.experiment import Experiment
+from colliculus.runs.flags import changed, flags
 from colliculus.runs.result import read_result
-from colliculus.sweeps.command import changed, flags
 from colliculus.training.checkpoint import IN_HAND
 
 PROGRAM = (sys.executable, "-m", "colliculus")

@@ -15,7 +15,7 @@ from colliculus.presets import preset
 from colliculus.records.console import remark
 from colliculus.runs.document import experiment_to_plain
 from colliculus.runs.experiment import Experiment, replaced
-from colliculus.sweeps.command import words
+from colliculus.runs.flags import words
 from colliculus.sweeps.jobs import Job
 from colliculus.training.checkpoint import begun, check_settings
 from colliculus.types import ColliculusError, unknown_name

@@ -44,8 +44,8 @@ IN_HAND = "is being trained by another process"
 STARTED = {RUN_FILE, HEALTH_FILE, CURVES_FOLDER, SELECTION_FOLDER, "last"}
 """Contents of a run folder before its first epoch is saved."""
 
-_MAY_DIFFER = ("version", "normalisation.", "experiment.train.device", "experiment.data.root", "stored.")
-"""Keys of run.yaml that may change on resume: the fingerprint identifies the data, wherever they are stored."""
+_MAY_DIFFER = ("version", "normalisation.", "experiment.train.device", "experiment.data.root", "stored.", "start.run")
+"""Keys of run.yaml that may change on resume: fingerprint and digest identify data and weights, wherever they are."""
 
 
 @dataclass(frozen=True, kw_only=True)

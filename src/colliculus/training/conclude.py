@@ -115,6 +115,7 @@ def conclude(
         device=runtime.device_name,
         versions={"colliculus": package_version(), "torch": torch.__version__, "python": platform.python_version()},
         decisions=(first or own).decisions,
+        start=str(run.start or ""),
     )
     if runtime.is_main:
         write_predictions(folder, run, Condition.of(run), tested)

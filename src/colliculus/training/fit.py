@@ -17,10 +17,11 @@ from colliculus.data.dataset import Dataset
 from colliculus.data.given import Given
 from colliculus.data.joined import together
 from colliculus.data.user_data import as_dataset
-from colliculus.evaluation.trained_run import TrainedRun
+from colliculus.evaluation.trained_run import TrainedRun, open_run
 from colliculus.runs.experiment import Experiment, replaced
 from colliculus.runs.result import read_result
-from colliculus.runs.run import SELECTION_FOLDER, Run, write_run
+from colliculus.runs.run import RUN_FILE, SELECTION_FOLDER, Run, Start, read_start, write_run
+from colliculus.runs.start import start_from
 from colliculus.runtime import Runtime, keep_memory
 from colliculus.training.callbacks import Callback
 from colliculus.training.checkpoint import begun
@@ -37,6 +38,7 @@ def fit(
     data: Dataset | Iterable[Any] | None = None,
     out: Path | str | None = None,
     *,
+    start: TrainedRun | Path | str | None = None,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
     device: str | None = None,
@@ -44,7 +46,8 @@ def fit(
 ) -> TrainedRun:
     """Train, keep the epoch with the highest validation accuracy, and test it once.
 
-    With `train.select` "last", and without a validation part, the last epoch is kept. With `train.refit` a second
+    With `train.select` "macro-f1", the epoch with the highest macro-F1 is kept; with "last", and without a validation
+    part, the last one. With `train.refit` a second
     training follows, on the training and validation parts together; the first one stands in the folder `selection`.
 
     Args:
@@ -53,6 +56,8 @@ def fit(
             "train", "validation" and "test" of them, as `as_dataset` takes them; None loads the experiment's own.
         out: run folder. After every epoch it holds all that is needed to go on exactly where it was left; under
             `torchrun` every process must see it. None: a temporary folder that lasts as long as what is returned.
+        start: a finished run, or its folder, whose weights the training starts from. The network must be the same;
+            where the classes differ, the layers that depend on them are new. A resumed run knows its start.
         resume: go on with the run in `out`, to the same digits as if it had never stopped. A run that has not finished
             an epoch starts afresh; a finished one is opened.
         callbacks: called at the start, after each step and epoch, and at the end.
@@ -88,6 +93,7 @@ def fit(
         console = Console(quiet=quiet, highlight=False, markup=False)  # a name may be "[a]"
         dataset = runtime.main_first(experiment.data.load) if data is None else _dataset(data)
         run, given = Run.of(experiment, dataset), None if data is None else dataset
+        run = replace(run, start=_start(run, start, Path(out) if out and resume else None))
         if out is None:
             if runtime.world_size > 1:
                 raise ColliculusError(f"the {runtime.world_size} processes need one folder in common: pass it as out")
@@ -96,6 +102,16 @@ def fit(
         _fit(trained, dataset, Session(runtime=runtime, resume=resume, callbacks=callbacks, console=console))
         weakref.finalize(trained, temporary.pop_all().close)
     return trained
+
+
+def _start(run: Run, given: TrainedRun | Path | str | None, resumed: Path | None) -> Start | None:
+    """The weights that a run starts from: those given, else those of the run that is resumed."""
+    if given is None:
+        return read_start(resumed) if resumed is not None and (resumed / RUN_FILE).is_file() else None
+    before = open_run(given, "cpu")
+    if not before.run.imported and read_result(before.folder) is None:
+        raise ColliculusError(f"{before.folder} is not finished: add --resume to the command that trained it")
+    return start_from(before.folder, before.run, run)
 
 
 def _dataset(data: Dataset | Iterable[Any]) -> Dataset:
@@ -116,6 +132,8 @@ def _fit(trained: TrainedRun, dataset: Dataset, session: Session) -> None:
         if session.resume and not begun(folder):
             console.print(f"nothing to resume in {folder}: the training starts", soft_wrap=True)
         console.print(f"each sample holds {_in_words(run.spec)}", soft_wrap=True)
+        if run.start is not None and state is None:
+            console.print(f"the training starts from the {run.start}", soft_wrap=True)
         if not (run.experiment.train.refit and len(dataset.validation)):  # without one, everything trains at once
             finish = partial(conclude, folder, dataset=dataset, console=console, first=None)
             Stage(folder=folder, run=run, dataset=dataset, state=state).train(session, finish)

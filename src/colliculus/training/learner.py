@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from time import perf_counter
@@ -13,11 +13,15 @@ from colliculus.data.dataset import Split
 from colliculus.data.loading import epoch_batches, made_ahead
 from colliculus.data.noise import GaussianNoise, NoisySplit, check_modalities
 from colliculus.evaluation.inference import classify
+from colliculus.losses import Objective
+from colliculus.losses.class_weights import ClassWeights, balanced
 from colliculus.model import MultimodalSNN
 from colliculus.modulation import Modulator, Validation
+from colliculus.modulation.base import Terms
 from colliculus.runs.metrics import Metrics
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.run import Run, to_document
+from colliculus.runs.start import load_start
 from colliculus.runtime import Runtime
 from colliculus.training.checkpoint import State
 from colliculus.training.optim import build_optimizer, learning_rate, set_learning_rate, update_average
@@ -31,19 +35,28 @@ class Learner:
     Args:
         run: run to train.
         runtime: device and processes.
-        state: state to go on from; None starts from the seed.
+        state: state to go on from; None starts from the seed, or from the weights that the run names.
+        class_counts: training samples of each class, for `train.class_weights`; nothing else reads them.
+
+    Raises:
+        ColliculusError: the classes are to be weighed and the objective has no term that can.
     """
 
-    def __init__(self, run: Run, runtime: Runtime, state: State | None) -> None:
+    def __init__(self, run: Run, runtime: Runtime, state: State | None, class_counts: Sequence[int] = ()) -> None:
         self.run, self.runtime, self.settings = run, runtime, run.experiment.train
         method = run.experiment.method
         check_modalities(self.settings.snr_db, run.spec)
         self._noise = GaussianNoise(self.settings.snr_db, self.settings.seed) if self.settings.snr_db else None
         torch.manual_seed(self.settings.seed)  # the same initial weights on every rank
-        self.model: MultimodalSNN = method.model(run.spec).to(runtime.device)
+        self.model: MultimodalSNN = method.model(run.spec)
+        if run.start is not None and state is None:
+            load_start(self.model, run.start)
+        self.model.to(runtime.device)
         self.model.recompute = self.settings.recompute
         self.average = None if self.settings.ema_decay is None else deepcopy(self.model).eval()
         self.objective = method.objective()
+        if self.settings.class_weights == "balanced":
+            self.objective = _weighted(self.objective, balanced(class_counts))
         streams = {m: self.model.stream_parameters(m) for m in self.model.modalities}
         self._optimizer = build_optimizer(self.model, self.settings, streams, self.model.readout_parameters())
         self._modulator: Modulator = method.modulator()
@@ -150,6 +163,7 @@ class Learner:
             epoch=epoch,
             shuffle=True,
             drop_incomplete=self.settings.drop_incomplete,
+            sampling=self.settings.sampling,
             rank=self.runtime.rank,
             world_size=self.runtime.world_size,
         )
@@ -195,3 +209,12 @@ class Learner:
             for buffer in () if model is None else model.buffers():
                 if buffer.is_floating_point():
                     buffer.copy_(self.runtime.sum(buffer) / self.runtime.world_size)
+
+
+def _weighted(objective: Terms, class_weights: ClassWeights) -> Terms:
+    if not isinstance(objective, Objective):
+        raise ColliculusError(
+            f"the objective of the method is a {type(objective).__name__} and weighs no classes: return an Objective,"
+            " or leave train.class_weights at none"
+        )
+    return objective.weighted(class_weights)

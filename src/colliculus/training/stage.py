@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from rich.console import Console
 
 from colliculus.data.dataset import Dataset
@@ -75,7 +76,8 @@ class Stage:
 
     def train(self, session: Session, finish: Callable[[Learner], FoundT]) -> FoundT:
         """Train all epochs that are left, then return what `finish` makes of the learner."""
-        learner = Learner(self.run, session.runtime, self.state)
+        counts = np.bincount(self.dataset.train.labels, minlength=self.run.spec.num_classes)
+        learner = Learner(self.run, session.runtime, self.state, counts.tolist())
         models = (learner.model, *([] if learner.average is None else [learner.average]))
         apply_decisions(self.decisions, models)
         with _interruptible(self, learner):
