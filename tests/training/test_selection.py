@@ -30,21 +30,30 @@ def last_weights(folder):
     return all(torch.equal(kept[name], value) for name, value in last.items())
 
 
-@pytest.mark.parametrize(("select", "kept"), [("best", 1), ("last", 3)])
-def test_the_setting_decides_which_epoch_is_kept(train, tmp_path, monkeypatch, select, kept):
-    validate, accuracies = Learner.validate, iter([0.9, 0.5, 0.3])
-    monkeypatch.setattr(
-        Learner, "validate", lambda *given: {**validate(*given), "validation_accuracy": next(accuracies)}
-    )
+SELECTED = {
+    "best": (1, "highest validation accuracy, of equal epochs the last"),
+    "macro-f1": (2, "highest validation macro-F1, of equal epochs the last"),
+    "last": (3, "the last epoch"),
+}
+
+
+@pytest.mark.parametrize("select", SELECTED)
+def test_the_setting_decides_which_epoch_is_kept(train, tmp_path, monkeypatch, select):
+    (kept, rule), validate, figures = SELECTED[select], Learner.validate, iter([(0.9, 0.2), (0.5, 0.4), (0.3, 0.3)])
+
+    def validated(*given):
+        return validate(*given) | dict(zip(("validation_accuracy", "validation_macro_f1"), next(figures), strict=True))
+
+    monkeypatch.setattr(Learner, "validate", validated)
     result = train(tmp_path, select=select, warmup_epochs=0)
-    assert result.best_epoch == kept
-    assert result.selection == {"best": "highest validation accuracy, of equal epochs the last"}.get(
-        select, "the last epoch"
-    )
+    assert (result.best_epoch, result.selection) == (kept, rule)
     assert result.validation.total == 6
     assert last_weights(tmp_path) is (select == "last")
     assert f"3, kept was {kept}" in str(result.table())
     assert result.selection in str(result.table())
+    assert f"validation {100 * result.validation.macro_f1:.1f} %, test {100 * result.test.macro_f1:.1f} %" in str(
+        result.table()
+    )
 
 
 @pytest.fixture
