@@ -39,6 +39,7 @@ from colliculus.neurons import LIF, PLIF, NeuronSettings
 from colliculus.presets import preset, presets
 from colliculus.report.report import report
 from colliculus.runs.experiment import Experiment, Method, TrainSettings
+from colliculus.sharing.share import share
 from colliculus.sweeps.reproduce import reproduce
 from colliculus.sweeps.sweep import sweep
 from colliculus.training.callbacks import Callback
@@ -105,6 +106,7 @@ __all__ = [
     "report",
     "reproduce",
     "robustness",
+    "share",
     "split",
     "sweep",
     "time_first",

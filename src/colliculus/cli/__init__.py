@@ -33,6 +33,8 @@ VERBS = {
     "energy": "count the operations and the energy of a decision of a trained run, layer by layer",
     "import-reference": "make a run of a checkpoint of the released S-CMRL program",
     "export": "write a trained run in the form another program reads",
+    "share": "write a trained run for others: a folder or a repository of the Hugging Face Hub, with a card",
+    "fetch": "download a shared run from the Hugging Face Hub",
 }
 
 USAGE = """\
@@ -77,7 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     verb, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if verb in VERBS:
-        return import_module(f"colliculus.cli.{verb.replace('-', '_')}").run(rest)
+        given = rest if verb in ("share", "fetch") else [_local(word) for word in rest]
+        return import_module(f"colliculus.cli.{verb.replace('-', '_')}").run(given)
     if verb == "--version":
         print(f"colliculus {__version__}")
     elif verb in ("", "-h", "--help"):
@@ -85,6 +88,16 @@ def _run(arguments: list[str]) -> int:
     else:
         raise unknown_name("verb", verb, VERBS)
     return 0 if verb else 2
+
+
+def _local(word: str) -> str:
+    """The folder of a run in the place of its address on the hub; other words as they are."""
+    option, equals, value = word.rpartition("=")
+    if not value.startswith("hf://"):
+        return word
+    from colliculus.runs.hub import local_run
+
+    return f"{option}{equals}{local_run(value)}"
 
 
 def _complain(sentence: str, code: int) -> int:

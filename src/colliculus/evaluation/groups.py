@@ -10,6 +10,7 @@ from colliculus.evaluation.paired import Training
 from colliculus.evaluation.trained_run import TrainedRun, open_run
 from colliculus.files.documents import Document, flat
 from colliculus.runs.document import experiment_to_plain
+from colliculus.runs.hub import local_run
 from colliculus.runs.result import read_result
 from colliculus.runs.run import RUN_FILE, Run
 from colliculus.types import ColliculusError, unknown_name
@@ -41,7 +42,7 @@ def find_runs(paths: Iterable[Path]) -> list[Path]:
         ColliculusError: a path is neither, or nothing in it is finished.
     """
     found: dict[Path, None] = {}
-    for path in paths:
+    for path in map(local_run, paths):
         if (path / RUN_FILE).exists():
             found[path] = None
             continue

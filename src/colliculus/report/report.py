@@ -12,6 +12,7 @@ from colliculus.files.atomic import write_atomic
 from colliculus.records import Record, Table
 from colliculus.report.material import read_material, short_names
 from colliculus.report.page import page
+from colliculus.runs.hub import local_run
 from colliculus.types import ColliculusError
 
 MOST_BYTES = 5_000_000
@@ -69,7 +70,7 @@ def report(
         colliculus.types.ColliculusError: no run is given: pass run folders, as in `colliculus report RUN ...`
     """
     given = [runs] if isinstance(runs, TrainedRun | Path | str) else runs
-    paths = [run.folder if isinstance(run, TrainedRun) else Path(run) for run in given]
+    paths = [run.folder if isinstance(run, TrainedRun) else local_run(run) for run in given]
     folders = list({path.absolute(): path for path in paths}.values())
     if not folders:
         raise ColliculusError("no run is given: pass run folders, as in `colliculus report RUN ...`")
