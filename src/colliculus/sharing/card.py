@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from shlex import quote
 
 import yaml
 
+from colliculus.data.given import Given
 from colliculus.evaluation.energy.record import Energy
 from colliculus.evaluation.spike_health import read_health
 from colliculus.evaluation.trained_run import TrainedRun
@@ -46,7 +48,7 @@ def card(run: TrainedRun, *, data_licence: str, licence: str | None, address: st
         _table(("modality", "shape of a clip"), _inputs(run.run.spec)),
         f"Classes: {_classes(run.run.spec)}",
         "## Use",
-        _commands(address),
+        _commands(run, address),
         "## Licences",
         f"Data of the training: {_text(data_licence)}. Weights: {_text(licence or 'not stated')}.",
     ]
@@ -119,13 +121,23 @@ def _classes(spec: DataSpec) -> str:
     return ", ".join(map(_text, spec.names[:_CLASSES])) + more
 
 
-def _commands(address: str) -> str:
-    lines = (
-        "pip install 'colliculus[share]'",
-        f"colliculus predict {address} FILE...",
-        f"colliculus evaluate {address} --data.root FOLDER   # on data of your own, or on the same",
-    )
-    return "\n".join(("```bash", *lines, "```"))
+def _commands(run: TrainedRun, address: str) -> str:
+    data = run.experiment.data
+    if isinstance(data, Given):  # no file holds such data
+        lines = (
+            "```python",
+            "import colliculus as cl",
+            f"run = cl.load({address!r})  # run.model, run.predict(tensors)",
+        )
+    else:
+        root = " --data.root FOLDER" if hasattr(data, "root") else ""
+        lines = (
+            "```bash",
+            "pip install 'colliculus[share]'",
+            f"colliculus predict {quote(address)} FILE...",
+            f"colliculus evaluate {quote(address)}{root}",
+        )
+    return "\n".join((*lines, "```"))
 
 
 def _table(headings: Sequence[str], rows: Sequence[tuple[str, str]]) -> str:
