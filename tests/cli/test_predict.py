@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from colliculus.cli import main
 from colliculus.data.synthetic import Synthetic
 from colliculus.runs.run import load_model, read_run
 
@@ -88,3 +91,19 @@ def test_files_must_be_given(answer, run):
 def test_a_clip_is_shown_by_its_name_whatever_it_is(answer, run, clips):
     odd = clips[0].rename(clips[0].with_name("[bold]odd.wav"))
     assert "[bold]odd" in answer("predict", run, str(odd), *CPU)[0]
+
+
+def test_a_table_of_values_for_other_programs(run, clips, capsys):
+    (clips[0].parent / "aaa.wav").write_bytes(b"no sound")
+    assert main(["predict", run, str(clips[0].parent), *CPU, "--csv"]) == 1
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["clip"] for row in rows] == [clips[0].stem, clips[-1].stem, "aaa"]
+    assert main(["predict", run, *map(str, clips), *CPU, "--json", "--batch-size", "1"]) == 0
+    predictions = json.loads(capsys.readouterr().out)["predictions"]
+    assert [row["predicted"] for row in rows[:2]] == [p["predicted"] for p in predictions]
+    assert [float(row["probability"]) for row in rows[:2]] == pytest.approx([p["probability"] for p in predictions])
+
+
+def test_two_kinds_of_output_at_once_are_refused(answer, run, clips):
+    sentence = "--json and --csv contradict each other: give one of them"
+    assert sentence in answer("predict", run, str(clips[0]), *CPU, "--json", "--csv", code=2)[1]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import csv
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -80,3 +83,78 @@ def test_a_decoder_that_crashes_costs_its_clip(tmp_path):
     with pytest.raises(ColliculusError, match=r"crash\.txt crashed its decoder \(signal 11\): leave it out"):
         predict._read(reader, clips["crash"])
     assert predict._read(reader, clips["a"])["value"].tolist() == [[[3.0]]]
+
+
+@pytest.fixture
+def many(run, tmp_path):
+    """Five clips, of which the second has no picture, and one that is damaged."""
+    folder = tmp_path / "many"
+    for file in run.experiment.data.export(folder, count=5):
+        file.rename(file.with_stem(str(int(file.stem[:3]))))
+    next(file for file in folder.glob("1.*") if file.suffix != ".wav").unlink()
+    (folder / "3a.wav").write_bytes(b"no sound")
+    return folder
+
+
+def test_batches_give_the_predictions_of_one_by_one_in_the_same_order(run, many):
+    one_by_one = run.predict(many, batch_size=1)
+    assert [p.clip for p in one_by_one.predictions] == ["0", "1", "2", "3", "4"]
+    assert [p.missing for p in one_by_one.predictions] == [(), ("visual",), (), (), ()]
+    assert len({p.probability for p in one_by_one.predictions}) == 5
+    for size in (None, 2, 3):
+        found = run.predict(many, batch_size=size)
+        assert (found.unread, list(found.unread)) == (one_by_one.unread, ["3a"])
+        for ours, theirs in zip(found.predictions, one_by_one.predictions, strict=True):
+            assert (ours.clip, ours.predicted, ours.missing) == (theirs.clip, theirs.predicted, theirs.missing)
+            assert list(ours.probabilities.values()) == pytest.approx(list(theirs.probabilities.values()), abs=1e-6)
+            assert list(ours.evidence.values()) == pytest.approx(list(theirs.evidence.values()), abs=1e-6)
+            assert ours.step_probabilities == pytest.approx(theirs.step_probabilities, abs=1e-6)
+
+
+@pytest.mark.parametrize(("size", "passes"), [(1, [1, 1, 1, 1, 1]), (2, [2, 2, 1]), (None, [4, 1])])
+def test_clips_of_one_shape_share_a_forward_pass(run, many, monkeypatch, size, passes):
+    seen, tensors = [], predict.predict_tensors
+
+    def watched(model, inputs, steps, names):
+        seen.append(len(names))
+        return tensors(model, inputs, steps, names)
+
+    monkeypatch.setattr(predict, "predict_tensors", watched)
+    run.predict(many, batch_size=size)
+    assert seen == passes
+
+
+def test_a_batch_that_the_model_refuses_is_reported_clip_by_clip(run, many, monkeypatch):
+    tensors = predict.predict_tensors
+
+    def refusing(model, inputs, steps, names):
+        if "visual" not in inputs:
+            raise ColliculusError("it needs a picture")
+        return tensors(model, inputs, steps, names)
+
+    monkeypatch.setattr(predict, "predict_tensors", refusing)
+    found = run.predict(many)
+    assert found.unread["1"] == "it needs a picture"
+    assert [p.clip for p in found.predictions] == ["0", "2", "3", "4"]
+    with pytest.raises(ColliculusError, match=r"^it needs a picture$"):
+        run.predict(many / "1.wav")
+
+
+def test_a_batch_has_at_least_one_clip(run, many):
+    with pytest.raises(ColliculusError, match="`batch_size` is 0: choose at least 1"):
+        run.predict(many, batch_size=0)
+
+
+def test_the_table_of_values_has_a_line_per_clip(run, many):
+    found = run.predict(many)
+    rows = list(csv.DictReader(io.StringIO(found.to_csv())))
+    assert [row["clip"] for row in rows] == ["0", "1", "2", "3", "4", "3a"]
+    for row, one in zip(rows, found.predictions, strict=False):
+        assert (row["predicted"], row["missing"], row["problem"]) == (one.predicted, " ".join(one.missing), "")
+        assert np.float32(row["probability"]) == np.float32(one.probability)
+        for name, probability in one.probabilities.items():
+            assert np.float32(row[f"probability of {name}"]) == np.float32(probability)
+        assert np.float32(row["evidence of audio"]) == np.float32(one.evidence["audio"])
+        assert (row["evidence of visual"] == "") == (one.missing == ("visual",))
+    assert "3a.wav" in rows[-1]["problem"]
+    assert {rows[-1][name] for name in ("predicted", "probability", "evidence of audio", "missing")} == {""}

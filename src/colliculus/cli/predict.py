@@ -9,8 +9,9 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from colliculus.cli.options import RecordOptions, RunFolder, parse
+from colliculus.cli.options import RecordOptions, RunFolder, Switch, parse
 from colliculus.records import console
+from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,11 @@ class Options(RecordOptions):
     """folder of the run"""
     files: Annotated[tuple[Path, ...], Positional, tyro.conf.arg(metavar="FILE|FOLDER ...")]
     """files of one or more clips, or folders of them"""
+    csv: Switch = False
+    """print a table of comma-separated values, a line per clip"""
+    batch_size: int | None = None
+    """clips that are classified together, None for 16; it may change the last digits of a probability, and 1 gives
+    those of one by one"""
     device: str = "auto"
     """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
 
@@ -38,8 +44,13 @@ def run(arguments: list[str]) -> int:
     from colliculus.corpus.prepare.oddities import skipped_sentence
     from colliculus.evaluation.trained_run import open_run
 
-    found = open_run(options.run, options.device).predict(options.files)
-    options.show(found)
+    if options.json and options.csv:
+        raise ColliculusError("--json and --csv contradict each other: give one of them")
+    found = open_run(options.run, options.device).predict(options.files, batch_size=options.batch_size)
+    if options.csv:
+        print(found.to_csv(), end="")
+    else:
+        options.show(found)
     for name, why in found.unread.items():
         console.remark(f"no prediction for {name!r}: {why}")
     for sentence in (*found.notes, *skipped_sentence(found.skipped)):

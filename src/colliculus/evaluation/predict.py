@@ -16,15 +16,22 @@ from colliculus.data.dataset import ClipReader, Normalisation
 from colliculus.data.loading import standard_batch
 from colliculus.evaluation.anytime import outputs_by_step
 from colliculus.evaluation.explanation.decision import Decision, decisions
+from colliculus.files.tables import csv_bytes
 from colliculus.media.apart import apart
 from colliculus.media.clips import Clip
 from colliculus.media.notes import collected_notes
 from colliculus.model import MultimodalSNN
 from colliculus.records import Column, Record, Table
 from colliculus.records.console import percent
-from colliculus.types import ColliculusError
+from colliculus.records.console import steps as shown_steps
+from colliculus.runs.predictions import PROBABILITY
+from colliculus.types import ColliculusError, printable
+
+Arrays = Mapping[str, NDArray[np.float32]]
+"""Raw arrays of a clip, by modality."""
 
 _SHOWN_ERRORS = 3
+_AT_ONCE = 16  # clips in one forward pass: five to ten times as fast as one by one on a CPU
 MEANING = (
     "Below a modality: its evidence for the class (- where the fusion has no share of it). By step: probability of the "
     "class when the network runs for its first 1, 2, ... steps only."
@@ -71,6 +78,32 @@ class ClipPredictions(Record):
         rows = [self._row(prediction) for prediction in self.predictions]
         return Table((*columns, Column("% by step")), rows, "Predictions", (MEANING,))
 
+    def to_csv(self) -> str:
+        """A line per clip: its class, the probability of every class, and the evidence of every modality.
+
+        The column "missing" names modalities that the clip does not have; "problem" says why a clip could not be read.
+        Nine digits restore a float32 exactly.
+        """
+        names = [*self.predictions[0].probabilities] if self.predictions else []
+        columns = [
+            *("clip", "predicted", "probability"),
+            *(PROBABILITY + name for name in names),
+            *(f"evidence of {m}" for m in self.modalities),
+            *("missing", "problem"),
+        ]
+        rows = [
+            [
+                *(printable(one.clip), one.predicted, f"{one.probability:.9g}"),
+                *(f"{p:.9g}" for p in one.probabilities.values()),
+                *(f"{one.evidence[m]:.9g}" if m in one.evidence else "" for m in self.modalities),
+                *(" ".join(one.missing), ""),
+            ]
+            for one in self.predictions
+        ]
+        empty = [""] * (len(columns) - 2)
+        rows += [[printable(name), *empty, printable(why)] for name, why in self.unread.items()]
+        return csv_bytes([printable(column) for column in columns], rows).decode()
+
     def _row(self, one: ClipPrediction) -> tuple[str, ...]:
         evidence = {m: f"{x:+.2f}" for m, x in one.evidence.items()} | dict.fromkeys(one.missing, "missing")
         steps = " ".join(f"{100 * share:.0f}" for share in one.step_probabilities)
@@ -109,31 +142,76 @@ class FilePredictions:
 
 
 def predict_files(
-    model: MultimodalSNN, paths: Sequence[Path], steps: int, reader: ClipReader, normalisation: Normalisation
+    model: MultimodalSNN,
+    paths: Sequence[Path],
+    steps: int,
+    reader: ClipReader,
+    normalisation: Normalisation,
+    batch_size: int | None = None,
 ) -> FilePredictions:
-    """Predictions for files or folders of files. Media are decoded in another process, which may crash.
+    """Predictions for files or folders of files, in the order of the clips' names.
+
+    Media are decoded in another process, which may crash. A progress bar is shown on stderr, where that is a terminal.
 
     Raises:
-        ColliculusError: a path does not exist, or no clip can be read.
+        ColliculusError: `batch_size` is below 1, a path does not exist, or no clip can be read.
     """
+    size = _AT_ONCE if batch_size is None else batch_size
+    if size < 1:
+        raise ColliculusError(f"`batch_size` is {size}: choose at least 1")
     files, skipped = _files(paths, reader.knows)
     clips = reader.group(files)
-    predictions: list[ClipPrediction] = []
-    unread: dict[str, str] = {}
+    found = _Batches(model, steps, normalisation, size)
     with collected_notes() as notes:
-        for name, clip in clips.items():
+        for name, clip in shown_steps([*clips.items()], "clips"):
             try:
-                arrays = {m: array[None] for m, array in _read(reader, clip).items() if m in model.modalities}
-                inputs = standard_batch(arrays, np.zeros(1, dtype=np.int64), normalisation).inputs
-                predictions += predict_tensors(model, inputs, steps, (name,))
+                arrays = _read(reader, clip)
             except ColliculusError as error:
-                if len(clips) == 1:
-                    raise
-                unread[name] = str(error)
-    if not predictions:
-        reasons = "; ".join([*unread.values()][:_SHOWN_ERRORS])
-        raise ColliculusError(f"none of the {len(clips)} clips could be read ({reasons}): give other files")
-    return FilePredictions(predictions, unread, tuple(notes.values()), skipped)
+                found.unread[name] = str(error)
+            else:
+                found.add(name, arrays)
+        found.finish()
+    if not found.predictions:
+        reasons = [*found.unread.values()][:_SHOWN_ERRORS]
+        if len(clips) == 1:
+            raise ColliculusError(reasons[0])
+        raise ColliculusError(f"none of the {len(clips)} clips could be read ({'; '.join(reasons)}): give other files")
+    predictions = [found.predictions[name] for name in clips if name in found.predictions]
+    return FilePredictions(predictions, found.unread, tuple(notes.values()), skipped)
+
+
+class _Batches:
+    """Clips that wait until a batch of the same modalities and shapes is full, and predictions by name of clip."""
+
+    def __init__(self, model: MultimodalSNN, steps: int, normalisation: Normalisation, batch_size: int) -> None:
+        self._model, self._steps, self._normalisation, self._size = model, steps, normalisation, batch_size
+        self._waiting = defaultdict[object, dict[str, Arrays]](dict)
+        self.predictions: dict[str, ClipPrediction] = {}
+        self.unread: dict[str, str] = {}
+
+    def add(self, name: str, arrays: Arrays) -> None:
+        """Add a clip; a full batch is classified."""
+        own = {m: array for m, array in arrays.items() if m in self._model.modalities}
+        shapes = tuple((m, array.shape) for m, array in own.items())
+        self._waiting[shapes][name] = own
+        if len(self._waiting[shapes]) == self._size:
+            self._classify(self._waiting.pop(shapes))
+
+    def finish(self) -> None:
+        """Classify the clips that are left."""
+        for waiting in self._waiting.values():
+            self._classify(waiting)
+
+    def _classify(self, clips: Mapping[str, Arrays]) -> None:
+        first = next(iter(clips.values()))
+        stacked = {m: np.stack([arrays[m] for arrays in clips.values()]) for m in first}
+        inputs = standard_batch(stacked, np.zeros(len(clips), dtype=np.int64), self._normalisation).inputs
+        try:
+            found = predict_tensors(self._model, inputs, self._steps, tuple(clips))
+        except ColliculusError as error:  # it is about modalities and shapes, which all of them share
+            self.unread |= dict.fromkeys(clips, str(error))
+        else:
+            self.predictions |= {one.clip: one for one in found}
 
 
 def _read(reader: ClipReader, clip: Clip) -> Mapping[str, NDArray[np.float32]]:
