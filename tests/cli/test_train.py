@@ -143,3 +143,24 @@ def test_a_preset_has_a_help_of_its_own(answer):
 def test_a_folder_in_use_is_refused(answer, run):
     assert "--resume" in answer("train", "s-cmrl-synthetic", "--out", run, code=2)[1]
     assert Path(run, "result.json").exists()
+
+
+def test_a_training_starts_from_a_run_and_its_resume_needs_no_word_of_it(answer, run, tiny_flags, tmp_path):
+    folder, classes = tmp_path / "on", ["--data.num-classes", "3", "--data.num-train", "9"]
+    out, _ = answer("train", "s-cmrl-synthetic", "--out", str(folder), "--from", run, *tiny_flags, *classes)
+    assert "the training starts from the weights of s-cmrl-synthetic (sha256 " in out
+    assert "the classes differ, so these are new: head.linear.weight, head.linear.bias" in out
+    assert "started from weights of s-cmrl-synthetic" in out
+    assert "is finished" in answer("train", "s-cmrl-synthetic", "--out", str(folder), "--resume")[0]
+    wide = ["--out", str(tmp_path / "wide"), "--from", run, *tiny_flags, "--method.dim", "32"]
+    assert "do not fit, their" in answer("train", "s-cmrl-synthetic", *wide, code=2)[1]
+
+
+def test_classes_are_balanced_on_the_command_line(answer, tiny_flags, tmp_path):
+    flags = ["--train.class-weights", "balanced", "--train.select", "macro-f1"]
+    out, _ = answer("train", "s-cmrl-synthetic", "--out", str(tmp_path / "run"), *tiny_flags, *flags)
+    assert "kept by highest validation macro-F1, of equal epochs the last" in out
+    found = read_run(tmp_path / "run").experiment.train
+    assert (found.class_weights, found.sampling, found.select) == ("balanced", "each", "macro-f1")
+    both = ["--out", str(tmp_path / "both"), *tiny_flags, *flags, "--train.sampling", "balanced"]
+    assert "both balanced" in answer("train", "s-cmrl-synthetic", *both, code=2)[1]

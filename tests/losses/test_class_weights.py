@@ -101,6 +101,13 @@ def test_the_pull_of_temporal_efficient_training_knows_no_classes():
     assert torch.equal(term(whole, LABELS), term.weighted(WEIGHTS)(whole, LABELS))
 
 
+def test_the_shares_of_ranks_make_up_the_whole():
+    logits = output().logits
+    whole = cross_entropy(logits, LABELS, 0.1, WEIGHTS)
+    shares = [(cross_entropy(logits[r::2], LABELS[r::2], 0.1, WEIGHTS), len(LABELS[r::2])) for r in range(2)]
+    torch.testing.assert_close(sum(loss * n for loss, n in shares) / len(LABELS), whole)
+
+
 def test_a_soft_label_has_the_mean_weight_of_its_classes():
     labels = torch.tensor([[0.25, 0.75, 0.0], [0.0, 0.0, 1.0]])
     assert sample_weights(labels, WEIGHTS).tolist() == [0.25 * 0.5 + 0.75 * 2.0, 1.25]

@@ -53,6 +53,7 @@ def test_a_result_names_everything_that_made_it(train, tmp_path):
     assert set(result) == {
         "preset", "method", "dataset", "protocol", "fingerprint", "seed", "epochs", "best_epoch", "selection",
         "parameters", "validation", "test", "samples_per_second", "world_size", "device", "versions", "decisions",
+            "start",
     }  # fmt: skip
     assert result["device"] == "cpu"
     for part in ("validation", "test"):

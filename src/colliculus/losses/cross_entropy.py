@@ -33,7 +33,8 @@ class CrossEntropy:
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of logits (B, K) against labels (B,), or soft ones (B, K)."""
-        return self.weight * cross_entropy(output.logits.float(), labels, self.label_smoothing, self.class_weights)
+        loss = cross_entropy(output.logits.float(), labels, self.label_smoothing, self.class_weights)
+        return self.weight * loss
 
     def weighted(self, class_weights: ClassWeights) -> Self:
         """The same term; samples count by their class."""

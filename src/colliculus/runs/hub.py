@@ -52,7 +52,7 @@ def address_of(text: Path | str) -> Address | None:
     """The address that `text` states; None for a path on the disk. `Path` makes one of its two slashes.
 
     Raises:
-        ColliculusError: it begins as an address and is none.
+        ColliculusError: it begins as an address and cannot be read as one.
 
     Example:
         >>> address_of("hf://ada/digits@v1"), address_of(Path("hf://ada/digits")), address_of("runs/digits")
@@ -121,7 +121,7 @@ def upload(folder: Path, address: Address) -> None:
     The account is the one that `hf auth login` stored.
 
     Raises:
-        ColliculusError: the extra `share` is not installed, nobody is logged in, or the hub refuses.
+        ColliculusError: the extra `share` is not installed, the user is not logged in, or the hub refuses.
     """
     try:
         api = _hub().HfApi()
