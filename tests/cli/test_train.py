@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from colliculus.runs.run import read_run
+from colliculus.sweeps.command import train_command
 from colliculus.training.learner import Learner
 
 
@@ -151,6 +152,7 @@ def test_a_training_starts_from_a_run_and_its_resume_needs_no_word_of_it(answer,
     assert "the training starts from the weights of s-cmrl-synthetic (sha256 " in out
     assert "the classes differ, so these are new: head.linear.weight, head.linear.bias" in out
     assert "started from weights of s-cmrl-synthetic" in out
+    assert f"--out {folder} --from {run} --method.dim 16" in train_command(read_run(folder), folder)
     assert "is finished" in answer("train", "s-cmrl-synthetic", "--out", str(folder), "--resume")[0]
     wide = ["--out", str(tmp_path / "wide"), "--from", run, *tiny_flags, "--method.dim", "32"]
     assert "do not fit, their" in answer("train", "s-cmrl-synthetic", *wide, code=2)[1]

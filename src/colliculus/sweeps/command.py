@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def train_command(run: Run, folder: Path) -> str:
-    """`colliculus train` with the preset of `run` and every setting that differs from it, as one line for a shell.
+    """`colliculus train` with the preset of `run`, its start and every setting that differs, as one line for a shell.
 
     A run that was not trained from a preset of this version has a comment instead.
     """
@@ -22,4 +22,5 @@ def train_command(run: Run, folder: Path) -> str:
     if run.preset not in PRESETS:
         return f"# {run.preset} is not a preset of this version: {folder} was imported, or trained by another version"
     changes = changed(run.experiment, PRESETS[run.preset].experiment)
-    return join(["colliculus", "train", run.preset, "--out", str(folder), *flags(changes)])
+    start = ["--from", str(run.start.run)] if run.start else []
+    return join(["colliculus", "train", run.preset, "--out", str(folder), *start, *flags(changes)])

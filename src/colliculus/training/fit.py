@@ -29,7 +29,7 @@ from colliculus.training.conclude import Choice, conclude, conclude_first, read_
 from colliculus.training.few_clips import advice
 from colliculus.training.interrupt import TrainingInterrupted
 from colliculus.training.stage import Session, Stage
-from colliculus.types import ColliculusError, DataSpec
+from colliculus.types import ColliculusError, DataSpec, printable
 
 __all__ = ["TrainingInterrupted", "fit"]
 
@@ -134,9 +134,9 @@ def _fit(trained: TrainedRun, dataset: Dataset, session: Session) -> None:
             console.print(f"nothing to resume in {folder}: the training starts", soft_wrap=True)
         console.print(f"each sample holds {_in_words(run.spec)}", soft_wrap=True)
         if run.start is not None and state is None:
-            console.print(f"the training starts from the {run.start}", soft_wrap=True)
+            console.print(printable(f"the training starts from the {run.start}"), soft_wrap=True)
         for sentence in advice(run, dataset, world_size=session.runtime.world_size) if state is None else ():
-            console.print(sentence, soft_wrap=True)
+            console.print(printable(sentence, "\n"), soft_wrap=True)
         if not (run.experiment.train.refit and len(dataset.validation)):  # without one, everything trains at once
             finish = partial(conclude, folder, dataset=dataset, console=console, first=None)
             Stage(folder=folder, run=run, dataset=dataset, state=state).train(session, finish)
