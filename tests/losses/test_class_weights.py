@@ -22,6 +22,7 @@ from colliculus.losses import (
     UnimodalTemporalBalanced,
 )
 from colliculus.losses.class_weights import balanced, cross_entropy, sample_weights
+from colliculus.methods import METHODS
 from colliculus.types import ColliculusError, Output
 
 WEIGHTS = (0.5, 2.0, 1.25)
@@ -121,3 +122,10 @@ def test_an_objective_weighs_the_terms_that_have_classes_and_leaves_the_others()
     assert weighted.per_modality["own"].loss.class_weights == WEIGHTS
     with pytest.raises(ColliculusError, match=r"none of the terms alignment has classes to weigh: leave train\.class_"):
         Objective({"alignment": SemanticAlignment(0.07, "pairs")}).weighted(WEIGHTS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_objective_of_every_method_has_classes_to_weigh(name):
+    objective = METHODS[name]().objective()
+    assert objective.weighted(WEIGHTS) != objective
+    assert objective.weighted(()) == objective
