@@ -26,7 +26,15 @@ COMPARED = (
     "audio",
     "visual",
 )
-PAPERS = ("crema-d", "urbansound8k-av", "ave", "mnistdvs-ntidigits", "kinetics-sounds", "cifar10-av")
+PAPERS = (
+    "crema-d",
+    "urbansound8k-av",
+    "ave",
+    "mnistdvs-ntidigits",
+    "nmnist-shd",
+    "kinetics-sounds",
+    "cifar10-av",
+)
 PEOPLE = ("utd-mhad", "utd-mhad-3")
 PROMISED = {
     *(f"{method}-synthetic" for method in COMPARED),
