@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from colliculus.data.augment.bounds import check_range, check_share
 from colliculus.data.augment.draws import Draws, Values
+from colliculus.data.recordings import NUM_VOICES
 from colliculus.types import ColliculusError
 
 Floats = NDArray[np.float32]
@@ -119,8 +120,8 @@ class BackgroundNoise:
 
     probability: float = 0.0
     """probability of adding noise to a sample"""
-    kind: Literal["white", "pink", "other"] = "white"
-    """white; pink, 3 dB less per octave; or other: the sound of another training sample of any class"""
+    kind: Literal["white", "pink", "other", "babble"] = "white"
+    """white; pink, 3 dB less per octave; other: the sound of another training sample of any class; babble: of four"""
     snr_db: tuple[float, float] = (5.0, 30.0)
     """lowest and highest signal-to-noise ratio in decibels"""
 
@@ -129,12 +130,12 @@ class BackgroundNoise:
         check_range("`snr_db` of background noise", self.snr_db, least=-200, most=200)
 
     @property
-    def needs_others(self) -> bool:
-        """True if the noise is the sound of other samples."""
-        return self.kind == "other" and self.probability > 0
+    def num_voices(self) -> int:
+        """Number of other samples whose sound is the noise of one."""
+        return {"other": 1, "babble": NUM_VOICES}.get(self.kind, 0) if self.probability else 0
 
     def __call__(self, waveforms: Values, draws: Draws, others: Values | None) -> Values:
-        """Add noise to (B, samples), clipped at full scale; `others` (B, samples) is the noise of the kind "other"."""
+        """Add noise to (B, samples), clipped at full scale; `others` (B, samples) is noise made of other samples."""
         chosen = np.flatnonzero(draws.happens("noise?", self.probability))
         if not len(chosen):
             return waveforms
@@ -211,7 +212,7 @@ def _hide(values: Values, hidden: NDArray[np.bool_], fill: Values) -> Values:
 
 @dataclass(frozen=True, kw_only=True)
 class WaveformAugment:
-    """Augmentations of sounds stored as samples, in this order, before they become spectrograms."""
+    """Augmentations of sounds as samples, in this order, before they become spectrograms."""
 
     shift: SoundShift = field(default_factory=SoundShift)
     """shift in time"""
