@@ -14,6 +14,7 @@ from colliculus.evaluation.energy.measure import energy
 from colliculus.evaluation.evaluate import evaluate
 from colliculus.evaluation.groups import find_runs
 from colliculus.evaluation.robustness import robustness
+from colliculus.evaluation.trained_run import open_run
 from colliculus.training.callbacks import Callback
 from colliculus.training.checkpoint import begun
 from colliculus.training.fit import TrainingInterrupted, fit
@@ -49,6 +50,10 @@ def test_the_first_training_is_a_plain_one_and_the_second_one_on_everything(trai
     assert contents(tmp_path / "refit") == contents(tmp_path / "whole")
     assert contents(tmp_path / "refit") != contents(tmp_path / "plain")
     assert (result.validation, result.test) == (plain.validation, whole.test)
+    assert (result.test_before_refit, plain.test_before_refit) == (plain.test, None)
+    assert result.coordination == plain.coordination
+    assert "test, before the refit" in str(result.table())
+    assert evaluate(open_run(tmp_path / "refit", "cpu")).metrics == result.test  # the folder holds the second model
     assert (result.best_epoch, result.fingerprint) == (3, plain.fingerprint)
     assert result.selection == (
         "the last epoch of a second training, on training and validation part; in the first: "

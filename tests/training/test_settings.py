@@ -26,6 +26,7 @@ CHANGES = {
     "clip_norm": 0.01,
     "ema_decay": 0.9,
     "refit": True,
+    "test_each_epoch": True,
     "drop_incomplete": True,
     "snr_db": {"audio": 0.0},
     "seed": 1,
@@ -37,7 +38,7 @@ UNREAD = {
     (("schedule", "step"), ("step_epochs", 2)): ["momentum", "final_learning_rate"],
 }
 """Settings that those of a base switch off."""
-OF_ONE_BASE = {"batch_size", "ema_decay", "refit", "drop_incomplete", "snr_db", "seed"}
+OF_ONE_BASE = {"batch_size", "ema_decay", "refit", "test_each_epoch", "drop_incomplete", "snr_db", "seed"}
 """Settings that have nothing to do with optimiser and schedule: under other bases than the first they are slow."""
 ELSEWHERE = {"recompute", "device", "precision", "select"}
 """`recompute` keeps all digits; the next two are given to the runtime (`tests/test_runtime.py`); here the best epoch is

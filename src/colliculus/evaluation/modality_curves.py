@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from colliculus.evaluation.coordination import Coordination, coordination
+from colliculus.runs.coordination import Coordination, coordination
 from colliculus.figures import Lines, Panel, Series
 from colliculus.fusion import TemporalAttentionReadout
 from colliculus.heads import RateReadout, ReadoutPerModality

@@ -31,6 +31,8 @@ def facts(material: Material) -> Mapping[str, str]:
     if (result := material.result) is not None:
         rows |= {
             "epoch kept": f"{result.best_epoch} ({result.selection})",
+            **({} if result.coordination is None else {"convergence of each modality alone": str(result.coordination)}),
+            **({} if result.best_on_test is None else {"best epoch on the test part": str(result.best_on_test)}),
             "parameters": f"{result.parameters:,}",
             "training speed": f"{result.samples_per_second:,.0f} clips/s on {result.device}",
             "versions": ", ".join(f"{name} {version}" for name, version in result.versions.items()),
