@@ -7,7 +7,8 @@ from colliculus.evaluation.paired import Score, paired_test, paired_tests
 from colliculus.evaluation.significance import smallest_p
 from colliculus.presets import PRESETS
 from colliculus.runs.history import read_metrics
-from colliculus.sweeps.published_tables import TABLES, PublishedAccuracy
+from colliculus.sweeps.published import PublishedAccuracy
+from colliculus.sweeps.published_tables import TABLES
 from colliculus.sweeps.reproduce import plan_reproduction, reproduce
 from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.types import ColliculusError

@@ -16,9 +16,9 @@ class Options(PartOptions[SettingsT]):
     White and pink noise on the standardised input by SNR, blur, occlusion, dropped frames, a shift of one modality in
     time, a missing modality (raw zeros, its mean, or not given at all). Where waveforms are at hand (av-digits, sound
     prepared as `waveform`), noise on the sound itself, before its spectrogram: white (acoustic) and other clips of the
-    same part (babble). On request, adversarial inputs and white noise by the power of the raw input, as S-CMRL's program
-    adds it (white-raw). The area under a curve is the mean
-    accuracy along it; relative robustness is that area beyond chance, as a share of the clean accuracy beyond chance.
+    same part (babble). On request, adversarial inputs and white noise by the power of the raw input, as S-CMRL's
+    program adds it (white-raw). The area under a curve is the mean accuracy along it; relative robustness is that area
+    beyond chance, as a share of the clean accuracy beyond chance.
 
     Written into RUN/robustness: curves.csv, curves.png and result.json. The noise of the training is kept; measured
     noise replaces it. After an interruption, finished points are not measured again.

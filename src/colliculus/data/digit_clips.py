@@ -64,8 +64,11 @@ class DigitClips(RawSplit):
     def recordings(self, *, epoch: int) -> Mapping[str, Recordings]:
         """Utterances of the samples of an epoch."""
         spoken = self.pairing.at(epoch).recordings
-        made = {m: partial(self._sound, m) for m in self.made}
-        return {"audio": Recordings(len(self), lambda index: self.waveforms[spoken[index]], made)}
+
+        def waveform(index: int) -> Floats:
+            return self.waveforms[spoken[index]]
+
+        return {"audio": Recordings(len(self), waveform, {m: partial(self._sound, m) for m in self.made})}
 
     def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
         """Standardised batch."""

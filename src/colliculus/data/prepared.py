@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.prepared_folder import PreparedFolder, describe, read_prepared
-from colliculus.corpus.prepare.storage import Frames, Sound, Storage
+from colliculus.corpus.prepare.storage import Frames, Sound, Storage, as_waveforms
 from colliculus.corpus.prepare.verification import verify_once
 from colliculus.corpus.protocols import Partition, ProtocolName, SplitProtocol, current_name
 from colliculus.corpus.shared_content import content_keys
@@ -168,10 +169,12 @@ def _recordings(
     storages: Mapping[str, Storage], arrays: Mapping[str, NDArray[np.generic]], rows: NDArray[np.int64]
 ) -> dict[str, Recordings]:
     """Recordings of each modality that is stored as a waveform."""
+
+    def waveform(stored: NDArray[np.generic], index: int) -> NDArray[np.float32]:
+        return as_waveforms(stored[rows[index]])
+
     return {
-        m: Recordings(
-            len(rows), lambda index, stored=arrays[m]: as_waveforms(stored[rows[index]]), {m: storage.spectrogram}
-        )
+        m: Recordings(len(rows), partial(waveform, arrays[m]), {m: storage.spectrogram})
         for m, storage in storages.items()
         if isinstance(storage, Sound) and storage.kind == "waveform"
     }

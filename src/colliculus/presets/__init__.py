@@ -126,9 +126,7 @@ _DATA = {
         time_steps=16,
         encoder="shallow",
     ),
-    "nmnist-shd": DataRow(
-        phrase="N-MNIST with SHD", settings=_SPEAKERS_APART, time_steps=10, encoder="shallow"
-    ),
+    "nmnist-shd": DataRow(phrase="N-MNIST with SHD", settings=_SPEAKERS_APART, time_steps=10, encoder="shallow"),
     "ave": DataRow(phrase="AVE", dim=256, heads=16),
     "kinetics-sounds": DataRow(phrase="Kinetics-Sounds", dim=256, heads=16),
     "cifar10-av": DataRow(phrase="CIFAR10-AV"),

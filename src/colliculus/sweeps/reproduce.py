@@ -15,7 +15,8 @@ from colliculus.records import console
 from colliculus.runs.kept_predictions import Condition
 from colliculus.sweeps.jobs import Job
 from colliculus.sweeps.plan import Variant, plan_variants, variants
-from colliculus.sweeps.published_tables import TABLES, PublishedTable
+from colliculus.sweeps.published import PublishedTable
+from colliculus.sweeps.published_tables import TABLES
 from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.sweeps.sweep import failure, train_all
 from colliculus.types import unknown_name

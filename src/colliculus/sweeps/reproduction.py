@@ -14,7 +14,8 @@ from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.figures import Bars, BarSeries, figure
 from colliculus.files.documents import package_version
 from colliculus.records import Column, Record, Table
-from colliculus.sweeps.published_tables import TABLES, PublishedAccuracy, Row
+from colliculus.sweeps.published import PublishedAccuracy, Row
+from colliculus.sweeps.published_tables import TABLES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,7 +94,7 @@ class Reproduction(Record):
     notes: tuple[str, ...] = ()
 
     def table(self) -> Table:
-        """A line for each row: the paper's accuracy, ours by either rule with its interval, difference and distances."""
+        """A line for each row: the paper's accuracy, ours by either rule with its interval, and distances."""
         apart = ("distance", "ours") if self.scaled else ("difference", "distance")
         figures = [Column(heading, "right") for heading in ("paper", "ours", "best on test", *apart)]
         columns = (Column("row", style="cyan", fold=True), *figures)

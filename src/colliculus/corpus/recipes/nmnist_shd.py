@@ -131,7 +131,11 @@ def _utterances(raw: Path, name: str) -> list[_Utterance]:
     path = raw / name
     with decoding(path), open_hdf5(path) as file:
         labels, speakers = (hdf5_array(path, file, key) for key in ("labels", "extra/speaker"))
-        if labels.shape != speakers.shape or labels.ndim != 1 or not {labels.dtype.kind, speakers.dtype.kind} <= {*"iu"}:
+        if (
+            labels.shape != speakers.shape
+            or labels.ndim != 1
+            or not {labels.dtype.kind, speakers.dtype.kind} <= {*"iu"}
+        ):
             raise ColliculusError(f"{path} has no label and speaker for each recording: download it again")
         if len(labels) and not 0 <= labels.min() <= labels.max() < 10 * len(LANGUAGES):
             raise ColliculusError(f"{path} has labels beyond 0 to 19, the digits in two languages: download it again")

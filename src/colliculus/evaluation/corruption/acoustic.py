@@ -21,8 +21,8 @@ AcousticKind = Literal["acoustic", "babble"]
 class AcousticNoise:
     """Add noise to waveforms and make the inputs from them, as they were made from the clean ones.
 
-    The ratio is that of the powers of the whole waveforms. A mixture louder than full scale is turned down to it, so
-    nothing is clipped and the ratio is exact. The noise of a sample depends only on `seed`, `name` and its row.
+    The ratio is that of the powers of the whole waveforms (`add_at_snr`). The noise of a sample depends only on `seed`,
+    `name` and its row.
 
     Args:
         split: split of the samples.
@@ -52,5 +52,4 @@ class AcousticNoise:
             noise = babble(recordings.voices(row, drawn.random(NUM_VOICES).tolist()), len(sound))
         else:
             noise = drawn.standard_normal(len(sound), dtype=np.float32)
-        mixture = add_at_snr(sound, noise, self.snr_db)
-        return mixture / np.float32(max(1.0, float(np.abs(mixture).max(initial=0.0))))
+        return add_at_snr(sound, noise, self.snr_db)

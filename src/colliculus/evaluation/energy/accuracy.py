@@ -38,8 +38,13 @@ class NetworkAccuracy:
             ColliculusError: it is not finished.
         """
         test = run.result.test
-        steps = {"steps": run.time_steps, "accuracy": test.accuracy, "interval": test.interval, "total": test.total}
-        return cls(run=str(run.folder), **steps)
+        return cls(
+            run=str(run.folder),
+            steps=run.time_steps,
+            accuracy=test.accuracy,
+            interval=test.interval,
+            total=test.total,
+        )
 
     def __str__(self) -> str:
         low, high = self.interval
