@@ -47,7 +47,7 @@ TABLES: Mapping[str, PublishedTable] = {
             _taaf("without balance", balance__kind="none"),
             Row(title="late fusion, concatenation", method="late-fusion-concat"),
         ),
-        notes=("EAD 97.5: what EAD is, nobody says.",),
+        notes=("EAD 97.5: the data are not known.",),
     ),
     "taaf/alignment": PublishedTable(
         title="alignment in time",

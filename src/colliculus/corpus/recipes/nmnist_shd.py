@@ -26,8 +26,8 @@ _BINS = 10
 
 
 @dataclass(frozen=True)
-class _Utterance:
-    """One spoken digit: its file and row, its digit and language, and its speaker."""
+class _Word:
+    """One spoken digit of SHD: its file and row, its digit and language, and its speaker."""
 
     file: str
     digit: int
@@ -91,9 +91,9 @@ class NmnistShd(Recipe):
         found = [sample for part in _PARTS for sample in self._paired(raw, part, spoken[part])]
         return found_samples(raw, found, "pairs of a digit with both modalities")
 
-    def _paired(self, raw: Path, part: str, spoken: Sequence[_Utterance]) -> Iterator[Sample]:
+    def _paired(self, raw: Path, part: str, spoken: Sequence[_Word]) -> Iterator[Sample]:
         """Pairs of one part; where recordings of one modality are fewer, the rest of the other is unused."""
-        by_digit: Mapping[int, list[_Utterance]] = defaultdict(list)
+        by_digit: Mapping[int, list[_Word]] = defaultdict(list)
         for utterance in spoken:
             by_digit[utterance.digit].append(utterance)
         for digit in range(10):
@@ -126,7 +126,7 @@ def _videos(raw: Path, part: str, digit: int) -> list[str]:
     return [files[stem] for stem in sorted(files)]
 
 
-def _utterances(raw: Path, name: str) -> list[_Utterance]:
+def _utterances(raw: Path, name: str) -> list[_Word]:
     """Recordings of a file of SHD, in its order."""
     path = raw / name
     with decoding(path), open_hdf5(path) as file:
@@ -140,6 +140,6 @@ def _utterances(raw: Path, name: str) -> list[_Utterance]:
         if len(labels) and not 0 <= labels.min() <= labels.max() < 10 * len(LANGUAGES):
             raise ColliculusError(f"{path} has labels beyond 0 to 19, the digits in two languages: download it again")
     return [
-        _Utterance(f"{name}::spikes/{row}", label % 10, LANGUAGES[label // 10], f"speaker {speaker}")
+        _Word(f"{name}::spikes/{row}", label % 10, LANGUAGES[label // 10], f"speaker {speaker}")
         for row, (label, speaker) in enumerate(zip(labels.tolist(), speakers.tolist(), strict=True))
     ]

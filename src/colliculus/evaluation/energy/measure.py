@@ -59,8 +59,8 @@ def energy(
         device: as in `open_run`.
 
     Raises:
-        ColliculusError: a counterpart is none of this run, the table is unknown, `samples` is below 1, the model cannot
-            take the data, or it makes a product of a kind that cannot be counted.
+        ColliculusError: a counterpart does not belong to this run, the table is unknown, `samples` is below 1, the
+            model cannot take the data, or it makes a product of a kind that cannot be counted.
 
     Example:
         >>> import colliculus as cl
