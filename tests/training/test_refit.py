@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from colliculus.data.joined import together
 from colliculus.evaluation.contribution import contribution
@@ -59,6 +61,23 @@ def test_the_first_training_is_a_plain_one_and_the_second_one_on_everything(trai
         "the last epoch of a second training, on training and validation part; in the first: "
         "highest validation accuracy, of equal epochs the last"
     )
+
+
+def test_the_test_part_is_seen_by_the_chosen_model_and_by_the_refitted_one(train, tiny, tmp_path, monkeypatch):
+    num_test, classify, seen = len(tiny().data.load().test), Learner.classify, []
+
+    def watched(self, split):
+        if len(split) == num_test:
+            seen.append({name: value.clone() for name, value in self.judged.state_dict().items()})
+        return classify(self, split)
+
+    monkeypatch.setattr(Learner, "classify", watched)
+    train(tmp_path, refit=True)
+    before, after = (load_file(folder / "model.safetensors") for folder in (tmp_path / "selection", tmp_path))
+    assert any(not torch.equal(value, after[name]) for name, value in before.items())
+    assert len(seen) == 2
+    for tested, kept in zip(seen, (before, after), strict=True):
+        assert all(torch.equal(tested[name], value) for name, value in kept.items())
 
 
 @pytest.mark.parametrize(("stage", "told"), [(0, "'selection'"), (1, "'refit'")])

@@ -45,6 +45,7 @@ def test_accuracies_of_trained_counterparts_stand_in_the_table(trained, spiking)
     assert {n: (a.accuracy, a.interval, a.total) for n, a in found.accuracy.items()} == {
         n: (run.result.test.accuracy, run.result.test.interval, 8) for n, run in expected.items()
     }
+    assert {n: a.run for n, a in found.accuracy.items()} == {n: str(run.folder) for n, run in expected.items()}
     assert Energy.read(spiking.folder / Energy.FILE) == found
     rows = {row[0]: row[-1] for row in found._network_table().rows}
     assert rows["artificial, one step"].startswith(f"{100 * relu.result.test.accuracy:.1f} (")
