@@ -37,7 +37,7 @@ def test_a_sound_is_noisy_in_all_that_is_made_from_it():
     assert {target: n for (kind, target), n in found.items() if kind == "babble"} == {"audio+delta": 2 * 2}
     assert found["acoustic", "audio+delta"] == 2 * 2
     assert planned.now == plan(FEW, ["audio", "visual", "delta"], {}, (), sounds).now
-    assert "prepare the sound" in plan(FEW, ["audio"], {}, ("babble",)).not_applicable["babble"]
+    assert "prepare sound" in plan(FEW, ["audio"], {}, ("babble",)).not_applicable["babble"]
     alone = counted(plan(FEW, ["audio"], {}, ("babble",), sounds).now)
     assert alone == {("babble", "audio"): 2 * 2}
 

@@ -209,7 +209,7 @@ def plan(
     why_not = _why_not(modalities, moving)
     if not heard:  # most data have none, so it is said only where it is asked for
         asked = [kind for kind in ACOUSTIC if kind in only]
-        why_not |= dict.fromkeys(asked, "no waveforms are at hand: prepare the sound as `waveform`")
+        why_not |= dict.fromkeys(asked, "no waveforms of its modalities are at hand: prepare sound as `waveform`")
     if without := [kind for kind in only if kind not in why_not and kind not in {c.kind for c in found}]:
         raise ColliculusError(f"`only` names {without[0]}, which has no severities: give it some")
     wanted = only or [kind for kind in KINDS if kind not in ("white-raw", *ATTACKS) or kind == settings.attack]

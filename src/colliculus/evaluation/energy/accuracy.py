@@ -90,7 +90,7 @@ def _checked(run: TrainedRun, trained: TrainedRun, bits: int) -> str:
     }
     if other := [name for name, (a, b) in same.items() if a != b]:
         raise ColliculusError(
-            f"{trained.folder} differs from {run.folder} in its {other[0]}: train the counterpart as the run was trained"
+            f"{trained.folder} differs from {run.folder} in its {other[0]}: train the counterpart as the run itself"
         )
     if theirs.neuron.bits not in (None, bits):
         raise ColliculusError(
