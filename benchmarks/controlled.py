@@ -9,7 +9,7 @@ Lag: audio follows the images by 0 to 4 of 10 steps, the first event beginning a
 (our reading) with each alignment, S-CMRL and the first edition of Tectum, none balanced, AdamW. Dominance: the sound's
 signal has 1/1 to 1/4 of the amplitude of the images', under the same noise; late fusion, TAAF and Tectum, without and
 with balances, SGD with momentum. All have own heads of each modality, the same neurons, label smoothing and budget;
-"alone" is what a modality's own head says.
+"alone" is what a modality's own head says. All other readings of TAAF: readings.py.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Settings(Tables):
 
     out: Path = Path("runs/controlled")
     """Folder of the runs, tables and chart."""
-    seeds: int = 5
+    seeds: int = 8
     """Trainings of each condition; the seed decides data, initial weights and order."""
     jobs: int = 2
     """Trainings at once, each on one thread."""
@@ -108,6 +108,7 @@ LAGGED: dict[str, SpikingTransformer] = {
     "TAAF, identity": taaf("none", "identity"),
     "TAAF, conv": taaf("none"),
     "TAAF, warp": taaf("none", "warp"),
+    "TAAF, warp by the clip": taaf("none", "clip-warp"),
     "S-CMRL": SCMRL(**SHARED, heads=4, alpha=0.25, fusion="concat", unimodal_loss=1.0),
     "Tectum": tectum("none"),
 }
@@ -124,6 +125,7 @@ BALANCES: dict[str, SpikingTransformer] = {
 ALIGNED_OVER = [
     ("TAAF, conv", "TAAF, identity"),
     ("TAAF, warp", "TAAF, identity"),
+    ("TAAF, warp by the clip", "TAAF, identity"),
     ("Tectum", "S-CMRL"),
     ("Tectum", "TAAF, conv"),
 ]

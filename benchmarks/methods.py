@@ -4,8 +4,9 @@
 
 trains each preset (skips what is done, resumes what was cut off), measures robustness and energy of the runs, the speed
 of all methods in turns, and writes the tables of RESULTS.md with intervals and paired tests. Methods are compared with
-the best of the others' fusions, chosen on the validation part; ours once more by themselves, under noise with more
-seeds.
+the best of the others' fusions, chosen on the validation part; ours once more by themselves. Accuracies of the ANN
+counterparts of some methods (ReLU, T = 1) stand beside their energies. It is a survey: the comparison that was declared
+before its trainings is declared.py.
 """
 
 from __future__ import annotations
@@ -32,7 +33,12 @@ from colliculus.training.step import TrainingStep
 from colliculus.types import Batch
 
 DATA = "av-digits"
-OURS = {"s-cmrl": "S-CMRL", "taaf": "TAAF (our reading)", "tectum-first": "Tectum, first edition"}
+OURS = {
+    "s-cmrl": "S-CMRL",
+    "taaf": "TAAF (our reading)",
+    "tectum": "Tectum",
+    "tectum-first": "Tectum, first edition",
+}
 OTHERS = {
     "s-cmrl-reference": "S-CMRL, reference",
     "spatial": "spatial attention alone",
@@ -41,6 +47,12 @@ OTHERS = {
     "sca-reference": "SCA, reference",
     "cmci": "CMCI, as published",
     "cmci-reference": "CMCI, reference",
+    "cmqka": "CMQKA",
+    "misnet": "MISNet",
+    "spikformer": "Spikformer, late fusion",
+    "qkformer": "QKFormer, late fusion",
+    "sew-resnet": "SEW-ResNet, late fusion",
+    "tet": "TET alone",
     "weighted-attention": "weighted attention",
     "late-fusion": "late fusion, sum",
     "late-fusion-concat": "late fusion, concatenation",
@@ -51,6 +63,9 @@ TITLES = {f"{name}-{DATA}": title for name, title in {**OURS, **OTHERS, **ALONE}
 OWN_ARITHMETIC = [preset for preset in TITLES if "-reference-" not in preset]
 """The methods once each: those with the arithmetic of the released program have no trainings without a speaker."""
 NOISE = {"train.snr_db": {"audio": -10.0, "visual": -10.0}}
+COUNTED = ("late-fusion", "weighted-attention", "s-cmrl", "taaf", "tectum", "cmqka")
+"""Methods whose ANN counterparts are trained."""
+RELU = {"method.neuron.kind": "relu", "method.time_steps": 1}
 NUM_FOLDS = 6
 COSTS = "45nm-fp32"
 ROBUSTNESS, ENERGY = "robustness/result.json", "energy/energy.json"
@@ -65,16 +80,33 @@ class Settings(Study):
 
     out: Path = Path("runs/methods")
     """Folder of the runs."""
-    seeds: int = 6
+    seeds: int = 10
     """Trainings of each method under noise; with an unknown speaker there is one for each of the six speakers."""
-    more_seeds: int = 8
-    """Trainings under noise of ours, and of what they are compared with."""
+    counterparts: int = 3
+    """Trainings of each ANN counterpart."""
 
 
-def noisy_runs(settings: Settings, presets: Sequence[str], seeds: int) -> Runs:
+def noisy_runs(settings: Settings, presets: Sequence[str]) -> Runs:
     """Trainings under noise, seed by seed."""
     study = replace(settings, out=settings.out / "noisy")
-    return study.train(study.grid(presets, NOISE), seeds)
+    return study.train(study.grid(presets, NOISE))
+
+
+def counterpart_runs(settings: Settings) -> Runs:
+    """Trainings of ANN counterparts under noise, seed by seed."""
+    study = replace(settings, out=settings.out / "relu")
+    grid = study.grid([f"{method}-{DATA}" for method in COUNTED], {**NOISE, **RELU})
+    found = study.train(grid, settings.counterparts)
+    return {variant.preset: found[variant.name] for variant in grid}
+
+
+def count_energy(settings: Settings, runs: Runs, counterparts: Runs) -> None:
+    """Count the energy of every run, with the accuracy of its counterpart of the same seed, if there is one."""
+    for preset, folders in runs.items():
+        trained = counterparts.get(preset, ())
+        for folder, counterpart in zip(folders, trained, strict=False):
+            settings.examine([folder], "energy", ENERGY, "--counterpart", str(counterpart))
+        settings.examine(folders[len(trained) :], "energy", ENERGY)
 
 
 def speaker_runs(settings: Settings, presets: Sequence[str]) -> Runs:
@@ -170,6 +202,7 @@ def cost_table(runs: Runs) -> list[str]:
         networks = [[c.spiking_first_layer_once for c in costs], [c.counterparts["artificial"] for c in costs]]
         operations = [mean(cost.compute_nj for cost in network) / 1000 for network in networks]
         together = [mean(cost.total_nj for cost in network) / 1000 for network in networks]
+        artificial = [100 * a.accuracy for f in folders if (a := Energy.read(f / ENERGY).accuracy.get("artificial"))]
         training, evaluation = speed[preset]
         rows.append(
             {
@@ -180,6 +213,7 @@ def cost_table(runs: Runs) -> list[str]:
                 "lowest rate at the start": f"{min(rates(folders, 'start')):.1f} %",
                 "energy of a clip: operations, uJ": " / ".join(f"{uj:.1f}" for uj in operations),
                 "and memory, uJ": " / ".join(f"{uj:.0f}" for uj in together),
+                "test accuracy of the ANN, %": spread(artificial) if artificial else "not trained",
             }
         )
     return markdown(rows)
@@ -233,16 +267,15 @@ def best_of_the_others(runs: Runs) -> str:
 def main(settings: Settings) -> None:
     """Train what is not trained, look at what was not looked at, write the tables."""
     everything = list(TITLES)
-    noisy = noisy_runs(settings, everything, settings.seeds)
+    noisy = noisy_runs(settings, everything)
     speaker = speaker_runs(settings, OWN_ARITHMETIC)
     best = best_of_the_others(noisy)
     ours = [f"{name}-{DATA}" for name in OURS]
-    more_noisy = noisy_runs(settings, [*ours, best], settings.more_seeds)
     trained = [run for runs in noisy.values() for run in runs]
-    settings.examine(trained, "energy", ENERGY)
+    count_energy(settings, noisy, counterpart_runs(settings))
     settings.examine(trained, "robustness", ROBUSTNESS, "--only", "white", "missing", "--seeds", "1")
     settings.publish("methods under noise", accuracy_table(compared(noisy, best), noisy))
-    settings.publish("ours under noise", verdicts(compared(more_noisy, best)))
+    settings.publish("ours under noise", verdicts(compared({preset: noisy[preset] for preset in (*ours, best)}, best)))
     settings.publish("robustness", robustness_table(noisy))
     settings.publish("cost", cost_table(noisy))
     best = best_of_the_others(speaker)

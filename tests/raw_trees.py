@@ -10,6 +10,7 @@ from itertools import product
 from pathlib import Path
 
 import av
+import event_bytes
 import h5py
 import numpy as np
 from PIL import Image
@@ -157,6 +158,32 @@ def mnistdvs_ntidigits(raw: Path) -> Path:
     return raw
 
 
+def nmnist_shd(raw: Path) -> Path:
+    """Of each digit eight recordings of the camera a part, and one utterance of each speaker in each language.
+
+    Speakers 0 to 4 train, 5 and 6 are tested; two recordings of speaker 0 are in the test part too.
+    """
+    spoken = {"train": (8, range(5)), "test": (4, (5, 6))}
+    for part, (videos, speakers) in spoken.items():
+        for digit, number in product(range(10), range(videos)):
+            folder = raw / part.title() / str(digit)
+            folder.mkdir(parents=True, exist_ok=True)
+            first = 1000 if part == "train" else 2000
+            rows = [(first + 900 * i, digit + i % 20, 3 * number + i % 5, i % 2) for i in range(60)]
+            (folder / f"{number + 1:05d}.bin").write_bytes(event_bytes.nmnist(rows))
+        heard = [(digit + 10 * language, s) for digit, language, s in product(range(10), range(2), speakers)]
+        heard += [(3, 0), (14, 0)] if part == "test" else []
+        with h5py.File(raw / f"shd_{part}.h5", "w") as file:
+            file["labels"] = np.array([label for label, _ in heard])
+            file["extra/speaker"] = np.array([speaker for _, speaker in heard])
+            times = file.create_dataset("spikes/times", (len(heard),), dtype=h5py.vlen_dtype(np.dtype("f2")))
+            units = file.create_dataset("spikes/units", (len(heard),), dtype=h5py.vlen_dtype(np.dtype("u2")))
+            for row, (label, speaker) in enumerate(heard):
+                times[row] = np.arange(40, dtype="f2") / 50
+                units[row] = (30 * label + 7 * speaker + 3 * np.arange(40)) % 700
+    return raw
+
+
 def kinetics_sounds(raw: Path) -> Path:
     """Two classes; the second clip of each video begins where the first ends."""
     for kind, (part, count) in product(range(2), (("train", 4), ("test", 2))):
@@ -207,6 +234,7 @@ RAW_TREES = {
     "urbansound8k-av": urbansound8k_av,
     "ave": ave,
     "mnistdvs-ntidigits": mnistdvs_ntidigits,
+    "nmnist-shd": nmnist_shd,
     "kinetics-sounds": kinetics_sounds,
     "cifar10-av": cifar10_av,
     "utd-mhad": utd_mhad,

@@ -259,3 +259,16 @@ def test_real_data(tmp_path):
     batch = dataset.test.batch(np.arange(300), epoch=0)
     for modality in ("audio", "visual"):
         assert batch.inputs[modality].std().item() == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("task", ["digits", "same", "sum", "which", "lag"])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_recordings_are_those_that_a_sample_is_made_of(root, task, part):
+    split = getattr(AVDigits(root=root, size=16, delta=True, task=task).load(), part)
+    rows = np.arange(0, len(split), 7)
+    for epoch in (0, 1):
+        recordings, values = split.recordings(epoch=epoch)["audio"], split.values(rows, epoch=epoch)
+        made = recordings.inputs([recordings.waveform(row) for row in rows.tolist()])
+        assert set(made) == {"audio", "delta"}
+        for modality, inputs in made.items():
+            np.testing.assert_array_equal(inputs, values[modality])

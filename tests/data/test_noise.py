@@ -113,3 +113,17 @@ def test_white_is_what_it_was_before_noise_had_colours():
     ones = {"x": torch.ones(1, 1, 2, 2)}
     drawn = np.random.default_rng((3, crc32(b"x"), 7)).standard_normal((1, 2, 2), dtype=np.float32)
     assert torch.equal(GaussianNoise({"x": 0.0}, seed=3)(ones, np.array([7]))["x"][0], 1 + torch.from_numpy(drawn))
+
+
+def test_the_ratio_to_the_raw_input_is_that_of_its_power():
+    raw = Normalisation({"x": (4.0, -2.0)}, {"x": (2.0, 0.5)})
+    clean = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 2, 64, 64)).astype(np.float32))
+    noisy = GaussianNoise({"x": 10.0}, raw=raw)({"x": clean}, np.array([3, 4]))["x"]
+    mean, std = (torch.tensor(values["x"]).reshape(2, 1, 1) for values in (raw.mean, raw.std))
+    for before, after in zip(clean * std + mean, noisy * std + mean, strict=True):
+        power, added = before.square().mean().item(), (after - before).square().mean().item()
+        assert 10 * np.log10(power / added) == pytest.approx(10, abs=0.1)
+        assert (after - before)[0].std().item() == pytest.approx((after - before)[1].std().item(), rel=0.05)
+    without = GaussianNoise({"x": 10.0}, raw=Normalisation({}, {}))({"x": clean}, np.array([3, 4]))["x"]
+    assert torch.equal(without, GaussianNoise({"x": 10.0})({"x": clean}, np.array([3, 4]))["x"])
+    assert (noisy - clean).std() > 2 * (without - clean).std()

@@ -16,6 +16,7 @@ from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.data.augment import Augment
 from colliculus.data.dataset import Normalisation
 from colliculus.data.prepared import Prepared, _kinds
+from colliculus.evaluation.corruption.acoustic import AcousticNoise
 from colliculus.media.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
 
@@ -117,6 +118,36 @@ def test_stored_waveforms_give_the_same_batches(raw, root, tmp_path):
     one, other = (d.train.batch(np.arange(5), epoch=0).inputs["audio"] for d in (pictured, sampled))
     np.testing.assert_allclose(one, other, atol=1e-3)
     assert one.shape == (5, 1, 8, 8)
+
+
+@pytest.mark.parametrize("kind", ["acoustic", "babble"])
+def test_stored_waveforms_take_acoustic_noise_and_spectrograms_do_not(raw, root, tmp_path, kind):
+    prepare(SAMPLED, raw, tmp_path / "sampled", jobs=0)
+    data, rows = Prepared(root=tmp_path / "sampled").load(), np.arange(3)
+    assert Prepared(root=root).load().test.recordings(epoch=0) == {}
+    recordings = data.test.recordings(epoch=0)["audio"]
+    stored = read_prepared(tmp_path / "sampled").arrays["audio"].memory_map()
+    np.testing.assert_allclose(recordings.waveform(2), stored[data.test.rows[2]])
+    clean = data.test.batch(rows, epoch=0).inputs
+    same = data.test.collate(recordings.inputs([recordings.waveform(row) for row in rows]), rows).inputs
+    np.testing.assert_allclose(same["audio"], clean["audio"], atol=1e-5)
+    noisy = AcousticNoise(data.test, "audio", 0.0, kind)(clean, rows)
+    assert noisy["visual"] is clean["visual"]
+    assert (noisy["audio"] - clean["audio"]).abs().amax((1, 2, 3)).min() > 0.1
+
+
+def test_a_missing_sound_stays_missing_under_acoustic_noise(raw, tmp_path):
+    (raw / "cat" / "0.wav").unlink()
+    prepare(SAMPLED, raw, tmp_path / "p", jobs=0, incomplete="keep")
+    folder = read_prepared(tmp_path / "p")
+    split = Prepared(root=tmp_path / "p").load()
+    lacking = [row for row, result in enumerate(folder.results) if "audio" in result.missing]
+    for part in (split.train, split.validation, split.test):
+        if len(found := np.flatnonzero(np.isin(part.rows, lacking))):
+            noisy = AcousticNoise(part, "audio", 0.0, "acoustic")(part.batch(found, epoch=0).inputs, found)
+            assert not noisy["audio"].any()
+            return
+    pytest.fail("no sample lacks its sound")
 
 
 def test_the_fingerprint_follows_the_data_and_the_parts(raw, root, tmp_path):

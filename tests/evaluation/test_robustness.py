@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+import torch
+from small_digits import write_root
 
-from colliculus.evaluation.corruption.plan import RobustnessSettings
+import colliculus as cl
+from colliculus.evaluation.corruption.acoustic import AcousticNoise
+from colliculus.evaluation.corruption.plan import KINDS, RobustnessSettings
 from colliculus.evaluation.evaluate import evaluate
 from colliculus.evaluation.robustness import Robustness, robustness
 from colliculus.evaluation.trained_run import open_run
@@ -84,3 +89,40 @@ def test_the_table_has_a_row_per_curve_and_the_figure_a_panel_per_kind(few):
     assert (noise.falling, noise.levels[0]) == (True, (100 * found.clean, "clean"))
     assert missing.names == ["zeros", "mean", "absent"]
     assert len(found.to_csv().splitlines()) == 1 + sum(len(c.severities) for c in found.curves)
+
+
+def trained_digits(method, root, folder):
+    small = {"data": {"root": root, "size": 16}, "method": {"dim": 8, "time_steps": 2}, "train": {"epochs": 1}}
+    return cl.fit(cl.preset(f"{method}-av-digits", **small), out=folder, progress=False, device="cpu")
+
+
+def test_noise_on_the_sound_itself(tmp_path):
+    write_root(tmp_path / "digits")
+    run = trained_digits("late-fusion", tmp_path / "digits", tmp_path / "run")
+    chosen = RobustnessSettings(snr_db=(-20.0, 190.0), seeds=2)
+    found = robustness(run, chosen, only=("acoustic", "babble", "white-raw"))
+    targets = {kind: {c.target for c in found.curves if c.kind == kind} for kind in ("acoustic", "babble", "white-raw")}
+    assert targets == {
+        "acoustic": {"audio"},
+        "babble": {"audio"},
+        "white-raw": {"audio", "visual", "audio+visual"},
+    }
+    for one in found.curves:
+        assert one.severities == (-20.0, 190.0)
+        assert one.accuracy[1] == found.clean  # with next to no noise
+    test, rows = run.part("test"), np.arange(len(run.part("test")))
+    for name in ("acoustic", "babble"):
+        noisy = AcousticNoise(test, "audio", -20.0, name, seed=1)
+        correct = run.classify(test, noisy).correct.mean()
+        assert correct in (curve(found, name, "audio").lowest[0], curve(found, name, "audio").highest[0])
+        assert not torch.equal(
+            noisy(test.batch(rows, epoch=0).inputs, rows)["audio"], run.batch(test, rows).inputs["audio"]
+        )
+    assert [panel.title for panel in found.panels()] == [KINDS[c].title for c in targets_in_order(found)]
+    silent = trained_digits("visual", tmp_path / "digits", tmp_path / "visual")
+    told = robustness(silent, chosen, only=("acoustic",)).not_applicable["acoustic"]
+    assert told.startswith("no waveforms of its modalities are at hand")
+
+
+def targets_in_order(found):
+    return dict.fromkeys(c.kind for c in found.curves)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from colliculus.report.report import MOST_BYTES, Report, report
+from colliculus.runs.coordination import Coordination
+from colliculus.runs.result import BestOnTest, read_result
+from colliculus.runs.run import RESULT_FILE
 from colliculus.types import ColliculusError
 
 
@@ -31,6 +36,26 @@ def test_the_same_runs_give_the_same_page(made, tmp_path):
     report(folder, tmp_path / "one.html")
     report(folder, tmp_path / "two.html")
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+
+
+def test_a_page_has_convergence_and_both_figures_of_a_refit(made, tmp_path):
+    folder = made("run")
+    report(folder, tmp_path / "plain.html")
+    result = read_result(folder)
+    coordination = Coordination(reached={"audio": 2, "visual": 5}, area=1.25)
+    best = BestOnTest(epoch=4, accuracy=0.875)
+    replace(result, coordination=coordination, test_before_refit=result.test, best_on_test=best).save(
+        folder / RESULT_FILE
+    )
+    report(folder, tmp_path / "page.html")
+    before, text = ((tmp_path / f"{name}.html").read_text() for name in ("plain", "page"))
+    for part in (
+        "90% of its best: audio in epoch 2, visual in epoch 5; area between the curves 1.25 epochs",
+        "test accuracy before the refit",
+        "87.50% in epoch 4, chosen on the test part itself: not a result",
+    ):
+        assert part in text
+        assert part not in before
 
 
 def test_a_large_page_gets_a_note():

@@ -6,7 +6,9 @@ import pytest
 from colliculus.evaluation.paired import Score, paired_test, paired_tests
 from colliculus.evaluation.significance import smallest_p
 from colliculus.presets import PRESETS
-from colliculus.sweeps.published_tables import TABLES, PublishedAccuracy
+from colliculus.runs.history import read_metrics
+from colliculus.sweeps.published import PublishedAccuracy
+from colliculus.sweeps.published_tables import TABLES
 from colliculus.sweeps.reproduce import plan_reproduction, reproduce
 from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.types import ColliculusError
@@ -64,12 +66,13 @@ def test_a_scaled_version_is_tested_under_the_noise_of_each_row(small, run_here,
     }  # the clean row is tested clean all the same
     asked = {"table": "s-cmrl/noise", "seeds": 2, "overrides": overrides, "out": tmp_path}
     jobs = plan_reproduction(**asked)
-    assert len(jobs) == 4  # two methods with two seeds: the noise is added in the test
+    assert len(jobs) == 10  # five methods with two seeds: the noise is added in the test
     run_here(jobs)
     found = reproduce(**asked)
     assert Reproduction.read(found.save(tmp_path / "reproduction.json")) == found
     rows = {row.title: row for row in found.rows}
-    assert len({row.preset for row in found.rows}) == 2
+    assert len({row.preset for row in found.rows}) == 5
+    assert not any(row.best_on_test for row in found.rows)
     clean, noisy = rows["no exchange, clean"].ours, rows["no exchange, 0 dB"].ours
     files = sorted(path.name for path in (tmp_path / "late-fusion-synthetic_seed1").glob("predictions*.csv"))
     assert files == ["predictions.csv", "predictions_clean.csv"] + [
@@ -79,8 +82,39 @@ def test_a_scaled_version_is_tested_under_the_noise_of_each_row(small, run_here,
     assert found.scaled
     assert all(row.published is row.difference is None for row in found.rows)
     text = str(found.table())
-    assert text.count("not at hand") == 10
+    assert text.count("not at hand") == 25
     assert "this is a scaled version of its table" in " ".join(text.split())
+
+
+def test_trainings_are_tested_in_every_epoch_and_the_best_stands_beside_ours(small, run_here, tmp_path):
+    overrides = {**small, "train.epochs": 2}
+    asked = {"table": "s-cmrl/parts", "seeds": 2, "overrides": overrides, "out": tmp_path}
+    run_here(plan_reproduction(**asked))
+    found = reproduce(**asked)
+    assert found.paper_selection == TABLES["s-cmrl/parts"].selection
+    for row in found.rows:
+        histories = [read_metrics(folder) for folder in sorted(tmp_path.glob(f"{row.preset}*"))]
+        best = {max(one["test_accuracy"] for one in history) for history in histories}
+        assert len(row.best_on_test) == 2
+        assert set(row.best_on_test) <= best
+        assert all(a >= b for a, b in zip(row.best_on_test, row.ours.accuracies, strict=True))
+    assert Reproduction.read(found.save(tmp_path / "reproduction.json")) == found
+    former = found.to_dict()
+    del former["paper_selection"], former["notes"]
+    for row in former["rows"]:
+        del row["best_on_test"]
+    assert Reproduction.from_dict(former).rows[0].best_on_test == ()
+
+
+def test_what_a_table_sets_for_all_rows_a_user_may_change(tmp_path):
+    jobs = plan_reproduction("iemf/table-1", seeds=1, overrides={"train.epochs": 80}, out=tmp_path)
+    assert [job.experiment.method.balance.kind for job in jobs] == ["none", "ogm-ge", "lfm", "iemf"]
+    assert [job.experiment.method.unimodal_loss for job in jobs] == [0.0, 0.0, 1.0, 1.0]
+    for job in jobs:
+        train, method = job.experiment.train, job.experiment.method
+        assert (train.optimizer, train.learning_rate, train.batch_size, train.epochs) == ("sgd", 5e-3, 32, 80)
+        assert (method.encoder, method.fusion) == ("resnet18", "concat")
+    assert jobs[3].experiment.method.balance.iemf.first_epoch == 61
 
 
 def alpha_table(data, num_seeds=3, without=()):
@@ -90,7 +124,8 @@ def alpha_table(data, num_seeds=3, without=()):
         for k, row in enumerate(TABLES["s-cmrl/alpha"].rows)
     }
     correct |= {title: {} for title in without}
-    return correct, reproduction("s-cmrl/alpha", data, dict.fromkeys(correct, f"s-cmrl-{data}"), correct, None)
+    best = {title: tuple(0.01 + found.mean() for found in of.values()) for title, of in correct.items()}
+    return correct, reproduction("s-cmrl/alpha", data, dict.fromkeys(correct, f"s-cmrl-{data}"), correct, best, None)
 
 
 def test_on_the_papers_data_ours_is_compared_with_it():
@@ -101,7 +136,12 @@ def test_on_the_papers_data_ours_is_compared_with_it():
     assert row.difference == pytest.approx(67 - 72.31)
     assert row.distance.difference == pytest.approx(0.06)
     assert row.distance.p_clips == paired_test("alpha 1.5", "alpha 0.0", correct).p_clips
-    assert "72.31 ± 0.94" in str(found.table())
+    text = " ".join(str(found.table()).split())
+    assert "72.31 ± 0.94" in text
+    assert row.best_on_test == pytest.approx((0.67, 0.68, 0.69))
+    assert "68.0 (65.5..70.5)" in text  # Student: 0.01 * 4.303 / sqrt(3)
+    assert "epoch: mean over three seeds of the best epoch on the test part" in text
+    assert "chosen on the test part itself" in text
 
 
 def test_distances_are_adjusted_for_all_rows_at_once():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 from colliculus.sweeps.plan import plan_variants
@@ -20,7 +22,7 @@ def study(monkeypatch, request):
         return module, module.Settings(out=out)
 
     yield load
-    for name in ("study", "balance", "silent_start", "methods"):
+    for name in ("study", "balance", "silent_start", "methods", "declared", "readings", "controlled"):
         sys.modules.pop(name, None)
 
 
@@ -56,6 +58,70 @@ def test_every_method_can_be_planned_under_noise_and_without_a_speaker(study, tm
     assert all(variant.experiment.train.snr_db == {"audio": -10.0, "visual": -10.0} for variant in noisy)
     folds = settings.grid(module.OWN_ARITHMETIC[:2], {"data.protocol": "speaker-out"}, {"data.fold": range(6)})
     assert [variant.experiment.data.fold for variant in folds] == [*range(6), *range(6)]
+
+
+def test_the_declared_comparison_can_be_planned(study, tmp_path):
+    module, settings = study("declared", tmp_path)
+    assert set(module.planned(settings)) == {"noise", "same", "sum"}  # without a folder of UTD-MHAD
+    found = module.planned(replace(settings, utd_root=tmp_path / "utd"))
+    assert settings.seeds >= 10
+    for condition, chosen in found.items():
+        data, changes = module.CONDITIONS[condition]
+        assert [variant.preset for variant in chosen] == [
+            *(f"{method}-{data}" for method in ("late-fusion", *module.EXCHANGES)),
+            f"late-fusion-{data}",
+        ]
+        assert len({variant.name for variant in chosen}) == len(module.TITLES) == len(chosen)
+        neurons = [variant.experiment.method.neuron.kind for variant in chosen]
+        assert (neurons.count("relu"), neurons[-1], chosen[-1].experiment.method.time_steps) == (1, "relu", 1)
+        for variant in chosen:
+            assert getattr(variant.experiment.data, "task", "digits") == changes.get("data.task", "digits")
+            assert dict(variant.experiment.train.snr_db) == changes.get("train.snr_db", {})
+            roots = {"utd": tmp_path / "utd"}
+            assert variant.experiment.data.root == roots.get(condition)
+
+
+def test_the_declared_comparison_is_of_the_best_on_validation(study, tmp_path, monkeypatch):
+    module, _ = study("declared", tmp_path)
+    accuracies = {"weighted-attention": 0.5, "s-cmrl": 0.9, "taaf": 0.6, "tectum": 0.8, "cmqka": 0.7}
+    monkeypatch.setattr(module, "validation", lambda folders: accuracies[folders[0]])
+    rng = np.random.default_rng(0)
+    correct = {m: {("", s): rng.random(60) < 0.5 + (m != "late-fusion") / 4 for s in range(10)} for m in module.TITLES}
+    test = module.primary({m: [m] for m in accuracies}, correct)
+    assert (test.first, test.second, test.num_tests) == ("s-cmrl", "late-fusion", 1)
+    lines = module.primary_table({"noise": test, "same": replace(test, p=0.04)})
+    assert lines[-2].startswith("| noise | S-CMRL | +")
+    assert lines[-1].endswith("| 0.04 |")  # Holm: the larger p-value of the two stays as it is
+
+
+def test_every_reading_of_taaf_can_be_planned(study, tmp_path):
+    module, settings = study("readings", tmp_path)
+    trials = list(module.trials(2))
+    assert settings.seeds >= 8
+    assert len(trials) == len({trial.name for trial in trials}) == 2 * 2 * len(module.READINGS)
+    methods = {trial.method: trial.experiment.method for trial in trials}
+    assert len({repr(method) for method in methods.values()}) == len(module.READINGS)
+    for trial in trials:
+        trial.experiment.method.objective()
+        trial.experiment.method.modulator()
+        assert trial.experiment.data.lag == (2 if trial.study == "lag" else 0)
+
+
+def test_the_table_of_readings_is_ranked_by_validation_and_tested_against_the_default(study, tmp_path):
+    module, _ = study("readings", tmp_path)
+    found = {}
+    for place, title in enumerate(module.READINGS):
+        for condition, shift in zip(module.CONDITIONS, (0.0, 2.0), strict=True):
+            found[condition, title] = [
+                module.Figures(test=50.0 + shift + place + seed, validation=60.0 - place, area=1.0) for seed in range(8)
+            ]
+    header, _, first, second, *rest = module.table(found)
+    cells = dict(zip(header.split(" | "), second.split(" | "), strict=True))
+    assert first.startswith(f"| {module.DEFAULT} | 60.0 | 54.5 ± 2.4 | 53.5 ± 2.4 | 55.5 ± 2.4 | 1.0 ± 0.0 |")
+    assert cells["| reading"] == "| heads: slices of the joint one"
+    assert cells["over the default, points"] == "+1.0 (+1.0 to +1.0)"
+    assert cells["p"] == "0.0078"  # 2 of 2^8 signs
+    assert len(rest) == len(module.READINGS) - 2
 
 
 def test_no_study_imports_the_command_line(request):

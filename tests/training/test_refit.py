@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from colliculus.data.joined import together
 from colliculus.evaluation.contribution import contribution
@@ -14,6 +16,7 @@ from colliculus.evaluation.energy.measure import energy
 from colliculus.evaluation.evaluate import evaluate
 from colliculus.evaluation.groups import find_runs
 from colliculus.evaluation.robustness import robustness
+from colliculus.evaluation.trained_run import open_run
 from colliculus.training.callbacks import Callback
 from colliculus.training.checkpoint import begun
 from colliculus.training.fit import TrainingInterrupted, fit
@@ -49,11 +52,32 @@ def test_the_first_training_is_a_plain_one_and_the_second_one_on_everything(trai
     assert contents(tmp_path / "refit") == contents(tmp_path / "whole")
     assert contents(tmp_path / "refit") != contents(tmp_path / "plain")
     assert (result.validation, result.test) == (plain.validation, whole.test)
+    assert (result.test_before_refit, plain.test_before_refit) == (plain.test, None)
+    assert result.coordination == plain.coordination
+    assert "test, before the refit" in str(result.table())
+    assert evaluate(open_run(tmp_path / "refit", "cpu")).metrics == result.test  # the folder holds the second model
     assert (result.best_epoch, result.fingerprint) == (3, plain.fingerprint)
     assert result.selection == (
         "the last epoch of a second training, on training and validation part; in the first: "
         "highest validation accuracy, of equal epochs the last"
     )
+
+
+def test_the_test_part_is_seen_by_the_chosen_model_and_by_the_refitted_one(train, tiny, tmp_path, monkeypatch):
+    num_test, classify, seen = len(tiny().data.load().test), Learner.classify, []
+
+    def watched(self, split):
+        if len(split) == num_test:
+            seen.append({name: value.clone() for name, value in self.judged.state_dict().items()})
+        return classify(self, split)
+
+    monkeypatch.setattr(Learner, "classify", watched)
+    train(tmp_path, refit=True)
+    before, after = (load_file(folder / "model.safetensors") for folder in (tmp_path / "selection", tmp_path))
+    assert any(not torch.equal(value, after[name]) for name, value in before.items())
+    assert len(seen) == 2
+    for tested, kept in zip(seen, (before, after), strict=True):
+        assert all(torch.equal(tested[name], value) for name, value in kept.items())
 
 
 @pytest.mark.parametrize(("stage", "told"), [(0, "'selection'"), (1, "'refit'")])

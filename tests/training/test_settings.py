@@ -26,6 +26,7 @@ CHANGES = {
     "clip_norm": 0.01,
     "ema_decay": 0.9,
     "refit": True,
+    "test_each_epoch": True,
     "drop_incomplete": True,
     "class_weights": "balanced",
     "sampling": "balanced",
@@ -39,7 +40,9 @@ UNREAD = {
     (("schedule", "step"), ("step_epochs", 2)): ["momentum", "final_learning_rate"],
 }
 """Settings that those of a base switch off."""
-OF_ONE_BASE = {"batch_size", "ema_decay", "refit", "drop_incomplete", "class_weights", "sampling", "snr_db", "seed"}
+OF_ONE_BASE = {
+    "batch_size", "ema_decay", "refit", "test_each_epoch", "drop_incomplete", "class_weights", "sampling", "snr_db", "seed",
+}  # fmt: skip
 """Settings that have nothing to do with optimiser and schedule: under other bases than the first they are slow."""
 ELSEWHERE = {"recompute", "device", "precision", "select"}
 """`recompute` keeps all digits; the next two are given to the runtime (`tests/test_runtime.py`); here the best epoch is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from colliculus.cli.options import PartOptions, SettingsT, parse_for_run
 
@@ -21,6 +22,9 @@ class Options(PartOptions[SettingsT]):
     An interruption costs at most one batch.
     """
 
+    counterpart: tuple[Path, ...] = ()
+    """trained ANN counterparts, whose test accuracies stand beside their energies: runs of the same method and data
+    with --method.neuron.kind relu, and --method.neuron.bits for the quantised one"""
     samples: int = 256
     """clips to count on, at most, evenly over the split"""
     table: str = "45nm-fp32"
@@ -46,6 +50,7 @@ def run(arguments: list[str]) -> int:
         split=options.split,
         samples=options.samples,
         table=named_table(options.table, mac_pj=options.mac_pj, ac_pj=options.ac_pj, bits=options.bits),
+        counterparts=options.counterpart,
         device=options.device,
     )
     options.show(found, f"Written into {(options.run / found.FILE).parent}", run=str(options.run))

@@ -20,8 +20,8 @@ class Options(Generic[SettingsT]):
     """Prepare raw files for training: decode them once, into one folder of arrays.
 
     RECIPE is folder (clips in one folder for each class), manifest (a table of your files), or the name of a public
-    data set: crema-d, urbansound8k-av, ave, mnistdvs-ntidigits, kinetics-sounds, cifar10-av, utd-mhad. Each has its
-    own settings: `colliculus prepare RECIPE --help`.
+    data set: crema-d, urbansound8k-av, ave, mnistdvs-ntidigits, nmnist-shd, kinetics-sounds, cifar10-av, utd-mhad.
+    Each has its own settings: `colliculus prepare RECIPE --help`.
 
     An interrupted preparation continues when it is called again. Samples that cannot be read are left out, and
     `manifest.csv` says why.

@@ -20,12 +20,14 @@ class Options:
 
     The rows are trained as by `colliculus sweep`: several at once, and the same command resumes what was stopped. On
     data that the paper did not use, such as synthetic or av-digits, it is a scaled version, whose rows compare with
-    each other only. Flags behind -- go to every training.
+    each other only. Ours is the accuracy of the epoch that the validation part chose; the best epoch on the test part,
+    which most papers print, stands beside it under that name. Flags behind -- go to every training.
     Example: colliculus reproduce s-cmrl/alpha --data av-digits --seeds 3 --jobs 2 -- --data.root FOLDER
     """
 
     table: Annotated[str, Positional, tyro.conf.arg(metavar="TABLE")]
-    """s-cmrl/table-1, s-cmrl/alpha, s-cmrl/noise or taaf/table-1"""
+    """s-cmrl/table-1, s-cmrl/balance, s-cmrl/alpha, s-cmrl/temperature, s-cmrl/parts, s-cmrl/noise, taaf/table-1,
+    taaf/alignment, taaf/readings, iemf/table-1 or snnergy/table-1"""
     data: str = "synthetic"
     """the dataset, by its name in the presets"""
     ours: Switch = False

@@ -13,16 +13,19 @@ from colliculus.records import console
 class Options(PartOptions[SettingsT]):
     """Measure accuracy under corruptions of each modality and of all together.
 
-    White and pink noise by SNR, blur, occlusion, dropped frames, a shift of one modality in time, a missing modality
-    (raw zeros, its mean, or not given at all) and, on request, adversarial inputs. The area under a curve is the mean
-    accuracy along it; relative robustness is that area beyond chance, as a share of the clean accuracy beyond chance.
+    White and pink noise on the standardised input by SNR, blur, occlusion, dropped frames, a shift of one modality in
+    time, a missing modality (raw zeros, its mean, or not given at all). Where waveforms are at hand (av-digits, sound
+    prepared as `waveform`), noise on the sound itself, before its spectrogram: white (acoustic) and other clips of the
+    same part (babble). On request, adversarial inputs and white noise by the power of the raw input, as S-CMRL's
+    program adds it (white-raw). The area under a curve is the mean accuracy along it; relative robustness is that area
+    beyond chance, as a share of the clean accuracy beyond chance.
 
     Written into RUN/robustness: curves.csv, curves.png and result.json. The noise of the training is kept; measured
     noise replaces it. After an interruption, finished points are not measured again.
     """
 
     only: tuple[Kind, ...] = ()
-    """measure only these, such as --only white missing; others stay as they were measured with these settings"""
+    """measure only these, such as --only acoustic babble; others stay as they were measured with these settings"""
     clean: Switch = False
     """leave out the noise of the training"""
     corruptions: Settings[RobustnessSettings] = field(default_factory=RobustnessSettings)

@@ -33,7 +33,7 @@ from colliculus.media.spectrogram import SILENCE, Spectrogram
 from colliculus.media.window import Window
 from colliculus.types import ColliculusError, DataSpec, refuse_unread, unknown_name
 
-_KINDS: Mapping[str, ModalityKind] = {"audio": "spectrograms", "visual": "pictures", "delta": "spectrograms"}
+_KINDS: Mapping[str, ModalityKind] = {"audio": "recordings", "visual": "pictures", "delta": "recordings"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +154,8 @@ class AVDigits:
         clips = {
             part: DigitClips(
                 spec=self.spec,
+                waveforms=[parts.speech.waveforms[row] for row in parts.rows[part]],
+                made=self._of_sound,
                 sounds={m: spectra[parts.rows[part]] for m, spectra in sounds.items()},
                 images=parts.images[part].images,
                 pairing=self._pairing(parts, part),

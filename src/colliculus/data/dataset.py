@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
+from colliculus.data.recordings import Recordings
 from colliculus.media.clips import Clip
 from colliculus.types import Batch, DataSpec
 
@@ -136,8 +137,12 @@ class RawSplit(Split):
     def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
         """Standardised batch, time first, of the samples at `indices`; zeros for missing modalities."""
 
+    def recordings(self, *, epoch: int) -> Mapping[str, Recordings]:  # noqa: ARG002 - for splits that draw
+        """Sounds whose waveforms are at hand, by name; here none."""
+        return {}
+
     def batch(self, indices: NDArray[np.int64], *, epoch: int) -> Batch:
-        """Samples at `indices`: the three methods above, one after another."""
+        """Samples at `indices`: `values`, `inputs` and `collate`, one after another."""
         return self.collate(self.inputs(self.values(indices, epoch=epoch)), indices)
 
 

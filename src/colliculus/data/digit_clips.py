@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from colliculus.data.dataset import Normalisation, RawSplit
 from colliculus.data.digit_motion import LaggedMotion
 from colliculus.data.digit_pairs import DigitPairing
 from colliculus.data.loading import ArraySplit, standard_batch
+from colliculus.data.recordings import Floats, Recordings
 from colliculus.media.resize import resize
 from colliculus.types import Batch, DataSpec
 
@@ -23,7 +25,9 @@ class DigitClips(RawSplit):
 
     Args:
         spec: spec of the data.
-        sounds: (n, 1, H, W) of each modality that comes from the utterances.
+        waveforms: utterances, (samples,) of each.
+        made: conversion of an utterance to each modality that comes from it, (1, H, W).
+        sounds: (n, 1, H, W) of each of these modalities.
         images: (m, 1, 28, 28), grey levels.
         pairing: which of them form a sample.
         motion: conversion to clips; None: samples are static.
@@ -31,6 +35,8 @@ class DigitClips(RawSplit):
     """
 
     spec: DataSpec
+    waveforms: Sequence[Floats]
+    made: Mapping[str, Callable[[Floats], Floats]]
     sounds: Mapping[str, NDArray[np.float32]]
     images: NDArray[np.uint8]
     pairing: DigitPairing
@@ -55,6 +61,15 @@ class DigitClips(RawSplit):
             m: self.motion.pictures(x, draws) if m == "visual" else self.motion.sounds(m, x) for m, x in made.items()
         }
 
+    def recordings(self, *, epoch: int) -> Mapping[str, Recordings]:
+        """Utterances of the samples of an epoch."""
+        spoken = self.pairing.at(epoch).recordings
+
+        def waveform(index: int) -> Floats:
+            return self.waveforms[spoken[index]]
+
+        return {"audio": Recordings(len(self), waveform, {m: partial(self._sound, m) for m in self.made})}
+
     def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
         """Standardised batch."""
         return standard_batch(inputs, self.labels[indices], self.normalisation)
@@ -62,7 +77,13 @@ class DigitClips(RawSplit):
     def fixed(self, normalisation: Normalisation) -> ArraySplit:
         """The samples of epoch 0, in all epochs."""
         rows = np.arange(len(self))
-        return ArraySplit(self.values(rows, epoch=0), self.labels, rows, normalisation)
+        values, sounds = self.values(rows, epoch=0), self.recordings(epoch=0)
+        return ArraySplit(values, self.labels, rows, normalisation, sounds=sounds)
+
+    def _sound(self, modality: str, waveform: Floats) -> Floats:
+        """Input of a modality that comes from an utterance, (1, H, W), or (T, 1, H, W) where samples move."""
+        spectrum = self.made[modality](waveform)
+        return spectrum if self.motion is None else self.motion.sounds(modality, spectrum[None])[0]
 
     def _pictures(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
         """Images at (B, k) side by side, (B, 1, H, W), in whole levels, as a reader gives them."""

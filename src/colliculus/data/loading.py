@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from colliculus.data.dataset import Normalisation, RawSplit, Split
+from colliculus.data.recordings import Recordings
 from colliculus.data.sampling import Sampling, epoch_order
 from colliculus.types import Batch, ColliculusError
 
@@ -30,6 +31,7 @@ class ArraySplit(RawSplit):
         to_input: conversion of the modalities that are stored in another form than above.
         present: rows that hold a modality, (n,), of each modality that some rows lack; the other rows get the training
             mean, which is zero.
+        sounds: recordings of the samples, where their waveforms are at hand.
 
     Raises:
         ColliculusError: `targets` and `rows` differ in length.
@@ -47,6 +49,7 @@ class ArraySplit(RawSplit):
     normalisation: Normalisation
     to_input: Mapping[str, ToInput] = field(default_factory=dict[str, ToInput])
     present: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict[str, NDArray[np.bool_]])
+    sounds: Mapping[str, Recordings] = field(default_factory=dict[str, Recordings])
 
     def __post_init__(self) -> None:
         if len(self.targets) != len(self.rows):
@@ -65,6 +68,10 @@ class ArraySplit(RawSplit):
     def inputs(self, values: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         """Stored values converted by `to_input`."""
         return {m: self.to_input[m](x) if m in self.to_input else x for m, x in values.items()}
+
+    def recordings(self, *, epoch: int) -> Mapping[str, Recordings]:  # noqa: ARG002 - the same in all epochs
+        """Sounds whose waveforms are at hand, by name."""
+        return self.sounds
 
     def collate(self, inputs: Mapping[str, NDArray[np.generic]], indices: NDArray[np.int64]) -> Batch:
         """Standardised batch, time first; zeros where a sample lacks a modality."""

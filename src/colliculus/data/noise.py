@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colliculus.data.dataset import DerivedSplit
+from colliculus.data.dataset import DerivedSplit, Normalisation
 from colliculus.types import MOST_DB, Batch, ColliculusError, DataSpec, unknown_name
 
 Colour = Literal["white", "pink"]
@@ -34,6 +34,9 @@ class GaussianNoise:
         snr_db: signal-to-noise ratio of each noisy modality, in decibels; the others stay clean.
         seed: seed of the noise, at least 0.
         colour: "white" or "pink".
+        raw: None: the ratio is that of standardised inputs. The normalisation of the data: noise and rms are those of
+            the input before it is standardised, as in the noise of S-CMRL's program. A log spectrogram or an image has
+            a large mean there, so the same ratio is far more noise.
 
     Raises:
         ColliculusError: a ratio or the seed is out of range.
@@ -48,6 +51,7 @@ class GaussianNoise:
     snr_db: Mapping[str, float]
     seed: int = 0
     colour: Colour = "white"
+    raw: Normalisation | None = None
 
     def __post_init__(self) -> None:
         for modality, snr_db in self.snr_db.items():
@@ -62,13 +66,23 @@ class GaussianNoise:
 
     def _add(self, clean: Tensor, modality: str, indices: NDArray[np.int64]) -> Tensor:
         samples = clean.movedim(-4, 0)  # (B, ...): the batch axis comes before C, H, W, with or without T
-        rms = samples.flatten(1).square().mean(dim=1).sqrt().reshape(-1, *[1] * (samples.dim() - 1))
+        mean, deviation = self._units(modality, samples)
+        rms = (samples * deviation + mean).flatten(1).square().mean(dim=1).sqrt()
+        rms = rms.reshape(-1, *[1] * (samples.dim() - 1)) / deviation
         stream = crc32(modality.encode())
         generators = (np.random.default_rng((self.seed, stream, int(i))) for i in indices)
         noise = np.stack([rng.standard_normal(tuple(samples.shape[1:]), dtype=np.float32) for rng in generators])
         noise = pink(noise) if self.colour == "pink" else noise
         std = rms * 10 ** (-self.snr_db[modality] / 20)
         return (samples + std * torch.from_numpy(noise).to(clean.device)).movedim(0, -4)
+
+    def _units(self, modality: str, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of each channel, (C, 1, 1), in whose units the noise is added: 0 and 1 by default."""
+        if self.raw is None or modality not in self.raw.mean:
+            return samples.new_zeros(1, 1, 1), samples.new_ones(1, 1, 1)
+        stated = self.raw.mean[modality], self.raw.std[modality]
+        mean, deviation = (samples.new_tensor(values).reshape(-1, 1, 1) for values in stated)
+        return mean, deviation
 
 
 def pink(white: NDArray[np.float32]) -> NDArray[np.float32]:

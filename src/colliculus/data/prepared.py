@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.prepared_folder import PreparedFolder, describe, read_prepared
-from colliculus.corpus.prepare.storage import Frames, Sound, Storage
+from colliculus.corpus.prepare.storage import Frames, Sound, Storage, as_waveforms
 from colliculus.corpus.prepare.verification import verify_once
 from colliculus.corpus.protocols import Partition, ProtocolName, SplitProtocol, current_name
 from colliculus.corpus.shared_content import content_keys
@@ -22,6 +23,7 @@ from colliculus.data.assemble import assemble, spec_of
 from colliculus.data.augment import Augment, ModalityKind
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.loading import ArraySplit
+from colliculus.data.recordings import Recordings
 from colliculus.data.standardise import channel_statistics
 from colliculus.files.checks import SPLITS, dataset_root
 from colliculus.types import ColliculusError, DataSpec
@@ -88,7 +90,15 @@ class DividedData(ABC):
         classes = np.unique(labels[parts.train])
         incomplete = {m: present[m] for m in used if not present[m].all()}
         splits = {
-            name: ArraySplit(arrays, np.searchsorted(classes, labels[rows]), rows, normalisation, to_input, incomplete)
+            name: ArraySplit(
+                arrays,
+                np.searchsorted(classes, labels[rows]),
+                rows,
+                normalisation,
+                to_input,
+                incomplete,
+                _recordings(used, arrays, rows),
+            )
             for name, rows in zip(SPLITS, (parts.train, parts.validation, parts.test), strict=True)
         }
         shapes = {m: s.spectrogram_shape if isinstance(s, Sound) else s.shape for m, s in used.items()}
@@ -153,6 +163,21 @@ class Prepared(DividedData):
     def prepared_folder(self) -> PreparedFolder:
         """As `DividedData.prepared_folder`."""
         return read_prepared(dataset_root(self.root))
+
+
+def _recordings(
+    storages: Mapping[str, Storage], arrays: Mapping[str, NDArray[np.generic]], rows: NDArray[np.int64]
+) -> dict[str, Recordings]:
+    """Recordings of each modality that is stored as a waveform."""
+
+    def waveform(stored: NDArray[np.generic], index: int) -> NDArray[np.float32]:
+        return as_waveforms(stored[rows[index]])
+
+    return {
+        m: Recordings(len(rows), partial(waveform, arrays[m]), {m: storage.spectrogram})
+        for m, storage in storages.items()
+        if isinstance(storage, Sound) and storage.kind == "waveform"
+    }
 
 
 def _own_choice(folder: PreparedFolder) -> ProtocolName:

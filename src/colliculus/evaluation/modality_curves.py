@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from colliculus.evaluation.coordination import Coordination, coordination
 from colliculus.figures import Lines, Panel, Series
 from colliculus.fusion import TemporalAttentionReadout
 from colliculus.heads import RateReadout, ReadoutPerModality
 from colliculus.model import MultimodalSNN
 from colliculus.records import Table
 from colliculus.records.console import percent
+from colliculus.runs.coordination import Coordination, coordination
 from colliculus.runs.experiment import Select
 from colliculus.runs.history import Row
 from colliculus.runs.result import kept_epoch

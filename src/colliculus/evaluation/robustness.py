@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from colliculus.data.dataset import Dataset, DataSettings
+from colliculus.evaluation.corruption.corrupter import sounds_of
 from colliculus.evaluation.corruption.plan import ATTACKS, KINDS, NOISES, Kind, RobustnessSettings, plan
 from colliculus.evaluation.corruption.points import measure_points
 from colliculus.evaluation.curves import Curve, curves
@@ -157,7 +158,8 @@ def robustness(
     Args:
         run: trained run or its folder.
         settings: severities and seeds.
-        only: kinds to measure now, such as ("white", "missing"); empty means all, with the attack of the settings.
+        only: kinds to measure now, such as ("white", "missing"); empty means all but
+            "white-raw", with the attack of the settings.
         clean: leave out the noise of the training, which is otherwise kept (measured noise replaces it).
         split: part of the data.
         device: as in `open_run`.
@@ -183,7 +185,8 @@ def robustness(
     if clean:
         about["snr_db"] = {}
     path = trained.folder / Robustness.FILE
-    planned = plan(settings, trained.model.modalities, dataset.spec.steps, only)
+    sounds = tuple(sounds_of(stored_part(dataset, split, trained)).values())
+    planned = plan(settings, trained.model.modalities, dataset.spec.steps, only, sounds)
     measured = measure_points(trained, dataset, settings.attack_steps, planned, about, path.with_name("points"))
     accuracy, chance = measured[None], 1 / trained.run.spec.num_classes
     found = Robustness(

@@ -1,4 +1,4 @@
-"""Event files: AEDAT 2.0, as jAER writes it, and the spikes of a silicon cochlea in N-TIDIGITS."""
+"""Event files: AEDAT 2.0, as jAER writes it, and the spikes of cochleas in N-TIDIGITS and SHD."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from colliculus.types import ColliculusError
 
 COCHLEA_SHAPE = (8, 8)
 """Layout of the 64 channels of the cochlea: channel c is at row c // 8 and column c % 8."""
+
+SHD_SHAPE = (25, 28)
+"""Layout of the 700 channels of SHD: channel c is at row c // 28 and column c % 28, so a row holds neighbours."""
 
 _MOST_EVENTS = 2**26  # of one recording: a file that states more is damaged, and would fill the memory
 _VERSION = b"#!AER-DAT"
@@ -143,9 +146,38 @@ def read_cochlea(path: Path, entry: str) -> Events:
         whole = times.shape == channels.shape == (len(times),) and np.isfinite(times).all()
         if not whole or not len(times) or times.min() < 0 or channels.min() < 0 or channels.max() >= 64:
             raise ColliculusError(f"{path}: {entry!r} is not a list of times and channels 0 to 63: download it again")
+    return _spikes(times, channels, COCHLEA_SHAPE)
+
+
+def read_shd(path: Path, entry: str) -> Events:
+    """Read the spikes of one recording of the Spiking Heidelberg Digits: `entry` is its row, such as "spikes/17".
+
+    Channel c is at x = c % 28, y = c // 28 (`SHD_SHAPE`), and there is no polarity. Times count from the start of the
+    recording. Source: Cramer et al., 2020, doi:10.1109/TNNLS.2020.3044364.
+
+    Raises:
+        ColliculusError: the file is missing, damaged, a git-lfs pointer, or does not hold this row; or h5py is not
+            installed.
+    """
+    row = entry.removeprefix("spikes/")
+    with decoding(path), open_hdf5(path) as file:
+        columns = [_hdf5_dataset(path, file, f"spikes/{name}") for name in ("times", "units")]
+        if not row.isdecimal() or int(row) >= min(map(len, columns)):
+            raise ColliculusError(f"{path} holds no recording {entry!r}: choose spikes/0 to {len(columns[0]) - 1}")
+        times, channels = (np.asarray(column[int(row)]) for column in columns)
+        whole = times.ndim == 1 and times.shape == channels.shape and times.dtype.kind == "f"
+        if not whole or not len(times) or channels.dtype.kind not in "iu" or not np.isfinite(times).all():
+            raise ColliculusError(f"{path}: {entry!r} is not a list of times and channels: download it again")
+        if times.min() < 0 or channels.min() < 0 or channels.max() >= np.prod(SHD_SHAPE):
+            raise ColliculusError(f"{path}: {entry!r} has a time below 0 or no channel 0 to 699: download it again")
+    return _spikes(times.astype(np.float64), channels.astype(np.int64), SHD_SHAPE)
+
+
+def _spikes(times: NDArray[np.float64], channels: NDArray[np.int64], shape: tuple[int, int]) -> Events:
+    """Spikes of the channels of a cochlea, which are arranged in rows of `shape`."""
     order = np.argsort(times, kind="stable")
-    row, column = np.divmod(channels[order], COCHLEA_SHAPE[1])
-    return Events(t_s=times[order], x=column, y=row, polarity=np.zeros_like(row))
+    row, column = np.divmod(channels[order], shape[1])
+    return Events(t_s=times[order], x=column, y=row, polarity=np.zeros_like(row), sensor=shape)
 
 
 def open_hdf5(path: Path) -> Any:
@@ -167,6 +199,14 @@ def hdf5_array(path: Path, file: Mapping[str, Any], name: str) -> NDArray[Any]:
     Raises:
         ColliculusError: there is no such array, it is too large, or it points into another file.
     """
+    dataset = _hdf5_dataset(path, file, name)
+    if dataset.size > _MOST_EVENTS:
+        raise ColliculusError(f"{path}: {name!r} states {dataset.size} values: copy or download it again")
+    return np.asarray(dataset[()])
+
+
+def _hdf5_dataset(path: Path, file: Mapping[str, Any], name: str) -> Any:
+    """The array `name` of an open HDF5 file, not read yet, after a check that it lies in this file."""
     import h5py
 
     group: Any = file
@@ -179,6 +219,4 @@ def hdf5_array(path: Path, file: Mapping[str, Any], name: str) -> NDArray[Any]:
         group = group[key]
     if not isinstance(group, h5py.Dataset) or group.external or group.is_virtual or group.size is None:
         raise ColliculusError(f"{path}: {name!r} is not an array of its own: download the published file")
-    if group.size > _MOST_EVENTS:
-        raise ColliculusError(f"{path}: {name!r} states {group.size} values: copy or download it again")
-    return np.asarray(group[()])
+    return group

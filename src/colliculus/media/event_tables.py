@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from colliculus.files.checks import decoding
 from colliculus.files.plain import short
-from colliculus.media.event_files import hdf5_array, open_hdf5, read_cochlea
+from colliculus.media.event_files import hdf5_array, open_hdf5, read_cochlea, read_shd
 from colliculus.media.events import Events, recorded_events
 from colliculus.media.numpy_files import load_arrays
 from colliculus.types import ColliculusError
@@ -72,7 +72,8 @@ def read_event_hdf5(path: Path, entry: str) -> Events:
     """Read the events of an HDF5 file: arrays t, x, y and p, or a compound array, in the group `entry`.
 
     Without `entry`, at the top, in `events` or in `CD/events`. An entry such as "train/ann-1" of a file with
-    `train_timestamps` is one of N-TIDIGITS (`read_cochlea`).
+    `train_timestamps` is one of N-TIDIGITS (`read_cochlea`), and "spikes/17" of one with `spikes/units` one of the
+    Spiking Heidelberg Digits (`read_shd`).
 
     Raises:
         ColliculusError: the file is missing or damaged, or has no such arrays; or h5py is not installed.
@@ -81,6 +82,8 @@ def read_event_hdf5(path: Path, entry: str) -> Events:
     with decoding(path), open_hdf5(path) as file:
         if entry and f"{part}_timestamps" in file:
             return read_cochlea(path, entry)
+        if part == "spikes" and "spikes/units" in file:
+            return read_shd(path, entry)
         for group in (entry,) if entry else _GROUPS:
             found: Any = file.get(group) if group else file
             if hasattr(found, "dtype") and found.dtype.names:

@@ -79,6 +79,9 @@ _VARIED = replace(SMALL_DATA, noise=_NOISE)
 _PEOPLE_APART = Prepared(protocol="given", validation_fraction=0.25, augment=SMALL_DATA)
 """The published split, and one of its four training people as the validation part."""
 
+_SPEAKERS_APART = Prepared(protocol="given", validation_fraction=0.2)
+"""The published split, and two of its ten training speakers as the validation part."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataRow:
@@ -123,6 +126,7 @@ _DATA = {
         time_steps=16,
         encoder="shallow",
     ),
+    "nmnist-shd": DataRow(phrase="N-MNIST with SHD", settings=_SPEAKERS_APART, time_steps=10, encoder="shallow"),
     "ave": DataRow(phrase="AVE", dim=256, heads=16),
     "kinetics-sounds": DataRow(phrase="Kinetics-Sounds", dim=256, heads=16),
     "cifar10-av": DataRow(phrase="CIFAR10-AV"),

@@ -7,10 +7,12 @@ from shlex import join
 
 from colliculus.files.documents import flat
 from colliculus.records import Column, Table
+from colliculus.records.console import accuracy
 from colliculus.report.material import ANALYSES, Material
 from colliculus.runs.document import experiment_to_plain
 from colliculus.runs.identity import RunRecord
 from colliculus.runs.kept_predictions import Condition
+from colliculus.runs.result import TrainingResult
 from colliculus.sweeps.command import train_command
 
 
@@ -31,11 +33,24 @@ def facts(material: Material) -> Mapping[str, str]:
     if (result := material.result) is not None:
         rows |= {
             "epoch kept": f"{result.best_epoch} ({result.selection})",
+            **_optional(result),
             "parameters": f"{result.parameters:,}",
             "training speed": f"{result.samples_per_second:,.0f} clips/s on {result.device}",
             "versions": ", ".join(f"{name} {version}" for name, version in result.versions.items()),
         }
     return rows
+
+
+def _optional(result: TrainingResult) -> dict[str, str]:
+    """Figures that some trainings have: convergence, the test before a refit, the best epoch on the test part."""
+    before = result.test_before_refit
+    found = {
+        "convergence of each modality alone": result.coordination,
+        "test accuracy before the refit": before
+        and accuracy(before.accuracy, before.interval, before.correct, before.total),
+        "best epoch on the test part": result.best_on_test,
+    }
+    return {name: str(figure) for name, figure in found.items() if figure is not None}
 
 
 def settings(material: Material) -> Table:

@@ -142,6 +142,9 @@ class TrainSettings:
     refit: bool = False
     """after a training that is validated, train a second time on the training and validation parts together, from the
     same seed and for as many epochs, and keep the last of them; without a validation part there is one training"""
+    test_each_epoch: bool = False
+    """also test after every epoch, and report the best of these figures, as papers do that choose the epoch on the test
+    part; nothing is chosen by them"""
     drop_incomplete: bool = False
     """train on full batches only, leaving out what remains each epoch"""
     class_weights: Literal["none", "balanced"] = "none"

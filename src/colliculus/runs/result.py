@@ -10,6 +10,7 @@ from typing import Any, Self
 from colliculus.files.documents import Document, as_document
 from colliculus.records import Record, Table
 from colliculus.records.console import accuracy, percent
+from colliculus.runs.coordination import Coordination
 from colliculus.runs.experiment import Select
 from colliculus.runs.history import Row
 from colliculus.runs.metrics import Metrics
@@ -54,6 +55,24 @@ class PartDecision:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BestOnTest:
+    """The epoch with the highest accuracy on the test part: what papers print that choose the epoch there.
+
+    It is too high, since the test part chose it. Nothing of a training depends on it.
+
+    Args:
+        epoch: its number, from 1; of equal epochs the first.
+        accuracy: its accuracy on the test part.
+    """
+
+    epoch: int
+    accuracy: float
+
+    def __str__(self) -> str:
+        return f"{self.accuracy:.2%} in epoch {self.epoch}, chosen on the test part itself: not a result"
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingResult(Record):
     """Figures of a finished training and everything that made them.
 
@@ -77,6 +96,12 @@ class TrainingResult(Record):
         versions: versions of colliculus, torch and Python.
         decisions: optional parts of the model, kept or left out by the validation part.
         start: weights that the training started from; "" where they were random.
+        test_before_refit: after a refit, figures on the test part of the kept epoch of the first training, which the
+            validation part chose; else None.
+        best_on_test: see there; None unless `train.test_each_epoch` is set.
+        coordination: when the modalities alone converge, by their validation accuracies (of the first training, if
+            there are two); None for one modality, without a validation part, and where a model says nothing by one
+            modality alone.
     """
 
     preset: str
@@ -97,6 +122,9 @@ class TrainingResult(Record):
     versions: Mapping[str, str]
     decisions: tuple[PartDecision, ...] = ()
     start: str = ""
+    test_before_refit: Metrics | None = None
+    best_on_test: BestOnTest | None = None
+    coordination: Coordination | None = None
 
     @classmethod
     def from_dict(cls, plain: object) -> Self:
@@ -106,12 +134,15 @@ class TrainingResult(Record):
             ColliculusError: an entry is missing or has the wrong type.
         """
         known = _known(plain, cls)
-        figures = {part: _known(known[part], Metrics) for part in ("validation", "test") if known.get(part) is not None}
+        parts = ("validation", "test", "test_before_refit")
+        figures = {part: _known(known[part], Metrics) for part in parts if known.get(part) is not None}
         return super().from_dict(known | figures)
 
     def table(self) -> Table:
         """The main figures; a note names classes that the test part does not cover."""
-        parts = {"validation": self.validation, "test": self.test}
+        tested = "test" if self.test_before_refit is None else "test, after the refit"
+        parts = {"validation": self.validation, "test, before the refit": self.test_before_refit, tested: self.test}
+        optional = {"best epoch on test": self.best_on_test, "convergence": self.coordination}
         rows = {
             "preset": self.preset,
             "data": f"{self.dataset}, {self.protocol}",
@@ -121,6 +152,7 @@ class TrainingResult(Record):
             "epochs": f"{self.epochs}, kept was {self.best_epoch}",
             "kept by": self.selection,
             **{part.name: str(part) for part in self.decisions},
+            **{name: str(found) for name, found in optional.items() if found is not None},
             "parameters": f"{self.parameters:,}",
             "samples/s": f"{self.samples_per_second:,.0f}",
         }
@@ -144,6 +176,19 @@ def kept_epoch(history: Sequence[Row], select: Select) -> int:
         return len(history)
     figure = "validation_macro_f1" if select == "macro-f1" else "validation_accuracy"
     return max(range(1, len(history) + 1), key=lambda number: (history[number - 1][figure], number))
+
+
+def best_on_test(history: Sequence[Row]) -> BestOnTest | None:
+    """The epoch with the highest accuracy on the test part; None for a training that was not tested in every epoch.
+
+    Example:
+        >>> best_on_test([{"epoch": 1, "test_accuracy": 0.5}, {"epoch": 2, "test_accuracy": 0.75}])
+        BestOnTest(epoch=2, accuracy=0.75)
+    """
+    if not all("test_accuracy" in row for row in history):
+        return None
+    best = max(history, key=lambda row: row["test_accuracy"])
+    return BestOnTest(epoch=round(best["epoch"]), accuracy=best["test_accuracy"])
 
 
 def is_validated(history: Sequence[Row]) -> bool:

@@ -15,7 +15,8 @@ from colliculus.records import console
 from colliculus.runs.kept_predictions import Condition
 from colliculus.sweeps.jobs import Job
 from colliculus.sweeps.plan import Variant, plan_variants, variants
-from colliculus.sweeps.published_tables import TABLES, PublishedTable
+from colliculus.sweeps.published import PublishedTable
+from colliculus.sweeps.published_tables import TABLES
 from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.sweeps.sweep import failure, train_all
 from colliculus.types import unknown_name
@@ -35,7 +36,8 @@ def reproduce(
     """Train the rows of a paper's table and put our accuracies beside the published ones.
 
     The rows are trained as by `sweep`: several at once, and the same call resumes what was stopped. On data that the
-    paper did not use it is a scaled version, whose rows compare with each other only.
+    paper did not use it is a scaled version, whose rows compare with each other only. Trainings are also tested after
+    every epoch, because most papers print the best of these accuracies; ours stands beside it under that name.
 
     Args:
         table: name of the table, such as "s-cmrl/alpha"; `colliculus.sweeps.published_tables.TABLES` has all.
@@ -73,6 +75,7 @@ def reproduce(
         data,
         {title: variant.preset for title, variant in chosen.items()},
         correct,
+        _best_on_test(chosen, runs),
         next(iter(runs.values()), None),
         failure({job.folder.name: error for job, error in failed.items()}, len(todo)),
     )
@@ -90,8 +93,8 @@ def plan_reproduction(
     """The trainings of a reproduction, checked before anything is trained; arguments are those of `reproduce`.
 
     Example:
-        >>> len(plan_reproduction("s-cmrl/noise", seeds=2))  # two methods: the noise is added in the test
-        4
+        >>> len(plan_reproduction("s-cmrl/noise", seeds=2))  # five methods: the noise is added in the test
+        10
     """
     chosen = _variants(table, row_presets(table, data, ours=ours), overrides or {})
     return plan_variants(list(chosen.values()), seeds, out)
@@ -116,9 +119,20 @@ def row_presets(table: str, data: str, *, ours: bool = False) -> tuple[str, ...]
 
 def _variants(table: str, presets: Sequence[str], overrides: Mapping[str, Any]) -> dict[str, Variant]:
     """Variant of each row by title; rows that differ in the test alone share their trainings."""
+    found = TABLES[table]
+    common = {**found.base, "train.test_each_epoch": not found.is_about_noise, **overrides}
     return {
-        row.title: variants([preset], {key: [value] for key, value in row.settings.items()}, overrides)[0]
-        for row, preset in zip(TABLES[table].rows, presets, strict=True)
+        row.title: variants([preset], {key: [value] for key, value in row.settings.items()}, common)[0]
+        for row, preset in zip(found.rows, presets, strict=True)
+    }
+
+
+def _best_on_test(variants: Mapping[str, Variant], runs: Mapping[Job, TrainedRun]) -> dict[str, tuple[float, ...]]:
+    """Accuracy of the best epoch on the test part for each row and training; empty where it is not measured."""
+    found = {title: [(job, run) for job, run in runs.items() if of.trained_by(job)] for title, of in variants.items()}
+    return {
+        title: tuple(best.accuracy for _, run in trained if (best := run.result.best_on_test) is not None)
+        for title, trained in found.items()
     }
 
 
@@ -126,7 +140,7 @@ def _correctness(
     table: PublishedTable, variants: Mapping[str, Variant], runs: Mapping[Job, TrainedRun]
 ) -> dict[str, Trainings]:
     """Correctness of each row's trainings under its noise."""
-    about_noise = any(row.snr_db for row in table.rows)  # then the other rows are tested clean, as trained or not
+    about_noise = table.is_about_noise  # then the other rows are tested clean, as trained or not
     found: dict[str, Trainings] = {}
     for row in console.steps(table.rows, "test"):
         found[row.title] = {

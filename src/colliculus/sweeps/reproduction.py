@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from colliculus.evaluation.paired import PairedTest, Score, Trainings, paired_tests
+from colliculus.evaluation.significance import student_interval
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.figures import Bars, BarSeries, figure
 from colliculus.files.documents import package_version
 from colliculus.records import Column, Record, Table
-from colliculus.sweeps.published_tables import TABLES, PublishedAccuracy, Row
+from colliculus.sweeps.published import PublishedAccuracy, Row
+from colliculus.sweeps.published_tables import TABLES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +35,8 @@ class ReproducedRow:
         difference: ours minus the paper's, in points; None where the data differ or one of the two is missing.
         published_distance: the paper's accuracy minus that of the reference row, in points.
         distance: our trainings against those of the reference row, paired.
+        best_on_test: accuracy of the best epoch on the test part of each of our trainings, as most papers choose it;
+            it is too high. Empty where it was not measured.
     """
 
     title: str
@@ -43,6 +48,7 @@ class ReproducedRow:
     difference: float | None
     published_distance: float | None
     distance: PairedTest | None
+    best_on_test: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +61,7 @@ class Reproduction(Record):
         title: title of the table.
         source: the paper.
         paper_data: dataset whose published accuracies stand beside ours.
-        paper_protocol: how the paper obtained its accuracies.
+        paper_protocol: data and training of the paper, and where ours differ.
         data: our dataset.
         protocol: how our data were split.
         fingerprint: digest of our data.
@@ -65,6 +71,8 @@ class Reproduction(Record):
         against: title of the reference row, from which distances are measured.
         rows: the rows of the table.
         failure: names and errors of trainings that failed; empty where none did.
+        paper_selection: how the paper chose the epoch whose accuracy it prints.
+        notes: published figures that no training of ours stands for.
     """
 
     version: str
@@ -82,11 +90,13 @@ class Reproduction(Record):
     against: str
     rows: tuple[ReproducedRow, ...]
     failure: str = ""
+    paper_selection: str = ""
+    notes: tuple[str, ...] = ()
 
     def table(self) -> Table:
-        """A line for each row: the paper's accuracy, ours with its interval, difference and distances."""
+        """A line for each row: the paper's accuracy, ours by either rule with its interval, and distances."""
         apart = ("distance", "ours") if self.scaled else ("difference", "distance")
-        figures = [Column(heading, "right") for heading in ("paper", "ours", *apart)]
+        figures = [Column(heading, "right") for heading in ("paper", "ours", "best on test", *apart)]
         columns = (Column("row", style="cyan", fold=True), *figures)
         rows = [(row.title, *self._cells(row)) for row in self.rows]
         return Table(columns, rows, f"{self.source}: {self.title}, accuracy in %", tuple(self._notes()))
@@ -112,6 +122,7 @@ class Reproduction(Record):
     def _cells(self, row: ReproducedRow) -> Iterator[str]:
         yield str(row.published or "not at hand")
         yield "" if row.ours is None else f"{100 * row.ours.accuracy:.1f} ({_bounds(row.ours.interval, '.1f')})"
+        yield _best(row.best_on_test)
         apart = row.published_distance if self.scaled else row.difference
         yield "" if apart is None else f"{apart:+.1f}"
         if row.distance is None:
@@ -122,12 +133,19 @@ class Reproduction(Record):
 
     def _notes(self) -> Iterator[str]:
         runs = max(len(row.ours.accuracies) if row.ours else 0 for row in self.rows)
-        yield f"Paper: {self.paper_data}; {self.paper_protocol}; ± is the standard deviation."
+        chosen = f"epoch: {self.paper_selection}; " if self.paper_selection else ""
+        yield f"Paper: {self.paper_data}; {chosen}{self.paper_protocol}; ± is the standard deviation."
         yield (
             f"Ours: {self.data}, {self.protocol}; {self.epochs} epochs, selected by {self.selection}, "
             f"tested once; mean of {runs} training(s) with 95 % interval over {'seeds' if runs > 1 else 'clips'}; "
             f"presets {', '.join(dict.fromkeys(row.preset for row in self.rows))}."
         )
+        if any(row.best_on_test for row in self.rows):
+            yield (
+                "Best on test: the same trainings, the epoch of each chosen on the test part itself, as most papers do."
+                " It is too high and no result; compare it with the paper's only where the paper chose so."
+            )
+        yield from self.notes
         difference = "" if self.scaled else "Difference: ours minus the paper's, in points. "
         yield f"{difference}Distance: from the row {self.against}, in points; ours is paired by seed and clip."
         if self.scaled:
@@ -141,11 +159,20 @@ def _bounds(interval: tuple[float, float], form: str) -> str:
     return "..".join(format(100 * bound, form) for bound in interval)
 
 
+def _best(accuracies: Sequence[float]) -> str:
+    """Mean of accuracies in percent, with its 95 % interval (Student) where there are several."""
+    if not accuracies:
+        return ""
+    interval = f" ({_bounds(student_interval(accuracies), '.1f')})" if len(accuracies) > 1 else ""
+    return f"{100 * fmean(accuracies):.1f}{interval}"
+
+
 def reproduction(
     name: str,
     data: str,
     presets: Mapping[str, str],
     correct: Mapping[str, Trainings],
+    best_on_test: Mapping[str, tuple[float, ...]],
     run: TrainedRun | None,
     failure: str = "",
 ) -> Reproduction:
@@ -156,6 +183,7 @@ def reproduction(
         data: our dataset.
         presets: preset of each row by title.
         correct: correctness of each row's trainings by title; none where all failed.
+        best_on_test: accuracy of the best epoch on the test part of each row's trainings by title.
         run: any of the trainings; None where all failed.
         failure: names and errors of trainings that failed.
     """
@@ -181,6 +209,7 @@ def reproduction(
             difference=None if scaled or not paper or not ours else 100 * ours.accuracy - paper.accuracy,
             published_distance=apart,
             distance=distances.get(of.title),
+            best_on_test=best_on_test.get(of.title, ()),
         )
 
     return Reproduction(
@@ -190,6 +219,8 @@ def reproduction(
         source=table.source,
         paper_data=paper_data,
         paper_protocol=table.protocol,
+        paper_selection=table.selection,
+        notes=table.notes,
         data=data,
         protocol=run.run.protocol if run else "",
         fingerprint=run.run.fingerprint if run else "",

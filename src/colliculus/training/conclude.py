@@ -14,12 +14,21 @@ from colliculus.evaluation.trained_run import stored_part
 from colliculus.files.documents import package_version
 from colliculus.records import Record, Table
 from colliculus.records.console import accuracy
+from colliculus.runs.coordination import Coordination, coordination_of
 from colliculus.runs.experiment import method_name
 from colliculus.runs.history import write_metrics
 from colliculus.runs.kept_predictions import Condition, write_predictions
 from colliculus.runs.metrics import Metrics
-from colliculus.runs.result import REFIT, SELECTIONS, PartDecision, TrainingResult, is_validated, kept_epoch
-from colliculus.runs.run import MODEL_FILE, RESULT_FILE
+from colliculus.runs.result import (
+    REFIT,
+    SELECTIONS,
+    PartDecision,
+    TrainingResult,
+    best_on_test,
+    is_validated,
+    kept_epoch,
+)
+from colliculus.runs.run import MODEL_FILE, RESULT_FILE, SELECTION_FOLDER
 from colliculus.runs.weights import load_weights
 from colliculus.training.checkpoint import replace_best
 from colliculus.training.decisions import decide
@@ -39,12 +48,14 @@ class Choice(Record):
         selection: rule that chose it.
         validation: figures of this epoch on the validation part; None without one.
         decisions: optional parts of the model, kept or left out.
+        coordination: when the modalities alone converge.
     """
 
     epoch: int
     selection: str
     validation: Metrics | None
     decisions: tuple[PartDecision, ...]
+    coordination: Coordination | None = None
 
     def table(self) -> Table:
         """The choices and the accuracy on the validation part."""
@@ -67,6 +78,7 @@ def choose(folder: Path, learner: Learner, dataset: Dataset) -> Choice:
         selection=SELECTIONS[select],
         validation=learner.evaluate(dataset.validation) if len(dataset.validation) else None,
         decisions=decisions,
+        coordination=coordination_of(learner.history, learner.model.modalities),
     )
 
 
@@ -85,7 +97,8 @@ def conclude(
 ) -> TrainingResult:
     """Test the weights of the kept epoch and write the result, which marks the run as finished.
 
-    The run folder holds these weights. The test part of the data is used here and nowhere before.
+    The run folder holds these weights. The test part of the data is used here and nowhere before, unless
+    `train.test_each_epoch` is set. After a refit the chosen weights of the first training are tested, too.
 
     Args:
         folder: run folder.
@@ -95,6 +108,7 @@ def conclude(
         first: choices of the first training, after a refit.
     """
     run, settings, runtime = learner.run, learner.settings, learner.runtime
+    before = None if first is None else _tested_before(folder / SELECTION_FOLDER, learner, dataset)
     own = choose(folder, learner, dataset)
     tested = learner.classify(dataset.test)
     result = TrainingResult(
@@ -116,6 +130,9 @@ def conclude(
         versions={"colliculus": package_version(), "torch": torch.__version__, "python": platform.python_version()},
         decisions=(first or own).decisions,
         start=str(run.start or ""),
+        test_before_refit=before,
+        best_on_test=best_on_test(learner.history),
+        coordination=(first or own).coordination,
     )
     if runtime.is_main:
         write_predictions(folder, run, Condition.of(run), tested)
@@ -124,6 +141,12 @@ def conclude(
         write_metrics(folder, learner.history)
         result.save(folder / RESULT_FILE)
     return result
+
+
+def _tested_before(selection: Path, learner: Learner, dataset: Dataset) -> Metrics:
+    """Figures on the test part of the weights that the first training chose; the judged model holds them now."""
+    load_weights(learner.judged, selection / MODEL_FILE)
+    return learner.evaluate(dataset.test)
 
 
 def read_choice(folder: Path) -> Choice | None:

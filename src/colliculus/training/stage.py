@@ -115,6 +115,8 @@ def _train(stage: Stage, learner: Learner, session: Session, finish: Callable[[L
         for epoch in range(done, settings.epochs):
             row = learner.train_epoch(dataset.train, epoch, watch)
             row |= learner.validate(dataset.validation)
+            if settings.test_each_epoch:
+                row["test_accuracy"] = learner.evaluate(dataset.test).accuracy
             learner.history.append(row)
             if session.runtime.is_main:
                 _save(stage.folder, learner)

@@ -121,10 +121,18 @@ def test_gain_by_hand(dtype) -> None:
     assert got.dtype == dtype
 
 
+def test_a_loud_sum_is_turned_down_and_keeps_its_ratio() -> None:
+    sound, noise = np.array([0.5, -0.5, 0.5, 0.5], np.float32), np.array([1, 1, -1, 1], np.float32)
+    mixed = add_at_snr(sound, noise, -20.0)  # 0.5 + 5, -0.5 + 5, 0.5 - 5, 0.5 + 5
+    np.testing.assert_allclose(mixed, np.array([5.5, 4.5, -4.5, 5.5]) / 5.5, rtol=1e-6)
+    stored = add_at_snr(32767 * sound, noise, -20.0, 32767.0)
+    np.testing.assert_allclose(stored, 32767 * mixed, rtol=1e-6)
+
+
 @pytest.mark.parametrize("snr_db", [-10, 0, 20])
 def test_noise_has_the_power_that_was_asked_for(snr_db) -> None:
     rng = np.random.default_rng(0)
-    sound, noise = (rng.normal(size=4000).astype(np.float32) * k for k in (0.1, 7))
+    sound, noise = (rng.normal(size=4000).astype(np.float32) * k for k in (0.01, 7))
     added = add_at_snr(sound, noise, snr_db).astype(float) - sound
     assert 10 * np.log10((sound.astype(float) ** 2).mean() / (added**2).mean()) == pytest.approx(snr_db, abs=1e-3)
     assert np.corrcoef(added, noise)[0, 1] == pytest.approx(1)

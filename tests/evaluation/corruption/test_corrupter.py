@@ -16,7 +16,7 @@ ROWS = np.array([2, 5])
 def corrupter(model, split):
     return Corrupter(
         model=model,
-        labels=split.labels,
+        split=split,
         normalisation=Normalisation(mean={"visual": (4.0, 1.0)}, std={"visual": (2.0, 1.0)}),
         snr_db={"audio": 0.0},
         attack_steps=3,

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from colliculus.data.dataset import Normalisation
+from colliculus.data.loading import ArraySplit
 from colliculus.evaluation.corruption.corrupter import Corrupter
 from colliculus.evaluation.corruption.frames import blur, constant, drop_frames, occlude, shift
 from colliculus.evaluation.corruption.plan import Corruption
@@ -61,7 +62,8 @@ def test_a_patch_covers_its_share_in_one_place_at_all_steps():
 def corrupter():
     mean, std = {"x": (0.5,)}, {"x": (2.0,)}
     normalisation = Normalisation(mean=mean, std=std)
-    return Corrupter(model=None, labels=np.arange(64), normalisation=normalisation, snr_db={}, attack_steps=1)
+    split = ArraySplit({}, np.arange(64), np.arange(64), normalisation)
+    return Corrupter(model=None, split=split, normalisation=normalisation, snr_db={}, attack_steps=1)
 
 
 def test_places_differ_between_samples_seeds_and_modalities(corrupter):

@@ -27,6 +27,24 @@ def test_every_kind_happens_to_each_and_to_all():
         assert found["missing", target] == 3
     assert len({c.name for c in corruptions}) == len(corruptions)
     assert why == {}
+    assert not {"acoustic", "babble", "white-raw"} & {kind for kind, _ in found}
+
+
+def test_a_sound_is_noisy_in_all_that_is_made_from_it():
+    sounds = [("audio", "delta"), ("speech",)]
+    planned = plan(FEW, ["audio", "visual", "delta"], {}, (), sounds)
+    found = counted(planned.now)
+    assert {target: n for (kind, target), n in found.items() if kind == "babble"} == {"audio+delta": 2 * 2}
+    assert found["acoustic", "audio+delta"] == 2 * 2
+    assert planned.now == plan(FEW, ["audio", "visual", "delta"], {}, (), sounds).now
+    assert "prepare sound" in plan(FEW, ["audio"], {}, ("babble",)).not_applicable["babble"]
+    alone = counted(plan(FEW, ["audio"], {}, ("babble",), sounds).now)
+    assert alone == {("babble", "audio"): 2 * 2}
+
+
+def test_noise_by_the_raw_input_is_an_option():
+    found = counted(plan(FEW, ["audio", "visual"], {}, ("white-raw",)).now)
+    assert found == {("white-raw", target): 4 for target in ("audio", "visual", "audio+visual")}
 
 
 def test_a_static_modality_has_no_steps_to_drop():
@@ -86,7 +104,7 @@ def test_a_plan_has_both_attacks_and_measures_the_one_of_the_settings():
     found = plan(RobustnessSettings(attack="pgd"), ["audio"], {"audio": 4})
     kinds = {c.kind for c in found.corruptions}
     assert {"fgsm", "pgd"} <= kinds
-    assert {c.kind for c in found.now} == kinds - {"fgsm"}
+    assert {c.kind for c in found.now} == kinds - {"fgsm", "white-raw"}
     assert set(found.not_applicable) == {"shift"}
 
 

@@ -12,6 +12,7 @@ from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.corpus.recipes.kinetics_sounds import KineticsSounds
 from colliculus.corpus.recipes.manifest import ManifestRecipe
 from colliculus.corpus.recipes.mnistdvs_ntidigits import MnistDvsNtidigits
+from colliculus.corpus.recipes.nmnist_shd import NmnistShd
 from colliculus.corpus.recipes.urbansound8k_av import UrbanSound8KAV
 from colliculus.corpus.recipes.utd_mhad import UTDMHAD
 
@@ -24,6 +25,7 @@ RECIPES: Mapping[str, type[Recipe]] = {
         UrbanSound8KAV,
         AVE,
         MnistDvsNtidigits,
+        NmnistShd,
         KineticsSounds,
         CIFAR10AV,
         UTDMHAD,

@@ -16,17 +16,17 @@ from colliculus.data.augment.sound import SpectrogramAugment, WaveformAugment
 from colliculus.data.augment.warp import Warp
 from colliculus.types import ColliculusError
 
-ModalityKind = Literal["pictures", "spectrograms", "waveforms", "events", "series", "maps"]
-"""Kind of a modality as it is stored: images (levels 0..255), log spectra, samples of sound, counts of events, series
-over time (height 1), or any other maps."""
+ModalityKind = Literal["pictures", "spectrograms", "recordings", "waveforms", "events", "series", "maps"]
+"""Kind of a modality as it is stored: images (levels 0..255), log spectra, log spectra whose waveforms are at hand,
+samples of sound, counts of events, series over time (height 1), or any other maps."""
 
 _KINDS_OF: Mapping[str, frozenset[ModalityKind]] = {
     "pictures": frozenset({"pictures"}),
-    "spectrograms": frozenset({"spectrograms", "waveforms"}),
-    "waveforms": frozenset({"waveforms"}),
+    "spectrograms": frozenset({"spectrograms", "recordings", "waveforms"}),
+    "waveforms": frozenset({"recordings", "waveforms"}),
     "events": frozenset({"events"}),
     "series": frozenset({"series"}),
-    "maps": frozenset({"maps", "pictures", "spectrograms", "waveforms"}),
+    "maps": frozenset({"maps", "pictures", "spectrograms", "recordings", "waveforms"}),
 }
 """Kinds of modality that a group of settings acts on; waveforms become spectrograms."""
 
@@ -46,7 +46,7 @@ class Augment:
     pictures: ImageAugment = field(default_factory=ImageAugment)
     """images"""
     waveforms: WaveformAugment = field(default_factory=WaveformAugment)
-    """sounds stored as samples"""
+    """sounds whose samples are at hand"""
     spectrograms: SpectrogramAugment = field(default_factory=SpectrogramAugment)
     """spectrograms"""
     events: EventDrop = field(default_factory=EventDrop)
@@ -109,7 +109,7 @@ class Augment:
             return self.events(values, draws)
         if kind == "pictures":
             values = self.pictures(values, draws, fill)
-        elif kind in ("spectrograms", "waveforms"):
+        elif kind in _KINDS_OF["spectrograms"]:
             values = self.spectrograms(values, draws, fill)
         return values if kind is None else self.maps(values, draws, fill)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from colliculus.data.augment.bounds import check_range, check_share
 from colliculus.data.augment.draws import Draws, Values
+from colliculus.data.recordings import NUM_VOICES
 from colliculus.types import ColliculusError
 
 Floats = NDArray[np.float32]
@@ -65,19 +66,21 @@ def as_stored(waveforms: Floats, dtype: np.dtype[np.generic]) -> Values:
     return np.clip(np.rint(waveforms), scale.min, scale.max).astype(dtype)
 
 
-def add_at_snr(sound: Floats, noise: Floats, snr_db: float) -> Floats:
-    """Add noise (samples,) of a power of 10**(-snr_db / 10) times that of the sound (samples,), not clipped.
+def add_at_snr(sound: Floats, noise: Floats, snr_db: float, full_scale: float = 1.0) -> Floats:
+    """Add noise (samples,) of a power of 10**(-snr_db / 10) times that of the sound (samples,).
 
-    Silence stays silent, and silent noise adds nothing.
+    A sum beyond `full_scale` is turned down to it as a whole: nothing is clipped, so the ratio is exact. Silence stays
+    silent, and silent noise adds nothing.
 
     Example:
-        >>> sound, noise = np.ones(2, dtype=np.float32), np.array([4.0, -4.0], dtype=np.float32)
-        >>> add_at_snr(sound, noise, 20.0).round(2).tolist()
-        [1.100000023841858, 0.8999999761581421]
+        >>> sound, noise = np.full(2, 0.5, dtype=np.float32), np.array([4.0, -4.0], dtype=np.float32)
+        >>> add_at_snr(sound, noise, 20.0).round(2).tolist(), add_at_snr(sound, noise, -20.0).round(2).tolist()
+        ([0.550000011920929, 0.44999998807907104], [1.0, -0.8199999928474426])
     """
     power, of_noise = float(np.dot(sound, sound)), float(np.dot(noise, noise))
     factor = (power / of_noise) ** 0.5 * 10 ** (-snr_db / 20) if of_noise > 0 else 0.0
-    return np.add(sound, factor * noise, dtype=np.float32)
+    mixture = np.add(sound, factor * noise, dtype=np.float32)
+    return np.divide(mixture, max(1.0, float(np.abs(mixture).max(initial=0.0)) / full_scale), dtype=np.float32)
 
 
 def pink(rng: np.random.Generator, samples: int) -> Floats:
@@ -119,8 +122,8 @@ class BackgroundNoise:
 
     probability: float = 0.0
     """probability of adding noise to a sample"""
-    kind: Literal["white", "pink", "other"] = "white"
-    """white; pink, 3 dB less per octave; or other: the sound of another training sample of any class"""
+    kind: Literal["white", "pink", "other", "babble"] = "white"
+    """white; pink, 3 dB less per octave; other: the sound of another training sample of any class; babble: of four"""
     snr_db: tuple[float, float] = (5.0, 30.0)
     """lowest and highest signal-to-noise ratio in decibels"""
 
@@ -129,20 +132,23 @@ class BackgroundNoise:
         check_range("`snr_db` of background noise", self.snr_db, least=-200, most=200)
 
     @property
-    def needs_others(self) -> bool:
-        """True if the noise is the sound of other samples."""
-        return self.kind == "other" and self.probability > 0
+    def num_voices(self) -> int:
+        """Number of other samples whose sound is the noise of one."""
+        return {"other": 1, "babble": NUM_VOICES}.get(self.kind, 0) if self.probability else 0
 
     def __call__(self, waveforms: Values, draws: Draws, others: Values | None) -> Values:
-        """Add noise to (B, samples), clipped at full scale; `others` (B, samples) is the noise of the kind "other"."""
+        """Add noise to (B, samples), as `add_at_snr`; `others` (B, samples) is noise made of other samples."""
         chosen = np.flatnonzero(draws.happens("noise?", self.probability))
         if not len(chosen):
             return waveforms
         ratios, noisy = draws.between("snr", *self.snr_db), waveforms.copy()
         generators = Draws(draws.keys[chosen]).generators("noise")
+        loudest = 1.0 if waveforms.dtype.kind == "f" else float(np.iinfo(waveforms.dtype.name).max)
         for b, rng in zip(chosen, generators, strict=True):  # one by one, so that they stay in the cache
             noise = others[b].astype(np.float32) if others is not None else self._noise(rng, waveforms.shape[1])
-            noisy[b] = as_stored(add_at_snr(waveforms[b].astype(np.float32), noise, ratios[b]), waveforms.dtype)
+            noisy[b] = as_stored(
+                add_at_snr(waveforms[b].astype(np.float32), noise, ratios[b], loudest), waveforms.dtype
+            )
         return noisy
 
     def _noise(self, rng: np.random.Generator, samples: int) -> Floats:
@@ -211,7 +217,7 @@ def _hide(values: Values, hidden: NDArray[np.bool_], fill: Values) -> Values:
 
 @dataclass(frozen=True, kw_only=True)
 class WaveformAugment:
-    """Augmentations of sounds stored as samples, in this order, before they become spectrograms."""
+    """Augmentations of sounds as samples, in this order, before they become spectrograms."""
 
     shift: SoundShift = field(default_factory=SoundShift)
     """shift in time"""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colliculus.data.dataset import Normalisation
+from colliculus.data.dataset import Normalisation, RawSplit, Split
 from colliculus.data.noise import GaussianNoise
+from colliculus.evaluation.corruption.acoustic import AcousticNoise
 from colliculus.evaluation.corruption.attack import SignAttack
 from colliculus.evaluation.corruption.frames import blur, constant, drop_frames, occlude, shift
 from colliculus.evaluation.corruption.plan import ATTACKS, NOISES, Corruption
@@ -28,14 +30,14 @@ class Corrupter:
 
     Args:
         model: model to attack.
-        labels: (n,) true classes of the split, for an attack.
+        split: samples to corrupt: an attack needs their labels, acoustic noise their recordings.
         normalisation: normalisation of the inputs; a modality it does not name is not standardised.
         snr_db: training noise, kept during the test; measured noise replaces it.
         attack_steps: steps of PGD.
     """
 
     model: MultimodalSNN
-    labels: NDArray[np.int64]
+    split: Split
     normalisation: Normalisation
     snr_db: Mapping[str, float]
     attack_steps: int
@@ -51,10 +53,9 @@ class Corrupter:
         if corruption.kind in ATTACKS:
             steps = 1 if corruption.kind == "fgsm" else self.attack_steps
             epsilon = dict.fromkeys(corruption.targets, float(corruption.severity))
-            return SignAttack(self.model, self.labels, epsilon, steps, corruption.seed)
+            return SignAttack(self.model, self.split.labels, epsilon, steps, corruption.seed)
         if corruption.kind in NOISES:
-            by_target = dict.fromkeys(corruption.targets, float(corruption.severity))
-            return GaussianNoise(by_target, corruption.seed, "pink" if corruption.kind == "pink" else "white")
+            return self._noise(corruption, float(corruption.severity))
 
         def corrupt(inputs: Inputs, rows: Rows) -> Inputs:
             return {
@@ -62,6 +63,14 @@ class Corrupter:
             }
 
         return corrupt
+
+    def _noise(self, corruption: Corruption, snr_db: float) -> Corrupt:
+        if corruption.kind in ("acoustic", "babble"):
+            sound = next(name for name, made in sounds_of(self.split).items() if {*corruption.targets} <= {*made})
+            return AcousticNoise(cast("RawSplit", self.split), sound, snr_db, corruption.kind, corruption.seed)
+        raw = self.normalisation if corruption.kind == "white-raw" else None
+        colour = "pink" if corruption.kind == "pink" else "white"
+        return GaussianNoise(dict.fromkeys(corruption.targets, snr_db), corruption.seed, colour, raw)
 
     def _of_frames(self, x: Tensor, modality: str, rows: Rows, corruption: Corruption) -> Tensor:
         """One modality under a corruption of its frames; random numbers depend on no other sample of the batch."""
@@ -84,3 +93,9 @@ class Corrupter:
             return (0.0,) * channels
         stated = zip(self.normalisation.mean[modality], self.normalisation.std[modality], strict=True)
         return tuple(-mean / std for mean, std in stated)
+
+
+def sounds_of(split: Split) -> dict[str, tuple[str, ...]]:
+    """Sounds of a split whose waveforms are at hand, with the modalities that are made from each."""
+    found = split.recordings(epoch=0) if isinstance(split, RawSplit) else {}
+    return {name: tuple(recordings.made) for name, recordings in found.items()}

@@ -8,7 +8,9 @@ from typing import Literal, get_args
 
 from colliculus.types import MOST_DB, ColliculusError
 
-Kind = Literal["white", "pink", "blur", "occlusion", "drops", "shift", "missing", "fgsm", "pgd"]
+Kind = Literal[
+    "white", "pink", "white-raw", "acoustic", "babble", "blur", "occlusion", "drops", "shift", "missing", "fgsm", "pgd"
+]  # fmt: skip
 AttackKind = Literal["fgsm", "pgd"]
 Attack = Literal["none", "fgsm", "pgd"]
 ATTACKS: tuple[AttackKind, ...] = get_args(AttackKind)
@@ -26,6 +28,9 @@ class Wording:
 KINDS: dict[str, Wording] = {
     "white": Wording("white noise", "SNR of white noise, dB", "white, dB"),
     "pink": Wording("pink noise", "SNR of pink noise, dB", "pink, dB"),
+    "white-raw": Wording("white noise on the raw input", "SNR to the raw input, dB", "raw input, dB"),
+    "acoustic": Wording("white noise on the sound", "acoustic SNR of white noise, dB", "acoustic, dB"),
+    "babble": Wording("babble on the sound", "acoustic SNR of babble, dB", "babble, dB"),
     "blur": Wording("blur", "blur, standard deviation in pixels", "blur, pixels"),
     "occlusion": Wording("occlusion", "covered share of the frame", "share covered"),
     "drops": Wording("dropped frames", "dropped share of the steps", "share dropped"),
@@ -35,7 +40,9 @@ KINDS: dict[str, Wording] = {
     "pgd": Wording("attack with several steps (PGD)", "PGD, largest change of a value", "PGD, change"),
 }
 
-NOISES: tuple[Kind, ...] = ("white", "pink")
+ACOUSTIC: tuple[Kind, ...] = ("acoustic", "babble")
+"""Noise on waveforms, before their spectrogram."""
+NOISES: tuple[Kind, ...] = ("white", "pink", "white-raw", *ACOUSTIC)
 RANDOM: tuple[Kind, ...] = (*NOISES, "occlusion", "drops", "pgd")
 """Kinds that are drawn again for each seed."""
 
@@ -56,7 +63,7 @@ class RobustnessSettings:
     """
 
     snr_db: tuple[float, ...] = (20.0, 10.0, 5.0, 0.0, -5.0, -10.0, -20.0)
-    """Signal-to-noise ratios of white and of pink noise, in dB."""
+    """Signal-to-noise ratios of all kinds of noise, in dB."""
     blur: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
     """Standard deviations of the blur, in pixels."""
     occlusion: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75)
@@ -146,18 +153,23 @@ class Plan:
 
 
 def plan(
-    settings: RobustnessSettings, modalities: Sequence[str], steps: Mapping[str, int], only: Sequence[Kind] = ()
+    settings: RobustnessSettings,
+    modalities: Sequence[str],
+    steps: Mapping[str, int],
+    only: Sequence[Kind] = (),
+    sounds: Sequence[tuple[str, ...]] = (),
 ) -> Plan:
     """Plan a measurement.
 
     Each kind corrupts every modality alone and, where there are several, all together; a shift or a missing modality
-    concerns one alone.
+    concerns one alone, and acoustic noise all that are made from one sound.
 
     Args:
         settings: severities and seeds.
         modalities: modalities of the model.
         steps: length of the modalities that are sequences.
-        only: kinds to measure; empty means all, with the attack of the settings.
+        only: kinds to measure; empty means all but `white-raw`, with the attack of the settings.
+        sounds: modalities that are made from one sound, for each sound whose waveforms are at hand.
 
     Raises:
         ColliculusError: `only` names a kind without severities.
@@ -174,11 +186,20 @@ def plan(
     severities: list[tuple[Kind, Sequence[str], Sequence[float]]] = [
         ("white", modalities, settings.snr_db),
         ("pink", modalities, settings.snr_db),
+        ("white-raw", modalities, settings.snr_db),
         ("blur", modalities, settings.blur),
         ("occlusion", modalities, settings.occlusion),
         ("drops", moving, settings.drops),
     ]
     found = [c for kind, where, chosen in severities for c in _grid(kind, where, chosen, settings.seeds)]
+    heard = [made for sound in sounds if (made := tuple(m for m in sound if m in modalities))]
+    found += [
+        Corruption(kind, made, snr_db, seed)
+        for kind in ACOUSTIC
+        for made in heard
+        for snr_db in settings.snr_db
+        for seed in range(settings.seeds)
+    ]
     for m in moving if several else ():
         most = steps[m] // 2 if settings.shift is None else settings.shift
         found += [Corruption("shift", (m,), float(s)) for s in range(-most, most + 1) if s]
@@ -186,9 +207,12 @@ def plan(
     found += [Corruption("missing", (m,), word) for m in modalities for word in substitutes]
     found += [c for kind in ATTACKS for c in _grid(kind, modalities, settings.epsilon, settings.seeds)]
     why_not = _why_not(modalities, moving)
+    if not heard:  # most data have none, so it is said only where it is asked for
+        asked = [kind for kind in ACOUSTIC if kind in only]
+        why_not |= dict.fromkeys(asked, "no waveforms of its modalities are at hand: prepare sound as `waveform`")
     if without := [kind for kind in only if kind not in why_not and kind not in {c.kind for c in found}]:
         raise ColliculusError(f"`only` names {without[0]}, which has no severities: give it some")
-    wanted = only or [kind for kind in KINDS if kind not in ATTACKS or kind == settings.attack]
+    wanted = only or [kind for kind in KINDS if kind not in ("white-raw", *ATTACKS) or kind == settings.attack]
     return Plan({c: c.kind in wanted for c in found}, why_not)
 
 

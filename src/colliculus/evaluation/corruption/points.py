@@ -29,7 +29,7 @@ def measure_points(
     names = {c: "clean" if c is None else c.name for c in caches}
     corrupter = Corrupter(
         model=run.model,
-        labels=split.labels,
+        split=split,
         normalisation=dataset.normalisation,
         snr_db=about["snr_db"],
         attack_steps=attack_steps,

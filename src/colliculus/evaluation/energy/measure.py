@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch import Tensor
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.evenly import evenly
 from colliculus.evaluation.energy import count as counting
+from colliculus.evaluation.energy.accuracy import accuracies
 from colliculus.evaluation.energy.cost import TABLES, CostTable, named_table
 from colliculus.evaluation.energy.count import Counts, together
 from colliculus.evaluation.energy.record import Energy
@@ -31,6 +32,7 @@ def energy(
     split: Part = "test",
     samples: int = 256,
     table: CostTable | str = "45nm-fp32",
+    counterparts: Sequence[TrainedRun | Path | str] = (),
     device: str = "auto",
 ) -> Energy:
     """Count what a decision costs: every operation of every layer, on real data, and the energy it takes.
@@ -52,11 +54,13 @@ def energy(
         split: part of the data.
         samples: clips to count on, at most; evenly over the part.
         table: cost table of the layers: your own, or a name in `colliculus.evaluation.energy.cost.TABLES`.
+        counterparts: trained ANN counterparts, whose test accuracies stand beside their energies: runs of the same
+            method and data with `method.neuron.kind` relu, and with `method.neuron.bits` for the quantised one.
         device: as in `open_run`.
 
     Raises:
-        ColliculusError: the table is unknown, `samples` is below 1, the model cannot take the data, or it makes a
-            product of a kind that cannot be counted.
+        ColliculusError: a counterpart does not belong to this run, the table is unknown, `samples` is below 1, the
+            model cannot take the data, or it makes a product of a kind that cannot be counted.
 
     Example:
         >>> import colliculus as cl
@@ -84,6 +88,7 @@ def energy(
         tables={name: tally.costs(one) for name, one in {**TABLES, chosen.name: chosen}.items()},
         layers=tally.rows(chosen),
         spiking=tally.spiking,
+        accuracy=accuracies(run, counterparts, tally.bits),
     )
     found.write(run.folder)
     return found

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from colliculus.evaluation.energy.accuracy import NetworkAccuracy
 from colliculus.evaluation.energy.cost import Cost
 from colliculus.evaluation.energy.totals import LayerRow, Operations, TableCosts
 from colliculus.figures import Bars, BarSeries, figure
@@ -47,6 +48,8 @@ class Energy(RunRecord):
         tables: totals at each cost table, by name.
         layers: each layer, then each layer of neurons.
         spiking: False if no neuron sends spikes: the network is then an ANN (ReLU), of which zeros are skipped.
+        accuracy: test accuracy of the run ("spiking") and of counterparts that were trained ("artificial",
+            "quantised"); the others are counted only.
     """
 
     cost_table: str
@@ -58,6 +61,7 @@ class Energy(RunRecord):
     tables: dict[str, TableCosts]
     layers: tuple[LayerRow, ...]
     spiking: bool = True
+    accuracy: dict[str, NetworkAccuracy] = field(default_factory=dict[str, NetworkAccuracy])
     FILE: ClassVar[str] = "energy/energy.json"
 
     @classmethod
@@ -147,13 +151,22 @@ class Energy(RunRecord):
 
     def _network_table(self) -> Table:
         rates = [("", "")] * 3 + [(_rate(x.compute), _rate(x.total)) for x in self.totals.break_even_rate.values()]
+        accuracy = [self._accuracy(name) for name in ("spiking", "", "", *self.totals.counterparts)]
         rows = [
-            (name, *map(_energy, (cost.compute_nj, cost.addressing_nj, cost.memory_nj, cost.total_nj)), *even)
-            for (name, cost), even in zip(self.networks().items(), rates, strict=True)
+            (name, *map(_energy, (cost.compute_nj, cost.addressing_nj, cost.memory_nj, cost.total_nj)), *even, correct)
+            for (name, cost), even, correct in zip(self.networks().items(), rates, accuracy, strict=True)
         ]
-        headings = ("network", "compute", "address", "memory", "total", "even at*", "in all*")
-        note = "* mean rate at which the spiking network costs as much, in compute alone and in total"
-        return Table.of("Energy of one clip", headings, rows, (note,))
+        headings = ("network", "compute", "address", "memory", "total", "even at*", "in all*", "test, %")
+        notes = ("* mean rate at which the spiking network costs as much, in compute alone and in total",)
+        if "not trained" in accuracy:
+            notes += ("Not trained: counted only. Its accuracy is that of a run with ReLU, given as counterpart.",)
+        return Table.of("Energy of one clip", headings, rows, notes)
+
+    def _accuracy(self, name: str) -> str:
+        """Test accuracy of a network with its interval, and its T where it is not that of the run."""
+        if (found := self.accuracy.get(name)) is None:
+            return "not trained" if name in COUNTERPARTS else ""
+        return str(found) + (f", T = {found.steps}" if found.steps != self.steps else "")
 
     def _cost_tables(self) -> Table:
         """The comparison with the ANN counterpart at every cost table."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from colliculus.evaluation.coordination import area_between, coordination
+from colliculus.runs.coordination import area_between, coordination
 
 
 def test_a_hand_trace_of_two_modalities() -> None:

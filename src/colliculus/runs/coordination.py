@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 from colliculus.records import Table
+from colliculus.runs.history import Row
 
 SHARE = 0.9
 """Share of its best validation accuracy that a modality has to reach."""
@@ -30,6 +31,10 @@ class Coordination:
     def spread(self) -> int:
         """Epochs from the first modality that reaches its share to the last one."""
         return max(self.reached.values()) - min(self.reached.values())
+
+    def __str__(self) -> str:
+        reached = ", ".join(f"{m} in epoch {number}" for m, number in self.reached.items())
+        return f"{SHARE:.0%} of its best: {reached}; area between the curves {self.area:.2f} epochs"
 
     def table(self) -> Table:
         """A row for each modality, and the two numbers of all."""
@@ -73,6 +78,17 @@ def coordination(epochs: Sequence[int], accuracy_alone: Mapping[str, Sequence[fl
         },
         area=sum(areas) / len(areas),
     )
+
+
+def coordination_of(history: Sequence[Row], modalities: Sequence[str]) -> Coordination | None:
+    """The coordination of a training, by the validation accuracies of the modalities alone; None without them.
+
+    Args:
+        history: rows of `metrics.csv`.
+        modalities: modalities of the model.
+    """
+    alone = {m: [row.get(f"validation_accuracy_{m}") for row in history] for m in modalities}
+    return coordination([round(row["epoch"]) for row in history], alone)
 
 
 def area_between(x: Sequence[float], a: Sequence[float], b: Sequence[float]) -> float:

@@ -1,0 +1,106 @@
+"""Form of a published table: its accuracies, and which of our trainings stands for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PublishedAccuracy:
+    """A published accuracy in percent, with its standard deviation over seeds where the paper gives one.
+
+    Example:
+        >>> str(PublishedAccuracy(70.74, 1.08)), str(PublishedAccuracy(73.25))
+        ('70.74 ± 1.08', '73.25')
+    """
+
+    accuracy: float
+    deviation: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.accuracy:.2f}" + ("" if self.deviation is None else f" ± {self.deviation:.2f}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of a table.
+
+    Args:
+        title: title as it is printed.
+        method: our method; followed by the name of a dataset it names a preset.
+        settings: settings of this row by dotted name.
+        snr_db: white noise on modalities in the test, in dB.
+        published: the paper's accuracy by dataset.
+    """
+
+    title: str
+    method: str
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    snr_db: Mapping[str, float] = field(default_factory=dict[str, float])
+    published: Mapping[str, PublishedAccuracy] = field(default_factory=dict[str, PublishedAccuracy])
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedTable:
+    """A table of a paper.
+
+    Args:
+        title: subject of the table.
+        source: the paper.
+        selection: how the paper chose the epoch whose accuracy it prints.
+        protocol: data and training of the paper, and where ours differ.
+        datasets: datasets of the table, by our names.
+        against: title of the reference row, from which distances are measured.
+        rows: rows in order.
+        base: settings of all rows by dotted name; those that a user gives come before them.
+        notes: published figures that no training of ours stands for.
+    """
+
+    title: str
+    source: str
+    selection: str
+    protocol: str
+    datasets: tuple[str, ...]
+    against: str
+    rows: tuple[Row, ...]
+    base: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_about_noise(self) -> bool:
+        """True if rows differ in the noise of the test."""
+        return any(row.snr_db for row in self.rows)
+
+
+def published(datasets: tuple[str, ...], *accuracies: float) -> dict[str, PublishedAccuracy]:
+    """Accuracies by dataset.
+
+    Example:
+        >>> published(("crema-d", "ave"), 77.55, 70.65)["ave"].accuracy
+        70.65
+    """
+    return {name: PublishedAccuracy(accuracy) for name, accuracy in zip(datasets, accuracies, strict=True)}
+
+
+def balanced(title: str, kind: str, accuracies: Mapping[str, PublishedAccuracy], **settings: Any) -> Row:
+    """A row of late fusion with a balance.
+
+    Args:
+        title: title of the row.
+        kind: kind of balance.
+        accuracies: published accuracy by dataset.
+        settings: settings of the balance by name.
+
+    Example:
+        >>> balanced("OGM-GE", "ogm-ge", {}, alpha=0.8).settings
+        {'method.balance.kind': 'ogm-ge', 'method.balance.ogm_ge.alpha': 0.8}
+    """
+    own = {f"method.balance.{kind.replace('-', '_')}.{name}": value for name, value in settings.items()}
+    return Row(
+        title=title,
+        method="late-fusion-concat",
+        settings={"method.balance.kind": kind, **own},
+        published=accuracies,
+    )
