@@ -41,7 +41,8 @@ UNREAD = {
 }
 """Settings that those of a base switch off."""
 OF_ONE_BASE = {
-    "batch_size", "ema_decay", "refit", "test_each_epoch", "drop_incomplete", "class_weights", "sampling", "snr_db", "seed",
+    "batch_size", "ema_decay", "refit", "test_each_epoch", "drop_incomplete", "class_weights", "sampling", "snr_db",
+    "seed",
 }  # fmt: skip
 """Settings that have nothing to do with optimiser and schedule: under other bases than the first they are slow."""
 ELSEWHERE = {"recompute", "device", "precision", "select"}
