@@ -24,6 +24,11 @@ class Axis(Protocol):
         """The reverse of `split`."""
         ...
 
+    @property
+    def needs_window(self) -> str | None:
+        """Why the attention cannot run step by step; None if it can."""
+        ...
+
 
 @dataclass(frozen=True)
 class OverTokens:
@@ -36,6 +41,10 @@ class OverTokens:
     def merge(self, o: Tensor) -> Tensor:
         """(T, B, heads, N, d) -> (T, B, D, N)."""
         return o.transpose(-1, -2).flatten(2, 3)
+
+    @property
+    def needs_window(self) -> None:
+        """Nothing: every step is on its own."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,11 @@ class OverSteps:
         tokens, batch, heads, steps, width = o.shape
         merged = (o.transpose(2, 3) if self.swap else o).reshape(tokens, batch, steps, heads * width)
         return merged.permute(2, 1, 3, 0)
+
+    @property
+    def needs_window(self) -> str | None:
+        """Steps attend to later ones."""
+        return "attends over all steps"
 
 
 class SpikingAttention(nn.Module):
@@ -105,6 +119,7 @@ class SpikingAttention(nn.Module):
             )
         self.heads = heads
         self.axis = axis
+        self.needs_window = axis.needs_window
         self.scale = scale
         inner = attention_neuron or neuron
         self.query = ProjectionBNSpike(dim, dim, inner)

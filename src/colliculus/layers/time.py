@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from colliculus.neurons.kernels.choice import is_traced
@@ -42,6 +42,22 @@ def channels_last(frames: Tensor) -> Tensor:
 def tokens_of(frames: Tensor) -> Tensor:
     """(T, B, D, H, W) -> tokens (T, B, D, H * W), contiguous, as projections need them."""
     return frames.flatten(-2).contiguous()
+
+
+def reasons_for_a_window(network: nn.Module) -> list[str]:
+    """Why a network cannot decide step by step: the `needs_window` of its parts, such as "attends over all steps".
+
+    A part that uses later steps, or has something of its own for each step, says so in an attribute of that name.
+
+    Example:
+        >>> from colliculus.layers import OverSteps, OverTokens, SpikingAttention
+        >>> reasons_for_a_window(SpikingAttention(8, 2, OverTokens())), reasons_for_a_window(
+        ...     SpikingAttention(8, 2, OverSteps())
+        ... )
+        ([], ['attends over all steps'])
+    """
+    reasons = (getattr(part, "needs_window", None) for part in network.modules())
+    return [*dict.fromkeys(reason for reason in reasons if reason)]
 
 
 def widened(x: Tensor) -> Tensor:
