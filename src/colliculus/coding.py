@@ -186,8 +186,10 @@ def frames_for(coding: nn.Module, steps: int, frames: int) -> int:
     Example:
         >>> [frames_for(Direct(4), t, frames=6) for t in (1, 2, 3, 4)]  # takes frames 0, 2, 3 and 5
         [1, 3, 4, 6]
-        >>> frames_for(Direct(4, "linear"), 1, frames=6), frames_for(nn.Sequential(AllFrames(6), Direct(4)), 1, frames=6)
-        (2, 6)
+        >>> frames_for(Direct(4, "linear"), 1, frames=6)
+        2
+        >>> frames_for(nn.Sequential(AllFrames(6), Direct(4)), 1, frames=6)
+        6
     """
     if isinstance(coding, nn.Sequential) and isinstance(coding[0], RecentFrames):
         return frames_for(coding[1:], steps, frames)

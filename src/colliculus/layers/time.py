@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from colliculus.neurons import carrying
 from colliculus.neurons.kernels.choice import is_traced
 
 Resampling = Literal["nearest", "linear"]
@@ -27,6 +28,29 @@ def stepwise(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 def is_static(x: Tensor) -> bool:
     """True if all T > 1 steps of (T, *) share their memory, as after `Tensor.expand`."""
     return x.shape[0] > 1 and x.stride(0) == 0
+
+
+class RunningMean(nn.Module):
+    """Mean of the steps so far, (T, *) -> (T, *): the mean over time that looks at no later step.
+
+    Example:
+        >>> RunningMean()(torch.tensor([2.0, 0.0, 1.0]))
+        tensor([2., 1., 1.])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T, *) -> (T, *)."""
+        numbers = torch.arange(1, len(x) + 1, device=x.device, dtype=x.dtype).view(-1, *[1] * (x.ndim - 1))
+        if (carry := carrying()) is None:
+            return x.cumsum(0) / numbers
+        sums = carry.through(self, lambda before: _last_kept(x.cumsum(0), before))
+        return sums / carry.through(self, lambda before: _last_kept(numbers, before))
+
+
+def _last_kept(sums: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Sums that go on from those before, and the last one."""
+    sums = sums if before is None else sums + before
+    return sums, sums[-1].clone()
 
 
 def channels_last(frames: Tensor) -> Tensor:

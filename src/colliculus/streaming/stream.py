@@ -87,10 +87,9 @@ class Stream:
         with carried(what, {}):
             pass  # refuses what always starts from 0
         if reasons := reasons_for_a_window(what):
-            fix = "leave out `carry`, or train a model whose steps are decided one by one (docs/streaming.md)"
-            raise ColliculusError(
-                f"this model {reasons[0]} of a window: {fix if self.carry else 'give it whole clips, as `predict` does'}"
-            )
+            fix = "leave out `carry`, or train a model that decides step by step (docs/streaming.md)"
+            fix = fix if self.carry else "give it whole clips, as `predict` takes them"
+            raise ColliculusError(f"this model {reasons[0]} of a window: {fix}")
 
     def start(self, batch: int = 1) -> StreamState:
         """The state before the first step of `batch` streams side by side.
