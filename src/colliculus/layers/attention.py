@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -39,7 +39,10 @@ class Axis(Protocol):
 class OverTokens:
     """The N tokens of a step attend to each other: (T, B, heads, N, d)."""
 
-    causal: ClassVar[bool] = False
+    @property
+    def causal(self) -> bool:
+        """No order of tokens."""
+        return False
 
     def split(self, x: Tensor, heads: int) -> Tensor:
         """(T, B, D, N) -> (T, B, heads, N, d)."""

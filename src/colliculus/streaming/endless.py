@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from colliculus.coding import RecentFrames
 from colliculus.evaluation.inference import inference_mode
 from colliculus.model import MultimodalSNN, as_input
 from colliculus.neurons import carried
@@ -58,7 +59,8 @@ def _recent(model: MultimodalSNN, modality: str, before: Tensor | None, given: T
     if len(frame) != 1:
         raise ColliculusError(f"{modality} brings {len(frame)} frames to a step, and 1 is due: give them one by one")
     coding = model.coding[modality]
-    context = coding[0].frames if isinstance(coding, nn.Sequential) else 1
+    recent = coding[0] if isinstance(coding, nn.Sequential) else None
+    context = recent.frames if isinstance(recent, RecentFrames) else 1
     return torch.cat([frame.expand(context, *frame.shape[1:]) if before is None else before, frame])[-context:]
 
 
@@ -77,4 +79,11 @@ def _output(answers: Tensors) -> Output:
         return {name.removeprefix(f"{kind}."): x for name, x in answers.items() if name.startswith(f"{kind}.")}
 
     step_logits = answers["step_logits"]
-    return Output(step_logits.mean(0), step_logits, **{kind: of(kind) for kind in _BY_MODALITY})
+    return Output(
+        logits=step_logits.mean(0),
+        step_logits=step_logits,
+        evidence=of("evidence"),
+        residual=of("residual"),
+        modality_logits=of("modality_logits"),
+        streams=of("streams"),
+    )

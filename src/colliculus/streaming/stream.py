@@ -69,7 +69,7 @@ class Stream:
         self.frames = Frames(model, total)
         if carry:
             self.frames.check_endless()
-        elif self.stride < self.window:
+        elif not self.tumbles:
             self.frames.check_overlapping()
 
     def _check(self, stride: int | None) -> None:
@@ -90,6 +90,11 @@ class Stream:
             fix = "leave out `carry`, or train a model that decides step by step (docs/streaming.md)"
             fix = fix if self.carry else "give it whole clips, as `predict` takes them"
             raise ColliculusError(f"this model {reasons[0]} of a window: {fix}")
+
+    @property
+    def tumbles(self) -> bool:
+        """True if a window begins when the one before ends."""
+        return not self.carry and self.stride == self.window
 
     def start(self, batch: int = 1) -> StreamState:
         """The state before the first step of `batch` streams side by side.
@@ -112,9 +117,7 @@ class Stream:
         """
         if modality not in self.model.modalities:
             raise unknown_name("modality", modality, self.model.modalities)
-        if self.carry or self.stride < self.window:
-            return 1
-        return self.frames.due(modality, state.step % self.window)
+        return self.frames.due(modality, state.step % self.window) if self.tumbles else 1
 
     def step(self, frames: Mapping[str, Tensor], state: StreamState) -> tuple[Output, StreamState]:
         """One step on.
@@ -138,9 +141,9 @@ class Stream:
             output, window = endless_step(self.model, frames, window, last=self.window)
             return output, replace(state, step=state.step + 1, windows=(window,))
         windows = [*state.windows, *([Window()] if state.step % self.stride == 0 else [])]
-        alone = self.stride == self.window
         outputs, after = zip(
-            *(window_step(self.model, self.frames, frames, window, alone=alone) for window in windows), strict=True
+            *(window_step(self.model, self.frames, frames, window, alone=self.tumbles) for window in windows),
+            strict=True,
         )
         left = tuple(window for window in after if window.step < self.window)
         return outputs[0], replace(state, step=state.step + 1, windows=left)
