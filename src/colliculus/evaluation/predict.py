@@ -159,7 +159,7 @@ def predict_files(
     size = _AT_ONCE if batch_size is None else batch_size
     if size < 1:
         raise ColliculusError(f"`batch_size` is {size}: choose at least 1")
-    files, skipped = _files(paths, reader.knows)
+    files, skipped = files_of(paths, reader.knows)
     clips = reader.group(files)
     found = _Batches(model, steps, normalisation, size)
     with collected_notes() as notes:
@@ -220,10 +220,13 @@ def _read(reader: ClipReader, clip: Clip) -> Mapping[str, NDArray[np.float32]]:
     return apart(", ".join(str(file) for file in clip.files), reader.read, clip)
 
 
-def _files(paths: Sequence[Path], knows: Callable[[Path], bool]) -> tuple[list[Path], dict[str, tuple[str, ...]]]:
+def files_of(paths: Sequence[Path], knows: Callable[[Path], bool]) -> tuple[list[Path], dict[str, tuple[str, ...]]]:
     """The given files, and those that are skipped, by ending.
 
     A folder stands for its files that are not hidden and of a known kind.
+
+    Raises:
+        ColliculusError: a path does not exist, or a folder holds no such file.
     """
     found, skipped = list[Path](), defaultdict[str, tuple[str, ...]](tuple)
     if not paths:
