@@ -1,0 +1,156 @@
+"""The graphs of a network: one of the whole, or one of each modality and one of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from colliculus.export.nir.fusions import is_sum_of_shares, write_rest
+from colliculus.export.nir.graph import GraphWriter, Pool, Shape, Signal
+from colliculus.export.nir.layers import NotInNIR, Writing, write
+from colliculus.model import MultimodalSNN
+
+Gives = Literal["logits", "share", "tokens"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How graphs are written; see `GraphWriter`."""
+
+    steps: int
+    dt: float
+    pool: Pool
+    bits: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A graph, which becomes a file.
+
+    Args:
+        name: of the file, without its ending.
+        graph: the graph.
+        takes: modalities, in the order in which their channels are stacked in the input.
+        of_tokens: True if the input are the tokens that other graphs give.
+        gives: the logits of a step, a modality's share of them (the sum is the logits), or tokens (D, rows, columns).
+        shape: shape of the output.
+        spikes: the signal of each neuron in it, by the name of its module.
+        left: parts of the modality's encoder that the graph leaves to the rest.
+    """
+
+    name: str
+    graph: Any
+    takes: tuple[str, ...]
+    of_tokens: bool = False
+    gives: Gives
+    shape: Shape
+    spikes: Mapping[str, Signal]
+    left: tuple[nn.Module, ...] = ()
+
+
+def whole_parts(model: MultimodalSNN, settings: Settings) -> list[Part]:
+    """All of the network in NIR, in as few graphs as possible, each with one input, because readers take no more.
+
+    Inputs of one size are stacked. Otherwise a modality that only adds a share to the logits is a graph of its own;
+    else there is a graph of each modality, up to its tokens, and one of the rest.
+
+    Raises:
+        NotInNIR: NIR cannot say a part of the network.
+    """
+    if len({coded_shape(model, m)[1:] for m in model.modalities}) == 1:
+        return [_logits(model, settings, model.modalities, "whole")]
+    if is_sum_of_shares(model):
+        return [_logits(model, settings, (m,), m) for m in model.modalities]
+    parts = token_parts(model, settings)
+    if part := next((part for part in parts if part.left), None):
+        raise NotInNIR(f"has a {type(part.left[0]).__name__}")
+    return [*parts, _rest(model, settings, parts)]
+
+
+def token_parts(model: MultimodalSNN, settings: Settings) -> list[Part]:
+    """A graph of each modality up to its tokens, or as far towards them as NIR can say.
+
+    Raises:
+        NotInNIR: NIR cannot say the beginning of an encoder.
+    """
+    return [_tokens(model, settings, m) for m in model.modalities]
+
+
+def coded_shape(model: MultimodalSNN, modality: str) -> Shape:
+    """(C, H, W) of a step of a modality after its coding, which may show several frames as channels.
+
+    Raises:
+        ColliculusError: the data do not say the size.
+    """
+    coded = model.coding[modality](torch.zeros(model.spec.input_shape(modality, 1)))
+    channels, rows, columns = coded.shape[2:]
+    return channels, rows, columns
+
+
+def _logits(model: MultimodalSNN, settings: Settings, modalities: tuple[str, ...], name: str) -> Part:
+    to, inputs = _begin(model, settings, {m: coded_shape(model, m) for m in modalities})
+    tokens = {m: write(model.encoders[m], to, x) for m, x in inputs.items()}
+    gives: Gives = "logits" if modalities == model.modalities else "share"
+    return _part(name, to, write_rest(model, to, tokens), modalities, gives)
+
+
+def _tokens(model: MultimodalSNN, settings: Settings, modality: str) -> Part:
+    to, inputs = _begin(model, settings, {modality: coded_shape(model, modality)})
+    x, encoder = inputs[modality], model.encoders[modality]
+    first, *later = encoder if isinstance(encoder, nn.Sequential) else [encoder]
+    x = write(first, to, x)
+    while later:
+        try:
+            x = write(later[0], to, x)
+        except NotInNIR:
+            break
+        later.pop(0)
+    return _part(modality, to, x, (modality,), "tokens", left=tuple(later))
+
+
+def _rest(model: MultimodalSNN, settings: Settings, parts: list[Part]) -> Part:
+    if len({part.shape[1:] for part in parts}) > 1:
+        grids = {part.name: part.shape[1:] for part in parts}
+        raise NotInNIR(f"moves tokens between the grids {grids}")
+    to, tokens = _begin(model, settings, {part.name: part.shape for part in parts})
+    return _part("rest", to, write_rest(model, to, tokens), model.modalities, "logits", of_tokens=True)
+
+
+def _begin(
+    model: MultimodalSNN, settings: Settings, shapes: Mapping[str, Shape]
+) -> tuple[Writing, dict[str, Signal]]:
+    """A new graph whose input is that of these modalities, stacked as channels; and each one's signal."""
+    graph = GraphWriter(steps=settings.steps, dt=settings.dt, pool=settings.pool, bits=settings.bits)
+    _, rows, columns = next(iter(shapes.values()))
+    stacked = graph.input((sum(shape[0] for shape in shapes.values()), rows, columns))
+    signals, start = dict[str, Signal](), 0
+    for m, shape in shapes.items():
+        signals[m] = Signal(stacked.nodes, shape, start=start)
+        start += shape[0]
+    return Writing(graph, {module: name for name, module in model.named_modules()}), signals
+
+
+def _part(
+    name: str,
+    to: Writing,
+    x: Signal,
+    takes: tuple[str, ...],
+    gives: Gives,
+    *,
+    of_tokens: bool = False,
+    left: tuple[nn.Module, ...] = (),
+) -> Part:
+    return Part(
+        name=name,
+        graph=to.graph.output(x),
+        takes=takes,
+        of_tokens=of_tokens,
+        gives=gives,
+        shape=x.shape,
+        spikes=to.graph.spikes,
+        left=left,
+    )
