@@ -9,6 +9,7 @@ from colliculus.types import unknown_name
 
 TARGETS = {
     "reference": "colliculus.export.reference_target:ToReference",
+    "nir": "colliculus.export.nir.target:ToNIR",
 }
 """Module and class of each target, by name."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -47,10 +47,8 @@ class Compared:
 
 
 @torch.no_grad()
-def run_parts(
-    parts: Sequence[Part], coded: Mapping[str, Tensor], dt: float
-) -> tuple[Tensor | None, dict[str, Tensor]]:
-    """Step logits (T, B, K) of the graphs, None where they end in tokens; and what every neuron sends, (T, B, ...).
+def run_parts(parts: Sequence[Part], coded: Mapping[str, Tensor], dt: float) -> tuple[Tensor | None, dict[str, Tensor]]:
+    """Step logits (T, B, K) of the graphs, None where they end in tokens; and what every neuron sends, by its name.
 
     Args:
         parts: the graphs, in the order in which they run.
@@ -75,7 +73,6 @@ def run_parts(
 @torch.no_grad()
 def compare(model: MultimodalSNN, parts: Sequence[Part], inputs: Mapping[str, Tensor], dt: float) -> Compared:
     """Compare graphs with their network on a batch of inputs, as the network takes them."""
-    coded = {m: model.coding[m](inputs[m]) for m in model.modalities}
     sent: dict[str, Tensor] = {}
 
     def keep(name: str, _module: nn.Module, _inputs: Any, out: Tensor) -> None:
@@ -84,15 +81,19 @@ def compare(model: MultimodalSNN, parts: Sequence[Part], inputs: Mapping[str, Te
     with ExitStack() as hooks:
         for name, module in model.named_modules():
             if isinstance(module, Neuron):
-                hook: Callable[..., None] = partial(keep, name)
-                hooks.enter_context(module.register_forward_hook(hook))
+                hooks.enter_context(module.register_forward_hook(partial(keep, name)))
         output = model(inputs)
-    step_logits, spikes = run_parts(parts, coded, dt)
-    found = None if step_logits is None else step_logits.mean(0)
+    step_logits, spikes = run_parts(parts, coded(model, inputs), dt)
+    found = output.logits if step_logits is None else step_logits.mean(0)
     return Compared(
         clips=len(output.logits),
         spikes=sum(x.numel() for x in spikes.values()),
         differing=sum(int((x.flatten(3) != sent[name].flatten(3)).sum()) for name, x in spikes.items()),
-        logits=None if found is None else float((found - output.logits).abs().max()),
-        others=0 if found is None else int((found.argmax(1) != output.logits.argmax(1)).sum()),
+        logits=None if step_logits is None else float((found - output.logits).abs().max()),
+        others=int((found.argmax(1) != output.logits.argmax(1)).sum()),
     )
+
+
+def coded(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inputs of a network after their coding, (T, B, C, H, W), as graphs take them."""
+    return {m: model.coding[m](inputs[m]) for m in model.modalities}

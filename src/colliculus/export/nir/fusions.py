@@ -13,17 +13,15 @@ from torch import nn
 
 from colliculus.export.nir.fold import Affine, Values, linear, numbers, over_grid
 from colliculus.export.nir.graph import Signal
-from colliculus.export.nir.layers import NotInNIR, Writing, write, write_mask
+from colliculus.export.nir.layers import ATTENTION, NotInNIRError, Writing, write, write_mask
 from colliculus.fusion import (
     Concat,
-    CrossModalAttention,
     CrossModalResidual,
     CurrentIntegration,
     JointLayer,
     ReadoutWeights,
     ReferenceIntegration,
     SeparateStreams,
-    SpikingCrossAttention,
     Sum,
     WeightedTokens,
     WithJointLayer,
@@ -31,11 +29,10 @@ from colliculus.fusion import (
 from colliculus.fusion.joins import Pooled
 from colliculus.fusion.mask import MaskedAttention
 from colliculus.heads import LinearReadout, ReadoutPerModality, SumOfReadouts
-from colliculus.layers import ProjectionBNSpike
+from colliculus.layers import ProjectionBNSpike, SpikingAttention
 from colliculus.model import MultimodalSNN
 
 Tokens = Mapping[str, Signal]
-ATTENTION = "multiplies spikes with spikes (attention)"
 
 
 @dataclass(frozen=True)
@@ -72,15 +69,17 @@ def write_rest(model: MultimodalSNN, to: Writing, tokens: Tokens) -> Signal:
     """Write fusion and head; the signal is the logits of a step (K, 1, 1).
 
     Raises:
-        NotInNIR: NIR has no nodes for the fusion or the head.
+        NotInNIRError: NIR has no nodes for the fusion or the head.
     """
     return _logits(model.head, to, _fused(model.fusion, to, tokens), len(model.modalities))
 
 
 @singledispatch
 def _fused(fusion: nn.Module, to: Writing, tokens: Tokens) -> Features:  # noqa: ARG001
-    reasons = {WeightedTokens: "multiplies tokens by a number computed from them", SpikingCrossAttention: ATTENTION}
-    raise NotInNIR(reasons.get(type(fusion), f"has a {type(fusion).__name__}"))
+    if isinstance(fusion, WeightedTokens):
+        raise NotInNIRError("multiplies tokens by a number computed from them")
+    attends = any(isinstance(part, SpikingAttention) for part in fusion.modules())
+    raise NotInNIRError(ATTENTION if attends else f"fuses by a {type(fusion).__name__}")
 
 
 @_fused.register
@@ -100,7 +99,9 @@ def _(fusion: SeparateStreams, to: Writing, tokens: Tokens) -> Features:
 
 @_fused.register
 def _(fusion: CrossModalResidual, to: Writing, tokens: Tokens) -> Features:
-    streams = {m: to.graph.sum(f"{to.names[fusion]}_{m}", [x, _residual(fusion, m, to, tokens)]) for m, x in tokens.items()}
+    streams = {
+        m: to.graph.sum(f"{to.names[fusion]}_{m}", [x, _residual(fusion, m, to, tokens)]) for m, x in tokens.items()
+    }
     return _fused(fusion.join, to, {m: write(fusion.mlp[m], to, x) for m, x in streams.items()})
 
 
@@ -111,12 +112,12 @@ def _residual(fusion: CrossModalResidual, modality: str, to: Writing, tokens: To
         if other != modality:
             attention = fusion.attention.get_submodule(f"{modality}_from_{other}")
             if not isinstance(attention, MaskedAttention):
-                raise NotInNIR(ATTENTION if isinstance(attention, CrossModalAttention) else "has another attention")
+                raise NotInNIRError(ATTENTION)
             received.append(write_mask(attention, to, tokens[modality], y))
     mean = to.graph.sum(f"{to.names[fusion]}_{modality}_received", received).times(1 / len(received))
     residual = write(fusion.semantic[modality], to, mean) if modality in fusion.semantic else mean
     size = float(fusion.scale[modality].get_buffer("ratio")) if fusion.scale else 1.0
-    return residual.times(fusion.alpha * size)
+    return residual.times(to.graph.edge_weight(fusion.alpha * size))
 
 
 @_fused.register
@@ -147,7 +148,9 @@ def _conjunctions(layer: JointLayer, to: Writing, tokens: Tokens) -> Feature:
     driven: list[Signal] = []
     for m, x in tokens.items():
         drive = cast("ProjectionBNSpike", layer.drive[m])
-        current = _read(f"{to.names[drive]}_linear", to, Feature(x, _pooling(layer, m)), linear(drive.linear, drive.norm))
+        current = _read(
+            f"{to.names[drive]}_linear", to, Feature(x, _pooling(layer, m)), linear(drive.linear, drive.norm)
+        )
         driven.append(write(drive.neuron, to, current))
     name = to.names[layer]
     sets = [chosen for size in range(2, len(driven) + 1) for chosen in combinations(driven, size)]
@@ -157,7 +160,7 @@ def _conjunctions(layer: JointLayer, to: Writing, tokens: Tokens) -> Feature:
 
 @singledispatch
 def _logits(head: nn.Module, to: Writing, features: Features, modalities: int) -> Signal:  # noqa: ARG001
-    raise NotInNIR(f"has a {type(head).__name__}")
+    raise NotInNIRError(f"reads out by a {type(head).__name__}")
 
 
 @_logits.register
@@ -208,7 +211,7 @@ def _read(name: str, to: Writing, part: Feature, layer: Affine) -> Signal:
 def _weights(pooling: ReadoutWeights, to: Writing) -> Values:
     """The weights of the tokens (maps, D, N) of the only step."""
     if to.graph.steps > 1:
-        raise NotInNIR("has readout weights for every step, and the weights of NIR stay the same,")
+        raise NotInNIRError("has readout weights for every step, and the weights of NIR stay the same,")
     change = numbers(pooling.change)[:, 0]
     return (1 + change) / change.shape[-1]
 
@@ -220,4 +223,4 @@ def _pooling(join: Pooled, modality: str) -> ReadoutWeights | None:
 def _on_one_grid(tokens: Tokens) -> None:
     grids = {m: x.shape[1:] for m, x in tokens.items()}
     if len({*grids.values()}) > 1:
-        raise NotInNIR(f"moves tokens between the grids {grids}")
+        raise NotInNIRError(f"moves tokens between the grids {grids}")

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import product
-from math import prod
-from typing import Any, Literal
+from math import copysign, log2, prod
+from typing import Any
 
 import numpy as np
 
 from colliculus.export.nir.fold import Affine, Pair, identity, whole_numbers, window_sum
+from colliculus.export.nir.target import Pool
 from colliculus.types import ColliculusError
 
-Pool = Literal["avg", "conv"]
 Shape = tuple[int, int, int]
 """(C, H, W)."""
 FORGETS = 1.0001
@@ -148,11 +148,11 @@ class GraphWriter:
         """The sum of signals, by edges into the next node; where they differ in unit, it passes a convolution."""
         first, *others = signals
         for i, x in enumerate(others):
+            added = x
             if x.unit != first.unit or not (self._whole(x) and self._whole(first)) or {*x.nodes} & {*first.nodes}:
-                first, x = self.plain(f"{name}_{i}_left", first), self.conv(  # noqa: PLW2901
-                    f"{name}_{i}_right", identity(x.shape[0]), x, learned=False
-                )
-            first = replace(first, nodes=first.nodes + x.nodes)
+                first = self.plain(f"{name}_{i}_left", first)
+                added = self.conv(f"{name}_{i}_right", identity(x.shape[0]), x, learned=False)
+            first = replace(first, nodes=first.nodes + added.nodes)
         return first
 
     def plain(self, name: str, x: Signal) -> Signal:
@@ -160,6 +160,10 @@ class GraphWriter:
         if x.unit == 1 and self._whole(x):
             return x
         return self.conv(name, identity(x.shape[0]), x, learned=False)
+
+    def edge_weight(self, weight: float) -> float:
+        """The weight of an edge; where weights have few bits, the nearest power of two, which shifts."""
+        return weight if self.bits is None or not weight else copysign(2.0 ** round(log2(abs(weight))), weight)
 
     def output(self, x: Signal) -> Any:
         """The finished graph; a sum passes a convolution, because readers do not add the edges into an output."""
@@ -183,7 +187,5 @@ class GraphWriter:
 
 def _sizes(shape: Shape, kernel: Pair, stride: Pair, padding: Pair) -> Pair:
     """Rows and columns of what a window of that kind gives."""
-    rows, columns = (
-        (n + 2 * p - k) // s + 1 for n, k, s, p in zip(shape[1:], kernel, stride, padding, strict=True)
-    )
+    rows, columns = ((n + 2 * p - k) // s + 1 for n, k, s, p in zip(shape[1:], kernel, stride, padding, strict=True))
     return rows, columns

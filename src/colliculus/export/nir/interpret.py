@@ -20,7 +20,9 @@ Step = Callable[[Tensor], Tensor]
 
 
 @torch.no_grad()
-def interpret(graph: Any, inputs: Tensor, *, dt: float, watched: Collection[str] = ()) -> tuple[Tensor, dict[str, Tensor]]:
+def interpret(
+    graph: Any, inputs: Tensor, *, dt: float, watched: Collection[str] = ()
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Outputs of a graph over T steps, starting from v = 0.
 
     Edges that meet are added. Membranes follow v <- v + (v_leak - v + r I) dt / tau; above the threshold there is a
@@ -71,8 +73,10 @@ def _step(name: str, node: Any, dt: float) -> Step:
         case "Conv2d":
             return _convolution(node)
         case "AvgPool2d":
-            window = [tuple(int(n) for n in pair) for pair in (node.kernel_size, node.stride, node.padding)]
-            return lambda x: functional.avg_pool2d(x, *window)
+            kernel, stride, padding = (
+                tuple(int(n) for n in pair) for pair in (node.kernel_size, node.stride, node.padding)
+            )
+            return lambda x: functional.avg_pool2d(x, kernel, stride, padding)
         case "LIF":
             return _Neurons(node, dt)
         case other:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import singledispatch
 from math import frexp
 
@@ -11,17 +11,26 @@ from torch import Tensor, nn
 
 from colliculus.encoders import SpikingPatchSplitting, SpikingResNet18, SpikingSeriesEncoder
 from colliculus.export.nir.fold import Pair, linear, normalised, window_sum
-from colliculus.export.nir.graph import GraphWriter, Shape, Signal
+from colliculus.export.nir.graph import GraphWriter, Signal
 from colliculus.fusion import SynapticCurrent
 from colliculus.fusion.cross_modal import SemanticBranch
 from colliculus.fusion.mask import MaskedAttention
-from colliculus.layers import ConvBNSpike, CurrentResidualBlock, ProjectionBNSpike, SpikeResidualBlock, SpikingMLP
+from colliculus.layers import (
+    ConvBNSpike,
+    CurrentResidualBlock,
+    ProjectionBNSpike,
+    SpikeResidualBlock,
+    SpikingAttention,
+    SpikingMLP,
+)
 from colliculus.neurons import LIF, PLIF, GradedNeuron, LeakyNeuron, Neuron
 from colliculus.types import ColliculusError
 
+ATTENTION = "multiplies spikes with spikes (attention)"
 
-class NotInNIR(ColliculusError):
-    """A part of a network that NIR cannot say."""
+
+class NotInNIRError(ColliculusError):
+    """A part of a network that NIR cannot say; the text goes on after the name of the method."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +42,14 @@ class Writing:
 
 
 @singledispatch
-def write(module: nn.Module, to: Writing, x: Signal) -> Signal:
+def write(module: nn.Module, to: Writing, x: Signal) -> Signal:  # noqa: ARG001
     """Write a layer that takes `x`; its neurons have the names of their modules.
 
     Raises:
-        NotInNIR: NIR has no nodes for it.
+        NotInNIRError: NIR has no nodes for it.
     """
-    raise NotInNIR(f"{to.names[module]} is a {type(module).__name__}")
+    reason = ATTENTION if any(isinstance(part, SpikingAttention) for part in module.modules()) else "computes something"
+    raise NotInNIRError(f"{reason} in {to.names[module]} ({type(module).__name__})")
 
 
 @write.register
@@ -49,8 +59,10 @@ def _(module: nn.Identity, to: Writing, x: Signal) -> Signal:  # noqa: ARG001
 
 @write.register
 def _(module: nn.Sequential, to: Writing, x: Signal) -> Signal:
-    if len(module) == 2 and isinstance(module[0], nn.Conv2d):
-        return to.graph.conv(to.names[module], linear(module[0], module[1]), x)
+    first, *later = module
+    if isinstance(first, nn.Conv2d):  # of a residual block, with its BatchNorm
+        (norm,) = later
+        return to.graph.conv(to.names[module], linear(first, norm), x)
     for part in module:
         x = write(part, to, x)
     return x
@@ -130,7 +142,7 @@ def _(module: SemanticBranch, to: Writing, x: Signal) -> Signal:
 def write_mask(module: MaskedAttention, to: Writing, x: Signal, y: Signal) -> Signal:
     """r = N(BN(sum_n q k)) v; every place adds the whole grid, first its column, then the row of these sums."""
     if x.shape[1:] != y.shape[1:]:
-        raise NotInNIR(f"{to.names[module]} takes tokens of a grid {y.shape[1:]} at the places of {x.shape[1:]}")
+        raise NotInNIRError(f"{to.names[module]} takes tokens of a grid {y.shape[1:]} at the places of {x.shape[1:]}")
     name, (channels, rows, columns) = to.names[module], x.shape
     query, key, value = write(module.query, to, x), write(module.key, to, y), write(module.value, to, y)
     both = to.graph.all_of(f"{name}_both", [query, key])
@@ -145,8 +157,8 @@ def write_mask(module: MaskedAttention, to: Writing, x: Signal, y: Signal) -> Si
 
 
 @write.register
-def _(module: Neuron, to: Writing, x: Signal) -> Signal:
-    raise NotInNIR(f"{type(module).__name__} sends numbers, and NIR's neurons send spikes")
+def _(module: Neuron, to: Writing, x: Signal) -> Signal:  # noqa: ARG001
+    raise ColliculusError(f"a {type(module).__name__} sends numbers, and the neurons of NIR send spikes: use --to onnx")
 
 
 @write.register

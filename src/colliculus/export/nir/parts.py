@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from colliculus.export.nir.fusions import is_sum_of_shares, write_rest
-from colliculus.export.nir.graph import GraphWriter, Pool, Shape, Signal
-from colliculus.export.nir.layers import NotInNIR, Writing, write
+from colliculus.export.nir.graph import GraphWriter, Shape, Signal
+from colliculus.export.nir.layers import NotInNIRError, Writing, write
+from colliculus.export.nir.target import Pool
 from colliculus.model import MultimodalSNN
 
 Gives = Literal["logits", "share", "tokens"]
@@ -25,6 +26,8 @@ class Settings:
     dt: float
     pool: Pool
     bits: int | None
+    stacked: bool = True
+    """Stack inputs of one size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +62,13 @@ def whole_parts(model: MultimodalSNN, settings: Settings) -> list[Part]:
     else there is a graph of each modality, up to its tokens, and one of the rest.
 
     Raises:
-        NotInNIR: NIR cannot say a part of the network.
+        NotInNIRError: NIR cannot say a part of the network.
     """
-    if len({coded_shape(model, m)[1:] for m in model.modalities}) == 1:
+    if settings.stacked and len({coded_shape(model, m)[1:] for m in model.modalities}) == 1:
         return [_logits(model, settings, model.modalities, "whole")]
     if is_sum_of_shares(model):
         return [_logits(model, settings, (m,), m) for m in model.modalities]
-    parts = token_parts(model, settings)
-    if part := next((part for part in parts if part.left), None):
-        raise NotInNIR(f"has a {type(part.left[0]).__name__}")
+    parts = [_tokens(model, settings, m, whole=True) for m in model.modalities]
     return [*parts, _rest(model, settings, parts)]
 
 
@@ -75,9 +76,9 @@ def token_parts(model: MultimodalSNN, settings: Settings) -> list[Part]:
     """A graph of each modality up to its tokens, or as far towards them as NIR can say.
 
     Raises:
-        NotInNIR: NIR cannot say the beginning of an encoder.
+        NotInNIRError: NIR cannot say the beginning of an encoder.
     """
-    return [_tokens(model, settings, m) for m in model.modalities]
+    return [_tokens(model, settings, m, whole=False) for m in model.modalities]
 
 
 def coded_shape(model: MultimodalSNN, modality: str) -> Shape:
@@ -91,6 +92,12 @@ def coded_shape(model: MultimodalSNN, modality: str) -> Shape:
     return channels, rows, columns
 
 
+def coding_of(model: MultimodalSNN, modality: str) -> list[str]:
+    """The steps of a modality's coding, which the host computes: names of their classes."""
+    coding = model.coding[modality]
+    return [type(part).__name__ for part in (coding if isinstance(coding, nn.Sequential) else [coding])]
+
+
 def _logits(model: MultimodalSNN, settings: Settings, modalities: tuple[str, ...], name: str) -> Part:
     to, inputs = _begin(model, settings, {m: coded_shape(model, m) for m in modalities})
     tokens = {m: write(model.encoders[m], to, x) for m, x in inputs.items()}
@@ -98,31 +105,32 @@ def _logits(model: MultimodalSNN, settings: Settings, modalities: tuple[str, ...
     return _part(name, to, write_rest(model, to, tokens), modalities, gives)
 
 
-def _tokens(model: MultimodalSNN, settings: Settings, modality: str) -> Part:
+def _tokens(model: MultimodalSNN, settings: Settings, modality: str, *, whole: bool) -> Part:
+    """The encoder of a modality: all of it, or as many of its parts as NIR can say."""
     to, inputs = _begin(model, settings, {modality: coded_shape(model, modality)})
     x, encoder = inputs[modality], model.encoders[modality]
-    first, *later = encoder if isinstance(encoder, nn.Sequential) else [encoder]
+    first, *left = encoder if isinstance(encoder, nn.Sequential) else [encoder]
     x = write(first, to, x)
-    while later:
+    while left:
         try:
-            x = write(later[0], to, x)
-        except NotInNIR:
+            x = write(left[0], to, x)
+        except NotInNIRError:
+            if whole:
+                raise
             break
-        later.pop(0)
-    return _part(modality, to, x, (modality,), "tokens", left=tuple(later))
+        left.pop(0)
+    return _part(modality, to, x, (modality,), "tokens", left=tuple(left))
 
 
 def _rest(model: MultimodalSNN, settings: Settings, parts: list[Part]) -> Part:
     if len({part.shape[1:] for part in parts}) > 1:
         grids = {part.name: part.shape[1:] for part in parts}
-        raise NotInNIR(f"moves tokens between the grids {grids}")
+        raise NotInNIRError(f"moves tokens between the grids {grids}")
     to, tokens = _begin(model, settings, {part.name: part.shape for part in parts})
     return _part("rest", to, write_rest(model, to, tokens), model.modalities, "logits", of_tokens=True)
 
 
-def _begin(
-    model: MultimodalSNN, settings: Settings, shapes: Mapping[str, Shape]
-) -> tuple[Writing, dict[str, Signal]]:
+def _begin(model: MultimodalSNN, settings: Settings, shapes: Mapping[str, Shape]) -> tuple[Writing, dict[str, Signal]]:
     """A new graph whose input is that of these modalities, stacked as channels; and each one's signal."""
     graph = GraphWriter(steps=settings.steps, dt=settings.dt, pool=settings.pool, bits=settings.bits)
     _, rows, columns = next(iter(shapes.values()))
