@@ -8,6 +8,8 @@ from colliculus.export.target import ExportTarget
 from colliculus.types import unknown_name
 
 TARGETS = {
+    "onnx": "colliculus.export.onnx.target:ToONNX",
+    "pt2": "colliculus.export.pt2_target:ToPT2",
     "reference": "colliculus.export.reference_target:ToReference",
     "nir": "colliculus.export.nir.target:ToNIR",
 }
