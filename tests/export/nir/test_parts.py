@@ -12,6 +12,7 @@ import torch
 from colliculus.export.nir.check import coded, compare, run_parts
 from colliculus.export.nir.layers import NotInNIRError
 from colliculus.export.nir.parts import token_parts
+from colliculus.export.nir.rest import rest_of
 from colliculus.fusion import CrossModalSettings
 from colliculus.methods import (
     CMCI,
@@ -66,7 +67,7 @@ WHOLE = {
 def check(network, parts):
     """No spike differs, and neurons of all graphs fire, not always."""
     found = compare(network.model, parts, network.inputs, 1e-4)
-    _, spikes = run_parts(parts, coded(network.model, network.inputs), 1e-4)
+    spikes = run_parts(parts, coded(network.model, network.inputs), 1e-4).spikes
     rates = {name: float(x.count_nonzero()) / x.numel() for name, x in spikes.items()}
     assert len(rates) >= 3
     assert sum(0 < rate < 1 for rate in rates.values()) > 0.7 * len(rates), rates
@@ -97,7 +98,7 @@ def test_other_sizes_are_a_graph_each_that_gives_a_share(alive) -> None:
         assert check(network, parts).logits < 2e-6
         evidence = network.model(network.inputs).evidence
         for part in parts:
-            share, _ = run_parts([part], coded(network.model, network.inputs), 1e-4)
+            share = run_parts([part], coded(network.model, network.inputs), 1e-4).step_logits
             torch.testing.assert_close(share, evidence[part.name])
 
 
@@ -124,6 +125,17 @@ def test_encoders_alone(alive) -> None:
         assert check(network, parts).logits is None
 
 
+def test_the_rest_of_a_network_takes_the_tokens_of_its_encoders(alive) -> None:
+    for method in (SCMRL(**SMALL, heads=2), Unimodal(**SMALL, heads=2), TAAF(**SMALL), Spikformer(**SMALL, heads=2)):
+        network = alive(method)
+        parts = network.parts(token_parts)
+        tokens = run_parts(parts, coded(network.model, network.inputs), 1e-4).tokens
+        assert {m: x.shape[:3] for m, x in tokens.items()} == {part.name: (4, 16, 8) for part in parts}
+        with torch.no_grad():
+            found = rest_of(network.model, parts)(tokens)
+        torch.testing.assert_close(found.logits, network.logits, atol=1e-6, rtol=0)
+
+
 def test_graphs_are_the_same_after_writing_and_reading(alive, tmp_path) -> None:
     network = alive(MASK)
     (part,) = network.parts()
@@ -136,8 +148,9 @@ def test_graphs_are_the_same_after_writing_and_reading(alive, tmp_path) -> None:
 def test_the_graph_of_a_mask_looks_at_no_later_step(alive) -> None:
     network = alive(MASK, steps={"audio": 4, "visual": 4})
     parts, inputs = network.parts(), coded(network.model, network.inputs)
-    before, _ = run_parts(parts, inputs, 1e-4)
-    after, _ = run_parts(parts, {m: torch.cat([x[:2], x[2:].flip(1)]) for m, x in inputs.items()}, 1e-4)
+    before = run_parts(parts, inputs, 1e-4).step_logits
+    changed = {m: torch.cat([x[:2], x[2:].flip(1)]) for m, x in inputs.items()}
+    after = run_parts(parts, changed, 1e-4).step_logits
     assert torch.equal(before[:2], after[:2])
     assert not torch.equal(before[2:], after[2:])
 

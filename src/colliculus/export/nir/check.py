@@ -46,12 +46,27 @@ class Compared:
         )
 
 
-@torch.no_grad()
-def run_parts(parts: Sequence[Part], coded: Mapping[str, Tensor], dt: float) -> tuple[Tensor | None, dict[str, Tensor]]:
-    """Step logits (T, B, K) of the graphs, None where they end in tokens; and what every neuron sends, by its name.
+@dataclass(frozen=True)
+class Ran:
+    """What graphs give for some clips.
 
     Args:
-        parts: the graphs, in the order in which they run.
+        step_logits: (T, B, K); None where no graph gives logits.
+        tokens: (T, B, D, rows, columns) of each modality whose graph ends in them.
+        spikes: what every neuron sends, (T, B, ...), by its name.
+    """
+
+    step_logits: Tensor | None
+    tokens: dict[str, Tensor]
+    spikes: dict[str, Tensor]
+
+
+@torch.no_grad()
+def run_parts(parts: Sequence[Part], coded: Mapping[str, Tensor], dt: float) -> Ran:
+    """Run graphs, in the order in which they stand.
+
+    Args:
+        parts: the graphs.
         coded: (T, B, C, H, W) by modality.
         dt: length of a step in seconds.
     """
@@ -67,7 +82,7 @@ def run_parts(parts: Sequence[Part], coded: Mapping[str, Tensor], dt: float) -> 
             tokens[part.name] = out
         else:
             logits.append(out.flatten(2))
-    return reduce(add, logits) if logits else None, spikes
+    return Ran(reduce(add, logits) if logits else None, tokens, spikes)
 
 
 @torch.no_grad()
@@ -83,13 +98,13 @@ def compare(model: MultimodalSNN, parts: Sequence[Part], inputs: Mapping[str, Te
             if isinstance(module, Neuron):
                 hooks.enter_context(module.register_forward_hook(partial(keep, name)))
         output = model(inputs)
-    step_logits, spikes = run_parts(parts, coded(model, inputs), dt)
-    found = output.logits if step_logits is None else step_logits.mean(0)
+    ran = run_parts(parts, coded(model, inputs), dt)
+    found = output.logits if ran.step_logits is None else ran.step_logits.mean(0)
     return Compared(
         clips=len(output.logits),
-        spikes=sum(x.numel() for x in spikes.values()),
-        differing=sum(int((x.flatten(3) != sent[name].flatten(3)).sum()) for name, x in spikes.items()),
-        logits=None if step_logits is None else float((found - output.logits).abs().max()),
+        spikes=sum(x.numel() for x in ran.spikes.values()),
+        differing=sum(int((x.flatten(3) != sent[name].flatten(3)).sum()) for name, x in ran.spikes.items()),
+        logits=None if ran.step_logits is None else float((found - output.logits).abs().max()),
         others=int((found.argmax(1) != output.logits.argmax(1)).sum()),
     )
 

@@ -10,14 +10,17 @@ from operator import add
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
+from torch import Tensor
 
+from colliculus.evaluation.inference import inference_mode
 from colliculus.evaluation.trained_run import TrainedRun
+from colliculus.export.clips import Clips, clips_of, standardised
 from colliculus.export.nir.check import Compared, coded, compare, run_parts
-from colliculus.export.nir.clips import clips_of
 from colliculus.export.nir.graph import nir_package
 from colliculus.export.nir.layers import NotInNIRError
 from colliculus.export.nir.parts import Part, Settings, coded_shape, coding_of, token_parts, whole_parts
+from colliculus.export.nir.rest import rest_of, write_rest_onnx
 from colliculus.export.nir.target import ToNIR
 from colliculus.export.target import Artifact, Check
 from colliculus.files.documents import package_version, to_plain
@@ -25,6 +28,8 @@ from colliculus.methods import SCMRL, Tectum
 from colliculus.records.console import percent
 from colliculus.types import ColliculusError
 
+BATCH = 8
+"""Clips that are compared at once."""
 RARE = 1_000_000
 """Spikes of which one may differ: folding a BatchNorm moves a membrane by its last digit, and some lie at the
 threshold."""
@@ -36,46 +41,48 @@ def write_folder(run: TrainedRun, out: Path, target: ToNIR) -> Artifact:
     """Write the graphs of a run and `graph.json` to the new folder `out`, and check them.
 
     Raises:
-        ColliculusError: NIR cannot say this network, or the package `nir` is not installed.
+        ColliculusError: NIR cannot say this network, or a package is not installed.
     """
     nir = nir_package()
-    settings = Settings(
-        steps=run.time_steps, dt=target.dt, pool=target.pool, bits=target.bits, stacked=target.inputs == "stacked"
-    )
+    settings = Settings(dt=target.dt, pool=target.pool, bits=target.bits, stacked=target.form == "whole")
     parts = _parts(run, settings, target)
     out.mkdir()
     for part in parts:
         nir.write(out / f"{part.name}.nir", part.graph)
     (out / "graph.json").write_text(json.dumps(_description(run, parts, target), indent=2) + "\n", encoding="utf-8")
     read = [replace(part, graph=nir.read(out / f"{part.name}.nir")) for part in parts]
-    holds = {"graphs": ", ".join(f"{part.name}.nir, {len(part.graph.nodes)} nodes" for part in parts)}
+    holds = {"graphs": ", ".join(f"{part.name}.nir ({len(part.graph.nodes)} nodes)" for part in parts)}
     if target.bits is not None:
-        holds["weights"] = f"{target.bits} bits, {_loss(run, read, target)}"
+        holds["weights"] = f"{target.bits} bits: {_loss(run, read, target)}"
         read = _parts(run, replace(settings, bits=None), target)
-    return Artifact(holds=holds, checks=(_check(run, read, target),))
+    clips = clips_of(run, run.model.modalities, target.check)
+    checks = [_check(run, read, clips, target)]
+    if target.rest == "onnx":
+        checks.append(write_rest_onnx(run, read, clips, target.dt, out / "rest.onnx"))
+    return Artifact(holds=holds, checks=tuple(checks))
 
 
 def _parts(run: TrainedRun, settings: Settings, target: ToNIR) -> list[Part]:
     """The graphs.
 
     Raises:
-        ColliculusError: NIR cannot say them, with the reason and another way.
+        ColliculusError: NIR cannot say them, with the reason and other ways.
     """
     try:
         return whole_parts(run.model, settings) if target.rest == "nir" else token_parts(run.model, settings)
     except NotInNIRError as error:
         method = run.experiment.method
-        ways = ["export with --to onnx"]
-        if target.rest == "nir" and _can_say_tokens(run, settings):
-            ways.append("write the encoders alone with --rest none")
-        ways += {
-            SCMRL: ["train with --method.cross-attention mask"],
-            Tectum: ["train with --method.exchange mask"],
-        }.get(type(method), [])
+        ways = ["export all of it with --to onnx"]
+        if target.rest == "nir" and _begins_in_nir(run, settings):
+            ways.append("the encoders to NIR and the rest to ONNX with --rest onnx")
+        masks = {SCMRL: "--method.cross-attention mask", Tectum: "--method.exchange mask"}
+        if type(method) in masks:
+            ways.append(f"train with {masks[type(method)]}")
         raise ColliculusError(f"{method.name} {error}, which NIR cannot say: {', or '.join(ways)}") from error
 
 
-def _can_say_tokens(run: TrainedRun, settings: Settings) -> bool:
+def _begins_in_nir(run: TrainedRun, settings: Settings) -> bool:
+    """True if NIR can say the beginnings of all encoders."""
     try:
         token_parts(run.model, settings)
     except NotInNIRError:
@@ -83,17 +90,18 @@ def _can_say_tokens(run: TrainedRun, settings: Settings) -> bool:
     return True
 
 
-def _check(run: TrainedRun, parts: Sequence[Part], target: ToNIR) -> Check:
+def _check(run: TrainedRun, parts: Sequence[Part], clips: Clips, target: ToNIR) -> Check:
     """Compare the spikes of every neuron, and the logits, with those of PyTorch."""
-    clips = clips_of(run, target.check)
-    found: Compared = reduce(add, (compare(run.model, parts, batch.inputs, target.dt) for batch in clips.batches()))
+    inputs = standardised(run.run.normalisation, clips.inputs)
+    batches = ({m: x[..., i : i + BATCH, :, :, :] for m, x in inputs.items()} for i in range(0, len(clips), BATCH))
+    found: Compared = reduce(add, (compare(run.model, parts, batch, target.dt) for batch in batches))
     close = found.differing > 0 or (found.logits or 0) <= CLOSE
     what = "spikes" if target.bits is None else "spikes, before the weights are rounded,"
     return Check(
         passed=found.differing * RARE <= found.spikes and not found.others and close,
         sentence=(
-            f"{found.differing:,} of {found.spikes:,} {what} differ from those of PyTorch on {found.clips} "
-            f"{clips.source}, and {found.others} are in another class"
+            f"{found.differing:,} of {found.spikes:,} {what} differ from those of PyTorch on {found.clips} clips "
+            f"{clips.origin}, {found.others or 'none'} in another class"
         ),
         difference=found.logits,
         compared=found.spikes,
@@ -101,45 +109,58 @@ def _check(run: TrainedRun, parts: Sequence[Part], target: ToNIR) -> Check:
     )
 
 
-@torch.no_grad()
 def _loss(run: TrainedRun, parts: Sequence[Part], target: ToNIR) -> str:
-    """How rounded weights decide, beside the network, on the whole test part."""
-    clips, counts = clips_of(run, None), torch.zeros(4, dtype=torch.long)
-    for batch in clips.batches():
-        step_logits, _ = run_parts(parts, coded(run.model, batch.inputs), target.dt)
-        assert step_logits is not None, "bits are refused without the rest"  # noqa: S101
-        ours, rounded = run.model(batch.inputs).logits.argmax(1), step_logits.mean(0).argmax(1)
-        equal = (batch.labels == batch.labels, ours == batch.labels, rounded == batch.labels, ours != rounded)
-        counts += torch.stack(equal).sum(1)
-    count, before, after, moved = counts.tolist()
-    if not clips.labelled:
-        return f"{moved} of {count} {clips.source} in another class than with float32"
-    return f"{percent(after / count)} of {count} {clips.source} correct, {percent(before / count)} with float32"
+    """Accuracy on all test clips with rounded weights, and with the network's own."""
+    try:
+        split = run.part("test")
+    except ColliculusError:
+        return "the loss of accuracy cannot be measured without the data"
+    rounded, ours = 0, 0
+    for start in range(0, len(split), BATCH):
+        batch = split.batch(np.arange(start, min(start + BATCH, len(split))), epoch=0)
+        rounded += int((_decided(run, parts, batch.inputs, target) == batch.labels).sum())
+        with inference_mode(run.model):
+            ours += int((run.model(batch.inputs).logits.argmax(1) == batch.labels).sum())
+    shares = percent(rounded / len(split)), percent(ours / len(split))
+    return f"{shares[0]} of {len(split)} test clips correct, {shares[1]} with float32"
+
+
+def _decided(run: TrainedRun, parts: Sequence[Part], inputs: dict[str, Tensor], target: ToNIR) -> Tensor:
+    """Classes (B,) that the graphs give, where they end in tokens with the rest of the network."""
+    with inference_mode(run.model):
+        ran = run_parts(parts, coded(run.model, inputs), target.dt)
+        if ran.step_logits is not None:
+            return ran.step_logits.mean(0).argmax(1)
+        found: Tensor = rest_of(run.model, parts)(ran.tokens).logits
+    return found.argmax(1)
 
 
 def _description(run: TrainedRun, parts: Sequence[Part], target: ToNIR) -> dict[str, Any]:
-    """The contents of `graph.json`."""
-    model, spec = run.model, run.run.spec
+    """The contents of `graph.json`; no path of this machine is among them."""
+    model = run.model
+    graphs = [
+        {
+            "file": f"{part.name}.nir",
+            "takes": "tokens" if part.of_tokens else "inputs",
+            "stacked": list(part.takes),
+            "gives": part.gives,
+            "shape": list(part.shape),
+        }
+        for part in parts
+    ]
+    rest = {"rest": {"file": "rest.onnx", "takes": "tokens", "gives": "logits"}} if target.rest == "onnx" else {}
     return {
-        "colliculus": package_version(),
+        "version": package_version(),
         "preset": run.run.preset,
         "method": run.experiment.method.name,
-        "class_names": list(spec.names),
+        "class_names": list(run.run.spec.names),
         "time_steps": run.time_steps,
         "dt": target.dt,
         "pool": target.pool,
         "bits": target.bits,
         "normalisation": to_plain(run.run.normalisation),
         "inputs": {m: {"shape": coded_shape(model, m), "coding": coding_of(model, m)} for m in model.modalities},
-        "graphs": [
-            {
-                "file": f"{part.name}.nir",
-                "takes": "tokens" if part.of_tokens else "inputs",
-                "stacked": list(part.takes),
-                "gives": part.gives,
-                "shape": list(part.shape),
-            }
-            for part in parts
-        ],
-        "decision": "at each step add all logits and shares; their mean over the steps decides",
+        "graphs": graphs,
+        **rest,
+        "decision": "at each step add all logits and shares; the mean over the steps decides",
     }

@@ -22,7 +22,6 @@ Gives = Literal["logits", "share", "tokens"]
 class Settings:
     """How graphs are written; see `GraphWriter`."""
 
-    steps: int
     dt: float
     pool: Pool
     bits: int | None
@@ -64,7 +63,7 @@ def whole_parts(model: MultimodalSNN, settings: Settings) -> list[Part]:
     Raises:
         NotInNIRError: NIR cannot say a part of the network.
     """
-    if settings.stacked and len({coded_shape(model, m)[1:] for m in model.modalities}) == 1:
+    if settings.stacked and len({coded_shape(model, m)[2:] for m in model.modalities}) == 1:
         return [_logits(model, settings, model.modalities, "whole")]
     if is_sum_of_shares(model):
         return [_logits(model, settings, (m,), m) for m in model.modalities]
@@ -81,15 +80,15 @@ def token_parts(model: MultimodalSNN, settings: Settings) -> list[Part]:
     return [_tokens(model, settings, m, whole=False) for m in model.modalities]
 
 
-def coded_shape(model: MultimodalSNN, modality: str) -> Shape:
-    """(C, H, W) of a step of a modality after its coding, which may show several frames as channels.
+def coded_shape(model: MultimodalSNN, modality: str) -> tuple[int, int, int, int]:
+    """(T, C, H, W) of a modality after its coding, which may show several frames as channels.
 
     Raises:
         ColliculusError: the data do not say the size.
     """
     coded = model.coding[modality](torch.zeros(model.spec.input_shape(modality, 1)))
-    channels, rows, columns = coded.shape[2:]
-    return channels, rows, columns
+    steps, _, channels, rows, columns = coded.shape
+    return steps, channels, rows, columns
 
 
 def coding_of(model: MultimodalSNN, modality: str) -> list[str]:
@@ -126,18 +125,21 @@ def _rest(model: MultimodalSNN, settings: Settings, parts: list[Part]) -> Part:
     if len({part.shape[1:] for part in parts}) > 1:
         grids = {part.name: part.shape[1:] for part in parts}
         raise NotInNIRError(f"moves tokens between the grids {grids}")
-    to, tokens = _begin(model, settings, {part.name: part.shape for part in parts})
+    shapes = {part.name: (coded_shape(model, part.name)[0], *part.shape) for part in parts}
+    to, tokens = _begin(model, settings, shapes)
     return _part("rest", to, write_rest(model, to, tokens), model.modalities, "logits", of_tokens=True)
 
 
-def _begin(model: MultimodalSNN, settings: Settings, shapes: Mapping[str, Shape]) -> tuple[Writing, dict[str, Signal]]:
-    """A new graph whose input is that of these modalities, stacked as channels; and each one's signal."""
-    graph = GraphWriter(steps=settings.steps, dt=settings.dt, pool=settings.pool, bits=settings.bits)
-    _, rows, columns = next(iter(shapes.values()))
-    stacked = graph.input((sum(shape[0] for shape in shapes.values()), rows, columns))
+def _begin(
+    model: MultimodalSNN, settings: Settings, shapes: Mapping[str, tuple[int, int, int, int]]
+) -> tuple[Writing, dict[str, Signal]]:
+    """A new graph whose input is that of these modalities, (T, C, H, W), stacked as channels; and each one's signal."""
+    steps, _, rows, columns = next(iter(shapes.values()))
+    graph = GraphWriter(steps=steps, dt=settings.dt, pool=settings.pool, bits=settings.bits)
+    stacked = graph.input((sum(shape[1] for shape in shapes.values()), rows, columns))
     signals, start = dict[str, Signal](), 0
-    for m, shape in shapes.items():
-        signals[m] = Signal(stacked.nodes, shape, start=start)
+    for m, (_, *shape) in shapes.items():
+        signals[m] = Signal(stacked.nodes, (shape[0], rows, columns), start=start)
         start += shape[0]
     return Writing(graph, {module: name for name, module in model.named_modules()}), signals
 

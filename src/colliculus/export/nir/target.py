@@ -13,8 +13,8 @@ from colliculus.types import ColliculusError
 if TYPE_CHECKING:
     from colliculus.evaluation.trained_run import TrainedRun
 
-Rest = Literal["nir", "none"]
-Inputs = Literal["stacked", "apart"]
+Rest = Literal["nir", "onnx"]
+Form = Literal["whole", "apart"]
 Pool = Literal["avg", "conv"]
 
 
@@ -33,10 +33,10 @@ class ToNIR(ExportTarget):
     place: ClassVar[str] = "nir"
 
     rest: Rest = "nir"
-    """form of what follows the encoders: NIR too, or "none", which writes the encoders alone"""
-    inputs: Inputs = "stacked"
-    """inputs of one size stacked as the channels of one graph, or a graph for each modality, for readers that mistake
-    branches (Norse)"""
+    """form of what follows the encoders: NIR too, or ONNX, which can say all of it"""
+    form: Form = "whole"
+    """one graph of the whole network where inputs have one size, or a graph for each modality, for readers that
+    mistake branches (Norse)"""
     pool: Pool = "avg"
     """max-pooling of spikes as average pooling and a neuron, or as a convolution of ones and a neuron, for readers
     without pooling (Norse)"""
@@ -45,7 +45,7 @@ class ToNIR(ExportTarget):
     bits: int | None = None
     """bits of a weight, with one scale for each channel; None keeps float32"""
     check: int = 32
-    """clips of the test part that the graphs are compared on"""
+    """clips of the test data to compare with PyTorch"""
 
     def __post_init__(self) -> None:
         if not 0 < self.dt < inf:
@@ -54,8 +54,6 @@ class ToNIR(ExportTarget):
             raise ColliculusError(f"`bits` is {self.bits}: choose 2 to 16, or None for float32")
         if self.check < 1:
             raise ColliculusError(f"`check` is {self.check}: choose at least 1 clip")
-        if self.rest == "none" and self.bits is not None:
-            raise ColliculusError("`bits` without the rest has no accuracy to measure: leave out --bits or --rest none")
 
     def write(self, run: TrainedRun, out: Path) -> Artifact:
         """Write the graphs and `graph.json`, read them again and compare them with the network."""
