@@ -71,7 +71,8 @@ def check(network, parts):
     rates = {name: float(x.count_nonzero()) / x.numel() for name, x in spikes.items()}
     assert len(rates) >= 3
     assert sum(0 < rate < 1 for rate in rates.values()) > 0.7 * len(rates), rates
-    assert (found.differing, found.others) == (0, 0)
+    assert (found.differing, found.others, sum(found.rounded.values())) == (0, 0, 0)
+    assert found.equal
     return found
 
 
@@ -167,6 +168,41 @@ def test_signals_of_a_mask_are_0_or_1(alive) -> None:
     assert {float(node.weight.max()) for node in alphas} == {0.25}
 
 
+def test_a_wrong_readout_is_noticed(alive) -> None:
+    network = alive(LateFusion(**SMALL))
+    (part,) = network.parts()
+    part.graph.nodes["head_0"].bias = part.graph.nodes["head_0"].bias + np.float32(2e-4)
+    found = compare(network.model, [part], network.inputs, 1e-4)
+    assert found.differing == 0
+    assert not found.equal
+
+
+@pytest.mark.parametrize("kind", ["lif", "graded"])
+def test_one_flipped_spike_is_counted_once_and_what_follows_from_it_apart(alive, kind) -> None:
+    network = alive(
+        LateFusion(**SMALL, neuron=NeuronSettings(kind=kind, **({"levels": 3} if kind == "graded" else {})))
+    )
+    parts = network.parts()
+    first = network.model.encoders["audio"].position.neuron
+    before = compare(network.model, parts, network.inputs, 1e-4)
+
+    def flipped(_module, _inputs, out):
+        changed = out.clone()
+        changed[0, 0, 0, 1, 1] += first.unit if out[0, 0, 0, 1, 1] < first.unit else -first.unit
+        return changed
+
+    hook = first.register_forward_hook(flipped)
+    found = compare(network.model, parts, network.inputs, 1e-4)
+    hook.remove()
+    assert before.differing == 0
+    assert sum(found.rounded.values()) == found.rounded["encoders.audio.position.neuron"] == 1
+    assert found.differing > 1
+    assert found.equal  # as rounding might do it, once in a layer
+    assert found.logits == pytest.approx(0, abs=1e-6)
+    more = found + found
+    assert (more.clips, more.total, more.equal) == (2 * found.clips, 2 * found.total, False)
+
+
 @pytest.mark.parametrize("wrong", ["threshold", "weight", "tau"])
 def test_a_small_change_is_noticed(alive, wrong) -> None:
     network = alive(MASK, clips=32)
@@ -178,7 +214,12 @@ def test_a_small_change_is_noticed(alive, wrong) -> None:
         conv.weight = conv.weight * np.float32(1.005)
     else:
         neuron.tau = neuron.tau * 1.01
-    assert compare(network.model, [part], network.inputs, 1e-4).differing > 0
+    found = compare(network.model, [part], network.inputs, 1e-4)
+    layer = "encoders.visual.position.neuron" if wrong == "weight" else "fusion.mlp.audio.expand.neuron"
+    assert found.rounded[layer] > 1
+    assert not any(count for name, count in found.rounded.items() if name != layer)
+    assert found.differing > found.rounded[layer]
+    assert not found.equal
 
 
 REFUSED = {

@@ -30,11 +30,6 @@ from colliculus.types import ColliculusError
 
 BATCH = 8
 """Clips that are compared at once."""
-RARE = 1_000_000
-"""Spikes of which one may differ: folding a BatchNorm moves a membrane by its last digit, and some lie at the
-threshold."""
-CLOSE = 1e-4
-"""Largest difference of logits where every spike is equal."""
 
 
 def write_folder(run: TrainedRun, out: Path, target: ToNIR) -> Artifact:
@@ -95,16 +90,17 @@ def _check(run: TrainedRun, parts: Sequence[Part], clips: Clips, target: ToNIR) 
     inputs = standardised(run.run.normalisation, clips.inputs)
     batches = ({m: x[..., i : i + BATCH, :, :, :] for m, x in inputs.items()} for i in range(0, len(clips), BATCH))
     found: Compared = reduce(add, (compare(run.model, parts, batch, target.dt) for batch in batches))
-    close = found.differing > 0 or (found.logits or 0) <= CLOSE
     what = "spikes" if target.bits is None else "spikes, before the weights are rounded,"
+    begun = sum(found.rounded.values())
+    why = f" ({begun:,} by rounding, the others follow from these)" if found.differing else ""
     return Check(
-        passed=found.differing * RARE <= found.spikes and not found.others and close,
+        passed=found.equal,
         sentence=(
-            f"{found.differing:,} of {found.spikes:,} {what} differ from those of PyTorch on {found.clips} clips "
+            f"{found.differing:,} of {found.total:,} {what} differ from those of PyTorch{why} on {found.clips} clips "
             f"{clips.origin}, {found.others or 'none'} in another class"
         ),
         difference=found.logits,
-        compared=found.spikes,
+        compared=found.total,
         differing=found.differing,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import reduce
 from graphlib import TopologicalSorter
 from operator import add
@@ -21,7 +21,12 @@ Step = Callable[[Tensor], Tensor]
 
 @torch.no_grad()
 def interpret(
-    graph: Any, inputs: Tensor, *, dt: float, watched: Collection[str] = ()
+    graph: Any,
+    inputs: Tensor,
+    *,
+    dt: float,
+    watched: Collection[str] = (),
+    given: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Outputs of a graph over T steps, starting from v = 0.
 
@@ -33,9 +38,10 @@ def interpret(
         inputs: (T, B, *).
         dt: length of a step in seconds.
         watched: names of further nodes whose outputs are returned.
+        given: outputs (T, B, *) of some nodes, which the nodes behind them get in the place of what these computed.
 
     Returns:
-        The output (T, B, *), and the outputs of the watched nodes.
+        The output (T, B, *), and what the watched nodes computed.
 
     Raises:
         ColliculusError: the graph has a node of a kind that Colliculus does not write.
@@ -54,16 +60,18 @@ def interpret(
     order = [*TopologicalSorter(before).static_order()]
     run = {name: _step(name, node, dt) for name, node in graph.nodes.items()}
     (first,), (last,) = graph.inputs, graph.outputs
-    kept = defaultdict[str, list[Tensor]](list)
-    for frame in inputs:
+    found, sent = defaultdict[str, list[Tensor]](list), given or {}
+    for t, frame in enumerate(inputs):
         values = {first: frame}
         for name in order:
-            if name != first:
-                values[name] = run[name](reduce(add, (values[source] for source in before[name])))
-        for name in {last, *watched}:
-            kept[name].append(values[name])
-    found = {name: torch.stack(steps) for name, steps in kept.items()}
-    return found[last], {name: found[name] for name in watched}
+            if name == first:
+                continue
+            computed = run[name](reduce(add, (values[source] for source in before[name])))
+            values[name] = sent[name][t] if name in sent else computed
+            if name == last or name in watched:
+                found[name].append(computed)
+    out = {name: torch.stack(steps) for name, steps in found.items()}
+    return out[last], {name: out[name] for name in watched}
 
 
 def _step(name: str, node: Any, dt: float) -> Step:
