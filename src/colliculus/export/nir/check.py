@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from colliculus.evaluation.inference import inference_mode
 from colliculus.export.nir.graph import Signal
 from colliculus.export.nir.interpret import interpret
-from colliculus.export.nir.parts import Part
+from colliculus.export.nir.parts import GraphPart
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import Neuron
 from colliculus.types import Output
@@ -28,7 +28,7 @@ CLOSE = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared:
+class GraphComparison:
     """Result of a comparison.
 
     Args:
@@ -48,8 +48,8 @@ class Compared:
     logits: float | None
     others: int
 
-    def __add__(self, other: Compared) -> Compared:
-        return Compared(
+    def __add__(self, other: GraphComparison) -> GraphComparison:
+        return GraphComparison(
             clips=self.clips + other.clips,
             spikes={name: count + other.spikes[name] for name, count in self.spikes.items()},
             differing=self.differing + other.differing,
@@ -72,7 +72,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Ran:
-    """What graphs give for some clips.
+    """Outputs of graphs for some clips.
 
     Args:
         step_logits: (T, B, K); None where no graph gives logits.
@@ -86,7 +86,7 @@ class Ran:
 
 
 def run_parts(
-    parts: Sequence[Part], coded: Mapping[str, Tensor], dt: float, sent: Mapping[str, Tensor] | None = None
+    parts: Sequence[GraphPart], coded: Mapping[str, Tensor], dt: float, sent: Mapping[str, Tensor] | None = None
 ) -> Ran:
     """Run graphs, in the order in which they stand.
 
@@ -114,7 +114,7 @@ def run_parts(
 
 
 def _given(signals: Mapping[str, Signal], sent: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What the nodes send that stand for neurons: node k of a layer fires where the layer sends k spikes or more."""
+    """Spikes of the nodes that stand for neurons: node k of a layer fires where the layer sends k spikes or more."""
     given: dict[str, Tensor] = {}
     for name, signal in signals.items():
         counts = _on_grid(sent[name], signal) / signal.unit
@@ -128,7 +128,9 @@ def _on_grid(x: Tensor, signal: Signal) -> Tensor:
     return x.flatten(3).expand(-1, -1, -1, rows * columns).unflatten(3, (rows, columns))
 
 
-def compare(model: MultimodalSNN, parts: Sequence[Part], inputs: Mapping[str, Tensor], dt: float) -> Compared:
+def compare(
+    model: MultimodalSNN, parts: Sequence[GraphPart], inputs: Mapping[str, Tensor], dt: float
+) -> GraphComparison:
     """Compare graphs with their network on a batch of inputs, as the network takes them."""
     output, sent = observed(model, inputs)
     alone, fed = (run_parts(parts, coded(model, inputs), dt, spikes) for spikes in (None, sent))
@@ -139,7 +141,7 @@ def compare(model: MultimodalSNN, parts: Sequence[Part], inputs: Mapping[str, Te
         name: [int((ran.spikes[name] != _on_grid(sent[name], signal)).sum()) for ran in (alone, fed)]
         for name, signal in signals.items()
     }
-    return Compared(
+    return GraphComparison(
         clips=len(logits),
         spikes={name: x.numel() for name, x in alone.spikes.items()},
         differing=sum(by_themselves for by_themselves, _ in different.values()),

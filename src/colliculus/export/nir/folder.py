@@ -16,10 +16,10 @@ from torch import Tensor
 from colliculus.evaluation.inference import inference_mode
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.export.clips import Clips, clips_of, standardised
-from colliculus.export.nir.check import Compared, coded, compare, run_parts
+from colliculus.export.nir.check import GraphComparison, coded, compare, run_parts
 from colliculus.export.nir.graph import nir_package
 from colliculus.export.nir.layers import NotInNIRError
-from colliculus.export.nir.parts import Part, Settings, coded_shape, coding_of, token_parts, whole_parts
+from colliculus.export.nir.parts import GraphPart, Settings, coded_shape, coding_of, token_parts, whole_parts
 from colliculus.export.nir.rest import rest_of, write_rest_onnx
 from colliculus.export.nir.target import ToNIR
 from colliculus.export.target import Artifact, Check
@@ -57,7 +57,7 @@ def write_folder(run: TrainedRun, out: Path, target: ToNIR) -> Artifact:
     return Artifact(holds=holds, checks=tuple(checks))
 
 
-def _parts(run: TrainedRun, settings: Settings, target: ToNIR) -> list[Part]:
+def _parts(run: TrainedRun, settings: Settings, target: ToNIR) -> list[GraphPart]:
     """The graphs.
 
     Raises:
@@ -85,11 +85,11 @@ def _begins_in_nir(run: TrainedRun, settings: Settings) -> bool:
     return True
 
 
-def _check(run: TrainedRun, parts: Sequence[Part], clips: Clips, target: ToNIR) -> Check:
+def _check(run: TrainedRun, parts: Sequence[GraphPart], clips: Clips, target: ToNIR) -> Check:
     """Compare the spikes of every neuron, and the logits, with those of PyTorch."""
     inputs = standardised(run.run.normalisation, clips.inputs)
     batches = ({m: x[..., i : i + BATCH, :, :, :] for m, x in inputs.items()} for i in range(0, len(clips), BATCH))
-    found: Compared = reduce(add, (compare(run.model, parts, batch, target.dt) for batch in batches))
+    found: GraphComparison = reduce(add, (compare(run.model, parts, batch, target.dt) for batch in batches))
     what = "spikes" if target.bits is None else "spikes, before the weights are rounded,"
     begun = sum(found.rounded.values())
     why = f" ({begun:,} by rounding, the others follow from these)" if found.differing else ""
@@ -105,7 +105,7 @@ def _check(run: TrainedRun, parts: Sequence[Part], clips: Clips, target: ToNIR) 
     )
 
 
-def _loss(run: TrainedRun, parts: Sequence[Part], target: ToNIR) -> str:
+def _loss(run: TrainedRun, parts: Sequence[GraphPart], target: ToNIR) -> str:
     """Accuracy on all test clips with rounded weights, and with the network's own."""
     try:
         split = run.part("test")
@@ -121,7 +121,7 @@ def _loss(run: TrainedRun, parts: Sequence[Part], target: ToNIR) -> str:
     return f"{shares[0]} of {len(split)} test clips correct, {shares[1]} with float32"
 
 
-def _decided(run: TrainedRun, parts: Sequence[Part], inputs: dict[str, Tensor], target: ToNIR) -> Tensor:
+def _decided(run: TrainedRun, parts: Sequence[GraphPart], inputs: dict[str, Tensor], target: ToNIR) -> Tensor:
     """Classes (B,) that the graphs give, where they end in tokens with the rest of the network."""
     with inference_mode(run.model):
         ran = run_parts(parts, coded(run.model, inputs), target.dt)
@@ -131,7 +131,7 @@ def _decided(run: TrainedRun, parts: Sequence[Part], inputs: dict[str, Tensor], 
     return found.argmax(1)
 
 
-def _description(run: TrainedRun, parts: Sequence[Part], target: ToNIR) -> dict[str, Any]:
+def _description(run: TrainedRun, parts: Sequence[GraphPart], target: ToNIR) -> dict[str, Any]:
     """The contents of `graph.json`; no path of this machine is among them."""
     model = run.model
     graphs = [

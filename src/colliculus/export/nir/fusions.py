@@ -51,8 +51,8 @@ class Feature:
 
 
 @dataclass(frozen=True)
-class Features:
-    """What a fusion gives to a head: the parts of the joint feature, and the streams by modality."""
+class FusedFeatures:
+    """Parts of the joint feature, and the streams by modality: the input of a head."""
 
     joint: list[Feature]
     streams: dict[str, Feature] = field(default_factory=dict[str, Feature])
@@ -75,7 +75,7 @@ def write_rest(model: MultimodalSNN, to: Writing, tokens: Tokens) -> Signal:
 
 
 @singledispatch
-def _fused(fusion: nn.Module, to: Writing, tokens: Tokens) -> Features:  # noqa: ARG001
+def _fused(fusion: nn.Module, to: Writing, tokens: Tokens) -> FusedFeatures:  # noqa: ARG001
     if isinstance(fusion, WeightedTokens):
         raise NotInNIRError("multiplies tokens by a number computed from them")
     attends = any(isinstance(part, SpikingAttention) for part in fusion.modules())
@@ -83,22 +83,22 @@ def _fused(fusion: nn.Module, to: Writing, tokens: Tokens) -> Features:  # noqa:
 
 
 @_fused.register
-def _(fusion: Sum | Concat, to: Writing, tokens: Tokens) -> Features:  # noqa: ARG001
+def _(fusion: Sum | Concat, to: Writing, tokens: Tokens) -> FusedFeatures:  # noqa: ARG001
     streams = {m: Feature(x, _pooling(fusion, m)) for m, x in tokens.items()}
     if isinstance(fusion, Sum):
-        return Features([*streams.values()], streams)
+        return FusedFeatures([*streams.values()], streams)
     width = next(iter(tokens.values())).shape[0]
     places = {m: i * width for i, m in enumerate(fusion.modalities)}
-    return Features([replace(each, first=places[m]) for m, each in streams.items()], streams)
+    return FusedFeatures([replace(each, first=places[m]) for m, each in streams.items()], streams)
 
 
 @_fused.register
-def _(fusion: SeparateStreams, to: Writing, tokens: Tokens) -> Features:
+def _(fusion: SeparateStreams, to: Writing, tokens: Tokens) -> FusedFeatures:
     return _fused(fusion.join, to, {m: write(fusion.mlp[m], to, x) for m, x in tokens.items()})
 
 
 @_fused.register
-def _(fusion: CrossModalResidual, to: Writing, tokens: Tokens) -> Features:
+def _(fusion: CrossModalResidual, to: Writing, tokens: Tokens) -> FusedFeatures:
     streams = {
         m: to.graph.sum(f"{to.names[fusion]}_{m}", [x, _residual(fusion, m, to, tokens)]) for m, x in tokens.items()
     }
@@ -121,26 +121,26 @@ def _residual(fusion: CrossModalResidual, modality: str, to: Writing, tokens: To
 
 
 @_fused.register
-def _(fusion: CurrentIntegration, to: Writing, tokens: Tokens) -> Features:
+def _(fusion: CurrentIntegration, to: Writing, tokens: Tokens) -> FusedFeatures:
     _on_one_grid(tokens)
     spikes = write(fusion.neuron, to, to.graph.sum(to.names[fusion], [*tokens.values()]))
-    return Features([Feature(spikes, cast("ReadoutWeights | None", fusion.pooling))])
+    return FusedFeatures([Feature(spikes, cast("ReadoutWeights | None", fusion.pooling))])
 
 
 @_fused.register
-def _(fusion: ReferenceIntegration, to: Writing, tokens: Tokens) -> Features:
+def _(fusion: ReferenceIntegration, to: Writing, tokens: Tokens) -> FusedFeatures:
     _on_one_grid(tokens)
     first = next(iter(fusion.integration.values()))
     maps = {m: linear(cast("nn.Linear", layer)) for m, layer in first.get_submodule("linear").named_children()}
     currents = [to.graph.conv(f"{to.names[first]}_{m}", maps[m], x) for m, x in tokens.items()]
     spikes = write(first.get_submodule("neuron"), to, to.graph.sum(to.names[first], currents))
-    return Features([Feature(write(first.get_submodule("mlp"), to, spikes))])
+    return FusedFeatures([Feature(write(first.get_submodule("mlp"), to, spikes))])
 
 
 @_fused.register
-def _(fusion: WithJointLayer, to: Writing, tokens: Tokens) -> Features:
+def _(fusion: WithJointLayer, to: Writing, tokens: Tokens) -> FusedFeatures:
     streams = _fused(fusion.join, to, tokens).streams
-    return Features([_conjunctions(fusion.layer, to, tokens)] if bool(fusion.layer.kept) else [], streams)
+    return FusedFeatures([_conjunctions(fusion.layer, to, tokens)] if bool(fusion.layer.kept) else [], streams)
 
 
 def _conjunctions(layer: JointLayer, to: Writing, tokens: Tokens) -> Feature:
@@ -159,12 +159,12 @@ def _conjunctions(layer: JointLayer, to: Writing, tokens: Tokens) -> Feature:
 
 
 @singledispatch
-def _logits(head: nn.Module, to: Writing, features: Features, modalities: int) -> Signal:  # noqa: ARG001
+def _logits(head: nn.Module, to: Writing, features: FusedFeatures, modalities: int) -> Signal:  # noqa: ARG001
     raise NotInNIRError(f"reads out by a {type(head).__name__}")
 
 
 @_logits.register
-def _(head: LinearReadout, to: Writing, features: Features, modalities: int) -> Signal:
+def _(head: LinearReadout, to: Writing, features: FusedFeatures, modalities: int) -> Signal:
     """Every part has the equal share of the bias that its evidence has."""
     whole, name = linear(head.linear), to.names[head]
     count = modalities if features.streams else len(features.joint)
@@ -176,12 +176,12 @@ def _(head: LinearReadout, to: Writing, features: Features, modalities: int) -> 
 
 
 @_logits.register
-def _(head: ReadoutPerModality, to: Writing, features: Features, modalities: int) -> Signal:
+def _(head: ReadoutPerModality, to: Writing, features: FusedFeatures, modalities: int) -> Signal:
     return _logits(head.joint, to, features, modalities)
 
 
 @_logits.register
-def _(head: SumOfReadouts, to: Writing, features: Features, modalities: int) -> Signal:  # noqa: ARG001
+def _(head: SumOfReadouts, to: Writing, features: FusedFeatures, modalities: int) -> Signal:  # noqa: ARG001
     name = to.names[head]
     parts = [
         _read(f"{name}_{m}", to, part, linear(cast("nn.Linear", head.own[m]))) for m, part in features.streams.items()

@@ -36,7 +36,7 @@ def nir_package() -> Any:
 
 @dataclass(frozen=True)
 class Signal:
-    """What a layer sends: the sum of the outputs of some nodes, times a number.
+    """Output of a layer: the sum of the outputs of some nodes, times a number.
 
     Args:
         nodes: the nodes.

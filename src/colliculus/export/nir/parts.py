@@ -30,7 +30,7 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class GraphPart:
     """A graph, which becomes a file.
 
     Args:
@@ -54,7 +54,7 @@ class Part:
     left: tuple[nn.Module, ...] = ()
 
 
-def whole_parts(model: MultimodalSNN, settings: Settings) -> list[Part]:
+def whole_parts(model: MultimodalSNN, settings: Settings) -> list[GraphPart]:
     """All of the network in NIR, in as few graphs as possible, each with one input, because readers take no more.
 
     Inputs of one size are stacked. Otherwise a modality that only adds a share to the logits is a graph of its own;
@@ -71,7 +71,7 @@ def whole_parts(model: MultimodalSNN, settings: Settings) -> list[Part]:
     return [*parts, _rest(model, settings, parts)]
 
 
-def token_parts(model: MultimodalSNN, settings: Settings) -> list[Part]:
+def token_parts(model: MultimodalSNN, settings: Settings) -> list[GraphPart]:
     """A graph of each modality up to its tokens, or as far towards them as NIR can say.
 
     Raises:
@@ -97,14 +97,14 @@ def coding_of(model: MultimodalSNN, modality: str) -> list[str]:
     return [type(part).__name__ for part in (coding if isinstance(coding, nn.Sequential) else [coding])]
 
 
-def _logits(model: MultimodalSNN, settings: Settings, modalities: tuple[str, ...], name: str) -> Part:
+def _logits(model: MultimodalSNN, settings: Settings, modalities: tuple[str, ...], name: str) -> GraphPart:
     to, inputs = _begin(model, settings, {m: coded_shape(model, m) for m in modalities})
     tokens = {m: write(model.encoders[m], to, x) for m, x in inputs.items()}
     gives: Gives = "logits" if modalities == model.modalities else "share"
     return _part(name, to, write_rest(model, to, tokens), modalities, gives)
 
 
-def _tokens(model: MultimodalSNN, settings: Settings, modality: str, *, whole: bool) -> Part:
+def _tokens(model: MultimodalSNN, settings: Settings, modality: str, *, whole: bool) -> GraphPart:
     """The encoder of a modality: all of it, or as many of its parts as NIR can say."""
     to, inputs = _begin(model, settings, {modality: coded_shape(model, modality)})
     x, encoder = inputs[modality], model.encoders[modality]
@@ -121,7 +121,7 @@ def _tokens(model: MultimodalSNN, settings: Settings, modality: str, *, whole: b
     return _part(modality, to, x, (modality,), "tokens", left=tuple(left))
 
 
-def _rest(model: MultimodalSNN, settings: Settings, parts: list[Part]) -> Part:
+def _rest(model: MultimodalSNN, settings: Settings, parts: list[GraphPart]) -> GraphPart:
     if len({part.shape[1:] for part in parts}) > 1:
         grids = {part.name: part.shape[1:] for part in parts}
         raise NotInNIRError(f"moves tokens between the grids {grids}")
@@ -153,8 +153,8 @@ def _part(
     *,
     of_tokens: bool = False,
     left: tuple[nn.Module, ...] = (),
-) -> Part:
-    return Part(
+) -> GraphPart:
+    return GraphPart(
         name=name,
         graph=to.graph.output(x),
         takes=takes,

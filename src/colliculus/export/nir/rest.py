@@ -1,4 +1,4 @@
-"""What follows the encoders, as a network of its own that takes tokens, and as an ONNX file."""
+"""The rest of a network behind its encoders, as a network that takes tokens, and as an ONNX file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from colliculus.export.clips import Clips, standardised
 from colliculus.export.comparison import compare_answers
 from colliculus.export.network import ExportedNetwork
 from colliculus.export.nir.check import coded, observed, run_parts
-from colliculus.export.nir.parts import Part, coded_shape
+from colliculus.export.nir.parts import GraphPart, coded_shape
 from colliculus.export.onnx.target import ToONNX
 from colliculus.export.onnx.write import answer_of, onnx_bytes, refuse_missing_packages
 from colliculus.export.subject import Subject
@@ -21,7 +21,7 @@ from colliculus.model import MultimodalSNN
 from colliculus.types import DataSpec
 
 
-def rest_of(model: MultimodalSNN, parts: Sequence[Part]) -> MultimodalSNN:
+def rest_of(model: MultimodalSNN, parts: Sequence[GraphPart]) -> MultimodalSNN:
     """The network that takes the tokens (T, B, D, rows, columns) of graphs and gives the outputs of `model`.
 
     It has the layers of `model` that the graphs leave out, with the same parameters.
@@ -42,7 +42,7 @@ def rest_of(model: MultimodalSNN, parts: Sequence[Part]) -> MultimodalSNN:
     return rest.eval()
 
 
-def write_rest_onnx(run: TrainedRun, parts: Sequence[Part], clips: Clips, dt: float, out: Path) -> Check:
+def write_rest_onnx(run: TrainedRun, parts: Sequence[GraphPart], clips: Clips, dt: float, out: Path) -> Check:
     """Write the rest of a network as an ONNX file, and compare its outputs behind the graphs with PyTorch.
 
     Raises:
