@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from active import assert_active, awake
 from small_methods import read_by
@@ -13,6 +14,7 @@ from small_methods import read_by
 from colliculus import Experiment, TrainedRun, load
 from colliculus.data import DATASETS
 from colliculus.data.dataset import Normalisation
+from colliculus.data.synthetic import Synthetic
 from colliculus.export.clips import raw
 from colliculus.export.comparison import answers
 from colliculus.export.subject import Subject
@@ -75,3 +77,15 @@ def worst(subject: Subject, exported: Callable[..., Any]) -> float:
         assert expected["logits"].argmax(-1).tolist() == output["logits"].argmax(-1).tolist()
         found += [float((output[name] - x).abs().amax()) for name, x in expected.items()]
     return max(found)
+
+
+def synthetic_run(folder: Path) -> TrainedRun:
+    """A run on the synthetic set whose network fires, and whose clips can be written as files."""
+    data = Synthetic(num_classes=4, num_train=16, num_validation=4, num_test=8, size=16, steps=3)
+    dataset, method = data.load(), small("late-fusion")
+    torch.manual_seed(1)
+    model = method.model(dataset.spec)
+    awake(model, dataset.train.batch(np.arange(16), epoch=0).inputs)
+    save_weights(model, folder / MODEL_FILE)
+    write_run(folder, Run.of(Experiment(method=method, data=data, preset="small"), dataset))
+    return load(folder, "cpu")
