@@ -14,7 +14,7 @@ from torch import nn
 from colliculus import ColliculusError
 from colliculus.layers import ConvBNSpike, norm_spike, one_sweep
 from colliculus.layers.time import channels_last
-from colliculus.neurons import LIF, PLIF, Dynamics, GradedDynamics, GradedNeuron, ReLUNeuron
+from colliculus.neurons import LIF, PLIF, Dynamics, GradedDynamics, GradedNeuron, ReLUNeuron, carried
 from colliculus.neurons.surrogate import SURROGATES
 
 POOL = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
@@ -214,3 +214,51 @@ def test_a_second_derivative_is_refused():
 def test_one_number_of_each_channel_cannot_be_normalised():
     with pytest.raises(ColliculusError, match="more than one value"):
         norm_spike(values(1, 3, 1, 1), fresh_norm(3), LIF(), steps=1, static=False)
+
+
+@needs_library
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=st.integers(2, 5),
+    cut=st.integers(1, 4),
+    shape=st.tuples(st.integers(1, 3), st.sampled_from([1, 2, 3, 8, 24, 300]), st.integers(1, 37), st.integers(1, 9)),
+    pooled=st.booleans(),
+    static=st.booleans(),
+    reset=st.sampled_from(["hard", "soft"]),
+    narrow=st.booleans(),
+)
+def test_it_goes_on_where_it_stopped(steps, cut, shape, pooled, static, reset, narrow):
+    """Two sweeps are one, and each is what its parts are with the loop for a neuron."""
+    batch, channels, height, width = shape
+    cut = min(cut, steps - 1)
+    x = values(batch if static else steps * batch, channels, height, width)
+    x = x.bfloat16() if narrow else x
+    norm, neuron = fresh_norm(channels, training=False), LIF(tau=1.7, dynamics=Dynamics(threshold=0.8, reset=reset))
+    pool = POOL if pooled else None
+    assert one_sweep.takes(x, norm, neuron, pool)
+
+    def run(given, membranes, length):
+        with carried(neuron, membranes) as after:
+            return norm_spike(given, norm, neuron, steps=length, static=static, pool=pool), after
+
+    whole, end = run(x, {}, steps)
+    first, middle = run(x if static else x[: cut * batch], {}, cut)
+    last, after = run(x if static else x[cut * batch :], middle, steps - cut)
+    assert torch.equal(torch.cat([first, last]), whole)
+    assert torch.equal(after[""], end[""])
+    assert (after[""].dtype, after[""].shape) == (torch.float32, (batch, channels, height, width))
+    with torch.no_grad():
+        assert torch.equal(whole, norm_spike(x, norm, neuron, steps=steps, static=static, pool=pool))
+    if not narrow:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            one_after_the_other(monkeypatch)
+            expected, v = run(x, {}, steps)
+        assert (whole != expected).float().mean() < 0.002  # a current may be rounded elsewhere
+        torch.testing.assert_close(end[""].where(end[""] - v[""] < 0.1, v[""]), v[""], rtol=1e-4, atol=1e-4)
+
+
+@needs_library
+def test_a_sweep_from_a_membrane_of_other_images_is_refused():
+    x, norm, neuron = values(4, 3, 5, 5), fresh_norm(3, training=False), LIF()
+    with pytest.raises(ColliculusError, match="start from 0"), carried(neuron, {"": torch.zeros(2, 3, 4, 5)}):
+        norm_spike(x, norm, neuron, steps=2, static=False)

@@ -15,7 +15,7 @@ from colliculus.export.clips import Clips, clips_of, standardised
 from colliculus.export.comparison import Answer, compare_answers
 from colliculus.export.network import ExportedNetwork, chosen_modalities
 from colliculus.export.network_target import NetworkTarget
-from colliculus.export.target import Artifact
+from colliculus.export.target import Artifact, Check
 from colliculus.files.documents import package_version, to_plain
 from colliculus.runs.result import read_result
 
@@ -54,16 +54,19 @@ class Subject:
             network, clips = ExportedNetwork(run.model, normalisation), raw
         return cls(run, network.eval(), clips, model_inputs, options)
 
+    def compared(self, answer: Answer, program: str) -> Check:
+        """The exported network, as `program` runs it, compared with PyTorch."""
+        return compare_answers(answer, self.clips, self.model_inputs, self.run.model, program)
+
     def checked(self, answer: Answer, program: str, out: Path) -> Artifact:
         """What was written to `out`, compared with PyTorch as `program` runs it."""
-        check = compare_answers(answer, self.clips, self.model_inputs, self.run.model, program)
         shapes = {m: ["batch" if i == x.ndim - 4 else n for i, n in enumerate(x.shape)] for m, x in self.inputs.items()}
         facts = {
             "size": f"{out.stat().st_size / 1e6:.2f} MB",
             "inputs": "; ".join(f"{m} ({', '.join(map(str, shape))})" for m, shape in shapes.items()),
             "values": "raw, as read from files" if self.options.inputs == "raw" else "standardised as in training",
         }
-        return Artifact(holds=facts, checks=(check,))
+        return Artifact(holds=facts, checks=(self.compared(answer, program),))
 
     def output_names(self) -> list[str]:
         """Names of the outputs of the file."""

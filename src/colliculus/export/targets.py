@@ -9,6 +9,7 @@ from colliculus.types import unknown_name
 
 TARGETS = {
     "onnx": "colliculus.export.onnx.target:ToONNX",
+    "page": "colliculus.export.page.target:ToPage",
     "pt2": "colliculus.export.pt2_target:ToPT2",
     "reference": "colliculus.export.reference_target:ToReference",
     "nir": "colliculus.export.nir.target:ToNIR",

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from colliculus.layers import one_sweep
 from colliculus.layers.time import stepwise
-from colliculus.neurons import LIF, Neuron
+from colliculus.neurons import LIF, Neuron, carrying
 
 
 def norm_spike(
@@ -37,7 +37,9 @@ def norm_spike(
     """
     if isinstance(norm, nn.BatchNorm2d) and isinstance(neuron, LIF) and one_sweep.takes(values, norm, neuron, pool):
         sweep = one_sweep.OneSweep(neuron, steps, pooled=pool is not None, static=static)
-        return one_sweep.run(values, norm, sweep).unflatten(0, (steps, -1))
+        if (carry := carrying()) is None:
+            return one_sweep.run(values, norm, sweep).unflatten(0, (steps, -1))
+        return carry.through(neuron, lambda v: one_sweep.run_from(values, v, norm, sweep)).unflatten(0, (steps, -1))
     normed = _as_if_repeated(values, norm, steps) if static else norm(values)
     first = isinstance(pool, nn.MaxPool2d) and neuron.keeps_order(steps)
     currents = pool(normed) if pool is not None and first else normed

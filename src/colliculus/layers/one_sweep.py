@@ -16,11 +16,14 @@ from torch import Tensor, nn
 
 from colliculus.neurons import LIF, LeakyNeuron, Neuron
 from colliculus.neurons.kernels import choice, native
+from colliculus.neurons.kernels.layout import membranes_for
+from colliculus.neurons.kernels.multi_step import check_membrane
 from colliculus.types import ColliculusError
 
 WIDEST = 1024
 """Largest number of channels: a strip of the C code holds each of them once."""
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_POINTERS = "values", "scale", "shift", "mean", "spikes", "grad_spikes", "grad_currents", "sums", "membrane"
 
 
 class Block(ctypes.Structure):
@@ -28,10 +31,7 @@ class Block(ctypes.Structure):
 
     _fields_ = (
         ("neuron", native.Call),
-        *(
-            (name, ctypes.c_void_p)
-            for name in ("values", "scale", "shift", "mean", "spikes", "grad_spikes", "grad_currents", "sums")
-        ),
+        *((name, ctypes.c_void_p) for name in _POINTERS),
         *((name, ctypes.c_int64) for name in ("images", "height", "width", "channels")),
         ("pooled", ctypes.c_int32),
     )
@@ -69,6 +69,19 @@ class OneSweep:
             **pointers,
         )
 
+    def spikes(self, values: Tensor, scale: Tensor, shift: Tensor, membrane: Tensor | None) -> Tensor:
+        """Spikes (T * B, C, H', W'), with the currents values * scale + shift; (C,) both in float32.
+
+        The neurons start from `membrane` (B, C, H, W), which then holds their state after the last step, or from 0.
+        """
+        height, width = (-(-n // 2) if self.pooled else n for n in values.shape[2:])
+        shape = (values.shape[0] * (self.steps if self.static else 1), values.shape[1], height, width)
+        spikes = torch.empty(shape, dtype=values.dtype, memory_format=torch.channels_last)
+        block = self.call(values, scale=scale.data_ptr(), shift=shift.data_ptr(), spikes=spikes.data_ptr())
+        block.membrane = native.address(membrane)
+        native.check(_loaded().colliculus_block_forward(block, native.threads(spikes)))
+        return spikes
+
 
 def takes(values: Tensor, norm: nn.Module, neuron: Neuron, pool: nn.Module | None) -> bool:
     """True if the C code can compute this; otherwise the three layers run one after the other."""
@@ -94,6 +107,30 @@ def run(values: Tensor, norm: nn.BatchNorm2d, sweep: OneSweep) -> Tensor:
 
     In training the statistics are those of the batch, for static values repeated T times; the running ones are updated.
     """
+    mean, inverse = _statistics(values, norm, sweep)
+    spikes: Tensor = _OneSweep.apply(  # type: ignore[no-untyped-call]
+        values, norm.weight, norm.bias, mean, inverse, sweep, norm.training
+    )
+    return spikes
+
+
+@torch.no_grad()
+def run_from(values: Tensor, membrane: Tensor | None, norm: nn.BatchNorm2d, sweep: OneSweep) -> tuple[Tensor, Tensor]:
+    """The same from a membrane (B, C, H, W), or from 0, and the membrane after the last step; no gradient flows.
+
+    Raises:
+        ColliculusError: the membrane has another shape than a step of the currents.
+    """
+    images = len(values) if sweep.static else len(values) // sweep.steps
+    check_membrane(membrane, (images, *values.shape[1:]))
+    mean, inverse = _statistics(values, norm, sweep)
+    scale = norm.weight.double() * inverse
+    after = membranes_for(values[None, :images], membrane)
+    return sweep.spikes(values, scale.float(), (norm.bias.double() - mean * scale).float(), after), after
+
+
+def _statistics(values: Tensor, norm: nn.BatchNorm2d, sweep: OneSweep) -> tuple[Tensor, Tensor]:
+    """Mean, and one by the deviation, (C,) in float64; in training the running ones are updated."""
     if not norm.training:
         assert norm.running_mean is not None  # noqa: S101
         assert norm.running_var is not None  # noqa: S101
@@ -101,10 +138,7 @@ def run(values: Tensor, norm: nn.BatchNorm2d, sweep: OneSweep) -> Tensor:
     else:
         mean, var = moments(values)
         _remember(norm, mean, var, values.numel() // values.shape[1] * (sweep.steps if sweep.static else 1))
-    spikes: Tensor = _OneSweep.apply(  # type: ignore[no-untyped-call]
-        values, norm.weight, norm.bias, mean, (var + norm.eps).rsqrt(), sweep, norm.training
-    )
-    return spikes
+    return mean, (var + norm.eps).rsqrt()
 
 
 def moments(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,13 +164,8 @@ class _OneSweep(torch.autograd.Function):
         own: bool,
     ) -> Tensor:
         scale = weight.double() * inverse
-        shift = bias.double() - mean * scale
-        height, width = (-(-n // 2) if sweep.pooled else n for n in values.shape[2:])
-        shape = (values.shape[0] * (sweep.steps if sweep.static else 1), values.shape[1], height, width)
-        spikes = torch.empty(shape, dtype=values.dtype, memory_format=torch.channels_last)
-        rows = scale.float(), shift.float()
-        block = sweep.call(values, scale=rows[0].data_ptr(), shift=rows[1].data_ptr(), spikes=spikes.data_ptr())
-        native.check(_loaded().colliculus_block_forward(block, native.threads(spikes)))
+        rows = scale.float(), (bias.double() - mean * scale).float()
+        spikes = sweep.spikes(values, *rows, None)
         ctx.save_for_backward(values, *rows, scale, mean, inverse)
         ctx.sweep, ctx.own = sweep, own
         return spikes

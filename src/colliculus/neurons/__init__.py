@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from colliculus.neurons.dynamics import Dynamics
-from colliculus.neurons.graded import GradedNeuron, UnfoldedNeuron, fold, graded, unfold
+from colliculus.neurons.graded import GradedNeuron, UnfoldedNeuron, fold, graded, graded_from, unfold
 from colliculus.neurons.levels import GradedDynamics
-from colliculus.neurons.lif import LIF, PLIF, LeakyNeuron, lif
+from colliculus.neurons.lif import LIF, PLIF, LeakyNeuron, lif, lif_from
+from colliculus.neurons.membranes import carried, carrying
 from colliculus.neurons.mlif import MLIF, Firing, MeanReLU, multimodal_neuron
 from colliculus.neurons.neuron import Neuron, SpikingNeuron
 from colliculus.neurons.relu import QuantisedReLU, ReLUNeuron, bits_of
@@ -38,9 +39,13 @@ __all__ = [
     "Triangle",
     "UnfoldedNeuron",
     "bits_of",
+    "carried",
+    "carrying",
     "fold",
     "graded",
+    "graded_from",
     "lif",
+    "lif_from",
     "multimodal_neuron",
     "spike",
     "unfold",

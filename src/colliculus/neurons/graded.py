@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
-from colliculus.neurons.kernels.multi_step import multi_step, num_steps
+from colliculus.neurons.kernels.multi_step import multi_step, multi_step_from, num_steps
 from colliculus.neurons.levels import DECAY, GradedDynamics
+from colliculus.neurons.membranes import carrying
 from colliculus.neurons.neuron import SpikingNeuron
 from colliculus.types import ColliculusError
 
@@ -38,6 +41,39 @@ def graded(
     return multi_step(currents, decay, dynamics, steps)
 
 
+def graded_from(
+    currents: Tensor,
+    membrane: Tensor | None,
+    decay: float = DECAY,
+    dynamics: GradedDynamics = GradedDynamics(),
+    *,
+    steps: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Graded spikes over T steps, starting from a membrane, and the membrane after them; without a gradient.
+
+    Args:
+        currents: as in `graded`.
+        membrane: v after the step before, (*); None is 0.
+        decay: as in `graded`.
+        dynamics: as in `graded`.
+        steps: as in `graded`.
+
+    Returns:
+        Spikes (T, *) as those of `graded`, and what is left of v after the last spike, (*), in float32 or wider.
+
+    Raises:
+        ColliculusError: `steps` contradicts the currents, or the membrane has another shape than a step of them.
+
+    Example:
+        >>> spikes, membrane = graded_from(torch.tensor([[1.3]]), None, decay=0.5)
+        >>> spikes.flatten(), membrane
+        (tensor([1.5000]), tensor([-0.2000]))
+        >>> graded_from(torch.tensor([[0.5], [9.0]]), membrane, decay=0.5)[0].flatten()  # v = 0.4, 8.95
+        tensor([0.5000, 4.0000])
+    """
+    return multi_step_from(currents, membrane, decay, dynamics, steps)
+
+
 class GradedNeuron(SpikingNeuron):
     """Integrates currents and sends a spike of 0 to D levels at every step (I-LIF).
 
@@ -56,6 +92,8 @@ class GradedNeuron(SpikingNeuron):
         tensor([1.5000, 0.5000, 4.0000])
     """
 
+    resumes: ClassVar[bool] = True
+
     def __init__(self, *, decay: float = DECAY, dynamics: GradedDynamics = GradedDynamics()) -> None:
         super().__init__()
         if not 0 <= decay <= 1:
@@ -65,11 +103,13 @@ class GradedNeuron(SpikingNeuron):
 
     def forward(self, currents: Tensor, steps: int | None = None) -> Tensor:
         """(T, B, *) -> (T, B, *), or (1, B, *) -> (steps, B, *) if every step gets the same currents."""
-        return graded(currents, self.decay, self.dynamics, steps=steps)
+        if (carry := carrying()) is None:
+            return graded(currents, self.decay, self.dynamics, steps=steps)
+        return carry.through(self, lambda v: graded_from(currents, v, self.decay, self.dynamics, steps=steps))
 
     def keeps_order(self, steps: int) -> bool:
         """True for a single step; later ones depend on what is left of the first."""
-        return steps == 1
+        return steps == 1 and carrying() is None
 
     def extra_repr(self) -> str:
         """Settings shown by `print(model)`."""

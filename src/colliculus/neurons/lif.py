@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from colliculus.neurons.dynamics import TAU, Dynamics
-from colliculus.neurons.kernels.multi_step import multi_step
+from colliculus.neurons.kernels.multi_step import multi_step, multi_step_from
+from colliculus.neurons.membranes import carrying
 from colliculus.neurons.neuron import SpikingNeuron
 
 
@@ -42,12 +44,47 @@ def lif(
     return multi_step(currents, leak, dynamics, steps)
 
 
+def lif_from(
+    currents: Tensor,
+    membrane: Tensor | None,
+    leak: float | Tensor = 1 / TAU,
+    dynamics: Dynamics = Dynamics(),
+    *,
+    steps: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Spikes over T steps, starting from a membrane, and the membrane after them; for inference, without a gradient.
+
+    Args:
+        currents: as in `lif`.
+        membrane: v after the step before, (*); None is 0.
+        leak: as in `lif`.
+        dynamics: as in `lif`.
+        steps: as in `lif`.
+
+    Returns:
+        Spikes (T, *) as those of `lif`, and v after the last reset, (*), in float32 or wider.
+
+    Raises:
+        ColliculusError: `steps` contradicts the currents, or the membrane has another shape than a step of them.
+
+    Example:
+        >>> spikes, membrane = lif_from(torch.full((1, 1), 1.5), None)
+        >>> spikes.flatten(), membrane
+        (tensor([0.]), tensor([0.7500]))
+        >>> lif_from(torch.full((3, 1), 1.5), membrane)[0].flatten()
+        tensor([1., 0., 1.])
+    """
+    return multi_step_from(currents, membrane, leak, dynamics, steps)
+
+
 class LeakyNeuron(SpikingNeuron, ABC):
     """Base class of leaky integrate-and-fire neurons: currents (T, B, *) -> spikes (T, B, *), 0 or 1.
 
     Args:
         dynamics: threshold, reset and gradient.
     """
+
+    resumes: ClassVar[bool] = True
 
     def __init__(self, dynamics: Dynamics) -> None:
         super().__init__()
@@ -59,7 +96,9 @@ class LeakyNeuron(SpikingNeuron, ABC):
 
     def forward(self, currents: Tensor, steps: int | None = None) -> Tensor:
         """(T, B, *) -> (T, B, *), or (1, B, *) -> (steps, B, *) if every step gets the same currents."""
-        return lif(currents, self.leak(), self.dynamics, steps=steps)
+        if (carry := carrying()) is None:
+            return lif(currents, self.leak(), self.dynamics, steps=steps)
+        return carry.through(self, lambda v: lif_from(currents, v, self.leak(), self.dynamics, steps=steps))
 
     def extra_repr(self) -> str:
         """Settings shown by `print(model)`."""

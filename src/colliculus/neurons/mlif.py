@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from colliculus.neurons.dynamics import TAU, Dynamics
-from colliculus.neurons.kernels.multi_step import NARROW, num_steps
+from colliculus.neurons.kernels.multi_step import NARROW, check_membrane, num_steps
 from colliculus.neurons.levels import GradedDynamics, graded_spike
+from colliculus.neurons.membranes import carrying
 from colliculus.neurons.neuron import Neuron, SpikingNeuron
 from colliculus.neurons.settings import NeuronSettings
 from colliculus.neurons.surrogate import spike
@@ -89,6 +90,8 @@ class MLIF(SpikingNeuron):
                 [0., 0., 0., 0.]])
     """
 
+    resumes: ClassVar[bool] = True
+
     def __init__(
         self,
         count: int,
@@ -108,14 +111,23 @@ class MLIF(SpikingNeuron):
 
     def forward(self, currents: Tensor, steps: int | None = None) -> Tensor:
         """(T, B, M', *) -> (T, B, M', *), or (T, B, 1, *) with "together"; currents of one step may serve all."""
+        if (carry := carrying()) is None:
+            return self._run(currents, None, steps)[0]
+        with torch.no_grad():
+            return carry.through(self, lambda membranes: self._run(currents, membranes, steps))
+
+    def _run(self, currents: Tensor, membranes: Tensor | None, steps: int | None) -> tuple[Tensor, Tensor]:
+        """Spikes, and the membranes (B, M', *) after the last step; None starts from 0."""
         total = num_steps(currents, steps)
+        check_membrane(membranes, currents.shape[1:])
         wide = currents.float() if currents.dtype in NARROW else currents
         leak = self.fixed if self.leak_logit is None else self.leak_logit.sigmoid()
-        membranes, found = torch.zeros_like(wide[0]), list[Tensor]()
+        membranes = torch.zeros_like(wide[0]) if membranes is None else membranes
+        found = list[Tensor]()
         for current in wide.expand(total, *wide.shape[1:]):
             membranes, spikes = mlif_step(membranes, current, leak, self.dynamics, firing=self.firing, count=self.count)
             found.append(spikes)
-        return torch.stack(found).to(currents.dtype)
+        return torch.stack(found).to(currents.dtype), membranes
 
     def extra_repr(self) -> str:
         """Settings shown by `print(model)`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -28,7 +29,10 @@ class SpikingNeuron(Neuron, ABC):
     Attributes:
         unit: value of one binary spike; graded spikes are multiples of it.
         levels: most binary spikes of a neuron in one time step.
+        resumes: True if it starts from the membrane that `carried` gives it. A kind of your own that does not say so is
+            refused where a network runs a few steps at a time.
     """
 
+    resumes: ClassVar[bool] = False
     unit: float = 1.0
     levels: int = 1

@@ -16,6 +16,7 @@ sys.path.insert(0, {here!r})
 import torch
 from conftest import Call, assert_agree
 from colliculus.neurons import SURROGATES, Dynamics, GradedDynamics, graded, lif
+from colliculus.neurons.kernels.choice import KERNELS
 for number, (reset, detach, through) in enumerate(itertools.product(("hard", "soft"), (True, False), (True, False))):
     surrogate = list(SURROGATES.values())[number % 4]()
     dynamics = Dynamics(threshold=0.7, reset=reset, detach_reset=detach, temporal_gradient=through, surrogate=surrogate)
@@ -31,6 +32,16 @@ for detach, through in itertools.product((True, False), (True, False)):
         for static, steps in ((False, 3), (True, 3), (False, 1)):
             call = Call(shape=(2, 301), steps=steps, static=static, leak=0.4, dynamics=dynamics, dtype=dtype)
             assert_agree(call, "triton", tolerance)
+kinds = Dynamics(threshold=0.7), Dynamics(reset="soft"), GradedDynamics(levels=3)
+for dynamics, static in itertools.product(kinds, (False, True)):
+    x = torch.randn(1 if static else 5, 2, 301)
+    run = KERNELS["triton"].run_from
+    whole, end = run(x, None, 0.3, dynamics, 5)
+    first, middle = run(x if static else x[:2], None, 0.3, dynamics, 2)
+    last, after = run(x if static else x[2:], middle, 0.3, dynamics, 3)
+    expected, v = KERNELS["plain"].run_from(x, None, 0.3, dynamics, 5)
+    assert whole.count_nonzero() and torch.equal(whole, expected) and torch.equal(end, v)
+    assert torch.equal(torch.cat([first, last]), whole) and torch.equal(after, end)
 x = torch.randn(3, 600).bfloat16()  # with a step that bfloat16 holds: the interpreter cuts off the others' last digits
 assert torch.equal(graded(x, 0.3), graded(x.float(), 0.3).bfloat16())
 """

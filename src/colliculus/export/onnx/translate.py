@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from onnxscript import FLOAT
-from onnxscript import opset20 as op
+from onnxscript import FLOAT, opset20
 
-from colliculus.neurons.kernels import compiled  # noqa: F401 (it registers our operations)
+import colliculus.neurons.kernels.compiled  # noqa: F401 # pyright: ignore[reportUnusedImport] # registers our operations
 
 OPSET = 20
 """Version of the ONNX operations."""
 
 Value = Any
-"""A tensor in the ONNX graph: onnxscript gives it no type of its own."""
+"""A tensor in the ONNX graph, which has no type of its own in onnxscript."""
+op: Any = opset20
 
 
 def leaky(  # noqa: PLR0917 (an operation's arguments are a list)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.export import ExportedProgram
+from torch.onnx import ONNXProgram
 
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.export.comparison import Answer
@@ -21,9 +23,6 @@ from colliculus.export.subject import Subject
 from colliculus.export.target import Artifact
 from colliculus.neurons.kernels.compiled import neurons_stay_whole
 from colliculus.types import ColliculusError
-
-if TYPE_CHECKING:
-    from onnxruntime import SessionOptions
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
@@ -63,31 +62,44 @@ def onnx_bytes(subject: Subject) -> bytes:
         ColliculusError: the network draws random numbers.
     """
     from colliculus.export.onnx.lean import lean
-    from colliculus.export.onnx.translate import OPSET, TRANSLATIONS
 
     with neurons_stay_whole(), torch.random.fork_rng(devices=[]):
         program = traced(subject.network, subject.inputs)
+    exported = translated(program, list(subject.inputs), subject.output_names())
+    return lean(exported, subject.metadata()).SerializeToString()
+
+
+def translated(program: ExportedProgram, inputs: Sequence[str], outputs: Sequence[str]) -> ONNXProgram:
+    """A program of PyTorch, traced under `neurons_stay_whole`, as an ONNX program.
+
+    Args:
+        program: the program.
+        inputs: names of its inputs.
+        outputs: names of its outputs.
+    """
+    from colliculus.export.onnx.translate import OPSET, TRANSLATIONS
+
     with _quiet():
         exported = torch.onnx.export(
             program,
             dynamo=True,
-            input_names=list(subject.inputs),
-            output_names=subject.output_names(),
+            input_names=inputs,
+            output_names=outputs,
             opset_version=OPSET,
             custom_translation_table=TRANSLATIONS,
             optimize=False,  # its rewriting of patterns takes half of the time, and onnxruntime does the same
             verbose=False,
         )
     assert exported is not None  # noqa: S101 (with dynamo it returns a program)
-    return lean(exported, subject.metadata()).SerializeToString()
+    return exported
 
 
-def answer_of(content: bytes, options: SessionOptions | None = None) -> Answer:
+def answer_of(content: bytes, options: Any = None) -> Answer:
     """The network of an ONNX file, run by onnxruntime on the CPU.
 
     Args:
         content: bytes of the file.
-        options: of the session; None takes onnxruntime's own, on as many threads as PyTorch has.
+        options: an `onnxruntime.SessionOptions`; None takes its defaults on as many threads as PyTorch has.
     """
     import onnxruntime
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from colliculus.neurons.dynamics import Dynamics
+from colliculus.neurons.kernels.layout import membranes_for, time_first
 from colliculus.neurons.levels import GradedDynamics
 from colliculus.neurons.surrogate import SURROGATES, shape_of
 from colliculus.types import ColliculusError
@@ -24,9 +25,19 @@ class Forward(Protocol):
     """Forward pass: spikes (steps, *), and the membranes before the reset or the currents for the backward pass."""
 
     def __call__(
-        self, currents: Tensor, leak: float | Tensor, dynamics: Any, steps: int, *, keep: bool
+        self,
+        currents: Tensor,
+        leak: float | Tensor,
+        dynamics: Any,
+        steps: int,
+        *,
+        keep: bool,
+        membrane: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """With `keep` False no backward pass follows, and the second tensor may be incomplete.
+
+        The neurons start from `membrane`, which then holds their state after the last step, or from 0; it is made by
+        `membranes_for`. A backward pass knows no start but 0.
 
         The dynamics are those of one kind of neuron, by which `Kernel.passes` chooses.
         """
@@ -68,8 +79,16 @@ class Passes:
         """Spikes (steps, *) of currents (steps, *) or (1, *), in autograd's graph if gradients are enabled."""
         learns = currents.requires_grad or (isinstance(leak, Tensor) and leak.requires_grad)
         if not (learns and torch.is_grad_enabled()):
-            return self.forward(currents, leak, dynamics, steps, keep=False)[0]
+            return self.forward(currents, leak, dynamics, steps, keep=False, membrane=None)[0]
         return _MultiStep.apply(currents, leak, dynamics, steps, self)  # type: ignore[no-any-return, no-untyped-call]
+
+    def run_from(
+        self, currents: Tensor, membrane: Tensor | None, leak: float | Tensor, dynamics: AnyDynamics, steps: int
+    ) -> tuple[Tensor, Tensor]:
+        """Spikes, and the membrane (*) after the last step; None starts from 0. No gradient flows."""
+        currents = time_first(currents)
+        after = membranes_for(currents, membrane)
+        return self.forward(currents, leak, dynamics, steps, keep=False, membrane=after)[0], after
 
 
 class _MultiStep(torch.autograd.Function):
@@ -77,7 +96,7 @@ class _MultiStep(torch.autograd.Function):
     def forward(
         ctx: Any, currents: Tensor, leak: float | Tensor, dynamics: AnyDynamics, steps: int, passes: Passes
     ) -> Tensor:
-        spikes, kept = passes.forward(currents, leak, dynamics, steps, keep=True)
+        spikes, kept = passes.forward(currents, leak, dynamics, steps, keep=True, membrane=None)
         ctx.save_for_backward(kept, *([leak] if isinstance(leak, Tensor) else []))
         ctx.leak = None if isinstance(leak, Tensor) else leak
         ctx.dynamics, ctx.passes, ctx.static = dynamics, passes, currents.shape[0] == 1

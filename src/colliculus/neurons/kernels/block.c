@@ -18,6 +18,8 @@ typedef struct {
     const void *grad_spikes;    /* VALUE, the same; backward only */
     void *grad_currents;        /* VALUE, as values; backward only */
     double *sums;               /* (2, channels): of grad_currents, and of grad_currents * (value - mean) */
+    float *membrane;            /* (images, height, width, channels): before the first step, then after the last; NULL
+                                 * starts from 0; forward only */
     int64_t images, height, width, channels;
     int32_t pooled;
 } Block;

@@ -71,9 +71,12 @@ static void NAME(spikes)(
     for (int64_t at = 0; at < size; at += strip) {
         const int64_t n = size - at < strip ? size - at : strip;
         NAME(currents)(b, image, at, n, scale, shift, current);
-        memset(membrane, 0, sizeof(float) * STRIP);
+        float *kept = b->membrane ? b->membrane + image * size + at : NULL;
+        if (kept) memcpy(membrane, kept, sizeof(float) * (size_t)n);
+        else memset(membrane, 0, sizeof(float) * STRIP);
         for (int64_t t = 0; t < b->neuron.steps; t++)
             fire_bytes(&b->neuron, current + (b->neuron.is_static ? 0 : t * STRIP), spikes + t * size + at, membrane, n);
+        if (kept) memcpy(kept, membrane, sizeof(float) * (size_t)n);
     }
 }
 

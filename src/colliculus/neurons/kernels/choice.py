@@ -47,6 +47,13 @@ class Kernel:
         passes = self.passes(dynamics)
         return (plain if passes is None else passes).run(currents, leak, dynamics, steps)
 
+    def run_from(
+        self, currents: Tensor, membrane: Tensor | None, leak: float | Tensor, dynamics: AnyDynamics, steps: int
+    ) -> tuple[Tensor, Tensor]:
+        """Spikes, and the membrane (*) after the last step; None starts from 0."""
+        passes = self.passes(dynamics)
+        return (plain if passes is None else passes).run_from(currents, membrane, leak, dynamics, steps)
+
 
 def _native_missing() -> str | None:
     return None if native.library() else "not compiled: no C compiler was found when Colliculus was installed"

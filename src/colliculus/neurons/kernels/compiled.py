@@ -69,7 +69,7 @@ def multi_step(  # noqa: PLR0917 (an operation's arguments are a list)
 ) -> Tensor:
     """Spikes; the options are those of `Dynamics` as plain values, which the dispatcher needs."""
     dynamics = _dynamics(threshold, reset, detach_reset, temporal_gradient, surrogate, shape)
-    return _passes(currents, leak, dynamics).forward(currents, leak, dynamics, steps, keep=False)[0]
+    return _passes(currents, leak, dynamics).forward(currents, leak, dynamics, steps, keep=False, membrane=None)[0]
 
 
 @multi_step.register_fake
@@ -93,7 +93,11 @@ def multi_step_backward(  # noqa: PLR0917
     """Gradients of currents and leak (zero unless wanted), from the currents only."""
     dynamics = _dynamics(threshold, reset, detach_reset, temporal_gradient, surrogate, shape)
     passes = _passes(currents, leak, dynamics)
-    kept = currents if passes.recomputes else passes.forward(currents, leak, dynamics, grad.shape[0], keep=True)[1]
+    kept = (
+        currents
+        if passes.recomputes
+        else passes.forward(currents, leak, dynamics, grad.shape[0], keep=True, membrane=None)[1]
+    )
     static = currents.shape[0] == 1
     of_currents, of_leak = passes.backward(grad, kept, leak, dynamics, static=static, wants_leak=wants_leak)
     return of_currents, torch.zeros_like(leak) if of_leak is None else of_leak
@@ -131,7 +135,7 @@ def graded_multi_step(
 ) -> Tensor:
     """Graded spikes; the options are those of `GradedDynamics`."""
     dynamics = _graded(levels, step, detach_reset, temporal_gradient)
-    return _passes(currents, decay, dynamics).forward(currents, decay, dynamics, steps, keep=False)[0]
+    return _passes(currents, decay, dynamics).forward(currents, decay, dynamics, steps, keep=False, membrane=None)[0]
 
 
 @graded_multi_step.register_fake
@@ -152,7 +156,11 @@ def graded_multi_step_backward(
     """Gradient of the currents, from the currents only."""
     dynamics = _graded(levels, step, detach_reset, temporal_gradient)
     passes = _passes(currents, decay, dynamics)
-    kept = currents if passes.recomputes else passes.forward(currents, decay, dynamics, grad.shape[0], keep=True)[1]
+    kept = (
+        currents
+        if passes.recomputes
+        else passes.forward(currents, decay, dynamics, grad.shape[0], keep=True, membrane=None)[1]
+    )
     return passes.backward(grad, kept, decay, dynamics, static=currents.shape[0] == 1, wants_leak=False)[0]
 
 

@@ -20,19 +20,36 @@ from torch import Tensor
 
 from colliculus.neurons.dynamics import Dynamics
 from colliculus.neurons.kernels.analytic import Passes
-from colliculus.neurons.kernels.layout import Rows, blocks, empty_steps, laid_out_as, rows, time_first, width
+from colliculus.neurons.kernels.layout import (
+    Rows,
+    blocks,
+    empty_steps,
+    laid_out_as,
+    membranes_for,
+    rows,
+    time_first,
+    width,
+)
 from colliculus.neurons.surrogate import Sigmoid
 
 
 def forward(
-    currents: Tensor, leak: float | Tensor, dynamics: Dynamics, steps: int, *, keep: bool
+    currents: Tensor,
+    leak: float | Tensor,
+    dynamics: Dynamics,
+    steps: int,
+    *,
+    keep: bool,
+    membrane: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Spikes and the membranes before the reset, (steps, *) both."""
     currents = time_first(currents)
     spikes, kept = empty_steps(currents, steps), empty_steps(currents, steps if keep else 1)
-    parts = zip(blocks(currents), blocks(kept), blocks(spikes), _leak_blocks(leak, currents), strict=False)
-    for current, membranes, fired, a in parts:
-        before = torch.zeros_like(fired[0])
+    starts = membranes_for(currents, None) if membrane is None else membrane
+    parts = zip(
+        blocks(currents), blocks(kept), blocks(spikes), blocks(starts[None]), _leak_blocks(leak, currents), strict=False
+    )
+    for current, membranes, fired, (before,), a in parts:
         for t in range(steps):
             v = membranes[t if keep else 0]
             _integrate(before, current[t if len(current) > 1 else 0], a, out=v)

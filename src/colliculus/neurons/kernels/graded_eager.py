@@ -14,18 +14,26 @@ import torch
 from torch import Tensor
 
 from colliculus.neurons.kernels.analytic import Passes
-from colliculus.neurons.kernels.layout import Rows, blocks, empty_steps, laid_out_as, time_first
+from colliculus.neurons.kernels.layout import Rows, blocks, empty_steps, laid_out_as, membranes_for, time_first
 from colliculus.neurons.levels import GradedDynamics
 
 
 def forward(
-    currents: Tensor, leak: float | Tensor, dynamics: GradedDynamics, steps: int, *, keep: bool
+    currents: Tensor,
+    leak: float | Tensor,
+    dynamics: GradedDynamics,
+    steps: int,
+    *,
+    keep: bool,
+    membrane: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Spikes and the membranes before the reset, (steps, *) both; the leak is the decay."""
     currents = time_first(currents)
     spikes, kept = empty_steps(currents, steps), empty_steps(currents, steps if keep else 1)
-    for current, membranes, fired in zip(blocks(currents), blocks(kept), blocks(spikes), strict=True):
-        left, whole = torch.zeros_like(fired[0]), torch.empty_like(fired[0])
+    starts = membranes_for(currents, None) if membrane is None else membrane
+    parts = zip(blocks(currents), blocks(kept), blocks(spikes), blocks(starts[None]), strict=True)
+    for current, membranes, fired, (left,) in parts:
+        whole = torch.empty_like(left)
         for t in range(steps):
             v = membranes[t if keep else 0]
             torch.mul(left, leak, out=v).add_(current[t if len(current) > 1 else 0])

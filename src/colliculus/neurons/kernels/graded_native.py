@@ -40,12 +40,13 @@ def forward(
     steps: int,
     *,
     keep: bool,  # noqa: ARG001 (the currents are stored in any case)
+    membrane: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Spikes (steps, *), and the currents in their memory layout; the leak is the decay."""
     currents = time_first(currents)
     spikes = empty_steps(currents, steps)
     call = _call(currents, leak, dynamics, steps)
-    call.out = spikes.data_ptr()
+    call.out, call.membrane = spikes.data_ptr(), native.address(membrane)
     native.check(_loaded().colliculus_graded_forward(call, native.threads(spikes)))
     return spikes, currents
 

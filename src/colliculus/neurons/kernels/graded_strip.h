@@ -42,12 +42,15 @@ static int NAME(forward)(Share *share) {
     REAL left[WIDEST];
     for (int64_t at = share->first; at < share->last; at += WIDEST) {
         const int64_t n = share->last - at < WIDEST ? share->last - at : WIDEST;
-        memset(left, 0, sizeof left);
+        REAL *kept = c->membrane ? (REAL *)c->membrane + at : NULL;
+        if (kept) memcpy(left, kept, sizeof(REAL) * (size_t)n);
+        else memset(left, 0, sizeof left);
         for (int64_t t = 0; t < c->steps; t++)
             NAME(fire)(
                 (const STORED *)c->currents + (c->is_static ? 0 : t * c->n) + at, (STORED *)c->out + t * c->n + at,
                 left, n, o
             );
+        if (kept) memcpy(kept, left, sizeof(REAL) * (size_t)n);
     }
     return 0;
 }

@@ -25,18 +25,21 @@ def _spike(v, step: tl.constexpr, per_step: tl.constexpr, levels: tl.constexpr):
 
 @triton.jit
 def _forward_kernel(
-    currents, spikes, decay, steps, n, stride,
-    step: tl.constexpr, per_step: tl.constexpr, levels: tl.constexpr, wide: tl.constexpr, columns: tl.constexpr,
+    currents, spikes, membrane, decay, steps, n, stride,
+    step: tl.constexpr, per_step: tl.constexpr, levels: tl.constexpr, carries: tl.constexpr, wide: tl.constexpr,
+    columns: tl.constexpr,
 ):  # fmt: skip
     at = tl.program_id(0).to(tl.int64) * columns + tl.arange(0, columns)
     inside = at < n
     a = tl.load(decay).to(wide)
-    left = tl.zeros((columns,), wide)
+    left = tl.load(membrane + at, inside, other=0) if carries else tl.zeros((columns,), wide)
     for t in range(steps):
         v = left * a + tl.load(currents + t * stride + at, inside, other=0).to(wide)
         s = _spike(v, step, per_step, levels)
         tl.store(spikes + t * n + at, s.to(spikes.dtype.element_ty), inside)
         left = v - s
+    if carries:
+        tl.store(membrane + at, left, inside)
 
 
 @triton.jit
@@ -89,15 +92,16 @@ def forward(
     steps: int,
     *,
     keep: bool,  # noqa: ARG001 (the currents are stored in any case)
+    membrane: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Spikes (steps, *), and the currents in their memory layout; the leak is the decay."""
     currents = time_first(currents)
     spikes = empty_steps(currents, steps)
     grid, stride, n = grid_of(currents)
     _forward_kernel[grid](
-        currents, spikes, on_device(leak, currents), steps, n, stride,
-        step=dynamics.step, per_step=dynamics.per_step, levels=dynamics.levels, wide=WIDE[wide_of(currents)],
-        columns=COLUMNS, enable_fp_fusion=False,
+        currents, spikes, spikes if membrane is None else membrane, on_device(leak, currents), steps, n, stride,
+        step=dynamics.step, per_step=dynamics.per_step, levels=dynamics.levels, carries=membrane is not None,
+        wide=WIDE[wide_of(currents)], columns=COLUMNS, enable_fp_fusion=False,
     )  # fmt: skip
     return spikes, currents
 

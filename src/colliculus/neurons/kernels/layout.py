@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from torch import Tensor, empty_like, get_num_threads
+from torch import Tensor, empty_like, float32, get_num_threads, promote_types
 
 Rows = tuple[Tensor, ...]
 BLOCK = 1 << 17
@@ -35,6 +35,15 @@ def empty_steps(x: Tensor, steps: int) -> Tensor:
     """An empty (steps, *) with the layout of `x`, which is `time_first`."""
     size = x[0].numel()
     return x.new_empty_strided((steps, *x.shape[1:]), (size, *x.stride()[1:]))
+
+
+def membranes_for(x: Tensor, before: Tensor | None) -> Tensor:
+    """A copy of the membranes `before`, or zeros, with the layout of a step of `x` (T, *), in float32 or wider.
+
+    `x` is `time_first`.
+    """
+    after = x.new_empty_strided(x.shape[1:], x.stride()[1:], dtype=promote_types(x.dtype, float32))
+    return after.zero_() if before is None else after.copy_(before)
 
 
 def laid_out_as(x: Tensor, model: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from colliculus.neurons.kernels import compiled
+from colliculus.neurons.kernels import compiled, plain
 from colliculus.neurons.kernels.analytic import AnyDynamics
 from colliculus.neurons.kernels.choice import kernel_for
 from colliculus.types import ColliculusError
@@ -28,6 +28,40 @@ def multi_step(currents: Tensor, leak: float | Tensor, dynamics: AnyDynamics, st
     if currents.dtype not in NARROW or currents.dtype in kernel.narrow:
         return kernel.run(currents, leak, dynamics, steps)
     return kernel.run(currents.float(), leak, dynamics, steps).to(currents.dtype)
+
+
+def multi_step_from(
+    currents: Tensor, membrane: Tensor | None, leak: float | Tensor, dynamics: AnyDynamics, steps: int | None
+) -> tuple[Tensor, Tensor]:
+    """Spikes (T, *), and the membrane (*) after the last step in float32 or wider; without a gradient.
+
+    Raises:
+        ColliculusError: `steps` contradicts the currents, or the membrane has another shape than a step of them.
+    """
+    steps = num_steps(currents, steps)
+    check_membrane(membrane, currents.shape[1:])
+    wide = currents.float() if currents.dtype in NARROW else currents
+    if torch.compiler.is_compiling():  # the loop, so that exported programs need no operation of ours
+        spikes, after = plain.run_from(wide, membrane, leak, dynamics, steps)
+        return spikes.to(currents.dtype), after
+    with torch.no_grad():
+        kernel = kernel_for(currents, leak, dynamics)
+        given = currents if currents.dtype in kernel.narrow else wide
+        spikes, after = kernel.run_from(given, membrane, leak, dynamics, steps)
+    return spikes.to(currents.dtype), after
+
+
+def check_membrane(membrane: Tensor | None, step: tuple[int, ...]) -> None:
+    """Check that a membrane has the shape of one step of the currents; None is one that starts from 0.
+
+    Raises:
+        ColliculusError: it has not.
+    """
+    if membrane is not None and tuple(membrane.shape) != tuple(step):
+        raise ColliculusError(
+            f"a membrane has shape {tuple(membrane.shape)} and a step of its currents {tuple(step)}: start from 0 "
+            "(None), or give inputs of the same batch and size as before"
+        )
 
 
 def num_steps(currents: Tensor, steps: int | None) -> int:

@@ -51,6 +51,7 @@ typedef struct {
     const void *currents;      /* (steps or 1, n) */
     const void *grad_spikes;   /* (steps, n); backward only */
     void *out;                 /* spikes (steps, n), or gradient of the currents (steps or 1, n) */
+    void *membrane;            /* (n), REAL: before the first step, then after the last; NULL starts from 0; forward only */
     int64_t steps, n;
     double leak, threshold;
     double shape;              /* slope or width of the surrogate */

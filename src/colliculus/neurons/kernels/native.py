@@ -28,7 +28,7 @@ class Call(ctypes.Structure):
     """The struct of the same name in native.c."""
 
     _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("currents", "grad_spikes", "out")),
+        *((name, ctypes.c_void_p) for name in ("currents", "grad_spikes", "out", "membrane")),
         *((name, ctypes.c_int64) for name in ("steps", "n")),
         *((name, ctypes.c_double) for name in ("leak", "threshold", "shape")),
         *((name, ctypes.c_int32) for name in ("surrogate", "number", "static", "soft", "detach", "through", "learns")),
@@ -70,12 +70,13 @@ def forward(
     steps: int,
     *,
     keep: bool,  # noqa: ARG001 (the currents are stored in any case)
+    membrane: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Spikes (steps, *), and the currents in their memory layout."""
     currents = time_first(currents)
     spikes = empty_steps(currents, steps)
     call = _call(currents, leak, dynamics, steps)
-    call.out = spikes.data_ptr()
+    call.out, call.membrane = spikes.data_ptr(), address(membrane)
     check(_loaded().colliculus_forward(call, threads(spikes)))
     return spikes, currents
 
@@ -128,6 +129,11 @@ def _loaded() -> ctypes.CDLL:
     loaded = library()
     assert loaded is not None, "choose this kernel only where `library` finds it"  # noqa: S101
     return loaded
+
+
+def address(membrane: Tensor | None) -> int | None:
+    """The pointer of a membrane; None, which the C code takes for zeros, if there is none."""
+    return None if membrane is None else membrane.data_ptr()
 
 
 def threads(x: Tensor) -> int:

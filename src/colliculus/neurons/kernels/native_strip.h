@@ -59,13 +59,16 @@ static int NAME(forward)(Share *share) {
     REAL membrane[NAME(WIDEST)];
     for (int64_t at = share->first; at < share->last; at += NAME(WIDEST)) {
         int64_t n = share->last - at < NAME(WIDEST) ? share->last - at : NAME(WIDEST);
-        memset(membrane, 0, sizeof membrane);
+        REAL *kept = c->membrane ? (REAL *)c->membrane + at : NULL;
+        if (kept) memcpy(membrane, kept, sizeof(REAL) * (size_t)n);
+        else memset(membrane, 0, sizeof membrane);
         for (int64_t t = 0; t < c->steps; t++)
             NAME(fire)(
                 (const STORED *)c->currents + (c->is_static ? 0 : t * c->n) + at, (STORED *)c->out + t * c->n + at,
                 membrane, n, (REAL)c->leak, (REAL)c->threshold, c->soft_reset,
                 c->is_static, t + 1 < c->steps ? c->n : 0
             );
+        if (kept) memcpy(kept, membrane, sizeof(REAL) * (size_t)n);
     }
     return 0;
 }

@@ -51,18 +51,20 @@ def _after_reset(v, threshold: tl.constexpr, soft: tl.constexpr):
 
 @triton.jit
 def _forward_kernel(
-    currents, spikes, leak, steps, n, stride,
-    threshold: tl.constexpr, soft: tl.constexpr, wide: tl.constexpr, columns: tl.constexpr,
+    currents, spikes, membrane, leak, steps, n, stride,
+    threshold: tl.constexpr, soft: tl.constexpr, carries: tl.constexpr, wide: tl.constexpr, columns: tl.constexpr,
 ):  # fmt: skip
     at = tl.program_id(0).to(tl.int64) * columns + tl.arange(0, columns)
     inside = at < n
     a = tl.load(leak).to(wide)
-    v = tl.zeros((columns,), wide)
+    v = tl.load(membrane + at, inside, other=0) if carries else tl.zeros((columns,), wide)
     for t in range(steps):
         current = tl.load(currents + t * stride + at, inside, other=0).to(wide)
         v = v + (current - v) * a
         tl.store(spikes + t * n + at, (v >= threshold).to(wide).to(spikes.dtype.element_ty), inside)
         v = _after_reset(v, threshold, soft)
+    if carries:
+        tl.store(membrane + at, v, inside)
 
 
 @triton.jit
@@ -128,15 +130,16 @@ def forward(
     steps: int,
     *,
     keep: bool,  # noqa: ARG001 (the currents are stored in any case)
+    membrane: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Spikes (steps, *), and the currents in their memory layout."""
     currents = time_first(currents)
     spikes = empty_steps(currents, steps)
     grid, stride, n = grid_of(currents)
     _forward_kernel[grid](
-        currents, spikes, on_device(leak, currents), steps, n, stride,
-        threshold=dynamics.threshold, soft=dynamics.reset == "soft", wide=WIDE[wide_of(currents)], columns=COLUMNS,
-        enable_fp_fusion=False,
+        currents, spikes, spikes if membrane is None else membrane, on_device(leak, currents), steps, n, stride,
+        threshold=dynamics.threshold, soft=dynamics.reset == "soft", carries=membrane is not None,
+        wide=WIDE[wide_of(currents)], columns=COLUMNS, enable_fp_fusion=False,
     )  # fmt: skip
     return spikes, currents
 
