@@ -24,6 +24,7 @@ from study import Tables, markdown
 import colliculus as cl
 from colliculus.data.dataset import Normalisation
 from colliculus.export.comparison import answers
+from colliculus.export.nir.target import Rest, ToNIR
 from colliculus.export.onnx.target import ToONNX
 from colliculus.export.onnx.write import answer_of
 from colliculus.export.pt2_target import ToPT2
@@ -81,17 +82,30 @@ def row(name: str) -> dict[str, str]:
             onnx, pt2 = (cl.export(run, to=target(check=CLIPS)) for target in (ToONNX, ToPT2))
         except cl.ColliculusError as refusal:
             return cells(name, [f"refused: {refusal}", *[""] * 5])
+        nir = in_nir(run)
         clip = {m: torch.randn(SPEC.input_shape(m, 1)) for m in run.model.modalities}
         runtime, size = answer_of(Path(onnx.out).read_bytes()), Path(onnx.out).stat().st_size
         times = milliseconds({"torch": lambda: answers(run.model, clip), "onnx": lambda: runtime(clip)})
     checks = [exported.checks[0] for exported in (onnx, pt2)]
     found = [f"{check.difference:.1e}, {check.differing} of {check.compared}" for check in checks]
-    return cells(name, [*found, f"{size / 1e6:.2f}", f"{times['torch']:.1f}", f"{times['onnx']:.1f}"])
+    return cells(name, [*found, nir, f"{size / 1e6:.2f}", f"{times['torch']:.1f}", f"{times['onnx']:.1f}"])
+
+
+def in_nir(run: cl.TrainedRun) -> str:
+    """How much of a network NIR can say, and how many spikes differ."""
+    forms: dict[str, Rest] = {"whole": "nir", "encoders": "onnx"}
+    for form, rest in forms.items():
+        try:
+            check = cl.export(run, to=ToNIR(rest=rest, check=CLIPS)).checks[0]
+        except cl.ColliculusError:
+            continue
+        return f"{form}: {check.differing} of {check.compared:,} spikes"
+    return "nothing"
 
 
 def cells(name: str, values: Sequence[str]) -> dict[str, str]:
     """Cells by heading."""
-    headings = ("ONNX", "pt2", "ONNX, MB", "ms, PyTorch", "ms, onnxruntime")
+    headings = ("ONNX", "pt2", "NIR", "ONNX, MB", "ms, PyTorch", "ms, onnxruntime")
     return {"preset": name, **dict(zip(headings, values, strict=False))}
 
 

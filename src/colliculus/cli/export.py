@@ -16,9 +16,9 @@ class Options(RecordOptions, Generic[SettingsT]):
 
     "reference" is a checkpoint of the released S-CMRL program (arXiv 2502.12488), for networks that compute what it
     computes: presets with "reference" in their names, late fusion, weighted attention, and a single modality trained
-    with --method.arithmetic reference. `colliculus export --to TARGET --help` lists the options of a target. Where a
-    check fails, nothing is written and the exit code is 1. Example:
-    colliculus export runs/digits --to reference --out digits.pth.tar
+    with --method.arithmetic reference. "nir" is a folder of graphs for neuromorphic tools, of the whole network where
+    NIR can say it. `colliculus export --to TARGET --help` lists the options of a target. Where a check fails, nothing
+    is written and the exit code is 1. Example: colliculus export runs/digits --to reference --out digits.pth.tar
     """
 
     run: RunFolder

@@ -20,6 +20,14 @@ CURRENT = 1.03
 """Mean current of a normalisation; with 1.0, half of it would lie exactly at the threshold 0.5 of silent channels."""
 
 
+def vary(model) -> None:
+    """Give every channel a current of its own, so that few membranes lie close to a threshold."""
+    with torch.no_grad():
+        for norm in (part for part in model.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)):
+            if norm.affine:
+                norm.bias += 0.2 * torch.randn_like(norm.bias)
+
+
 class Alive:
     """A network that fires, and inputs for it."""
 
@@ -29,6 +37,7 @@ class Alive:
         self.model = method.model(spec)
         self.inputs = {m: torch.randn(spec.input_shape(m, clips)) for m in sizes}
         awake(self.model, self.inputs, current=CURRENT)
+        vary(self.model)
         with torch.no_grad():
             self.logits = self.model(self.inputs).logits
         assert_active(self.logits)
@@ -61,6 +70,7 @@ def run_of(tmp_path):
         model = method.model(loaded.spec)
         inputs = loaded.test.batch(np.arange(12), epoch=0).inputs
         awake(model, inputs, current=CURRENT)
+        vary(model)
         if isinstance(model.head, LinearReadout):  # so that not all clips get the class of the largest bias
             with torch.no_grad():
                 model.head.linear.bias -= model(inputs).logits.mean(0)
