@@ -26,6 +26,9 @@ def vary(model) -> None:
         for norm in (part for part in model.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)):
             if norm.affine:
                 norm.bias += 0.2 * torch.randn_like(norm.bias)
+        for layer in model.head.modules():
+            if isinstance(layer, torch.nn.Linear) and layer.bias is not None:
+                torch.nn.init.normal_(layer.bias)  # a fresh one is zero
 
 
 class Alive:

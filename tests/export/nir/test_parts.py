@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from colliculus.export.nir.check import coded, compare, run_parts
+from colliculus.export.nir.check import GraphComparison, coded, compare, run_parts
 from colliculus.export.nir.layers import NotInNIRError
 from colliculus.export.nir.parts import token_parts
 from colliculus.export.nir.rest import rest_of
@@ -166,6 +166,15 @@ def test_signals_of_a_mask_are_0_or_1(alive) -> None:
     assert all(source in neurons for name in passed for source in edges[name])  # an AND of spikes, no product
     alphas = [node for name, node in part.graph.nodes.items() if name.startswith("fusion") and "right" in name]
     assert {float(node.weight.max()) for node in alphas} == {0.25}
+
+
+def test_what_counts_as_equal() -> None:
+    same = GraphComparison(clips=2, spikes={"a": 500_000}, differing=9, rounded={"a": 6}, logits=1e-4, others=0)
+    assert same.equal
+    assert replace(same, logits=None).equal
+    assert not replace(same, rounded={"a": 7}).equal
+    assert not replace(same, others=1).equal
+    assert not replace(same, logits=2e-4).equal
 
 
 def test_a_wrong_readout_is_noticed(alive) -> None:
