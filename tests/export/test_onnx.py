@@ -32,7 +32,7 @@ VARIANTS = {
     "soft reset": (small("late-fusion", neuron=NeuronSettings(reset="soft", tau=1.7)), PAIR),
     "graded, with memory": (small("late-fusion", neuron=NeuronSettings(kind="graded", decay=0.5)), PAIR),
     "relu": (small("late-fusion", neuron=NeuronSettings(kind="relu")), PAIR),
-    "quantised relu": (small("late-fusion", neuron=NeuronSettings(kind="relu", bits=2)), PAIR),
+    "quantised relu": (small("late-fusion", neuron=NeuronSettings(kind="relu", bits=4)), PAIR),
     "misnet, plif": (small("misnet", neuron=NeuronSettings(kind="plif")), PAIR),
     "misnet, together": (small("misnet", firing="together"), PAIR),
     "latency": (small("late-fusion", coding="latency"), PAIR),
