@@ -213,5 +213,5 @@ def test_single_steps_are_a_stream(name, tmp_path) -> None:
 
 def test_a_step_of_a_network_that_needs_a_window_is_refused(tmp_path) -> None:
     run = run_of(tmp_path / "run", small("s-cmrl", cross_attention="temporal"))
-    with pytest.raises(ColliculusError, match="one step has no answer of its own .* use --form whole"):
+    with pytest.raises(ColliculusError, match=r"one step has no answer of its own .* use --form whole"):
         colliculus.export(run, to=ToONNX(form="step"))

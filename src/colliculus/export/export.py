@@ -16,7 +16,7 @@ from colliculus.types import ColliculusError
 
 @dataclass(frozen=True, kw_only=True)
 class Exported(Record):
-    """What an export wrote, and how it compares with PyTorch.
+    """A finished export, and how it compares with PyTorch.
 
     Args:
         run: run folder.
@@ -38,7 +38,7 @@ class Exported(Record):
         return all(check.passed for check in self.checks)
 
     def table(self) -> Table:
-        """What was written and what was checked."""
+        """The written file and its checks."""
         checks = {f"check {i}" if len(self.checks) > 1 else "check": c for i, c in enumerate(self.checks, 1)}
         facts = {"run": self.run, "written": self.out if self.passed else f"nothing: {self.out} did not pass its check"}
         sentences = {

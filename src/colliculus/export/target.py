@@ -33,7 +33,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """What a target wrote.
+    """The written file or folder of a target.
 
     Args:
         holds: facts about it, by name, in words.

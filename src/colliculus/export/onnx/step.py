@@ -25,7 +25,7 @@ from colliculus.streaming.stream import Stream
 from colliculus.types import ColliculusError
 
 STATE, NEXT = "state.", "next."
-"""What the names of membranes begin with, as inputs and as outputs."""
+"""Beginnings of the names of membranes, as inputs and as outputs."""
 
 
 class StepNetwork(nn.Module):
