@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -69,7 +70,7 @@ def checked_answers(
             f"{what} equal {to} within {difference:.1e} on {count} clips {clips.origin}, "
             f"{differing or 'none'} in another class{'' if _varied(expected) else SAME}"
         ),
-        difference=difference,
+        difference=difference if isfinite(difference) else None,
         compared=count,
         differing=differing,
     )
