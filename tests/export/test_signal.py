@@ -25,6 +25,7 @@ const answers = {
   sound: ({ samples, s }) => array(Signal.spectrogram(Signal.waveform(Float32Array.from(samples), s), s)),
   resize: ({ data, c, h, w, size }) => [...Signal.resize(Float32Array.from(data), c, h, w, size)],
   levels: ({ rgba, h, w, s }) => [...Signal.levels(Uint8Array.from(rgba), h, w, s)],
+  rint: ({ values }) => values.map(Signal.rint),
   moments: ({ s, seconds }) => Signal.moments(s, seconds),
   npy: ({ bytes }) => array(Signal.npy(Uint8Array.from(bytes).buffer)),
 };
@@ -97,6 +98,11 @@ def test_pictures_have_the_levels_of_python(channels) -> None:
     differing = np.abs(np.reshape(found, expected.shape) - expected)
     assert differing.max() <= 1  # where rounding of a half may go either way
     assert (differing > 0).mean() < 0.01
+
+
+def test_halves_are_rounded_to_the_even_number() -> None:
+    values = [0.5, 1.5, 2.5, -0.5, -1.5, 2.4, 2.6, 7.0]
+    assert ask(["rint", {"values": values}]) == [np.rint(values).tolist()]
 
 
 def test_moments_are_the_middles_of_parts_or_at_a_rate() -> None:
