@@ -63,7 +63,8 @@ def export(run: TrainedRun | Path | str, *, to: str | ExportTarget, out: Path | 
 
     Args:
         run: run folder, or an open run.
-        to: name of a target with its defaults ("onnx", "pt2", "reference"), or a target with options.
+        to: name of a target ("onnx", "pt2", "page", "reference", ...), or a target with options, such as
+            `colliculus.export.onnx.target.ToONNX(modalities=("audio",))`.
         out: file or folder to write; None is the target's usual place in the run folder.
 
     Raises:
