@@ -40,6 +40,7 @@ from colliculus.neurons import LIF, PLIF, NeuronSettings
 from colliculus.presets import preset, presets
 from colliculus.report.report import report
 from colliculus.runs.experiment import Experiment, Method, TrainSettings
+from colliculus.streaming.of_run import stream
 from colliculus.sweeps.reproduce import reproduce
 from colliculus.sweeps.sweep import sweep
 from colliculus.training.callbacks import Callback
@@ -108,6 +109,7 @@ __all__ = [
     "reproduce",
     "robustness",
     "split",
+    "stream",
     "sweep",
     "time_first",
 ]

@@ -82,6 +82,7 @@ class Poisson(nn.Module):
 
     def __init__(self, steps: int, mode: Resampling = "nearest") -> None:
         super().__init__()
+        self.steps = steps
         self.present = Direct(steps, mode)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -160,6 +161,49 @@ class RecentFrames(nn.Module):
             return x.repeat(1, self.frames, 1, 1)
         steps = torch.arange(len(x), device=x.device)
         return torch.cat([x[(steps - k).clamp(min=0)] for k in reversed(range(self.frames))], dim=2)
+
+
+def steps_of(coding: nn.Module) -> int:
+    """T_m, the steps that a coding makes of its inputs.
+
+    Raises:
+        ColliculusError: a coding of your own does not say so.
+    """
+    steps = getattr(coding[-1] if isinstance(coding, nn.Sequential) else coding, "steps", None)
+    if not isinstance(steps, int):
+        raise ColliculusError(f"the coding {type(coding).__name__} does not say its number of steps: give it `steps`")
+    return steps
+
+
+def frames_for(coding: nn.Module, steps: int, frames: int) -> int:
+    """Frames of a sequence that must be there before its first steps can be coded; all for a coding of your own.
+
+    Args:
+        coding: the coding of a modality.
+        steps: coded steps, 1 to T_m.
+        frames: frames of the whole sequence.
+
+    Example:
+        >>> [frames_for(Direct(4), t, frames=6) for t in (1, 2, 3, 4)]  # takes frames 0, 2, 3 and 5
+        [1, 3, 4, 6]
+        >>> frames_for(Direct(4, "linear"), 1, frames=6)
+        2
+        >>> frames_for(nn.Sequential(AllFrames(6), Direct(4)), 1, frames=6)
+        6
+    """
+    if isinstance(coding, nn.Sequential) and isinstance(coding[0], RecentFrames):
+        return frames_for(coding[1:], steps, frames)
+    last = coding[-1] if isinstance(coding, nn.Sequential) and len(coding) == 1 else coding
+    if isinstance(last, Poisson):
+        last = last.present
+    if not isinstance(last, Direct):
+        return frames
+    if frames == last.steps:
+        return steps
+    place = (2 * steps - 1) * frames  # the middle of the last step, in units of half a step
+    if last.mode == "nearest":
+        return place // (2 * last.steps) + 1
+    return min(frames, max(place - last.steps, 0) // (2 * last.steps) + 2)
 
 
 def coder(name: CodingName, steps: int, mode: Resampling = "nearest") -> nn.Module:

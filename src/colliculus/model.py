@@ -81,16 +81,25 @@ class MultimodalSNN(nn.Module):
         tally = self._tally if self.training else None
         if tally is not None:
             tally.begin()
+        spikes = self.coded(inputs)
+        again = self.recompute and self.training
+        tokens = {m: recomputed(self.encoders[m], x) if again else self.encoders[m](x) for m, x in spikes.items()}
+        output = self.decided(tokens)
+        return output if tally is None else replace(output, spikes=tally.total())
+
+    def coded(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The first half of `forward`: inputs as the encoders take them, (T, B, C, H, W) of each given modality."""
         inputs = self._checked(inputs)
         if (like := next((p for p in self.parameters() if p.is_floating_point()), None)) is not None:
             inputs = {m: as_input(m, x, like) for m, x in inputs.items()}
-        spikes = {m: self.coding[m](x) for m, x in inputs.items()}
-        again = self.recompute and self.training
-        tokens = {m: recomputed(self.encoders[m], x) if again else self.encoders[m](x) for m, x in spikes.items()}
+        return {m: self.coding[m](x) for m, x in inputs.items()}
+
+    def decided(self, tokens: dict[str, Tensor]) -> Output:
+        """The second half of `forward`: tokens (T, B, D, N) of each given modality, fused and read out."""
         fused = self.fusion(self.modality_dropout(tokens))
-        check_fused(fused, self.fusion, batch=next(iter(inputs.values())).shape[-4])
+        check_fused(fused, self.fusion, batch=next(iter(tokens.values())).shape[1])
         output: Output = self.head(fused)
-        return output if tally is None else replace(output, spikes=tally.total())
+        return output
 
     def count_spikes(self) -> None:
         """From now on, count the spikes of every clip in training (`Output.spikes`)."""

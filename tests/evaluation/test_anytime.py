@@ -2,89 +2,24 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
-from functools import cache
 from math import ceil
 
 import numpy as np
 import pytest
 import torch
-from small_methods import read_by
+from early_networks import CASES, SPEC, T, clips, given, made
 from torch import nn
 
 from colliculus.data.noise import GaussianNoise
 from colliculus.evaluation.anytime import first_steps, outputs_by_step
 from colliculus.evaluation.inference import classify, inference_mode
-from colliculus.fusion import ClipWarp, CrossModalSettings
+from colliculus.fusion import ClipWarp
 from colliculus.fusion.time_alignment import ConvAlignment
 from colliculus.layers import stepwise
 from colliculus.methods import METHODS
-from colliculus.neurons import NeuronSettings
 from colliculus.types import DataSpec
-
-T = 4
-SPEC = DataSpec(
-    channels={"audio": 1, "visual": 2, "touch": 1},
-    sizes=dict.fromkeys(("audio", "visual", "touch"), (16, 16)),
-    steps={"audio": 4, "visual": 6},  # touch stands still
-    num_classes=4,
-)
-OWN_STEPS = {"modality_steps": {"visual": 6}}
-CASES = {
-    **{name: (name, {}) for name in METHODS},
-    "s-cmrl, reference": ("s-cmrl", {"arithmetic": "reference"}),
-    "sca, reference": ("sca", {"arithmetic": "reference"}),
-    "s-cmrl, mask": ("s-cmrl", {"cross_attention": "mask", "heads": 16}),
-    "s-cmrl, fed": ("s-cmrl", {"cross_modal": CrossModalSettings(dropout=0.0, scaled=True, capped=True)}),
-    "late-fusion, weighted": ("late-fusion", {"readout": "weighted"}),
-    "tectum, attention": ("tectum", {"exchange": "attention"}),
-    "tectum, mask": ("tectum", {"exchange": "mask"}),
-    "tectum, context": ("tectum", {"context": 3}),
-    "taaf, context": ("taaf", {"context": 2, **OWN_STEPS}),
-    "tectum, lif": ("tectum", {"neuron": NeuronSettings()}),
-    "poisson": ("tectum-first", {"coding": "poisson"}),
-    "interpolate": ("tectum-first", {"alignment": "interpolate", **OWN_STEPS}),
-    "warp": ("tectum-first", {"alignment": "warp", **OWN_STEPS}),
-    "clip-warp": ("taaf", {"alignment": "clip-warp", **OWN_STEPS}),
-    "shared heads": ("taaf", {"heads": "shared"}),
-    "cmqka, last": ("cmqka", {"stages": "last", "encoder": "shallow"}),
-    "conv": ("tectum-first", {"alignment": "conv", **OWN_STEPS}),
-    "identity": ("taaf", {"alignment": "identity", "apply_to": "features"}),
-    "gate": ("taaf", {"apply_to": "gate", "score_reduction": "max", **OWN_STEPS}),
-}
-
-
-@cache
-def made(case):
-    """A method, and a network of it in which much fires and the alignments are far from their start."""
-    name, changes = CASES[case]
-    settings = {"dim": 16, "heads": 4, "time_steps": T, "encoder": "shallow", "context": 1}
-    method = METHODS[name](**read_by(METHODS[name], settings) | changes)
-    torch.manual_seed(0)
-    model = method.model(SPEC)
-    with torch.no_grad():
-        for norm in model.modules():
-            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
-                norm.momentum = 1.0  # the statistics of one batch, given below
-                if norm.affine:
-                    norm.weight.fill_(2.0)
-                    norm.bias.fill_(0.5)
-        for key, value in model.named_parameters():
-            if "head" in key:
-                value.normal_()
-            if "alignments" in key:
-                value.add_(0.3 * torch.rand_like(value))
-        model(given(model, clips()))
-    return method, model.eval()
-
-
-def clips(seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return {m: 3 * torch.randn(SPEC.input_shape(m, 6), generator=generator) for m in SPEC.modalities}
-
-
-def given(model, inputs):
-    return {m: x for m, x in inputs.items() if m in model.modalities}
 
 
 def steps_of(method, m, t):
@@ -190,8 +125,43 @@ def test_of_a_spike_per_pixel_those_have_come_that_were_early():
     seen = []
     model.encoders["audio"].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     pixels = torch.tensor([[[[1.0, 0.7], [0.4, 0.0]]]])  # fire at steps 1, 1, 2 and never
-    outputs_by_step(model, {"audio": pixels}, 4)
+    for t in range(1, 5):
+        with first_steps(model, t, 4):
+            model({"audio": pixels})
     assert [spikes.sum().item() for spikes in seen] == [2, 3, 3, 3]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_encoders_that_run_once_give_what_a_run_for_each_number_of_steps_gives(case):
+    _, model = made(case)
+    inputs = given(model, clips())
+    for t, output in enumerate(outputs_by_step(model, inputs, T), start=1):
+        with first_steps(model, t, T), inference_mode(model):
+            assert torch.equal(output.step_logits, model(inputs).step_logits)
+
+
+class Ahead(nn.Module):
+    """An encoder whose every step is the mean of all."""
+
+    def __init__(self, encoder, honest):
+        super().__init__()
+        self.encoder = encoder
+        self.needs_window = "averages over all steps" if honest else None
+
+    def forward(self, x):
+        tokens = self.encoder(x)
+        return tokens.mean(0, keepdim=True).expand_as(tokens)
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_an_encoder_that_looks_ahead_says_so(honest):
+    _, model = made("late-fusion")
+    model = deepcopy(model)
+    model.encoders["audio"] = Ahead(model.encoders["audio"], honest)
+    inputs = given(model, clips())
+    first = outputs_by_step(model, inputs, T)[0]
+    with first_steps(model, 1, T), inference_mode(model):
+        assert torch.equal(first.logits, model(inputs).logits) == honest
 
 
 def test_the_model_is_whole_again_whatever_happens():

@@ -18,6 +18,7 @@ VERBS = {
     "train": "train a preset, on its data or on yours",
     "evaluate": "test a trained run: clean, with noise, with a modality missing",
     "predict": "classify files with a trained run, and see why",
+    "stream": "classify what comes in, window by window: files, a pipe, camera and microphone",
     "prepare": "decode raw files once, into a folder to train on",
     "audit": "find leaks, contradictions and damage in your data",
     "split": "divide a manifest into train, validation and test, or into folds, with groups kept together",

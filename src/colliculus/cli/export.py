@@ -14,11 +14,14 @@ from colliculus.export.targets import TARGETS, target_class
 class Options(RecordOptions, Generic[SettingsT]):
     """Write the model of a run for another program, read it again, and compare it with PyTorch.
 
+    "onnx" is one file for onnxruntime, which runs on every platform; "pt2" a PyTorch program that runs without
+    Colliculus; "page" one HTML file that runs the network in a browser, on clips that are dropped or recorded.
     "reference" is a checkpoint of the released S-CMRL program (arXiv 2502.12488), for networks that compute what it
     computes: presets with "reference" in their names, late fusion, weighted attention, and a single modality trained
     with --method.arithmetic reference. "nir" is a folder of graphs for neuromorphic tools, of the whole network where
     NIR can say it. `colliculus export --to TARGET --help` lists the options of a target. Where a check fails, nothing
-    is written and the exit code is 1. Example: colliculus export runs/digits --to reference --out digits.pth.tar
+    is written and the exit code is 1. Example:
+    colliculus export runs/digits --to onnx --out digits.onnx
     """
 
     run: RunFolder

@@ -16,6 +16,7 @@ from colliculus.corpus.prepare.storage import Sound, Storage
 from colliculus.corpus.sample import Sample
 from colliculus.media.clips import Clip, MediaFiles, file_with, nfc
 from colliculus.media.event_formats import is_event_file
+from colliculus.media.kinds import kind_of
 from colliculus.types import ColliculusError
 
 
@@ -75,8 +76,15 @@ class StorageReader:
             clips[name] = Clip((*(clips[name].files if name in clips else ()), file))
         return clips
 
-    def read(self, clip: Clip) -> dict[str, NDArray[np.float32]]:
+    def read(
+        self, clip: Clip, start_s: float | None = None, end_s: float | None = None
+    ) -> dict[str, NDArray[np.float32]]:
         """Arrays of one clip, not standardised; modalities that it lacks are left out.
+
+        Args:
+            clip: the clip.
+            start_s: start of the part to read in seconds; None is the beginning. A still image is the same everywhere.
+            end_s: end of the part; None is the end.
 
         Raises:
             ColliculusError: a file is damaged, or the clip has none of the modalities.
@@ -84,7 +92,10 @@ class StorageReader:
         arrays: dict[str, NDArray[np.float32]] = {}
         for modality, storage in self.storages.items():
             if (file := self._file(modality, storage, clip.files)) is not None:
-                stored = storage.read(file, Sample(name=file.stem, label="unknown", files={modality: str(file)}))
+                begin_s, stop_s = (None, None) if kind_of(file) == "image" else (start_s, end_s)
+                files = {modality: str(file)}
+                sample = Sample(name=file.stem, label="unknown", files=files, start_s=begin_s, end_s=stop_s)
+                stored = storage.read(file, sample)
                 if isinstance(storage, Sound) and storage.kind == "waveform":
                     stored = storage.spectrograms(stored[None])[0]
                 arrays[modality] = stored.astype(np.float32)

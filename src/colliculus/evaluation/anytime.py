@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from colliculus.evaluation.inference import inference_mode
 from colliculus.fusion import AlignedTokens, TimeAligned
+from colliculus.layers import reasons_for_a_window
 from colliculus.model import MultimodalSNN
 from colliculus.types import Output
 
@@ -44,7 +45,69 @@ def first_steps(model: MultimodalSNN, steps: int, total: int) -> Generator[None]
 
     def cut(modality: str, _module: nn.Module, _inputs: object, coded: Tensor) -> Tensor:
         lengths[modality] = len(coded)
-        return coded[: -(-len(coded) * steps // total)]
+        return coded[: own_steps(len(coded), steps, total)]
+
+    with ExitStack() as hooks:
+        for m in model.modalities:
+            hooks.enter_context(model.coding[m].register_forward_hook(partial(cut, m)))
+        hooks.enter_context(_first_rows(model.fusion, lengths, steps))
+        yield
+
+
+def own_steps(length: int, steps: int, total: int) -> int:
+    """Steps of its own that a modality of `length` of them has come to after `steps` of `total`: ceil(T_m t / T).
+
+    Example:
+        >>> [own_steps(6, t, total=4) for t in (1, 2, 3, 4)]
+        [2, 3, 5, 6]
+    """
+    return -(-length * steps // total)
+
+
+def decided_early(model: MultimodalSNN, tokens: Mapping[str, Tensor], lengths: Mapping[str, int], steps: int) -> Output:
+    """The output after the first t steps from the tokens of these steps; see `first_steps`.
+
+    Args:
+        model: the model.
+        tokens: (ceil(T_m t / T), B, D, N) of each given modality.
+        lengths: T_m of each.
+        steps: t.
+    """
+    with _first_rows(model.fusion, lengths, steps), inference_mode(model):
+        return model.decided(dict(tokens))
+
+
+def outputs_by_step(model: MultimodalSNN, inputs: Mapping[str, Tensor], total: int) -> list[Output]:
+    """Outputs of `model` when it runs for its first 1, 2, ... T steps; see `first_steps`.
+
+    Encoders run once, and what follows them once for each t; an encoder of your own that uses later steps, and says so
+    in `needs_window`, runs for each t too.
+    """
+    if reasons_for_a_window(model.encoders):
+        return [_output_after(model, inputs, t, total) for t in range(1, total + 1)]
+    with inference_mode(model):
+        tokens = {m: model.encoders[m](x) for m, x in model.coded(inputs).items()}
+    lengths = {m: len(x) for m, x in tokens.items()}
+    return [
+        decided_early(model, {m: x[: own_steps(len(x), t, total)] for m, x in tokens.items()}, lengths, t)
+        for t in range(1, total + 1)
+    ]
+
+
+def _output_after(model: MultimodalSNN, inputs: Mapping[str, Tensor], steps: int, total: int) -> Output:
+    with first_steps(model, steps, total), inference_mode(model):
+        return model(inputs)
+
+
+@contextmanager
+def _first_rows(fusion: nn.Module, lengths: Mapping[str, int], steps: int) -> Generator[None]:
+    """Within this context, alignments use their first t rows and count later steps as zero.
+
+    Args:
+        fusion: a fusion, with alignments or without.
+        lengths: T_m of each modality, when the fusion runs.
+        steps: t.
+    """
 
     def filled(modality: str, _module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         """The stream with zeros up to the length that its alignment expects."""
@@ -52,19 +115,8 @@ def first_steps(model: MultimodalSNN, steps: int, total: int) -> Generator[None]
         return torch.cat([stream, stream.new_zeros(lengths[modality] - len(stream), *stream.shape[1:])])
 
     with ExitStack() as hooks:
-        for m in model.modalities:
-            hooks.enter_context(model.coding[m].register_forward_hook(partial(cut, m)))
-        if isinstance(model.fusion, TimeAligned | AlignedTokens):
-            for m, alignment in model.fusion.alignments.items():
+        if isinstance(fusion, TimeAligned | AlignedTokens):
+            for m, alignment in fusion.alignments.items():
                 hooks.enter_context(alignment.register_forward_pre_hook(partial(filled, m)))
                 hooks.enter_context(alignment.register_forward_hook(lambda _module, _inputs, aligned: aligned[:steps]))
         yield
-
-
-def outputs_by_step(model: MultimodalSNN, inputs: Mapping[str, Tensor], total: int) -> list[Output]:
-    """Outputs of `model` when it runs for its first 1, 2, ... T steps; see `first_steps`."""
-    outputs: list[Output] = []
-    for t in range(1, total + 1):
-        with first_steps(model, t, total), inference_mode(model):
-            outputs.append(model(inputs))
-    return outputs

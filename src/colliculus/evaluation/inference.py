@@ -134,13 +134,16 @@ def inference_mode(model: nn.Module) -> Generator[None]:
     coding, SCA of the reference). Enter `torch.enable_grad()` inside where gradients are needed.
     """
     was_training, device = model.training, next(model.parameters()).device
-    model.eval()
+    if changes := any(part.training for part in model.modules()):
+        model.eval()
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(0)
+            # `torch.manual_seed` also seeds devices that are not in use, which takes longer than a small model
+            (torch.manual_seed if device.type == "cuda" else torch.default_generator.manual_seed)(0)
             yield
     finally:
-        model.train(was_training)
+        if changes:
+            model.train(was_training)
 
 
 @contextmanager

@@ -116,7 +116,7 @@ def predict_files(
     Raises:
         ColliculusError: a path does not exist, or no clip can be read.
     """
-    files, skipped = _files(paths, reader.knows)
+    files, skipped = files_of(paths, reader.knows)
     clips = reader.group(files)
     predictions: list[ClipPrediction] = []
     unread: dict[str, str] = {}
@@ -142,10 +142,13 @@ def _read(reader: ClipReader, clip: Clip) -> Mapping[str, NDArray[np.float32]]:
     return apart(", ".join(str(file) for file in clip.files), reader.read, clip)
 
 
-def _files(paths: Sequence[Path], knows: Callable[[Path], bool]) -> tuple[list[Path], dict[str, tuple[str, ...]]]:
+def files_of(paths: Sequence[Path], knows: Callable[[Path], bool]) -> tuple[list[Path], dict[str, tuple[str, ...]]]:
     """The given files, and those that are skipped, by ending.
 
     A folder stands for its files that are not hidden and of a known kind.
+
+    Raises:
+        ColliculusError: a path does not exist, or a folder holds no such file.
     """
     found, skipped = list[Path](), defaultdict[str, tuple[str, ...]](tuple)
     if not paths:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -41,18 +42,35 @@ def compare_answers(
         model: the network in PyTorch.
         program: program that ran the exported network, for the sentence.
     """
+    first = {m: x.narrow(-4, 0, 1) for m, x in inputs.items()}
+    alone = largest_difference(exported(clips.first(1)), answers(model, first))
     found, expected = exported(clips.inputs), answers(model, inputs)
-    alone = exported(clips.first(1)), answers(model, {m: x.narrow(-4, 0, 1) for m, x in inputs.items()})
-    difference = max(_largest(found, expected), _largest(*alone))
+    return checked_answers(found, expected, f"in {program} all outputs", "those of PyTorch", clips, alone)
+
+
+def checked_answers(
+    found: Mapping[str, Tensor], expected: Mapping[str, Tensor], what: str, to: str, clips: Clips, alone: float = 0.0
+) -> Check:
+    """The result of a comparison, with its sentence.
+
+    Args:
+        found: outputs of the exported network.
+        expected: outputs in PyTorch.
+        what: what was compared, in words.
+        to: what it was compared with, in words.
+        clips: the clips.
+        alone: largest difference where a clip was given by itself.
+    """
+    difference = max(largest_difference(found, expected), alone)
     differing = int((found["logits"].argmax(-1) != expected["logits"].argmax(-1)).sum())
     count = len(clips)
     return Check(
         passed=difference <= TOLERANCE and not differing,
         sentence=(
-            f"in {program} all outputs equal those of PyTorch within {difference:.1e} on {count} clips {clips.origin}, "
+            f"{what} equal {to} within {difference:.1e} on {count} clips {clips.origin}, "
             f"{differing or 'none'} in another class{'' if _varied(expected) else SAME}"
         ),
-        difference=difference,
+        difference=difference if isfinite(difference) else None,
         compared=count,
         differing=differing,
     )
@@ -63,7 +81,7 @@ def _varied(expected: Mapping[str, Tensor]) -> bool:
     return len(logits) == 1 or bool((logits != logits[0]).any())
 
 
-def _largest(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
+def largest_difference(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
     """Largest absolute difference of any output; infinity where one is missing, or not a number."""
     if found.keys() != expected.keys() or any(found[n].shape != x.shape for n, x in expected.items()):
         return torch.inf

@@ -16,7 +16,7 @@ from colliculus.types import ColliculusError
 
 @dataclass(frozen=True, kw_only=True)
 class Exported(Record):
-    """What an export wrote, and how it compares with PyTorch.
+    """A finished export, and how it compares with PyTorch.
 
     Args:
         run: run folder.
@@ -38,7 +38,7 @@ class Exported(Record):
         return all(check.passed for check in self.checks)
 
     def table(self) -> Table:
-        """What was written and what was checked."""
+        """The written file and its checks."""
         checks = {f"check {i}" if len(self.checks) > 1 else "check": c for i, c in enumerate(self.checks, 1)}
         facts = {"run": self.run, "written": self.out if self.passed else f"nothing: {self.out} did not pass its check"}
         sentences = {
@@ -63,7 +63,8 @@ def export(run: TrainedRun | Path | str, *, to: str | ExportTarget, out: Path | 
 
     Args:
         run: run folder, or an open run.
-        to: name of a target with its defaults ("onnx", "pt2", "reference"), or a target with options.
+        to: name of a target ("onnx", "pt2", "page", "reference", ...), or a target with options, such as
+            `colliculus.export.onnx.target.ToONNX(modalities=("audio",))`.
         out: file or folder to write; None is the target's usual place in the run folder.
 
     Raises:

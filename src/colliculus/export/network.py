@@ -46,9 +46,10 @@ class ExportedNetwork(nn.Module):
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """(B, C, H, W) or (T, B, C, H, W) of each modality -> the tensors of `named`."""
-        return named(self.model({m: self._standardised(m, x) for m, x in inputs.items()}))
+        return named(self.model({m: self.standardised(m, x) for m, x in inputs.items()}))
 
-    def _standardised(self, modality: str, x: Tensor) -> Tensor:
+    def standardised(self, modality: str, x: Tensor) -> Tensor:
+        """An input as the model takes it."""
         if modality not in self.normalised:
             return x
         return (x - self.get_buffer(f"mean_{modality}")) / self.get_buffer(f"std_{modality}")
@@ -95,9 +96,25 @@ def traced(network: ExportedNetwork, inputs: Mapping[str, Tensor]) -> ExportedPr
     """
     refuse_random(network.model)
     batch = {m: x.narrow(-4, 0, 1).repeat_interleave(TRACED_BATCH, dim=-4) for m, x in inputs.items()}
-    free = {m: {x.ndim - 4: Dim.AUTO} for m, x in batch.items()}
-    with torch.no_grad():
-        program = torch.export.export(network, (batch,), dynamic_shapes=(free,), strict=False)
+    return traced_program(network, (batch,), ({m: x.ndim - 4 for m, x in batch.items()},))
+
+
+def traced_program(
+    network: nn.Module, batch: tuple[dict[str, Tensor], ...], axes: tuple[dict[str, int], ...]
+) -> ExportedProgram:
+    """The program of a module, with any number of samples.
+
+    Args:
+        network: the module.
+        batch: arguments of its forward pass: tensors by name.
+        axes: axis of the samples in each tensor.
+
+    Raises:
+        ColliculusError: the module draws random numbers.
+    """
+    free = tuple({name: {axis: Dim.AUTO} for name, axis in of.items()} for of in axes)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        program = torch.export.export(network, batch, dynamic_shapes=free, strict=False)
     if drawn := next(_random_operations(program), None):
         raise ColliculusError(
             f"the network draws random numbers ({drawn}) at every answer, which no file can repeat: export a run of "

@@ -28,8 +28,7 @@ def write_pt2(run: TrainedRun, options: NetworkTarget, out: Path) -> Artifact:
         ColliculusError: as `ToPT2.write`.
     """
     subject = Subject.of(run, options)
-    with torch.random.fork_rng(devices=[]):
-        program = traced(subject.network, subject.inputs)
+    program = traced(subject.network, subject.inputs)
     torch.export.save(without_traces(program), out, extra_files=subject.metadata())
     network = torch.export.load(out).module()
 

@@ -85,7 +85,7 @@ def _attention_or_readout(layer: nn.Module) -> Iterator[str]:
     match layer:
         case SpikingAttention() if layer.scale != REFERENCE.scale:
             yield f"its attention has the scale {layer.scale:g}"
-        case SpikingAttention() if layer.axis == OverSteps(swap=True):
+        case SpikingAttention(axis=OverSteps(swap=True)):
             yield "its temporal attention swaps steps and heads"
         case TokensAtPlaces() if layer.places is not None:
             yield "its modalities have different token grids"

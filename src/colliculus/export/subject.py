@@ -59,7 +59,7 @@ class Subject:
         return compare_answers(answer, self.clips, self.model_inputs, self.run.model, program)
 
     def checked(self, answer: Answer, program: str, out: Path) -> Artifact:
-        """What was written to `out`, compared with PyTorch as `program` runs it."""
+        """The artifact of the file `out`, compared with PyTorch as `program` runs it."""
         shapes = {m: ["batch" if i == x.ndim - 4 else n for i, n in enumerate(x.shape)] for m, x in self.inputs.items()}
         facts = {
             "size": f"{out.stat().st_size / 1e6:.2f} MB",

@@ -19,7 +19,7 @@ class Check:
     Args:
         passed: True if both agree as closely as the target promises.
         sentence: what was compared, on which inputs, and the result.
-        difference: largest absolute difference of the compared numbers; None where they are whole numbers.
+        difference: largest absolute difference of the compared numbers; None where they are whole, or not numbers.
         compared: how many clips or spikes were compared.
         differing: how many of them differ: clips in another class, or spikes.
     """
@@ -33,7 +33,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """What a target wrote.
+    """The written file or folder of a target.
 
     Args:
         holds: facts about it, by name, in words.

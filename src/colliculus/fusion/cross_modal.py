@@ -20,6 +20,7 @@ from colliculus.layers import (
     NeuronFactory,
     OverSteps,
     OverTokens,
+    RunningMean,
     SpikingAttention,
     SpikingMLP,
     per_modality,
@@ -52,6 +53,9 @@ class CrossModalSettings:
     """Combination of the spatial branch S and the temporal branch M: "product" S M, "union" S + M + S M."""
     swap: bool = True
     """Move steps before heads when the heads of temporal attention are merged."""
+    causal: bool = False
+    """Let the temporal branch attend to earlier steps only, with the mean of M so far: the model then decides step by
+    step and can be streamed without an end."""
     dropout: float = 0.5
     """Share of training samples whose residual is dropped, drawn separately for each modality."""
     scaled: bool = False
@@ -64,6 +68,7 @@ class CrossModalSettings:
             raise ColliculusError("`scale` and `threshold` of the cross-modal path must be positive")
         if not 0 <= self.dropout < 1:
             raise ColliculusError(f"`dropout` of the residual is {self.dropout}: choose at least 0 and below 1")
+        OverSteps(self.swap, self.causal)  # refuses what does not go together
 
 
 REFERENCE = CrossModalSettings(threshold=1.0, normalise=False, combination="product", swap=False, dropout=0.0)
@@ -79,7 +84,8 @@ class CrossModalAttention(nn.Module):
     """Cross-modal complementary spatiotemporal spiking attention (CCSSA): the residual r that x receives from y.
 
     The spatial branch S attends over tokens, the temporal branch M over steps, each with its own weights;
-    r[t, b, c, n] combines mean_n(S)[t, b, c] and mean_t(M)[b, c, n]. With one branch, r is that branch.
+    r[t, b, c, n] combines mean_n(S)[t, b, c] and mean_t(M)[b, c, n]. With one branch, r is that branch. In causal
+    settings mean_t runs over the steps so far.
 
     Args:
         grids: token grids of x and y; if they differ, the temporal branch uses y's tokens at x's places.
@@ -118,9 +124,10 @@ class CrossModalAttention(nn.Module):
         if branches != "temporal":
             self.spatial = attention(OverTokens())
         if branches != "spatial":
-            self.temporal = attention(OverSteps(settings.swap))
+            self.temporal = attention(OverSteps(settings.swap, settings.causal))
         self.branches = branches
         self.combination: Combination = settings.combination
+        self.running = RunningMean() if settings.causal else None
         self.places = TokensAtPlaces(*grids)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -131,7 +138,8 @@ class CrossModalAttention(nn.Module):
         if self.branches == "temporal":
             return self.temporal(x, aligned)
         spatial = self.spatial(x, y).mean(-1, keepdim=True)
-        temporal = self.temporal(x, aligned).mean(0, keepdim=True)
+        attended = self.temporal(x, aligned)
+        temporal = attended.mean(0, keepdim=True) if self.running is None else self.running(attended)
         return spatial * temporal if self.combination == "product" else spatial + temporal + spatial * temporal
 
 

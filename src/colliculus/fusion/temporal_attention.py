@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import sqrt
 from types import MappingProxyType
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -70,6 +70,8 @@ class TemporalAttention(nn.Module):
         >>> weights.shape, torch.allclose(weights.sum(0), torch.ones(2))
         (torch.Size([4, 2]), True)
     """
+
+    needs_window: ClassVar[str] = "weighs its steps against each other"
 
     def __init__(self, features: int, num_classes: int, reduction: ScoreReduction = "mean") -> None:
         super().__init__()

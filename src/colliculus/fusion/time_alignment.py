@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -145,6 +146,8 @@ class TimeWarp(nn.Module):
 
 class _Aligned(nn.Module, ABC):
     """Base of fusions that align every modality first."""
+
+    needs_window: ClassVar[str] = "aligns a given number of steps in time"
 
     def __init__(self, alignments: Mapping[str, nn.Module]) -> None:
         super().__init__()

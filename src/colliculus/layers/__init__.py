@@ -9,7 +9,7 @@ from colliculus.layers.norm_spike import norm_spike
 from colliculus.layers.qk_attention import Passing, QKAttention
 from colliculus.layers.recompute import recomputed
 from colliculus.layers.residual import CurrentResidualBlock, SpikeResidualBlock
-from colliculus.layers.time import Resampling, resample, stepwise, tokens_of, widened
+from colliculus.layers.time import Resampling, RunningMean, reasons_for_a_window, resample, stepwise, tokens_of, widened
 
 __all__ = [
     "Axis",
@@ -23,11 +23,13 @@ __all__ = [
     "ProjectionBNSpike",
     "QKAttention",
     "Resampling",
+    "RunningMean",
     "SpikeResidualBlock",
     "SpikingAttention",
     "SpikingMLP",
     "norm_spike",
     "per_modality",
+    "reasons_for_a_window",
     "recomputed",
     "resample",
     "stepwise",

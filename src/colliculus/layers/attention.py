@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from colliculus.layers.conv_bn_spike import NeuronFactory, ProjectionBNSpike
 from colliculus.layers.time import stepwise
-from colliculus.neurons import LIF
+from colliculus.neurons import LIF, carrying
 from colliculus.types import ColliculusError
 
 
@@ -24,10 +24,25 @@ class Axis(Protocol):
         """The reverse of `split`."""
         ...
 
+    @property
+    def causal(self) -> bool:
+        """True if an element attends only to those before it and to itself."""
+        ...
+
+    @property
+    def needs_window(self) -> str | None:
+        """Why the attention cannot run step by step; None if it can."""
+        ...
+
 
 @dataclass(frozen=True)
 class OverTokens:
     """The N tokens of a step attend to each other: (T, B, heads, N, d)."""
+
+    @property
+    def causal(self) -> bool:
+        """No order of tokens."""
+        return False
 
     def split(self, x: Tensor, heads: int) -> Tensor:
         """(T, B, D, N) -> (T, B, heads, N, d)."""
@@ -37,6 +52,10 @@ class OverTokens:
         """(T, B, heads, N, d) -> (T, B, D, N)."""
         return o.transpose(-1, -2).flatten(2, 3)
 
+    @property
+    def needs_window(self) -> None:
+        """Nothing: every step is on its own."""
+
 
 @dataclass(frozen=True)
 class OverSteps:
@@ -45,9 +64,18 @@ class OverSteps:
     Args:
         swap: move T before the heads when they are merged. The released S-CMRL reads (heads, T, d) as (T, heads * d)
             without swapping, which mixes steps and channels; False computes the same as that program.
+        causal: a step attends to itself and to earlier ones only, so that the attention can run step by step.
+
+    Raises:
+        ColliculusError: `causal` without `swap`, which would mix later steps in.
     """
 
     swap: bool = True
+    causal: bool = False
+
+    def __post_init__(self) -> None:
+        if self.causal and not self.swap:
+            raise ColliculusError("`causal` attention needs `swap`: without it steps are mixed when heads are merged")
 
     def split(self, x: Tensor, heads: int) -> Tensor:
         """(T, B, D, N) -> (N, B, heads, T, d)."""
@@ -58,6 +86,11 @@ class OverSteps:
         tokens, batch, heads, steps, width = o.shape
         merged = (o.transpose(2, 3) if self.swap else o).reshape(tokens, batch, steps, heads * width)
         return merged.permute(2, 1, 3, 0)
+
+    @property
+    def needs_window(self) -> str | None:
+        """Steps attend to later ones, unless it is causal."""
+        return None if self.causal else "attends over all steps"
 
 
 class SpikingAttention(nn.Module):
@@ -77,7 +110,7 @@ class SpikingAttention(nn.Module):
         scores: changes the scores q k^T (T, B, heads, N, N') before they are multiplied by v; None leaves them.
 
     Raises:
-        ColliculusError: `dim` is not a multiple of `heads`.
+        ColliculusError: `dim` is not a multiple of `heads`, or there are `scores` on a causal axis.
 
     Example:
         >>> import torch
@@ -103,8 +136,11 @@ class SpikingAttention(nn.Module):
             raise ColliculusError(
                 f"`heads` is {heads}, and a width of {dim} cannot be split into that many equal parts"
             )
+        if axis.causal and scores is not None:
+            raise ColliculusError("a causal axis keeps no scores of earlier calls: leave `scores` at None")
         self.heads = heads
         self.axis = axis
+        self.needs_window = axis.needs_window
         self.scale = scale
         inner = attention_neuron or neuron
         self.query = ProjectionBNSpike(dim, dim, inner)
@@ -118,5 +154,45 @@ class SpikingAttention(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """x (T, B, D, N) attends to y (T, B, D, N') -> (T, B, D, N)."""
         query, key, value = (self.axis.split(s, self.heads) for s in (self.query(x), self.key(y), self.value(y)))
-        attended = self.axis.merge(self.scores(query @ key.transpose(-1, -2)) @ value * self.scale)
-        return self.project(self.neuron(stepwise(self.norm, attended)))
+        if self.axis.causal:
+            mixed = self._causal(query, key, value)
+        else:
+            mixed = self.scores(query @ key.transpose(-1, -2)) @ value
+        return self.project(self.neuron(stepwise(self.norm, self.axis.merge(mixed * self.scale))))
+
+    def _causal(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        if (carry := carrying()) is None:
+            return earlier_steps(query, key, value)
+        return carry.through(self, lambda before: causal_attention(query, key, value, before))
+
+
+def earlier_steps(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """(q k^T) v (*, T, d) with the scores of later steps at zero."""
+    return (query @ key.transpose(-1, -2)).tril() @ value
+
+
+def causal_attention(query: Tensor, key: Tensor, value: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
+    """o_t = q_t S_t with S_t = S_(t-1) + k_t v_t^T: attention to the present step and to earlier ones, without softmax.
+
+    Spikes are whole numbers of units, so that both ways to add them up give the same numbers: the T steps of a call are
+    attended by a mask, (q k^T) v with the later steps at zero, and those of earlier calls by their S.
+
+    Args:
+        query: q (*, T, d).
+        key: k (*, T, d).
+        value: v (*, T, d).
+        before: S (*, d, d) of earlier calls; None is 0.
+
+    Returns:
+        o (*, T, d), and S (*, d, d) after the last step.
+
+    Example:
+        >>> import torch
+        >>> q = k = torch.ones(3, 1)
+        >>> causal_attention(q, k, torch.tensor([[1.0], [0.0], [1.0]]), None)
+        (tensor([[1.],
+                [1.],
+                [2.]]), tensor([[2.]]))
+    """
+    mixed, after = earlier_steps(query, key, value), key.transpose(-1, -2) @ value
+    return (mixed, after) if before is None else (mixed + query @ before, after + before)

@@ -64,6 +64,7 @@ class QKAttention(nn.Module):
             )
         self.heads = heads
         self.passing: Passing = passing
+        self.needs_window = "sums over all steps" if passing == "step" else None
         self.query = ProjectionBNSpike(dim, dim, neuron)
         self.key = ProjectionBNSpike(dim, dim, neuron)
         self.norm = nn.BatchNorm1d(heads if passing == "token" else dim) if normalise else nn.Identity()

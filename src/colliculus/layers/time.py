@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from colliculus.neurons import carrying
 from colliculus.neurons.kernels.choice import is_traced
 
 Resampling = Literal["nearest", "linear"]
@@ -29,6 +30,29 @@ def is_static(x: Tensor) -> bool:
     return x.shape[0] > 1 and x.stride(0) == 0
 
 
+class RunningMean(nn.Module):
+    """Mean of the steps so far, (T, *) -> (T, *): the mean over time that looks at no later step.
+
+    Example:
+        >>> RunningMean()(torch.tensor([2.0, 0.0, 1.0]))
+        tensor([2., 1., 1.])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T, *) -> (T, *)."""
+        numbers = torch.arange(1, len(x) + 1, device=x.device, dtype=x.dtype).view(-1, *[1] * (x.ndim - 1))
+        if (carry := carrying()) is None:
+            return x.cumsum(0) / numbers
+        sums = carry.through(self, lambda before: _last_kept(x.cumsum(0), before))
+        return sums / carry.through(self, lambda before: _last_kept(numbers, before))
+
+
+def _last_kept(sums: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Sums that go on from those before, and the last one."""
+    sums = sums if before is None else sums + before
+    return sums, sums[-1].clone()
+
+
 def channels_last(frames: Tensor) -> Tensor:
     """(B, C, H, W) in the channels_last layout on a CPU, where it is faster; else (and under torch.func) unchanged."""
     if frames.device.type != "cpu" or is_traced():
@@ -42,6 +66,22 @@ def channels_last(frames: Tensor) -> Tensor:
 def tokens_of(frames: Tensor) -> Tensor:
     """(T, B, D, H, W) -> tokens (T, B, D, H * W), contiguous, as projections need them."""
     return frames.flatten(-2).contiguous()
+
+
+def reasons_for_a_window(network: nn.Module) -> list[str]:
+    """Why a network cannot decide step by step: the `needs_window` of its parts, such as "attends over all steps".
+
+    A part that uses later steps, or has something of its own for each step, says so in an attribute of that name.
+
+    Example:
+        >>> from colliculus.layers import OverSteps, OverTokens, SpikingAttention
+        >>> reasons_for_a_window(SpikingAttention(8, 2, OverTokens())), reasons_for_a_window(
+        ...     SpikingAttention(8, 2, OverSteps())
+        ... )
+        ([], ['attends over all steps'])
+    """
+    reasons = (getattr(part, "needs_window", None) for part in network.modules())
+    return [*dict.fromkeys(reason for reason in reasons if reason)]
 
 
 def widened(x: Tensor) -> Tensor:

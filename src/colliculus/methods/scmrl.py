@@ -68,7 +68,7 @@ class SCMRL(MultimodalTransformer):
         if self.cross_attention != "spatiotemporal":
             refuse_unread(self.cross_modal, ["combination"], "with one branch of `cross_attention`")
         if self.cross_attention in ("spatial", "mask"):
-            refuse_unread(self.cross_modal, ["swap"], f'with `cross_attention` "{self.cross_attention}"')
+            refuse_unread(self.cross_modal, ["swap", "causal"], f'with `cross_attention` "{self.cross_attention}"')
         if self.cross_attention == "mask":
             refuse_unread(self, ["heads"], 'with `cross_attention` "mask"')
             refuse_unread(self.cross_modal, ["scale"], 'with `cross_attention` "mask"')

@@ -17,7 +17,7 @@ from colliculus.neurons.neuron import SpikingNeuron
 from colliculus.types import ColliculusError
 
 Resume = Callable[[Tensor | None], tuple[Tensor, Tensor]]
-"""Computes spikes and the membrane after them from the membrane before; None is 0."""
+"""Computes the output and the membrane after it from the membrane before; None is 0."""
 
 
 class Carry:
@@ -43,19 +43,22 @@ class Carry:
             )
         if any(_is_compiled(name, part) for name, part in network.named_modules()):
             raise ColliculusError("a compiled network always starts from 0: give the one before `torch.compile`")
-        self._names = neurons
+        self._names = {part: name for name, part in network.named_modules()}
         self._calls = Counter[str]()
         self.before = before
         self.after: dict[str, Tensor] = {}
 
-    def through(self, neuron: SpikingNeuron, resume: Resume) -> Tensor:
-        """The spikes of one call of a neuron, whose membrane is taken from `before` and left in `after`."""
-        name = self._names[neuron]
+    def through(self, part: nn.Module, resume: Resume) -> Tensor:
+        """The output of one call of a neuron, whose membrane is taken from `before` and left in `after`.
+
+        Other parts that go on, such as causal attention, have a tensor of their own in the place of a membrane.
+        """
+        name = self._names[part]
         number = self._calls[name]
         self._calls[name] += 1
         place = f"{name}.{number}" if number else name
-        spikes, self.after[place] = resume(self.before.get(place))
-        return spikes
+        output, self.after[place] = resume(self.before.get(place))
+        return output
 
 
 def _is_compiled(name: str, part: nn.Module) -> bool:

@@ -63,7 +63,7 @@ def onnx_bytes(subject: Subject) -> bytes:
     """
     from colliculus.export.onnx.lean import lean
 
-    with neurons_stay_whole(), torch.random.fork_rng(devices=[]):
+    with neurons_stay_whole():
         program = traced(subject.network, subject.inputs)
     exported = translated(program, list(subject.inputs), subject.output_names())
     return lean(exported, subject.metadata()).SerializeToString()

@@ -1,0 +1,189 @@
+"""Sources of a stream: files, folders of files, and raw frames from a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colliculus.corpus.prepare.storage import Frames as StoredFrames
+from colliculus.corpus.prepare.storage import Sound
+from colliculus.corpus.storage_reader import StorageReader
+from colliculus.data.dataset import ClipReader, Normalisation
+from colliculus.data.loading import standard_batch
+from colliculus.evaluation.predict import files_of
+from colliculus.media.apart import apart
+from colliculus.media.clips import Clip
+from colliculus.media.kinds import kind_of
+from colliculus.media.lengths import media_length_s
+from colliculus.streaming.stream import Stream
+from colliculus.types import ColliculusError
+
+_NUMBERS = "buif"
+"""Kinds of arrays that may come through a pipe: truth values, whole numbers and floating point."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """As much of a source as one window of the model sees.
+
+    Args:
+        source: name of the clip; parts of one name follow each other in time.
+        start_s: start in seconds; None where the source has no time.
+        length_s: length in seconds; None where it is not known.
+        steps: what each step brings, (1, C, H, W) or (n, 1, C, H, W) by modality, standardised.
+    """
+
+    source: str
+    start_s: float | None
+    length_s: float | None
+    steps: Iterator[Mapping[str, Tensor]]
+
+
+def file_parts(
+    stream: Stream, paths: Sequence[Path], reader: ClipReader, normalisation: Normalisation
+) -> Iterator[Part]:
+    """The clips of files or folders, one after the other; a recording longer than a window has several parts.
+
+    What is left at the end and shorter than half a window is left out, unless it is all there is.
+
+    Raises:
+        ColliculusError: a path does not exist, or a clip cannot be read.
+    """
+    length_s = _window_s(reader)
+    for name, clip in reader.group(files_of(paths, reader.knows)[0]).items():
+        for start_s in _starts(clip, length_s):
+            arrays = _read(reader, clip, start_s, length_s)
+            given = {m: x[None] for m, x in arrays.items() if m in stream.model.modalities}
+            inputs = standard_batch(given, np.zeros(1, dtype=np.int64), normalisation).inputs
+            yield Part(name, start_s or 0.0 if length_s else None, length_s, by_step(stream, inputs))
+
+
+def by_step(stream: Stream, inputs: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """The inputs of one window, (1, C, H, W) or (T', 1, C, H, W), step by step as a stream takes them.
+
+    Static inputs come with the first step; where windows overlap or have no end, with every step.
+    """
+    places = dict.fromkeys(inputs, 0)
+    moving = [len(x) for x in inputs.values() if x.ndim == 5]
+    for done in range(stream.total if stream.tumbles else max(moving, default=stream.total)):
+        frames: dict[str, Tensor] = {}
+        for m, x in inputs.items():
+            if x.ndim == 4:
+                frames |= {} if done and stream.tumbles else {m: x}
+            elif due := 1 if not stream.tumbles else stream.frames.due(m, done):
+                frames[m] = x[places[m] : places[m] + due]
+                places[m] += due
+        yield frames
+
+
+def piped_parts(
+    stream: Stream, pipe: IO[bytes], modalities: Sequence[str], normalisation: Normalisation
+) -> Iterator[Part]:
+    """Windows of raw frames from a pipe: `.npy` arrays, one after the other, as `numpy.save` writes them.
+
+    For each step there is an array of each of `modalities` that is due, in this order: (C, H, W), or (n, C, H, W) if n
+    frames are due, not standardised. Modalities whose data declare no `steps` come with the first step of each window.
+
+    Raises:
+        ColliculusError: what comes is no array, or has another shape.
+    """
+    while (first := pipe.read(1)) != b"":
+        yield Part("-", None, None, _piped_steps(stream, pipe, modalities, normalisation, first))
+
+
+def _piped_steps(
+    stream: Stream, pipe: IO[bytes], modalities: Sequence[str], normalisation: Normalisation, first: bytes
+) -> Iterator[dict[str, Tensor]]:
+    for done in range(stream.total):
+        frames: dict[str, Tensor] = {}
+        for m in modalities:
+            due = 1 if not stream.tumbles else stream.frames.due(m, done)
+            if not due or (done and stream.tumbles and m not in stream.model.spec.steps):
+                continue
+            array = _piped_array(stream, pipe, m, due, first)
+            first = b""
+            many = array if array.ndim == 4 else array[None]
+            standard = standard_batch({m: many[None]}, np.zeros(1, dtype=np.int64), normalisation).inputs[m]
+            frames[m] = standard if array.ndim == 4 else standard[0]
+        yield frames
+
+
+def _piped_array(stream: Stream, pipe: IO[bytes], modality: str, due: int, first: bytes) -> NDArray[np.generic]:
+    """The next array; its header is checked before anything is allocated."""
+    expected = stream.model.spec.frame(modality)
+    try:
+        version = npy.read_magic(_Ahead(pipe, first))  # type: ignore[arg-type]
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, by_columns, dtype = read_header(pipe)
+    except ValueError as error:
+        raise ColliculusError(
+            f"standard input holds no array of {modality}: write each frame with numpy.save, ({expected})"
+        ) from error
+    counts = shape[:-3] or (1,)
+    fits = len(shape) in (3, 4) and counts == (due,) and stream.model.spec.takes(modality, tuple(shape[-3:]))
+    if not fits or by_columns or dtype.kind not in _NUMBERS:
+        raise ColliculusError(
+            f"standard input holds {modality} of shape {shape} and type {dtype}: write numbers ({expected}), with the "
+            f"number of frames in front if several are due (here {due}), in C order"
+        )
+    size = int(np.prod(shape)) * dtype.itemsize
+    if len(content := _exactly(pipe, size)) < size:
+        raise ColliculusError(f"standard input ends within a frame of {modality}: write whole frames")
+    return np.frombuffer(content, dtype).reshape(shape)
+
+
+@dataclass
+class _Ahead:
+    """A pipe whose first byte was read already."""
+
+    pipe: IO[bytes]
+    first: bytes
+
+    def read(self, count: int) -> bytes:
+        """The next bytes."""
+        ahead, self.first = self.first[:count], self.first[count:]
+        return ahead + self.pipe.read(count - len(ahead))
+
+
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
+    """`size` bytes, or fewer at the end; a pipe may give them in pieces."""
+    found = bytearray()
+    while len(found) < size and (more := pipe.read(size - len(found))):
+        found += more
+    return bytes(found)
+
+
+def _window_s(reader: ClipReader) -> float | None:
+    """Seconds that a clip of these storages covers; None where a whole file is one clip."""
+    storages = reader.storages.values() if isinstance(reader, StorageReader) else ()
+    lengths = [storage.duration_s for storage in storages if isinstance(storage, Sound | StoredFrames)]
+    return max((length for length in lengths if length), default=None)
+
+
+def _starts(clip: Clip, length_s: float | None) -> Iterator[float | None]:
+    """Starts of the windows of a clip in seconds; None if it is one window."""
+    files = [file for file in clip.files if kind_of(file) in ("sound", "container")] if length_s else []
+    whole_s = max((apart(str(file), media_length_s, file) for file in files), default=0.0)
+    if length_s is None or whole_s < 1.5 * length_s:
+        yield None
+        return
+    number = 0
+    while whole_s - number * length_s >= length_s / 2:
+        yield number * length_s
+        number += 1
+
+
+def _read(
+    reader: ClipReader, clip: Clip, start_s: float | None, length_s: float | None
+) -> Mapping[str, NDArray[np.float32]]:
+    if not isinstance(reader, StorageReader):  # it decodes no media, and knows no time
+        return reader.read(clip)
+    end_s = None if start_s is None or length_s is None else start_s + length_s
+    return apart(", ".join(str(file) for file in clip.files), reader.read, clip, start_s, end_s)
