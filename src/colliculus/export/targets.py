@@ -8,11 +8,11 @@ from colliculus.export.target import ExportTarget
 from colliculus.types import unknown_name
 
 TARGETS = {
+    "nir": "colliculus.export.nir.target:ToNIR",
     "onnx": "colliculus.export.onnx.target:ToONNX",
     "page": "colliculus.export.page.target:ToPage",
     "pt2": "colliculus.export.pt2_target:ToPT2",
     "reference": "colliculus.export.reference_target:ToReference",
-    "nir": "colliculus.export.nir.target:ToNIR",
 }
 """Module and class of each target, by name."""
 

@@ -124,8 +124,8 @@ def whole_numbers(weight: NDArray[np.float32], bits: int) -> NDArray[np.float32]
     """Weights (D, ...) rounded to whole numbers of that many bits, times one scale for each of the D channels.
 
     Example:
-        >>> whole_numbers(np.array([[1.0, 0.3], [-0.2, 0.1]], dtype=np.float32), bits=3).round(3).tolist()  # thirds
-        [[1.0, 0.3330000042915344], [-0.20000000298023224, 0.06700000166893005]]
+        >>> whole_numbers(np.array([[3.0, 0.9], [-1.5, 0.6]], dtype=np.float32), bits=3).tolist()  # -3 to 3
+        [[3.0, 1.0], [-1.5, 0.5]]
     """
     top = 2 ** (bits - 1) - 1
     wide = weight.astype(np.float64)
