@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from colliculus.evaluation.energy.count import count
 from colliculus.methods import METHODS
 from colliculus.model import MultimodalSNN
+from colliculus.runs.experiment import Method
 from colliculus.types import DataSpec
 
 SPEC = DataSpec(
@@ -36,11 +37,16 @@ NUM_CLIPS, WARM_UP = 4, 20
 
 
 def lively(name: str) -> tuple[MultimodalSNN, Mapping[str, Tensor]]:
-    """A network whose layers fire, and clips."""
+    """A network of a method whose layers fire, and clips."""
     kind = METHODS[name]
     known = {field.name for field in fields(kind)}
+    return firing(kind(**{key: value for key, value in SMALL.items() if key in known}))
+
+
+def firing(method: Method) -> tuple[MultimodalSNN, Mapping[str, Tensor]]:
+    """A network whose layers fire, and clips."""
     torch.manual_seed(0)
-    model = kind(**{key: value for key, value in SMALL.items() if key in known}).model(SPEC)
+    model = method.model(SPEC)
     clips = {m: 3 * torch.randn(SPEC.input_shape(m, NUM_CLIPS)) for m in model.modalities}
     with torch.no_grad():
         for _ in range(WARM_UP):  # statistics of the normalisations

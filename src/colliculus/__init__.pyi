@@ -15,6 +15,7 @@ from colliculus.evaluation.inspection import inspect
 from colliculus.evaluation.robustness import robustness
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.evaluation.trained_run import open_run as load
+from colliculus.export.export import export
 from colliculus.losses import CrossEntropy, Objective
 from colliculus.methods import (
     CMCI,
@@ -91,6 +92,7 @@ __all__ = [
     "energy",
     "evaluate",
     "explain",
+    "export",
     "fit",
     "fusion",
     "heads",

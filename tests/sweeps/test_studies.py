@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from importlib import import_module
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def study(monkeypatch, request):
         return module, module.Settings(out=out)
 
     yield load
-    for name in ("study", "balance", "silent_start", "methods", "declared", "readings", "controlled"):
+    for name in ("study", "balance", "silent_start", "methods", "declared", "readings", "controlled", "mask"):
         sys.modules.pop(name, None)
 
 
@@ -128,3 +129,34 @@ def test_no_study_imports_the_command_line(request):
     files = sorted((request.config.rootpath / "benchmarks").glob("*.py"))
     assert len(files) > 5
     assert not [file.name for file in files if "colliculus.cli" in file.read_text("utf-8")]
+
+
+def test_a_mask_and_its_attention_differ_in_the_exchange_alone(study, tmp_path):
+    module, settings = study("mask", tmp_path)
+    variants = [settings.variant(title, preset, changes) for title, (preset, changes) in module.VARIANTS.items()]
+    assert len({job.folder for job in plan_variants(variants, 5, tmp_path)}) == 5 * len(variants)
+    methods = {title: variant.experiment.method for title, variant in zip(module.VARIANTS, variants, strict=True)}
+    for mask, attention in module.PAIRS.items():
+        ours, theirs = (vars(methods[title]) for title in (mask, attention))
+        apart = {name for name, value in ours.items() if value != theirs[name]}
+        assert apart - {"heads"} in ({"cross_attention"}, {"exchange"})
+
+
+def test_the_table_of_a_mask_compares_seed_by_seed(study, tmp_path, monkeypatch):
+    module, _ = study("mask", tmp_path)
+    titles = ["S-CMRL, attention", "S-CMRL, mask"]
+    accuracies = dict(zip(titles, ([0.8, 0.9, 0.7], [0.81, 0.89, 0.73]), strict=True))
+    runs = {title: [tmp_path / title / str(seed) for seed in range(3)] for title in titles}
+    cost = SimpleNamespace(compute_nj=1500.0, total_nj=2500.0)
+    energy = SimpleNamespace(tables={module.COSTS: SimpleNamespace(spiking_first_layer_once=cost)})
+    monkeypatch.setattr(module.Energy, "read", lambda path: energy)
+    monkeypatch.setattr(
+        module,
+        "result",
+        lambda folder: SimpleNamespace(test=SimpleNamespace(accuracy=accuracies[folder.parent.name][int(folder.name)])),
+    )
+    attention, mask = module.rows(runs)
+    assert attention["difference to attention, points"] == ""
+    assert mask["difference to attention, points"] == "1.0 ± 2.0 (-4.0 to 6.0), p = 0.750"
+    assert (mask["energy of a clip: operations, uJ"], mask["and memory, uJ"]) == ("1.50", "2.5")
+    assert mask["whole in NIR"] == "no"

@@ -1,1 +1,1 @@
-"""Export: trained models in the forms other programs read."""
+"""Export: trained models in the forms other programs read. Each form is a target in the table of `targets`."""

@@ -6,7 +6,9 @@ this is used, because the dispatcher takes longer than a small neuron.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -35,9 +37,22 @@ def run(currents: Tensor, leak: float | Tensor, dynamics: AnyDynamics, steps: in
     return multi_step(currents, leak, steps, *flags, *shape)
 
 
+_WHOLE = ContextVar("neurons_stay_whole", default=False)
+
+
+@contextmanager
+def neurons_stay_whole() -> Generator[None]:
+    """Within this context an exported graph keeps every neuron as one operation, for a translator that knows it."""
+    token = _WHOLE.set(True)
+    try:
+        yield
+    finally:
+        _WHOLE.reset(token)
+
+
 def is_exporting() -> bool:
-    """True if the graph is exported (torch.export, ONNX) to programs that do not know our operation."""
-    return getattr(torch.compiler, "is_exporting", lambda: False)()
+    """True if the graph is exported (torch.export) to programs that do not know our operations."""
+    return getattr(torch.compiler, "is_exporting", lambda: False)() and not _WHOLE.get()
 
 
 @torch.library.custom_op("colliculus::multi_step", mutates_args=())

@@ -1,0 +1,1 @@
+"""Export to NIR, the neuromorphic intermediate representation (Pedersen et al., Nature Communications 2024)."""

@@ -1,0 +1,1 @@
+"""ONNX: the whole network as one file that onnxruntime runs on every platform."""

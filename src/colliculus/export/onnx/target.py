@@ -1,0 +1,36 @@
+"""Export to ONNX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from colliculus.export.network_target import NetworkTarget
+from colliculus.export.target import Artifact
+
+if TYPE_CHECKING:
+    from colliculus.evaluation.trained_run import TrainedRun
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToONNX(NetworkTarget):
+    """One ONNX file with the whole network, for onnxruntime and whatever else reads ONNX."""
+
+    name: ClassVar[str] = "onnx"
+    place: ClassVar[str] = "model.onnx"
+
+    form: Literal["whole", "step"] = "whole"
+    """a whole clip, or one time step with the membranes as inputs and outputs, for networks that decide step by step"""
+
+    def write(self, run: TrainedRun, out: Path) -> Artifact:
+        """Write the file, run it in onnxruntime and compare.
+
+        Raises:
+            ColliculusError: the network draws random numbers, needs a whole clip for a step, a modality is unknown, or
+                a package is not installed.
+        """
+        from colliculus.export.onnx.step import write_step
+        from colliculus.export.onnx.write import write_onnx
+
+        return write_onnx(run, self, out) if self.form == "whole" else write_step(run, self, out)

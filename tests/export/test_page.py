@@ -1,0 +1,141 @@
+"""The page runs the network in a browser as Python does, asks for nothing from outside, and fits every window."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from active import assert_active
+from exported_runs import PAIR, run_of, small, synthetic_run
+
+import colliculus
+from colliculus import ColliculusError
+from colliculus.export.comparison import answers
+from colliculus.export.page import runtime, write
+from colliculus.export.page.reading import reading_of
+from colliculus.export.page.target import ToPage
+
+FAKE = {name: f"/* {name} </script> */".encode() for name in runtime.FILES}
+KINDS = {".wav": "audio/wav", ".gif": "image/gif"}
+CLASSIFY = """(async () => {
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const files = FILES.map(([name, type, text]) => new File([bytes(text)], name, { type }));
+  await Page.take(Page.read(files));
+  const inputs = await Page.read(files);
+  const { logits, steps, evidence } = await Page.classify(inputs);
+  const alone = (await Page.classify({ visual: inputs.visual })).logits;
+  const shown = document.getElementById("class").textContent;
+  return JSON.stringify({ logits, steps, evidence, alone, shown });
+})()"""
+
+
+def chromium():
+    """The module of the headless browser; tests are no packages."""
+    path = Path(__file__).parents[1] / "cli" / "chromium.py"
+    spec = importlib.util.spec_from_file_location("chromium", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_names_cannot_leave_their_place(tmp_path) -> None:
+    spec = replace(PAIR, class_names=("</script><b>", "{{facts}}", "c", "d"))
+    run = run_of(tmp_path, small("late-fusion"), spec)
+    page = write.page(run, {"audio+visual": b"network"}, FAKE, {"audio": [1, 16, 16], "visual": [3, 16, 16]})
+    assert page.count("<script") == page.count("</script>") == 7
+    (facts,) = [part.split("</script>")[0] for part in page.split('id="facts">')[1:]]
+    assert json.loads(facts)["classes"] == ["</script><b>", "{{facts}}", "c", "d"]
+    assert json.loads(facts)["reading"] == {"audio": {"kind": "array"}, "visual": {"kind": "array"}}
+    assert "http:" not in page
+    assert "https:" not in page
+
+
+def test_files_are_read_as_in_training(tmp_path) -> None:
+    reading = reading_of(synthetic_run(tmp_path))
+    assert (reading["audio"]["kind"], reading["audio"]["steps"], reading["audio"]["sample_rate_hz"]) == (
+        "sound",
+        3,
+        8000,
+    )
+    assert (reading["visual"]["kind"], reading["visual"]["channels"], reading["visual"]["steps"]) == ("frames", 1, 3)
+
+
+def test_the_runtime_is_that_of_one_version(tmp_path, monkeypatch) -> None:
+    with pytest.raises(ColliculusError, match=r"ort.wasm.min.js cannot be read .* as --runtime"):
+        runtime.runtime_files(tmp_path)
+    for name, content in FAKE.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ColliculusError, match=r"is not that of onnxruntime-web 1.30.0"):
+        runtime.runtime_files(tmp_path)
+    asked = []
+    monkeypatch.setattr(runtime, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(
+        runtime, "FILES", {"ort.wasm.min.js": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"}
+    )
+
+    def download(urls, target, *, sha256):
+        asked.extend(urls)
+        target.parent.mkdir()
+        target.write_bytes(b"1")
+
+    monkeypatch.setattr(runtime, "download", download)
+    assert runtime.runtime_files(None) == runtime.runtime_files(None) == {"ort.wasm.min.js": b"1"}
+    assert asked == [
+        "https://cdn.jsdelivr.net/npm/onnxruntime-web@1.30.0/dist/ort.wasm.min.js",
+        "https://unpkg.com/onnxruntime-web@1.30.0/dist/ort.wasm.min.js",
+    ]
+
+
+def test_many_modalities_are_refused() -> None:
+    assert len(write.sets_of(("a", "b", "c"))) == 7
+    with pytest.raises(ColliculusError, match="the run has 4 modalities"):
+        write.sets_of(("a", "b", "c", "d"))
+    with pytest.raises(ColliculusError, match="`check` is 0"):
+        ToPage(check=0)
+
+
+@pytest.mark.slow
+def test_the_browser_answers_as_python(tmp_path) -> None:
+    browser = chromium()
+    if (program := browser.find()) is None:
+        pytest.skip("Chromium is not installed")
+    if not all((runtime.cache_folder() / name).exists() for name in runtime.FILES):
+        pytest.skip("onnxruntime-web is not in the cache: export a page once")
+    run = synthetic_run(tmp_path / "run")
+    exported = colliculus.export(run, to=ToPage(check=8))
+    assert exported.passed
+    assert len(exported.checks) == 3
+    files = run.experiment.data.export(tmp_path / "clips", count=6)
+    (tmp_path / "profile").mkdir()
+    with browser.Browser(program, tmp_path / "profile") as page:
+        for width in (400, 1000, 1600):
+            seen = page.open(Path(exported.out), width)
+            assert seen["page"] == seen["window"]
+        for stem in sorted({file.stem for file in files}):
+            assert_same([file for file in files if file.stem == stem], run, page)
+        assert page.complaints() == []
+        assert {url.split(":")[0] for url in page.requests()} <= {"file", "blob"}
+
+
+def assert_same(files, run, page) -> None:
+    """The page's answer for one clip is that of the network in PyTorch."""
+    given = [[file.name, KINDS[file.suffix], base64.b64encode(file.read_bytes()).decode()] for file in files]
+    told = page._call("Runtime.evaluate", expression=CLASSIFY.replace("FILES", json.dumps(given)), awaitPromise=True)
+    found = json.loads(told["result"]["value"])
+    reader, normalisation = run.run.reader(), run.run.normalisation
+    (clip,) = reader.group(files).values()
+    inputs = {m: torch.from_numpy(np.array(normalisation(m, x)))[:, None] for m, x in reader.read(clip).items()}
+    expected, alone = answers(run.model, inputs), answers(run.model, {"visual": inputs["visual"]})
+    assert_active(expected["logits"])
+    assert found["shown"] == run.run.spec.names[int(expected["logits"].argmax())]
+    np.testing.assert_allclose(found["logits"], expected["logits"][0], atol=1e-2)
+    np.testing.assert_allclose(found["alone"], alone["logits"][0], atol=1e-2)
+    np.testing.assert_allclose(found["steps"], expected["step_logits"][:, 0], atol=1e-2)
+    for m in inputs:
+        np.testing.assert_allclose(found["evidence"][m], expected[f"evidence.{m}"][:, 0], atol=1e-2)
