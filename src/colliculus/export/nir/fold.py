@@ -35,7 +35,7 @@ class Affine:
     def reading(self, start: int, channels: int) -> Affine:
         """The same for an input of more channels, of which it reads those from `start` on."""
         after = channels - start - self.weight.shape[1]
-        return replace(self, weight=np.pad(self.weight, ((0, 0), (start, after), (0, 0), (0, 0))))
+        return replace(self, weight=_padded(self.weight, (0, 0), (start, after), (0, 0), (0, 0)))
 
     def square(self) -> Affine:
         """The same with an odd, square kernel, the only kind whose output size the package `nir` computes.
@@ -49,8 +49,13 @@ class Affine:
         if rows == columns:
             return self
         more = tuple((max(rows, columns) - n) // 2 for n in (rows, columns))
-        weight = np.pad(self.weight, ((0, 0), (0, 0), (more[0], more[0]), (more[1], more[1])))
+        weight = _padded(self.weight, (0, 0), (0, 0), (more[0], more[0]), (more[1], more[1]))
         return replace(self, weight=weight, padding=(self.padding[0] + more[0], self.padding[1] + more[1]))
+
+
+def _padded(values: Values, *widths: Pair) -> Values:
+    """Zeros before and after the values along each axis."""
+    return np.pad(values, np.array(widths))
 
 
 def numbers(x: Tensor) -> Values:
@@ -116,7 +121,7 @@ def over_grid(weight: Values, bias: Values, grid: Pair) -> Affine:
         return Affine(weight=placed, bias=bias)
     side = max(grid)
     before = side - 1
-    kernel = np.pad(placed, ((0, 0), (0, 0), (before, side - rows), (before, side - columns)))
+    kernel = _padded(placed, (0, 0), (0, 0), (before, side - rows), (before, side - columns))
     return Affine(weight=kernel, bias=bias, stride=(side, side), padding=(before, before))
 
 
