@@ -126,7 +126,7 @@ def test_of_a_spike_per_pixel_those_have_come_that_were_early():
     model.encoders["audio"].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     pixels = torch.tensor([[[[1.0, 0.7], [0.4, 0.0]]]])  # fire at steps 1, 1, 2 and never
     for t in range(1, 5):
-        with first_steps(model, t, 4):
+        with first_steps(model, t, 4), inference_mode(model):
             model({"audio": pixels})
     assert [spikes.sum().item() for spikes in seen] == [2, 3, 3, 3]
 

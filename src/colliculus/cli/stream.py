@@ -16,7 +16,7 @@ from colliculus.cli.options import RunFolder, Switch, parse
 
 if TYPE_CHECKING:
     from colliculus.evaluation.trained_run import TrainedRun
-    from colliculus.streaming.sources import Part
+    from colliculus.streaming.sources import Stretch
     from colliculus.streaming.stream import Stream
 
 
@@ -65,7 +65,7 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _parts(stream: Stream, run: TrainedRun, options: Options) -> Iterator[Part]:
+def _parts(stream: Stream, run: TrainedRun, options: Options) -> Iterator[Stretch]:
     from colliculus.streaming.live import Devices, live_parts
     from colliculus.streaming.sources import file_parts, piped_parts
 

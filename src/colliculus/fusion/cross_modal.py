@@ -138,8 +138,10 @@ class CrossModalAttention(nn.Module):
         if self.branches == "temporal":
             return self.temporal(x, aligned)
         spatial = self.spatial(x, y).mean(-1, keepdim=True)
-        attended = self.temporal(x, aligned)
-        temporal = attended.mean(0, keepdim=True) if self.running is None else self.running(attended)
+        if self.running is None:
+            temporal = self.temporal(x, aligned).mean(0, keepdim=True)
+        else:
+            temporal = self.running(self.temporal(x, aligned))
         return spatial * temporal if self.combination == "product" else spatial + temporal + spatial * temporal
 
 

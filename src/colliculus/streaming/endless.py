@@ -11,7 +11,7 @@ from colliculus.coding import RecentFrames
 from colliculus.evaluation.inference import inference_mode
 from colliculus.model import MultimodalSNN, as_input
 from colliculus.neurons import carried
-from colliculus.streaming.state import Tensors, Window
+from colliculus.streaming.state import OpenWindow, Tensors
 from colliculus.types import ColliculusError, Output
 
 _BY_MODALITY = ("evidence", "residual", "modality_logits", "streams")
@@ -19,8 +19,8 @@ _BY_MODALITY = ("evidence", "residual", "modality_logits", "streams")
 
 
 def endless_step(
-    model: MultimodalSNN, given: Mapping[str, Tensor], window: Window, *, last: int
-) -> tuple[Output, Window]:
+    model: MultimodalSNN, given: Mapping[str, Tensor], window: OpenWindow, *, last: int
+) -> tuple[Output, OpenWindow]:
     """The mean answer of the `last` steps, and what is kept.
 
     Args:
@@ -44,7 +44,7 @@ def endless_step(
         output = model.decided({m: model.encoders[m](x[None]) for m, x in shown.items()})
     found = _flat(output)
     answers = {name: torch.cat([*_before(window, name), x])[-last:] for name, x in found.items()}
-    kept = Window(step=window.step + 1, frames=held, membranes=membranes, answers=answers)
+    kept = OpenWindow(step=window.step + 1, frames=held, membranes=membranes, answers=answers)
     return _output(answers), kept
 
 
@@ -64,12 +64,12 @@ def _recent(model: MultimodalSNN, modality: str, before: Tensor | None, given: T
     return torch.cat([frame.expand(context, *frame.shape[1:]) if before is None else before, frame])[-context:]
 
 
-def _before(window: Window, name: str) -> list[Tensor]:
+def _before(window: OpenWindow, name: str) -> list[Tensor]:
     return [window.answers[name]] if window.step else []
 
 
 def _flat(output: Output) -> dict[str, Tensor]:
-    """What an output has for each step, by the name of its field and modality."""
+    """The values of an output for each step, by the name of its field and modality."""
     by_modality = {f"{kind}.{m}": x for kind in _BY_MODALITY for m, x in getattr(output, kind).items()}
     return {"step_logits": output.step_logits, **by_modality}
 

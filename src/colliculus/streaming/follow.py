@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from colliculus.evaluation.explanation.decision import decisions
-from colliculus.streaming.sources import Part
+from colliculus.streaming.sources import Stretch
 from colliculus.streaming.stream import Stream
 from colliculus.types import ColliculusError, Output, printable
 
@@ -58,7 +58,7 @@ class StreamAnswer:
         return printable("  ".join([self.source, *time, self.predicted, share, *evidence, *steps]))
 
 
-def follow(stream: Stream, parts: Iterable[Part], *, anytime: float | None = None) -> Iterator[StreamAnswer]:
+def follow(stream: Stream, parts: Iterable[Stretch], *, anytime: float | None = None) -> Iterator[StreamAnswer]:
     """The answers of a stream to the parts of a source, one clip at a time.
 
     Args:
@@ -71,7 +71,7 @@ def follow(stream: Stream, parts: Iterable[Part], *, anytime: float | None = Non
         The answer of each window; of an endless stream one after every `window` steps.
 
     Raises:
-        ColliculusError: `anytime` is no probability, or the windows overlap or have no end.
+        ColliculusError: `anytime` is not a probability, or the windows overlap or have no end.
 
     Example:
         >>> import torch
@@ -79,7 +79,7 @@ def follow(stream: Stream, parts: Iterable[Part], *, anytime: float | None = Non
         >>> from colliculus.streaming.sources import by_step
         >>> spec = DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=3, steps={"audio": 4})
         >>> stream = Stream(LateFusion(dim=16, encoder="shallow").model(spec), total=4)
-        >>> part = Part("clip", None, None, by_step(stream, {"audio": torch.zeros(4, 1, 1, 16, 16)}))
+        >>> part = Stretch("clip", None, None, by_step(stream, {"audio": torch.zeros(4, 1, 1, 16, 16)}))
         >>> [(answer.steps, answer.saved) for answer in follow(stream, [part], anytime=0.3)]
         [(1, 3)]
     """
@@ -90,7 +90,7 @@ def follow(stream: Stream, parts: Iterable[Part], *, anytime: float | None = Non
     return _windows(stream, parts, anytime) if stream.tumbles else _without_gaps(stream, parts)
 
 
-def _windows(stream: Stream, parts: Iterable[Part], anytime: float | None) -> Iterator[StreamAnswer]:
+def _windows(stream: Stream, parts: Iterable[Stretch], anytime: float | None) -> Iterator[StreamAnswer]:
     for part in parts:
         state, used = stream.start(), 0
         output: Output | None = None
@@ -104,7 +104,7 @@ def _windows(stream: Stream, parts: Iterable[Part], anytime: float | None) -> It
             yield _answer(stream, output, part, first=0, last=used, saved=stream.window - used)
 
 
-def _without_gaps(stream: Stream, parts: Iterable[Part]) -> Iterator[StreamAnswer]:
+def _without_gaps(stream: Stream, parts: Iterable[Stretch]) -> Iterator[StreamAnswer]:
     state, source, begun = stream.start(), "", None
     for part in parts:
         if part.source != source or begun is None:
@@ -120,7 +120,7 @@ def _top(logits: Tensor) -> float:
     return logits.softmax(1).max().item()
 
 
-def _answer(stream: Stream, output: Output, part: Part, *, first: int, last: int, saved: int) -> StreamAnswer:
+def _answer(stream: Stream, output: Output, part: Stretch, *, first: int, last: int, saved: int) -> StreamAnswer:
     (decision,) = decisions([output], stream.model.spec.names)
     step_s = None if part.length_s is None else part.length_s / stream.total
     start_s = part.start_s or 0.0

@@ -13,7 +13,7 @@ from colliculus.model import MultimodalSNN
 from colliculus.types import ColliculusError, unknown_name
 
 
-class Frames:
+class FrameFeed:
     """How many frames a modality brings, and how those of a window so far look to the coding.
 
     Args:

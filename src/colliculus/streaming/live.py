@@ -18,7 +18,7 @@ from colliculus.data.dataset import ClipReader, Normalisation
 from colliculus.data.loading import standard_batch
 from colliculus.media.resize import to_levels
 from colliculus.media.window import Window
-from colliculus.streaming.sources import Part, by_step
+from colliculus.streaming.sources import Stretch, by_step
 from colliculus.streaming.stream import Stream
 from colliculus.types import ColliculusError
 
@@ -27,7 +27,7 @@ _DEFAULT_S = 3.0
 
 
 class Recorder(Protocol):
-    """What records one window."""
+    """Records one window at a time."""
 
     def record(
         self, length_s: float, moments_s: Sequence[float], sample_rate_hz: int | None
@@ -77,7 +77,9 @@ class Devices:
         return frames, sound[:, 0]
 
 
-def live_parts(stream: Stream, recorder: Recorder, reader: ClipReader, normalisation: Normalisation) -> Iterator[Part]:
+def live_parts(
+    stream: Stream, recorder: Recorder, reader: ClipReader, normalisation: Normalisation
+) -> Iterator[Stretch]:
     """Windows from a camera and a microphone, without an end.
 
     Raises:
@@ -94,21 +96,28 @@ def live_parts(stream: Stream, recorder: Recorder, reader: ClipReader, normalisa
     lengths = [storage.duration_s for storage in (*sounds.values(), *images.values()) if storage.duration_s]
     length_s = max(lengths, default=_DEFAULT_S)
     rate_hz = next((storage.spectrogram.sample_rate_hz for storage in sounds.values()), None)
+    window = Window(0.0, None, length_s)
+    moments = {m: window.moments(storage.steps or 1, storage.rate_hz, length_s) for m, storage in images.items()}
+    wanted = sorted({moment for each in moments.values() for moment in each})
     for number in count():
-        arrays: dict[str, NDArray[np.float32]] = {}
-        window = Window(0.0, None, length_s)
-        moments = {m: window.moments(s.steps or 1, s.rate_hz, length_s) for m, s in images.items()}
-        wanted = sorted({moment for each in moments.values() for moment in each})
         frames, waveform = recorder.record(length_s, wanted, rate_hz)
         at = dict(zip(wanted, frames, strict=True))
-        for m, storage in images.items():
-            shown = np.stack([to_levels(at[moment], storage.size, storage.channels) for moment in moments[m]])
-            arrays[m] = (shown[0] if storage.steps is None else shown).astype(np.float32)
-        for m, storage in sounds.items():
-            samples = storage.samples or len(waveform)
-            padded = np.zeros(samples, np.float32)
-            padded[: len(waveform)] = np.clip(waveform[:samples], -1, 1)
-            arrays[m] = storage.spectrogram(padded)
-        given = {m: x[None] for m, x in arrays.items()}
+        shown = {m: _shown(storage, [at[moment] for moment in moments[m]]) for m, storage in images.items()}
+        heard = {m: _heard(storage, waveform) for m, storage in sounds.items()}
+        given = {m: x[None] for m, x in {**shown, **heard}.items()}
         inputs = standard_batch(given, np.zeros(1, dtype=np.int64), normalisation).inputs
-        yield Part("live", number * length_s, length_s, by_step(stream, inputs))
+        yield Stretch("live", number * length_s, length_s, by_step(stream, inputs))
+
+
+def _shown(storage: StoredFrames, frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """Frames as the storage keeps those of a video."""
+    levels = np.stack([to_levels(frame, storage.size, storage.channels) for frame in frames]).astype(np.float32)
+    return levels[0] if storage.steps is None else levels
+
+
+def _heard(storage: Sound, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The spectrogram of a waveform, padded with silence, as the storage makes it."""
+    samples = storage.samples or len(waveform)
+    padded = np.zeros(samples, np.float32)
+    padded[: len(waveform)] = np.clip(waveform[:samples], -1, 1)
+    return storage.spectrogram(padded)

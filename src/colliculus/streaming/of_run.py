@@ -37,7 +37,7 @@ def stream(
         >>> state = stream.start()
         >>> output, state = stream.step({"audio": torch.zeros(1, 1, 16, 16)}, state)
         >>> state.step, output.logits.shape
-        (1, torch.Size([1, 3]))
+        (1, torch.Size([1, 6]))
     """
     opened = open_run(run, device)
     return Stream(opened.model, opened.time_steps, window=window, stride=stride, carry=carry)

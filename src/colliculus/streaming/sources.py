@@ -30,7 +30,7 @@ _NUMBERS = "buif"
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Stretch:
     """As much of a source as one window of the model sees.
 
     Args:
@@ -48,7 +48,7 @@ class Part:
 
 def file_parts(
     stream: Stream, paths: Sequence[Path], reader: ClipReader, normalisation: Normalisation
-) -> Iterator[Part]:
+) -> Iterator[Stretch]:
     """The clips of files or folders, one after the other; a recording longer than a window has several parts.
 
     What is left at the end and shorter than half a window is left out, unless it is all there is.
@@ -62,7 +62,7 @@ def file_parts(
             arrays = _read(reader, clip, start_s, length_s)
             given = {m: x[None] for m, x in arrays.items() if m in stream.model.modalities}
             inputs = standard_batch(given, np.zeros(1, dtype=np.int64), normalisation).inputs
-            yield Part(name, start_s or 0.0 if length_s else None, length_s, by_step(stream, inputs))
+            yield Stretch(name, start_s or 0.0 if length_s else None, length_s, by_step(stream, inputs))
 
 
 def by_step(stream: Stream, inputs: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
@@ -85,17 +85,17 @@ def by_step(stream: Stream, inputs: Mapping[str, Tensor]) -> Iterator[dict[str, 
 
 def piped_parts(
     stream: Stream, pipe: IO[bytes], modalities: Sequence[str], normalisation: Normalisation
-) -> Iterator[Part]:
+) -> Iterator[Stretch]:
     """Windows of raw frames from a pipe: `.npy` arrays, one after the other, as `numpy.save` writes them.
 
     For each step there is an array of each of `modalities` that is due, in this order: (C, H, W), or (n, C, H, W) if n
     frames are due, not standardised. Modalities whose data declare no `steps` come with the first step of each window.
 
     Raises:
-        ColliculusError: what comes is no array, or has another shape.
+        ColliculusError: the bytes are not those of an array, or it has another shape.
     """
     while (first := pipe.read(1)) != b"":
-        yield Part("-", None, None, _piped_steps(stream, pipe, modalities, normalisation, first))
+        yield Stretch("-", None, None, _piped_steps(stream, pipe, modalities, normalisation, first))
 
 
 def _piped_steps(

@@ -21,7 +21,7 @@ def _none() -> Tensors:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Window:
+class OpenWindow:
     """A window of a stream that is not at its end.
 
     Args:
@@ -39,7 +39,7 @@ class Window:
     answers: Tensors = field(default_factory=_none)
 
 
-_PARTS = tuple(each.name for each in fields(Window) if each.name != "step")
+_PARTS = tuple(each.name for each in fields(OpenWindow) if each.name != "step")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,7 +58,7 @@ class StreamState:
 
     batch: int
     step: int = 0
-    windows: tuple[Window, ...] = ()
+    windows: tuple[OpenWindow, ...] = ()
 
     @property
     def num_bytes(self) -> int:
@@ -110,9 +110,9 @@ class StreamState:
         return cls.of({name: x.to(device) for name, x in tensors.items()})
 
 
-def _window(tensors: Tensors, prefix: str) -> Window:
+def _window(tensors: Tensors, prefix: str) -> OpenWindow:
     def part(name: str) -> Tensors:
         start = f"{prefix}{name}/"
         return {key.removeprefix(start): x for key, x in tensors.items() if key.startswith(start)}
 
-    return Window(step=int(tensors[f"{prefix}step"]), **{name: part(name) for name in _PARTS})
+    return OpenWindow(step=int(tensors[f"{prefix}step"]), **{name: part(name) for name in _PARTS})

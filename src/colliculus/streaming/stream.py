@@ -11,8 +11,8 @@ from colliculus.layers import reasons_for_a_window
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import carried
 from colliculus.streaming.endless import endless_step
-from colliculus.streaming.frames import Frames
-from colliculus.streaming.state import StreamState, Window
+from colliculus.streaming.frames import FrameFeed
+from colliculus.streaming.state import OpenWindow, StreamState
 from colliculus.streaming.window import window_step
 from colliculus.types import ColliculusError, Output, unknown_name
 
@@ -66,7 +66,7 @@ class Stream:
         self.stride = self.window if stride is None else stride
         self.carry = carry
         self._check(stride)
-        self.frames = Frames(model, total)
+        self.frames = FrameFeed(model, total)
         if carry:
             self.frames.check_endless()
         elif not self.tumbles:
@@ -137,10 +137,10 @@ class Stream:
         """
         self.frames.check(frames, state.batch)
         if self.carry:
-            window = state.windows[0] if state.windows else Window()
+            window = state.windows[0] if state.windows else OpenWindow()
             output, window = endless_step(self.model, frames, window, last=self.window)
             return output, replace(state, step=state.step + 1, windows=(window,))
-        windows = [*state.windows, *([Window()] if state.step % self.stride == 0 else [])]
+        windows = [*state.windows, *([OpenWindow()] if state.step % self.stride == 0 else [])]
         outputs, after = zip(
             *(window_step(self.model, self.frames, frames, window, alone=self.tumbles) for window in windows),
             strict=True,

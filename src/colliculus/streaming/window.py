@@ -11,14 +11,14 @@ from colliculus.evaluation.anytime import decided_early
 from colliculus.evaluation.inference import inference_mode
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import carried
-from colliculus.streaming.frames import Frames
-from colliculus.streaming.state import Window
+from colliculus.streaming.frames import FrameFeed
+from colliculus.streaming.state import OpenWindow
 from colliculus.types import ColliculusError, Output
 
 
 def window_step(
-    model: MultimodalSNN, frames: Frames, given: Mapping[str, Tensor], window: Window, *, alone: bool
-) -> tuple[Output, Window]:
+    model: MultimodalSNN, frames: FrameFeed, given: Mapping[str, Tensor], window: OpenWindow, *, alone: bool
+) -> tuple[Output, OpenWindow]:
     """The answer of a window after another step, and the window.
 
     Args:
@@ -46,7 +46,7 @@ def window_step(
     tokens = {m: torch.cat([window.tokens[m], *_some(tokens, m)]) if done else tokens[m] for m in present}
     output = decided_early(model, tokens, {m: len(x) for m, x in coded.items()}, step)
     membranes = {**window.membranes, **after}
-    return output, Window(step=step, frames=held, membranes=membranes, tokens=tokens)
+    return output, OpenWindow(step=step, frames=held, membranes=membranes, tokens=tokens)
 
 
 def _some(tokens: Mapping[str, Tensor], modality: str) -> list[Tensor]:
