@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from active import assert_active
+from active import assert_active, awake
 from early_networks import CASES, SPEC, T, clips, given, made
 
-from colliculus import ColliculusError, DataSpec, LateFusion
+from colliculus import TAAF, ColliculusError, DataSpec, LateFusion
 from colliculus.evaluation.anytime import outputs_by_step
 from colliculus.neurons.kernels import native
 from colliculus.streaming.state import StreamState
@@ -107,6 +107,31 @@ def test_a_state_goes_through_a_file_in_the_middle_of_a_window(case, tmp_path) -
         assert_same(output, outputs[step])
 
 
+@pytest.mark.parametrize("own", [1, 2, 3, 7])
+@pytest.mark.parametrize("frames", [None, 2, 5])
+def test_a_modality_may_have_fewer_or_more_steps_and_frames_than_the_model(own, frames) -> None:
+    """In some steps nothing of it is new, and its membranes wait."""
+    steps = {} if frames is None else {"visual": frames}
+    spec = replace(PLAIN, steps=steps)
+    torch.manual_seed(0)
+    model = TAAF(dim=16, encoder="shallow", modality_steps={"visual": own}, alignment="interpolate").model(spec)
+    generator = torch.Generator().manual_seed(1)
+    lengths = {"audio": T, "visual": frames or own}
+    inputs = {m: 3 * torch.randn(lengths[m], 6, c, 16, 16, generator=generator) for m, c in spec.channels.items()}
+    awake(model, inputs)
+    torch.nn.init.normal_(model.head.joint.weight)
+    stream, places = Stream(model, T), dict.fromkeys(inputs, 0)
+    state, offline = stream.start(6), outputs_by_step(model, inputs, T)
+    assert_active(*(tokens for tokens in (model.encoders[m](x) for m, x in model.coded(inputs).items())))
+    for expected in offline:
+        due = {m: stream.due(m, state) for m in inputs}
+        given_now = {m: x[places[m] : places[m] + due[m]] for m, x in inputs.items() if due[m]}
+        places = {m: places[m] + due[m] for m in inputs}
+        found, state = stream.step(given_now, state)
+        assert_same(found, expected)
+    assert places == lengths, "a window takes its clip whole"
+
+
 def test_what_is_no_state_is_refused(tmp_path) -> None:
     with pytest.raises(ColliculusError, match="does not exist"):
         StreamState.load(tmp_path / "absent")
@@ -121,8 +146,6 @@ PLAIN = DataSpec(channels={"audio": 1, "visual": 2}, sizes=dict.fromkeys(("audio
 
 
 def awake_model(spec=PLAIN, **settings):
-    from active import awake
-
     torch.manual_seed(0)
     method = LateFusion(dim=16, encoder="shallow", **settings)
     inputs = {m: torch.randn(4, 6, spec.channels[m], 16, 16) * 2 for m in spec.modalities}
