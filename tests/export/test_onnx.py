@@ -115,6 +115,7 @@ def test_the_file_holds_nothing_of_the_machine(small_file) -> None:
     assert len(content) < 1.6 * weights + 200_000
 
 
+@pytest.mark.slow
 def test_the_normalisation_may_stay_outside(small_file) -> None:
     exported, _ = small_file
     outside = Subject.of(exported.run, ToONNX(inputs="standardised", check=4))

@@ -32,8 +32,11 @@ class Alone(nn.Module):
         return self.neuron(currents, self.steps)
 
 
-@pytest.mark.parametrize(("given", "steps"), [(5, 5), (1, 4), (1, 1)])
-@pytest.mark.parametrize("name", NEURONS)
+CASES = [(name, given, steps) for name in NEURONS for given, steps in ((5, 5), (1, 4))]
+"""A sequence, and the same currents at every step."""
+
+
+@pytest.mark.parametrize(("name", "given", "steps"), [*CASES, ("lif", 1, 1), ("graded", 1, 1)])
 def test_spikes_are_those_of_pytorch(name, given, steps) -> None:
     # sixteenths, so that many membranes meet the threshold exactly
     currents = torch.randint(-8, 48, (given, 3, 200), generator=torch.Generator().manual_seed(0)) / 16

@@ -7,7 +7,9 @@ import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -22,16 +24,30 @@ from colliculus.export.page.reading import reading_of
 from colliculus.export.page.target import ToPage
 
 FAKE = {name: f"/* {name} </script> */".encode() for name in runtime.FILES}
-KINDS = {".wav": "audio/wav", ".gif": "image/gif"}
+KINDS = {".wav": "audio/wav", ".gif": "image/gif", ".webm": "video/webm"}
+FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+BYTES = """
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+const opened = (files) => files.map(([name, type, text]) => new File([bytes(text)], name, { type }));
+"""
 CLASSIFY = """(async () => {
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  const files = FILES.map(([name, type, text]) => new File([bytes(text)], name, { type }));
+  const files = opened(FILES);
   await Page.take(Page.read(files));
   const inputs = await Page.read(files);
   const { logits, steps, evidence } = await Page.classify(inputs);
   const alone = (await Page.classify({ visual: inputs.visual })).logits;
   const shown = document.getElementById("class").textContent;
   return JSON.stringify({ logits, steps, evidence, alone, shown });
+})()"""
+
+READ = """Page.read(opened(FILES)).then((inputs) => JSON.stringify(
+  Object.fromEntries(Object.entries(inputs).map(([m, x]) => [m, [...x.data]]))))"""
+RECORD = """(async () => {
+  document.getElementById("record").click();
+  const status = document.getElementById("status");
+  for (let i = 0; i < 300 && !status.textContent.startsWith("Answered"); i++)
+    await new Promise((go) => setTimeout(go, 100));
+  return JSON.stringify([status.textContent, document.querySelectorAll("#inputs canvas").length]);
 })()"""
 
 
@@ -113,21 +129,56 @@ def test_the_browser_answers_as_python(tmp_path) -> None:
     assert len(exported.checks) == 3
     files = run.experiment.data.export(tmp_path / "clips", count=6)
     (tmp_path / "profile").mkdir()
+    browser.FLAGS = (*FAKE_CAMERA, *browser.FLAGS)
     with browser.Browser(program, tmp_path / "profile") as page:
         for width in (400, 1000, 1600):
             seen = page.open(Path(exported.out), width)
             assert seen["page"] == seen["window"]
+        page._call("Runtime.evaluate", expression=BYTES)
+        evaluated(page, "Page.ready.then(() => '0')")
+        status, canvases = evaluated(page, RECORD)
+        assert status.endswith("from audio and visual.")
+        assert canvases == 6
+        assert_silent_video_has_pictures(tmp_path / "clip.webm", run, page)
         for stem in sorted({file.stem for file in files}):
             assert_same([file for file in files if file.stem == stem], run, page)
         assert page.complaints() == []
         assert {url.split(":")[0] for url in page.requests()} <= {"file", "blob"}
 
 
+def evaluated(page, expression: str) -> Any:
+    """The value of a promise of JSON in the page."""
+    told = page._call("Runtime.evaluate", expression=expression, awaitPromise=True)["result"]
+    assert "value" in told, told
+    return json.loads(told["value"])
+
+
+def as_files(files) -> str:
+    """Files for the page's script."""
+    return json.dumps([[f.name, KINDS[f.suffix], base64.b64encode(f.read_bytes()).decode()] for f in files])
+
+
+def assert_silent_video_has_pictures(path: Path, run, page) -> None:
+    """A video without sound gives the pictures that Python reads, and no other modality."""
+    with av.open(str(path), "w") as video:
+        track = video.add_stream("libvpx", rate=10)
+        track.width, track.height, track.pix_fmt = 64, 64, "yuv420p"
+        for t in range(10):
+            frame = np.zeros((64, 64, 3), np.uint8)
+            frame[:, : 6 * t] = 255
+            video.mux(track.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        video.mux(track.encode())
+    found, reader = evaluated(page, READ.replace("FILES", as_files([path]))), run.run.reader()
+    (clip,) = reader.group([path]).values()
+    expected = reader.read(clip)["visual"]
+    assert list(found) == ["visual"]
+    assert expected.std() > 50
+    np.testing.assert_allclose(found["visual"], expected.ravel(), atol=3)
+
+
 def assert_same(files, run, page) -> None:
     """The page's answer for one clip is that of the network in PyTorch."""
-    given = [[file.name, KINDS[file.suffix], base64.b64encode(file.read_bytes()).decode()] for file in files]
-    told = page._call("Runtime.evaluate", expression=CLASSIFY.replace("FILES", json.dumps(given)), awaitPromise=True)
-    found = json.loads(told["result"]["value"])
+    found = evaluated(page, CLASSIFY.replace("FILES", as_files(files)))
     reader, normalisation = run.run.reader(), run.run.normalisation
     (clip,) = reader.group(files).values()
     inputs = {m: torch.from_numpy(np.array(normalisation(m, x)))[:, None] for m, x in reader.read(clip).items()}

@@ -15,7 +15,7 @@ from colliculus.model import MultimodalSNN
 from colliculus.types import ColliculusError, Output, unknown_name
 
 TRACED_BATCH = 4
-"""Samples of the batch that is traced: no axis of a network has so many by accident of a batch of 1."""
+"""Samples of the batch that is traced; a batch of 1 would be taken for a fixed size."""
 
 
 class ExportedNetwork(nn.Module):

@@ -126,9 +126,14 @@ const Page = (() => {
       if (!wanted.length) throw new Error(`${file.name}: no modality of this network is read from such a file`);
       for (const m of wanted) {
         const s = facts.reading[m];
-        inputs[m] = s.kind === "sound" ? sound(await samples(file, s.sample_rate_hz), s) : await frames(file, s);
+        try {
+          inputs[m] = s.kind === "sound" ? sound(await samples(file, s.sample_rate_hz), s) : await frames(file, s);
+        } catch (error) { // a video may be silent: then this modality is absent
+          if (wanted.length === 1) throw new Error(`${file.name} cannot be read: ${error.message}`);
+        }
       }
     }
+    if (!Object.keys(inputs).length) throw new Error("nothing in these files can be read as a modality of this network");
     for (const [m, { shape }] of Object.entries(inputs))
       if (String(shape) !== String(facts.shapes[m])) throw new Error(`${m} has the shape ${shape}; the network takes ${facts.shapes[m]}`);
     return inputs;
@@ -195,13 +200,14 @@ const Page = (() => {
 
   /** Classify the clip with the modalities that are switched on, and show the answer. */
   async function show() {
-    const chosen = Object.fromEntries(Object.entries(clip).filter(([m]) => $(`use-${m}`).checked));
+    const used = facts.modalities.filter((m) => clip[m] && $(`use-${m}`).checked);
+    const chosen = Object.fromEntries(used.map((m) => [m, clip[m]]));
     for (const m of facts.modalities) $(`use-${m}`).parentElement.classList.toggle("absent", !clip[m]);
-    $("result").hidden = !Object.keys(chosen).length;
+    $("result").hidden = !used.length;
     if ($("result").hidden) return;
     const start = performance.now(), answer = await classify(chosen);
     const shares = softmax(answer.logits), winner = shares.indexOf(Math.max(...shares));
-    say(`Answered in ${Math.round(performance.now() - start)} ms from ${Object.keys(chosen).join(" and ")}.`);
+    say(`Answered in ${Math.round(performance.now() - start)} ms from ${used.join(" and ")}.`);
     $("class").textContent = facts.classes[winner];
     $("share").textContent = percent(shares[winner]);
     const order = shares.map((_, k) => k).sort((a, b) => shares[b] - shares[a]).slice(0, 12);
