@@ -61,6 +61,23 @@ def test_uneven_time_stamps_decide(tmp_path):
     np.testing.assert_allclose(levels(tmp_path / "clip.mkv", count=5), [60, 140, 180, 180, 180], atol=6)
 
 
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_frames_that_a_decoder_holds_back_until_the_end_keep_their_times(tmp_path, codec):
+    """A decoder that reorders gives its last frames after the last packet."""
+    shown, at = [20, 60, 100, 140, 180, 220], [0, 1, 2, 20, 40, 60]
+    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.height, stream.width, stream.pix_fmt = 32, 48, "yuv420p"
+        stream.codec_context.max_b_frames = 2
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 10)
+        for level, moment in zip(shown, at, strict=True):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 48, 3), level, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = moment, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert levels(tmp_path / "clip.mp4", Window(2.0), count=3, rate_hz=0.5) == pytest.approx([140, 180, 220], abs=6)
+
+
 @pytest.mark.parametrize("suffix", VIDEOS)
 def test_a_moment_far_into_a_long_clip_is_what_a_short_clip_of_it_shows(tmp_path, suffix):
     path, rate_hz = tmp_path / f"long{suffix}", 48_000

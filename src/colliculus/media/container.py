@@ -104,16 +104,25 @@ def decoded_frames(path: Path, track: Track, from_s: float) -> Iterator[tuple[fl
             frames = decoding_.frames(container, stream)
             first = next(frames, None)
             if seek:
-                if first is None or first.time is None or first.time - start_s > from_s:
+                stamp = _time_s(first, stream)
+                if stamp is None or stamp - start_s > from_s:
                     continue  # the seek went too far
                 decoding_.lost = 0  # decoding began in the middle
             try:
                 while first is not None:
-                    yield None if first.time is None else first.time - start_s, first
+                    stamp = _time_s(first, stream)
+                    yield None if stamp is None else stamp - start_s, first
                     first = next(frames, None)
             finally:
                 decoding_.report()
             return
+
+
+def _time_s(frame: Frame | None, stream: Stream) -> float | None:
+    """Time stamp of a frame; its own unit is lost where it comes after the last packet, from a decoder that reorders."""
+    if frame is None or frame.pts is None or stream.time_base is None:
+        return None
+    return float(frame.pts * stream.time_base)
 
 
 @dataclass
