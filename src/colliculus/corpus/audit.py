@@ -20,6 +20,7 @@ from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.corpus.sample import Sample
 from colliculus.figures import Bars, BarSeries, figure
 from colliculus.files.checks import SPLITS
+from colliculus.media.event_formats import states_events
 from colliculus.records import Column, Record, Table, Tables
 from colliculus.types import ColliculusError
 
@@ -144,7 +145,7 @@ def audit(
         samples, results = folder.samples, folder.results
     else:
         samples, place = _listed(path, None if root is None else Path(root), quick=quick)
-        skipped = FolderRecipe().skipped(path) if path.is_dir() else {}
+        skipped = _clips(path).skipped(path) if path.is_dir() else {}
         found: dict[int, PreparationResult] = {}
         # a quick look is over before another process has started
         for result in results_of(place, samples, range(len(samples)), jobs=0 if quick else jobs):
@@ -168,12 +169,19 @@ def audit(
 def _listed(path: Path, root: Path | None, *, quick: bool) -> tuple[Sequence[Sample], SampleInspection]:
     """Samples of a folder of classes or of a manifest, and how to inspect them."""
     if path.is_dir():
-        recipe = FolderRecipe()
+        recipe = _clips(path)
         return recipe.listed(path) if quick else recipe.samples(path), SampleInspection(path.absolute(), quick=quick)
     root = path.parent if root is None else root
     if not root.is_dir():
         raise ColliculusError(f"{root} is not a folder: pass the folder at which the paths of {path} start")
     return read_manifest(path, root=root), SampleInspection(root.absolute(), quick=quick)
+
+
+def _clips(path: Path) -> FolderRecipe:
+    """How the clips of a folder of classes are found; events are looked for only where a file states that it has some."""
+    if any(states_events(path / file) for files in FolderRecipe().skipped(path).values() for file in files):
+        return FolderRecipe(modalities=("audio", "visual", "events"))
+    return FolderRecipe()
 
 
 def _shown(cases: Sequence[str]) -> str:

@@ -81,6 +81,12 @@ def read_events(path: Path, entry: str = "") -> Events:
 
 def is_event_file(path: Path) -> bool:
     """True for a file of an event format, for arrays t, x, y and p, and for text that begins with four such columns."""
+    tables = (".npy", ".npz", ".csv", ".txt")  # hold other things as well
+    return states_events(path) or path.suffix.lower() in EVENT_SUFFIXES.difference(tables)
+
+
+def states_events(path: Path) -> bool:
+    """True if the first bytes of a file say that it holds events, whatever its ending; .bin files have no such bytes."""
     try:
         with path.open("rb") as file:
             head = file.read(_LINE)
@@ -91,8 +97,7 @@ def is_event_file(path: Path) -> bool:
     if path.suffix.lower() in (".csv", ".txt"):
         cells = head.partition(b"\n")[0].decode("latin-1").replace(",", " ").replace("#", " ").split()
         return len(cells) == len("txyp") if cells and not cells[0].isidentifier() else are_event_columns(cells)
-    own = path.suffix.lower() in EVENT_SUFFIXES
-    return own or head.startswith((b"#!AER-DAT", b"% ", _HDF5))
+    return head.startswith((b"#!AER-DAT", b"% ", _HDF5))
 
 
 def _is_text(line: bytes) -> bool:

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.sample import Sample
+from colliculus.corpus.storage_reader import StorageReader
 from colliculus.files.checks import split_folders, visible
 from colliculus.media.clips import OWN_KINDS, Look, MediaFiles, content_of, nfc
-from colliculus.media.kinds import Track, kind_of
+from colliculus.media.event_formats import EVENT_SUFFIXES, is_event_file, states_events
+from colliculus.media.kinds import MediaKind, Track, kind_of
 from colliculus.types import ColliculusError
 
 _TRACKS: Mapping[str, Track] = {"audio": "audio", "visual": "video"}
@@ -25,8 +28,9 @@ class FolderRecipe(Recipe):
 
     RAW holds `{train,test[,validation]}/<class>/<clip>` or `<class>/<clip>`. A clip is a video, or a sound file and an
     image or video of the same stem. A clip of a single sound file or image lacks the other modality, and so does a
-    video file with sound alone; a video with images must have sound, too (see --incomplete). Hidden files are skipped,
-    and so are files of other kinds, which are counted.
+    video file with sound alone; a video with images must have sound, too (see --incomplete). With `events` among the
+    modalities, a recording of an event camera is part of the clip of its stem; its first bytes decide the format.
+    Hidden files are skipped, and so are files of other kinds, which are counted.
 
     Raises:
         ColliculusError: `modalities` is empty.
@@ -34,21 +38,24 @@ class FolderRecipe(Recipe):
 
     name: ClassVar[str] = "folder"
 
-    modalities: tuple[Literal["audio", "visual"], ...] = ("audio", "visual")
+    modalities: tuple[Literal["audio", "visual", "events"], ...] = ("audio", "visual")
     """Modalities to read from the clips."""
     audio: Sound = field(default_factory=lambda: Sound(duration_s=None))
     """Storage of the sound; the whole sample unless `duration_s` is set, as for images."""
     visual: Frames = field(default_factory=Frames)
     """Storage of images and videos."""
+    events: EventFrames = field(default_factory=EventFrames)
+    """Storage of recordings of event cameras, as frames of counts."""
 
     def __post_init__(self) -> None:
         if not self.modalities:
-            raise ColliculusError("`modalities` is empty: choose audio, visual, or both")
+            raise ColliculusError("`modalities` is empty: choose audio, visual, events, or several of them")
 
     @property
     def storages(self) -> Mapping[str, Storage]:
         """Storages of the chosen modalities."""
-        return {m: storage for m, storage in super().storages.items() if m in self.modalities}
+        stored: dict[str, Storage] = {**super().storages, "events": self.events}
+        return {m: storage for m, storage in stored.items() if m in self.modalities}
 
     def samples(self, raw: Path) -> list[Sample]:
         """Clips by split, class and name; video files are opened to see whether they hold sound alone.
@@ -89,13 +96,19 @@ class FolderRecipe(Recipe):
         files = [entry for folder in classes for entry in visible(folder, raw) if not entry.is_dir()]
         found = defaultdict[str, list[str]](list)
         for file in files:
-            if not self._media.knows(file):
+            if not self._knows(file):
                 found[file.suffix.lower() or "no ending"].append(file.relative_to(raw).as_posix())
         return {ending: tuple(own) for ending, own in sorted(found.items(), key=lambda one: -len(one[1]))}
 
     @property
     def _media(self) -> MediaFiles:
-        return MediaFiles(tuple(_TRACKS[m] for m in self.storages))
+        return MediaFiles(tuple(track for m, track in _TRACKS.items() if m in self.modalities))
+
+    def _knows(self, file: Path) -> bool:
+        return self._media.knows(file) or self._is_recording(file)
+
+    def _is_recording(self, file: Path) -> bool:
+        return "events" in self.modalities and not self._media.knows(file) and is_event_file(file)
 
     def _of_classes(self, parent: Path, raw: Path, split: str | None, look: Look) -> list[Sample]:
         classes = _folders(parent, raw)
@@ -108,23 +121,36 @@ class FolderRecipe(Recipe):
         entries = visible(folder, raw)
         if nested := [entry for entry in entries if entry.is_dir()]:
             raise ColliculusError(f"{nested[0]} is a folder inside a class: move its clips directly into {folder}")
-        clips = self._media.group([entry for entry in entries if self._media.knows(entry)])
+        clips = StorageReader(self.storages).group([entry for entry in entries if self._knows(entry)])
+        if not clips and any(states_events(entry) for entry in entries):
+            raise ColliculusError(f"{folder} holds recordings of events alone: add events to `modalities`")
         if not clips:
-            known = ", ".join(sorted(self._media.suffixes))
+            known = ", ".join(sorted(self._media.suffixes | (EVENT_SUFFIXES if "events" in self.modalities else set())))
             raise ColliculusError(f"{folder} has no clips: put files into it ({known}) or remove it")
         return [clip.files for clip in clips.values()]
 
     def _sample(self, files: tuple[Path, ...], raw: Path, label: str, split: str | None, look: Look) -> Sample:
-        kinds = {file: kind_of(file) for file in files}
+        kinds: dict[Path, MediaKind | None] = {file: kind_of(file) for file in files}
         if "audio" in self.storages:
             kinds |= {f: "sound" for f, kind in kinds.items() if kind == "container" and look(f) == {"audio"}}
         found: dict[str, str] = {}
         for modality in self.storages:
-            wanted = (OWN_KINDS[_TRACKS[modality]], "container")  # a file made for it alone comes first
-            if fitting := [file for kind in wanted for file in files if kinds[file] == kind]:
+            if fitting := self._fitting(modality, kinds):
                 found[modality] = fitting[0].relative_to(raw).as_posix()
         name = nfc(files[0].relative_to(raw).with_suffix("").as_posix())
         return Sample(name=name, label=label, files=found, split=split)
+
+    def _fitting(self, modality: str, kinds: Mapping[Path, MediaKind | None]) -> list[Path]:
+        """Files of a clip that hold a modality; one made for it alone comes first."""
+        if modality == "events":
+            recordings = [file for file in kinds if self._is_recording(file)]
+            if len(recordings) > 1:
+                raise ColliculusError(
+                    f"{recordings[0]} and {recordings[1]} would both be the events of one clip: keep one of them"
+                )
+            return recordings
+        wanted = (OWN_KINDS[_TRACKS[modality]], "container")
+        return [file for kind in wanted for file, own in kinds.items() if own == kind]
 
 
 def _unseen(_path: Path) -> frozenset[Track]:
