@@ -1,9 +1,11 @@
 """Mutated files through every reader: no traceback, no crash, no hang, no flood of memory.
 
     python benchmarks/fuzz.py --minutes 1 --seed 0
+    python benchmarks/fuzz.py --commands 500
 
 The corpus is small and made here. Each reader runs in a process of its own with at most 1 GB more than it needs to
-start, and reads mutations until its share of the time is over. A failure is printed with reader and seed.
+start, and reads mutations until its share of the time is over. With --commands, that many mutated files go through the
+command line instead (`command_fuzz.py`). A failure is printed with reader and seed.
 """
 
 from __future__ import annotations
@@ -19,10 +21,13 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import yaml
+from command_fuzz import MEDIA, Commands
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -88,6 +93,26 @@ def mutated(content: bytes, rng: np.random.Generator) -> bytes:
     return bytes(made)
 
 
+def write_clip(path: Path, video: str | None, sound: str) -> None:
+    """Half a second of 5 frames (of codec `video`, if it is given) and of sound; frames are reordered."""
+    rng, rate_hz = np.random.default_rng(0), 8000
+    with av.open(str(path), "w") as container:
+        track = container.add_stream(sound, rate=rate_hz, layout="mono")
+        if video is not None:
+            images = container.add_stream(video, rate=10, options={"bf": "2"})
+            images.height, images.width, images.pix_fmt = 16, 24, "yuv420p"
+            images.codec_context.thread_count = 1  # processes are forked afterwards
+            for level in (30, 80, 130, 180, 230):
+                frame = np.full((16, 24, 3), level, np.uint8)
+                container.mux(images.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(images.encode())
+        samples = rng.integers(-9999, 9999, (1, rate_hz // 2)).astype(np.int16)
+        chunk = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        chunk.rate, chunk.pts, chunk.time_base = rate_hz, 0, Fraction(1, rate_hz)
+        container.mux(track.encode(chunk))
+        container.mux(track.encode())
+
+
 def corpus(folder: Path) -> list[Reader]:
     """A valid file of every kind."""
     rng = np.random.default_rng(0)
@@ -96,6 +121,8 @@ def corpus(folder: Path) -> list[Reader]:
     np.savez_compressed(folder / "a.npz", t=t, x=x, y=y, p=p)
     write_wav(folder / "a.wav", rng.integers(-9999, 9999, 800).astype(np.int16), rate_hz=8000)
     write_gif(folder / "a.gif", rng.integers(0, 255, (3, 8, 8)).astype(np.uint8), rate_hz=5)
+    write_clip(folder / "a.mp4", "mpeg4", "aac")
+    write_clip(folder / "a.flac", None, "flac")
     for kind in ("png", "jpg", "bmp", "webp", "tif"):
         Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(folder / f"a.{kind}")
     save_file({"weight": rng.standard_normal((3, 2)).astype(np.float32)}, folder / "a.safetensors")
@@ -131,6 +158,9 @@ def corpus(folder: Path) -> list[Reader]:
         file("e.npz", read_events, (folder / "a.npz").read_bytes()),
         *(file(f"a.{kind}", read_image) for kind in ("png", "jpg", "bmp", "webp", "tif")),
         file("a.wav", lambda path: read_sound(path, Window(), 8000)),
+        file("a.flac", lambda path: read_sound(path, Window(), 8000)),
+        file("a.mp4", lambda path: read_frames(path, Window(), count=2, rate_hz=None)),
+        file("b.mp4", lambda path: read_sound(path, Window(), 8000), (folder / "a.mp4").read_bytes()),
         file("a.gif", lambda path: read_frames(path, Window(), count=2, rate_hz=None)),
         file("a.safetensors", read_tensors),
         file("a.aedat", read_events, jaer),
@@ -214,15 +244,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=1.0, help="time for all readers together")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first mutation")
+    parser.add_argument("--commands", type=int, default=0, help="mutated files through the command line, instead")
     options = parser.parse_args()
+    if options.commands:
+        return attack_commands(options.commands, options.seed)
     with tempfile.TemporaryDirectory() as folder:
         names = [reader.name for reader in corpus(Path(folder))]
-    total, failed = 0, []
+    total, failed = 0, list[str]()
     for number, name in enumerate(names):
         done, failures = attack(number, options.seed, options.minutes * 60 / len(names))
         print(f"{name:16} {done:8} files, {len(failures)} failures", flush=True)
         total, failed = total + done, failed + failures
     print("\n".join([f"{total} files, {len(failed)} failures", *failed[:50]]))
+    return 1 if failed else 0
+
+
+def attack_commands(count: int, seed: int) -> int:
+    """`count` mutated files through the command line; returns 1 if a command failed."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        (place / "corpus").mkdir()
+        files = {reader.name: reader.content for reader in corpus(place / "corpus")}
+        commands = Commands(place, {name: files[name] for name in MEDIA}, mutated)
+        failed = [failure for case in range(seed, seed + count) for failure in commands.failures(case)]
+    print("\n".join([f"{count} commands, {len(failed)} failures", *failed[:50]]))
     return 1 if failed else 0
 
 

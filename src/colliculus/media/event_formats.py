@@ -65,6 +65,8 @@ def read_events(path: Path, entry: str = "") -> Events:
         head = file.read(_LINE)
     if head.startswith(_HDF5):
         return read_event_hdf5(path, entry)
+    if entry:
+        raise ColliculusError(f"{path} holds one recording and no {entry!r}: name it without ::{entry}")
     text = _is_text(head.partition(b"\n")[0])
     for first, reader in _READERS.items():
         if head.startswith(first) and (text or first != b"%"):

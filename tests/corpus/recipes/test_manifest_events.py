@@ -62,7 +62,22 @@ def test_three_polarities_are_refused():
         ManifestRecipe(events=("dvs:4x3x2x2",))
 
 
-def test_events_listed_as_arrays_are_pointed_to_their_option(table, tmp_path):
+@pytest.mark.parametrize("file", ["a.raw", "c.h5::events"])
+def test_events_listed_as_arrays_are_pointed_to_their_option(table, tmp_path, file):
+    (tmp_path / "c.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(90))
+    table.write_text(f"label,dvs\nx,{file}\ny,{file}\n")
     recipe = ManifestRecipe(sounds=(), pictures=(), arrays=("dvs:2x2x2",))
     with pytest.raises(ColliculusError, match="holds events and not an array: list its column with --events"):
         prepare(recipe, table, tmp_path / "out", jobs=0)
+
+
+def test_an_event_outside_the_sensor_names_the_file(table, tmp_path):
+    recipe = ManifestRecipe(sounds=(), pictures=(), events=("dvs:4x2x2x2@30x20",))
+    with pytest.raises(ColliculusError, match=r"the first: a\.raw: an event lies outside the sensor of 30 rows and 20"):
+        prepare(recipe, table, tmp_path / "out", jobs=0)
+
+
+def test_a_recording_has_no_entries(table, tmp_path):
+    table.write_text("label,dvs\nx,c.csv::t\ny,c.csv\n")
+    prepare(ManifestRecipe(sounds=(), pictures=(), events=("dvs:4x2x2x2@30x30",)), table, tmp_path / "out", jobs=0)
+    assert "c.csv holds one recording and no 't': name it without ::t" in (tmp_path / "out" / "manifest.csv").read_text()

@@ -73,11 +73,16 @@ class EventFrames:
                 raise ColliculusError(f"{path} does not state the size of its sensor: give it, rows and columns")
             begin = float(events.t_s.min()) if sample.start_s is None else sample.start_s
             end = float(events.t_s.max()) if sample.end_s is None else sample.end_s
-            return count_events(
-                Events(events.t_s - begin, events.x, events.y, events.polarity),
-                sensor=sensor,
-                size=self.size,
-                bins=self.bins,
-                polarities=self.polarities,
-                window_s=max(end - begin, 1e-6) if self.window_s is None else self.window_s,
-            )
+            moved = Events(events.t_s - begin, events.x, events.y, events.polarity)
+            window_s = max(end - begin, 1e-6) if self.window_s is None else self.window_s
+            try:
+                return count_events(
+                    moved,
+                    sensor=sensor,
+                    size=self.size,
+                    bins=self.bins,
+                    polarities=self.polarities,
+                    window_s=window_s,
+                )
+            except ColliculusError as error:
+                raise ColliculusError(f"{path}: {error}") from error

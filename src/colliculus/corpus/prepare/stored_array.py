@@ -50,7 +50,7 @@ class StoredArray:
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:  # noqa: ARG002 - an array has no seconds
         """See `Storage.read`."""
         file, entry = split_entry(path)
-        if not entry and is_event_file(file):
+        if is_event_file(file) and not (entry and file.suffix.lower() in self.suffixes):
             raise ColliculusError(f"{path} holds events and not an array: list its column with --events NAME:TxPxHxW")
         array = _load(file, entry)
         check_numbers(path, array)
