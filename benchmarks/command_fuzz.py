@@ -99,7 +99,9 @@ class Commands:
         for number, (name, content) in enumerate(media.items()):
             events = name.endswith(EVENTS)
             column, option = ("dvs", "--events dvs:2x2x8x8@32x32") if events else ("audio,visual", "")
-            table = f"label,{column}\n" + "".join(f"{k},{','.join([f'odd/{k}/{name}'] * (1 + (not events)))}\n" for k in "xy")
+            table = f"label,{column}\n" + "".join(
+                f"{k},{','.join([f'odd/{k}/{name}'] * (1 + (not events)))}\n" for k in "xy"
+            )
             folder = self._place / "odd" / name
             for label in "xy":
                 (folder / "odd" / label).mkdir(parents=True)
@@ -112,7 +114,9 @@ class Commands:
                 "predict": ("predict", "run", target),
             }
             chosen = [*commands][number % 2 if events else number % 3]  # the run hears and sees, and knows no events
-            attacks.append(Attack(chosen, commands[chosen], target, content, (0, 1, 2) if chosen == "audit" else (0, 2)))
+            attacks.append(
+                Attack(chosen, commands[chosen], target, content, (0, 1, 2) if chosen == "audit" else (0, 2))
+            )
         table = (self._place / "odd" / "a.wav" / "all.csv").read_bytes()
         target = "odd/a.wav/all.csv"
         return [*attacks, Attack("prepare", ("prepare", "manifest", target, "made", "--jobs", "1"), target, table)]

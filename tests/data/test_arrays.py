@@ -64,6 +64,26 @@ def test_the_training_part_alone_is_standardised_by_its_own_statistics(root):
     assert dataset.validation.batch(np.arange(4), epoch=0).inputs["sound"].mean().abs() > 1e-4
 
 
+def test_each_row_is_read_once(root, monkeypatch):
+    """To check its values, for the fingerprint, and for the statistics of the training part."""
+    read: list[int] = []
+
+    class Counted(np.ndarray):
+        def __getitem__(self, key):
+            found = super().__getitem__(key)
+            read.append(len(found))
+            return found
+
+    def counted(path):
+        array = open_array(path)
+        return array if array.ndim == 1 else array.view(Counted)
+
+    monkeypatch.setattr("colliculus.data.arrays.open_array", counted)
+    dataset = Arrays(root=root).load()
+    assert len(dataset.normalisation.mean["touch"]) == 2
+    assert sum(read) == 2 * (40 + 6)
+
+
 def test_raw_values_stay_when_nothing_is_standardised(root):
     dataset = Arrays(root=root, standardise=False).load()
     expected = np.load(root / "test" / "touch.npy").swapaxes(0, 1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.lib.format import open_memmap
 
 from colliculus.data.dataset import Normalisation
-from colliculus.data.standardise import channel_statistics, chunks
+from colliculus.data.standardise import StreamedMoments, channel_statistics, chunks, normalisation_of
 from colliculus.types import ColliculusError
 
 
@@ -52,6 +52,21 @@ def test_batches_are_standardised_by_it():
 def test_values_that_are_not_finite(bad):
     with pytest.raises(ColliculusError, match="'a' holds NaN or infinity"):
         channel_statistics({"a": np.array([0.0, bad]).reshape(2, 1, 1, 1)}, np.arange(2))
+
+
+@pytest.mark.parametrize("size", [(2, 1, 3), (3, 2, 1, 5), (1, 900, 700)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_moments_of_a_stream_are_those_of_the_rows_to_the_last_digit(size, order):
+    rng = np.random.default_rng(0)
+    values = np.asarray(
+        rng.normal(3, 2, (600 if len(size) != 3 or size[1] < 9 else 20, *size)).astype("f4"), order=order
+    )
+    rows = np.flatnonzero(rng.random(len(values)) < 0.7)
+    streamed, done = StreamedMoments("a", values, rows), 0
+    for chunk in chunks(values):
+        streamed.look(done, chunk)
+        done += len(chunk)
+    assert normalisation_of({"a": streamed.moments}) == channel_statistics({"a": values}, rows)
 
 
 def test_no_rows():

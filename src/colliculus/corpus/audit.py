@@ -178,7 +178,7 @@ def _listed(path: Path, root: Path | None, *, quick: bool) -> tuple[Sequence[Sam
 
 
 def _clips(path: Path) -> FolderRecipe:
-    """How the clips of a folder of classes are found; events are looked for only where a file states that it has some."""
+    """How clips are found in a folder of classes: events are searched for only where a file states that it has some."""
     if any(states_events(path / file) for files in FolderRecipe().skipped(path).values() for file in files):
         return FolderRecipe(modalities=("audio", "visual", "events"))
     return FolderRecipe()

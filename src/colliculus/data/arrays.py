@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.corpus.splits import held_out
-from colliculus.data.assemble import assemble, spec_of
+from colliculus.data.assemble import assemble, fingerprint, spec_of
 from colliculus.data.augment import Augment, ModalityKind
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.loading import ArraySplit
-from colliculus.data.standardise import channel_statistics, chunks
+from colliculus.data.standardise import StreamedMoments, normalisation_of
 from colliculus.files.checks import SPLITS, dataset_root, split_folders, visible
 from colliculus.media.array_files import ArrayReader, as_float32, check_numbers
 from colliculus.media.numpy_files import open_array
@@ -86,16 +86,13 @@ class Arrays:
                 if self.validation_fraction
                 else "given test, no validation part"
             )
-        if normalisation is None:
-            normalisation = channel_statistics(train.arrays if self.standardise else {}, rows["train"])
-        splits = {
-            split: ArraySplit(
-                part.arrays, np.searchsorted(values, part.labels)[rows[split]], rows[split], normalisation
-            )
-            for split, part in stored.items()
-        }
         spec = spec_of({m: array.shape[1:] for m, array in train.arrays.items()}, [str(value) for value in values])
-        return assemble(spec, splits, protocol, _contents(splits), augment=self.augment, kinds=self._kinds(spec))
+        targets = {split: np.searchsorted(values, part.labels)[rows[split]] for split, part in stored.items()}
+        learned = train.arrays if self.standardise and normalisation is None else {}
+        digest, found = _read_once(spec, stored, targets, rows, learned)
+        used = found if normalisation is None else normalisation
+        splits = {split: ArraySplit(part.arrays, targets[split], rows[split], used) for split, part in stored.items()}
+        return assemble(spec, splits, protocol, digest, augment=self.augment, kinds=self._kinds(spec))
 
     def reader(self, spec: DataSpec) -> ArrayReader:
         """Reader of arrays like these."""
@@ -165,8 +162,6 @@ def _check_modality(path: Path, array: NDArray[np.generic]) -> None:
             f"{path} has the shape {array.shape}, with its {array.shape[-1]} channel(s) last: write channels first,"
             f" numpy.save({path.name!r}, array.transpose({axes}))"
         )
-    for chunk in chunks(array) if array.dtype.kind == "f" else ():
-        as_float32(path, chunk)
 
 
 def channels_last(shape: Sequence[int]) -> bool:
@@ -200,9 +195,32 @@ def _check_fits(part: _Stored, train: _Stored, values: NDArray[np.int64]) -> Non
         )
 
 
-def _contents(splits: Mapping[str, ArraySplit]) -> dict[str, NDArray[np.generic]]:
-    """Arrays that decide the dataset; those that several splits share are named once."""
-    pools = {id(splits[name].arrays): splits[name].arrays for name in SPLITS}
-    contents = {f"{i} {m}": array for i, pool in enumerate(pools.values()) for m, array in pool.items()}
-    labels = {f"labels of {name}": splits[name].labels for name in SPLITS}
-    return contents | labels | {f"rows of {name}": splits[name].rows for name in SPLITS}
+def _read_once(
+    spec: DataSpec,
+    stored: Mapping[str, _Stored],
+    targets: Mapping[str, NDArray[np.int64]],
+    rows: Mapping[str, NDArray[np.int64]],
+    learned: Mapping[str, NDArray[np.generic]],
+) -> tuple[str, Normalisation]:
+    """Read all arrays once, to check their values: their fingerprint, and the statistics of the training rows.
+
+    Arrays that several splits share are named once.
+
+    Raises:
+        ColliculusError: a value is not finite in float32.
+    """
+    pools = list({id(stored[name]): stored[name] for name in SPLITS}.values())
+    arrays = {f"{i} {m}": array for i, pool in enumerate(pools) for m, array in pool.arrays.items()}
+    paths = {f"{i} {m}": pool.folder / f"{m}.npy" for i, pool in enumerate(pools) for m in pool.arrays}
+    streamed = {f"0 {m}": StreamedMoments(m, array, rows["train"]) for m, array in learned.items()}
+
+    def look(name: str, done: int, chunk: NDArray[np.generic]) -> None:
+        if name in paths and chunk.dtype.kind == "f":
+            as_float32(paths[name], chunk)
+        if name in streamed:
+            streamed[name].look(done, chunk)
+
+    labels = {f"labels of {name}": targets[name] for name in SPLITS}
+    contents = arrays | labels | {f"rows of {name}": rows[name] for name in SPLITS}
+    digest = fingerprint(spec, contents, look)
+    return digest, normalisation_of({m: streamed[f"0 {m}"].moments for m in learned})

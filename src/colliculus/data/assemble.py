@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,19 +20,19 @@ def assemble(
     spec: DataSpec,
     splits: Mapping[str, RawSplit],
     protocol: str,
-    contents: Mapping[str, NDArray[np.generic]],
+    digest: str,
     *,
     augment: Augment | None = None,
     kinds: Mapping[str, ModalityKind] | None = None,
     stored: Mapping[str, Any] | None = None,
 ) -> Dataset:
-    """Put a dataset together and take its fingerprint.
+    """Put a dataset together.
 
     Args:
         spec: modalities and classes.
         splits: "train", "validation" and "test".
         protocol, stored: as in `Dataset`.
-        contents: arrays that decide the dataset, by name.
+        digest: `fingerprint` of the arrays that decide the dataset.
         augment, kinds: as in `augmented`; None: no augmentation.
 
     Raises:
@@ -46,7 +46,7 @@ def assemble(
         test=splits["test"],
         normalisation=train.normalisation,
         protocol=protocol,
-        fingerprint=fingerprint(spec, contents),
+        fingerprint=digest,
         stored=stored or {},
     )
 
@@ -67,12 +67,17 @@ def spec_of(shapes: Mapping[str, tuple[int, ...]], classes: Sequence[str]) -> Da
     )
 
 
-def fingerprint(spec: DataSpec, parts: Mapping[str, NDArray[np.generic]]) -> str:
+Look = Callable[[str, int, NDArray[np.generic]], None]
+"""Gets the name of an array, the number of its first rows that came before, and the rows that come now."""
+
+
+def fingerprint(spec: DataSpec, parts: Mapping[str, NDArray[np.generic]], look: Look | None = None) -> str:
     """A short digest that two runs share exactly if they used the same data: the first 16 digits of a SHA-256.
 
     Args:
         spec: the modalities and classes.
         parts: arrays that decide the dataset (contents, labels, rows): names, types, shapes and values all count.
+        look: called with all rows of all arrays, chunk by chunk, so that each is read once.
 
     Example:
         >>> spec = DataSpec(channels={"audio": 1}, sizes={"audio": (8, 8)}, num_classes=2)
@@ -84,6 +89,11 @@ def fingerprint(spec: DataSpec, parts: Mapping[str, NDArray[np.generic]]) -> str
     for name in sorted(parts):
         array = parts[name]
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        for chunk in chunks(array):
+        done = 0
+        for part in chunks(array):
+            chunk = np.asarray(part)
             digest.update(np.ascontiguousarray(chunk).data)
+            if look is not None:
+                look(name, done, chunk)
+            done += len(chunk)
     return digest.hexdigest()[:16]

@@ -14,7 +14,7 @@ from colliculus.corpus.prepare.fetch_av_digits import default_root, prepare
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.sample import Sample
 from colliculus.corpus.storage_reader import StorageReader
-from colliculus.data.assemble import assemble
+from colliculus.data.assemble import assemble, fingerprint
 from colliculus.data.augment import Augment, ModalityKind
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.digit_clips import DigitClips
@@ -172,7 +172,8 @@ class AVDigits:
             **{part: clips[part].fixed(normalisation) for part in ("validation", "test")},
         }
         kinds: dict[str, ModalityKind] = {m: _KINDS[m] for m in self.spec.modalities}
-        return assemble(self.spec, splits, self.protocol_name, self._contents(parts), augment=self.augment, kinds=kinds)
+        digest = fingerprint(self.spec, self._contents(parts))
+        return assemble(self.spec, splits, self.protocol_name, digest, augment=self.augment, kinds=kinds)
 
     def pairs(self, part: str, *, epoch: int = 0) -> tuple[DigitPair, ...]:
         """Recording, images and label of each sample of a part ("train", "validation" or "test").

@@ -19,7 +19,7 @@ from colliculus.corpus.prepare.verification import verify_once
 from colliculus.corpus.protocols import Partition, ProtocolName, SplitProtocol, current_name
 from colliculus.corpus.shared_content import content_keys
 from colliculus.corpus.storage_reader import StorageReader
-from colliculus.data.assemble import assemble, spec_of
+from colliculus.data.assemble import assemble, fingerprint, spec_of
 from colliculus.data.augment import Augment, ModalityKind
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.loading import ArraySplit
@@ -102,11 +102,12 @@ class DividedData(ABC):
             for name, rows in zip(SPLITS, (parts.train, parts.validation, parts.test), strict=True)
         }
         shapes = {m: s.spectrogram_shape if isinstance(s, Sound) else s.shape for m, s in used.items()}
+        spec = spec_of(shapes, classes.tolist())
         return assemble(
-            spec_of(shapes, classes.tolist()),
+            spec,
             splits,
             parts.name,
-            _contents(folder, splits),
+            fingerprint(spec, _contents(folder, splits)),
             augment=self.augment,
             kinds=_kinds(used),
             stored=describe(used),

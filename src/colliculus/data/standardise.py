@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from math import prod
 from typing import TypeVar
@@ -37,6 +38,76 @@ def chunks(array: NDArray[ScalarT], row_values: int | None = None) -> Iterator[N
     return (array[start : start + rows] for start in range(0, len(array), rows))
 
 
+class ChannelMoments:
+    """Mean and deviation of each channel of samples that come in parts.
+
+    Parts are merged by Chan's formula, which is stable where a sum of squares is not.
+
+    Args:
+        modality: name of the modality, for messages.
+    """
+
+    def __init__(self, modality: str) -> None:
+        self._modality = modality
+        self._count, self._mean, self._squares = 0, np.zeros(1), np.zeros(1)
+
+    def add(self, samples: NDArray[np.generic]) -> None:
+        """Add samples (n, C, H, W) or (n, T, C, H, W).
+
+        Raises:
+            ColliculusError: a value is not finite.
+        """
+        values = np.asarray(samples, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise ColliculusError(f"the training part of {self._modality!r} holds NaN or infinity: remove them")
+        channels = np.moveaxis(values, -3, 0).reshape(values.shape[-3], -1)
+        mean, count = channels.mean(axis=1), channels.shape[1]
+        delta, total = mean - self._mean, self._count + count
+        self._squares = self._squares + channels.var(axis=1) * count + delta**2 * self._count * count / total
+        self._mean, self._count = self._mean + delta * count / total, total
+
+    def mean_and_std(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(C,) mean and deviation; that of a constant channel is 1."""
+        std = np.sqrt(self._squares / self._count)
+        return self._mean, np.where(std < _CONSTANT, 1.0, std)
+
+
+class StreamedMoments:
+    """Moments of some rows of an array that is read once, from its first row to its last.
+
+    Args:
+        modality: name of the modality, for messages.
+        array: the array, for its shape.
+        rows: the rows that count, ascending.
+
+    Example:
+        >>> images = np.array([1.0, 99.0, 3.0]).reshape(3, 1, 1, 1)
+        >>> streamed = StreamedMoments("visual", images, np.array([0, 2]))
+        >>> streamed.look(0, images[:2])
+        >>> streamed.look(2, images[2:])
+        >>> streamed.moments.mean_and_std()
+        (array([2.]), array([1.]))
+    """
+
+    def __init__(self, modality: str, array: NDArray[np.generic], rows: NDArray[np.int64]) -> None:
+        self.moments = ChannelMoments(modality)
+        self._parts = deque(chunks(rows, prod(array.shape[1:])))  # those of `channel_statistics`: equal to the last bit
+        self._held: list[NDArray[np.generic]] = []
+
+    def look(self, done: int, chunk: NDArray[np.generic]) -> None:
+        """Take the rows that count out of a chunk, before which `done` rows came."""
+        while self._parts:
+            part = self._parts[0]
+            chosen = part[(part >= done) & (part < done + len(chunk))]
+            if len(chosen):
+                self._held.append(chunk[chosen - done])
+            if part[-1] >= done + len(chunk):
+                return
+            self.moments.add(np.concatenate(self._held))
+            self._held = []
+            self._parts.popleft()
+
+
 def channel_statistics(
     arrays: Mapping[str, NDArray[np.generic]],
     rows: NDArray[np.int64],
@@ -64,28 +135,18 @@ def channel_statistics(
     if len(rows) == 0:
         raise ColliculusError("the training part is empty: add samples to compute means and deviations from")
     held = {m: rows[present[m][rows]] if present and m in present else rows for m in arrays}
-    statistics = {
-        m: _mean_and_std(m, array, held[m], (to_input or {}).get(m, np.asarray)) for m, array in arrays.items()
-    }
+    found = {m: ChannelMoments(m) for m in arrays}
+    for m, array in arrays.items():
+        convert = (to_input or {}).get(m, np.asarray)
+        for chunk in chunks(held[m], prod(array.shape[1:])):
+            found[m].add(convert(array[chunk]))
+    return normalisation_of(found)
+
+
+def normalisation_of(moments: Mapping[str, ChannelMoments]) -> Normalisation:
+    """Normalisation by the moments of each modality."""
+    statistics = {m: one.mean_and_std() for m, one in moments.items()}
     return Normalisation(
         mean={m: tuple(mean.tolist()) for m, (mean, _) in statistics.items()},
         std={m: tuple(std.tolist()) for m, (_, std) in statistics.items()},
     )
-
-
-def _mean_and_std(
-    modality: str, array: NDArray[np.generic], rows: NDArray[np.int64], to_input: ToInput
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(C,) mean and deviation; chunks are merged by Chan's formula, which is stable where a sum of squares is not."""
-    count, mean, squares = 0, np.zeros(1), np.zeros(1)
-    for chunk in chunks(rows, prod(array.shape[1:])):
-        values = np.asarray(to_input(array[chunk]), dtype=np.float64)
-        if not np.isfinite(values).all():
-            raise ColliculusError(f"the training part of {modality!r} holds NaN or infinity: remove them")
-        channels = np.moveaxis(values, -3, 0).reshape(values.shape[-3], -1)
-        new_mean, new_count = channels.mean(axis=1), channels.shape[1]
-        delta, total = new_mean - mean, count + new_count
-        squares = squares + channels.var(axis=1) * new_count + delta**2 * count * new_count / total
-        mean, count = mean + delta * new_count / total, total
-    std = np.sqrt(squares / count)
-    return mean, np.where(std < _CONSTANT, 1.0, std)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.storage_reader import StorageReader
-from colliculus.data.assemble import assemble
+from colliculus.data.assemble import assemble, fingerprint
 from colliculus.data.augment import Augment, ModalityKind
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.loading import ArraySplit
@@ -148,8 +148,9 @@ class Synthetic:
         for part, clips in made.items():
             contents |= {f"{part} {m}": array for m, array in clips.arrays.items()} | {f"{part} labels": clips.labels}
         splits = {part: replace(clips, normalisation=normalisation) for part, clips in made.items()}
+        digest = fingerprint(self.spec, contents)
         return assemble(
-            self.spec, splits, f"synthetic seed {self.seed}", contents, augment=self.augment, kinds=self._kinds
+            self.spec, splits, f"synthetic seed {self.seed}", digest, augment=self.augment, kinds=self._kinds
         )
 
     def reader(self, spec: DataSpec) -> StorageReader:

@@ -119,7 +119,7 @@ def decoded_frames(path: Path, track: Track, from_s: float) -> Iterator[tuple[fl
 
 
 def _time_s(frame: Frame | None, stream: Stream) -> float | None:
-    """Time stamp of a frame; its own unit is lost where it comes after the last packet, from a decoder that reorders."""
+    """Time stamp of a frame; one that a decoder holds back until after the last packet has no unit of its own."""
     if frame is None or frame.pts is None or stream.time_base is None:
         return None
     return float(frame.pts * stream.time_base)

@@ -88,7 +88,7 @@ def is_event_file(path: Path) -> bool:
 
 
 def states_events(path: Path) -> bool:
-    """True if the first bytes of a file say that it holds events, whatever its ending; .bin files have no such bytes."""
+    """True if the first bytes of a file say that it holds events; those of .bin files never do."""
     try:
         with path.open("rb") as file:
             head = file.read(_LINE)

@@ -80,4 +80,6 @@ def test_an_event_outside_the_sensor_names_the_file(table, tmp_path):
 def test_a_recording_has_no_entries(table, tmp_path):
     table.write_text("label,dvs\nx,c.csv::t\ny,c.csv\n")
     prepare(ManifestRecipe(sounds=(), pictures=(), events=("dvs:4x2x2x2@30x30",)), table, tmp_path / "out", jobs=0)
-    assert "c.csv holds one recording and no 't': name it without ::t" in (tmp_path / "out" / "manifest.csv").read_text()
+    assert (
+        "c.csv holds one recording and no 't': name it without ::t" in (tmp_path / "out" / "manifest.csv").read_text()
+    )
