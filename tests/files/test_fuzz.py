@@ -50,3 +50,24 @@ def test_a_failure_of_a_reader_is_reported(fuzz, monkeypatch):
     done, failures = fuzz.attack(0, seed=0, seconds=0.2)
     assert done
     assert "FAILED x, seed 0: ZeroDivisionError" in failures[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "output", "fault"), [(1, "", "status 1"), (2, "Traceback (most recent call last)", "traceback")]
+)
+def test_a_command_that_fails_on_a_mutated_file_is_reported(fuzz, tmp_path, monkeypatch, status, output, fault):
+    from command_fuzz import Commands
+
+    ran: list[tuple[str, ...]] = []
+
+    def run(self, arguments):
+        ran.append(arguments)
+        return (0, "") if len(ran) < 3 else (status, output)  # the training, and the command on the valid file
+
+    monkeypatch.setattr(Commands, "_run", run)
+    content = {"a.flac": b"f" * 99, "a.wav": b"w" * 99}
+    commands = Commands(tmp_path, content, fuzz.mutated)
+    (failure,) = commands.failures(1)
+    assert failure.startswith(f"FAILED prepare with odd/a.wav/odd/x/a.wav, seed 1: {fault}")
+    assert [arguments[0] for arguments in ran] == ["train", "prepare", "prepare"]
+    assert (tmp_path / "odd/a.wav/odd/x/a.wav").read_bytes() == content["a.wav"]
