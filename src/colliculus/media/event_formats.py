@@ -84,7 +84,7 @@ def read_events(path: Path, entry: str = "") -> Events:
 def is_event_file(path: Path) -> bool:
     """True for a file of an event format, for arrays t, x, y and p, and for text that begins with four such columns."""
     tables = (".npy", ".npz", ".csv", ".txt")  # hold other things as well
-    return states_events(path) or path.suffix.lower() in EVENT_SUFFIXES.difference(tables)
+    return states_events(path) or (path.is_file() and path.suffix.lower() in EVENT_SUFFIXES.difference(tables))
 
 
 def states_events(path: Path) -> bool:
