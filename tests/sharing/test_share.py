@@ -125,6 +125,17 @@ def test_a_run_without_figures_and_a_full_folder_are_refused(run, tmp_path):
         share(run, tmp_path / "out", data_licence="CC0")
 
 
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(run, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(ColliculusError, match=r"below cannot be written \(.+\): free some space"):
+        share(run, tmp_path / "file" / "below", data_licence="CC0")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ColliculusError, match=r"^\. has no name of its own: give the name of a new folder"):
+        share(run, ".", data_licence="CC0")
+    assert [*(tmp_path / "here").iterdir()] == []
+
+
 def test_an_address_is_read_also_where_a_path_lost_a_slash():
     assert address_of(Path("hf://ada/digits@v1.0")) == Address("ada/digits", "v1.0")
     assert str(address_of("hf://ada/digits@v1.0")) == "hf://ada/digits@v1.0"

@@ -37,12 +37,14 @@ class Stretch:
         source: name of the clip; parts of one name follow each other in time.
         start_s: start in seconds; None where the source has no time.
         length_s: length in seconds; None where it is not known.
+        num_steps: steps of the stream in this length.
         steps: what each step brings, (1, C, H, W) or (n, 1, C, H, W) by modality, standardised.
     """
 
     source: str
     start_s: float | None
     length_s: float | None
+    num_steps: int
     steps: Iterator[Mapping[str, Tensor]]
 
 
@@ -62,22 +64,38 @@ def file_parts(
             arrays = _read(reader, clip, start_s, length_s)
             given = {m: x[None] for m, x in arrays.items() if m in stream.model.modalities}
             inputs = standard_batch(given, np.zeros(1, dtype=np.int64), normalisation).inputs
-            yield Stretch(name, start_s or 0.0 if length_s else None, length_s, by_step(stream, inputs))
+            begun_s = start_s or 0.0 if length_s else None
+            yield Stretch(name, begun_s, length_s, num_steps(stream, inputs), by_step(stream, inputs))
+
+
+def num_steps(stream: Stream, inputs: Mapping[str, Tensor]) -> int:
+    """Steps that a stream takes for the inputs of a clip: T, or one for each frame where windows are no whole clips.
+
+    Raises:
+        ColliculusError: there is a step for each frame, and the modalities have different numbers of them.
+    """
+    moving = {m: len(x) for m, x in inputs.items() if x.ndim == 5}
+    if stream.takes_clips or not moving:
+        return stream.total
+    if len(set(moving.values())) > 1:
+        counts = " and ".join(f"{count} of {m}" for m, count in moving.items())
+        raise ColliculusError(f"a clip has {counts}, and every step takes one of each: leave out `carry`")
+    return next(iter(moving.values()))
 
 
 def by_step(stream: Stream, inputs: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-    """The inputs of one window, (1, C, H, W) or (T', 1, C, H, W), step by step as a stream takes them.
+    """The inputs of one clip, (1, C, H, W) or (T', 1, C, H, W), step by step as a stream takes them.
 
-    Static inputs come with the first step; where windows overlap or have no end, with every step.
+    Static inputs come with the first step; where windows are shorter than a clip, overlap or have no end, with every
+    step.
     """
     places = dict.fromkeys(inputs, 0)
-    moving = [len(x) for x in inputs.values() if x.ndim == 5]
-    for done in range(stream.total if stream.tumbles else max(moving, default=stream.total)):
+    for done in range(num_steps(stream, inputs)):
         frames: dict[str, Tensor] = {}
         for m, x in inputs.items():
             if x.ndim == 4:
-                frames |= {} if done and stream.tumbles else {m: x}
-            elif due := 1 if not stream.tumbles else stream.frames.due(m, done):
+                frames |= {} if done and stream.takes_clips else {m: x}
+            elif due := 1 if not stream.takes_clips else stream.frames.due(m, done):
                 frames[m] = x[places[m] : places[m] + due]
                 places[m] += due
         yield frames
@@ -89,23 +107,26 @@ def piped_parts(
     """Windows of raw frames from a pipe: `.npy` arrays, one after the other, as `numpy.save` writes them.
 
     For each step there is an array of each of `modalities` that is due, in this order: (C, H, W), or (n, C, H, W) if n
-    frames are due, not standardised. Modalities whose data declare no `steps` come with the first step of each window.
+    frames are due, not standardised. Modalities whose data declare no `steps` come with the first step of each window;
+    where windows are shorter than a clip, overlap or have no end, with every step, and the pipe may end after any.
 
     Raises:
         ColliculusError: the bytes are not those of an array, or it has another shape.
     """
     while (first := pipe.read(1)) != b"":
-        yield Stretch("-", None, None, _piped_steps(stream, pipe, modalities, normalisation, first))
+        count = stream.total if stream.takes_clips else 1
+        yield Stretch("-", None, None, count, _piped_steps(stream, pipe, modalities, normalisation, first))
 
 
 def _piped_steps(
     stream: Stream, pipe: IO[bytes], modalities: Sequence[str], normalisation: Normalisation, first: bytes
 ) -> Iterator[dict[str, Tensor]]:
-    for done in range(stream.total):
+    for done in range(stream.total if stream.takes_clips else 1):
         frames: dict[str, Tensor] = {}
         for m in modalities:
-            due = 1 if not stream.tumbles else stream.frames.due(m, done)
-            if not due or (done and stream.tumbles and m not in stream.model.spec.steps):
+            moves = m in stream.model.spec.steps
+            due = stream.frames.due(m, done) if moves and stream.takes_clips else 1
+            if not due or (done and not moves):
                 continue
             array = _piped_array(stream, pipe, m, due, first)
             first = b""
