@@ -67,7 +67,8 @@ def run(arguments: list[str]) -> int:
 
 def _parts(stream: Stream, run: TrainedRun, options: Options) -> Iterator[Stretch]:
     from colliculus.streaming.live import Devices, live_parts
-    from colliculus.streaming.sources import file_parts, piped_parts
+    from colliculus.streaming.pipe import piped_parts
+    from colliculus.streaming.sources import file_parts
 
     normalisation = run.run.normalisation
     if options.sources == ("-",):
