@@ -149,12 +149,19 @@ def test_a_frame_that_breaks_off_is_refused(run, monkeypatch, capsys):
         (["--carry"], "this model attends over all steps, which needs a whole window: leave out `carry`"),
         (["--stride", "1", "--anytime", "0.9"], "`anytime` ends a window early, and these overlap"),
         (["--anytime", "1.5"], "`anytime` is 1.5: choose a probability"),
+        (["--modalities", "audio"], "--modalities says what standard input brings"),
         (["--window", "7"], "`window` is 7 and the model has 2 steps"),
     ],
 )
 def test_options_that_do_not_go_are_refused(run, clips, options, sentence, capsys):
     assert main(["stream", run, str(clips[0].parent), *options, *CPU]) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_a_modality_that_a_pipe_cannot_bring_is_refused(run, monkeypatch, capsys):
+    piped(monkeypatch, np.zeros((1, 16, 16)))
+    assert main(["stream", run, "-", "--modalities", "smell", *CPU]) == 2
+    assert "unknown modality 'smell': choose one of audio, visual" in capsys.readouterr().err
 
 
 def test_windows_overlap(capsys, run, clips):

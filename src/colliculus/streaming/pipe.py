@@ -15,7 +15,7 @@ from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import standard_batch
 from colliculus.streaming.sources import Stretch
 from colliculus.streaming.stream import Stream
-from colliculus.types import ColliculusError
+from colliculus.types import ColliculusError, unknown_name
 
 _NUMBERS = "buif"
 """Kinds of arrays that may come through a pipe: truth values, whole numbers and floating point."""
@@ -31,8 +31,11 @@ def piped_parts(
     where windows are shorter than a clip, overlap or have no end, with every step, and the pipe may end after any.
 
     Raises:
-        ColliculusError: the bytes are not those of an array, or it has another shape.
+        ColliculusError: a modality is unknown, the bytes are not those of an array, or it has another shape.
     """
+    for m in modalities:
+        if m not in stream.model.modalities:
+            raise unknown_name("modality", m, stream.model.modalities)
     while (first := pipe.read(1)) != b"":
         count = stream.total if stream.takes_clips else 1
         yield Stretch("-", None, None, count, _piped_steps(stream, pipe, modalities, normalisation, first))
