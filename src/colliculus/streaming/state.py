@@ -86,7 +86,7 @@ class StreamState:
             numbers = sorted({int(name.split("/")[0]) for name in tensors if "/" in name})
             windows = tuple(_window(tensors, f"{number}/") for number in numbers)
             return cls(batch=int(tensors["batch"]), step=int(tensors["step"]), windows=windows)
-        except (KeyError, ValueError, RuntimeError) as error:
+        except (KeyError, ValueError) as error:
             raise ColliculusError("these tensors are not the state of a stream: give those of `tensors()`") from error
 
     def save(self, path: Path | str) -> None:
