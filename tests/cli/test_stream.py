@@ -133,6 +133,7 @@ def test_a_frame_that_breaks_off_is_refused(run, monkeypatch, capsys):
         (["--carry"], "this model attends over all steps of a window: leave out `carry`"),
         (["--stride", "1", "--anytime", "0.9"], "`anytime` ends a window early, and these overlap"),
         (["--anytime", "1.5"], "`anytime` is 1.5: choose a probability"),
+        (["--modalities", "audio"], "--modalities names what standard input brings"),
         (["--window", "7"], "`window` is 7 and the model has 2 steps"),
     ],
 )

@@ -13,6 +13,7 @@ import tyro
 from tyro.conf import Positional
 
 from colliculus.cli.options import RunFolder, Switch, parse
+from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from colliculus.evaluation.trained_run import TrainedRun
@@ -59,6 +60,10 @@ def run(arguments: list[str]) -> int:
     from colliculus.streaming.of_run import stream
 
     opened = open_run(options.run, options.device)
+    if options.modalities and options.sources != ("-",):
+        raise ColliculusError(
+            "--modalities names what standard input brings, and a file or camera says that itself: leave it out"
+        )
     ours = stream(opened, window=options.window, stride=options.stride, carry=options.carry)
     for answer in follow(ours, _parts(ours, opened, options), anytime=options.anytime):
         print(json.dumps(answer.to_dict()) if options.json else answer.line(), flush=True)
