@@ -109,7 +109,7 @@ def test_a_home_folder_that_is_left_is_refused(run, tmp_path, name):
 
 def test_the_licence_of_the_data_must_be_named(run, tmp_path, capsys):
     assert main(["share", str(run), "--to", str(tmp_path / "out")]) == 2
-    sentence = f"{run} was trained on files whose licence you did not name: add --data-licence"
+    sentence = f"the licence of the data of {run} is not named: add --data-licence, such as CC0"
     assert sentence in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out").exists()
 

@@ -78,7 +78,7 @@ def share(run: TrainedRun | Path | str, to: Path | str, *, data_licence: str, li
         raise ColliculusError(f"{opened.folder} was imported and has no figures of its own: share what it was made of")
     if not data_licence.strip():
         raise ColliculusError(
-            f"{opened.folder} was trained on files whose licence you did not name: add --data-licence"
+            f"the licence of the data of {opened.folder} is not named: add --data-licence, such as CC0"
         )
     address = address_of(to)
     name = Path(to).absolute().name if address is None else str(address)

@@ -121,9 +121,7 @@ def _tokens(model: MultimodalSNN, settings: Settings, modality: str, *, whole: b
         left.pop(0)
     # The rest gets frames where it has still to make tokens of them.
     makes_tokens = any(isinstance(module, Tokens) for module in left)
-    return _part(
-        modality, to, x, (modality,), "tokens", left=tuple(left) if makes_tokens else (nn.Flatten(3), *left)
-    )
+    return _part(modality, to, x, (modality,), "tokens", left=tuple(left) if makes_tokens else (nn.Flatten(3), *left))
 
 
 def _rest(model: MultimodalSNN, settings: Settings, parts: list[GraphPart]) -> GraphPart:
