@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from colliculus import ColliculusError
+from colliculus.export.export import export
 from colliculus.export.reference_target import ToReference
 from colliculus.export.target import Artifact, Check
 from colliculus.export.targets import TARGETS, target_class
@@ -43,6 +45,9 @@ def test_mistakes_are_one_sentence(run, answer, tmp_path) -> None:
     assert "unknown target 'onxn': did you mean 'onnx'?" in answer("export", run, "--to", "onxn", code=2)[1]
     assert "is a folder that exists" in answer("export", run, "--to", "pt2", "--out", str(tmp_path), code=2)[1]
     assert "--to" in answer("export", run, code=2)[1]
+    (tmp_path / "file").touch()
+    with pytest.raises(ColliculusError, match=r"below cannot be written \(.+\): free some space"):
+        export(run, to="pt2", out=tmp_path / "file" / "below")
     assert "unknown modality 'smell'" in answer("export", run, "--to", "pt2", "--modalities", "smell", code=2)[1]
 
 

@@ -90,6 +90,22 @@ def test_raw_frames_come_through_a_pipe(capsys, answer_json, run, clips, monkeyp
     assert [(one["steps"], one["saved"]) for one in early] == [(1, 1)] * 3
 
 
+def test_a_pipe_of_overlapping_windows_may_end_after_any_step(capsys, run, clips, monkeypatch):
+    reader = read_run(Path(run)).reader()
+    arrays = [reader.read(clip) for clip in reader.group(sorted(clips[0].parent.iterdir())).values()]
+    frames = [clip[m][step] for clip in arrays for step in range(2) for m in ("audio", "visual")]
+    piped(monkeypatch, *frames)
+    found = lines(capsys, run, "-", "--stride", "1")
+    piped(monkeypatch, *frames[:-2])
+    assert lines(capsys, run, "-", "--stride", "1") == found[:4]
+    assert len(found) == 5
+    piped(monkeypatch, *frames[:-2])
+    assert len(lines(capsys, run, "-", "--window", "1")) == 5
+    piped(monkeypatch, *frames[:-1])
+    assert main(["stream", run, "-", "--stride", "1", *CPU]) == 2
+    assert "standard input holds no array of visual" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -130,15 +146,22 @@ def test_a_frame_that_breaks_off_is_refused(run, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--carry"], "this model attends over all steps of a window: leave out `carry`"),
+        (["--carry"], "this model attends over all steps, which needs a whole window: leave out `carry`"),
         (["--stride", "1", "--anytime", "0.9"], "`anytime` ends a window early, and these overlap"),
         (["--anytime", "1.5"], "`anytime` is 1.5: choose a probability"),
+        (["--modalities", "audio"], "--modalities says what standard input brings"),
         (["--window", "7"], "`window` is 7 and the model has 2 steps"),
     ],
 )
 def test_options_that_do_not_go_are_refused(run, clips, options, sentence, capsys):
     assert main(["stream", run, str(clips[0].parent), *options, *CPU]) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_a_modality_that_a_pipe_cannot_bring_is_refused(run, monkeypatch, capsys):
+    piped(monkeypatch, np.zeros((1, 16, 16)))
+    assert main(["stream", run, "-", "--modalities", "smell", *CPU]) == 2
+    assert "unknown modality 'smell': choose one of audio, visual" in capsys.readouterr().err
 
 
 def test_windows_overlap(capsys, run, clips):

@@ -156,6 +156,13 @@ def test_a_training_starts_from_a_run_and_its_resume_needs_no_word_of_it(answer,
     assert "is finished" in answer("train", "s-cmrl-synthetic", "--out", str(folder), "--resume")[0]
     wide = ["--out", str(tmp_path / "wide"), "--from", run, *tiny_flags, "--method.dim", "32"]
     assert "do not fit, their" in answer("train", "s-cmrl-synthetic", *wide, code=2)[1]
+    other = ["--out", str(tmp_path / "other"), "--from", run, "--method.dim", "16"]
+    assert "do not fit, the model has no fusion." in answer("train", "late-fusion-synthetic", *other, code=2)[1]
+
+
+def test_an_unknown_setting_names_the_help_that_lists_the_settings(answer, tmp_path):
+    told = answer("train", "s-cmrl-synthetic", "--out", str(tmp_path / "run"), "--train.nothing", "1", code=2)[1]
+    assert "run colliculus train s-cmrl-synthetic --help" in told
 
 
 def test_classes_are_balanced_on_the_command_line(answer, tiny_flags, tmp_path):

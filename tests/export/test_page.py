@@ -40,6 +40,10 @@ CLASSIFY = """(async () => {
   return JSON.stringify({ logits, steps, evidence, alone, shown });
 })()"""
 
+UNREADABLE = """(async () => {
+  await Page.take(Page.read(opened([["a.png", "image/png", btoa("no image")]])));
+  return JSON.stringify([document.getElementById("status").textContent, document.getElementById("result").hidden]);
+})()"""
 READ = """Page.read(opened(FILES)).then((inputs) => JSON.stringify(
   Object.fromEntries(Object.entries(inputs).map(([m, x]) => [m, [...x.data]]))))"""
 RECORD = """(async () => {
@@ -142,6 +146,9 @@ def test_the_browser_answers_as_python(tmp_path) -> None:
         assert_silent_video_has_pictures(tmp_path / "clip.webm", run, page)
         for stem in sorted({file.stem for file in files}):
             assert_same([file for file in files if file.stem == stem], run, page)
+        status, hidden = evaluated(page, UNREADABLE)
+        assert status.startswith("a.png cannot be read")
+        assert hidden, "the answer of the clip before stays"
         assert page.complaints() == []
         assert {url.split(":")[0] for url in page.requests()} <= {"file", "blob"}
 

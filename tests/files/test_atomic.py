@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from colliculus.files.atomic import TEMPORARY, atomic_path, remove_leftovers, write_atomic
+from colliculus.files.atomic import TEMPORARY, atomic_path, remove_leftovers, write_atomic, writing
 from colliculus.types import ColliculusError
 
 
@@ -37,6 +37,19 @@ def test_a_failed_block_leaves_the_old_file(tmp_path):
         raise RuntimeError
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failure_of_the_disk_is_told_in_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    for target in (tmp_path / "file" / "below", tmp_path / "file"):
+        with (
+            pytest.raises(ColliculusError, match=r"cannot be written \(.+\): free some space") as error,
+            writing(target),
+            atomic_path(target) as temporary,
+        ):
+            temporary.mkdir()  # a folder cannot take the place of a file
+        assert str(error.value).startswith(str(target))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_folder_appears_when_it_is_complete(tmp_path):

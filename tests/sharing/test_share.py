@@ -109,7 +109,7 @@ def test_a_home_folder_that_is_left_is_refused(run, tmp_path, name):
 
 def test_the_licence_of_the_data_must_be_named(run, tmp_path, capsys):
     assert main(["share", str(run), "--to", str(tmp_path / "out")]) == 2
-    sentence = f"{run} was trained on files whose licence you did not name: add --data-licence"
+    sentence = f"the licence of the data of {run} is not named: add --data-licence, such as CC0"
     assert sentence in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out").exists()
 
@@ -123,6 +123,17 @@ def test_a_run_without_figures_and_a_full_folder_are_refused(run, tmp_path):
     rewrite(run / "run.yaml", lambda document: document.update(fingerprint=""))
     with pytest.raises(ColliculusError, match="run was imported and has no figures of its own"):
         share(run, tmp_path / "out", data_licence="CC0")
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(run, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(ColliculusError, match=r"below cannot be written \(.+\): free some space"):
+        share(run, tmp_path / "file" / "below", data_licence="CC0")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ColliculusError, match=r"^\. has no name of its own: give the name of a new folder"):
+        share(run, ".", data_licence="CC0")
+    assert [*(tmp_path / "here").iterdir()] == []
 
 
 def test_an_address_is_read_also_where_a_path_lost_a_slash():

@@ -51,8 +51,8 @@ LOOK_AHEAD = {
     "taaf": ("aligns a given number of steps in time", {}),
     "tectum-first": ("aligns a given number of steps in time", {}),
     "cmqka": ("sums over all steps", {}),
-    "tectum": ("has readout weights for each of its steps", {"context": 1}),
-    "late-fusion": ("has readout weights for each of its steps", {"readout": "weighted"}),
+    "tectum": ("has readout weights for each step", {"context": 1}),
+    "late-fusion": ("has readout weights for each step", {"readout": "weighted"}),
 }
 
 
@@ -141,7 +141,7 @@ def test_a_state_goes_through_a_file(tmp_path) -> None:
 @pytest.mark.parametrize("name", LOOK_AHEAD)
 def test_a_model_that_looks_ahead_is_refused(name) -> None:
     reason, changes = LOOK_AHEAD[name]
-    with pytest.raises(ColliculusError, match=f"this model {reason} of a window: leave out `carry`"):
+    with pytest.raises(ColliculusError, match=f"this model {reason}, which needs a whole window: leave out `carry`"):
         Stream(made(name, changes)[0], N, carry=True)
 
 

@@ -19,7 +19,7 @@ from colliculus.evaluation.anytime import outputs_by_step
 from colliculus.media.spectrogram import Spectrogram
 from colliculus.streaming.follow import follow
 from colliculus.streaming.live import live_parts
-from colliculus.streaming.sources import file_parts
+from colliculus.streaming.sources import Stretch, by_step, file_parts, num_steps
 from colliculus.streaming.stream import Stream
 
 RATE, SIZE, T = 8000, (16, 16), 4
@@ -125,3 +125,62 @@ def test_live_data_are_images_and_sound() -> None:
     reader = StorageReader({"audio": StoredArray(shape=(1, 16, 16))})
     with pytest.raises(ColliculusError, match="was not trained on images and sound"):
         next(live_parts(stream, Recorded(), reader, UNCHANGED))
+
+
+def test_a_microphone_has_one_sample_rate() -> None:
+    slow = Sound(spectrogram=Spectrogram(size=SIZE, steps=T, sample_rate_hz=RATE // 2), duration_s=1.0)
+    reader = StorageReader({"audio": SOUND, "visual": slow})
+    with pytest.raises(ColliculusError, match="this run hears at 4000 and 8000 Hz, and a microphone records at one"):
+        next(live_parts(Stream(network(), T), Recorded(), reader, UNCHANGED))
+
+
+@pytest.mark.parametrize(
+    ("window", "ends"), [(2, (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)), (3, (0.75, 1.5, 2.25, 3.0)), (4, (1.0, 2.0, 3.0))]
+)
+def test_shorter_windows_pass_over_no_frame(tmp_path, window, ends) -> None:
+    path = write_sound(tmp_path / "long.wav", 3.0)
+    reader = StorageReader({"audio": SOUND})
+    model = network(["audio"])
+    stream = Stream(model, T, window=window)
+    answers = [*follow(stream, file_parts(stream, [path], reader, UNCHANGED))]
+    assert [(a.start_s, a.end_s) for a in answers] == [(end - window / T, end) for end in ends]
+    clip = reader.group([path])["long"]
+    parts = [torch.from_numpy(reader.read(clip, float(k), k + 1.0)["audio"])[:, None] for k in range(3)]
+    for x, found in zip(torch.cat(parts).split(window), answers, strict=True):
+        whole = torch.cat([x, x[-1:].expand(T - window, *x.shape[1:])])
+        share = outputs_by_step(model, {"audio": whole}, T)[window - 1].logits.softmax(1).max().item()
+        assert found.probability == pytest.approx(share, abs=1e-6)
+    assert len({a.probability for a in answers}) > 1
+
+
+def test_shorter_windows_cannot_be_passed_over_nor_hold_resampled_frames() -> None:
+    stream = Stream(network(["audio"]), T, window=2)
+    with pytest.raises(
+        ColliculusError, match="`anytime` ends a window early, and these overlap, have no end or are no"
+    ):
+        follow(stream, [], anytime=0.9)
+    spec = DataSpec(channels={"audio": 1}, sizes={"audio": SIZE}, steps={"audio": 6}, num_classes=3)
+    stream = Stream(LateFusion(dim=16, encoder="shallow").model(spec), T, window=2)
+    with pytest.raises(ColliculusError, match="audio has 6 frames in a window of 4 steps"):
+        follow(stream, [])
+
+
+def endless_of(steps):
+    sizes = dict.fromkeys(steps, SIZE)
+    spec = DataSpec(channels=dict.fromkeys(steps, 1), sizes=sizes, steps=steps, num_classes=3)
+    return Stream(LateFusion(dim=16, encoder="shallow").model(spec), T, carry=True)
+
+
+def test_the_steps_of_an_endless_stream_are_as_long_as_its_frames() -> None:
+    stream, inputs = endless_of({"audio": 8}), {"audio": torch.rand(8, 1, 1, *SIZE)}
+    part = Stretch("clip", 0.0, 2.0, num_steps(stream, inputs), by_step(stream, inputs))
+    assert [(a.start_s, a.end_s) for a in follow(stream, [part])] == [(0.0, 1.0), (1.0, 2.0)]
+
+
+def test_modalities_with_other_numbers_of_frames_have_no_common_step_without_an_end() -> None:
+    stream = endless_of({"audio": 8, "visual": 4})
+    inputs = {m: torch.rand(n, 1, 1, *SIZE) for m, n in stream.model.spec.steps.items()}
+    with pytest.raises(
+        ColliculusError, match="a clip has 8 of audio and 4 of visual, and every step takes one of each"
+    ):
+        next(by_step(stream, inputs))

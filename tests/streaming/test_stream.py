@@ -294,3 +294,16 @@ def test_it_leaves_the_model_as_it_was() -> None:
     run(Stream(model, T), long(4))
     assert model.training
     assert all(torch.equal(x, before[name]) for name, x in model.state_dict().items())
+
+
+def test_latency_spikes_of_windows_that_overlap_are_refused() -> None:
+    spec = DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=3)
+    model = LateFusion(dim=8, coding="latency", encoder="shallow").model(spec)
+    Stream(model, T)
+    with pytest.raises(ColliculusError, match="audio is coded by latency, once for a window of 4 steps"):
+        Stream(model, T, stride=1)
+
+
+def test_tensors_of_another_shape_are_no_state() -> None:
+    with pytest.raises(ColliculusError, match="not the state of a stream"):
+        StreamState.of({"batch": torch.zeros(2), "step": torch.tensor(0)})

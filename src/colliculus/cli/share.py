@@ -12,10 +12,14 @@ class Options(RecordOptions):
     """Write a finished run for others.
 
     The folder holds run.yaml without paths of this computer, the weights as safetensors, result.json, the spike health
-    and a card, README.md. Predictions, curves and the training state stay here. Look at a folder before you upload:
+    and a card, README.md. Predictions, curves and the training state stay here. The hub needs
+    pip install 'colliculus[share]' and its own login, hf auth login.
+
+    Look at a folder before you upload:
+
     colliculus share runs/digits --to shared --data-licence CC-BY-SA-3.0
+
     colliculus share runs/digits --to hf://owner/digits --data-licence CC-BY-SA-3.0
-    The hub needs pip install 'colliculus[share]' and its own login, hf auth login.
     """
 
     run: RunFolder
@@ -23,7 +27,7 @@ class Options(RecordOptions):
     to: str
     """folder, absent or empty, or hf://owner/name"""
     data_licence: str = ""
-    """licence of the files that the run was trained on, in words of your choice; it must be given"""
+    """licence of the data that the run was trained on, in words of your choice; it must be given"""
     licence: str | None = None
     """licence of the weights, by its name on the hub, such as apache-2.0"""
 

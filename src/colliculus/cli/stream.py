@@ -13,6 +13,7 @@ import tyro
 from tyro.conf import Positional
 
 from colliculus.cli.options import RunFolder, Switch, parse
+from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
     from colliculus.evaluation.trained_run import TrainedRun
@@ -67,11 +68,14 @@ def run(arguments: list[str]) -> int:
 
 def _parts(stream: Stream, run: TrainedRun, options: Options) -> Iterator[Stretch]:
     from colliculus.streaming.live import Devices, live_parts
-    from colliculus.streaming.sources import file_parts, piped_parts
+    from colliculus.streaming.pipe import piped_parts
+    from colliculus.streaming.sources import file_parts
 
     normalisation = run.run.normalisation
     if options.sources == ("-",):
         return piped_parts(stream, sys.stdin.buffer, options.modalities or stream.model.modalities, normalisation)
+    if options.modalities:
+        raise ColliculusError("--modalities says what standard input brings, and has no effect on others: leave it out")
     if len(options.sources) == 1 and options.sources[0].isdecimal():
         return live_parts(stream, Devices(int(options.sources[0])), run.run.reader(), normalisation)
     return file_parts(stream, [Path(source) for source in options.sources], run.run.reader(), normalisation)

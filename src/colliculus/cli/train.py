@@ -60,7 +60,7 @@ def _parse(arguments: list[str], experiment: Experiment[Any, Any]) -> Options[Ex
 
     kind = Options[Experiment[type(experiment.method), type(experiment.data)]]
     default = Options(preset=tyro.MISSING, out=tyro.MISSING, settings=experiment)
-    return parse(kind, "train", arguments, default)
+    return parse(kind, f"train {arguments[0]}", arguments, default)
 
 
 def _stored(folder: Path, given: Experiment[Any, Any]) -> Experiment[Any, Any] | None:

@@ -159,10 +159,10 @@ class SpikingQKFormer(nn.Module):
         """
         first, *later = self.stages
         pairs = zip(later, self.stage_grids, strict=False)
-        return nn.Sequential(self.stem, first, _Tokens()), [_OfTokens(stage, grid) for stage, grid in pairs]
+        return nn.Sequential(self.stem, first, Tokens()), [_OfTokens(stage, grid) for stage, grid in pairs]
 
 
-class _Tokens(nn.Module):
+class Tokens(nn.Module):
     """`tokens_of` as a module."""
 
     def forward(self, x: Tensor) -> Tensor:

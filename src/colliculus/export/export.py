@@ -9,7 +9,7 @@ from pathlib import Path
 from colliculus.evaluation.trained_run import TrainedRun, open_run
 from colliculus.export.target import Artifact, Check, ExportTarget
 from colliculus.export.targets import target_class
-from colliculus.files.atomic import atomic_path
+from colliculus.files.atomic import atomic_path, writing
 from colliculus.records import Record, Table
 from colliculus.types import ColliculusError
 
@@ -84,7 +84,7 @@ def export(run: TrainedRun | Path | str, *, to: str | ExportTarget, out: Path | 
     if place.is_dir():
         raise ColliculusError(f"{place} is a folder that exists: delete it, or choose another with --out")
     try:
-        with atomic_path(place) as temporary:
+        with writing(place), atomic_path(place) as temporary:
             artifact = target.write(opened, temporary)
             if not all(check.passed for check in artifact.checks):
                 raise _CheckError(artifact)

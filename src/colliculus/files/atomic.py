@@ -41,12 +41,22 @@ def write_atomic(path: Path, content: bytes) -> None:
     Raises:
         ColliculusError: the file cannot be written.
     """
+    with writing(path), atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def writing(target: Path) -> Generator[None]:
+    """Within, a failure of the disk becomes a sentence about `target`.
+
+    Raises:
+        ColliculusError: `target` cannot be written.
+    """
     try:
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(content)
+        yield
     except OSError as error:
         raise ColliculusError(
-            f"{path} cannot be written ({error.strerror}): free some space or choose another folder"
+            f"{target} cannot be written ({error.strerror or error}): free some space or choose another folder"
         ) from error
 
 

@@ -43,7 +43,7 @@ class ReadoutWeights(nn.Module):
 
     is_readout: ClassVar[bool] = True
     """These weights belong to the readout, and have its learning rate."""
-    needs_window: ClassVar[str] = "has readout weights for each of its steps"
+    needs_window: ClassVar[str] = "has readout weights for each step"
 
     def __init__(self, steps: int, dim: int, tokens: int, *, maps: int = 1) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from typing import Any
 import platformdirs
 from filelock import FileLock
 
-from colliculus.files.atomic import atomic_path
+from colliculus.files.atomic import atomic_path, writing
 from colliculus.files.checks import refuse_links
 from colliculus.runs.run import HEALTH_FILE, MODEL_FILE, RESULT_FILE, RUN_FILE
 from colliculus.types import ColliculusError
@@ -99,7 +99,7 @@ def _download(address: Address, commit: _Commit, folder: Path) -> Path:
             )
     if lacking := [name for name in NEEDED if name not in commit.files]:
         raise ColliculusError(f"{address} is not a shared run, it has no {lacking[0]}: give another address")
-    with atomic_path(folder) as temporary:
+    with writing(folder), atomic_path(folder) as temporary:
         received = temporary.with_name("received")
         try:
             _hub().snapshot_download(

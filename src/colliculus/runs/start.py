@@ -74,7 +74,15 @@ def load_start(model: MultimodalSNN, start: Start) -> None:
         ours, theirs = (tuple(x[name].shape) if name in x else None for x in (own, found))
         if ours != theirs and name not in own_way:
             raise ColliculusError(
-                f"the weights in {start.run} do not fit, their {name} has shape {theirs} and that of the model is"
-                f" {ours}: start from a run of the same method and width"
+                f"the weights in {start.run} do not fit, {_difference(name, ours, theirs)}: start from a run of"
+                " the same method, width and channels"
             )
     model.load_state_dict({name: own[name] if name in own_way else found[name] for name in own})
+
+
+def _difference(name: str, ours: tuple[int, ...] | None, theirs: tuple[int, ...] | None) -> str:
+    if ours is None:
+        return f"the model has no {name}"
+    if theirs is None:
+        return f"they have no {name}"
+    return f"their {name} has shape {theirs} and that of the model is {ours}"

@@ -13,7 +13,7 @@ from typing import Any, cast
 import yaml
 
 from colliculus.evaluation.trained_run import TrainedRun, open_run
-from colliculus.files.atomic import atomic_path
+from colliculus.files.atomic import atomic_path, writing
 from colliculus.files.documents import Document
 from colliculus.files.plain import parse_json, read_text
 from colliculus.records import Record, Table
@@ -78,7 +78,7 @@ def share(run: TrainedRun | Path | str, to: Path | str, *, data_licence: str, li
         raise ColliculusError(f"{opened.folder} was imported and has no figures of its own: share what it was made of")
     if not data_licence.strip():
         raise ColliculusError(
-            f"{opened.folder} was trained on files whose licence you did not name: add --data-licence"
+            f"the licence of the data of {opened.folder} is not named: add --data-licence, such as CC0"
         )
     address = address_of(to)
     name = Path(to).absolute().name if address is None else str(address)
@@ -167,7 +167,7 @@ def _refuse_home(folder: Path, name: str, content: str) -> None:
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
     _check_free(folder)
-    with atomic_path(folder) as temporary:
+    with writing(folder), atomic_path(folder) as temporary:
         temporary.mkdir()
         for name, content in files.items():
             (temporary / name).write_bytes(content)
@@ -176,5 +176,7 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _check_free(folder: Path) -> None:
+    if not folder.name:
+        raise ColliculusError(f"{folder} has no name of its own: give the name of a new folder")
     if folder.exists() and (not folder.is_dir() or [*folder.iterdir()]):
         raise ColliculusError(f"{folder} is not an empty folder: choose another one")

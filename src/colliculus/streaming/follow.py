@@ -65,13 +65,14 @@ def follow(stream: Stream, parts: Iterable[Stretch], *, anytime: float | None = 
         stream: the stream.
         parts: as the sources give them.
         anytime: probability at which a window has its answer, and the rest of it is passed over; None waits for its
-            end. Windows that overlap or have no end cannot be passed over.
+            end. Windows that are shorter than a clip, overlap or have no end cannot be passed over.
 
     Yields:
         The answer of each window; of an endless stream one after every `window` steps.
 
     Raises:
-        ColliculusError: `anytime` is not a probability, or the windows overlap or have no end.
+        ColliculusError: `anytime` is not a probability, or the windows are not whole clips; or they are shorter, and
+            the model takes more or fewer frames than one in some steps.
 
     Example:
         >>> import torch
@@ -79,15 +80,21 @@ def follow(stream: Stream, parts: Iterable[Stretch], *, anytime: float | None = 
         >>> from colliculus.streaming.sources import by_step
         >>> spec = DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=3, steps={"audio": 4})
         >>> stream = Stream(LateFusion(dim=16, encoder="shallow").model(spec), total=4)
-        >>> part = Stretch("clip", None, None, by_step(stream, {"audio": torch.zeros(4, 1, 1, 16, 16)}))
+        >>> part = Stretch("clip", None, None, 4, by_step(stream, {"audio": torch.zeros(4, 1, 1, 16, 16)}))
         >>> [(answer.steps, answer.saved) for answer in follow(stream, [part], anytime=0.3)]
         [(1, 3)]
     """
     if anytime is not None and not 0 < anytime <= 1:
         raise ColliculusError(f"`anytime` is {anytime}: choose a probability above 0, up to 1")
-    if anytime is not None and not stream.tumbles:
-        raise ColliculusError("`anytime` ends a window early, and these overlap or have no end: leave it out")
-    return _windows(stream, parts, anytime) if stream.tumbles else _without_gaps(stream, parts)
+    if anytime is not None and not stream.takes_clips:
+        raise ColliculusError(
+            "`anytime` ends a window early, and these overlap, have no end or are no whole clips: leave it out"
+        )
+    if stream.takes_clips:
+        return _windows(stream, parts, anytime)
+    if not stream.carry:
+        stream.frames.check_single()
+    return _without_gaps(stream, parts)
 
 
 def _windows(stream: Stream, parts: Iterable[Stretch], anytime: float | None) -> Iterator[StreamAnswer]:
@@ -96,7 +103,7 @@ def _windows(stream: Stream, parts: Iterable[Stretch], anytime: float | None) ->
         output: Output | None = None
         for frames in part.steps:  # to the end also where the rest is passed over: a pipe must be read
             sure = output is not None and anytime is not None and _top(output.logits) >= anytime
-            if sure or used == stream.window:
+            if sure:
                 continue
             output, state = stream.step(frames, state)
             used += 1
@@ -122,7 +129,7 @@ def _top(logits: Tensor) -> float:
 
 def _answer(stream: Stream, output: Output, part: Stretch, *, first: int, last: int, saved: int) -> StreamAnswer:
     (decision,) = decisions([output], stream.model.spec.names)
-    step_s = None if part.length_s is None else part.length_s / stream.total
+    step_s = None if part.length_s is None else part.length_s / part.num_steps
     start_s = part.start_s or 0.0
     return StreamAnswer(
         source=part.source,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from colliculus.coding import Direct, RecentFrames, frames_for, steps_of
+from colliculus.coding import Direct, Latency, RecentFrames, frames_for, steps_of
 from colliculus.evaluation.anytime import own_steps
 from colliculus.model import MultimodalSNN
 from colliculus.types import ColliculusError, unknown_name
@@ -52,14 +52,23 @@ class FrameFeed:
                     "several of them with their number in front"
                 )
 
-    def check_overlapping(self) -> None:
-        """Refuse models some of whose steps take more or fewer frames than one: their windows could not overlap."""
+    def check_single(self) -> None:
+        """Refuse models some of whose steps take more or fewer frames than one, for windows that are no whole clips.
+
+        Raises:
+            ColliculusError: it is one of these.
+        """
         for m in self.model.modalities:
+            if any(isinstance(part, Latency) for part in self.model.coding[m].modules()):
+                raise ColliculusError(
+                    f"{m} is coded by latency, once for a window of {self.total} steps, and windows that overlap or "
+                    "are shorter get it with each step: leave out `stride` and `window`"
+                )
             if any(self.due(m, done) != 1 for done in range(self.total)):
                 frames = self.model.spec.steps.get(m, self.steps[m])
                 raise ColliculusError(
-                    f"{m} has {frames} frames in a window of {self.total} steps, and windows that overlap need one for "
-                    "each step: leave out `stride`"
+                    f"{m} has {frames} frames in a window of {self.total} steps, and windows that overlap or are "
+                    "shorter need one for each step: leave out `stride` and `window`"
                 )
 
     def check_endless(self) -> None:

@@ -18,7 +18,7 @@ from colliculus.data.dataset import ClipReader, Normalisation
 from colliculus.data.loading import standard_batch
 from colliculus.media.resize import to_levels
 from colliculus.media.window import Window
-from colliculus.streaming.sources import Stretch, by_step
+from colliculus.streaming.sources import Stretch, by_step, num_steps
 from colliculus.streaming.stream import Stream
 from colliculus.types import ColliculusError
 
@@ -83,7 +83,8 @@ def live_parts(
     """Windows from a camera and a microphone, without an end.
 
     Raises:
-        ColliculusError: the run was trained on other kinds of data than images and sound.
+        ColliculusError: the run was trained on other kinds of data than images and sound, or on sounds of several
+            sample rates.
     """
     storages = reader.storages if isinstance(reader, StorageReader) else {}
     storages = {m: storage for m, storage in storages.items() if m in stream.model.modalities}
@@ -95,7 +96,13 @@ def live_parts(
     images = {m: storage for m, storage in storages.items() if isinstance(storage, StoredFrames)}
     lengths = [storage.duration_s for storage in (*sounds.values(), *images.values()) if storage.duration_s]
     length_s = max(lengths, default=_DEFAULT_S)
-    rate_hz = next((storage.spectrogram.sample_rate_hz for storage in sounds.values()), None)
+    rates_hz = {storage.spectrogram.sample_rate_hz for storage in sounds.values()}
+    if len(rates_hz) > 1:
+        raise ColliculusError(
+            f"this run hears at {' and '.join(map(str, sorted(rates_hz)))} Hz, and a microphone records at one rate: "
+            "give it files or standard input"
+        )
+    rate_hz = next(iter(rates_hz), None)
     window = Window(0.0, None, length_s)
     moments = {m: window.moments(storage.steps or 1, storage.rate_hz, length_s) for m, storage in images.items()}
     wanted = sorted({moment for each in moments.values() for moment in each})
@@ -106,7 +113,8 @@ def live_parts(
         heard = {m: _heard(storage, waveform) for m, storage in sounds.items()}
         given = {m: x[None] for m, x in {**shown, **heard}.items()}
         inputs = standard_batch(given, np.zeros(1, dtype=np.int64), normalisation).inputs
-        yield Stretch("live", number * length_s, length_s, by_step(stream, inputs))
+        steps = num_steps(stream, inputs)
+        yield Stretch("live", number * length_s, length_s, steps, by_step(stream, inputs))
 
 
 def _shown(storage: StoredFrames, frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:

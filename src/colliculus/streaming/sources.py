@@ -1,14 +1,12 @@
-"""Sources of a stream: files, folders of files, and raw frames from a pipe."""
+"""Sources of a stream: files and folders of files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -25,9 +23,6 @@ from colliculus.media.lengths import media_length_s
 from colliculus.streaming.stream import Stream
 from colliculus.types import ColliculusError
 
-_NUMBERS = "buif"
-"""Kinds of arrays that may come through a pipe: truth values, whole numbers and floating point."""
-
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
@@ -37,12 +32,14 @@ class Stretch:
         source: name of the clip; parts of one name follow each other in time.
         start_s: start in seconds; None where the source has no time.
         length_s: length in seconds; None where it is not known.
+        num_steps: steps of the stream in this length.
         steps: what each step brings, (1, C, H, W) or (n, 1, C, H, W) by modality, standardised.
     """
 
     source: str
     start_s: float | None
     length_s: float | None
+    num_steps: int
     steps: Iterator[Mapping[str, Tensor]]
 
 
@@ -62,102 +59,41 @@ def file_parts(
             arrays = _read(reader, clip, start_s, length_s)
             given = {m: x[None] for m, x in arrays.items() if m in stream.model.modalities}
             inputs = standard_batch(given, np.zeros(1, dtype=np.int64), normalisation).inputs
-            yield Stretch(name, start_s or 0.0 if length_s else None, length_s, by_step(stream, inputs))
+            begun_s = start_s or 0.0 if length_s else None
+            yield Stretch(name, begun_s, length_s, num_steps(stream, inputs), by_step(stream, inputs))
+
+
+def num_steps(stream: Stream, inputs: Mapping[str, Tensor]) -> int:
+    """Steps that a stream takes for the inputs of a clip: T, or one for each frame where windows are no whole clips.
+
+    Raises:
+        ColliculusError: there is a step for each frame, and the modalities have different numbers of them.
+    """
+    moving = {m: len(x) for m, x in inputs.items() if x.ndim == 5}
+    if stream.takes_clips or not moving:
+        return stream.total
+    if len(set(moving.values())) > 1:
+        counts = " and ".join(f"{count} of {m}" for m, count in moving.items())
+        raise ColliculusError(f"a clip has {counts}, and every step takes one of each: leave out `carry`")
+    return next(iter(moving.values()))
 
 
 def by_step(stream: Stream, inputs: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-    """The inputs of one window, (1, C, H, W) or (T', 1, C, H, W), step by step as a stream takes them.
+    """The inputs of one clip, (1, C, H, W) or (T', 1, C, H, W), step by step as a stream takes them.
 
-    Static inputs come with the first step; where windows overlap or have no end, with every step.
+    Static inputs come with the first step; where windows are shorter than a clip, overlap or have no end, with every
+    step.
     """
     places = dict.fromkeys(inputs, 0)
-    moving = [len(x) for x in inputs.values() if x.ndim == 5]
-    for done in range(stream.total if stream.tumbles else max(moving, default=stream.total)):
+    for done in range(num_steps(stream, inputs)):
         frames: dict[str, Tensor] = {}
         for m, x in inputs.items():
             if x.ndim == 4:
-                frames |= {} if done and stream.tumbles else {m: x}
-            elif due := 1 if not stream.tumbles else stream.frames.due(m, done):
+                frames |= {} if done and stream.takes_clips else {m: x}
+            elif due := 1 if not stream.takes_clips else stream.frames.due(m, done):
                 frames[m] = x[places[m] : places[m] + due]
                 places[m] += due
         yield frames
-
-
-def piped_parts(
-    stream: Stream, pipe: IO[bytes], modalities: Sequence[str], normalisation: Normalisation
-) -> Iterator[Stretch]:
-    """Windows of raw frames from a pipe: `.npy` arrays, one after the other, as `numpy.save` writes them.
-
-    For each step there is an array of each of `modalities` that is due, in this order: (C, H, W), or (n, C, H, W) if n
-    frames are due, not standardised. Modalities whose data declare no `steps` come with the first step of each window.
-
-    Raises:
-        ColliculusError: the bytes are not those of an array, or it has another shape.
-    """
-    while (first := pipe.read(1)) != b"":
-        yield Stretch("-", None, None, _piped_steps(stream, pipe, modalities, normalisation, first))
-
-
-def _piped_steps(
-    stream: Stream, pipe: IO[bytes], modalities: Sequence[str], normalisation: Normalisation, first: bytes
-) -> Iterator[dict[str, Tensor]]:
-    for done in range(stream.total):
-        frames: dict[str, Tensor] = {}
-        for m in modalities:
-            due = 1 if not stream.tumbles else stream.frames.due(m, done)
-            if not due or (done and stream.tumbles and m not in stream.model.spec.steps):
-                continue
-            array = _piped_array(stream, pipe, m, due, first)
-            first = b""
-            many = array if array.ndim == 4 else array[None]
-            standard = standard_batch({m: many[None]}, np.zeros(1, dtype=np.int64), normalisation).inputs[m]
-            frames[m] = standard if array.ndim == 4 else standard[0]
-        yield frames
-
-
-def _piped_array(stream: Stream, pipe: IO[bytes], modality: str, due: int, first: bytes) -> NDArray[np.generic]:
-    """The next array; its header is checked before anything is allocated."""
-    expected = stream.model.spec.frame(modality)
-    try:
-        version = npy.read_magic(_Ahead(pipe, first))  # type: ignore[arg-type]
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, by_columns, dtype = read_header(pipe)
-    except ValueError as error:
-        raise ColliculusError(
-            f"standard input holds no array of {modality}: write each frame with numpy.save, ({expected})"
-        ) from error
-    counts = shape[:-3] or (1,)
-    fits = len(shape) in (3, 4) and counts == (due,) and stream.model.spec.takes(modality, tuple(shape[-3:]))
-    if not fits or by_columns or dtype.kind not in _NUMBERS:
-        raise ColliculusError(
-            f"standard input holds {modality} of shape {shape} and type {dtype}: write numbers ({expected}), with the "
-            f"number of frames in front if several are due (here {due}), in C order"
-        )
-    size = int(np.prod(shape)) * dtype.itemsize
-    if len(content := _exactly(pipe, size)) < size:
-        raise ColliculusError(f"standard input ends within a frame of {modality}: write whole frames")
-    return np.frombuffer(content, dtype).reshape(shape)
-
-
-@dataclass
-class _Ahead:
-    """A pipe whose first byte was read already."""
-
-    pipe: IO[bytes]
-    first: bytes
-
-    def read(self, count: int) -> bytes:
-        """The next bytes."""
-        ahead, self.first = self.first[:count], self.first[count:]
-        return ahead + self.pipe.read(count - len(ahead))
-
-
-def _exactly(pipe: IO[bytes], size: int) -> bytes:
-    """`size` bytes, or fewer at the end; a pipe may give them in pieces."""
-    found = bytearray()
-    while len(found) < size and (more := pipe.read(size - len(found))):
-        found += more
-    return bytes(found)
 
 
 def _window_s(reader: ClipReader) -> float | None:

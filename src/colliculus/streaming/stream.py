@@ -70,7 +70,7 @@ class Stream:
         if carry:
             self.frames.check_endless()
         elif not self.tumbles:
-            self.frames.check_overlapping()
+            self.frames.check_single()
 
     def _check(self, stride: int | None) -> None:
         if self.window < 1 or (self.window > self.total and not self.carry):
@@ -89,12 +89,17 @@ class Stream:
         if reasons := reasons_for_a_window(what):
             fix = "leave out `carry`, or train a model that decides step by step (docs/streaming.md)"
             fix = fix if self.carry else "give it whole clips, as `predict` takes them"
-            raise ColliculusError(f"this model {reasons[0]} of a window: {fix}")
+            raise ColliculusError(f"this model {reasons[0]}, which needs a whole window: {fix}")
 
     @property
     def tumbles(self) -> bool:
         """True if a window begins when the one before ends."""
         return not self.carry and self.stride == self.window
+
+    @property
+    def takes_clips(self) -> bool:
+        """True if each window is a whole clip of T steps, after which the next one begins."""
+        return self.tumbles and self.window == self.total
 
     def start(self, batch: int = 1) -> StreamState:
         """The state before the first step of `batch` streams side by side.

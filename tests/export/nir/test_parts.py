@@ -240,7 +240,7 @@ REFUSED = {
     "weighted attention": (WeightedAttention(**SMALL), "multiplies tokens by a number computed from them"),
     "TAAF": (TAAF(**SMALL), "fuses by a TimeAligned"),
     "Tectum, first edition": (FirstTectum(**SMALL, heads=2), "multiplies spikes with spikes"),
-    "weighted readout": (LateFusion(**SMALL, readout="weighted"), "has readout weights for every step"),
+    "weighted readout": (LateFusion(**SMALL, readout="weighted"), "has other readout weights for every step"),
 }
 
 

@@ -16,7 +16,7 @@ from colliculus.export.nir import folder as folder_module
 from colliculus.export.nir.graph import GraphWriter
 from colliculus.export.nir.interpret import interpret
 from colliculus.export.nir.target import ToNIR
-from colliculus.methods import SCMRL, LateFusion, Spikformer, Tectum, Unimodal
+from colliculus.methods import CMQKA, SCMRL, LateFusion, Spikformer, Tectum, Unimodal
 from colliculus.runs.run import read_run
 from colliculus.types import ColliculusError
 
@@ -73,7 +73,7 @@ def test_graph_json_is_enough_to_run_the_graphs(run_of) -> None:
 @pytest.mark.slow
 def test_encoders_in_nir_and_the_rest_in_onnx(run_of) -> None:
     pytest.importorskip("onnxruntime")
-    for method in (ATTENTION, Unimodal(**SMALL, heads=2)):
+    for method in (ATTENTION, Unimodal(**SMALL, heads=2), CMQKA(dim=16, time_steps=2)):
         run = run_of(method)
         found = cl.export(run, to=ToNIR(rest="onnx"))
         assert found.passed

@@ -211,7 +211,7 @@ def _read(name: str, to: Writing, part: Feature, layer: Affine) -> Signal:
 def _weights(pooling: ReadoutWeights, to: Writing) -> Values:
     """The weights of the tokens (maps, D, N) of the only step."""
     if to.graph.steps > 1:
-        raise NotInNIRError("has readout weights for every step, and the weights of NIR stay the same,")
+        raise NotInNIRError("has other readout weights for every step")
     change = numbers(pooling.change)[:, 0]
     return (1 + change) / change.shape[-1]
 

@@ -35,7 +35,7 @@ def rest_of(model: MultimodalSNN, parts: Sequence[GraphPart]) -> MultimodalSNN:
     rest = MultimodalSNN(
         spec,
         coding={part.name: nn.Identity() for part in parts},
-        encoders={part.name: nn.Sequential(nn.Flatten(3), *part.left) for part in parts},
+        encoders={part.name: nn.Sequential(*part.left) for part in parts},
         fusion=model.fusion,
         head=model.head,
     )

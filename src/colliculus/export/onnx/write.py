@@ -70,7 +70,7 @@ def onnx_bytes(subject: Subject) -> bytes:
 
 
 def translated(program: ExportedProgram, inputs: Sequence[str], outputs: Sequence[str]) -> ONNXProgram:
-    """A program of PyTorch, traced under `neurons_stay_whole`, as an ONNX program.
+    """A program of PyTorch as an ONNX program; neurons that `neurons_stay_whole` kept become a few operations.
 
     Args:
         program: the program.

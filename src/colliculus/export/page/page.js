@@ -269,7 +269,9 @@ const Page = (() => {
       clip = await source;
       for (const m of facts.modalities) $(`use-${m}`).checked = Boolean(clip[m]);
       await show();
-    } catch (error) {
+    } catch (error) { // the answer that is shown would be that of another clip
+      clip = {};
+      await show();
       say(error.message, true);
     }
   }
