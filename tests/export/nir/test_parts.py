@@ -137,6 +137,16 @@ def test_the_rest_of_a_network_takes_the_tokens_of_its_encoders(alive) -> None:
         torch.testing.assert_close(found.logits, network.logits, atol=1e-6, rtol=0)
 
 
+def test_the_rest_of_a_hierarchical_encoder_takes_the_frames_of_its_stem(alive) -> None:
+    network = alive(CMQKA(dim=16, time_steps=2))
+    parts = network.parts(token_parts)
+    assert {len(part.left) for part in parts} == {2}
+    frames = run_parts(parts, coded(network.model, network.inputs), 1e-4).tokens
+    with torch.no_grad():
+        found = rest_of(network.model, parts)(frames)
+    torch.testing.assert_close(found.logits, network.logits, atol=1e-6, rtol=0)
+
+
 def test_graphs_are_the_same_after_writing_and_reading(alive, tmp_path) -> None:
     network = alive(MASK)
     (part,) = network.parts()

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from colliculus.encoders.qkformer import Tokens
 from colliculus.export.nir.fusions import is_sum_of_shares, write_rest
 from colliculus.export.nir.graph import GraphWriter, Shape, Signal
 from colliculus.export.nir.layers import NotInNIRError, Writing, write
@@ -42,7 +41,7 @@ class GraphPart:
         gives: the logits of a step, a modality's share of them (the sum is the logits), or tokens (D, rows, columns).
         shape: shape of the output.
         spikes: the signal of each neuron in it, by the name of its module.
-        left: parts of the modality's encoder that the graph leaves to the rest, from frames (T, B, D, rows, columns).
+        left: parts of the modality's encoder that the graph leaves to the rest.
     """
 
     name: str
@@ -119,9 +118,7 @@ def _tokens(model: MultimodalSNN, settings: Settings, modality: str, *, whole: b
                 raise
             break
         left.pop(0)
-    # The rest gets frames where it has still to make tokens of them.
-    makes_tokens = any(isinstance(module, Tokens) for module in left)
-    return _part(modality, to, x, (modality,), "tokens", left=tuple(left) if makes_tokens else (nn.Flatten(3), *left))
+    return _part(modality, to, x, (modality,), "tokens", left=tuple(left))
 
 
 def _rest(model: MultimodalSNN, settings: Settings, parts: list[GraphPart]) -> GraphPart:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from colliculus.encoders.qkformer import Tokens
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.export.clips import Clips, standardised
 from colliculus.export.comparison import compare_answers
@@ -35,11 +36,17 @@ def rest_of(model: MultimodalSNN, parts: Sequence[GraphPart]) -> MultimodalSNN:
     rest = MultimodalSNN(
         spec,
         coding={part.name: nn.Identity() for part in parts},
-        encoders={part.name: nn.Sequential(*part.left) for part in parts},
+        encoders={part.name: nn.Sequential(*_from_frames(part.left)) for part in parts},
         fusion=model.fusion,
         head=model.head,
     )
     return rest.eval()
+
+
+def _from_frames(left: Sequence[nn.Module]) -> list[nn.Module]:
+    """The parts of an encoder for frames (T, B, D, rows, columns), of which some encoders still make tokens."""
+    makes_tokens = any(isinstance(module, Tokens) for module in left)
+    return [*left] if makes_tokens else [nn.Flatten(3), *left]
 
 
 def write_rest_onnx(run: TrainedRun, parts: Sequence[GraphPart], clips: Clips, dt: float, out: Path) -> Check:
