@@ -90,13 +90,13 @@ def written(folder: Path) -> dict[str, object]:
     for path in sorted(folder.rglob("*")):
         name = f"/{path.relative_to(folder)}"
         if path.is_file() and not _LEFT_OUT.search(name):
-            found[name] = _content(path)
+            found[name] = _content(path, folder)
     return found
 
 
-def _content(path: Path) -> object:
+def _content(path: Path, folder: Path) -> object:
     if path.suffix == ".json":
-        return _timeless(json.loads(path.read_bytes()))
+        return _timeless(json.loads(path.read_text(encoding="utf-8").replace(str(folder), "FOLDER")))
     if path.suffix == ".csv":
         return [_timeless(row) for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))]
     return path.read_bytes()

@@ -27,7 +27,7 @@ from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.loading import standard_batch
-from colliculus.data.prepared import PreparedLosses
+from colliculus.data.prepared import Prepared
 from colliculus.media.clips import Clip
 from colliculus.media.spectrogram import Spectrogram
 
@@ -95,7 +95,7 @@ def preparing(settings: Settings, recipe: FolderRecipe, raw: Path, out: Path, jo
 
 def mapped(settings: Settings, root: Path) -> float:
     """Samples a second of batches of the training part, in random order."""
-    split = PreparedLosses(root=root).load().train
+    split = Prepared(root=root).load().train
 
     def epoch() -> None:
         order = np.random.default_rng(0).permutation(len(split))
@@ -108,8 +108,8 @@ def mapped(settings: Settings, root: Path) -> float:
 
 def decoded(settings: Settings, root: Path, raw: Path) -> float:
     """Samples a second where every batch is decoded anew."""
-    dataset = PreparedLosses(root=root).load()
-    reader = PreparedLosses(root=root).reader(dataset.spec)
+    dataset = Prepared(root=root).load()
+    reader = Prepared(root=root).reader(dataset.spec)
     files = itertools.islice(sorted(raw.rglob("*.mp4")), settings.batch_size)
     clips = [Clip((file,)) for file in files]
     labels = np.zeros(len(clips), dtype=np.int64)
