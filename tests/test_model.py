@@ -7,6 +7,7 @@ import torch
 from active import assert_active, awake, no_zeros_compared
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from three_streams import SPEC, active, inputs
 from torch import nn
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
@@ -18,11 +19,6 @@ from colliculus.types import Fused
 
 __all__ = ["no_zeros_compared"]
 
-SPEC = DataSpec(
-    channels={"audio": 1, "visual": 3, "touch": 2},
-    sizes={"audio": (20, 33), "visual": (32, 32), "touch": (16, 16)},
-    num_classes=5,
-)
 METHODS = [
     SCMRL(dim=16, heads=4),
     SCMRL(dim=16, heads=4, arithmetic="reference", fusion="concat"),
@@ -34,14 +30,6 @@ METHODS = [
     TAAF(dim=16, modality_steps={"touch": 6}),
     TAAF(dim=16, encoder="shallow", alignment="warp", fusion="sum", apply_to="gate"),
 ]
-
-
-def inputs(batch=2, steps=None, spec=SPEC):
-    generator = torch.Generator().manual_seed(0)
-    ahead = () if steps is None else (steps,)
-    return {
-        m: torch.randn(*ahead, batch, spec.channels[m], *spec.sizes[m], generator=generator) for m in spec.modalities
-    }
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
@@ -118,75 +106,6 @@ def test_samples_of_a_batch_do_not_meet_in_evaluation() -> None:
     torch.testing.assert_close(together, torch.cat(alone))
 
 
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        ({}, "at least one of audio, visual, touch; given: nothing"),
-        ({"smell": torch.zeros(1, 1, 8, 8)}, "smell"),
-        ({"visul": torch.zeros(2, 3, 32, 32)}, "visual"),
-        ({"audio": torch.zeros(2, 1, 20, 33), "visual": torch.zeros(3, 3, 32, 32)}, "number of samples"),
-        ({"audio": torch.zeros(2, 1, 20, 32)}, r"audio has shape \(2, 1, 20, 32\); expected \(B, 1, 20, 33\)"),
-        ({"audio": torch.zeros(1, 20, 33)}, "audio has shape"),
-    ],
-)
-def test_wrong_inputs_get_one_clear_sentence(given, sentence) -> None:
-    with pytest.raises(ColliculusError, match=sentence):
-        LateFusion(dim=16).model(SPEC)(given)
-
-
-SEQUENCES = replace(SPEC, steps={"visual": 4})
-
-
-def test_time_and_batch_cannot_be_swapped_unnoticed() -> None:
-    model = LateFusion(dim=16, time_steps=4).model(SEQUENCES)
-    time_first = {"visual": torch.randn(4, 3, 3, 32, 32)}
-    assert model(time_first).logits.shape == (3, 5)
-    told = (
-        r"\(3, 4, 3, 32, 32\).* declare 4 time steps: time comes first, so use x\.transpose\(0, 1\) or colliculus\.time"
-    )
-    with pytest.raises(ColliculusError, match=told):
-        model({"visual": time_first["visual"].transpose(0, 1)})
-    with pytest.raises(ColliculusError, match="declare 4 time steps: give that many, or build the model for data that"):
-        model({"visual": torch.randn(5, 3, 3, 32, 32)})
-    free = LateFusion(dim=16, time_steps=4).model(SPEC)
-    assert free({"visual": torch.randn(5, 3, 3, 32, 32)}).logits.shape == (3, 5)
-
-
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool, torch.float16, torch.bfloat16, torch.float64])
-def test_numbers_of_any_type_become_the_models(dtype) -> None:
-    model, given = active(LateFusion(dim=16))
-    values = {m: (2 * x.clamp(min=0)).to(dtype) for m, x in given.items()}
-    found = model(values).logits
-    assert found.dtype == torch.float32
-    assert found.std(0).min() > 1e-3
-    assert torch.equal(found, model({m: x.float() for m, x in values.items()}).logits)
-    assert model.double()(values).logits.dtype == torch.float64
-
-
-def test_the_layout_in_memory_does_not_matter() -> None:
-    model, _ = active(LateFusion(dim=16))
-    contiguous = inputs(batch=4, steps=4)
-    assert model(contiguous).logits.std(0).min() > 1e-3
-    strided = {m: x.transpose(0, 1).contiguous().transpose(0, 1) for m, x in contiguous.items()}
-    flipped = {m: x.flip(-1).flip(-1).permute(0, 1, 2, 4, 3).contiguous().mT for m, x in contiguous.items()}
-    assert not any(x.is_contiguous() for x in strided.values())
-    for other in (strided, flipped):
-        assert torch.equal(model(other).logits, model(contiguous).logits)
-
-
-@pytest.mark.parametrize(
-    ("visual", "sentence"),
-    [
-        (torch.zeros(2, 3, 32, 32, device="meta"), r"visual is on meta and the model on cpu: use x\.to\(device\)"),
-        (torch.zeros(2, 3, 32, 32, dtype=torch.complex64), "visual has complex numbers"),
-    ],
-    ids=["device", "complex"],
-)
-def test_what_cannot_be_converted_gets_one_clear_sentence(visual, sentence) -> None:
-    with pytest.raises(ColliculusError, match=sentence):
-        LateFusion(dim=16).model(SPEC)({"visual": visual})
-
-
 def test_encoders_that_declare_different_widths_are_refused() -> None:
     class Encoder(nn.Module):
         def __init__(self, dim: int) -> None:
@@ -197,15 +116,6 @@ def test_encoders_that_declare_different_widths_are_refused() -> None:
     parts = {"coding": {"audio": nn.Identity(), "visual": nn.Identity()}, "fusion": model.fusion, "head": model.head}
     with pytest.raises(ColliculusError, match=r"different widths D: \{'audio': 8, 'visual': 16\}"):
         MultimodalSNN(SPEC, encoders={"audio": Encoder(8), "visual": Encoder(16)}, **parts)
-
-
-def active(method, batch=4):
-    """A network whose spikes and logits differ from sample to sample, in eval mode, and inputs for it."""
-    torch.manual_seed(0)
-    given = inputs(batch=batch)
-    model = awake(method.model(SPEC), given)
-    assert model(given).logits.std(0).min() > 1e-3
-    return model, given
 
 
 def test_an_output_goes_through_a_pytree() -> None:
@@ -257,44 +167,6 @@ def test_an_ensemble_by_vmap_equals_its_members() -> None:
     assert isinstance(outputs, Output)
     torch.testing.assert_close(outputs.logits, torch.stack([one(given).logits, other(given).logits]))
     assert not torch.equal(*outputs.logits)
-
-
-def test_methods_refuse_data_they_cannot_use() -> None:
-    one = DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=2)
-    with pytest.raises(ColliculusError, match="needs two"):
-        SCMRL(dim=16, heads=4).model(one)
-    with pytest.raises(ColliculusError, match="no modality 'visual': choose one of audio"):
-        Unimodal(modality="visual", dim=16, heads=4).model(one)
-
-
-def test_a_name_that_pytorch_keeps_is_refused() -> None:
-    spec = DataSpec(channels={"values": 1, "audio": 1}, sizes={"values": (8, 8), "audio": (8, 8)}, num_classes=2)
-    with pytest.raises(ColliculusError, match="'values'"):
-        LateFusion(dim=16).model(spec)
-
-
-@pytest.mark.parametrize(
-    ("method", "change", "sentence"),
-    [
-        (LateFusion, {"dim": 4}, "multiple of 8"),
-        (LateFusion, {"dim": -32}, "multiple of 8"),
-        (LateFusion, {"dim": 3, "encoder": "shallow"}, "multiple of 2"),
-        (Unimodal, {"time_steps": -1}, "time_steps"),
-        (Unimodal, {"context": -1}, "context"),
-        (Unimodal, {"label_smoothing": 1.0}, "label_smoothing"),
-        (SCMRL, {"temperature": 0.0}, "temperature"),
-        (SCMRL, {"alpha": float("nan")}, "alpha"),
-    ],
-)
-def test_a_setting_out_of_range_is_named(method, change, sentence) -> None:
-    with pytest.raises(ColliculusError, match=sentence):
-        method(**change)
-
-
-@pytest.mark.parametrize("change", [{"dropout": 1.0}, {"scale": 0.0}, {"threshold": float("inf")}])
-def test_an_arithmetic_out_of_range_is_refused(change) -> None:
-    with pytest.raises(ColliculusError, match=next(iter(change))):
-        CrossModalSettings(**change)
 
 
 def test_reference_takes_the_place_of_the_arithmetic() -> None:

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
-from PIL import Image
-from raw_trees import write_video
+from small_folder import fill, write_image, write_late_clip, write_sound
 
 from colliculus.corpus.prepare.build import prepare
 from colliculus.corpus.prepare.storage import Frames, Sound
@@ -22,26 +20,6 @@ CLIPS = FolderRecipe(
     audio=Sound(spectrogram=Spectrogram(sample_rate_hz=8000, n_fft=256, hop=64, size=(8, 10)), duration_s=None),
     visual=Frames(size=(6, 7)),
 )
-
-
-def write_sound(path: Path, seed: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, np.random.default_rng(seed).uniform(-0.5, 0.5, 800), 8000)
-
-
-def write_image(path: Path, level: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (9, 8), (level, level // 2, 0)).save(path)
-
-
-def fill(folder: Path, clips: int, *, first: int = 0, sound: bool = True, image: bool = True) -> None:
-    """Pairs of one stem in the two classes, whose images are dark and bright."""
-    for label, name in enumerate(("big dog", "çat")):
-        for i in range(first, first + clips):
-            if sound:
-                write_sound(folder / name / f"clip {i}.wav", 50 * label + i)
-            if image:
-                write_image(folder / name / f"clip {i}.png", 100 * label + 10 * i + 20)
 
 
 @pytest.fixture
@@ -79,15 +57,6 @@ def test_split_folders_of_pairs(root, folder):
         assert values.mean().item() == pytest.approx(0, abs=1e-5)
     assert inputs["visual"][:, 0].std(correction=0).item() == pytest.approx(1, abs=1e-5)
     assert (inputs["visual"][:, 2] == 0).all()  # a constant channel
-
-
-def write_late_clip(path: Path, level: int, frequency_hz: float) -> None:
-    """A video of uneven brightness over time, whose sound is a rising tone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frames = np.broadcast_to(np.arange(level, level + 40, 4, np.uint8)[:, None, None, None], (10, 16, 24, 3)).copy()
-    time_s = np.arange(16_000) / 16_000
-    sound = 0.5 * np.sin(2 * np.pi * frequency_hz * time_s**2)
-    write_video(path, frames, sound.astype(np.float32), rate_hz=16_000)
 
 
 def test_the_same_clips_are_the_same_data_in_all_three_ways(tmp_path):

@@ -244,36 +244,6 @@ def test_a_model_that_sees_all_frames_at_once_has_one_answer_after_the_last() ->
         Stream(model, 1, carry=True)
 
 
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        ({"window": 5}, "`window` is 5 and the model has 4 steps: choose 1 to 4"),
-        ({"window": 0}, "`window` is 0"),
-        ({"stride": 3}, "`stride` is 3: choose a divisor of the window's 4 steps"),
-        ({"stride": 0}, "`stride` is 0"),
-        ({"stride": 2, "carry": True}, "`stride` is 2, which has no effect with `carry`"),
-    ],
-)
-def test_settings_out_of_range_are_refused(settings, sentence) -> None:
-    with pytest.raises(ColliculusError, match=sentence):
-        Stream(awake_model(), T, **settings)
-
-
-def test_inputs_that_do_not_fit_are_refused() -> None:
-    stream = Stream(awake_model(), T)
-    for frames, sentence in (
-        ({"smell": torch.ones(1, 1, 16, 16)}, "unknown modality 'smell'"),
-        ({"audio": torch.ones(2, 1, 16, 16)}, r"audio brings frames of shape \(2, 1, 16, 16\): give \(1, 1, 16, 16\)"),
-        ({"audio": torch.ones(1, 1, 16, 8)}, "audio brings frames of shape"),
-        ({"audio": torch.ones(16, 16)}, "audio brings frames of shape"),
-        ({}, "a window begins with at least one of audio, visual"),
-    ):
-        with pytest.raises(ColliculusError, match=sentence):
-            stream.step(frames, stream.start())
-    with pytest.raises(ColliculusError, match="`batch` is 0"):
-        stream.start(0)
-
-
 @pytest.mark.parametrize("settings", [{}, {"stride": 1}, {"carry": True}])
 def test_ten_thousand_steps_need_no_more_memory_than_a_few(settings) -> None:
     spec = DataSpec(channels={"audio": 1}, sizes={"audio": (4, 4)}, num_classes=3)
@@ -294,16 +264,3 @@ def test_it_leaves_the_model_as_it_was() -> None:
     run(Stream(model, T), long(4))
     assert model.training
     assert all(torch.equal(x, before[name]) for name, x in model.state_dict().items())
-
-
-def test_latency_spikes_of_windows_that_overlap_are_refused() -> None:
-    spec = DataSpec(channels={"audio": 1}, sizes={"audio": (16, 16)}, num_classes=3)
-    model = LateFusion(dim=8, coding="latency", encoder="shallow").model(spec)
-    Stream(model, T)
-    with pytest.raises(ColliculusError, match="audio is coded by latency, once for a window of 4 steps"):
-        Stream(model, T, stride=1)
-
-
-def test_tensors_of_another_shape_are_no_state() -> None:
-    with pytest.raises(ColliculusError, match="not the state of a stream"):
-        StreamState.of({"batch": torch.zeros(2), "step": torch.tensor(0)})

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from stopped import stop_in
 
 from colliculus.data.arrays import Arrays
 from colliculus.data.augment import Augment
@@ -15,7 +16,6 @@ from colliculus.data.augment.mix import CutMix, Mixup
 from colliculus.data.augment.sound import Masks, SpectrogramAugment
 from colliculus.modulation import Balance
 from colliculus.training.fit import TrainingInterrupted, fit
-from colliculus.training.learner import Learner
 
 AUGMENT = Augment(
     pictures=ImageAugment(crop=RandomResizedCrop(probability=0.8), flip=Flip(probability=0.5)),
@@ -50,15 +50,7 @@ def train(tiny, runtime, tmp_path):
 @pytest.mark.parametrize("balance", ["none", "pmr", "agm"])
 def test_two_and_two_epochs_equal_four_in_every_digit(train, digits, tmp_path, monkeypatch, balance):
     train(tmp_path / "whole", balance=balance)
-    train_epoch = Learner.train_epoch
-
-    def stopped(self, split, epoch, watch):
-        if epoch == 2:
-            monkeypatch.undo()
-            raise KeyboardInterrupt
-        return train_epoch(self, split, epoch, watch)
-
-    monkeypatch.setattr(Learner, "train_epoch", stopped)
+    stop_in(monkeypatch, 2)
     with pytest.raises(TrainingInterrupted, match=r"holds 2 of 4 epochs"):
         train(tmp_path / "halves", balance=balance)
     torch.rand(7)  # random numbers drawn in between change nothing

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from stopped import stop_in
 
 from colliculus.losses import CrossEntropy
 from colliculus.methods import LateFusion
@@ -64,15 +65,7 @@ def test_an_epoch_has_as_many_of_every_class(tiny, unequal, monkeypatch):
 def test_one_and_two_epochs_equal_three(tiny, unequal, digits, tmp_path, monkeypatch, setting):
     experiment = tiny(**{setting: "balanced"})
     fit(experiment, unequal(), tmp_path / "whole", progress=False)
-    train_epoch = Learner.train_epoch
-
-    def stopped(self, split, epoch, watch):
-        if epoch == 1:
-            monkeypatch.undo()
-            raise KeyboardInterrupt
-        return train_epoch(self, split, epoch, watch)
-
-    monkeypatch.setattr(Learner, "train_epoch", stopped)
+    stop_in(monkeypatch, 1)
     with pytest.raises(TrainingInterrupted):
         fit(experiment, unequal(), tmp_path / "halves", progress=False)
     fit(experiment, unequal(), tmp_path / "halves", resume=True, progress=False)

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from stopped import stop_in
 
 from colliculus.training.callbacks import Callback
 from colliculus.training.fit import TrainingInterrupted, fit
-from colliculus.training.learner import Learner
 
 
 class Recorder(Callback):
@@ -41,15 +41,10 @@ def test_callbacks_follow_a_training_in_order(tiny, tmp_path):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("no power")])
 def test_an_interrupted_training_ends_without_a_result_and_goes_on(tiny, tmp_path, monkeypatch, error):
-    train_epoch = Learner.train_epoch
+    def stop():
+        raise error
 
-    def stopped(self, split, epoch, watch):
-        if epoch == 1:
-            monkeypatch.undo()
-            raise error
-        return train_epoch(self, split, epoch, watch)
-
-    monkeypatch.setattr(Learner, "train_epoch", stopped)
+    stop_in(monkeypatch, 1, stop)
     first, second = Recorder(), Recorder()
     with pytest.raises((TrainingInterrupted, RuntimeError)):
         fit(tiny(epochs=2), out=tmp_path, callbacks=[first], progress=False)

@@ -13,37 +13,20 @@ from typing import Any
 
 import pytest
 import torch
+from stopped import ctrl_c, stop_in
 
 from colliculus.evaluation.trained_run import open_run
 from colliculus.files.lock import is_locked, locked
 from colliculus.training import stage
 from colliculus.training.checkpoint import State
 from colliculus.training.fit import TrainingInterrupted, fit
-from colliculus.training.learner import Learner
 from colliculus.types import ColliculusError
-
-
-def stop_in(monkeypatch: pytest.MonkeyPatch, epoch: int, how: Any) -> None:
-    """Call `how` when training comes to `epoch`, once."""
-    train_epoch = Learner.train_epoch
-
-    def stopped(self: Learner, split: Any, now: int, watch: Any) -> dict[str, float]:
-        if now == epoch:
-            monkeypatch.undo()
-            how()
-        return train_epoch(self, split, now, watch)
-
-    monkeypatch.setattr(Learner, "train_epoch", stopped)
 
 
 @pytest.fixture
 def contents() -> Any:
     """Every file of a folder with what it holds."""
     return lambda folder: {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def ctrl_c() -> None:
-    raise KeyboardInterrupt
 
 
 def sigterm() -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from stopped import stop_in
 
 from colliculus.data.arrays import Arrays
 from colliculus.evaluation.comparison import compare
@@ -111,15 +112,7 @@ def test_without_a_validation_part_a_run_is_measured_and_reported(unvalidated, t
 @pytest.mark.parametrize("balance", ["none", "pmr"])
 def test_without_a_validation_part_two_and_one_epochs_equal_three(unvalidated, digits, tmp_path, monkeypatch, balance):
     unvalidated("whole", balance=balance)
-    train_epoch = Learner.train_epoch
-
-    def stopped(self, split, epoch, watch):
-        if epoch == 2:
-            monkeypatch.undo()
-            raise KeyboardInterrupt
-        return train_epoch(self, split, epoch, watch)
-
-    monkeypatch.setattr(Learner, "train_epoch", stopped)
+    stop_in(monkeypatch, 2)
     with pytest.raises(TrainingInterrupted, match="holds 2 of 3 epochs"):
         unvalidated("halves", balance=balance)
     unvalidated("halves", balance=balance, resume=True)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 import yaml
+from stopped import stop_in
 
 from colliculus.data.synthetic import Synthetic
 from colliculus.evaluation.groups import group_runs
@@ -20,7 +21,6 @@ from colliculus.runs.start import class_layers
 from colliculus.runs.weights import read_tensors, save_weights
 from colliculus.training.callbacks import Callback
 from colliculus.training.fit import TrainingInterrupted, fit
-from colliculus.training.learner import Learner
 from colliculus.types import ColliculusError
 
 
@@ -96,15 +96,7 @@ def test_one_and_two_epochs_equal_three_without_naming_the_start_again(
     before, tiny, digits, tmp_path, monkeypatch, changes
 ):
     fit(other_classes(tiny(**changes)), out=tmp_path / "whole", start=before, progress=False)
-    train_epoch = Learner.train_epoch
-
-    def stopped(self, split, epoch, watch):
-        if epoch == 1:
-            monkeypatch.undo()
-            raise KeyboardInterrupt
-        return train_epoch(self, split, epoch, watch)
-
-    monkeypatch.setattr(Learner, "train_epoch", stopped)
+    stop_in(monkeypatch, 1)
     with pytest.raises(TrainingInterrupted, match="holds 1 of 3 epochs"):
         fit(other_classes(tiny(**changes)), out=tmp_path / "halves", start=before, progress=False)
     if not changes:  # the second training of a refit starts from the weights again
