@@ -10,7 +10,7 @@ import torch
 from active import assert_active, awake
 from slow_fusion import SlowFusion
 
-from colliculus.fusion import HierarchicalExchange, QKExchange, Sum
+from colliculus.fusion import CrossModalQKAttention, HierarchicalExchange, QKExchange, Sum
 from colliculus.fusion.places import nearest_tokens
 from colliculus.neurons import NeuronSettings
 
@@ -27,7 +27,11 @@ def tokens(modalities, seed=0):
 def exchange(modalities, **settings):
     torch.manual_seed(0)
     grids = {m: GRIDS[m] for m in modalities}
-    made = QKExchange(grids, D, HEADS, alpha=0.5, threshold=THRESHOLD, **settings).double()
+
+    def attention(pair):
+        return CrossModalQKAttention(D, HEADS, grids=pair, threshold=THRESHOLD, **settings)
+
+    made = QKExchange(grids, attention, alpha=0.5).double()
     with torch.no_grad():
         made.weights.add_(torch.arange(len(grids)))
     return awake(made, tokens(modalities), current=0.6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -77,11 +77,13 @@ class QKExchange(nn.Module):
 
     Args:
         grids: token grid of each modality.
+        attention: makes the attention of a receiver to a sender from their grids.
         alpha: initial value of the weights.
-        attention: settings of `CrossModalQKAttention` by name, without its grids.
 
     Example:
-        >>> exchange = QKExchange({"a": (3, 3), "v": (2, 2)}, 32, 4, alpha=0.5)
+        >>> def attention(grids):
+        ...     return CrossModalQKAttention(32, 4, grids=grids)
+        >>> exchange = QKExchange({"a": (3, 3), "v": (2, 2)}, attention, alpha=0.5)
         >>> streams, residual = exchange({"a": torch.zeros(4, 2, 32, 9), "v": torch.zeros(4, 2, 32, 4)})
         >>> streams["v"].shape, residual["a"].shape
         (torch.Size([4, 2, 32, 4]), torch.Size([4, 2, 32, 9]))
@@ -90,28 +92,12 @@ class QKExchange(nn.Module):
     def __init__(
         self,
         grids: Mapping[str, Grid | None],
-        dim: int,
-        heads: int,
+        attention: Callable[[tuple[Grid | None, Grid | None]], nn.Module],
         *,
         alpha: float,
-        branches: QKBranches = "spatiotemporal",
-        spatial: SpatialForm = "channel",
-        neuron: NeuronSettings = NeuronSettings(),
-        threshold: float = 0.5,
     ) -> None:
         super().__init__()
-        self.attention = between(
-            grids,
-            lambda m, other: CrossModalQKAttention(
-                dim,
-                heads,
-                grids=(grids[m], grids[other]),
-                branches=branches,
-                spatial=spatial,
-                neuron=neuron,
-                threshold=threshold,
-            ),
-        )
+        self.attention = between(grids, lambda m, other: attention((grids[m], grids[other])))
         self.modalities = tuple(grids)
         self.weights = nn.Parameter(torch.full((len(self.modalities),), alpha))
 
@@ -136,7 +122,7 @@ class HierarchicalExchange(nn.Module):
     Example:
         >>> from colliculus.fusion import Sum
         >>> grids = {"a": (3, 3), "v": (3, 3)}
-        >>> exchange = QKExchange(grids, 32, 4, alpha=0.5)
+        >>> exchange = QKExchange(grids, lambda pair: CrossModalQKAttention(32, 4, grids=pair), alpha=0.5)
         >>> fusion = HierarchicalExchange([exchange], {}, dim=32, join=Sum(), neuron=NeuronSettings())
         >>> fusion({m: torch.zeros(4, 2, 32, 9) for m in grids}).joint.shape
         torch.Size([4, 2, 32])

@@ -10,13 +10,14 @@ from typing import ClassVar, Literal
 from torch import nn
 
 from colliculus.encoders import SpikingQKFormer
-from colliculus.fusion import HierarchicalExchange, QKBranches, QKExchange, SpatialForm
+from colliculus.fusion import CrossModalQKAttention, HierarchicalExchange, QKBranches, QKExchange, SpatialForm
 from colliculus.methods.multimodal_transformer import Join, MultimodalTransformer
 from colliculus.methods.spiking_transformer import Encoder, EncoderName
 from colliculus.model import MultimodalSNN
 from colliculus.types import ColliculusError, DataSpec, refuse_unread
 
-Grids = Mapping[str, tuple[int, int] | None]
+Grid = tuple[int, int] | None
+Grids = Mapping[str, Grid]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,16 +95,18 @@ class CMQKA(MultimodalTransformer):
         return self.network(spec, first, fusion, self.head(self.fusion, spec))
 
     def _exchange(self, width: int, grids: Grids) -> QKExchange:
-        return QKExchange(
-            grids,
-            width,
-            self.heads if self.spatial == "token" else 1,
-            alpha=self.alpha,
-            branches=self.branches,
-            spatial=self.spatial,
-            neuron=self.neuron,
-            threshold=self.attention_threshold,
-        )
+        def attention(pair: tuple[Grid, Grid]) -> CrossModalQKAttention:
+            return CrossModalQKAttention(
+                width,
+                self.heads if self.spatial == "token" else 1,
+                grids=pair,
+                branches=self.branches,
+                spatial=self.spatial,
+                neuron=self.neuron,
+                threshold=self.attention_threshold,
+            )
+
+        return QKExchange(grids, attention, alpha=self.alpha)
 
     def _split(
         self, encoders: Mapping[str, Encoder]
