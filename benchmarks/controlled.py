@@ -15,10 +15,8 @@ with balances, SGD with momentum. All have own heads of each modality, the same 
 from __future__ import annotations
 
 import csv
-import multiprocessing
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from math import log10, nan
 from pathlib import Path
@@ -27,7 +25,7 @@ from typing import Any
 
 import torch
 import tyro
-from study import Tables
+from study import Tables, side_by_side
 
 from colliculus.data.synthetic import Synthetic
 from colliculus.evaluation.significance import student_interval
@@ -241,11 +239,8 @@ def draw(found: Found, path: Path) -> None:
 
 def main(settings: Settings) -> None:
     """Train, write and print."""
-    settings.out.mkdir(parents=True, exist_ok=True)
     todo = list(trials(settings.seeds))
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(settings.jobs, mp_context=context) as pool:
-        results = list(pool.map(run, todo, [settings.out] * len(todo)))
+    results = side_by_side(run, todo, settings.out, settings.jobs)
     found: Found = {}
     for trial, result in zip(todo, results, strict=True):
         found.setdefault((trial.study, trial.value, trial.method), []).append(result)

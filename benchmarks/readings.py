@@ -22,9 +22,7 @@ It trains what is not trained (skips what is done) and prints the table.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from math import log10, nan
 from pathlib import Path
@@ -34,7 +32,7 @@ from typing import Any
 import torch
 import tyro
 from controlled import ADAMW, SGD, SHARED, Trial, clips, experiment
-from study import Tables, markdown, spread
+from study import Tables, markdown, side_by_side, spread
 
 from colliculus.evaluation.significance import holm, permutation, student_interval
 from colliculus.evaluation.verdict import p_value
@@ -153,11 +151,8 @@ def _mean(found: Found, title: str, figure: str) -> list[float]:
 
 def main(settings: Settings) -> None:
     """Train, and write the table."""
-    settings.out.mkdir(parents=True, exist_ok=True)
     todo = list(trials(settings.seeds))
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(settings.jobs, mp_context=context) as pool:
-        results = list(pool.map(run, todo, [settings.out] * len(todo)))
+    results = side_by_side(run, todo, settings.out, settings.jobs)
     found: dict[tuple[str, str], list[Figures]] = {}
     for trial, figures in zip(todo, results, strict=True):
         found.setdefault((trial.study, trial.method), []).append(figures)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import Any, TypeVar
 
 from colliculus.evaluation.robustness import Robustness
 from colliculus.evaluation.spike_health import read_health
@@ -23,6 +24,9 @@ from colliculus.runs.result import TrainingResult
 from colliculus.sweeps.jobs import PROGRAM
 from colliculus.sweeps.plan import Values, Variant, plan_variants, variants
 from colliculus.sweeps.sweep import failure, train_all
+
+TrialT = TypeVar("TrialT")
+FoundT = TypeVar("FoundT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +98,13 @@ class Study(Tables):
         with ThreadPoolExecutor(self.jobs) as pool:
             if complaints := [complaint for complaint in pool.map(look, left) if complaint]:
                 sys.exit("\n".join(complaints))
+
+
+def side_by_side(run: Callable[[TrialT, Path], FoundT], trials: Sequence[TrialT], out: Path, jobs: int) -> list[FoundT]:
+    """Results of `run` for each trial and the folder `out`, from `jobs` processes at once."""
+    out.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(run, trials, [out] * len(trials)))
 
 
 def result(folder: Path) -> TrainingResult:
