@@ -85,7 +85,7 @@ def commands(clips: Path, trained: Path) -> Mapping[str, Command]:
 
 
 def written(folder: Path) -> dict[str, object]:
-    """What a command wrote by path, without logs, states and times."""
+    """The files of a command, by path. Logs, states and times are left out."""
     found: dict[str, object] = {}
     for path in sorted(folder.rglob("*")):
         name = f"/{path.relative_to(folder)}"
@@ -115,7 +115,7 @@ def started(arguments: tuple[str, ...], log: Path) -> subprocess.Popen[bytes]:
 
 
 def undisturbed(command: Command, folder: Path) -> float:
-    """Seconds of a command that nobody kills."""
+    """Run a command to its end, without a kill; returns its seconds."""
     begin = time.monotonic()
     if started(command.arguments(folder), folder.with_suffix(".log")).wait():
         sys.exit(folder.with_suffix(".log").read_text(encoding="utf-8")[-2000:])
@@ -136,7 +136,7 @@ def killed(command: Command, folder: Path, moments: random.Random, longest: floa
 
 
 def study(name: str, command: Command, place: Path, kills: int, moments: random.Random) -> list[str]:
-    """What differs after the kills of one command."""
+    """Kill one command many times; returns a sentence for each difference from the undisturbed command."""
     whole = place / "whole"
     command.begin(whole)
     longest = undisturbed(command, whole)

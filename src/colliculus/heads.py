@@ -146,7 +146,7 @@ class RateReadout(nn.Module):
     Source: MISNet (ACM TOMM 2025, 10.1145/3721981), which compares firing rates with one-hot labels.
 
     Args:
-        modalities: modalities with output neurons of their own; there may be none.
+        modalities: modalities that have output neurons of their own; it may be empty.
         features: features of a stream.
         joint: features of the joint feature.
         num_classes: K.

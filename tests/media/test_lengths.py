@@ -43,7 +43,7 @@ def read(path, rate=RATE, window=Window()):  # noqa: B008 - frozen
 
 
 @pytest.mark.parametrize("case", RIFF)
-def test_a_riff_length_that_nobody_knew_is_no_damage(tmp_path, case):
+def test_a_riff_length_that_the_writer_could_not_know_is_no_damage(tmp_path, case):
     write_wav(tmp_path / "a.wav", *RIFF[case])
     waveform, notes = read(tmp_path / "a.wav")
     np.testing.assert_allclose(waveform * 32_768, np.frombuffer(SOUND, "<i2"), atol=0.51)
@@ -122,7 +122,7 @@ def test_a_video_of_one_frame_is_whole(tmp_path):
 
 @pytest.mark.parametrize("pre_skip", [312, 3840, 40_000])
 def test_the_pre_skip_of_opus_is_not_heard(tmp_path, pre_skip):
-    """What lies before it only prepares the decoder: the click moves to the front by as much, with no silence there."""
+    """The decoder drops the pre-skip: the click comes earlier by that time, and no silence takes its place."""
     samples = np.zeros(2 * 48_000, np.float32)
     samples[48_000:48_240] = 0.8
     encoded(tmp_path / "a.opus", samples, "libopus", rate=48_000, format="opus")

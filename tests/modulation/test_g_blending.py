@@ -13,7 +13,7 @@ from colliculus.types import UNIMODAL, ColliculusError, DataSpec
 
 
 def weights(*heads):
-    """Of heads given as training and validation loss before, and after."""
+    """Each head: its training and validation loss before, and the same after."""
     start = {str(i): Losses(*head[0]) for i, head in enumerate(heads)}
     end = {str(i): Losses(*head[1]) for i, head in enumerate(heads)}
     found = blending_weights(start, end)

@@ -53,7 +53,7 @@ def test_two_recordings_of_one_clip_are_refused(raw):
         FolderRecipe(modalities=("events",)).samples(raw)
 
 
-def test_recordings_that_nobody_asked_for_are_pointed_to_their_modality(raw):
+def test_a_folder_of_events_alone_is_told_the_modality_to_name(raw):
     with pytest.raises(ColliculusError, match=r"x holds recordings of events alone: add events to `modalities`"):
         FolderRecipe().samples(raw)
 

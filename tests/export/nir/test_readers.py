@@ -70,7 +70,7 @@ def norse(path):
 
 
 def largest_difference(network, parts, read, folder):
-    """Of the outputs of all graphs, those of a rest for the tokens of the others."""
+    """Largest difference of a reader from our interpreter over all graphs. The rest reads the others' tokens."""
     inputs = coded(network.model, network.inputs)
     tokens, worst = run_parts(parts, inputs, DT).tokens, 0.0
     for part in parts:
