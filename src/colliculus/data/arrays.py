@@ -92,7 +92,15 @@ class Arrays:
         digest, found = _read_once(spec, stored, targets, rows, learned)
         used = found if normalisation is None else normalisation
         splits = {split: ArraySplit(part.arrays, targets[split], rows[split], used) for split, part in stored.items()}
-        return assemble(spec, splits, protocol, digest, augment=self.augment, kinds=self._kinds(spec))
+        return assemble(
+            spec,
+            splits,
+            protocol,
+            digest,
+            augment=self.augment,
+            kinds=self._kinds(spec),
+            sources={m: f"{m}.npy" for m in spec.modalities},
+        )
 
     def reader(self, spec: DataSpec) -> ArrayReader:
         """Reader of arrays like these."""

@@ -25,13 +25,14 @@ def assemble(
     augment: Augment | None = None,
     kinds: Mapping[str, ModalityKind] | None = None,
     stored: Mapping[str, Any] | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> Dataset:
     """Put a dataset together.
 
     Args:
         spec: modalities and classes.
         splits: "train", "validation" and "test".
-        protocol, stored: as in `Dataset`.
+        protocol, stored, sources: as in `Dataset`.
         digest: `fingerprint` of the arrays that decide the dataset.
         augment, kinds: as in `augmented`; None: no augmentation.
 
@@ -48,6 +49,7 @@ def assemble(
         protocol=protocol,
         fingerprint=digest,
         stored=stored or {},
+        sources=sources or {},
     )
 
 

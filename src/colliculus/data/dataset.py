@@ -158,6 +158,7 @@ class Dataset:
         fingerprint: digest of contents, labels and split: two runs with the same one used the same data.
         stored: how files like these are read, in plain values; a run keeps it for prediction, when the data may be
             gone. Empty where the settings of the data say it all.
+        sources: what each modality is made from, in words; empty where there is nothing to say.
     """
 
     spec: DataSpec
@@ -168,6 +169,7 @@ class Dataset:
     protocol: str
     fingerprint: str
     stored: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class ClipReader(Protocol):

@@ -111,6 +111,7 @@ class DividedData(ABC):
             augment=self.augment,
             kinds=_kinds(used),
             stored=describe(used),
+            sources={m: storage.in_words for m, storage in used.items()},
         )
 
     def reader(self, spec: DataSpec) -> StorageReader:
