@@ -5,6 +5,7 @@ from colliculus.corpus.audit import audit
 from colliculus.corpus.division import split
 from colliculus.corpus.prepare.build import prepare
 from colliculus.data.collate import collate, time_first
+from colliculus.data.series import from_series
 from colliculus.data.user_data import as_dataset
 from colliculus.evaluation.comparison import compare
 from colliculus.evaluation.contribution import contribution
@@ -94,6 +95,7 @@ __all__ = [
     "explain",
     "export",
     "fit",
+    "from_series",
     "fusion",
     "heads",
     "inspect",

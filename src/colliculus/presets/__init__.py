@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from colliculus.data.arrays import Arrays
@@ -23,6 +24,7 @@ from colliculus.methods import SCMRL, TAAF
 from colliculus.methods.spiking_transformer import EncoderName
 from colliculus.presets.methods import METHODS, OWN_ENCODERS
 from colliculus.records import Record, Table, Tables
+from colliculus.runs.config import with_config
 from colliculus.runs.experiment import Experiment, TrainSettings, replaced
 from colliculus.runs.recipes import with_recipe
 from colliculus.types import unknown_name
@@ -110,9 +112,15 @@ _DATA = {
         settings=AVDigits(),
         train=TrainSettings(epochs=16, batch_size=64, learning_rate=2e-3, warmup_epochs=2, warmup_learning_rate=5e-4),
     ),
-    "arrays": DataRow(phrase="your arrays at --data.root", settings=Arrays(augment=_VARIED), train=_SMALL),
-    "folder": DataRow(phrase="your clips at --data.root", settings=Folder(augment=_VARIED), train=_SMALL),
-    "prepared": DataRow(phrase="your prepared data at --data.root", settings=Prepared(augment=_VARIED), train=_SMALL),
+    "arrays": DataRow(
+        phrase="your arrays at --data.root", settings=Arrays(augment=_VARIED), train=_SMALL, encoder="auto"
+    ),
+    "folder": DataRow(
+        phrase="your clips at --data.root", settings=Folder(augment=_VARIED), train=_SMALL, encoder="auto"
+    ),
+    "prepared": DataRow(
+        phrase="your prepared data at --data.root", settings=Prepared(augment=_VARIED), train=_SMALL, encoder="auto"
+    ),
     "crema-d": DataRow(phrase="CREMA-D", settings=_CROPPED, train=_PUBLISHED, dim=256, heads=16),
     "urbansound8k-av": DataRow(
         phrase="UrbanSound8K-AV", settings=_CROPPED, train=_PUBLISHED, dim=64, heads=16, temperature=0.08
@@ -218,12 +226,15 @@ def presets() -> PresetList:
     )
 
 
-def preset(name: str, *, recipe: str | None = None, **overrides: Any) -> Experiment[Any, Any]:
+def preset(
+    name: str, *, recipe: str | None = None, config: Path | str | None = None, **overrides: Any
+) -> Experiment[Any, Any]:
     """The experiment of that name, with some settings changed.
 
     Args:
         name: one of `presets()`.
         recipe: a balance with the training of its authors, such as "ogm-ge"; `colliculus show recipes` lists them.
+        config: a `run.yaml`, or a YAML file with some of its settings; see `colliculus.runs.config.with_config`.
         overrides: changed settings, nested or by dotted name; see `colliculus.runs.experiment.replaced`.
 
     Raises:
@@ -237,4 +248,5 @@ def preset(name: str, *, recipe: str | None = None, **overrides: Any) -> Experim
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)
     start = replace(PRESETS[name].experiment, preset=name)
-    return replaced(start if recipe is None else with_recipe(start, recipe), overrides)
+    chosen = start if recipe is None else with_recipe(start, recipe)
+    return replaced(chosen if config is None else with_config(chosen, config), overrides)

@@ -39,7 +39,7 @@ class Storage(Protocol):
 
     @property
     def in_words(self) -> str:
-        """What is kept of each file, without the shape, such as "the middle frame of each clip"."""
+        """Words for the part of each file that is kept, without the shape, such as "the middle frame of each clip"."""
         ...
 
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
