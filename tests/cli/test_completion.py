@@ -57,7 +57,7 @@ def test_bash_completes(capsys, tmp_path, typed, offered):
     script.write_text(capsys.readouterr().out)
     words = " ".join(f"'{word}'" for word in ["colliculus", *typed])
     ask = f"source {script}; COMP_WORDS=({words}); COMP_CWORD={len(typed)}; _colliculus; echo ${{COMPREPLY[@]}}"
-    found = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
+    found = subprocess.run([which("bash"), "-c", ask], capture_output=True, text=True, check=True)
     assert set(found.stdout.split()) == offered
     assert not found.stderr
 

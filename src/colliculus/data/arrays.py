@@ -34,9 +34,11 @@ class Arrays:
 
     A modality is an array (n, C, H, W), static, or (n, T, C, H, W), a sequence, of any numeric type; modalities may
     differ in size and number of steps. A time series is (n, channels, samples) or (n, samples, channels), and becomes
-    (n, C, 1, W): time is the longer of the last two axes, if it is at least twice as long, or as `time_axis` says. `label.npy` (n,) holds a whole number per sample; the classes are the numbers
-    found in train, in ascending order. Other 1-D arrays are metadata. Where validation is taken from train, samples of
-    one group in `group.npy` (a speaker, a recording, ...; numbers or strings) stay together. Arrays stay memory-mapped.
+    (n, C, 1, W): time is the longer of the last two axes, if it is at least twice as long, or as `time_axis` says.
+
+    `label.npy` (n,) holds a whole number per sample; the classes are the numbers found in train, in ascending order.
+    Other 1-D arrays are metadata. Where validation is taken from train, samples of one group in `group.npy` (a speaker,
+    a recording, ...; numbers or strings) stay together. Arrays stay memory-mapped.
 
     Raises:
         ColliculusError: a setting is out of range.
