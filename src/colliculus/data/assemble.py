@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.corpus.sample import Sample
 from colliculus.data.augment import Augment, ModalityKind, augmented
 from colliculus.data.dataset import Dataset, RawSplit
 from colliculus.data.standardise import chunks
@@ -26,13 +27,14 @@ def assemble(
     kinds: Mapping[str, ModalityKind] | None = None,
     stored: Mapping[str, Any] | None = None,
     sources: Mapping[str, str] | None = None,
+    samples: Mapping[str, Sequence[Sample]] | None = None,
 ) -> Dataset:
     """Put a dataset together.
 
     Args:
         spec: modalities and classes.
         splits: "train", "validation" and "test".
-        protocol, stored, sources: as in `Dataset`.
+        protocol, stored, sources, samples: as in `Dataset`.
         digest: `fingerprint` of the arrays that decide the dataset.
         augment, kinds: as in `augmented`; None: no augmentation.
 
@@ -50,6 +52,7 @@ def assemble(
         fingerprint=digest,
         stored=stored or {},
         sources=sources or {},
+        samples=samples or {},
     )
 
 

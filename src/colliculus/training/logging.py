@@ -80,8 +80,8 @@ class ShownProgress(Callback):
         epoch_s, epochs = step_s * training.num_batches, training.num_epochs - training.first_epoch
         self._console.print(
             f"the first step took {duration(step_s)}: at this pace an epoch takes {duration(epoch_s)} and all {epochs}"
-            f" take {duration(epoch_s * epochs)}; smaller inputs, a smaller --method.dim or another --method.encoder are"
-            " faster",
+            f" take {duration(epoch_s * epochs)}; smaller inputs, a smaller --method.dim or another --method.encoder"
+            " are faster",
             soft_wrap=True,
         )
 
