@@ -40,6 +40,7 @@ from colliculus.modulation import Modulator
 from colliculus.neurons import LIF, PLIF, NeuronSettings
 from colliculus.presets import preset, presets
 from colliculus.report.report import report
+from colliculus.report.view import view
 from colliculus.runs.experiment import Experiment, Method, TrainSettings
 from colliculus.sharing.share import share
 from colliculus.streaming.of_run import stream
@@ -116,6 +117,7 @@ __all__ = [
     "stream",
     "sweep",
     "time_first",
+    "view",
 ]
 
 __version__: str

@@ -11,7 +11,7 @@ from colliculus.evaluation.explanation.clip import ClipImage
 from colliculus.media.encode import write_png
 from colliculus.records import Column, Table
 from colliculus.report.material import ANALYSES
-from colliculus.report.page import _environment
+from colliculus.report.page import environment
 from colliculus.report.report import report
 from colliculus.runs.metrics import Metrics
 
@@ -117,7 +117,7 @@ def test_an_image_is_taken_from_its_folder_alone(made, written, tmp_path):
 
 
 def render(template, **values):
-    return _environment().from_string('{% import "parts.html" as parts with context %}' + template).render(**values)
+    return environment().from_string('{% import "parts.html" as parts with context %}' + template).render(**values)
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", "a & b", "'\""])

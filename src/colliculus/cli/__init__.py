@@ -22,6 +22,7 @@ VERBS = {
     "predict": "classify files with a trained run, and see why",
     "stream": "classify what comes in, window by window: files, a pipe, camera and microphone",
     "prepare": "decode raw files once, into a folder to train on",
+    "view": "one HTML file about your data: classes, lengths, findings, and clips to look at and to hear",
     "audit": "find leaks, contradictions and damage in your data",
     "split": "divide a manifest into train, validation and test, or into folds, with groups kept together",
     "show": "list presets, methods, datasets and kernels, or one in full",

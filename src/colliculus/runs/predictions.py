@@ -16,6 +16,8 @@ from colliculus.types import ColliculusError
 
 COLUMNS = ("index", "label", "predicted")
 CLIP, FILES, CLASS, PREDICTED_CLASS = "clip", "files", "class", "predicted class"
+START, END = "start", "end"
+"""Columns of the seconds at which clips begin and end in their files."""
 ALONE = " alone"
 """Ending of the column of each modality: the class that it predicts by itself."""
 FILE_BREAK = " | "
@@ -84,6 +86,7 @@ class Predictions:
             named = {
                 CLIP: [sample.name for sample in samples],
                 FILES: [FILE_BREAK.join(dict.fromkeys(sample.files.values())) for sample in samples],
+                **_spans(samples),
                 **named,
             }
         numbers = zip(self.labels.tolist(), self.predicted.tolist(), self.probabilities.tolist(), strict=True)
@@ -113,6 +116,16 @@ class Predictions:
         except ValueError as error:
             raise ColliculusError("a row of the predictions is too short or has a cell that is not a number") from error
         return _checked(cells, names)
+
+
+def _spans(samples: Sequence[Sample]) -> dict[str, list[str]]:
+    """Start and end of each clip in its files, where any of them has one."""
+    times = {START: [sample.start_s for sample in samples], END: [sample.end_s for sample in samples]}
+    return {
+        name: ["" if second is None else f"{second:g}" for second in seconds]
+        for name, seconds in times.items()
+        if any(second is not None for second in seconds)
+    }
 
 
 def _checked(cells: NDArray[np.float64], names: Sequence[str]) -> Predictions:
