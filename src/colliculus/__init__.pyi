@@ -46,6 +46,7 @@ from colliculus.sharing.share import share
 from colliculus.streaming.of_run import stream
 from colliculus.sweeps.reproduce import reproduce
 from colliculus.sweeps.sweep import sweep
+from colliculus.training import loggers
 from colliculus.training.callbacks import Callback
 from colliculus.training.fit import fit
 from colliculus.types import Batch, ColliculusError, DataSpec, Fused, Output
@@ -101,6 +102,7 @@ __all__ = [
     "heads",
     "inspect",
     "load",
+    "loggers",
     "losses",
     "methods",
     "modulation",

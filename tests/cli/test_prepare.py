@@ -51,7 +51,7 @@ def test_from_nothing_to_a_prediction(answer, answer_json, clips, tmp_path):
     assert "audio the spectrogram of the first 0.4 s of each clip: 1 x 16 x 16" in out
     assert "1 x is a git-lfs pointer, not the file itself, such as: low/broken.mp4" in out
     assert "1 x holds no sound, such as: low/silent.mp4" in out
-    assert f"colliculus train s-cmrl-prepared --data.root {data} --out RUN" in out
+    assert f"colliculus train tectum-prepared --data.root {data} --out RUN" in out
     out, _ = answer("train", "s-cmrl-prepared", "--data.root", str(data), "--out", str(run), *TRAINING)
     assert "Result" in out
     predictions = answer_json("predict", str(run), str(clips / "low" / "clip 1.mkv"), "--device", "cpu")["predictions"]

@@ -98,7 +98,7 @@ def test_curves_show_every_column_of_the_history(made, tmp_path):
     text = (tmp_path / "page.html").read_text()
     shown = re.findall(r"<text[^>]*>([^<]*)</text>", text)
     assert {"train", "validation", "validation audio", "loss", "task", "scale", "chance", "epoch kept"} <= set(shown)
-    assert "A modality alone predicts by its own head" in text
+    assert "A modality by itself predicts by its own head" in text
 
 
 def test_an_image_is_taken_from_its_folder_alone(made, written, tmp_path):

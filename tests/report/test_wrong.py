@@ -47,7 +47,7 @@ def test_the_most_certain_mistake_comes_first(kept):
     assert [clip.title for clip in found.clips] == ["c/1", "c/0"]
     assert found.clips[0].lines == (
         f"{names[0]}, predicted as {names[1]} (90.0 %; {names[0]} 10.0 %)",
-        f"evidence: audio alone says {names[0]}",
+        f"evidence: audio speaks for {names[0]}",
         "files: c/1.mp4",
     )
     assert "colliculus report RUN --clips ROOT" in found.remark

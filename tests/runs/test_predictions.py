@@ -72,7 +72,11 @@ def test_a_clip_has_its_name_its_files_and_the_choice_of_each_modality():
     assert (first["clip"], first["files"]) == ("fox/a, b", "fox/a, b.wav | fox/a, b.png")
     assert (second["clip"], second["files"]) == ("owl/1", "owl/1.mp4")
     assert (first["class"], first["predicted class"]) == ("fox", "cat")
-    assert (first["audio alone"], first["visual alone"], second["audio alone"]) == ("cat", "fox", "owl")
+    assert (first["predicted by audio"], first["predicted by visual"], second["predicted by audio"]) == (
+        "cat",
+        "fox",
+        "owl",
+    )
     np.testing.assert_array_equal(Predictions.from_csv(found.to_csv(clips)).probabilities, shares)
 
 

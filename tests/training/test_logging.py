@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from io import StringIO
 
 import pytest
@@ -10,7 +9,7 @@ from rich.console import Console
 
 from colliculus.runs.history import read_metrics, write_metrics
 from colliculus.training.callbacks import StepProgress
-from colliculus.training.logging import Curves, ShownProgress
+from colliculus.training.logging import ShownProgress
 from colliculus.training.step import EpochSums, StepReport
 from colliculus.types import ColliculusError
 
@@ -105,32 +104,3 @@ def test_an_epoch_of_a_refit_names_its_training_and_one_without_validation_says_
     row = {name: value for name, value in ROW.items() if not name.startswith("validation")}
     ShownProgress(Console(file=shown, width=120)).on_epoch(training, row)
     assert shown.getvalue() == "refit epoch 1/3  loss 0.250  accuracy 50.0%  1,234 samples/s  0 s left\n"
-
-
-def record(folder, row, console):
-    curves, training = Curves(console), Stub(folder)
-    curves.on_start(training)
-    curves.on_epoch(training, row)
-    curves.on_end(training, None)
-
-
-def test_every_figure_has_a_curve_where_tensorboard_is_installed(tmp_path):
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    found = {"validation_accuracy_audio": 0.5, "train_accuracy_visual": 0.25, "modulation_coefficient_audio": 0.75}
-    record(tmp_path, {**ROW, **found}, Console(quiet=True))
-    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    names = ("train/loss", "validation/accuracy_audio", "train/accuracy_visual", "modulation/coefficient_audio")
-    assert [(p.step, p.value) for name in names for p in events.Scalars(name)] == [
-        (1, 0.25), (1, 0.5), (1, 0.25), (1, 0.75)
-    ]  # fmt: skip
-    assert {"validation/accuracy", "learning/rate", "samples/per_second"} <= set(events.Tags()["scalars"])
-
-
-def test_without_tensorboard_nothing_else_is_missed_and_it_is_said_once(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    shown = StringIO()
-    record(tmp_path, ROW, Console(file=shown, width=120))
-    assert shown.getvalue() == "tensorboard is not installed: the curves are only in metrics.csv\n"
-    assert not (tmp_path / "tensorboard").exists()

@@ -29,7 +29,7 @@ VERBS = {
     "sweep": "train methods x seeds x settings, side by side, and compare them",
     "compare": "compare methods by their runs: intervals over seeds, paired tests, and a verdict",
     "reproduce": "train the rows of a paper's table and print its figures beside ours",
-    "inspect": "see which layers of a trained run fire, and what each modality does alone",
+    "inspect": "see which layers of a trained run fire, and what each modality contributes over the epochs",
     "contribution": "the contribution of each modality of a trained run, and how early its decision is there",
     "explain": "example clips of a trained run: where it looked, what fired, the decision after each step",
     "report": "one HTML file about one or more runs, which needs nothing else",

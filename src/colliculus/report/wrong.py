@@ -13,7 +13,7 @@ from colliculus.media.window import Window
 from colliculus.report.embedded import EmbeddedClip, embedded
 from colliculus.report.material import Material
 from colliculus.runs.kept_predictions import Condition, read_predictions
-from colliculus.runs.predictions import ALONE, CLIP, END, FILE_BREAK, FILES, PROBABILITY, START
+from colliculus.runs.predictions import BY, CLIP, END, FILE_BREAK, FILES, PROBABILITY, START
 
 MOST = 12
 """Clips that are shown."""
@@ -91,7 +91,7 @@ def _lines(row: Mapping[str, str], names: Sequence[str]) -> Iterator[str]:
     true, found = names[int(row["label"])], names[int(row["predicted"])]
     certainty, missed = _certainty(row, names), float(row[PROBABILITY + true])
     yield f"{true}, predicted as {found} ({100 * certainty:.1f} %; {true} {100 * missed:.1f} %)"
-    if alone := {column.removesuffix(ALONE): value for column, value in row.items() if column.endswith(ALONE)}:
-        yield "evidence: " + ", ".join(f"{modality} alone says {name}" for modality, name in alone.items())
+    if own := {column.removeprefix(BY): value for column, value in row.items() if column.startswith(BY)}:
+        yield "evidence: " + ", ".join(f"{modality} speaks for {name}" for modality, name in own.items())
     if files := _files(row):
         yield f"files: {', '.join(files)}"

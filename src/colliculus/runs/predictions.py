@@ -18,8 +18,8 @@ COLUMNS = ("index", "label", "predicted")
 CLIP, FILES, CLASS, PREDICTED_CLASS = "clip", "files", "class", "predicted class"
 START, END = "start", "end"
 """Columns of the seconds at which clips begin and end in their files."""
-ALONE = " alone"
-"""Ending of the column of each modality: the class that it predicts by itself."""
+BY = "predicted by "
+"""Prefix of the column of each modality: the class that its own head, or its share of the logits, predicts."""
 FILE_BREAK = " | "
 """Text between the files of a clip."""
 PROBABILITY = "probability of "
@@ -73,14 +73,14 @@ class Predictions:
         """A line per clip, for programs and for readers.
 
         It holds the row in the split, true and predicted class as numbers; name and files of the clip, where they are
-        known; the names of both classes and of that which each modality alone predicts; and a probability per class,
+        known; the names of both classes and of that which each modality predicts; and a probability per class,
         with nine digits, which restore a float32 exactly.
 
         Args:
             samples: the clips; empty: they have no names.
         """
         words = {CLASS: self.labels, PREDICTED_CLASS: self.predicted}
-        words |= {m + ALONE: own for m, own in self.modality_predicted.items()}
+        words |= {BY + m: own for m, own in self.modality_predicted.items()}
         named = {name: [self.names[k] for k in classes] for name, classes in words.items()}
         if samples:
             named = {

@@ -1,21 +1,15 @@
-"""Callbacks that show and record every training: a progress bar or a line per epoch, and TensorBoard curves."""
+"""The callback that shows every training: a line per epoch, and on a terminal a progress bar."""
 
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from colliculus.runs.history import Row
 from colliculus.runs.result import TrainingResult
-from colliculus.runs.run import CURVES_FOLDER, METRICS_FILE
 from colliculus.training.callbacks import Callback, StepProgress, Training
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
-
 
 _LONG_S = 20.0
 """Duration of a first step that is reported."""
@@ -104,36 +98,3 @@ def _epoch(training: Training, number: int) -> str:
 
 def _validated(row: Row) -> str:
     return f"validation {row['validation_accuracy']:.1%}  " if "validation_accuracy" in row else ""
-
-
-class Curves(Callback):
-    """TensorBoard curves of everything in `metrics.csv`, where tensorboard is installed.
-
-    Args:
-        console: console that says when it is not.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._writer: SummaryWriter | None = None
-
-    def on_start(self, training: Training) -> None:
-        """Open the curves; points of epochs that are trained again are dropped."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:  # an extra
-            self._console.print(f"tensorboard is not installed: the curves are only in {METRICS_FILE}")
-            return
-        self._writer = SummaryWriter(str(training.folder / CURVES_FOLDER), purge_step=training.first_epoch + 1)
-
-    def on_epoch(self, training: Training, row: Row) -> None:
-        """Add a point to every curve."""
-        if self._writer is not None:
-            for name, value in {**row, "samples_per_second": training.samples_per_second}.items():
-                self._writer.add_scalar(name.replace("_", "/", 1), value, int(row["epoch"]))
-            self._writer.flush()
-
-    def on_end(self, training: Training, result: TrainingResult | None) -> None:  # noqa: ARG002
-        """Close the curves."""
-        if self._writer is not None:
-            self._writer.close()

@@ -24,7 +24,8 @@ from colliculus.training.health import report_start
 from colliculus.training.input_lines import input_lines
 from colliculus.training.interrupt import TrainingInterrupted, signals_as_interrupt
 from colliculus.training.learner import Learner
-from colliculus.training.logging import Curves, ShownProgress
+from colliculus.training.loggers import TensorBoard
+from colliculus.training.logging import ShownProgress
 from colliculus.training.step import EpochSums
 from colliculus.types import printable
 
@@ -105,8 +106,7 @@ def _train(stage: Stage, learner: Learner, session: Session, finish: Callable[[L
     )
     done = len(learner.history)
     training = Training(folder=stage.folder, learner=learner, num_batches=batches, first_epoch=done, stage=stage.name)
-    curves = [Curves(session.console)] if session.runtime.is_main else []
-    every = [ShownProgress(session.console), *curves, *session.callbacks]
+    every = [ShownProgress(session.console), TensorBoard(session.console), *session.callbacks]
 
     def watch(epoch: int, sums: EpochSums, seconds: float) -> None:
         for callback in every:
