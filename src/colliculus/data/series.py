@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from colliculus.corpus.splits import held_out, stratified_holdout
 from colliculus.data.assemble import assemble, fingerprint, spec_of
 from colliculus.data.augment import Augment
-from colliculus.data.dataset import Dataset
+from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.loading import ArraySplit
 from colliculus.data.standardise import channel_statistics
 from colliculus.files.checks import SPLITS
@@ -29,6 +29,7 @@ def from_series(
     validation_fraction: float = 0.1,
     seed: int = 0,
     augment: Augment | None = None,
+    normalisation: Normalisation | None = None,
 ) -> Dataset:
     """Make time series a `Dataset`: every channel is standardised by the training part, and time becomes the width.
 
@@ -43,6 +44,7 @@ def from_series(
         validation_fraction: share of the rest that becomes the validation part; 0: there is none.
         seed: seed of the parts.
         augment: augmentation of the training samples; None: none.
+        normalisation: normalisation of a trained run; None: that of the training part.
 
     Raises:
         ColliculusError: an array is not three-dimensional, has values that are not finite or another number of samples
@@ -72,12 +74,12 @@ def from_series(
     last = {name: time_is_last(name, series.shape, time_axis) for name, series in raw.items()}
     arrays = {name: as_map(series, last=last[name]) for name, series in raw.items()}
     rows = _parts(targets, groups, test_fraction, validation_fraction, seed)
-    normalisation = channel_statistics(arrays, rows["train"])
+    used = channel_statistics(arrays, rows["train"]) if normalisation is None else normalisation
     spec = spec_of({name: array.shape[1:] for name, array in arrays.items()}, names.astype(str).tolist())
     parts = {f"rows of {split}": chosen for split, chosen in rows.items()}
     return assemble(
         spec,
-        {split: ArraySplit(arrays, targets[chosen], chosen, normalisation) for split, chosen in rows.items()},
+        {split: ArraySplit(arrays, targets[chosen], chosen, used) for split, chosen in rows.items()},
         f"test and validation of each class{' by group' if groups is not None else ''}, seed {seed}",
         fingerprint(spec, {**arrays, "labels": targets, **parts}),
         augment=augment,

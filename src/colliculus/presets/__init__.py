@@ -189,7 +189,7 @@ def _made(method: str, data: str) -> Preset:
 
 def _row_of(data: str) -> DataRow:
     """The row of a dataset of another package."""
-    return DataRow(phrase=_of_package(DATASETS, data), settings=DATASETS[data]())
+    return DataRow(phrase=_of_package(DATASETS, data), settings=DATASETS[data](), encoder="auto")
 
 
 def _of_package(parts: Parts[Any], name: str) -> str:
