@@ -16,7 +16,7 @@ def verdict(test: PairedTest) -> str:
         >>> from colliculus.evaluation.paired import paired_test
         >>> correct = np.arange(100) < 60
         >>> methods = {"a": {("", 0): correct}, "b": {("", 0): correct}}
-        >>> verdict(paired_test("a", "b", methods))[:73]
+        >>> verdict(paired_test("a", "b", methods))[:74]
         'With one pair of trainings, these clips do not tell a from b: +0.0 points '
     """
     if test.p_seeds is None:
@@ -29,7 +29,7 @@ def verdict(test: PairedTest) -> str:
         f"{test.first} {outcome} {test.second}: {100 * test.difference:+.1f} points "
         f"(95 % interval over {over} {low} to {high})."
     )
-    return " ".join([head, _clips(test), _seeds(test), *_adjusted(test)])
+    return " ".join([head, _clips(test), _seeds(test, test.p_seeds), *_adjusted(test)])
 
 
 def _clips(test: PairedTest) -> str:
@@ -55,9 +55,9 @@ def _of_single_trainings(test: PairedTest) -> str:
     return f"With one pair of trainings, {outcome}. For a result about the methods train several seeds of both."
 
 
-def _seeds(test: PairedTest) -> str:
-    found = f"{_p(test.p_seeds or 0.0)} over {len(test.differences)} {test.repeats}"
-    if test.p_seeds is not None and test.p_seeds < LEVEL:
+def _seeds(test: PairedTest, p_seeds: float) -> str:
+    found = f"{_p(p_seeds)} over {len(test.differences)} {test.repeats}"
+    if p_seeds < LEVEL:
         return f"The choice of {test.repeats} does not explain it ({found})."
     needed = f"; about {test.seeds_needed} {test.repeats} would show a difference of this size"
     return f"The choice of {test.repeats} alone could explain it ({found}{needed if test.seeds_needed else ''})."
