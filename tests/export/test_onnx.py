@@ -192,5 +192,5 @@ def test_settings_and_packages_are_checked(small_file, monkeypatch) -> None:
     with pytest.raises(ColliculusError, match="is a folder that exists"):
         colliculus.export(run, to="onnx", out=run.folder)
     monkeypatch.setattr(write, "find_spec", lambda name: None if name == "onnxscript" else "x")
-    with pytest.raises(ColliculusError, match=r"onnxscript is not installed: pip install 'colliculus\[onnx\]'"):
+    with pytest.raises(ColliculusError, match=r"ONNX files need onnxscript: pip install 'colliculus\[onnx\]'"):
         colliculus.export(run, to="onnx")
