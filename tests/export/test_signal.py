@@ -14,8 +14,8 @@ import pytest
 
 from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.export.page import reading
-from colliculus.media.sound import read_sound
 from colliculus.media.resize import resize, to_levels
+from colliculus.media.sound import read_sound
 from colliculus.media.spectrogram import Spectrogram
 from colliculus.media.window import Window
 
