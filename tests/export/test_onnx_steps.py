@@ -72,7 +72,9 @@ def test_steps_of_the_encoders_and_the_rest_are_the_clip(name, tmp_path) -> None
 def zeros_of(path, subject, modality):
     """The membranes before the first step, which the file itself names."""
     session = onnxruntime.InferenceSession(path)
-    names = json.loads(session.get_modelmeta().custom_metadata_map["colliculus.states"])
+    facts = session.get_modelmeta().custom_metadata_map
+    names = json.loads(facts["colliculus.states"])
+    assert json.loads(facts["colliculus.modalities"]) == [modality]
     given = {entry.name for entry in session.get_inputs()}
     assert given == {modality, *(f"state.{name}" for name in names)}
     step = apart.EncoderStep(subject.network, modality)

@@ -95,7 +95,8 @@ def write_apart(run: TrainedRun, options: NetworkTarget, out: Path) -> Artifact:
     states = {m: step.first_states(frames[m]) for m, step in steps.items()}
     out.mkdir()
     for m, step in steps.items():
-        facts = {"colliculus.form": "encoder step", "colliculus.states": json.dumps(list(states[m]))}
+        facts = {"colliculus.form": "encoder step", "colliculus.modalities": json.dumps([m])}
+        facts["colliculus.states"] = json.dumps(list(states[m]))
         (out / f"{m}_step.onnx").write_bytes(step_bytes(step, frames[m], states[m], subject.metadata() | facts))
     (out / REST).write_bytes(_rest_bytes(subject))
     facts = {path.name: f"{path.stat().st_size / 1e6:.2f} MB" for path in sorted(out.iterdir())}
