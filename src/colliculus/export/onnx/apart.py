@@ -64,7 +64,7 @@ class EncoderStep(nn.Module):
 
 
 class Rest(nn.Module):
-    """What follows the encoders: tokens (T, B, D, N) of all steps by modality -> the outputs of `named`."""
+    """Fusion and head: tokens (T, B, D, N) of all steps by modality -> the outputs of `named`."""
 
     def __init__(self, model: MultimodalSNN) -> None:
         super().__init__()
