@@ -1,4 +1,4 @@
-"""The `torchrun` that started this process: without it nobody waits for the process, and it ends."""
+"""The `torchrun` that started this process, which ends with it."""
 
 from __future__ import annotations
 
