@@ -156,26 +156,32 @@ class Runtime:
             if count:
                 parameter.grad = (gradient / self.world_size).view_as(parameter)
 
-    def clip_and_step(self, model: nn.Module, optimizer: Optimizer, clip_norm: float | None = None) -> float:
+    def clip_and_step(self, model: nn.Module, optimizer: Optimizer, clip_norm: float | None = None) -> Tensor:
         """Scale the gradients down to a total norm of at most `clip_norm` (None: leave them) and take one step.
 
         Returns:
-            The total 2-norm before clipping, the same on every rank.
-
-        Raises:
-            ColliculusError: the norm is not finite; no step is taken.
+            The total 2-norm before clipping, (), the same on every rank; give it to `check_norm`, which waits for it.
         """
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
         norm = get_total_norm(gradients)
-        value = norm.item()
-        if not np.isfinite(value):
-            raise ColliculusError(
-                f"training diverged (the norm of the gradients is {value}): lower the learning rate or set a clip_norm"
-            )
         if clip_norm is not None:
             clip_grads_with_norm_(model.parameters(), clip_norm, norm)
         optimizer.step()
-        return value
+        return norm
+
+
+def check_norm(norm: Tensor) -> None:
+    """Check the norm of the gradients of a step.
+
+    A GPU must finish that step for it. A loop that checks one step when the next is queued never lets it idle.
+
+    Raises:
+        ColliculusError: it is not finite.
+    """
+    if not np.isfinite(value := norm.item()):
+        raise ColliculusError(
+            f"training diverged (the norm of the gradients is {value}): lower the learning rate or set a clip_norm"
+        )
 
 
 def _world() -> tuple[int, int]:

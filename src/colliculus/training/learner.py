@@ -22,7 +22,7 @@ from colliculus.runs.metrics import Metrics
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.run import Run, to_document
 from colliculus.runs.start import load_start
-from colliculus.runtime import Runtime
+from colliculus.runtime import Runtime, check_norm
 from colliculus.training.checkpoint import State
 from colliculus.training.optim import build_optimizer, learning_rate, set_learning_rate, update_average
 from colliculus.training.step import EpochSums, TrainingStep
@@ -109,13 +109,19 @@ class Learner:
         set_learning_rate(self._optimizer, rate, self._modulator.learning_rates())
         self.runtime.seed(self.settings.seed, epoch)
         self.model.train()
-        sums, start = EpochSums(), perf_counter()
+        sums, start, before = EpochSums(), perf_counter(), None
         for batch in made_ahead(self.batches(split, epoch)):
-            sums.add(self._step(batch.to(self.runtime.device)))
+            report = self._step(batch.to(self.runtime.device))
+            sums.add(report)
+            if before is not None:
+                check_norm(before)  # while the device works at this step
+            before = report.grad_norm
             if self.average is not None and self.settings.ema_decay is not None:
                 update_average(self.average, self.model, decay=self.settings.ema_decay, step=self.steps)
             self.steps += 1
             watch(epoch, sums, perf_counter() - start)
+        if before is not None:
+            check_norm(before)
         self._agree_on_buffers()
         self._check_finite(epoch)
         samples, means = sums.means(self.runtime)
