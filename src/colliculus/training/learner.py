@@ -10,7 +10,7 @@ from time import perf_counter
 import torch
 
 from colliculus.data.dataset import Split
-from colliculus.data.loading import epoch_batches, made_ahead
+from colliculus.data.loading import epoch_batches, made_ahead, ready_for
 from colliculus.data.noise import GaussianNoise, NoisySplit, check_modalities
 from colliculus.evaluation.inference import classify
 from colliculus.losses import Objective
@@ -161,8 +161,8 @@ class Learner:
         return split if self._noise is None else NoisySplit(split, self._noise)
 
     def batches(self, split: Split, epoch: int) -> Iterator[Batch]:
-        """Batches of one training epoch on this rank."""
-        return epoch_batches(
+        """Batches of one training epoch on this rank, ready for its device."""
+        found = epoch_batches(
             self.noisy(split),
             batch_size=self.settings.batch_size,
             seed=self.settings.seed,
@@ -173,6 +173,7 @@ class Learner:
             rank=self.runtime.rank,
             world_size=self.runtime.world_size,
         )
+        return (ready_for(self.runtime.device, batch) for batch in found)
 
     def state(self) -> State:
         """Everything that `Learner` needs to go on from here."""
