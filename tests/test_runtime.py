@@ -108,3 +108,12 @@ def test_gradients_are_scaled_to_the_norm_asked_for_and_no_less(runtime):
 def test_gradients_that_are_not_finite_are_told(runtime, bad):
     with pytest.raises(ColliculusError, match="diverged"):
         step(runtime, [bad, 1.0], None)
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_cudnn_keeps_to_algorithms_that_repeat_unless_told_otherwise(deterministic):
+    with Runtime.start(device="cpu", deterministic=deterministic):
+        assert torch.backends.cudnn.deterministic is deterministic
+        assert torch.backends.cudnn.benchmark is not deterministic
+    with Runtime.start(device="cpu"):
+        assert torch.backends.cudnn.deterministic

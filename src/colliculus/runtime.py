@@ -48,13 +48,15 @@ class Runtime:
 
     @staticmethod
     @contextmanager
-    def start(device: str = "auto", precision: Precision = "fp32") -> Generator[Runtime]:
+    def start(device: str = "auto", precision: Precision = "fp32", *, deterministic: bool = True) -> Generator[Runtime]:
         """Choose the device and, under `torchrun`, join the other processes until the end of the block.
 
         Args:
             device: "auto" (CUDA where present, else CPU), "cpu", "cuda" (under `torchrun` each process takes the GPU of
                 its local rank) or one GPU by number, "cuda:1".
             precision: see `Runtime`.
+            deterministic: let cuDNN use only algorithms that give the same digits each time; otherwise it tries all and
+                keeps the fastest.
 
         Raises:
             ColliculusError: the device is unknown or absent, the variables of `torchrun` contradict one another, or
@@ -62,7 +64,7 @@ class Runtime:
         """
         world_size, local_rank = _world()
         chosen = choose_device(device, local_rank=local_rank, world_size=world_size)
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, not deterministic
         if chosen.type == "cuda":
             torch.cuda.set_device(chosen)
         if world_size == 1:

@@ -54,6 +54,8 @@ class Learner:
         self.model.to(runtime.device)
         self.model.recompute = self.settings.recompute
         self.average = None if self.settings.ema_decay is None else deepcopy(self.model).eval()
+        if self.settings.compile != "none":
+            self.model.compile(mode=self.settings.compile)
         self.objective = method.objective()
         if self.settings.class_weights == "balanced":
             self.objective = _weighted(self.objective, balanced(class_counts))
