@@ -135,8 +135,8 @@ class TrainSettings:
     recompute: bool = False
     """compute the encoders again in the backward pass: the same gradients with less memory, in more time"""
     compile: Literal["none", "default", "reduce-overhead"] = "none"
-    """mode of torch.compile for the network, which takes minutes: default; reduce-overhead, which replays CUDA graphs; or
-    none, which is best on a CPU"""
+    """mode of torch.compile for the network, which takes minutes: default, or reduce-overhead with CUDA graphs; none is
+    best on a CPU"""
     deterministic: bool = True
     """train to the same digits again on the same GPU; without it cuDNN tries its algorithms and takes the fastest"""
     ema_decay: float | None = None
