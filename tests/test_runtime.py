@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from colliculus.runtime import Runtime, choose_device
+from colliculus.runtime import Runtime, check_norm, choose_device
 from colliculus.types import ColliculusError
 
 
@@ -92,7 +92,8 @@ def step(runtime: Runtime, gradient: list[float], clip_norm: float | None) -> tu
     nn.init.zeros_(model.weight)
     model.weight.grad = torch.tensor([gradient])
     norm = runtime.clip_and_step(model, torch.optim.SGD(model.parameters(), lr=1.0), clip_norm)
-    return norm, model.weight.detach().flatten().tolist()
+    check_norm(norm)
+    return norm.item(), model.weight.detach().flatten().tolist()
 
 
 def test_gradients_are_scaled_to_the_norm_asked_for_and_no_less(runtime):
@@ -107,3 +108,12 @@ def test_gradients_are_scaled_to_the_norm_asked_for_and_no_less(runtime):
 def test_gradients_that_are_not_finite_are_told(runtime, bad):
     with pytest.raises(ColliculusError, match="diverged"):
         step(runtime, [bad, 1.0], None)
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_cudnn_keeps_to_algorithms_that_repeat_unless_told_otherwise(deterministic):
+    with Runtime.start(device="cpu", deterministic=deterministic):
+        assert torch.backends.cudnn.deterministic is deterministic
+        assert torch.backends.cudnn.benchmark is not deterministic
+    with Runtime.start(device="cpu"):
+        assert torch.backends.cudnn.deterministic

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 
 def are_soft(labels: Tensor) -> bool:
@@ -70,4 +69,7 @@ def one_hot(labels: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
         >>> one_hot(torch.tensor([2]), 3, torch.float32)
         tensor([[0., 0., 1.]])
     """
-    return (labels if are_soft(labels) else functional.one_hot(labels, num_classes)).to(dtype)
+    if are_soft(labels):
+        return labels.to(dtype)
+    zeros = torch.zeros(len(labels), num_classes, dtype=dtype, device=labels.device)
+    return zeros.scatter_(1, labels[:, None], 1)  # `functional.one_hot` waits for the largest label

@@ -82,9 +82,8 @@ class MultimodalSNN(nn.Module):
         if tally is not None:
             tally.begin()
         spikes = self.coded(inputs)
-        again = self.recompute and self.training
-        tokens = {m: recomputed(self.encoders[m], x) if again else self.encoders[m](x) for m, x in spikes.items()}
-        output = self.decided(tokens)
+        encode = recomputed if self.recompute and self.training else _called
+        output = self.decided({m: encode(self.encoders[m], x) for m, x in spikes.items()})
         return output if tally is None else replace(output, spikes=tally.total())
 
     def coded(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -155,6 +154,10 @@ class MultimodalSNN(nn.Module):
         if any(count != first for count in batches.values()):  # not a set: an exporter's symbols cannot be hashed
             raise ColliculusError(f"the modalities differ in their number of samples: {batches}")
         return given
+
+
+def _called(part: nn.Module, x: Tensor) -> Tensor:
+    return part(x)
 
 
 def check_time_first(modality: str, x: Tensor, steps: int | None) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 
+from colliculus.gradient_buckets import Buckets
 from colliculus.launcher import follow_launcher
 from colliculus.types import ColliculusError
 
@@ -48,13 +49,15 @@ class Runtime:
 
     @staticmethod
     @contextmanager
-    def start(device: str = "auto", precision: Precision = "fp32") -> Generator[Runtime]:
+    def start(device: str = "auto", precision: Precision = "fp32", *, deterministic: bool = True) -> Generator[Runtime]:
         """Choose the device and, under `torchrun`, join the other processes until the end of the block.
 
         Args:
             device: "auto" (CUDA where present, else CPU), "cpu", "cuda" (under `torchrun` each process takes the GPU of
                 its local rank) or one GPU by number, "cuda:1".
             precision: see `Runtime`.
+            deterministic: let cuDNN use only algorithms that give the same digits each time; otherwise it tries all and
+                keeps the fastest.
 
         Raises:
             ColliculusError: the device is unknown or absent, the variables of `torchrun` contradict one another, or
@@ -62,7 +65,7 @@ class Runtime:
         """
         world_size, local_rank = _world()
         chosen = choose_device(device, local_rank=local_rank, world_size=world_size)
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, not deterministic
         if chosen.type == "cuda":
             torch.cuda.set_device(chosen)
         if world_size == 1:
@@ -107,6 +110,18 @@ class Runtime:
                 dist.all_reduce(total)
         return total
 
+    def _start_sum(self, row: Tensor) -> Callable[[], None]:
+        """Start to replace `row` by its sum over all ranks; the returned function waits for it."""
+        with _peers():
+            work = dist.all_reduce(row, async_op=True)
+
+        def wait() -> None:
+            with _peers():
+                if work is not None:
+                    work.wait()
+
+        return wait
+
     def barrier(self) -> None:
         """Wait for the other ranks."""
         if self.world_size > 1:
@@ -141,43 +156,49 @@ class Runtime:
     def backward(self, loss: Tensor, model: nn.Module) -> None:
         """Compute the gradients of `model` and average them over the ranks.
 
-        A parameter without a gradient on every rank keeps `grad = None` on all of them. DistributedDataParallel is not
-        used: it stops at such a parameter, or, with `find_unused_parameters`, warns when there is none. It also
-        rearranges its buckets after the first step, which changes the order of summation: on more than two ranks a
-        resumed run would differ in the last digit.
+        The gradients are summed in buckets, each while the backward pass computes the next (see `Buckets`). The ranks
+        then wait once, for the number of ranks that each parameter's gradient came from: a parameter without a gradient
+        on every rank keeps `grad = None` on all of them. DistributedDataParallel is not used: it stops at such a
+        parameter, or, with `find_unused_parameters`, warns when there is none. It also rearranges its buckets after the
+        first step, which changes the order of summation: on more than two ranks a resumed run would differ in the last
+        digit.
         """
-        loss.backward()
         if self.world_size == 1:
+            loss.backward()
             return
         parameters = [p for p in model.parameters() if p.requires_grad]
+        sums = Buckets(parameters, self._start_sum).sums_of(loss.backward)
         reached = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        total = self.sum(torch.cat([reached, *(g.flatten() for g in gradients)]))
-        ranks, *sums = total.split([len(parameters), *(p.numel() for p in parameters)])
-        for parameter, count, gradient in zip(parameters, ranks.tolist(), sums, strict=True):
+        for parameter, count in zip(parameters, self.sum(reached).tolist(), strict=True):
             if count:
-                parameter.grad = (gradient / self.world_size).view_as(parameter)
+                parameter.grad = sums[parameter] / self.world_size
 
-    def clip_and_step(self, model: nn.Module, optimizer: Optimizer, clip_norm: float | None = None) -> float:
+    def clip_and_step(self, model: nn.Module, optimizer: Optimizer, clip_norm: float | None = None) -> Tensor:
         """Scale the gradients down to a total norm of at most `clip_norm` (None: leave them) and take one step.
 
         Returns:
-            The total 2-norm before clipping, the same on every rank.
-
-        Raises:
-            ColliculusError: the norm is not finite; no step is taken.
+            The total 2-norm before clipping, (), the same on every rank; give it to `check_norm`, which waits for it.
         """
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
         norm = get_total_norm(gradients)
-        value = norm.item()
-        if not np.isfinite(value):
-            raise ColliculusError(
-                f"training diverged (the norm of the gradients is {value}): lower the learning rate or set a clip_norm"
-            )
         if clip_norm is not None:
             clip_grads_with_norm_(model.parameters(), clip_norm, norm)
         optimizer.step()
-        return value
+        return norm
+
+
+def check_norm(norm: Tensor) -> None:
+    """Check the norm of the gradients of a step.
+
+    A GPU must finish that step for it. A loop that checks one step when the next is queued never lets it idle.
+
+    Raises:
+        ColliculusError: it is not finite.
+    """
+    if not np.isfinite(value := norm.item()):
+        raise ColliculusError(
+            f"training diverged (the norm of the gradients is {value}): lower the learning rate or set a clip_norm"
+        )
 
 
 def _world() -> tuple[int, int]:

@@ -241,8 +241,8 @@ class Fused:
 
     joint: Tensor
     parts: dict[str, Tensor]
-    residual: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
-    streams: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
+    residual: dict[str, Tensor] = field(default_factory=dict)
+    streams: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -274,11 +274,11 @@ class Output:
     logits: Tensor
     step_logits: Tensor
     evidence: dict[str, Tensor]
-    residual: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
-    modality_logits: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
-    time_weights: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
+    residual: dict[str, Tensor] = field(default_factory=dict)
+    modality_logits: dict[str, Tensor] = field(default_factory=dict)
+    time_weights: dict[str, Tensor] = field(default_factory=dict)
     unweighted_logits: Tensor | None = None
-    streams: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
+    streams: dict[str, Tensor] = field(default_factory=dict)
     spikes: Tensor | None = None
 
 

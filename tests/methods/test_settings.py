@@ -50,9 +50,9 @@ OTHER_VALUES = {
     "settings": [{"strength": 0.5}],
 }
 """Values to try of settings that have no other rule."""
-ELSEWHERE = {"joint.keep", "balance.ogm_ge.relative_to"}
-"""The end of the training reads the first (`tests/training/test_decisions.py`), not the steps; the second changes
-nothing for two modalities (`tests/modulation/test_ogm_ge.py`)."""
+ELSEWHERE = {"cross_modal.senders", "joint.keep", "balance.ogm_ge.relative_to"}
+"""The end of the training reads `joint.keep` (`tests/training/test_decisions.py`), not the steps; the others change
+nothing for two modalities (`tests/fusion/test_exchange.py`, `tests/modulation/test_ogm_ge.py`)."""
 
 
 def small(kind: type[Any], **changes: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -148,3 +149,18 @@ def test_many_classes_are_listed_by_their_confusions():
     table = Metrics.from_confusion(counts, ["a", "b", "c"]).mistakes(25)
     assert [row[:3] for row in table.rows] == [("a", "c", "4"), ("c", "a", "2"), ("a", "b", "1")]
     assert table.rows[0][3] == "40.0"
+
+
+def test_of_many_runs_the_first_are_shown_in_full_and_all_are_compared(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["colliculus.report.page"], "IN_FULL", 2)
+    folders = [made(f"run-{seed}", seed=seed) for seed in range(4)]
+    sizes = {}
+    for count in (2, 4):
+        found = report(folders[:count], tmp_path / f"{count}.html")
+        sizes[count] = found.num_bytes
+    page = (tmp_path / "4.html").read_text("utf-8")
+    assert [f'id="run-{i}' in page for i in range(4)] == [True, True, False, False]
+    assert all(folder.name in page for folder in folders)
+    assert "The first 2 runs are shown in full below, and the other 2 in this table alone." in page
+    assert "shown in full" not in (tmp_path / "2.html").read_text("utf-8")
+    assert sizes[4] < 1.2 * sizes[2]

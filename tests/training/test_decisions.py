@@ -116,7 +116,13 @@ def test_p_is_the_tail_of_the_binomial(only_with, only_without):
     found = one_sided_mcnemar(only_with, only_without)
     expected = stats.binom.sf(only_with - 1, only_with + only_without, 0.5)
     assert found == pytest.approx(expected)
-    assert one_sided_mcnemar(3, 1) == (comb(4, 3) + 1) / 16
+    assert one_sided_mcnemar(3, 1) == pytest.approx((comb(4, 3) + 1) / 16, rel=1e-14)
+
+
+def test_p_of_a_million_samples_is_the_tail_of_the_binomial():
+    for only_with, only_without in ((501_000, 499_000), (499_000, 501_000), (0, 1_000_000)):
+        expected = stats.binom.sf(only_with - 1, only_with + only_without, 0.5)
+        assert one_sided_mcnemar(only_with, only_without) == pytest.approx(expected, rel=1e-9)
 
 
 def test_each_part_is_kept_only_where_it_helps(toy, judged, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from colliculus.data.recordings import Recordings
 from colliculus.data.sampling import Sampling, epoch_order
 from colliculus.types import Batch, ColliculusError
 
+ItemT = TypeVar("ItemT")
 ToInput = Callable[[NDArray[np.generic]], NDArray[np.generic]]
 """Conversion of stored values (B, ...) to inputs (B, C, H, W) or (B, T, C, H, W)."""
 
@@ -173,8 +175,8 @@ def epoch_batches(
         yield split.batch(indices[rank::world_size], epoch=epoch)
 
 
-def made_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches, each prepared by a thread while the one before it is in use.
+def made_ahead(items: Iterator[ItemT]) -> Iterator[ItemT]:
+    """The same items, such as batches, each made by a thread while the one before it is in use.
 
     Example:
         >>> split = ArraySplit({}, np.arange(4), np.arange(4), Normalisation(mean={}, std={}))
@@ -183,7 +185,15 @@ def made_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
         [[0, 1], [2, 3]]
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as maker:
-        upcoming = maker.submit(next, batches, None)
-        while (batch := upcoming.result()) is not None:
-            upcoming = maker.submit(next, batches, None)
-            yield batch
+        upcoming = maker.submit(next, items, None)
+        while (item := upcoming.result()) is not None:
+            upcoming = maker.submit(next, items, None)
+            yield item
+
+
+def ready_for(device: torch.device, batch: Batch) -> Batch:
+    """The batch in memory from which `Batch.to(device)` copies while the program goes on: pinned memory for CUDA."""
+    if device.type != "cuda":
+        return batch
+    inputs = {m: x.pin_memory() for m, x in batch.inputs.items()}
+    return Batch(inputs, batch.labels.pin_memory())

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from colliculus.data.dataset import Split
+from colliculus.data.loading import made_ahead, ready_for
 from colliculus.labels import at_label
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.scores import own_logits, shares
@@ -105,7 +106,7 @@ def batches(
     corruption: Corrupt | None = None,
     collective: Collective | None = None,
 ) -> Iterator[tuple[NDArray[np.int64], Batch]]:
-    """Batches of samples of a split, without shuffling.
+    """Batches of samples of a split, without shuffling; each is read while the one before it is in use.
 
     Args:
         split: samples.
@@ -120,9 +121,9 @@ def batches(
     """
     rows = np.arange(len(split), dtype=np.int64) if rows is None else rows
     rows = rows if collective is None else rows[collective.rank :: collective.world_size]
-    for start in range(0, len(rows), batch_size):
-        chosen = rows[start : start + batch_size]
-        batch = split.batch(chosen, epoch=0).to(device)
+    parts = (rows[start : start + batch_size] for start in range(0, len(rows), batch_size))
+    for chosen, stored in made_ahead((chosen, ready_for(device, split.batch(chosen, epoch=0))) for chosen in parts):
+        batch = stored.to(device)
         yield chosen, batch if corruption is None else Batch(corruption(batch.inputs, chosen), batch.labels)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.evaluation.random_signs import reaching
 from colliculus.types import ColliculusError
 
 LEVEL = 0.05
@@ -56,7 +57,8 @@ def student_interval(values: Sequence[float]) -> tuple[float, float]:
 def mcnemar(only_first: int, only_second: int) -> float:
     """Two-sided p-value of McNemar's exact test for the clips that only one of two classifiers recognises.
 
-    Under the null hypothesis it falls to either with probability 1/2 (McNemar 1947, Psychometrika 12, 153-157).
+    Under the null hypothesis it falls to either with probability 1/2 (McNemar 1947, Psychometrika 12, 153-157). It is
+    exact for any number of clips: SciPy sums the binomial tail in closed form.
 
     Example:
         >>> mcnemar(1, 5)
@@ -84,8 +86,9 @@ def clip_permutation(parts: Sequence[Part], seed: int = 0) -> float:
 
     Under the null hypothesis the sign of each clip's difference is random. A clip that several trainings of each method
     classified counts once, with the sum of its differences; with one training each this is McNemar's test. The
-    statistic is the difference of the accuracies, averaged over the parts. The test is exact where all parts have the
-    same size; SciPy has no such test for thousands of clips.
+    statistic is the difference of the accuracies, averaged over the parts. Where all parts have the same size the test
+    is exact for any number of clips (see `reaching`; SciPy has no such test for thousands of clips); elsewhere `DRAWS`
+    signs are drawn.
 
     Args:
         parts: test parts, such as those of the folds.
@@ -99,11 +102,8 @@ def clip_permutation(parts: Sequence[Part], seed: int = 0) -> float:
         return _drawn([part.sums / (part.num_trainings * len(part.sums)) for part in parts], seed)
     sums = np.concatenate([part.sums for part in parts])
     observed = abs(int(sums.sum()))
-    chances = np.ones(1)  # probability of each sum, from the lowest to the highest
-    for size, times in zip(*np.unique(np.abs(sums[sums != 0]), return_counts=True), strict=True):
-        chances = np.convolve(chances, _signs(int(size), int(times)))
-    reached = np.abs(np.arange(len(chances)) - len(chances) // 2) >= observed
-    return min(float(chances[reached].sum()), 1.0)
+    sizes, times = np.unique(np.abs(sums[sums != 0]), return_counts=True)
+    return min(2 * reaching(sizes, times, observed), 1.0) if observed else 1.0
 
 
 def _drawn(parts: Sequence[NDArray[np.float64]], seed: int) -> float:
@@ -115,15 +115,6 @@ def _drawn(parts: Sequence[NDArray[np.float64]], seed: int) -> float:
     tolerance = 1e-9 * sum(float(np.abs(values).sum()) for values in parts)  # sums round differently in another order
     observed = abs(sum(float(values.sum()) for values in parts))
     return (int((np.abs(totals) >= observed - tolerance).sum()) + 1) / (DRAWS + 1)
-
-
-def _signs(size: int, times: int) -> NDArray[np.float64]:
-    """Probability of each sum of `times` numbers that are +size or -size: (2 * size * times + 1,)."""
-    chances, ways = np.zeros(2 * size * times + 1), 1
-    for plus in range(times + 1):
-        chances[2 * size * plus] = ways / 2**times  # integers of any length, rounded once
-        ways = ways * (times - plus) // (plus + 1)
-    return chances
 
 
 def permutation(differences: Sequence[float], seed: int = 0) -> float:

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from colliculus.fusion.exchange import between, receive
+from colliculus.fusion.exchange import OTHERS, MeanOfOthers, Senders, between, from_mean, receive
 from colliculus.fusion.feeding import SameSize, capped
 from colliculus.fusion.joins import joined
 from colliculus.fusion.mask import MaskedAttention
@@ -43,6 +43,9 @@ class CrossModalSettings:
         ColliculusError: a setting is out of range.
     """
 
+    senders: Senders = "each"
+    """With more than two modalities: receive the mean of what "each" other sends to an attention of its own, or what
+    the "mean" of the others' tokens sends to a single one, in time linear in the number of modalities."""
     scale: float = 0.25
     """Constant factor of the attention's scores."""
     threshold: float = 0.5
@@ -163,8 +166,9 @@ class SemanticBranch(nn.Module):
 class CrossModalResidual(nn.Module):
     """Every modality receives from every other: x' = x + alpha * r, x'' = x' + MLP(x').
 
-    With M > 2 modalities r is the mean over the others, so that alpha keeps its meaning. An absent modality contributes
-    nothing; r is 0 if no other modality is present.
+    With M > 2 modalities r is the mean over the others, so that alpha keeps its meaning; with `senders` "mean" it is
+    what x receives from the mean of their tokens, with M attentions in place of M (M - 1). An absent modality
+    contributes nothing; r is 0 if no other modality is present.
 
     Args:
         alpha: weight of the residual.
@@ -200,7 +204,9 @@ class CrossModalResidual(nn.Module):
                 return MaskedAttention(dim, grids=places, neuron=neuron, threshold=inner, normalise=settings.normalise)
             return CrossModalAttention(dim, heads, grids=places, branches=branches, neuron=neuron, settings=settings)
 
-        self.attention = between(grids, attention)
+        with_mean = settings.senders == "mean" and len(grids) > 2
+        self.others = MeanOfOthers(grids) if with_mean else None
+        self.attention = (from_mean if with_mean else between)(grids, attention)
         self.semantic = per_modality(
             {m: SemanticBranch(dim, neuron, normalise=settings.normalise) for m in grids} if alignment else {}
         )
@@ -208,7 +214,8 @@ class CrossModalResidual(nn.Module):
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T, B, D, N) of each modality -> `Fused` with the residuals."""
-        residual = {m: self._receive(m, tokens) for m in tokens}
+        means = None if self.others is None else self.others(tokens)
+        residual = {m: self._receive(m, tokens, means) for m in tokens}
         added = dict(residual)
         if self.capped:  # the first of each pair goes to the task, the second to the alignment
             pairs = {m: capped(r) for m, r in residual.items()}
@@ -225,8 +232,13 @@ class CrossModalResidual(nn.Module):
         kept = torch.rand(residual.shape[1], device=residual.device) >= self.dropout
         return residual * kept[:, None, None]
 
-    def _receive(self, modality: str, tokens: dict[str, Tensor]) -> Tensor:
-        residual = receive(self.attention, modality, tokens)
+    def _receive(self, modality: str, tokens: dict[str, Tensor], means: Mapping[str, Tensor] | None) -> Tensor:
+        if means is None:
+            residual = receive(self.attention, modality, tokens)
+        elif (mean := means.get(modality)) is None:
+            residual = None
+        else:
+            residual = self.attention[f"{modality}_from_{OTHERS}"](tokens[modality], mean)
         if residual is None:
             return torch.zeros_like(tokens[modality])
         return self.semantic[modality](residual) if modality in self.semantic else residual

@@ -66,6 +66,7 @@ class JointLayer(Pooled):
         self.dim = dim
         self.is_optional = optional
         self.register_buffer("kept", torch.tensor(True))
+        self._read: tuple[Tensor, int, bool] | None = None
 
     def forward(self, tokens: dict[str, Tensor]) -> Tensor:
         """Tokens (T, B, D, N) of each modality present -> spikes (T, B, D)."""
@@ -77,8 +78,17 @@ class JointLayer(Pooled):
         return spikes * self.kept.to(spikes.dtype)
 
     def _left_out(self) -> bool:
-        """True where the layer is left out for certain; a compiler must not look at the value of a buffer."""
-        return not torch.compiler.is_compiling() and not bool(self.kept)
+        """True where the layer is left out for certain; a compiler must not look at the value of a buffer.
+
+        The value is read again only after a change of the buffer, because a GPU must finish its work for it.
+        """
+        if torch.compiler.is_compiling():
+            return False
+        if self.kept.is_inference():  # such a tensor counts no changes
+            return not bool(self.kept)
+        if self._read is None or self._read[0] is not self.kept or self._read[1] != self.kept._version:  # noqa: SLF001
+            self._read = self.kept, self.kept._version, bool(self.kept)  # noqa: SLF001
+        return not self._read[2]
 
 
 def coincidences(driven: Sequence[Tensor]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from colliculus.layers import one_sweep
@@ -35,7 +36,7 @@ def norm_spike(
         >>> norm_spike(torch.rand(2, 8, 5, 5), nn.BatchNorm2d(8), LIF(), steps=4, static=True).shape
         torch.Size([4, 2, 8, 5, 5])
     """
-    if isinstance(norm, nn.BatchNorm2d) and isinstance(neuron, LIF) and one_sweep.takes(values, norm, neuron, pool):
+    if isinstance(norm, nn.BatchNorm2d) and isinstance(neuron, LIF) and _in_one_sweep(values, norm, neuron, pool):
         sweep = one_sweep.OneSweep(neuron, steps, pooled=pool is not None, static=static)
         if (carry := carrying()) is None:
             return one_sweep.run(values, norm, sweep).unflatten(0, (steps, -1))
@@ -45,6 +46,11 @@ def norm_spike(
     currents = pool(normed) if pool is not None and first else normed
     spikes = neuron(currents[None], steps) if static else neuron(currents.unflatten(0, (steps, -1)))
     return spikes if pool is None or first else stepwise(pool, spikes)
+
+
+def _in_one_sweep(values: Tensor, norm: nn.Module, neuron: Neuron, pool: nn.Module | None) -> bool:
+    """True if the C code computes this; a compiler sees the layers, which it fuses itself."""
+    return not torch.compiler.is_compiling() and one_sweep.takes(values, norm, neuron, pool)
 
 
 def _as_if_repeated(values: Tensor, norm: nn.Module, times: int) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from colliculus.labels import at_label
 from colliculus.model import MultimodalSNN
@@ -122,10 +122,13 @@ class AGM(Modulator):
     ) -> dict[str, float]:
         """Scale the gradients down where those of the head are large."""
         limit = self._settings.clip_norm
-        if limit is not None and any(
-            p.grad is not None and p.ndim >= 2 and p.grad.abs().max() > limit for p in model.head.parameters()
-        ):
-            clip_grad_norm_(model.parameters(), limit)
+        head = [p.grad.abs().max() for p in model.head.parameters() if p.grad is not None and p.ndim >= 2]
+        if limit is not None and head:
+            norm = get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+            large = (
+                torch.stack(head).max() > limit
+            )  # decided on the device, which would have to finish for a truth here
+            clip_grads_with_norm_(model.parameters(), limit, torch.where(large, norm, torch.zeros_like(norm)))
         return prepared.report
 
     def state(self) -> dict[str, Any]:

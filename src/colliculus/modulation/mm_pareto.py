@@ -41,11 +41,15 @@ def fused_share(fused: Tensor, unimodal: Tensor) -> float:
         >>> fused_share(torch.tensor([1.0, 0.0]), torch.tensor([-1.0, 1.0]))  # nearest to 0 is (0.2, 0.4)
         0.6...
     """
-    f, u = fused.double(), unimodal.double()
-    if (f @ u).item() >= 0:
-        return 0.5
-    gap = u - f  # not zero, because the product is negative
-    return (gap @ u).item() / (gap @ gap).item()
+    return _fused_shares([(fused, unimodal)])[0]
+
+
+def _fused_shares(pairs: Iterable[tuple[Tensor, Tensor]]) -> list[float]:
+    """The weight of each pair; the program waits once for the numbers of all."""
+    wide = [(fused.double(), unimodal.double()) for fused, unimodal in pairs]
+    products = torch.stack([torch.stack([f @ u, (u - f) @ u, (u - f) @ (u - f)]) for f, u in wide]).tolist()
+    # where the product is negative, the gap u - f is not zero
+    return [0.5 if product >= 0 else of_gap / square for product, of_gap, square in products]
 
 
 def pareto_gradient(fused: Tensor, unimodal: Tensor, share: float, factor: float) -> Tensor:
@@ -100,16 +104,16 @@ class MMPareto(Modulator):
         self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: PreparedLosses
     ) -> dict[str, float]:
         """Replace the gradients of the encoders."""
-        report: dict[str, float] = {}
-        for modality, unimodal in prepared.gradients.items():
-            stream = model.stream_parameters(modality)
-            fused = _flat([p.grad for p in stream], stream) - unimodal
-            share = fused_share(fused, unimodal)
+        streams = {m: model.stream_parameters(m) for m in prepared.gradients}
+        fused_of = {m: _flat([p.grad for p in s], s) - prepared.gradients[m] for m, s in streams.items()}
+        found = _fused_shares(zip(fused_of.values(), prepared.gradients.values(), strict=True))
+        shares = dict(zip(streams, found, strict=True))
+        for modality, stream in streams.items():
+            fused, unimodal, share = fused_of[modality], prepared.gradients[modality], shares[modality]
             sizes = [p.numel() for p in stream] if self._settings.norm_of == "tensor" else [len(fused)]
             parts = zip(fused.split(sizes), unimodal.split(sizes), strict=True)
             _write(torch.cat([pareto_gradient(f, u, share, self._settings.factor) for f, u in parts]), stream)
-            report[f"fused_share_{modality}"] = share
-        return report
+        return {f"fused_share_{m}": share for m, share in shares.items()}
 
 
 def _flat(gradients: Iterable[Tensor | None], parameters: Iterable[nn.Parameter]) -> Tensor:

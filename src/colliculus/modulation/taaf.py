@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
+from statistics import fmean
 from typing import Literal
 
 import torch
@@ -174,21 +175,21 @@ class StepByScore(_ByScore):
         self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
     ) -> PreparedLosses:
         """Compute the losses and register gradient hooks on the streams."""
-        factors = {m: torch.ones(len(z)) for m, z in output.modality_logits.items()}
+        factors = {m: [1.0] * len(z) for m, z in output.modality_logits.items()}
         if self.acts:
             factors = self._factors(step_scores(output, labels), collective)
             for modality, factor in factors.items():
-                scale_backward(output.streams[modality], factor)
-        report = _named({m: factor.mean().item() for m, factor in factors.items()})
+                scale_backward(output.streams[modality], torch.tensor(factor))
+        report = _named({m: fmean(factor) for m, factor in factors.items()})
         return PreparedLosses(objective(output, labels), report=report)
 
-    def _factors(self, scores: Mapping[str, Tensor], collective: Collective) -> dict[str, Tensor]:
-        """k_m(t), (T,), by modality."""
+    def _factors(self, scores: Mapping[str, Tensor], collective: Collective) -> dict[str, list[float]]:
+        """k_m(t) of each step, by modality."""
         names = [*scores]
         steps = range(len(scores[names[0]]))
         means = mean_over_ranks({f"{m}.{t}": scores[m][t] for t in steps for m in names}, collective)
         rho = [ratios({m: means[f"{m}.{t}"] for m in names}) for t in steps]
-        return {m: torch.tensor([slowing(each[m], self.settings.beta) for each in rho]) for m in names}
+        return {m: [slowing(each[m], self.settings.beta) for each in rho] for m in names}
 
 
 def scale_backward(stream: Tensor, factors: Tensor) -> None:

@@ -141,7 +141,7 @@ class UnfoldedNeuron(SpikingNeuron):
     def forward(self, currents: Tensor, steps: int | None = None) -> Tensor:
         """Currents (T, B, *), or (1, B, *) of all `steps`, to binary spikes (T * D, B, *)."""
         total, step = num_steps(currents, steps), self.dynamics.step
-        membrane, spikes = torch.zeros_like(currents[0]), list[Tensor]()
+        membrane, spikes = torch.zeros_like(currents[0]), []
         for current in currents.expand(total, *currents.shape[1:]):
             membrane = membrane * self.decay + current
             for _ in range(self.dynamics.levels):

@@ -123,7 +123,7 @@ class MLIF(SpikingNeuron):
         wide = currents.float() if currents.dtype in NARROW else currents
         leak = self.fixed if self.leak_logit is None else self.leak_logit.sigmoid()
         membranes = torch.zeros_like(wide[0]) if membranes is None else membranes
-        found = list[Tensor]()
+        found: list[Tensor] = []
         for current in wide.expand(total, *wide.shape[1:]):
             membranes, spikes = mlif_step(membranes, current, leak, self.dynamics, firing=self.firing, count=self.count)
             found.append(spikes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from colliculus.figures.palette import css
 from colliculus.records import Table, Tables
 from colliculus.records.console import span
 from colliculus.report import accuracy, examples, setting, wrong
-from colliculus.report.comparison import compared
+from colliculus.report.comparison import Compared, compared
 from colliculus.report.material import Material
 from colliculus.types import ColliculusError, printable
 
@@ -25,6 +26,8 @@ IMAGE_BYTES = 3_000_000
 """Bytes of the images on a page, all runs together, so that it stays below 5 MB."""
 WRONG_BYTES = 1_000_000
 """Bytes of the pictures and sounds of wrong clips, all runs together."""
+IN_FULL = 10
+"""Most runs with sections of their own; further ones stand in the comparison alone, which bounds size and time."""
 SECTIONS = (
     "Setting",
     "Curves",
@@ -51,10 +54,10 @@ def page(materials: Sequence[Material], title: str) -> str:
     Raises:
         ColliculusError: jinja2 or matplotlib is not installed.
     """
-    several = len(materials) > 1
+    several, shown = len(materials) > 1, materials[:IN_FULL]
     contents = {f"run-0-{_slug(name)}": name for name in SECTIONS}
     if several:
-        contents = {"comparison": "Comparison"} | {f"run-{i}": material.name for i, material in enumerate(materials)}
+        contents = {"comparison": "Comparison"} | {f"run-{i}": material.name for i, material in enumerate(shown)}
     return (
         environment()
         .get_template("page.html")
@@ -62,18 +65,28 @@ def page(materials: Sequence[Material], title: str) -> str:
             title=title,
             palette=css(),
             contents=contents,
-            comparison=compared(materials) if several else None,
-            runs=materials,
+            comparison=_compared(materials) if several else None,
+            runs=shown,
             sections=SECTIONS,
-            image_bytes=IMAGE_BYTES // len(materials),
+            image_bytes=IMAGE_BYTES // len(shown),
             accuracy=accuracy,
             examples=examples,
             setting=setting,
             wrong=wrong,
-            wrong_bytes=WRONG_BYTES // len(materials),
+            wrong_bytes=WRONG_BYTES // len(shown),
             zip=zip,
         )
     )
+
+
+def _compared(materials: Sequence[Material]) -> Compared:
+    """The comparison, with a remark where runs have no sections of their own."""
+    found = compared(materials)
+    if len(materials) <= IN_FULL:
+        return found
+    others = len(materials) - IN_FULL
+    remark = f"The first {IN_FULL} runs are shown in full below, and the other {others} in this table alone."
+    return replace(found, remarks=[*found.remarks, remark])
 
 
 def _shown(value: object) -> object:

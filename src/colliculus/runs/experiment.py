@@ -134,6 +134,11 @@ class TrainSettings:
     """bf16: bfloat16 autocast, with membranes and losses in float32"""
     recompute: bool = False
     """compute the encoders again in the backward pass: the same gradients with less memory, in more time"""
+    compile: Literal["none", "default", "reduce-overhead"] = "none"
+    """mode of torch.compile for the network, which takes minutes: default, or reduce-overhead with CUDA graphs; none is
+    best on a CPU"""
+    deterministic: bool = True
+    """train to the same digits again on the same GPU; without it cuDNN tries its algorithms and takes the fastest"""
     ema_decay: float | None = None
     """decay of the moving average of the weights, which is then what is validated and saved; None keeps none"""
     select: Select = "best"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import comb
 
+import numpy as np
 import torch
 from torch import nn
 
 from colliculus.data.dataset import Split
+from colliculus.evaluation.random_signs import reaching
 from colliculus.evaluation.significance import LEVEL
 from colliculus.model import MultimodalSNN
 from colliculus.runs.result import PartDecision
@@ -62,8 +63,11 @@ def one_sided_mcnemar(only_with: int, only_without: int) -> float:
         >>> one_sided_mcnemar(5, 0), one_sided_mcnemar(1, 1), one_sided_mcnemar(0, 0)
         (0.03125, 0.75, 1.0)
     """
-    total = only_with + only_without
-    return sum(comb(total, count) for count in range(only_with, total + 1)) / 2**total
+    total, lead = only_with + only_without, only_with - only_without
+    one, times = np.ones(1, dtype=np.int64), np.full(1, total)
+    if lead > 0:
+        return reaching(one, times, lead)
+    return 1 - reaching(one, times, 2 - lead) if 2 - lead <= total else 1.0
 
 
 def apply_decisions(decisions: Iterable[PartDecision], models: Iterable[MultimodalSNN]) -> None:

@@ -89,7 +89,8 @@ def fit(
     if data is not None:
         experiment = replace(experiment, data=Given())
     train = experiment.train
-    with Runtime.start(device=train.device, precision=train.precision) as runtime, ExitStack() as temporary:
+    started = Runtime.start(device=train.device, precision=train.precision, deterministic=train.deterministic)
+    with started as runtime, ExitStack() as temporary:
         quiet = not (progress and runtime.is_main)
         console = Console(quiet=quiet, highlight=False, markup=False)  # a name may be "[a]"
         before = None if start is None else _before(start)  # a mistake is found before the data are read

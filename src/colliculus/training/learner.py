@@ -10,7 +10,7 @@ from time import perf_counter
 import torch
 
 from colliculus.data.dataset import Split
-from colliculus.data.loading import epoch_batches, made_ahead
+from colliculus.data.loading import epoch_batches, made_ahead, ready_for
 from colliculus.data.noise import GaussianNoise, NoisySplit, check_modalities
 from colliculus.evaluation.inference import classify
 from colliculus.losses import Objective
@@ -22,7 +22,7 @@ from colliculus.runs.metrics import Metrics
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.run import Run, to_document
 from colliculus.runs.start import load_start
-from colliculus.runtime import Runtime
+from colliculus.runtime import Runtime, check_norm
 from colliculus.training.checkpoint import State
 from colliculus.training.optim import build_optimizer, learning_rate, set_learning_rate, update_average
 from colliculus.training.step import EpochSums, TrainingStep
@@ -54,6 +54,8 @@ class Learner:
         self.model.to(runtime.device)
         self.model.recompute = self.settings.recompute
         self.average = None if self.settings.ema_decay is None else deepcopy(self.model).eval()
+        if self.settings.compile != "none":
+            self.model.compile(mode=self.settings.compile)
         self.objective = method.objective()
         if self.settings.class_weights == "balanced":
             self.objective = _weighted(self.objective, balanced(class_counts))
@@ -109,13 +111,19 @@ class Learner:
         set_learning_rate(self._optimizer, rate, self._modulator.learning_rates())
         self.runtime.seed(self.settings.seed, epoch)
         self.model.train()
-        sums, start = EpochSums(), perf_counter()
+        sums, start, before = EpochSums(), perf_counter(), None
         for batch in made_ahead(self.batches(split, epoch)):
-            sums.add(self._step(batch.to(self.runtime.device)))
+            report = self._step(batch.to(self.runtime.device))
+            sums.add(report)
+            if before is not None:
+                check_norm(before)  # while the device works at this step
+            before = report.grad_norm
             if self.average is not None and self.settings.ema_decay is not None:
                 update_average(self.average, self.model, decay=self.settings.ema_decay, step=self.steps)
             self.steps += 1
             watch(epoch, sums, perf_counter() - start)
+        if before is not None:
+            check_norm(before)
         self._agree_on_buffers()
         self._check_finite(epoch)
         samples, means = sums.means(self.runtime)
@@ -155,8 +163,8 @@ class Learner:
         return split if self._noise is None else NoisySplit(split, self._noise)
 
     def batches(self, split: Split, epoch: int) -> Iterator[Batch]:
-        """Batches of one training epoch on this rank."""
-        return epoch_batches(
+        """Batches of one training epoch on this rank, ready for its device."""
+        found = epoch_batches(
             self.noisy(split),
             batch_size=self.settings.batch_size,
             seed=self.settings.seed,
@@ -167,6 +175,7 @@ class Learner:
             rank=self.runtime.rank,
             world_size=self.runtime.world_size,
         )
+        return (ready_for(self.runtime.device, batch) for batch in found)
 
     def state(self) -> State:
         """Everything that `Learner` needs to go on from here."""

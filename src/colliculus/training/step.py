@@ -25,20 +25,20 @@ class StepReport:
 
     Args:
         sums: sums over the samples of this rank: "samples", "correct", and each term of the objective by name.
-        grad_norm: norm of the gradients before clipping, the same on every rank.
+        grad_norm: norm of the gradients before clipping, (), the same on every rank.
         modulation: report of the modulator, the same on every rank.
         correct: samples of this rank that each modality alone classifies correctly, where it makes predictions.
     """
 
     sums: dict[str, Tensor]
-    grad_norm: float
+    grad_norm: Tensor
     modulation: dict[str, float]
     correct: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingStep:
-    """One optimiser step on a batch.
+    """One optimiser step on a batch, which waits for no number of the device unless the balance needs one.
 
     Args:
         model: model in training.
@@ -57,11 +57,7 @@ class TrainingStep:
     clip_norm: float | None
 
     def __call__(self, batch: Batch) -> StepReport:
-        """Train on the samples of a batch that this rank holds.
-
-        Raises:
-            ColliculusError: the gradients are not finite.
-        """
+        """Train on the samples of a batch that this rank holds; `check_norm` says whether the gradients are finite."""
         self.optimizer.zero_grad(set_to_none=True)
         with self.runtime.autocast():
             output: Output = self.model(batch.inputs)
@@ -95,7 +91,7 @@ class EpochSums:
     def __init__(self) -> None:
         self.num_steps = 0
         self._over_samples, self._correct = defaultdict[str, Any](float), defaultdict[str, Any](float)
-        self._over_steps = defaultdict[str, float](float)
+        self._over_steps = defaultdict[str, Any](float)
 
     def add(self, report: StepReport) -> None:
         """Add a step."""
@@ -105,7 +101,7 @@ class EpochSums:
         for modality, value in report.correct.items():
             self._correct[modality] += value.double()
         modulation = {f"modulation_{name}": value for name, value in report.modulation.items()}
-        for name, number in {"grad_norm": report.grad_norm, **modulation}.items():
+        for name, number in {"grad_norm": report.grad_norm.double(), **modulation}.items():
             self._over_steps[name] += number
 
     def totals(self) -> dict[str, float]:
@@ -123,5 +119,5 @@ class EpochSums:
             **{f"train_{name}": total / samples for name, total in totals.items()},
             "train_accuracy": correct / samples,
             **{f"train_accuracy_{m}": right / samples for m, right in of_modality.items()},
-            **{name: total / self.num_steps for name, total in self._over_steps.items()},
+            **{name: float(total) / self.num_steps for name, total in self._over_steps.items()},
         }

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.fusion import CrossModalResidual
-from colliculus.fusion.exchange import between
+from colliculus.fusion.exchange import between, from_mean
 from colliculus.model import MultimodalSNN
 
 
@@ -61,16 +61,20 @@ def find_exchange(model: MultimodalSNN) -> Exchange | None:
         >>> find_exchange(LateFusion(dim=16).model(spec)) is None
         True
     """
-    names = set(between(model.modalities, lambda _modality, _other: nn.Identity()))
+    exchanges = [set(kind(model.modalities, _nothing)) for kind in (between, from_mean) if len(model.modalities) > 1]
     pairs, joint, residuals = dict[str, nn.Module](), dict[str, nn.Module](), list[CrossModalResidual]()
     for name, module in model.named_modules():
-        if isinstance(module, nn.ModuleDict) and names and set(module) == names:
+        if isinstance(module, nn.ModuleDict) and set(module) in exchanges:
             pairs |= {f"{name}.{pair}": inner for pair, inner in module.items()}
         if getattr(module, "is_exchange", False):
             joint[name] = module
         if isinstance(module, CrossModalResidual):
             residuals.append(module)
     return Exchange(pairs, joint, residuals) if pairs or joint else None
+
+
+def _nothing(_modality: str, _other: str) -> nn.Module:
+    return nn.Identity()
 
 
 @contextmanager

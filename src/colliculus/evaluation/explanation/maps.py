@@ -15,6 +15,7 @@ from torch import Tensor
 
 from colliculus.data.evenly import evenly
 from colliculus.evaluation.inference import inference_mode, neurons_of, recorded, spiking_layers
+from colliculus.fusion.exchange import OTHERS
 from colliculus.layers.attention import OverTokens, SpikingAttention
 from colliculus.model import MultimodalSNN
 
@@ -154,7 +155,12 @@ def fused_features(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> Tensor
 
 
 def _source(layer: str, modalities: tuple[str, ...]) -> str:
-    """The attended modality by the layer's name: "visual_from_audio" attends to audio."""
-    words = chain.from_iterable(word.split("_from_") for word in layer.split("."))
+    """The attended modality by the layer's name: "visual_from_audio" attends to audio.
+
+    The mean of the others lies on the grid of the first of them, which stands for it.
+    """
+    words = [*chain.from_iterable(word.split("_from_") for word in layer.split("."))]
+    if OTHERS in words:
+        return next(m for m in modalities if m not in words)
     named = [word for word in words if word in modalities]
     return named[-1] if named else modalities[0]

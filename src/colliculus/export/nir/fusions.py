@@ -107,6 +107,8 @@ def _(fusion: CrossModalResidual, to: Writing, tokens: Tokens) -> FusedFeatures:
 
 def _residual(fusion: CrossModalResidual, modality: str, to: Writing, tokens: Tokens) -> Signal:
     """Alpha times what a modality receives: the mean over the others, through the semantic branch."""
+    if fusion.others is not None:
+        raise NotInNIRError("exchanges with the mean of several modalities")
     received: list[Signal] = []
     for other, y in tokens.items():
         if other != modality:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from colliculus.neurons.kernels.analytic import Passes
 from colliculus.neurons.kernels.layout import empty_steps, laid_out_as, time_first
-from colliculus.neurons.kernels.triton import COLUMNS, INTERPRETED, NUMBERS, WIDE, grid_of, on_device, wide_of
+from colliculus.neurons.kernels.triton import COLUMNS, INTERPRETED, NUMBERS, SHORT, WIDE, grid_of, wide_of
 from colliculus.neurons.levels import GradedDynamics
 
 
@@ -25,13 +25,13 @@ def _spike(v, step: tl.constexpr, per_step: tl.constexpr, levels: tl.constexpr):
 
 @triton.jit
 def _forward_kernel(
-    currents, spikes, membrane, decay, steps, n, stride,
-    step: tl.constexpr, per_step: tl.constexpr, levels: tl.constexpr, carries: tl.constexpr, wide: tl.constexpr,
-    columns: tl.constexpr,
+    currents, spikes, membrane, n, stride,
+    steps: tl.constexpr, decay: tl.constexpr, step: tl.constexpr, per_step: tl.constexpr, levels: tl.constexpr,
+    carries: tl.constexpr, wide: tl.constexpr, columns: tl.constexpr,
 ):  # fmt: skip
     at = tl.program_id(0).to(tl.int64) * columns + tl.arange(0, columns)
     inside = at < n
-    a = tl.load(decay).to(wide)
+    a = tl.full((1,), decay, wide)
     left = tl.load(membrane + at, inside, other=0) if carries else tl.zeros((columns,), wide)
     for t in range(steps):
         v = left * a + tl.load(currents + t * stride + at, inside, other=0).to(wide)
@@ -44,13 +44,13 @@ def _forward_kernel(
 
 @triton.jit
 def _backward_kernel(
-    currents, grads, out, membranes, decay, steps, n, stride,
-    step: tl.constexpr, per_step: tl.constexpr, levels: tl.constexpr, static: tl.constexpr, detach: tl.constexpr,
-    through: tl.constexpr, wide: tl.constexpr, columns: tl.constexpr,
+    currents, grads, out, membranes, n, stride,
+    steps: tl.constexpr, decay: tl.constexpr, step: tl.constexpr, per_step: tl.constexpr, levels: tl.constexpr,
+    static: tl.constexpr, detach: tl.constexpr, through: tl.constexpr, wide: tl.constexpr, columns: tl.constexpr,
 ):  # fmt: skip
     at = tl.program_id(0).to(tl.int64) * columns + tl.arange(0, columns)
     inside = at < n
-    a = tl.load(decay).to(wide)
+    a = tl.full((1,), decay, wide)
     left = tl.zeros((columns,), wide)
     later = tl.zeros((columns,), wide)
     total = tl.zeros((columns,), wide)
@@ -80,6 +80,38 @@ def _backward_kernel(
         tl.store(out + at, total.to(out.dtype.element_ty), inside)
 
 
+@triton.jit
+def _short_backward_kernel(
+    currents, grads, out, n, stride,
+    steps: tl.constexpr, decay: tl.constexpr, step: tl.constexpr, per_step: tl.constexpr, levels: tl.constexpr,
+    static: tl.constexpr, detach: tl.constexpr, wide: tl.constexpr, columns: tl.constexpr,
+):  # fmt: skip
+    """The gradient through time of a few steps: unrolled, so that the membranes of all of them are registers."""
+    at = tl.program_id(0).to(tl.int64) * columns + tl.arange(0, columns)
+    inside = at < n
+    a = tl.full((1,), decay, wide)
+    left = tl.zeros((columns,), wide)
+    membranes = ()
+    for t in tl.static_range(steps):
+        v = left * a + tl.load(currents + t * stride + at, inside, other=0).to(wide)
+        membranes = membranes + (v,)  # noqa: RUF005 (Triton knows neither form)
+        left = v - _spike(v, step, per_step, levels)
+    later = tl.zeros((columns,), wide)
+    total = tl.zeros((columns,), wide)
+    for t in tl.static_range(steps - 1, -1, -1):
+        u = membranes[t] * per_step
+        passes = tl.where((u >= 0) & (u <= levels), 1.0, 0.0).to(wide)
+        d = tl.load(grads + t * n + at, inside, other=0).to(wide) * passes
+        d += later if detach else later * (1 - passes)
+        later = d * a
+        if static:
+            total += d
+        else:
+            tl.store(out + t * n + at, d.to(out.dtype.element_ty), inside)
+    if static:
+        tl.store(out + at, total.to(out.dtype.element_ty), inside)
+
+
 def takes(currents: Tensor, leak: float | Tensor, dynamics: GradedDynamics) -> bool:  # noqa: ARG001
     """True if this kernel can compute a call."""
     return (currents.is_cuda or INTERPRETED) and currents.dtype in NUMBERS and isinstance(leak, float)
@@ -99,9 +131,9 @@ def forward(
     spikes = empty_steps(currents, steps)
     grid, stride, n = grid_of(currents)
     _forward_kernel[grid](
-        currents, spikes, spikes if membrane is None else membrane, on_device(leak, currents), steps, n, stride,
-        step=dynamics.step, per_step=dynamics.per_step, levels=dynamics.levels, carries=membrane is not None,
-        wide=WIDE[wide_of(currents)], columns=COLUMNS, enable_fp_fusion=False,
+        currents, spikes, spikes if membrane is None else membrane, n, stride,
+        steps=steps, decay=leak, step=dynamics.step, per_step=dynamics.per_step, levels=dynamics.levels,
+        carries=membrane is not None, wide=WIDE[wide_of(currents)], columns=COLUMNS, enable_fp_fusion=False,
     )  # fmt: skip
     return spikes, currents
 
@@ -120,14 +152,19 @@ def backward(
     grad = laid_out_as(grad, kept)
     of_currents, wide = torch.empty_like(kept), wide_of(kept)
     grid, stride, n = grid_of(kept)
-    roomy = not static and kept.dtype == wide
-    membranes = of_currents if roomy or not dynamics.temporal_gradient else torch.empty_like(grad, dtype=wide)
-    _backward_kernel[grid](
-        kept, grad, of_currents, membranes, on_device(leak, kept), grad.shape[0], n, stride,
-        step=dynamics.step, per_step=dynamics.per_step, levels=dynamics.levels, static=static,
-        detach=dynamics.detach_reset, through=dynamics.temporal_gradient, wide=WIDE[wide], columns=COLUMNS,
-        enable_fp_fusion=False,
-    )  # fmt: skip
+    options = {
+        "steps": grad.shape[0], "decay": leak, "step": dynamics.step, "per_step": dynamics.per_step,
+        "levels": dynamics.levels, "static": static, "detach": dynamics.detach_reset, "wide": WIDE[wide],
+        "columns": COLUMNS, "enable_fp_fusion": False,
+    }  # fmt: skip
+    if dynamics.temporal_gradient and grad.shape[0] <= SHORT:
+        _short_backward_kernel[grid](kept, grad, of_currents, n, stride, **options)
+    else:
+        own = dynamics.temporal_gradient and (static or kept.dtype != wide)
+        membranes = torch.empty_like(grad, dtype=wide) if own else of_currents
+        _backward_kernel[grid](
+            kept, grad, of_currents, membranes, n, stride, through=dynamics.temporal_gradient, **options
+        )
     return of_currents, None
 
 
