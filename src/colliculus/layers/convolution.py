@@ -12,6 +12,7 @@ from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from colliculus.layers import gather
 from colliculus.layers.gather import Window
@@ -40,14 +41,27 @@ def convolve(layer: nn.Conv2d, frames: Tensor) -> Tensor:
         >>> torch.allclose(convolve(layer, spikes), layer(spikes), atol=1e-5)
         True
     """
-    if (named := forced()) == "dense" or not _is_known(layer, frames):
+    if not _is_plain(layer, frames):
         return layer(frames)
-    dtype = _dtype(frames)
-    narrowed, window = frames.to(dtype), _window(layer)
-    if not gather.takes(narrowed, window) or (named == "auto" and not _pays(layer, narrowed, window)):
-        return layer(frames)
-    found: Tensor | None = _Convolve.apply(narrowed, layer.weight, layer.bias, window)  # type: ignore[no-untyped-call]
+    rows, columns = cast("tuple[int, int]", layer.kernel_size)
+    window = Window(rows, columns, layer.stride[0], cast("tuple[int, int]", tuple(layer.padding)))
+    found = _gathered(frames, layer.weight, layer.bias, window)
     return layer(frames) if found is None else found
+
+
+def project(layer: nn.Conv1d, tokens: Tensor) -> Tensor:
+    """The same for a linear map of every token (kernel 1), tokens as images of one row: (B, D, 1, N) -> (B, E, 1, N).
+
+    Example:
+        >>> layer, spikes = nn.Conv1d(32, 64, 1), (torch.rand(4, 32, 1, 9) < 0.05).float()
+        >>> torch.allclose(project(layer, spikes)[:, :, 0], layer(spikes[:, :, 0]), atol=1e-5)
+        True
+    """
+    if not _is_plain(layer, tokens):
+        return layer(tokens.squeeze(-2)).unsqueeze(-2)
+    weight = layer.weight.unsqueeze(-2)
+    found = _gathered(tokens, weight, layer.bias, Window(1, 1))
+    return functional.conv2d(tokens, weight, layer.bias) if found is None else found
 
 
 def forced() -> Convolution:
@@ -68,43 +82,43 @@ def forced() -> Convolution:
     return cast("Convolution", name)
 
 
-def _is_known(layer: nn.Module, frames: Tensor) -> bool:
-    """True if nothing but the numbers of layer and frames decides what comes of it, and nobody watches."""
+def _is_plain(layer: nn.Conv1d | nn.Conv2d, x: Tensor) -> bool:
+    """True if nothing but the numbers of `layer` and `x` decides the result, and nobody watches."""
     return (
-        type(layer) is nn.Conv2d
-        and type(frames) is Tensor
+        type(layer) in (nn.Conv1d, nn.Conv2d)
+        and type(x) is Tensor
         and type(layer.weight) is nn.Parameter
         and layer.weight.dtype in gather.NUMBERS
         and layer.weight.device.type == "cpu"
         and layer.groups == 1
-        and layer.dilation == (1, 1)
-        and layer.stride[0] == layer.stride[1]
+        and set(layer.dilation) == {1}
+        and len(set(layer.stride)) == 1
         and layer.padding_mode == "zeros"
         and not isinstance(layer.padding, str)
         and not any(getattr(layer, hooks) for hooks in _HOOKS)
         and not torch.compiler.is_compiling()
         and not is_traced()
-        and not torch._C._len_torch_function_stack()  # noqa: SLF001 (energy is counted there)
+        and not torch._C._len_torch_function_stack()  # noqa: SLF001 (energy is counted there)  # pyright: ignore[reportPrivateUsage]
     )
 
 
-def _dtype(frames: Tensor) -> torch.dtype:
-    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else frames.dtype
+def _gathered(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor | None:
+    """The convolution; None where a dense one is faster, or needed."""
+    if (way := forced()) == "dense":
+        return None
+    narrow = torch.is_autocast_enabled("cpu")
+    x = x.to(torch.get_autocast_dtype("cpu")) if narrow else x
+    if not gather.takes(x, window) or not (way == "gather" or _pays(x, weight, window)):
+        return None
+    return _Convolve.apply(x, weight, bias, window)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _window(layer: nn.Conv2d) -> Window:
-    rows, columns = cast("tuple[int, int]", layer.kernel_size)
-    return Window(rows, columns, layer.stride[0], cast("tuple[int, int]", tuple(layer.padding)))
-
-
-def _pays(layer: nn.Conv2d, frames: Tensor, window: Window) -> bool:
+def _pays(x: Tensor, weight: Tensor, window: Window) -> bool:
     """True if gathering is faster."""
-    if min(layer.in_channels, layer.out_channels) < FEWEST:
+    height, width = window.size(*x.shape[2:])
+    if min(weight.shape[:2]) < FEWEST or x.shape[0] * height * width * weight.numel() < WORTH_A_CHOICE:
         return False
-    height, width = window.size(*frames.shape[2:])
-    if frames.shape[0] * height * width * layer.weight.numel() < WORTH_A_CHOICE:
-        return False
-    return gather.rate(frames) < CROSSING[frames.dtype]
+    return gather.rate(x) < CROSSING[x.dtype]
 
 
 class _Convolve(torch.autograd.Function):
@@ -113,7 +127,7 @@ class _Convolve(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor | None:
         ctx.save_for_backward(x, weight)
-        ctx.window, ctx.has_bias = window, bias is not None
+        ctx.window = window
         return gather.forward(x, weight.to(x.dtype), bias, window)
 
     @staticmethod

@@ -64,8 +64,9 @@ def channels_last(frames: Tensor) -> Tensor:
 
 
 def tokens_of(frames: Tensor) -> Tensor:
-    """(T, B, D, H, W) -> tokens (T, B, D, H * W), contiguous, as projections need them."""
-    return frames.flatten(-2).contiguous()
+    """(T, B, D, H, W) -> tokens (T, B, D, H * W), as projections need them: contiguous, on a CPU as they lie."""
+    tokens = frames.flatten(-2)
+    return tokens if tokens.device.type == "cpu" and not is_traced() else tokens.contiguous()
 
 
 def reasons_for_a_window(network: nn.Module) -> list[str]:
