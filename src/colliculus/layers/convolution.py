@@ -21,7 +21,7 @@ from colliculus.types import ColliculusError
 
 Convolution = Literal["auto", "dense", "gather"]
 VARIABLE = "COLLICULUS_CONVOLUTION"
-CROSSING = {torch.float32: 0.35, torch.bfloat16: 0.15}
+CROSSING = {torch.float32: 0.35, torch.bfloat16: 0.2}
 """Rate of the input below which gathering is faster, forward and backward (benchmarks/gather.py)."""
 FEWEST = 16
 """Channels of input and output below which a dense convolution is faster, whatever the rate."""
@@ -128,7 +128,7 @@ class _Convolve(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor | None:
         ctx.save_for_backward(x, weight)
         ctx.window = window
-        return gather.forward(x, weight.to(x.dtype), bias, window)
+        return gather.forward(x, weight, bias, window)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:

@@ -23,6 +23,7 @@ LARGEST = 1 << 31
 MOST_TAPS = 1 << 10
 """Most places of a kernel."""
 _NO_MEMORY, _NOT_FINITE = 1, 2
+_PACK, _PACK_NARROW, _UNPACK = 0, 1, 2
 _SAMPLE = 1 << 16
 
 
@@ -115,7 +116,7 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> T
     packed, tiles = _room(weight), torch.zeros(_tiles(outputs))
     if bias is not None:
         tiles[:outputs] = bias
-    if _pack(weight.float().contiguous(), packed, unpack=False):
+    if _pack(weight.to(x.dtype).float().contiguous(), packed, _PACK_NARROW if x.dtype == torch.bfloat16 else _PACK):
         return None
     call = window.call(x, outputs)
     shape = x.shape[0], outputs, call.out_height, call.out_width
@@ -141,7 +142,7 @@ def of_weight(x: Tensor, grad: Tensor, window: Window) -> Tensor | None:
     call = window.call(x, grad.shape[1])
     call.grad, call.out = grad.data_ptr(), packed.data_ptr()
     _check(_loaded().colliculus_gather_backward(call, native.threads(x)))
-    _pack(weight, packed, unpack=True)
+    _pack(weight, packed, _UNPACK)
     return weight
 
 
@@ -170,11 +171,11 @@ def _room(weight: Tensor) -> Tensor:
     return torch.empty(_tiles(weight.shape[0]) * weight[0].numel())
 
 
-def _pack(weight: Tensor, packed: Tensor, *, unpack: bool) -> bool:
+def _pack(weight: Tensor, packed: Tensor, way: int) -> bool:
     """Lay a weight out for the C code, or back; True if a number is not finite."""
     outputs, channels, rows, columns = weight.shape
     failed = _loaded().colliculus_gather_pack(
-        weight.data_ptr(), packed.data_ptr(), outputs, channels, rows * columns, unpack
+        weight.data_ptr(), packed.data_ptr(), outputs, channels, rows * columns, way
     )
     return failed == _NOT_FINITE
 

@@ -18,6 +18,7 @@
 #if defined(__GNUC__)
 
 typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
+typedef uint32_t Halves __attribute__((vector_size(64), aligned(4), may_alias));
 enum { LANES = 16, WIDEST_TILE = 64, MOST_TAPS = 9 };
 enum { DONE, NO_MEMORY, NOT_FINITE };
 enum { GROUP = 1 << 19, BAND = 1 << 15 }; /* numbers of input that are listed at once; of gradient that are packed */
@@ -49,6 +50,35 @@ typedef struct {
     int64_t first, last;
     int failed;
 } Portion;
+
+/* Rows of a tile, of a weight or of a gradient, are LANES floats after LANES floats. Of a weight in bfloat16, which is
+ * half as much to read, one vector holds two: the lower halves are the first LANES numbers and the upper halves the next, so that a shift and a mask widen them. */
+INLINE void add_row(const float *row, float value, int tiles, int is_binary, int is_narrow, Lanes *sum) {
+#pragma GCC unroll 4
+    for (int v = 0; v < tiles; v++) {
+        Lanes term;
+        if (is_narrow) {
+            const Halves both = *(const Halves *)(row + v / 2 * LANES);
+            term = v % 2 ? (Lanes)(both & 0xFFFF0000u) : (Lanes)(both << 16);
+        } else term = *(const Lanes *)(row + v * LANES);
+        if (is_binary) sum[v] += term;
+        else sum[v] += term * value;
+    }
+}
+
+/* Floats that a row of `tiles` times LANES numbers takes. */
+static inline int64_t row_size(int64_t tiles, int is_narrow) { return (is_narrow ? (tiles + 1) / 2 : tiles) * LANES; }
+
+/* `tile` floats that are bfloat16 exactly, as one row of halves. */
+INLINE void halve_row(const float *number, int64_t tile, uint32_t *row) {
+    for (int64_t at = 0; at < tile; at += 2 * LANES)
+        for (int64_t i = 0; i < LANES; i++) {
+            uint32_t low, high = 0;
+            memcpy(&low, number + at + i, sizeof low);
+            if (at + LANES < tile) memcpy(&high, number + at + LANES + i, sizeof high);
+            row[at / 2 + i] = low >> 16 | (high & 0xFFFF0000u);
+        }
+}
 
 /* The widest tile that as many outputs fill: 64, 32 or 16. */
 static int64_t tile_of(int64_t left) { return left > 32 ? 64 : left > 16 ? 32 : 16; }
@@ -172,27 +202,12 @@ static void fill_list(const Gather *g, int64_t first, int64_t last, int64_t from
 
 /* --- forward ------------------------------------------------------------------------------------------------------ */
 
-/* Adds to `tiles` sums of LANES numbers each the rows of the weight that entries first..last stand for. */
-INLINE void add_rows(
-    const List *list, uint32_t first, uint32_t last, const float *weight, int tiles, int is_binary, Lanes *sum
-) {
-    for (uint32_t i = first; i < last; i++) {
-        const float *row = weight + (int64_t)list->entry[i] * (tiles * LANES);
-        const float value = list->value[i];
-#pragma GCC unroll 4
-        for (int v = 0; v < tiles; v++) {
-            const Lanes term = *(const Lanes *)(row + v * LANES);
-            if (is_binary) sum[v] += term;
-            else sum[v] += term * value;
-        }
-    }
-}
-
 /* One row of output pixels, for one tile of the outputs. */
 INLINE void row_of(
     const Gather *g, const List *list, const uint32_t *first, int64_t y, const float *weight, const float *bias,
-    int tiles, int is_binary, float *out, int64_t apart
+    int tiles, int is_binary, int is_narrow, float *out, int64_t apart
 ) {
+    const int64_t size = row_size(tiles, is_narrow);
     const int64_t top = y * g->stride - g->up, line = g->columns * g->channels;
     const int64_t from = at_least(0, -top), to = at_most(g->rows, g->height - top);
     for (int64_t x = 0; x < g->out_width; x++) {
@@ -203,29 +218,32 @@ INLINE void row_of(
         if (begin < end)
             for (int64_t row = from; row < to; row++) {
                 const uint32_t *pixel = first + (top + row) * g->width;
-                const float *rows = weight + (row * line - left * g->channels) * (tiles * LANES);
-                add_rows(list, pixel[begin], pixel[end], rows, tiles, is_binary, sum);
+                const float *rows = weight + (row * line - left * g->channels) * size;
+                for (uint32_t i = pixel[begin]; i < pixel[end]; i++)
+                    add_row(rows + list->entry[i] * size, list->value[i], tiles, is_binary, is_narrow, sum);
             }
         for (int v = 0; v < tiles; v++) *(Lanes *)(out + x * apart + v * LANES) = sum[v];
     }
 }
 
-#define ROW(tiles, is_binary) row_of(g, list, first, y, weight, bias, tiles, is_binary, out, apart)
+#define ROW_OF(tiles, is_binary, is_narrow) \
+    row_of(g, list, first, y, weight, bias, tiles, is_binary, is_narrow, out, apart)
+#define ROW(tiles) \
+    do { \
+        if (list->is_binary && g->is_narrow) ROW_OF(tiles, 1, 1); \
+        else if (list->is_binary) ROW_OF(tiles, 1, 0); \
+        else if (g->is_narrow) ROW_OF(tiles, 0, 1); \
+        else ROW_OF(tiles, 0, 0); \
+    } while (0)
 
 FOR_EVERY_PROCESSOR
 static void one_row(
     const Gather *g, const List *list, const uint32_t *first, int64_t y, const float *weight, const float *bias,
     int64_t tile, float *out, int64_t apart
 ) {
-    if (list->is_binary) {
-        if (tile == 64) ROW(4, 1);
-        else if (tile == 32) ROW(2, 1);
-        else ROW(1, 1);
-    } else {
-        if (tile == 64) ROW(4, 0);
-        else if (tile == 32) ROW(2, 0);
-        else ROW(1, 0);
-    }
+    if (tile == 64) ROW(4);
+    else if (tile == 32) ROW(2);
+    else ROW(1);
 }
 
 /* A finished row of sums goes to its outputs. */
@@ -252,7 +270,7 @@ static void forward_group(const Gather *g, int64_t first, int64_t last, const Li
                 if (!direct) put(g, sums, tile, row, output);
             }
         }
-        weight += g->rows * g->columns * g->channels * tile;
+        weight += g->rows * g->columns * g->channels * row_size(tile / LANES, g->is_narrow);
     }
 }
 
@@ -366,16 +384,9 @@ INLINE void add_around(
     int64_t away[MOST_TAPS];
     for (int t = 0; t < taps; t++) away[t] = back[t];
     for (uint32_t i = first; i < last; i++) {
-        const float *here = packed + (int64_t)s->place[i] * (wide * LANES);
-        const float value = s->value[i];
+        const float *here = packed + (int64_t)s->place[i] * (wide * LANES), value = s->value[i];
 #pragma GCC unroll 9
-        for (int t = 0; t < taps; t++)
-#pragma GCC unroll 4
-            for (int v = 0; v < wide; v++) {
-                const Lanes term = *(const Lanes *)(here - away[t] + v * LANES);
-                if (is_binary) sum[t * wide + v] += term;
-                else sum[t * wide + v] += term * value;
-            }
+        for (int t = 0; t < taps; t++) add_row(here - away[t], value, wide, is_binary, 0, sum + t * wide);
     }
     for (int t = 0; t < taps; t++)
         for (int v = 0; v < wide; v++) *(Lanes *)(row[t] + v * LANES) += sum[t * wide + v];
@@ -554,37 +565,43 @@ EXPORT int colliculus_gather_backward(const Gather *g, int threads) {
 
 /* Of a weight (outputs, channels * taps) the block of LANES columns from `column`, outputs as rows of the block, goes to
  * the rows of a tile, or comes from there. */
+enum { PACK, PACK_NARROW, UNPACK };
 static void turn_block(
-    float *weight, float *packed, int64_t outputs, int64_t tile, int64_t column, int64_t channels, int64_t taps, int unpack
+    float *weight, float *packed, int64_t outputs, int64_t tile, int64_t column, int64_t channels, int64_t taps, int way
 ) {
     const int64_t line = channels * taps, n = at_most(LANES, line - column);
-    float block[WIDEST_TILE][LANES] = {{0}};
-    for (int64_t o = 0; !unpack && o < outputs; o++)
+    const int64_t size = row_size(tile / LANES, way == PACK_NARROW);
+    float block[WIDEST_TILE][LANES] = {{0}}, turned[WIDEST_TILE];
+    for (int64_t o = 0; way != UNPACK && o < outputs; o++)
         memcpy(block[o], weight + o * line + column, sizeof(float) * (size_t)n);
     for (int64_t i = 0; i < n; i++) {
-        float *row = packed + ((column + i) % taps * channels + (column + i) / taps) * tile;
-        if (unpack)
+        float *row = packed + ((column + i) % taps * channels + (column + i) / taps) * size;
+        if (way == UNPACK)
             for (int64_t o = 0; o < outputs; o++) block[o][i] = row[o];
-        else
-            for (int64_t o = 0; o < tile; o++) row[o] = block[o][i];
+        else {
+            float *to = way == PACK ? row : turned;
+            for (int64_t o = 0; o < tile; o++) to[o] = block[o][i];
+            if (way == PACK_NARROW) halve_row(turned, tile, (uint32_t *)row);
+        }
     }
-    for (int64_t o = 0; unpack && o < outputs; o++)
+    for (int64_t o = 0; way == UNPACK && o < outputs; o++)
         memcpy(weight + o * line + column, block[o], sizeof(float) * (size_t)n);
 }
 
-/* A weight (outputs, channels, taps) as tiles (taps, channels, tile) one after the other, zeros where it ends, or the
- * way back. Returns 0, or NOT_FINITE where zeros would hide it. */
+/* A weight (outputs, channels, taps) as tiles (taps, channels, tile) one after the other, zeros where it ends, in halves
+ * if the calls are narrow (its numbers are then bfloat16 exactly); or the gradient's way back, which is never in halves.
+ * Returns 0, or NOT_FINITE where zeros would hide it. */
 EXPORT int colliculus_gather_pack(
-    float *weight, float *packed, int64_t outputs, int64_t channels, int64_t taps, int unpack
+    float *weight, float *packed, int64_t outputs, int64_t channels, int64_t taps, int way
 ) {
     const int64_t line = channels * taps;
     for (int64_t output = 0, tile; output < outputs; output += tile) {
         tile = tile_of(outputs - output);
         for (int64_t column = 0; column < line; column += LANES)
             turn_block(
-                weight + output * line, packed, at_most(tile, outputs - output), tile, column, channels, taps, unpack
+                weight + output * line, packed, at_most(tile, outputs - output), tile, column, channels, taps, way
             );
-        packed += line * tile;
+        packed += line * row_size(tile / LANES, way == PACK_NARROW);
     }
     return all_finite(weight, outputs * line) ? DONE : NOT_FINITE;
 }
