@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from colliculus import ColliculusError
 from colliculus.layers import ConvBNSpike, ProjectionBNSpike, convolution, gather
 from colliculus.layers.convolution import VARIABLE, convolve, project
+from colliculus.neurons.kernels import native
 
 pytestmark = pytest.mark.skipif(gather.library() is None, reason="the C code was not compiled here")
 
@@ -30,6 +31,7 @@ def ways(monkeypatch):
         return noted
 
     monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(native, "instructions", lambda: "AVX-512")  # as measured, wherever the tests run
     for name in ("forward", "of_weight"):
         monkeypatch.setattr(gather, name, note(getattr(gather, name)))
 
@@ -99,6 +101,14 @@ def test_in_bfloat16_it_pays_at_lower_rates(ways):
         calls = ways()
         with torch.autocast("cpu", torch.bfloat16):
             convolve(layer, spikes(8, 32, 24, 24, rate=rate))
+        assert calls == expected
+
+
+def test_other_processors_gather_only_when_told_to(ways, monkeypatch):
+    monkeypatch.setattr(native, "instructions", lambda: "AVX2")
+    for way, expected in ((None, []), ("gather", ["forward"])):
+        calls = ways(way)
+        convolve(conv(), spikes(8, 32, 24, 24, rate=0.05))
         assert calls == expected
 
 

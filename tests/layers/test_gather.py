@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import subprocess
 from itertools import product
+from pathlib import Path
+from shutil import which
 
 import pytest
 import torch
@@ -13,8 +17,10 @@ from torch.nn import functional
 
 from colliculus.layers import gather
 from colliculus.layers.gather import Window
+from colliculus.neurons.kernels import native
 
 pytestmark = pytest.mark.skipif(gather.library() is None, reason="the C code was not compiled here")
+KERNELS = Path(native.__file__).parent
 KINDS = ["binary", "graded", "real"]
 
 
@@ -46,6 +52,34 @@ def close(found, exact, terms):
     assert found.shape == exact.shape
     error = (found.double() - exact).abs().max()
     assert error <= 2**-23 * terms * max(1.0, exact.abs().max().item()), error
+
+
+@pytest.fixture(scope="session")
+def portable(tmp_path_factory):
+    """The library as other processors run it: without AVX-512."""
+    compiler = which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    built = tmp_path_factory.mktemp("portable") / "gather.so"
+    sources = [str(KERNELS / name) for name in ("block.c", "gather.c")]
+    options = ["-shared", "-fPIC", "-O2", "-ffp-contract=off", "-DCOLLICULUS_PORTABLE", "-pthread", "-lm"]
+    subprocess.run([compiler, *sources, *options, "-o", str(built)], check=True)
+    return ctypes.CDLL(str(built))
+
+
+@pytest.mark.parametrize("dtype", gather.NUMBERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_processors_add_the_same(portable, monkeypatch, kind, dtype):
+    x, weight, window = sparse((3, 33, 9, 8), 0.2, kind).to(dtype), normal(70, 33, 3, 3), Window(3, 3, 1, (1, 1))
+    assert_active(x)
+    grad, found = normal(3, 70, 9, 8).to(dtype), []
+    for library in (native.library(), portable):
+        monkeypatch.setattr(native, "library", lambda library=library: library)
+        gather.library.cache_clear()
+        found.append((gather.forward(x, weight, None, window), gather.of_weight(x, grad, window), gather.rate(-x)))
+    gather.library.cache_clear()
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(torch.as_tensor(one), torch.as_tensor(other))
 
 
 @settings(max_examples=80, deadline=None)
@@ -189,6 +223,17 @@ def test_an_input_that_is_not_finite_goes_on(bad):
     expected = functional.conv2d(x, weight, padding=1)
     torch.testing.assert_close(found, expected, equal_nan=True, rtol=1e-4, atol=1e-5)
     assert not found.isfinite().all()
+
+
+@pytest.mark.parametrize("channel", [0, 17, 39])
+def test_one_number_that_is_not_1_is_enough_for_products(channel):
+    x, weight, window = torch.ones(1, 40, 3, 3), normal(16, 40, 3, 3), Window(3, 3, 1, (1, 1))
+    x[0, channel, 1, 1] = 2.0
+    torch.testing.assert_close(
+        gather.forward(x, weight, None, window), functional.conv2d(x, weight, padding=1), rtol=1e-4, atol=1e-4
+    )
+    grad = normal(1, 16, 3, 3)
+    close(gather.of_weight(x, grad, window), in_double(x, weight, None, window, grad)[1], 100)
 
 
 def test_rates_are_counted():

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from colliculus.layers import gather
 from colliculus.layers.gather import Window
+from colliculus.neurons.kernels import native
 from colliculus.neurons.kernels.choice import is_traced
 from colliculus.types import ColliculusError
 
@@ -23,6 +24,8 @@ Convolution = Literal["auto", "dense", "gather"]
 VARIABLE = "COLLICULUS_CONVOLUTION"
 CROSSING = {torch.float32: 0.35, torch.bfloat16: 0.2}
 """Rate of the input below which gathering is faster, forward and backward (benchmarks/gather.py)."""
+INSTRUCTIONS = "AVX-512"
+"""Without these sixteen numbers are no longer one addition, and gathering is seldom faster."""
 FEWEST = 16
 """Channels of input and output below which a dense convolution is faster, whatever the rate."""
 WORTH_A_CHOICE = 1 << 20
@@ -116,6 +119,8 @@ def _gathered(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) ->
 def _pays(x: Tensor, weight: Tensor, window: Window) -> bool:
     """True if gathering is faster."""
     height, width = window.size(*x.shape[2:])
+    if native.instructions() != INSTRUCTIONS:
+        return False
     if min(weight.shape[:2]) < FEWEST or x.shape[0] * height * width * weight.numel() < WORTH_A_CHOICE:
         return False
     return gather.rate(x) < CROSSING[x.dtype]

@@ -69,6 +69,16 @@ def tokens_of(frames: Tensor) -> Tensor:
     return tokens if tokens.device.type == "cpu" and not is_traced() else tokens.contiguous()
 
 
+def token_mean(tokens: Tensor, *, keepdim: bool = False) -> Tensor:
+    """Mean over the tokens, (T, B, D, N) -> (T, B, D), summed in one order whatever the layout in memory.
+
+    Example:
+        >>> token_mean(torch.tensor([[[[1.0, 2.0]]]]))
+        tensor([[[1.5000]]])
+    """
+    return tokens.contiguous().mean(-1, keepdim=keepdim)
+
+
 def reasons_for_a_window(network: nn.Module) -> list[str]:
     """Why a network cannot decide step by step: the `needs_window` of its parts, such as "attends over all steps".
 

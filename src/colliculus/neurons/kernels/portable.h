@@ -14,7 +14,8 @@
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
-#if defined(__GNUC__) && defined(__x86_64__) && defined(__GLIBC__)
+/* Tests define COLLICULUS_PORTABLE to build what other processors run. */
+#if defined(__GNUC__) && defined(__x86_64__) && defined(__GLIBC__) && !defined(COLLICULUS_PORTABLE)
 #define FOR_EVERY_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define FOR_EVERY_PROCESSOR
