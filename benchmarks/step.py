@@ -9,8 +9,8 @@ so that whatever else the machine does falls on all. Memory is the growth of the
 Prints tables, and writes OUT (JSON).
 
 The plain way: a loop over time whose every operation autograd records, an image given T times, channels first, one part
-after the other, dense convolutions, glibc as it is. The ANN counterpart has ReLU for neurons and the same T; "ours" for it means channels
-last, the image once, and glibc set to keep its memory, as our trainer does.
+after the other, dense convolutions, glibc as it is. The ANN counterpart has ReLU for neurons and the same T; "ours" for
+it means channels last, the image once, and glibc set to keep its memory, as our trainer does.
 """
 
 from __future__ import annotations
