@@ -10,7 +10,7 @@ STAMP := $(VENV)/.colliculus
 
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: demo test check bench mutants results clean
+.PHONY: demo test check sanitize bench mutants results clean
 .DELETE_ON_ERROR:
 
 # One thread a process. These networks are small, and where something else wants a core too, a second thread costs far more
@@ -29,8 +29,22 @@ check: $(STAMP)
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 	@$(BIN)/lint-imports
 
+# The C code with checks of every address and of undefined behaviour. The copy of the package that holds it is thrown away;
+# leaks are not looked for, because Python has some of its own.
+KERNELS := src/colliculus/neurons/kernels
+sanitize: $(STAMP)
+	@rm -rf build/sanitize && mkdir -p build/sanitize && cp -r src tests pyproject.toml build/sanitize
+	@cd build/sanitize && rm -f $(KERNELS)/_native* && $(CC) -shared -fPIC -O1 -g -ffp-contract=off -pthread \
+	-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
+	$(KERNELS)/block.c $(KERNELS)/gather.c -lm -o $(KERNELS)/_native$$($(abspath $(BIN))/python -c \
+	'from importlib.machinery import EXTENSION_SUFFIXES; print(EXTENSION_SUFFIXES[0])')
+	@cd build/sanitize && LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 OMP_NUM_THREADS=1 PYTHONPATH=src $(abspath $(BIN))/python -m pytest -q --capture=no --timeout 600 \
+	tests/layers/test_gather.py tests/layers/test_norm_spike.py tests/neurons/kernels/test_kernels.py
+	@rm -rf build/sanitize
+
 bench: $(STAMP)
-	@set -e; for name in neuron step augment prepare; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+	@set -e; for name in neuron gather step augment prepare; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 mutants: $(STAMP)
 	@$(BIN)/python benchmarks/mutants.py

@@ -9,8 +9,8 @@ so that whatever else the machine does falls on all. Memory is the growth of the
 Prints tables, and writes OUT (JSON).
 
 The plain way: a loop over time whose every operation autograd records, an image given T times, channels first, one part
-after the other, glibc as it is. The ANN counterpart has ReLU for neurons and the same T; "ours" for it means channels
-last, the image once, and glibc set to keep its memory, as our trainer does.
+after the other, dense convolutions, glibc as it is. The ANN counterpart has ReLU for neurons and the same T; "ours" for
+it means channels last, the image once, and glibc set to keep its memory, as our trainer does.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from torch import Tensor, nn
 
 from colliculus import SCMRL, DataSpec
 from colliculus.layers import conv_bn_spike
+from colliculus.layers.convolution import VARIABLE
 from colliculus.neurons import SpikingNeuron
 from colliculus.runtime import Runtime, keep_memory
 
@@ -112,6 +113,7 @@ class Stepper:
     def __init__(self, setting: Setting, variant: Variant, *, training: bool) -> None:
         os.environ["COLLICULUS_KERNELS"] = variant.kernels
         if variant.plain:
+            os.environ[VARIABLE] = "dense"
             conv_bn_spike.channels_last = unchanged
         else:
             keep_memory()

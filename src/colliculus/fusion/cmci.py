@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from colliculus.fusion.joins import sum_of
 from colliculus.fusion.places import Grid, OnOneGrid
-from colliculus.layers import NeuronFactory, ProjectionBNSpike, SpikingMLP, per_modality, stepwise
+from colliculus.layers import NeuronFactory, ProjectionBNSpike, SpikingMLP, per_modality, stepwise, token_mean
 from colliculus.neurons import NeuronSettings
 from colliculus.types import Fused
 
@@ -55,8 +55,8 @@ class CurrentIntegration(nn.Module):
     def forward(self, currents: dict[str, Tensor]) -> Fused:
         """Currents (T, B, D, N) of each modality -> `Fused`."""
         spikes = self.neuron(sum_of(self.on_one_grid(currents)))
-        joint = spikes.mean(-1) if self.pooling is None else self.pooling(spikes)
-        return Fused(joint=joint, parts={}, streams={m: current.mean(-1) for m, current in currents.items()})
+        joint = token_mean(spikes) if self.pooling is None else self.pooling(spikes)
+        return Fused(joint=joint, parts={}, streams={m: token_mean(current) for m, current in currents.items()})
 
 
 class LearnedIntegration(nn.Module):
@@ -102,8 +102,8 @@ class ReferenceIntegration(nn.Module):
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T, B, D, N) of each modality, N the same -> `Fused`."""
         first, *others = self.integration.values()
-        joint = first(tokens).mean(-1)
+        joint = token_mean(first(tokens))
         with torch.no_grad():
             for unused in others:
                 unused(tokens)
-        return Fused(joint=joint, parts={}, streams={m: self.mlp[m](x).mean(-1) for m, x in tokens.items()})
+        return Fused(joint=joint, parts={}, streams={m: token_mean(self.mlp[m](x)) for m, x in tokens.items()})

@@ -25,6 +25,7 @@ from colliculus.layers import (
     SpikingMLP,
     per_modality,
     stepwise,
+    token_mean,
 )
 from colliculus.neurons import LIF, NeuronSettings
 from colliculus.types import ColliculusError, Fused
@@ -140,7 +141,7 @@ class CrossModalAttention(nn.Module):
         aligned = self.places(y, x.shape[-1])
         if self.branches == "temporal":
             return self.temporal(x, aligned)
-        spatial = self.spatial(x, y).mean(-1, keepdim=True)
+        spatial = token_mean(self.spatial(x, y), keepdim=True)
         if self.running is None:
             temporal = self.temporal(x, aligned).mean(0, keepdim=True)
         else:

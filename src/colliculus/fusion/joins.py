@@ -10,7 +10,7 @@ from operator import add
 import torch
 from torch import Tensor, nn
 
-from colliculus.layers import NeuronFactory, SpikingMLP, per_modality, widened
+from colliculus.layers import NeuronFactory, SpikingMLP, per_modality, token_mean, widened
 from colliculus.types import Fused
 
 
@@ -32,7 +32,7 @@ class Pooled(nn.Module):
 
     def features(self, tokens: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Tokens (T, B, D, N) of each modality -> features (T, B, F)."""
-        return {m: self.pooling[m](x) if m in self.pooling else x.mean(-1) for m, x in tokens.items()}
+        return {m: self.pooling[m](x) if m in self.pooling else token_mean(x) for m, x in tokens.items()}
 
 
 class Sum(Pooled):
@@ -105,7 +105,7 @@ class WeightedSum(Pooled):
 def joined(streams: Mapping[str, Tensor], mlp: nn.ModuleDict, join: nn.Module, residual: Mapping[str, Tensor]) -> Fused:
     """Pass every stream (T, B, D, N) through its MLP and join them; the exchanged tokens become the residual."""
     fused: Fused = join({m: mlp[m](x) for m, x in streams.items()})
-    return replace(fused, residual={m: r.mean(-1) for m, r in residual.items()})
+    return replace(fused, residual={m: token_mean(r) for m, r in residual.items()})
 
 
 class SeparateStreams(nn.Module):

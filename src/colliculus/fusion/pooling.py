@@ -61,7 +61,7 @@ class ReadoutWeights(nn.Module):
                 f"is given {steps} of {width} x {number}: give inputs of the size it was built for"
             )
         weights = ((1 + self.change[:, :steps]) / number).transpose(0, 1)  # (T, maps, D, N)
-        return (tokens[:, :, None] * weights[:, None]).sum(-1).flatten(-2)
+        return (tokens.contiguous()[:, :, None] * weights[:, None]).sum(-1).flatten(-2)
 
 
 def weighted(steps: int, dim: int, grids: Mapping[str, tuple[int, int] | None], *, maps: int = 1) -> nn.ModuleDict:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from colliculus.fusion.joins import joined
-from colliculus.layers import SpikingMLP, per_modality
+from colliculus.layers import SpikingMLP, per_modality, token_mean
 from colliculus.neurons import NeuronSettings
 from colliculus.types import Fused
 
@@ -48,7 +48,7 @@ class WeightedTokens(nn.Module):
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T, B, D, N) of each modality -> `Fused`; the residuals are the weighted tokens."""
-        means = {m: x.mean(-1) for m, x in tokens.items()}
+        means = {m: token_mean(x) for m, x in tokens.items()}
         weighted = {m: x * self._weight(m, means).unsqueeze(-1) for m, x in tokens.items()}
         return joined(weighted, self.mlp, self.join, weighted)
 

@@ -9,7 +9,16 @@ from colliculus.layers.norm_spike import norm_spike
 from colliculus.layers.qk_attention import Passing, QKAttention
 from colliculus.layers.recompute import recomputed
 from colliculus.layers.residual import CurrentResidualBlock, SpikeResidualBlock
-from colliculus.layers.time import Resampling, RunningMean, reasons_for_a_window, resample, stepwise, tokens_of, widened
+from colliculus.layers.time import (
+    Resampling,
+    RunningMean,
+    reasons_for_a_window,
+    resample,
+    stepwise,
+    token_mean,
+    tokens_of,
+    widened,
+)
 
 __all__ = [
     "Axis",
@@ -33,6 +42,7 @@ __all__ = [
     "recomputed",
     "resample",
     "stepwise",
+    "token_mean",
     "tokens_of",
     "widened",
 ]

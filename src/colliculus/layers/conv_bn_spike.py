@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from colliculus.layers.convolution import convolve, project
 from colliculus.layers.norm_spike import norm_spike
-from colliculus.layers.time import channels_last, is_static, stepwise
+from colliculus.layers.time import channels_last, is_static
 from colliculus.neurons import LIF, Neuron
 
 NeuronFactory = Callable[[], Neuron]
@@ -56,7 +57,9 @@ class ConvBNSpike(nn.Module):
         """(T, B, C, H, W) -> (T, B, D, H, W)."""
         static = is_static(x)
         frames = channels_last(x[0] if static else x.flatten(0, 1))
-        return norm_spike(self.conv(frames), self.norm, self.neuron, steps=x.shape[0], static=static, pool=self.pool)
+        return norm_spike(
+            convolve(self.conv, frames), self.norm, self.neuron, steps=x.shape[0], static=static, pool=self.pool
+        )
 
 
 class ProjectionBNSpike(nn.Module):
@@ -70,7 +73,8 @@ class ProjectionBNSpike(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(T, B, D, N) -> (T, B, E, N)."""
-        return self.neuron(stepwise(lambda tokens: self.norm(self.linear(tokens)), x))
+        tokens = channels_last(x.flatten(0, 1).unsqueeze(-2))
+        return norm_spike(project(self.linear, tokens), self.norm, self.neuron, steps=x.shape[0]).squeeze(-2)
 
 
 class SpikingMLP(nn.Module):

@@ -11,7 +11,7 @@ from colliculus.neurons import LIF, Neuron, carrying
 
 
 def norm_spike(
-    values: Tensor, norm: nn.Module, neuron: Neuron, *, steps: int, static: bool, pool: nn.Module | None = None
+    values: Tensor, norm: nn.Module, neuron: Neuron, *, steps: int, static: bool = False, pool: nn.Module | None = None
 ) -> Tensor:
     """pool(neuron(norm(values))), in one sweep over memory if possible (see `one_sweep.takes`).
 
@@ -20,7 +20,7 @@ def norm_spike(
     spikes.
 
     Args:
-        values: (T * B, C, H, W), or (B, C, H, W) if all steps are equal.
+        values: (T * B, C, H, W), or (B, C, H, W) if all steps are equal; tokens are images of one row.
         norm: normalises the channels. For static values its statistics are those of T equal steps.
         neuron: the neuron.
         steps: T.
@@ -36,21 +36,26 @@ def norm_spike(
         >>> norm_spike(torch.rand(2, 8, 5, 5), nn.BatchNorm2d(8), LIF(), steps=4, static=True).shape
         torch.Size([4, 2, 8, 5, 5])
     """
-    if isinstance(norm, nn.BatchNorm2d) and isinstance(neuron, LIF) and _in_one_sweep(values, norm, neuron, pool):
+    if isinstance(norm, one_sweep.BatchNorm) and isinstance(neuron, LIF) and _in_one_sweep(values, norm, neuron, pool):
         sweep = one_sweep.OneSweep(neuron, steps, pooled=pool is not None, static=static)
         if (carry := carrying()) is None:
             return one_sweep.run(values, norm, sweep).unflatten(0, (steps, -1))
         return carry.through(neuron, lambda v: one_sweep.run_from(values, v, norm, sweep)).unflatten(0, (steps, -1))
-    normed = _as_if_repeated(values, norm, steps) if static else norm(values)
+    normed = _as_if_repeated(values, norm, steps) if static else _normed(values, norm)
     first = isinstance(pool, nn.MaxPool2d) and neuron.keeps_order(steps)
     currents = pool(normed) if pool is not None and first else normed
     spikes = neuron(currents[None], steps) if static else neuron(currents.unflatten(0, (steps, -1)))
     return spikes if pool is None or first else stepwise(pool, spikes)
 
 
-def _in_one_sweep(values: Tensor, norm: nn.Module, neuron: Neuron, pool: nn.Module | None) -> bool:
+def _in_one_sweep(values: Tensor, norm: one_sweep.BatchNorm, neuron: LIF, pool: nn.Module | None) -> bool:
     """True if the C code computes this; a compiler sees the layers, which it fuses itself."""
     return not torch.compiler.is_compiling() and one_sweep.takes(values, norm, neuron, pool)
+
+
+def _normed(values: Tensor, norm: nn.Module) -> Tensor:
+    """norm(values); the tokens of an image of one row if it is a norm of tokens."""
+    return norm(values.squeeze(-2)).unsqueeze(-2) if isinstance(norm, nn.BatchNorm1d) else norm(values)
 
 
 def _as_if_repeated(values: Tensor, norm: nn.Module, times: int) -> Tensor:

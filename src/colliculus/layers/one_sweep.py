@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,8 @@ from colliculus.neurons.kernels.layout import membranes_for
 from colliculus.neurons.kernels.multi_step import check_membrane
 from colliculus.types import ColliculusError
 
+BatchNorm = nn.BatchNorm2d | nn.BatchNorm1d
+"""Normalisations of the channels of images, or of tokens."""
 WIDEST = 1024
 """Largest number of channels: a strip of the C code holds each of them once."""
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -86,7 +88,8 @@ class OneSweep:
 def takes(values: Tensor, norm: nn.Module, neuron: Neuron, pool: nn.Module | None) -> bool:
     """True if the C code can compute this; otherwise the three layers run one after the other."""
     return (
-        type(norm) is nn.BatchNorm2d
+        isinstance(norm, BatchNorm)
+        and type(norm) in get_args(BatchNorm)
         and norm.affine
         and norm.track_running_stats
         and norm.momentum is not None
@@ -102,7 +105,7 @@ def takes(values: Tensor, norm: nn.Module, neuron: Neuron, pool: nn.Module | Non
     )
 
 
-def run(values: Tensor, norm: nn.BatchNorm2d, sweep: OneSweep) -> Tensor:
+def run(values: Tensor, norm: BatchNorm, sweep: OneSweep) -> Tensor:
     """Spikes (T * B, C, H', W') from the output of a convolution, (T * B, C, H, W), or (B, C, H, W) if it is static.
 
     In training the statistics are those of the batch, for static values repeated T times; the running ones are updated.
@@ -115,7 +118,7 @@ def run(values: Tensor, norm: nn.BatchNorm2d, sweep: OneSweep) -> Tensor:
 
 
 @torch.no_grad()
-def run_from(values: Tensor, membrane: Tensor | None, norm: nn.BatchNorm2d, sweep: OneSweep) -> tuple[Tensor, Tensor]:
+def run_from(values: Tensor, membrane: Tensor | None, norm: BatchNorm, sweep: OneSweep) -> tuple[Tensor, Tensor]:
     """The same from a membrane (B, C, H, W), or from 0, and the membrane after the last step; no gradient flows.
 
     Raises:
@@ -129,7 +132,7 @@ def run_from(values: Tensor, membrane: Tensor | None, norm: nn.BatchNorm2d, swee
     return sweep.spikes(values, scale.float(), (norm.bias.double() - mean * scale).float(), after), after
 
 
-def _statistics(values: Tensor, norm: nn.BatchNorm2d, sweep: OneSweep) -> tuple[Tensor, Tensor]:
+def _statistics(values: Tensor, norm: BatchNorm, sweep: OneSweep) -> tuple[Tensor, Tensor]:
     """Mean, and one by the deviation, (C,) in float64; in training the running ones are updated."""
     if not norm.training:
         assert norm.running_mean is not None  # noqa: S101
@@ -209,7 +212,7 @@ class _OneSweep(torch.autograd.Function):
 
 
 @torch.no_grad()
-def _remember(norm: nn.BatchNorm2d, mean: Tensor, var: Tensor, count: int) -> None:
+def _remember(norm: BatchNorm, mean: Tensor, var: Tensor, count: int) -> None:
     """Update the running statistics; as in PyTorch, the variance is the unbiased one of `count` numbers."""
     assert norm.running_mean is not None  # noqa: S101
     assert norm.running_var is not None  # noqa: S101

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import Tensor, nn
 
 from colliculus.layers.conv_bn_spike import ConvBNSpike, NeuronFactory
-from colliculus.layers.time import stepwise
+from colliculus.layers.convolution import convolve
+from colliculus.layers.time import channels_last, stepwise
 from colliculus.neurons import LIF
 
 
-def _conv_bn(before: int, after: int, *, kernel_size: int = 3, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
-        nn.BatchNorm2d(after),
-    )
+class ConvBN(nn.Sequential):
+    """Convolution and BatchNorm of every frame, without a neuron: (B, C, H, W) -> (B, D, H', W').
+
+    Example:
+        >>> import torch
+        >>> ConvBN(8, 16, stride=2)(torch.zeros(4, 8, 6, 5)).shape
+        torch.Size([4, 16, 3, 3])
+    """
+
+    def __init__(self, before: int, after: int, *, kernel_size: int = 3, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(before, after, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
+            nn.BatchNorm2d(after),
+        )
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (PyTorch's name)
+        """(B, C, H, W) -> (B, D, H', W')."""
+        conv, norm = self
+        return norm(convolve(cast("nn.Conv2d", conv), channels_last(input)))
 
 
 class CurrentResidualBlock(nn.Module):
@@ -30,9 +47,9 @@ class CurrentResidualBlock(nn.Module):
     def __init__(self, before: int, after: int, neuron: NeuronFactory = LIF, *, stride: int = 1) -> None:
         super().__init__()
         self.first = ConvBNSpike(before, after, neuron, stride=stride)
-        self.second = _conv_bn(after, after)
+        self.second = ConvBN(after, after)
         changes = before != after or stride != 1
-        self.shortcut = _conv_bn(before, after, kernel_size=1, stride=stride) if changes else nn.Identity()
+        self.shortcut = ConvBN(before, after, kernel_size=1, stride=stride) if changes else nn.Identity()
         self.neuron = neuron()
 
     def forward(self, x: Tensor) -> Tensor:

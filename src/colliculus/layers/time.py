@@ -67,8 +67,19 @@ def channels_last(frames: Tensor) -> Tensor:
 
 
 def tokens_of(frames: Tensor) -> Tensor:
-    """(T, B, D, H, W) -> tokens (T, B, D, H * W), contiguous, as projections need them."""
-    return frames.flatten(-2).contiguous()
+    """(T, B, D, H, W) -> tokens (T, B, D, H * W), as projections need them: contiguous, on a CPU as they lie."""
+    tokens = frames.flatten(-2)
+    return tokens if tokens.device.type == "cpu" and not is_traced() else tokens.contiguous()
+
+
+def token_mean(tokens: Tensor, *, keepdim: bool = False) -> Tensor:
+    """Mean over the tokens, (T, B, D, N) -> (T, B, D), summed in one order whatever the layout in memory.
+
+    Example:
+        >>> token_mean(torch.tensor([[[[1.0, 2.0]]]]))
+        tensor([[[1.5000]]])
+    """
+    return tokens.contiguous().mean(-1, keepdim=keepdim)
 
 
 def reasons_for_a_window(network: nn.Module) -> list[str]:

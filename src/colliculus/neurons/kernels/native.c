@@ -9,39 +9,7 @@
  * sets, and the loader picks the one this processor has. Rounding is that of PyTorch's own operations, one after the
  * other (no fused multiply-add: the build forbids it), so that the spikes are equal to the last one.
  */
-#include <math.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#if defined(_WIN32)
-#define EXPORT __declspec(dllexport)
-#else
-#include <pthread.h>
-#define EXPORT __attribute__((visibility("default")))
-#endif
-
-#if defined(__GNUC__) && defined(__x86_64__) && defined(__GLIBC__)
-#define FOR_EVERY_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define FOR_EVERY_PROCESSOR
-#endif
-
-#if defined(_MSC_VER)
-#define INLINE static __forceinline
-#define restrict __restrict
-#elif defined(__GNUC__)
-#define INLINE static inline __attribute__((always_inline))
-#else
-#define INLINE static inline
-#endif
-
-/* Asks for a cache line before it is needed. */
-#if defined(__GNUC__)
-#define FETCH(address) __builtin_prefetch(address)
-#else
-#define FETCH(address) (void)0
-#endif
+#include "portable.h"
 
 enum { SIGMOID, ATAN, TRIANGLE, RECTANGLE };
 enum { FLOAT32, FLOAT64, BFLOAT16 };
@@ -80,19 +48,6 @@ INLINE float two_to_minus_float(float z) {
     f = 1.00000012f
         + f * (0.693146944f + f * (0.240221202f + f * (0.0555071309f + f * (0.00967554096f + f * 0.00132764713f))));
     return f * power;
-}
-
-INLINE float float_of_bfloat(uint16_t half) {
-    uint32_t bits = (uint32_t)half << 16;
-    float number;
-    memcpy(&number, &bits, sizeof number);
-    return number;
-}
-
-INLINE uint16_t bfloat_of_float(float number) { /* to nearest, ties to even; NaN stays NaN */
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    return (uint16_t)(number != number ? 0x7FC0u : (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
 }
 
 #define REAL float
