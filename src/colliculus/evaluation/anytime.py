@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 
 import torch
@@ -83,20 +83,35 @@ def outputs_by_step(model: MultimodalSNN, inputs: Mapping[str, Tensor], total: i
     Encoders run once, and what follows them once for each t; an encoder of your own that uses later steps, and says so
     in `needs_window`, runs for each t too.
     """
+    return each_output(model, inputs, total, partial(inference_mode, model))
+
+
+def each_output(
+    model: MultimodalSNN, inputs: Mapping[str, Tensor], total: int, within: Callable[[], AbstractContextManager[object]]
+) -> list[Output]:
+    """The same, every pass through a part of the network `within` a context; `nullcontext` lets it be traced."""
     if reasons_for_a_window(model.encoders):
-        return [_output_after(model, inputs, t, total) for t in range(1, total + 1)]
-    with inference_mode(model):
+        return [_output_after(model, inputs, t, total, within) for t in range(1, total + 1)]
+    with within():
         tokens = {m: model.encoders[m](x) for m, x in model.coded(inputs).items()}
     lengths = {m: len(x) for m, x in tokens.items()}
-    return [
-        decided_early(model, {m: x[: own_steps(len(x), t, total)] for m, x in tokens.items()}, lengths, t)
-        for t in range(1, total + 1)
-    ]
+    outputs = list[Output]()
+    for t in range(1, total + 1):
+        with _first_rows(model.fusion, lengths, t), within():
+            outputs.append(model.decided({m: x[: own_steps(len(x), t, total)] for m, x in tokens.items()}))
+    return outputs
 
 
-def _output_after(model: MultimodalSNN, inputs: Mapping[str, Tensor], steps: int, total: int) -> Output:
-    with first_steps(model, steps, total), inference_mode(model):
-        return model(inputs)
+def _output_after(
+    model: MultimodalSNN,
+    inputs: Mapping[str, Tensor],
+    steps: int,
+    total: int,
+    within: Callable[[], AbstractContextManager[object]],
+) -> Output:
+    with first_steps(model, steps, total), within():
+        output: Output = model(inputs)
+    return output
 
 
 @contextmanager

@@ -16,17 +16,21 @@ from torch import Tensor
 from colliculus.data.augment import AugmentedSplit
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.noise import GaussianNoise
+from colliculus.evaluation.clip_files import FilePredictions, predict_files
+from colliculus.evaluation.clip_predictions import ClipPrediction, ClipPredictions
 from colliculus.evaluation.inference import Corrupt, classify
-from colliculus.evaluation.predict import ClipPredictions, FilePredictions, predict_files, predict_tensors
+from colliculus.evaluation.predict import predict_arrays, predict_tensors
+from colliculus.media.apart import start_early
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.records.console import remark
 from colliculus.runs.experiment import Experiment, Method
 from colliculus.runs.hub import local_run
 from colliculus.runs.identity import identity
+from colliculus.runs.names import SELECTION_FOLDER
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.result import TrainingResult, read_result
-from colliculus.runs.run import SELECTION_FOLDER, Run, load_model, read_run
+from colliculus.runs.run import Run, load_model, read_run
 from colliculus.runtime import choose_device
 from colliculus.types import Batch, ColliculusError, DataSpec
 
@@ -176,8 +180,8 @@ class TrainedRun:
             found = FilePredictions(predict_tensors(self.model, clips, self.time_steps), {}, (), {})
         else:
             files = [Path(clips)] if isinstance(clips, Path | str) else [Path(clip) for clip in clips]
-            reader, normalisation = self.run.reader(), self.run.normalisation
-            found = predict_files(self.model, files, self.time_steps, reader, normalisation, batch_size)
+            start_early()  # before the model computes: PyTorch's threads would forbid it
+            found = predict_files(files, self.run.reader(), self.model.modalities, self._classified, batch_size)
         return ClipPredictions(
             run=str(self.folder),
             modalities=self.model.modalities,
@@ -186,6 +190,9 @@ class TrainedRun:
             notes=found.notes,
             skipped=found.skipped,
         )
+
+    def _classified(self, names: tuple[str, ...], arrays: Mapping[str, NDArray[np.float32]]) -> list[ClipPrediction]:
+        return predict_arrays(self.model, names, arrays, self.time_steps, self.run.normalisation)
 
 
 def open_run(

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from colliculus.runs.history import Row
+from colliculus.runs.names import CURVES_FOLDER, METRICS_FILE
 from colliculus.runs.result import TrainingResult
-from colliculus.runs.run import CURVES_FOLDER, METRICS_FILE
 from colliculus.training.callbacks import Callback, StepProgress, Training
 
 if TYPE_CHECKING:

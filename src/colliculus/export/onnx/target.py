@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from colliculus.export.network_target import NetworkTarget
 from colliculus.export.target import Artifact
+from colliculus.runs.names import ONNX_FILE
 
 if TYPE_CHECKING:
     from colliculus.evaluation.trained_run import TrainedRun
@@ -18,10 +19,19 @@ class ToONNX(NetworkTarget):
     """One ONNX file with the whole network, for onnxruntime and whatever else reads ONNX."""
 
     name: ClassVar[str] = "onnx"
-    place: ClassVar[str] = "model.onnx"
+    place: ClassVar[str] = ONNX_FILE
 
     form: Literal["whole", "step"] = "whole"
     """a whole clip, or one time step with the membranes as inputs and outputs, for networks that decide step by step"""
+
+    decisions: Literal["each", "last"] = "each"
+    """logits after each time step too, as `colliculus predict` shows them, or the last alone, which spares a network
+    that needs whole clips the steps of fusion and readout in between"""
+
+    @property
+    def each_step(self) -> bool:
+        """True where the file gives the logits after each step too."""
+        return self.form == "whole" and self.decisions == "each"
 
     def write(self, run: TrainedRun, out: Path) -> Artifact:
         """Write the file, run it in onnxruntime and compare.
