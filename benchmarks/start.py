@@ -9,6 +9,7 @@ Files compiled by Python (.pyc) are there, as after an installation.
 
 from __future__ import annotations
 
+import http
 import http.client
 import os
 import resource
@@ -58,7 +59,8 @@ def made(folder: Path, clips: int) -> list[Path]:
             model(dataset.train.batch(np.arange(32), epoch=0).inputs)
     save_weights(model, folder / MODEL_FILE)
     write_run(folder, Run.of(Experiment(method=method, data=data, preset="s-cmrl-synthetic"), dataset))
-    assert cl.export(folder, to="onnx").passed
+    if not cl.export(folder, to="onnx").passed:
+        sys.exit("onnxruntime answers otherwise than PyTorch")
     return data.export(folder.parent / "clips", count=clips)
 
 
@@ -87,8 +89,8 @@ class Server:
     def __init__(self, folder: Path, program: str) -> None:
         words = [*PROGRAM, "serve", str(folder), "--port", "0", "--program", program]
         self._process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment())
-        assert self._process.stdout is not None
-        self._port = int(self._process.stdout.readline().split("/")[2].rpartition(":")[2])
+        first_line = (self._process.stdout or sys.exit("the server prints nothing")).readline()
+        self._port = int(first_line.split("/")[2].rpartition(":")[2])
 
     def request_s(self, sound: Path) -> float:
         """CPU seconds of the server and of its decoder for one clip."""
@@ -96,7 +98,8 @@ class Server:
         for _ in range(REQUESTS):
             connection = http.client.HTTPConnection("127.0.0.1", self._port)
             connection.request("POST", f"/?name={sound.name}", content)
-            assert connection.getresponse().read()
+            if connection.getresponse().status != http.HTTPStatus.OK:
+                sys.exit("the server refuses the clip")
             connection.close()
         return (self._cpu_s() - before) / REQUESTS
 
@@ -131,9 +134,9 @@ def main(settings: Settings) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "run")
         folder.mkdir()
-        files = [str(file) for file in made(folder, settings.clips)]
-        one = [file for file in files if Path(file).stem == Path(files[0]).stem]
-        sound = next(Path(file) for file in one if file.endswith(".wav"))
+        files = made(folder, settings.clips)
+        one = [str(file) for file in files if file.stem == files[0].stem]
+        sound, every = next(file for file in files if file.suffix == ".wav"), [str(files[0].parent)]
         server = Server(folder, "torch")
 
         def predict(program: str, clips: Sequence[str], *more: str) -> Callable[[], float]:
@@ -143,9 +146,9 @@ def main(settings: Settings) -> None:
             "importing PyTorch alone": lambda: child_s([sys.executable, "-c", "import torch"]),
             "predict, one clip, PyTorch": predict("torch", one),
             "predict, one clip, ONNX beside": predict("onnx", one),
-            f"predict, {settings.clips} clips, PyTorch, one by one": predict("torch", files, "--batch-size", "1"),
-            f"predict, {settings.clips} clips, PyTorch": predict("torch", files),
-            f"predict, {settings.clips} clips, ONNX beside": predict("onnx", files),
+            f"predict, {settings.clips} clips, PyTorch, one by one": predict("torch", every, "--batch-size", "1"),
+            f"predict, {settings.clips} clips, PyTorch": predict("torch", every),
+            f"predict, {settings.clips} clips, ONNX beside": predict("onnx", every),
             "serve, one sound, PyTorch": lambda: server.request_s(sound),
         }
         started = time.perf_counter()

@@ -20,6 +20,8 @@ from torch.optim import Optimizer
 from colliculus.types import ColliculusError
 
 Precision = Literal["fp32", "bf16"]
+InferencePrecision = Literal["fp32", "bf16", "int8"]
+"""Precision of a trained network: int8 rounds the weights of layers that get spikes (`colliculus.layers.int8`)."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 ResultT = TypeVar("ResultT")
 
@@ -127,7 +129,7 @@ class Runtime:
 
     def autocast(self) -> AbstractContextManager[object]:
         """Context of a forward pass; losses are computed outside it, in float32."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
+        return autocast(self.device, self.precision)
 
     def sample_weight(self, num_samples: int) -> float:
         """Weight of this rank's mean over `num_samples` in the mean over ranks, so that all samples weigh the same."""
@@ -220,6 +222,11 @@ def _peers() -> Generator[None]:
             f"another process of this training ended or cannot be reached ({cause}): read its message, then start all"
             " processes again with --resume"
         ) from error
+
+
+def autocast(device: torch.device, precision: InferencePrecision) -> AbstractContextManager[object]:
+    """Context in which matrix products and convolutions run in bfloat16, where the precision is "bf16"."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 def keep_memory() -> None:

@@ -36,6 +36,9 @@ class Options(RecordOptions):
     those of one by one"""
     device: str = "auto"
     """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
+    precision: Literal["fp32", "bf16", "int8"] | None = None
+    """fp32; bf16 (products and convolutions in bfloat16); int8 (weights of layers of spikes rounded to 8 bits); None:
+    that of the training"""
     program: Literal["auto", "onnx", "torch"] = "auto"
     """torch; onnx, the file RUN/model.onnx (`colliculus export RUN --to onnx`), which answers several times as soon; or
     auto, the file where it is of these weights and every clip has all modalities. Probabilities differ by rounding"""
@@ -52,7 +55,9 @@ def run(arguments: list[str]) -> int:
 
     if options.json and options.csv:
         raise ColliculusError("--json and --csv contradict each other: give one of them")
-    predictor = Predictor(folder=options.run, program=options.program, device=options.device)
+    predictor = Predictor(
+        folder=options.run, program=options.program, device=options.device, precision=options.precision
+    )
     found = predictor.predict(options.files, batch_size=options.batch_size)
     if options.csv:
         print(found.to_csv(), end="")

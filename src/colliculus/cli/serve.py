@@ -35,6 +35,9 @@ class Options:
     """largest content of a request in megabytes"""
     device: str = "auto"
     """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
+    precision: Literal["fp32", "bf16", "int8"] | None = None
+    """fp32; bf16 (products and convolutions in bfloat16); int8 (weights of layers of spikes rounded to 8 bits); None:
+    that of the training"""
     program: Literal["auto", "onnx", "torch"] = "auto"
     """torch, onnx (the file RUN/model.onnx), or auto, as of `colliculus predict`"""
 
@@ -52,7 +55,9 @@ def run(arguments: list[str]) -> int:
     from colliculus.evaluation.predictor import Predictor
     from colliculus.serving.server import Service, listening, serve_until_told
 
-    predictor = Predictor(folder=options.run, program=options.program, device=options.device)
+    predictor = Predictor(
+        folder=options.run, program=options.program, device=options.device, precision=options.precision
+    )
     program = predictor.start()
     service = Service(predictor=predictor, root=options.root, most_bytes=int(options.most_mb * 1e6))
     with listening(service, port=options.port, path=options.socket) as (server, address):

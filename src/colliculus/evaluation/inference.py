@@ -18,7 +18,7 @@ from colliculus.model import MultimodalSNN
 from colliculus.modulation.scores import own_logits, shares
 from colliculus.neurons import Neuron, SpikingNeuron
 from colliculus.runs.predictions import Predictions
-from colliculus.runtime import Runtime
+from colliculus.runtime import Runtime, autocast
 from colliculus.types import Batch, Collective, ColliculusError, Output, unknown_name
 
 KeptT = TypeVar("KeptT")
@@ -128,7 +128,7 @@ def batches(
 
 @contextmanager
 def inference_mode(model: nn.Module) -> Generator[None]:
-    """Eval mode, no gradients and fixed random numbers; afterwards the model returns to the mode it came in.
+    """Eval mode, no gradients, the model's `precision` and fixed random numbers; afterwards it is in its former mode.
 
     The random numbers are the same in each forward pass and on every rank, for models that draw in eval mode (Poisson
     coding, SCA of the reference). Enter `torch.enable_grad()` inside where gradients are needed.
@@ -137,7 +137,8 @@ def inference_mode(model: nn.Module) -> Generator[None]:
     if changes := any(part.training for part in model.modules()):
         model.eval()
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        narrow = autocast(device, getattr(model, "precision", "fp32"))
+        with narrow, torch.no_grad(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             # `torch.manual_seed` also seeds devices that are not in use, which takes longer than a small model
             (torch.manual_seed if device.type == "cuda" else torch.default_generator.manual_seed)(0)
             yield

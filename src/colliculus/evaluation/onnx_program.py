@@ -24,6 +24,8 @@ from colliculus.types import ColliculusError
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+    from colliculus.runtime import InferencePrecision
+
 LOGITS_BY_STEP = "logits_by_step"
 """Output of the file: logits when the network runs for its first 1, 2, ... T steps, (T, B, K)."""
 EVIDENCE = "evidence."
@@ -52,23 +54,29 @@ class OnnxRun:
         """Modalities that the file takes, in declared order."""
         return tuple(json.loads(self._facts["modalities"]))
 
-    def check(self) -> None:
+    def check(self, precision: InferencePrecision | None = None) -> None:
         """Check that the file answers for the weights and the files of this run.
 
+        Args:
+            precision: wanted precision; None is that of the training.
+
         Raises:
-            ColliculusError: it is of other weights, lacks what an explained prediction needs, or onnxruntime cannot
-                read it.
+            ColliculusError: it is of other weights or another precision, lacks what an explained prediction needs, or
+                onnxruntime cannot read it.
         """
         refuse_links(self.folder)
         again = EXPORT.format(self.folder)
         facts, outputs = self._facts, {output.name for output in self._session.get_outputs()}
         if facts.get("weights") != file_digest(self.folder / MODEL_FILE):
             raise ColliculusError(f"{self._path} was written for other weights than {MODEL_FILE}: {again}")
+        wanted = precision or facts.get("training_precision")
+        if facts.get("precision") != wanted:
+            raise ColliculusError(f"{self._path} is not in {wanted or 'a known precision'}: {again}")
         if facts.get("inputs") != "raw":
             raise ColliculusError(f"{self._path} takes values that were standardised before: {again}")
         if LOGITS_BY_STEP not in outputs:
             raise ColliculusError(f"{self._path} has no decisions after each step: {again}")
-        if self.modalities != tuple(json.loads(facts.get("network_modalities", "[]"))):
+        if list(self.modalities) != list(json.loads(facts.get("network_modalities", "[]"))):
             raise ColliculusError(f"{self._path} takes {' and '.join(self.modalities)} alone: {again}")
         if not self._reading.keys() >= {*self.modalities}:
             raise ColliculusError(f"{self._path} does not say how files like its data are read: use PyTorch")

@@ -17,6 +17,7 @@ from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
     from colliculus.evaluation.trained_run import TrainedRun
+    from colliculus.runtime import InferencePrecision
 
 Program = Literal["auto", "onnx", "torch"]
 """Who computes the network: PyTorch, onnxruntime, or onnxruntime where it can."""
@@ -33,6 +34,7 @@ class Predictor:
         folder: run folder.
         program: who computes the network.
         device: as in `colliculus.load`.
+        precision: as in `colliculus.load`; an ONNX file has that it was exported in.
 
     Raises:
         ColliculusError: the program is unknown, or "onnx" on another device than the CPU.
@@ -49,6 +51,7 @@ class Predictor:
     folder: Path
     program: Program = "auto"
     device: str = "auto"
+    precision: InferencePrecision | None = None
 
     def __post_init__(self) -> None:
         if self.program not in get_args(Program):
@@ -82,12 +85,12 @@ class Predictor:
             return None
         found = OnnxRun(self.folder)
         if self.program == "onnx":
-            found.check()
+            found.check(self.precision)
             return found
         if not ((self.folder / ONNX_FILE).is_file() and (self.folder / RUN_FILE).is_file()):
             return None
         try:
-            found.check()
+            found.check(self.precision)
         except ColliculusError as error:
             remark(f"PyTorch computes the network, because {error}")
             return None
@@ -98,4 +101,4 @@ class Predictor:
         from colliculus.evaluation.trained_run import open_run
 
         start_early()  # before PyTorch has threads
-        return open_run(self.folder, self.device)
+        return open_run(self.folder, self.device, precision=self.precision)

@@ -101,6 +101,8 @@ class Subject:
             "normalisation": json.dumps(to_plain(run.normalisation)),
             "reading": json.dumps(_reading(run)),
             "weights": file_digest(self.run.folder / MODEL_FILE),
+            "precision": self.run.model.precision,
+            "training_precision": run.experiment.train.precision,
             "time_steps": str(self.run.time_steps),
             "fingerprint": run.fingerprint,
             "test_accuracy": "" if result is None else str(result.test.accuracy),

@@ -100,7 +100,7 @@ def fit(
             if runtime.world_size > 1:
                 raise ColliculusError(f"the {runtime.world_size} processes need one folder in common: pass it as out")
             out = temporary.enter_context(TemporaryDirectory(prefix="colliculus-", ignore_cleanup_errors=True))
-        trained = TrainedRun(Path(out), run, runtime.device, given)
+        trained = TrainedRun(Path(out), run, runtime.device, given, train.precision)
         _fit(trained, dataset, Session(runtime=runtime, resume=resume, callbacks=callbacks, console=console))
         weakref.finalize(trained, temporary.pop_all().close)
     return trained

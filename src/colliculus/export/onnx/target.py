@@ -28,6 +28,10 @@ class ToONNX(NetworkTarget):
     """logits after each time step too, as `colliculus predict` shows them, or the last alone, which spares a network
     that needs whole clips the steps of fusion and readout in between"""
 
+    precision: Literal["fp32", "int8"] = "fp32"
+    """int8 keeps weights of layers of spikes as whole numbers of 8 bits, in a quarter of the space; the arithmetic of
+    the file is float32"""
+
     @property
     def each_step(self) -> bool:
         """True where the file gives the logits after each step too."""
@@ -40,7 +44,9 @@ class ToONNX(NetworkTarget):
             ColliculusError: the network draws random numbers, needs a whole clip for a step, a modality is unknown, or
                 a package is not installed.
         """
+        from colliculus.evaluation.trained_run import open_run
         from colliculus.export.onnx.step import write_step
         from colliculus.export.onnx.write import write_onnx
 
-        return write_onnx(run, self, out) if self.form == "whole" else write_step(run, self, out)
+        narrow = open_run(run, precision=self.precision)
+        return write_onnx(narrow, self, out) if self.form == "whole" else write_step(narrow, self, out)
