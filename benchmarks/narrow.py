@@ -41,6 +41,8 @@ class Settings(Tables):
     """Width of the trained networks."""
     epochs: int = 12
     """Epochs of each training."""
+    clips: int = 480
+    """Its clips."""
     speed_dim: int = 128
     """Width of the networks whose time is taken."""
     speed_size: int = 32
@@ -53,7 +55,10 @@ class Settings(Tables):
 
 def accuracy(name: str, settings: Settings) -> dict[str, str]:
     """Test accuracy in each precision, and clips that int8 decides otherwise than fp32."""
-    changes: dict[str, Any] = {"train": {"epochs": settings.epochs, "warmup_epochs": 1, "device": "cpu"}}
+    changes: dict[str, Any] = {
+        "train": {"epochs": settings.epochs, "warmup_epochs": 1, "device": "cpu"},
+        "data": {"num_train": settings.clips},
+    }
     run = cl.fit(cl.preset(f"{name}-synthetic", method=narrowed(name, settings.dim), **changes), progress=False)
     found = {precision: cl.evaluate(run, precision=precision) for precision in PRECISIONS}
     moved = int((found["int8"].predictions.predicted != found["fp32"].predictions.predicted).sum())

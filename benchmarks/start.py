@@ -98,7 +98,9 @@ class Server:
         for _ in range(REQUESTS):
             connection = http.client.HTTPConnection("127.0.0.1", self._port)
             connection.request("POST", f"/?name={sound.name}", content)
-            if connection.getresponse().status != http.HTTPStatus.OK:
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != http.HTTPStatus.OK:
                 sys.exit("the server refuses the clip")
             connection.close()
         return (self._cpu_s() - before) / REQUESTS

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -229,11 +230,12 @@ def autocast(device: torch.device, precision: InferencePrecision) -> AbstractCon
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
+@cache
 def keep_memory() -> None:
     """Let glibc keep the memory of freed large tensors instead of returning it to the system.
 
-    Every page from the system costs a page fault, and each training step frees and allocates the same tensors. Without
-    glibc this does nothing.
+    Every page from the system costs a page fault, and each forward pass frees and allocates the same tensors. Without
+    glibc this does nothing. Once for a process is enough; more calls do nothing.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -178,6 +179,15 @@ def test_an_error_of_the_program_does_not_end_the_server(run, monkeypatch):
             status, answer = ask(port, path="/?name=clip.wav", body=b"x")
         assert (status, answer["error"]) == (500, "the server failed (ZeroDivisionError): report this")
         assert ask(port, "GET")[0] == 200
+
+
+def test_a_client_that_leaves_is_no_error(run, capsys):
+    with served(run) as port:
+        with socket.create_connection((HOST, port)) as client:
+            client.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # it resets the connection
+        assert ask(port, "GET")[0] == 200
+    assert capsys.readouterr().err == ""
 
 
 def test_a_port_that_is_taken_is_named(run):

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from colliculus.labels import correctness
-from colliculus.model import MultimodalSNN
+from colliculus.model import MultimodalSNN, in_float32
 from colliculus.modulation import Modulator
 from colliculus.modulation.scores import modality_correct
 from colliculus.runtime import Runtime
@@ -64,7 +64,7 @@ class TrainingStep:
         """
         self.optimizer.zero_grad(set_to_none=True)
         with self.runtime.autocast():
-            output: Output = self.model(batch.inputs)
+            output = in_float32(self.model(batch.inputs))
         prepared = self.modulator.before_backward(self.model, output, batch.labels, self.objective, self.runtime)
         total = torch.stack(list(prepared.losses.values())).sum()
         self.runtime.backward(total * self.runtime.sample_weight(len(batch)), self.model)
