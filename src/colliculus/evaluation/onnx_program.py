@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,8 @@ from colliculus.evaluation.clip_files import Arrays, predict_files
 from colliculus.evaluation.clip_predictions import ClipPrediction, ClipPredictions
 from colliculus.evaluation.explanation.decision import Floats, explained
 from colliculus.files.checks import file_digest, refuse_links
+from colliculus.files.documents import as_document
+from colliculus.files.plain import parse_json
 from colliculus.media.apart import start_early
 from colliculus.runs.names import MODEL_FILE, ONNX_FILE
 from colliculus.types import ColliculusError
@@ -52,7 +53,7 @@ class OnnxRun:
     @property
     def modalities(self) -> tuple[str, ...]:
         """Modalities that the file takes, in declared order."""
-        return tuple(json.loads(self._facts["modalities"]))
+        return self._names("modalities")
 
     def check(self, precision: InferencePrecision | None = None) -> None:
         """Check that the file answers for the weights and the files of this run.
@@ -66,7 +67,7 @@ class OnnxRun:
         """
         refuse_links(self.folder)
         again = EXPORT.format(self.folder)
-        facts, outputs = self._facts, {output.name for output in self._session.get_outputs()}
+        facts, outputs = self._facts, {output.name: output.shape for output in self._session.get_outputs()}
         if facts.get("weights") != file_digest(self.folder / MODEL_FILE):
             raise ColliculusError(f"{self._path} was written for other weights than {MODEL_FILE}: {again}")
         wanted = precision or facts.get("training_precision")
@@ -76,8 +77,10 @@ class OnnxRun:
             raise ColliculusError(f"{self._path} takes values that were standardised before: {again}")
         if LOGITS_BY_STEP not in outputs:
             raise ColliculusError(f"{self._path} has no decisions after each step: {again}")
-        if list(self.modalities) != list(json.loads(facts.get("network_modalities", "[]"))):
+        if self.modalities != self._names("network_modalities"):
             raise ColliculusError(f"{self._path} takes {' and '.join(self.modalities)} alone: {again}")
+        if outputs[LOGITS_BY_STEP][-1] != len(self._names("class_names")):
+            raise ColliculusError(f"{self._path} names other classes than it has: {again}")
         if not self._reading.keys() >= {*self.modalities}:
             raise ColliculusError(f"{self._path} does not say how files like its data are read: use PyTorch")
 
@@ -106,7 +109,7 @@ class OnnxRun:
         outputs, session = [output.name for output in self._session.get_outputs()], cast("Any", self._session)
         found: dict[str, Floats] = dict(zip(outputs, session.run(outputs, self._inputs(arrays)), strict=True))
         evidence = {name.removeprefix(EVIDENCE): x.mean(0) for name, x in found.items() if name.startswith(EVIDENCE)}
-        decisions = explained(found[LOGITS_BY_STEP], evidence, json.loads(self._facts["class_names"]))
+        decisions = explained(found[LOGITS_BY_STEP], evidence, self._names("class_names"))
         return [ClipPrediction(**vars(one), clip=name, missing=()) for name, one in zip(names, decisions, strict=True)]
 
     def _inputs(self, arrays: Arrays) -> dict[str, Any]:
@@ -128,7 +131,12 @@ class OnnxRun:
 
     @cached_property
     def _reading(self) -> Mapping[str, Any]:
-        return json.loads(self._facts.get("reading") or "{}")
+        return as_document(parse_json(self._facts.get("reading") or "{}"))
+
+    def _names(self, fact: str) -> tuple[str, ...]:
+        """A list of names in the metadata; a file of an earlier version may have none."""
+        found = parse_json(self._facts.get(fact) or "[]")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
 
     @cached_property
     def _facts(self) -> dict[str, str]:
