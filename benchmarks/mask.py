@@ -1,16 +1,16 @@
-"""A mask of spikes in the place of attention: accuracy and energy beside each other, on AV-Digits.
+"""What deployment asks of an exchange, and its price in accuracy: a mask in place of attention, and a causal branch.
 
     python benchmarks/mask.py --data-root FOLDER --into RESULTS.md
 
 The plan, written before any of it is run:
 
-- S-CMRL and Tectum, each with its attention and with the mask, and late fusion as what is there without an exchange.
-  All else is as in their presets.
+- S-CMRL and Tectum, each with its attention and with the mask; S-CMRL with a causal temporal branch, which may stream
+  without end; and late fusion as what is there without an exchange. All else is as in their presets.
 - White noise of -10 dB on both modalities in training, validation and test, because without noise all methods are near
   100 %; `--snr-db none` leaves it out.
 - Ten seeds, which decide initial weights and order. The epoch is chosen on validation, and tested once.
 - Primary comparison: the test accuracy of S-CMRL with the mask against S-CMRL with attention, seed by seed. The mask
-  becomes a preset if its mean is at most one point lower. The same for Tectum is secondary.
+  becomes a preset if its mean is at most one point lower. The same for Tectum, and the causal branch, are secondary.
 - Every network with a mask goes to NIR, where no spike may differ (`colliculus export RUN --to nir`).
 
 It trains what is not trained (resumes what was cut off) and prints the table of RESULTS.md.
@@ -38,13 +38,20 @@ Runs = Mapping[str, Sequence[Path]]
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "S-CMRL, attention": ("s-cmrl-av-digits", {}),
     "S-CMRL, mask": ("s-cmrl-av-digits", {"method.cross_attention": "mask", "method.heads": SCMRL.heads}),
+    "S-CMRL, causal": ("s-cmrl-av-digits", {"method.cross_modal.causal": True}),
     "Tectum, attention": ("tectum-av-digits", {"method.exchange": "attention"}),
     "Tectum, mask": ("tectum-av-digits", {"method.exchange": "mask"}),
     "late fusion": ("late-fusion-av-digits", {}),
 }
 """Preset and changed settings."""
-PAIRS = {"S-CMRL, mask": "S-CMRL, attention", "Tectum, mask": "Tectum, attention"}
-"""Each mask, and the attention it stands in for."""
+PAIRS = {
+    "S-CMRL, mask": "S-CMRL, attention",
+    "S-CMRL, causal": "S-CMRL, attention",
+    "Tectum, mask": "Tectum, attention",
+}
+"""Each change, and the attention it is compared with."""
+IN_NIR = ("S-CMRL, mask", "Tectum, mask", "late fusion")
+"""Networks that NIR holds whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +106,7 @@ def main(settings: Settings) -> None:
     trained = settings.train(list(variants.values()))
     runs = {title: trained[variant.name] for title, variant in variants.items()}
     settings.examine([folder for folders in runs.values() for folder in folders], "energy", Energy.FILE)
-    in_nir = [
-        folder for title, folders in runs.items() if title in PAIRS or title == "late fusion" for folder in folders
-    ]
+    in_nir = [folder for title in IN_NIR for folder in runs[title]]
     settings.examine(in_nir, "export", "nir/graph.json", "--to", "nir")
     settings.publish("mask", markdown(rows(runs)))
 

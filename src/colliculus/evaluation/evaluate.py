@@ -143,6 +143,7 @@ def evaluate(
             trained, model = None, in_precision(run.to(runtime.device), precision or run.precision)
         else:
             trained = open_run(run, str(runtime.device), precision=precision)
+            trained.remark_unfinished()
             model = trained.model
         tested, origin = runtime.main_first(lambda: _data(trained, model, data, split))
         learned = {} if trained is None else dict(trained.experiment.train.snr_db)

@@ -19,13 +19,20 @@ from colliculus.files.documents import Document, differences
 from colliculus.files.lock import LOCK_FILE, locked
 from colliculus.runs.identity import digest
 from colliculus.runs.migration import migrated
-from colliculus.runs.names import CURVES_FOLDER, HEALTH_FILE, MODEL_FILE, RESULT_FILE, RUN_FILE, SELECTION_FOLDER
+from colliculus.runs.names import (
+    CURVES_FOLDER,
+    HEALTH_FILE,
+    MODEL_FILE,
+    RESULT_FILE,
+    RUN_FILE,
+    SELECTION_FOLDER,
+    STATE_FILE,
+)
 from colliculus.runs.run import Run, read_run_file, to_document
 from colliculus.runs.weights import save_weights
 from colliculus.runtime import Runtime
 from colliculus.types import ColliculusError
 
-STATE_FILE = "last/state.pt"
 NEXT_FILE = "last/model.safetensors"
 """Weights of a new best epoch, until the state that names them is written; then they become the run's model."""
 
