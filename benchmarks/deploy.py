@@ -26,7 +26,8 @@ from colliculus.export.onnx.target import ToONNX
 from colliculus.export.pt2_target import ToPT2
 from colliculus.presets import PRESETS
 from colliculus.runs.experiment import Experiment, replaced
-from colliculus.runs.run import MODEL_FILE, Run, write_run
+from colliculus.runs.names import MODEL_FILE
+from colliculus.runs.run import Run, write_run
 from colliculus.runs.weights import save_weights
 from colliculus.types import DataSpec
 

@@ -19,7 +19,8 @@ from colliculus.export.clips import raw
 from colliculus.export.comparison import answers
 from colliculus.export.subject import Subject
 from colliculus.methods import METHODS
-from colliculus.runs.run import MODEL_FILE, Run, write_run
+from colliculus.runs.names import MODEL_FILE
+from colliculus.runs.run import Run, write_run
 from colliculus.runs.weights import save_weights
 from colliculus.types import DataSpec
 
@@ -70,7 +71,10 @@ def worst(subject: Subject, exported: Callable[..., Any]) -> float:
     for batch in (1, 3, 7):
         clips = {m: x for m, x in noise(run.run.spec, batch).items() if m in subject.inputs}
         given = {m: raw(run.run.normalisation, m, x) for m, x in clips.items()}
-        expected, output = answers(run.model, clips), exported(given if subject.options.inputs == "raw" else clips)
+        expected, output = (
+            answers(run.model, clips, subject.network.steps),
+            exported(given if subject.options.inputs == "raw" else clips),
+        )
         assert expected.keys() == output.keys()
         if batch > 1:
             assert_active(expected["logits"])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Protocol, Self, runtime_checkable
+from dataclasses import fields, replace
+from typing import Any, Protocol, Self, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from colliculus.layers import ModalityDropout, per_modality, recomputed
+from colliculus.layers import ModalityDropout, per_modality, recomputed, widened
 from colliculus.neurons import SpikeTally
+from colliculus.runtime import InferencePrecision
 from colliculus.types import Batch, ColliculusError, DataSpec, Fused, Output, unknown_name
 
 
@@ -27,6 +28,7 @@ class MultimodalSNN(nn.Module):
 
     Attributes:
         recompute: in training, keep only the inputs of the encoders and compute them again in the backward pass.
+        precision: precision of evaluation; see `colliculus.evaluation.inference.inference_mode`.
 
     Raises:
         ColliculusError: a modality has a name that PyTorch uses itself ("values", "type", ...), or the encoders declare
@@ -67,6 +69,7 @@ class MultimodalSNN(nn.Module):
         self.fusion = fusion
         self.head = head
         self.recompute = False
+        self.precision: InferencePrecision = "fp32"
         self._tally: SpikeTally | None = None
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Output:
@@ -98,7 +101,7 @@ class MultimodalSNN(nn.Module):
         fused = self.fusion(self.modality_dropout(tokens))
         check_fused(fused, self.fusion, batch=next(iter(tokens.values())).shape[1])
         output: Output = self.head(fused)
-        return output
+        return in_float32(output)
 
     def count_spikes(self) -> None:
         """From now on, count the spikes of every clip in training (`Output.spikes`)."""
@@ -158,6 +161,17 @@ class MultimodalSNN(nn.Module):
 
 def _called(part: nn.Module, x: Tensor) -> Tensor:
     return part(x)
+
+
+def in_float32(output: Output) -> Output:
+    """`output` in float32 where autocast made it narrower, so that all that follows is as precise as in float32."""
+
+    def wide(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: widened(x) for name, x in cast("dict[str, Tensor]", value).items()}
+        return None if value is None else widened(value)
+
+    return Output(**{each.name: wide(getattr(output, each.name)) for each in fields(output)})
 
 
 def check_time_first(modality: str, x: Tensor, steps: int | None) -> None:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -22,6 +23,8 @@ from colliculus.launcher import follow_launcher
 from colliculus.types import ColliculusError
 
 Precision = Literal["fp32", "bf16"]
+InferencePrecision = Literal["fp32", "bf16", "int8"]
+"""Precision of a trained network: int8 rounds the weights of layers that get spikes (`colliculus.layers.int8`)."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 ResultT = TypeVar("ResultT")
 
@@ -144,7 +147,7 @@ class Runtime:
 
     def autocast(self) -> AbstractContextManager[object]:
         """Context of a forward pass; losses are computed outside it, in float32."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
+        return autocast(self.device, self.precision)
 
     def sample_weight(self, num_samples: int) -> float:
         """Weight of this rank's mean over `num_samples` in the mean over ranks, so that all samples weigh the same."""
@@ -245,11 +248,17 @@ def _peers() -> Generator[None]:
         ) from error
 
 
+def autocast(device: torch.device, precision: InferencePrecision) -> AbstractContextManager[object]:
+    """Context in which matrix products and convolutions run in bfloat16, where the precision is "bf16"."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+@cache
 def keep_memory() -> None:
     """Let glibc keep the memory of freed large tensors instead of returning it to the system.
 
-    Every page from the system costs a page fault, and each training step frees and allocates the same tensors. Without
-    glibc this does nothing.
+    Every page from the system costs a page fault, and each forward pass frees and allocates the same tensors. Without
+    glibc this does nothing. Once for a process is enough; more calls do nothing.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt

@@ -16,6 +16,7 @@ VERBS = {
     "compare": ["compare", "RUN", "RUN2"],
     "train": ["train", "--resume", "--out", "RUN"],
     "predict": ["predict", "RUN", "RUN/run.yaml"],
+    "serve": ["serve", "RUN", "--port", "0"],
     "robustness": ["robustness", "RUN"],
     "energy": ["energy", "RUN"],
     "contribution": ["contribution", "RUN"],

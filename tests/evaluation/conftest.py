@@ -14,7 +14,8 @@ from colliculus.data.loading import ArraySplit
 from colliculus.data.synthetic import Synthetic
 from colliculus.methods import LateFusion
 from colliculus.runs.experiment import Experiment, TrainSettings
-from colliculus.runs.run import MODEL_FILE, Run, write_run
+from colliculus.runs.names import MODEL_FILE
+from colliculus.runs.run import Run, write_run
 from colliculus.runs.weights import save_weights
 from colliculus.types import DataSpec
 

@@ -9,7 +9,9 @@ from math import ceil
 import numpy as np
 import pytest
 import torch
+from active import assert_active
 from early_networks import CASES, SPEC, T, clips, given, made
+from exported_runs import PAIR, noise, run_of, small
 from torch import nn
 
 from colliculus.data.noise import GaussianNoise
@@ -17,7 +19,7 @@ from colliculus.evaluation.anytime import first_steps, outputs_by_step
 from colliculus.evaluation.inference import classify, inference_mode
 from colliculus.fusion import ClipWarp
 from colliculus.fusion.time_alignment import ConvAlignment
-from colliculus.layers import stepwise
+from colliculus.layers import reasons_for_a_window, stepwise
 from colliculus.methods import METHODS
 from colliculus.types import DataSpec
 
@@ -186,3 +188,24 @@ def test_a_split_is_answered_as_its_clips_are(model, split):
         assert found.predicted.tolist() == output.logits.argmax(1).tolist()
         expected = output.logits.softmax(1)[rows, batch.labels]
         assert found.true_probability == pytest.approx(expected.numpy(), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in ("tectum-first", "taaf")])
+def test_a_network_that_decides_step_by_step_runs_once_and_says_the_same(name, tmp_path, monkeypatch):
+    run = run_of(tmp_path, small(name))
+    model, total = run.model, run.time_steps
+    inputs = {m: x for m, x in noise(PAIR, 3).items() if m in model.modalities}
+    passes = []
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "decided", lambda tokens, decide=model.decided: passes.append(1) or decide(tokens))
+        found = outputs_by_step(model, inputs, total)
+    assert len(passes) == (total if reasons_for_a_window(model) or name == "weighted-attention" else 1)
+    assert_active(found[-1].step_logits)
+    for t, output in enumerate(found, start=1):
+        with first_steps(model, t, total), inference_mode(model):
+            alone = model(inputs)
+        assert torch.allclose(output.logits, alone.logits, atol=1e-6)
+        assert output.step_logits.shape == alone.step_logits.shape
+        for ours, theirs in ((output.evidence, alone.evidence), (output.modality_logits, alone.modality_logits)):
+            assert ours.keys() == theirs.keys()
+            assert all(torch.allclose(ours[m], x, atol=1e-6) for m, x in theirs.items())

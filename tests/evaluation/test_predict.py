@@ -9,8 +9,8 @@ import torch
 from dying_decoder import DyingDecoder
 
 from colliculus.corpus.storage_reader import StorageReader
-from colliculus.evaluation import predict
-from colliculus.evaluation.predict import ClipPredictions
+from colliculus.evaluation import clip_files, predict
+from colliculus.evaluation.clip_predictions import ClipPredictions
 from colliculus.evaluation.trained_run import open_run
 from colliculus.types import ColliculusError
 
@@ -81,8 +81,8 @@ def test_a_decoder_that_crashes_costs_its_clip(tmp_path):
         (tmp_path / f"{name}.txt").write_text(text)
     clips = reader.group([tmp_path / "a.txt", tmp_path / "crash.txt"])
     with pytest.raises(ColliculusError, match=r"crash\.txt crashed its decoder \(signal 11\): leave it out"):
-        predict._read(reader, clips["crash"])
-    assert predict._read(reader, clips["a"])["value"].tolist() == [[[3.0]]]
+        clip_files._read(reader, clips["crash"])
+    assert clip_files._read(reader, clips["a"])["value"].tolist() == [[[3.0]]]
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from colliculus.data.synthetic import Synthetic
 from colliculus.evaluation.trained_run import TrainedRun, check_spec, open_run
 from colliculus.methods import Tectum
 from colliculus.runs.experiment import Experiment, TrainSettings
-from colliculus.runs.run import MODEL_FILE, Run, write_run
+from colliculus.runs.names import MODEL_FILE
+from colliculus.runs.run import Run, write_run
 from colliculus.runs.weights import save_weights
 from colliculus.types import ColliculusError, DataSpec
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -72,3 +73,23 @@ def test_threads_take_turns():
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda number: apart("a", divmod, number, 7), range(40)))
     assert found == [divmod(number, 7) for number in range(40)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how many threads a process has")
+def test_a_process_of_one_thread_forks_a_decoder_that_may_crash():
+    """What has been imported need not be again; the fork ends with its parent, and after a crash another one comes."""
+    program = """
+import os, sys
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+import colliculus.media.apart as media
+media.start_early()
+first = media._helpers[0].process
+try:
+    media.apart("a.wav", os.abort)
+except media.DecoderError as error:
+    print(error)
+print(type(first).__name__, media.apart("a", os.getppid) == os.getpid(), media.apart("a", os.getpid) != os.getpid())
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert found.stdout == "a.wav crashed its decoder (signal 6): leave it out\nForkProcess True True\n"
+    assert found.stderr == ""

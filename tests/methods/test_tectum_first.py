@@ -9,9 +9,9 @@ from active import assert_active, awake
 from colliculus import ColliculusError, DataSpec
 from colliculus.losses import SemanticAlignment
 from colliculus.methods import FirstTectum
+from colliculus.model import in_float32
 from colliculus.modulation import Balance, ScoreBalance
 from colliculus.runtime import Runtime
-from colliculus.training.step import in_float32
 
 SIZES = {"audio": (16, 16), "visual": (16, 16), "touch": (8, 8)}
 SPEC = DataSpec(channels={"audio": 1, "visual": 3, "touch": 1}, sizes=SIZES, num_classes=3)

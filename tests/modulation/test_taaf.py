@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from colliculus.methods import TAAF
+from colliculus.model import in_float32
 from colliculus.modulation import NoModulation, ScoreBalance
 from colliculus.modulation.taaf import (
     GradientByScore,
@@ -14,7 +15,6 @@ from colliculus.modulation.taaf import (
     StepByScore,
 )
 from colliculus.runtime import Runtime
-from colliculus.training.step import in_float32
 from colliculus.types import ColliculusError, DataSpec, Output
 
 ALONE = Runtime(device=torch.device("cpu"))

@@ -26,8 +26,9 @@ from colliculus.report.material import ANALYSES
 from colliculus.report.report import report
 from colliculus.runs.identity import identity
 from colliculus.runs.metrics import Metrics
+from colliculus.runs.names import MODEL_FILE, RESULT_FILE
 from colliculus.runs.result import TrainingResult
-from colliculus.runs.run import MODEL_FILE, RESULT_FILE, Run, write_run
+from colliculus.runs.run import Run, write_run
 from colliculus.types import DataSpec
 
 SPEC = DataSpec(

@@ -8,8 +8,8 @@ import pytest
 
 from colliculus.report.report import MOST_BYTES, Report, report
 from colliculus.runs.coordination import Coordination
+from colliculus.runs.names import RESULT_FILE
 from colliculus.runs.result import BestOnTest, read_result
-from colliculus.runs.run import RESULT_FILE
 from colliculus.types import ColliculusError
 
 

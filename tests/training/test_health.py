@@ -8,7 +8,8 @@ import torch
 from rich.console import Console
 
 from colliculus.neurons import Dynamics, SpikingNeuron
-from colliculus.runs.run import HEALTH_FILE, Run
+from colliculus.runs.names import HEALTH_FILE
+from colliculus.runs.run import Run
 from colliculus.training.health import report_end, report_start
 from colliculus.training.learner import Learner
 

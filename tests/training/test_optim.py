@@ -148,3 +148,20 @@ def test_sgd_takes_the_step_of_its_formula():
         model(torch.ones(1, 1)).sum().backward()
         optimizer.step()
         assert model.weight.item() == pytest.approx(expected)
+
+
+def test_all_parameters_at_once_get_the_bits_of_one_by_one():
+    found = []
+    for foreach in (None, False):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1))
+        optimizer = build_optimizer(model, TrainSettings(weight_decay=0.1))
+        assert all(group["foreach"] for group in optimizer.param_groups)
+        for group in optimizer.param_groups:
+            group.update(lr=0.01, **({} if foreach is None else {"foreach": foreach}))
+        for _ in range(5):
+            for parameter in model.parameters():
+                parameter.grad = torch.randn_like(parameter)
+            optimizer.step()
+        found.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    assert torch.equal(*found)

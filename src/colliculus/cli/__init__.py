@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from importlib import import_module
 from shlex import quote
 
-from colliculus import __version__
 from colliculus.records.console import is_main_rank
 from colliculus.types import ColliculusError, printable, unknown_name
 
@@ -20,6 +19,7 @@ VERBS = {
     "train": "train a preset, on its data or on yours",
     "evaluate": "test a trained run: clean, with noise, with a modality missing",
     "predict": "classify files with a trained run, and see why",
+    "serve": "keep a trained run warm, and classify files that come by HTTP",
     "stream": "classify what comes in, window by window: files, a pipe, camera and microphone",
     "prepare": "decode raw files once, into a folder to train on",
     "view": "one HTML file about your data: classes, lengths, findings, and clips to look at and to hear",
@@ -88,6 +88,8 @@ def _run(arguments: list[str]) -> int:
         given = rest if verb in ("share", "fetch") else [_local(word) for word in rest]
         return import_module(f"colliculus.cli.{verb.replace('-', '_')}").run(given)
     if verb == "--version":
+        from colliculus import __version__
+
         print(f"colliculus {__version__}")
     elif verb in ("", "-h", "--help"):
         print(USAGE.format(verbs="\n".join(f"  {name:18}{does}" for name, does in VERBS.items())), end="")

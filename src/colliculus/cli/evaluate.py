@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from colliculus.cli.options import PartOptions, SettingsT, Switch, parse_for_run
 from colliculus.records import console
@@ -30,6 +31,9 @@ class Options(PartOptions[SettingsT]):
     """seed of the noise"""
     missing: tuple[str, ...] = ()
     """withhold these modalities from the model"""
+    precision: Literal["fp32", "bf16", "int8"] | None = None
+    """fp32; bf16 (products and convolutions in bfloat16); int8 (weights of layers of spikes rounded to 8 bits); None:
+    that of the training"""
 
 
 def run(arguments: list[str]) -> int:
@@ -48,6 +52,7 @@ def run(arguments: list[str]) -> int:
         missing=options.missing,
         noise_seed=options.noise_seed,
         device=options.device,
+        precision=options.precision,
     )
     if options.json:
         plain = found.to_dict()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
@@ -35,18 +36,29 @@ class Options(RecordOptions):
     those of one by one"""
     device: str = "auto"
     """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
+    precision: Literal["fp32", "bf16", "int8"] | None = None
+    """fp32; bf16 (products and convolutions in bfloat16); int8 (weights of layers of spikes rounded to 8 bits); None:
+    that of the training"""
+    program: Literal["auto", "onnx", "torch"] = "auto"
+    """torch; onnx, the file RUN/model.onnx (`colliculus export RUN --to onnx`), which answers several times as soon; or
+    auto, the file where it is of these weights and every clip has all modalities. Probabilities differ by rounding"""
 
 
 def run(arguments: list[str]) -> int:
     """Predict and print."""
     options = parse(Options, "predict", arguments)
 
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a process of one thread can fork its decoder, before NumPy
+
     from colliculus.corpus.prepare.oddities import skipped_sentence
-    from colliculus.evaluation.trained_run import open_run
+    from colliculus.evaluation.predictor import Predictor
 
     if options.json and options.csv:
         raise ColliculusError("--json and --csv contradict each other: give one of them")
-    found = open_run(options.run, options.device).predict(options.files, batch_size=options.batch_size)
+    predictor = Predictor(
+        folder=options.run, program=options.program, device=options.device, precision=options.precision
+    )
+    found = predictor.predict(options.files, batch_size=options.batch_size)
     if options.csv:
         print(found.to_csv(), end="")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from colliculus.cli.options import PartOptions, Settings, SettingsT, Switch, parse_for_run
 from colliculus.evaluation.corruption.plan import Kind, RobustnessSettings
@@ -28,6 +29,8 @@ class Options(PartOptions[SettingsT]):
     """measure only these, such as --only acoustic babble; others stay as they were measured with these settings"""
     clean: Switch = False
     """leave out the noise of the training"""
+    precision: Literal["fp32", "bf16", "int8"] = "fp32"
+    """of the network; with bf16 or int8 the folder is RUN/robustness-bf16 or RUN/robustness-int8"""
     corruptions: Settings[RobustnessSettings] = field(default_factory=RobustnessSettings)
     """severities and seeds"""
 
@@ -36,7 +39,7 @@ def run(arguments: list[str]) -> int:
     """Measure, write, draw and print."""
     options = parse_for_run(Options, "robustness", arguments)
 
-    from colliculus.evaluation.robustness import robustness
+    from colliculus.evaluation.robustness import robustness, robustness_file
 
     found = robustness(
         options.run,
@@ -46,8 +49,9 @@ def run(arguments: list[str]) -> int:
         split=options.split,
         device=options.device,
         data=options.data,
+        precision=options.precision,
     )
-    folder = (options.run / found.FILE).parent
+    folder = (options.run / robustness_file(options.precision)).parent
     image = folder / "curves.png"
     drawn = str(image) if image.exists() else None
     options.show(found, f"Written into {folder}", run=str(options.run), picture=drawn)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
@@ -51,6 +51,9 @@ class Options:
     """print one JSON object for each window"""
     device: str = "auto"
     """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
+    precision: Literal["fp32", "bf16", "int8"] | None = None
+    """fp32; bf16 (products and convolutions in bfloat16); int8 (weights of layers of spikes rounded to 8 bits); None:
+    that of the training"""
 
 
 def run(arguments: list[str]) -> int:
@@ -61,7 +64,7 @@ def run(arguments: list[str]) -> int:
     from colliculus.streaming.follow import follow
     from colliculus.streaming.of_run import stream
 
-    opened = open_run(options.run, options.device)
+    opened = open_run(options.run, options.device, precision=options.precision)
     ours = stream(opened, window=options.window, stride=options.stride, carry=options.carry)
     unread: list[str] = []
 

@@ -79,7 +79,8 @@ def _stored(folder: Path, given: Experiment[Any, Any]) -> Experiment[Any, Any] |
     None without such a run, and when all overrides were given again: a mapping that already has values (`train.snr-db`)
     would need other flags.
     """
-    from colliculus.runs.run import RUN_FILE, read_run
+    from colliculus.runs.names import RUN_FILE
+    from colliculus.runs.run import read_run
 
     stored = read_run(folder).experiment if (folder / RUN_FILE).exists() else None
     return None if stored is None or stored.preset != given.preset or stored == given else stored

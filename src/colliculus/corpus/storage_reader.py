@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from colliculus.corpus.sample import Sample
 from colliculus.media.clips import Clip, MediaFiles, file_with, nfc
 from colliculus.media.event_formats import is_event_file
 from colliculus.media.kinds import kind_of
+from colliculus.media.without_torch import without_torch
 from colliculus.types import ColliculusError
 
 
@@ -30,6 +32,7 @@ class StorageReader:
 
     Args:
         storages: storage of each modality to read.
+        arithmetic: "torch" gives the numbers of a training; "numpy" starts faster, and differs in the last digits.
 
     Example:
         >>> from colliculus.corpus.prepare.storage import Frames
@@ -40,16 +43,17 @@ class StorageReader:
     """
 
     storages: Mapping[str, Storage]
+    arithmetic: Literal["torch", "numpy"] = "torch"
 
     @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> StorageReader:
+    def of(cls, stored: Mapping[str, Any], arithmetic: Literal["torch", "numpy"] = "torch") -> StorageReader:
         """The reader that `Dataset.stored` of prepared data describes.
 
         Raises:
             ColliculusError: the description is damaged.
         """
         try:
-            return cls(described(dict(stored)))
+            return cls(described(dict(stored)), arithmetic)
         except KeyError as error:
             raise ColliculusError(f"the stored settings lack {error}, or it is unknown: train again") from error
 
@@ -95,15 +99,19 @@ class StorageReader:
                 begin_s, stop_s = (None, None) if kind_of(file) == "image" else (start_s, end_s)
                 files = {modality: str(file)}
                 sample = Sample(name=file.stem, label="unknown", files=files, start_s=begin_s, end_s=stop_s)
-                stored = storage.read(file, sample)
-                if isinstance(storage, Sound) and storage.kind == "waveform":
-                    stored = storage.spectrograms(stored[None])[0]
-                arrays[modality] = stored.astype(np.float32)
+                arrays[modality] = self._array(storage, file, sample)
         if not arrays:
             raise ColliculusError(
                 f"{clip.files[0]} has none of the modalities {', '.join(self.storages)}: add a file of one"
             )
         return arrays
+
+    def _array(self, storage: Storage, file: Path, sample: Sample) -> NDArray[np.float32]:
+        with without_torch() if self.arithmetic == "numpy" else nullcontext():
+            stored = storage.read(file, sample)
+            if isinstance(storage, Sound) and storage.kind == "waveform":
+                stored = storage.spectrograms(stored[None])[0]
+            return stored.astype(np.float32)
 
     @property
     def _media(self) -> MediaFiles:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from colliculus.evaluation.inference import inference_mode
 from colliculus.fusion import AlignedTokens, TimeAligned
+from colliculus.fusion.weighted_attention import ModalityWeight
 from colliculus.layers import reasons_for_a_window
 from colliculus.model import MultimodalSNN
 from colliculus.types import Output
@@ -80,23 +81,67 @@ def decided_early(model: MultimodalSNN, tokens: Mapping[str, Tensor], lengths: M
 def outputs_by_step(model: MultimodalSNN, inputs: Mapping[str, Tensor], total: int) -> list[Output]:
     """Outputs of `model` when it runs for its first 1, 2, ... T steps; see `first_steps`.
 
-    Encoders run once, and what follows them once for each t; an encoder of your own that uses later steps, and says so
+    A network that decides step by step (`colliculus.layers.reasons_for_a_window` gives none) runs once. Of others the
+    encoders run once, and what follows them once for each t; an encoder of your own that uses later steps, and says so
     in `needs_window`, runs for each t too.
     """
+    return each_output(model, inputs, total, partial(inference_mode, model))
+
+
+def each_output(
+    model: MultimodalSNN, inputs: Mapping[str, Tensor], total: int, within: Callable[[], AbstractContextManager[object]]
+) -> list[Output]:
+    """The same, every pass through a part of the network `within` a context; `nullcontext` lets it be traced."""
     if reasons_for_a_window(model.encoders):
-        return [_output_after(model, inputs, t, total) for t in range(1, total + 1)]
-    with inference_mode(model):
+        return [_output_after(model, inputs, t, total, within) for t in range(1, total + 1)]
+    with within():
         tokens = {m: model.encoders[m](x) for m, x in model.coded(inputs).items()}
     lengths = {m: len(x) for m, x in tokens.items()}
-    return [
-        decided_early(model, {m: x[: own_steps(len(x), t, total)] for m, x in tokens.items()}, lengths, t)
-        for t in range(1, total + 1)
-    ]
+    if {*lengths.values()} == {total} and _is_one_pass(model):
+        with within():
+            whole = model.decided(tokens)
+        return [*(_after(whole, t) for t in range(1, total)), whole]
+    outputs = list[Output]()
+    for t in range(1, total + 1):
+        with _first_rows(model.fusion, lengths, t), within():
+            outputs.append(model.decided({m: x[: own_steps(len(x), t, total)] for m, x in tokens.items()}))
+    return outputs
 
 
-def _output_after(model: MultimodalSNN, inputs: Mapping[str, Tensor], steps: int, total: int) -> Output:
-    with first_steps(model, steps, total), inference_mode(model):
-        return model(inputs)
+def _is_one_pass(model: MultimodalSNN) -> bool:
+    """True if one pass gives the outputs after each step to the last bit.
+
+    The weight of a modality is a product of a matrix with a vector, whose last bit depends on the number of its rows.
+    """
+    return not reasons_for_a_window(model) and not any(isinstance(part, ModalityWeight) for part in model.modules())
+
+
+def _after(whole: Output, steps: int) -> Output:
+    """The output after the first t steps of a network in which no step sees a later one."""
+
+    def cut(streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {m: x[:steps] for m, x in streams.items()}
+
+    return Output(
+        logits=whole.step_logits[:steps].mean(0),
+        step_logits=whole.step_logits[:steps],
+        evidence=cut(whole.evidence),
+        residual=cut(whole.residual),
+        modality_logits=cut(whole.modality_logits),
+        streams=cut(whole.streams),
+    )
+
+
+def _output_after(
+    model: MultimodalSNN,
+    inputs: Mapping[str, Tensor],
+    steps: int,
+    total: int,
+    within: Callable[[], AbstractContextManager[object]],
+) -> Output:
+    with first_steps(model, steps, total), within():
+        output: Output = model(inputs)
+    return output
 
 
 @contextmanager

@@ -235,7 +235,7 @@ def contribution(
     """
     if clips < 0 or clips == 1:
         raise ColliculusError(f"clips is {clips}: give at least 2, or 0 to leave EMAP out")
-    trained = open_run(run, device)
+    trained = open_run(run, device, precision="fp32")
     dataset = trained.load(data)
     part = stored_part(dataset, split, trained)
     about: dict[str, Any] = trained.about(dataset, split) | {"time_steps": trained.time_steps}

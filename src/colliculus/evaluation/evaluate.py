@@ -13,6 +13,7 @@ from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.noise import GaussianNoise
 from colliculus.data.user_data import as_split
 from colliculus.evaluation.inference import classify
+from colliculus.evaluation.precision import in_precision
 from colliculus.evaluation.trained_run import Part, TrainedRun, check_spec, open_run, stored_part
 from colliculus.figures import confusion, figure
 from colliculus.model import MultimodalSNN
@@ -21,7 +22,7 @@ from colliculus.records.console import accuracy, percent
 from colliculus.runs.kept_predictions import Condition, read_predictions, write_predictions
 from colliculus.runs.metrics import Metrics
 from colliculus.runs.predictions import Predictions
-from colliculus.runtime import Runtime, choose_device
+from colliculus.runtime import InferencePrecision, Runtime, choose_device
 from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Evaluation(Record):
         snr_db: noise: modality and signal-to-noise ratio in dB.
         noise_seed: seed of the noise.
         missing: withheld modalities.
+        precision: precision of the network.
         fingerprint: digest of the evaluated data.
         trained_on: digest of the training's data.
         metrics: accuracy, macro-F1, confusion matrix and metrics per class.
@@ -66,6 +68,7 @@ class Evaluation(Record):
     trained_on: str
     metrics: Metrics
     predictions: Predictions
+    precision: InferencePrecision = "fp32"
 
     def table(self) -> Tables:
         """The evaluation as a whole, the metrics per class, and the most frequent mistakes if any."""
@@ -84,6 +87,7 @@ class Evaluation(Record):
             "data": ", ".join(part for part in (self.dataset, self.protocol, f"{self.split} split") if part),
             "noise": noise,
             "missing": ", ".join(self.missing),
+            "precision": "" if self.precision == "fp32" else self.precision,
             "accuracy": accuracy(metrics.accuracy, metrics.interval, metrics.correct, metrics.total),
             "macro-F1": percent(metrics.macro_f1),
         }
@@ -100,6 +104,7 @@ def evaluate(
     noise_seed: int = 0,
     batch_size: int | None = None,
     device: str = "auto",
+    precision: InferencePrecision | None = None,
 ) -> Evaluation:
     """Classify every clip of a part of the data and measure accuracy, macro-F1 and metrics per class.
 
@@ -118,10 +123,12 @@ def evaluate(
         batch_size: samples of a forward pass; None takes that of the training.
         device: "auto" (CUDA where present, else CPU; a model or an open run stays where it is), "cpu", "cuda", or one
             GPU such as "cuda:0".
+        precision: "fp32", "bf16" or "int8" (see `colliculus.evaluation.precision.in_precision`); None takes that of the
+            training, or of a model or an open run.
 
     Raises:
-        ColliculusError: the model cannot take these data, a modality is unknown or all are missing, the split is empty,
-            or the logits are not finite.
+        ColliculusError: the model cannot take these data or this precision, a modality is unknown or all are missing,
+            the split is empty, or the logits are not finite.
 
     Example:
         >>> from colliculus import LateFusion
@@ -134,9 +141,9 @@ def evaluate(
     """
     with _started(run, device) as runtime:
         if isinstance(run, MultimodalSNN):
-            trained, model = None, run.to(runtime.device)
+            trained, model = None, in_precision(run.to(runtime.device), precision or run.precision)
         else:
-            trained = open_run(run, str(runtime.device))
+            trained = open_run(run, str(runtime.device), precision=precision)
             trained.remark_unfinished()
             model = trained.model
         tested, clips, origin = runtime.main_first(lambda: _data(trained, model, data, split))
@@ -164,9 +171,11 @@ def evaluate(
             missing=missing,
             metrics=Metrics.of(predictions),
             predictions=predictions,
+            precision=model.precision,
         )
         own = found.fingerprint and found.fingerprint == found.trained_on
-        if trained is not None and own and split == "test" and noise_seed == 0 and runtime.is_main:
+        as_trained = trained is not None and model.precision == trained.experiment.train.precision
+        if trained is not None and own and as_trained and split == "test" and noise_seed == 0 and runtime.is_main:
             write_predictions(trained.folder, trained.run, Condition(noise, missing), predictions, clips)
         return found
 

@@ -11,8 +11,9 @@ from colliculus.evaluation.trained_run import TrainedRun, open_run
 from colliculus.files.documents import Document, flat
 from colliculus.runs.document import experiment_to_plain
 from colliculus.runs.hub import local_run
+from colliculus.runs.names import RUN_FILE
 from colliculus.runs.result import read_result
-from colliculus.runs.run import RUN_FILE, Run
+from colliculus.runs.run import Run
 from colliculus.types import ColliculusError, unknown_name
 
 SEED = "train.seed"

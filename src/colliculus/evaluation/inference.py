@@ -19,7 +19,7 @@ from colliculus.model import MultimodalSNN
 from colliculus.modulation.scores import own_logits, shares
 from colliculus.neurons import Neuron, SpikingNeuron
 from colliculus.runs.predictions import Predictions
-from colliculus.runtime import Runtime
+from colliculus.runtime import Runtime, autocast, keep_memory
 from colliculus.types import Batch, Collective, ColliculusError, Output, unknown_name
 
 KeptT = TypeVar("KeptT")
@@ -129,22 +129,35 @@ def batches(
 
 @contextmanager
 def inference_mode(model: nn.Module) -> Generator[None]:
-    """Eval mode, no gradients and fixed random numbers; afterwards the model returns to the mode it came in.
+    """Eval mode, no gradients, the model's `precision` and fixed random numbers; afterwards it is in its former mode.
 
     The random numbers are the same in each forward pass and on every rank, for models that draw in eval mode (Poisson
     coding, SCA of the reference). Enter `torch.enable_grad()` inside where gradients are needed.
     """
     was_training, device = model.training, next(model.parameters()).device
-    if changes := any(part.training for part in model.modules()):
+    keep_memory()
+    if changes := _trains(model):
         model.eval()
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        narrow = autocast(device, getattr(model, "precision", "fp32"))
+        with narrow, torch.no_grad(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             # `torch.manual_seed` also seeds devices that are not in use, which takes longer than a small model
             (torch.manual_seed if device.type == "cuda" else torch.default_generator.manual_seed)(0)
             yield
     finally:
         if changes:
             model.train(was_training)
+
+
+def _trains(module: nn.Module) -> bool:
+    """True if a part is in training mode; `modules()` would take a tenth of a small network's forward pass."""
+    waiting = [module]
+    while waiting:
+        part = waiting.pop()
+        if part.training:
+            return True
+        waiting += part.children()
+    return False
 
 
 @contextmanager

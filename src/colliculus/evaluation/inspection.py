@@ -141,7 +141,7 @@ def inspect(
     """
     if samples < 1:
         raise ColliculusError(f"samples is {samples}: give at least 1")
-    run = open_run(run, device)
+    run = open_run(run, device, precision="fp32")
     dataset = run.load(data)
     split = dataset.validation if len(dataset.validation) else stored_part(dataset, "train")
     batch = run.batch(split, evenly(samples, len(split)))

@@ -22,6 +22,7 @@ from colliculus.files.tables import csv_bytes
 from colliculus.records import Column, Table, Tables
 from colliculus.records.console import percent, remark
 from colliculus.runs.identity import RunRecord
+from colliculus.runtime import InferencePrecision
 from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Robustness(RunRecord):
         chance: accuracy of guessing.
         curves: a curve for each kind of corruption and corrupted modalities.
         not_applicable: kinds that these data do not allow, with the reason.
+        precision: precision of the network.
     """
 
     settings: RobustnessSettings
@@ -47,6 +49,7 @@ class Robustness(RunRecord):
     chance: float
     curves: tuple[Curve, ...]
     not_applicable: Mapping[str, str]
+    precision: InferencePrecision = "fp32"
     FILE: ClassVar[str] = "robustness/result.json"
 
     @classmethod
@@ -62,6 +65,7 @@ class Robustness(RunRecord):
         facts = {
             "data": f"{self.split} split, {self.total:,} clips",
             "accuracy": f"clean {percent(self.clean)}, chance {percent(self.chance)}",
+            "precision": "" if self.precision == "fp32" else self.precision,
             "training noise": ", ".join(f"{snr_db:g} dB on {m}" for m, snr_db in self.snr_db.items()),
         }
         summary = Table.facts("Robustness", {name: text for name, text in facts.items() if text})
@@ -147,6 +151,7 @@ def robustness(
     split: Part = "test",
     device: str = "auto",
     data: DataSettings | Dataset | None = None,
+    precision: InferencePrecision = "fp32",
 ) -> Robustness:
     """Measure the accuracy of a trained run under noise, blur, occlusion, dropped frames, shifts and attacks.
 
@@ -164,6 +169,7 @@ def robustness(
         split: part of the data.
         device: as in `open_run`.
         data: settings of the data or loaded data; None takes the run's own.
+        precision: precision of the network; with another than "fp32" the folder is `robustness-PRECISION`.
 
     Raises:
         ColliculusError: the model cannot take these data, or `only` names a kind without severities.
@@ -176,7 +182,7 @@ def robustness(
         >>> [(curve.target, curve.severities) for curve in found.curves]
         [('audio', (0.0, 1.0, 2.0)), ('visual', (0.0, 1.0, 2.0)), ('audio+visual', (0.0, 1.0, 2.0))]
     """
-    trained = open_run(run, device)
+    trained = open_run(run, device, precision=precision)
     dataset = trained.load(data)
     named = [kind for kind in ATTACKS if kind in only]
     if named and settings.attack not in named:
@@ -184,7 +190,9 @@ def robustness(
     about = trained.about(dataset, split)
     if clean:
         about["snr_db"] = {}
-    path = trained.folder / Robustness.FILE
+    if precision != "fp32":
+        about["precision"] = precision
+    path = trained.folder / robustness_file(precision)
     sounds = tuple(sounds_of(stored_part(dataset, split, trained)).values())
     planned = plan(settings, trained.model.modalities, dataset.spec.steps, only, sounds)
     measured = measure_points(trained, dataset, settings.attack_steps, planned, about, path.with_name("points"))
@@ -200,6 +208,17 @@ def robustness(
     )
     _write(path, found, only)
     return found
+
+
+def robustness_file(precision: InferencePrecision) -> Path:
+    """Path of the record in a run folder.
+
+    Example:
+        >>> str(robustness_file("int8"))
+        'robustness-int8/result.json'
+    """
+    file = Path(Robustness.FILE)
+    return file if precision == "fp32" else file.parent.with_name(f"{file.parent.name}-{precision}") / file.name
 
 
 def _write(path: Path, found: Robustness, only: Sequence[Kind]) -> None:

@@ -26,7 +26,7 @@ from colliculus.model import MultimodalSNN
 from colliculus.neurons import SpikingNeuron
 from colliculus.records import Record, Table
 from colliculus.records.console import listed
-from colliculus.runs.run import HEALTH_FILE
+from colliculus.runs.names import HEALTH_FILE
 from colliculus.types import Output
 
 if TYPE_CHECKING:

@@ -16,18 +16,23 @@ from torch import Tensor
 from colliculus.data.augment import AugmentedSplit
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.noise import GaussianNoise
+from colliculus.evaluation.clip_files import FilePredictions, predict_files
+from colliculus.evaluation.clip_predictions import ClipPrediction, ClipPredictions
 from colliculus.evaluation.inference import Corrupt, classify
-from colliculus.evaluation.predict import ClipPredictions, FilePredictions, predict_files, predict_tensors
+from colliculus.evaluation.precision import in_precision
+from colliculus.evaluation.predict import predict_arrays, predict_tensors
+from colliculus.media.apart import start_early
 from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.records.console import remark
 from colliculus.runs.experiment import Experiment, Method
 from colliculus.runs.hub import local_run
 from colliculus.runs.identity import identity
+from colliculus.runs.names import SELECTION_FOLDER, STATE_FILE
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.result import TrainingResult, read_result
-from colliculus.runs.run import SELECTION_FOLDER, STATE_FILE, Run, load_model, read_run
-from colliculus.runtime import choose_device
+from colliculus.runs.run import Run, load_model, read_run
+from colliculus.runtime import InferencePrecision, choose_device
 from colliculus.types import Batch, ColliculusError, DataSpec
 
 Part = Literal["test", "validation", "train"]
@@ -43,6 +48,7 @@ class TrainedRun:
         run: contents of its `run.yaml`.
         device: device of the model.
         given: data given in Python, in the place of the experiment's own.
+        precision: precision of the model.
 
     Example:
         >>> import colliculus as cl
@@ -56,6 +62,7 @@ class TrainedRun:
     run: Run
     device: torch.device
     given: Dataset | None = None
+    precision: InferencePrecision = "fp32"
 
     @property
     def experiment(self) -> Experiment[Any, Any]:
@@ -90,12 +97,12 @@ class TrainedRun:
 
     @cached_property
     def model(self) -> MultimodalSNN:
-        """The trained model in eval mode, on `device`.
+        """The trained model in eval mode, on `device` and in `precision`.
 
         Raises:
             ColliculusError: the weights are absent, damaged or of another model.
         """
-        return load_model(self.folder, self.run).to(self.device)
+        return in_precision(load_model(self.folder, self.run).to(self.device), self.precision)
 
     @cached_property
     def data(self) -> Dataset:
@@ -185,8 +192,8 @@ class TrainedRun:
             found = FilePredictions(predict_tensors(self.model, clips, self.time_steps), {}, (), {})
         else:
             files = [Path(clips)] if isinstance(clips, Path | str) else [Path(clip) for clip in clips]
-            reader, normalisation = self.run.reader(), self.run.normalisation
-            found = predict_files(self.model, files, self.time_steps, reader, normalisation, batch_size)
+            start_early()  # before the model computes: PyTorch's threads would forbid it
+            found = predict_files(files, self.run.reader(), self.model.modalities, self._classified, batch_size)
         return ClipPredictions(
             run=str(self.folder),
             modalities=self.model.modalities,
@@ -196,9 +203,17 @@ class TrainedRun:
             skipped=found.skipped,
         )
 
+    def _classified(self, names: tuple[str, ...], arrays: Mapping[str, NDArray[np.float32]]) -> list[ClipPrediction]:
+        return predict_arrays(self.model, names, arrays, self.time_steps, self.run.normalisation)
+
 
 def open_run(
-    run: TrainedRun | Path | str, device: str = "auto", *, data: Dataset | None = None, method: Method | None = None
+    run: TrainedRun | Path | str,
+    device: str = "auto",
+    *,
+    data: Dataset | None = None,
+    method: Method | None = None,
+    precision: InferencePrecision | None = None,
 ) -> TrainedRun:
     """Open a run folder. In `import colliculus` this is `load`.
 
@@ -209,9 +224,12 @@ def open_run(
             "cuda:0".
         data: data of a run that was trained on data given in Python; None loads the recorded ones.
         method: method of your own whose module is not imported; None makes the recorded one.
+        precision: "fp32", "bf16" or "int8" (see `colliculus.evaluation.precision.in_precision`); None takes that of the
+            training, or of an open run.
 
     Raises:
-        ColliculusError: the folder is not a run folder, its `run.yaml` is damaged, or the device is absent.
+        ColliculusError: the folder is not a run folder, its `run.yaml` is damaged, or the device or precision is
+            unknown or absent.
 
     Example:
         >>> import colliculus as cl
@@ -221,9 +239,12 @@ def open_run(
         'synthetic'
     """
     if isinstance(run, TrainedRun):
-        return run if device in ("auto", str(run.device)) else replace(run, device=choose_device(device))
+        wanted = run.device if device == "auto" else choose_device(device)
+        same = (wanted, precision or run.precision) == (run.device, run.precision)
+        return run if same else replace(run, device=wanted, precision=precision or run.precision)
     folder = local_run(run)
-    return TrainedRun(folder, read_run(folder, method), choose_device(device), data)
+    opened = read_run(folder, method)
+    return TrainedRun(folder, opened, choose_device(device), data, precision or opened.experiment.train.precision)
 
 
 def stored_part(dataset: Dataset, name: Part, run: TrainedRun | None = None) -> Split:

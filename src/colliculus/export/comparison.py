@@ -8,9 +8,10 @@ from math import isfinite
 import torch
 from torch import Tensor
 
+from colliculus.evaluation.anytime import outputs_by_step
 from colliculus.evaluation.inference import inference_mode
 from colliculus.export.clips import Clips
-from colliculus.export.network import named
+from colliculus.export.network import named, named_by_step
 from colliculus.export.target import Check
 from colliculus.model import MultimodalSNN
 
@@ -24,14 +25,21 @@ TOLERANCE = 1e-4
 SAME = "; all clips get the same answer, so this says little: is the network trained?"
 
 
-def answers(model: MultimodalSNN, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Outputs of the model in PyTorch by name."""
+def answers(model: MultimodalSNN, inputs: Mapping[str, Tensor], steps: int | None = None) -> dict[str, Tensor]:
+    """Outputs of the model in PyTorch by name; with `steps`, T of the model, also those after each step."""
+    if steps is not None:
+        return named_by_step(outputs_by_step(model, inputs, steps))
     with inference_mode(model):
         return named(model(inputs))
 
 
 def compare_answers(
-    exported: Answer, clips: Clips, inputs: Mapping[str, Tensor], model: MultimodalSNN, program: str
+    exported: Answer,
+    clips: Clips,
+    inputs: Mapping[str, Tensor],
+    model: MultimodalSNN,
+    program: str,
+    steps: int | None = None,
 ) -> Check:
     """Compare all outputs of an exported network, with one clip and with all clips in a batch.
 
@@ -41,10 +49,11 @@ def compare_answers(
         inputs: the same clips, standardised, as the model takes them.
         model: the network in PyTorch.
         program: program that ran the exported network, for the sentence.
+        steps: T of the model where the exported network gives logits after each step.
     """
     first = {m: x.narrow(-4, 0, 1) for m, x in inputs.items()}
-    alone = largest_difference(exported(clips.first(1)), answers(model, first))
-    found, expected = exported(clips.inputs), answers(model, inputs)
+    alone = largest_difference(exported(clips.first(1)), answers(model, first, steps))
+    found, expected = exported(clips.inputs), answers(model, inputs, steps)
     return checked_answers(found, expected, f"in {program} all outputs", "those of PyTorch", clips, alone)
 
 

@@ -79,7 +79,7 @@ def export(run: TrainedRun | Path | str, *, to: str | ExportTarget, out: Path | 
         (True, 'reference.pth.tar')
     """
     target = target_class(to)() if isinstance(to, str) else to
-    opened = open_run(run, "cpu")
+    opened = open_run(run, "cpu", precision="fp32")
     place = opened.folder / target.usual_place() if out is None else Path(out)
     if place.is_dir():
         raise ColliculusError(f"{place} is a folder that exists: delete it, or choose another with --out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,8 @@ from torch.export import Dim, ExportedProgram
 
 from colliculus.coding import Poisson
 from colliculus.data.dataset import Normalisation
+from colliculus.evaluation.anytime import each_output
+from colliculus.evaluation.onnx_program import LOGITS_BY_STEP
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.model import MultimodalSNN
 from colliculus.types import ColliculusError, Output, unknown_name
@@ -24,6 +27,7 @@ class ExportedNetwork(nn.Module):
     Args:
         model: the network, in evaluation mode.
         normalisation: applied to the inputs first; None takes standardised inputs.
+        steps: T of the model, to give the logits after each step too (`logits_by_step`); None gives the last alone.
 
     Example:
         >>> from colliculus import DataSpec, LateFusion
@@ -34,9 +38,10 @@ class ExportedNetwork(nn.Module):
         {'logits': (5, 3), 'step_logits': (2, 5, 3), 'evidence.audio': (2, 5, 3)}
     """
 
-    def __init__(self, model: MultimodalSNN, normalisation: Normalisation | None) -> None:
+    def __init__(self, model: MultimodalSNN, normalisation: Normalisation | None, steps: int | None = None) -> None:
         super().__init__()
         self.model = model
+        self.steps = steps
         self.normalised = tuple(normalisation.mean) if normalisation else ()
         for m in self.normalised:
             assert normalisation is not None  # noqa: S101
@@ -46,7 +51,10 @@ class ExportedNetwork(nn.Module):
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """(B, C, H, W) or (T, B, C, H, W) of each modality -> the tensors of `named`."""
-        return named(self.model({m: self.standardised(m, x) for m, x in inputs.items()}))
+        shown = {m: self.standardised(m, x) for m, x in inputs.items()}
+        if self.steps is None:
+            return named(self.model(shown))
+        return named_by_step(each_output(self.model, shown, self.steps, nullcontext))
 
     def standardised(self, modality: str, x: Tensor) -> Tensor:
         """An input as the model takes it."""
@@ -60,6 +68,11 @@ def named(output: Output) -> dict[str, Tensor]:
     tensors = {"logits": output.logits, "step_logits": output.step_logits}
     tensors |= {f"evidence.{m}": x for m, x in output.evidence.items()}
     return tensors | {f"time_weights.{m}": x for m, x in output.time_weights.items()}
+
+
+def named_by_step(outputs: Sequence[Output]) -> dict[str, Tensor]:
+    """Outputs after the first 1, 2, ... T steps by name: those of the last, and `logits_by_step` (T, B, K)."""
+    return named(outputs[-1]) | {LOGITS_BY_STEP: torch.stack([one.logits for one in outputs])}
 
 
 def chosen_modalities(run: TrainedRun, wanted: Sequence[str]) -> tuple[str, ...]:

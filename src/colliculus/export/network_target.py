@@ -24,6 +24,11 @@ class NetworkTarget(ExportTarget):
     check: int = 32
     """clips of the test data to compare with PyTorch"""
 
+    @property
+    def each_step(self) -> bool:
+        """True where the file gives the logits after each step too."""
+        return False
+
     def __post_init__(self) -> None:
         if self.check < 1:
             raise ColliculusError(f"`check` is {self.check}: choose at least 1 clip to compare with PyTorch")

@@ -16,7 +16,8 @@ from colliculus.export.reference_settings import ReferenceSettings
 from colliculus.files.atomic import write_atomic
 from colliculus.records import Record, Table
 from colliculus.runs.experiment import Experiment
-from colliculus.runs.run import MODEL_FILE, Run, load_model, read_run, write_run
+from colliculus.runs.names import MODEL_FILE
+from colliculus.runs.run import Run, load_model, read_run, write_run
 from colliculus.runs.weights import read_tensors, save_tensors, save_weights
 from colliculus.types import ColliculusError
 

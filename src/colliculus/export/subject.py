@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from torch import Tensor
 
+from colliculus.corpus.prepare.prepared_folder import describe
+from colliculus.corpus.storage_reader import StorageReader
 from colliculus.evaluation.inference import inference_mode
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.export.clips import Clips, clips_of, standardised
@@ -16,8 +19,12 @@ from colliculus.export.comparison import Answer, compare_answers
 from colliculus.export.network import ExportedNetwork, chosen_modalities
 from colliculus.export.network_target import NetworkTarget
 from colliculus.export.target import Artifact, Check
+from colliculus.files.checks import file_digest
 from colliculus.files.documents import package_version, to_plain
+from colliculus.runs.names import MODEL_FILE
 from colliculus.runs.result import read_result
+from colliculus.runs.run import Run
+from colliculus.types import ColliculusError
 
 
 @dataclass(frozen=True)
@@ -48,15 +55,16 @@ class Subject:
         modalities = chosen_modalities(run, options.modalities)
         raw, normalisation = clips_of(run, modalities, options.check), run.run.normalisation
         model_inputs = standardised(normalisation, raw.inputs)
+        steps = run.time_steps if options.each_step else None
         if options.inputs == "standardised":
-            network, clips = ExportedNetwork(run.model, None), replace(raw, inputs=model_inputs)
+            network, clips = ExportedNetwork(run.model, None, steps), replace(raw, inputs=model_inputs)
         else:
-            network, clips = ExportedNetwork(run.model, normalisation), raw
+            network, clips = ExportedNetwork(run.model, normalisation, steps), raw
         return cls(run, network.eval(), clips, model_inputs, options)
 
     def compared(self, answer: Answer, program: str) -> Check:
         """The exported network, as `program` runs it, compared with PyTorch."""
-        return compare_answers(answer, self.clips, self.model_inputs, self.run.model, program)
+        return compare_answers(answer, self.clips, self.model_inputs, self.run.model, program, self.network.steps)
 
     def checked(self, answer: Answer, program: str, out: Path) -> Artifact:
         """The artifact of the file `out`, compared with PyTorch as `program` runs it."""
@@ -88,11 +96,24 @@ class Subject:
             "method": run.experiment.method.name,
             "class_names": json.dumps(spec.names),
             "modalities": json.dumps(list(self.inputs)),
+            "network_modalities": json.dumps(self.run.model.modalities),
             "inputs": self.options.inputs,
             "normalisation": json.dumps(to_plain(run.normalisation)),
-            "reading": json.dumps(dict(run.stored)),
+            "reading": json.dumps(_reading(run)),
+            "weights": file_digest(self.run.folder / MODEL_FILE),
+            "precision": self.run.model.precision,
+            "training_precision": run.experiment.train.precision,
             "time_steps": str(self.run.time_steps),
             "fingerprint": run.fingerprint,
             "test_accuracy": "" if result is None else str(result.test.accuracy),
         }
         return {f"colliculus.{name}": value for name, value in values.items()}
+
+
+def _reading(run: Run) -> Mapping[str, Any]:
+    """How files become inputs, as `prepared_folder.describe` says it; empty where it cannot."""
+    try:
+        reader = run.reader()
+        return describe(reader.storages) if isinstance(reader, StorageReader) else {}
+    except ColliculusError:  # the data have no files, or a modality of their own
+        return {}

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 from colliculus.types import ColliculusError
@@ -33,6 +34,11 @@ def check_file(path: Path) -> None:
         raise ColliculusError(f"{path} is empty (0 bytes): copy or download it again")
     if head == _POINTER:
         raise ColliculusError(f"{path} is a git-lfs pointer, not the file itself: run `git lfs pull` in its repository")
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return sha256(path.read_bytes()).hexdigest()
 
 
 def is_pointer(path: Path) -> bool:

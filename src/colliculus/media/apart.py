@@ -10,11 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 from typing import Any, TypeVar
 
 from colliculus.media.notes import collected_notes, note_again
-from colliculus.media.processes import starting
+from colliculus.media.processes import forking, starting
 from colliculus.types import ColliculusError
 
 PATIENCE_S = 600.0
@@ -85,15 +84,29 @@ class _Answer:
     unknown: bool = False
 
 
+def start_early() -> None:
+    """Start the process now if it can be forked, which takes no time and no imports; else the first call starts it.
+
+    A fork copies the locks of other threads (of torch, of FFmpeg) as they are held: only a process of a single thread
+    is forked.
+    """
+    if _is_single_thread() and not current_process().daemon:
+        with _lock:
+            _helper()
+
+
 class _Helper:
     """The process of this one."""
 
     def __init__(self) -> None:
-        context = get_context("spawn")  # a fork would copy locks that threads of torch and FFmpeg hold
+        forked = _is_single_thread()
+        context: Any = get_context("fork" if forked else "spawn")  # their base has no type with a `Process`
         self.owner = os.getpid()
         self.connection, theirs = context.Pipe()
-        self.process: SpawnProcess = context.Process(target=_serve, args=(theirs,), daemon=True)
-        with starting():
+        # a fork has the other end of its pipe too, and would never see that it is closed
+        arguments = (theirs, self.connection) if forked else (theirs,)
+        self.process = context.Process(target=_serve, args=arguments, daemon=True)
+        with forking() if forked else starting():
             self.process.start()
         theirs.close()
 
@@ -141,6 +154,14 @@ def _helper() -> _Helper:
     return _helpers[0]
 
 
+def _is_single_thread() -> bool:
+    """True where the system can say that this process has one thread, those of libraries included."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208 - names of the system's own
+    except OSError:
+        return False
+
+
 def _folder() -> str:
     try:
         return os.getcwd()  # noqa: PTH109 - a text, for another process
@@ -148,9 +169,11 @@ def _folder() -> str:
         return ""
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, other_end: Connection | None = None) -> None:
     """Main function of the process: answer calls until the other end of the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if other_end is not None:
+        other_end.close()
     with suppress(EOFError, ConnectionError):
         while True:
             try:

@@ -19,6 +19,16 @@ def starting() -> Generator[None]:
 
 
 @contextmanager
+def forking() -> Generator[None]:
+    """Fork processes that do not receive Ctrl-C, from a process of a single thread."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def _without_main() -> Generator[None]:
     """Start processes that do not run the user's script again, which need not be guarded by `__name__`."""
     main = sys.modules["__main__"]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
+from colliculus.media import without_torch
 from colliculus.media.images import LUMA
 
 
@@ -25,6 +24,12 @@ def resize(images: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.flo
     lead, (channels, height, width) = values.shape[:-3], values.shape[-3:]
     if (height, width) == size:
         return values
+    if without_torch.asked():
+        return without_torch.resized(values, size)
+
+    import torch
+    from torch.nn import functional
+
     flat = torch.from_numpy(values.reshape(-1, channels, height, width))
     resized = functional.interpolate(flat, size=size, mode="bilinear", align_corners=False, antialias=True)
     return resized.numpy().reshape(*lead, channels, *size)

@@ -8,9 +8,9 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from colliculus.media import without_torch
 from colliculus.media.resize import resize
 from colliculus.types import ColliculusError
 
@@ -85,8 +85,19 @@ class Spectrogram:
         samples = max(-(-given // parts), self.n_fft)
         padded = np.zeros((count, parts * samples), dtype=np.float32)
         padded[:, :given] = np.clip(waveforms, -1.0, 1.0)
+        return self._log_of(padded.reshape(count * parts, samples))[:, None]
+
+    def _log_of(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, samples) -> (n, bins, windows)."""
+        mel = mel_filterbank(self.sample_rate_hz, self.n_fft, self.num_mels) if self.scale == "mel" else None
+        if without_torch.asked():
+            found = np.abs(without_torch.spectra(waveforms, self.n_fft, self.hop))
+            return np.log((found if mel is None else mel @ np.square(found)) + np.float32(_FLOOR))
+
+        import torch
+
         spectrum = torch.stft(
-            torch.from_numpy(padded.reshape(count * parts, samples)),
+            torch.from_numpy(waveforms),
             n_fft=self.n_fft,
             hop_length=self.hop,
             window=torch.hann_window(self.n_fft),
@@ -94,10 +105,9 @@ class Spectrogram:
             pad_mode="constant",
             return_complex=True,
         )
-        if self.scale == "stft":
-            return torch.log(spectrum.abs() + _FLOOR).numpy()[:, None]
-        filters = torch.tensor(mel_filterbank(self.sample_rate_hz, self.n_fft, self.num_mels))
-        return torch.log(filters @ spectrum.abs().square() + _FLOOR).numpy()[:, None]
+        if mel is None:
+            return torch.log(spectrum.abs() + _FLOOR).numpy()
+        return torch.log(torch.tensor(mel) @ spectrum.abs().square() + _FLOOR).numpy()
 
     def resized(self, spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
         """Resize a `log_spectrum`, or values of its shape, as a call returns it."""

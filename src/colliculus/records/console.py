@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -76,10 +77,13 @@ def progress(doing: str) -> Generator[Callable[[int, int], None]]:
 
 def steps(items: Sequence[ItemT], title: str) -> Iterator[ItemT]:
     """Yield the items one by one, with a progress bar on stderr where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+
     from rich.progress import track
 
-    console = progress_console()
-    yield from track(items, title, console=console, transient=True, disable=not console.is_terminal)
+    yield from track(items, title, console=progress_console(), transient=True)
 
 
 def percent(share: float) -> str:

@@ -14,8 +14,9 @@ from colliculus.evaluation.robustness import Robustness
 from colliculus.evaluation.spike_health import SpikeHealth, read_health
 from colliculus.runs.history import Row, read_metrics
 from colliculus.runs.identity import RunRecord, identity
+from colliculus.runs.names import HEALTH_FILE, METRICS_FILE, MODEL_FILE, RESULT_FILE
 from colliculus.runs.result import TrainingResult
-from colliculus.runs.run import HEALTH_FILE, METRICS_FILE, MODEL_FILE, RESULT_FILE, Run, read_run
+from colliculus.runs.run import Run, read_run
 from colliculus.types import ColliculusError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from colliculus.files.atomic import write_atomic
 from colliculus.files.tables import csv_bytes
-from colliculus.runs.run import METRICS_FILE
+from colliculus.runs.names import METRICS_FILE
 from colliculus.types import ColliculusError
 
 Row = Mapping[str, float]

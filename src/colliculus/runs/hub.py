@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from colliculus.files.atomic import atomic_path, writing
 from colliculus.files.checks import refuse_links
-from colliculus.runs.run import HEALTH_FILE, MODEL_FILE, RESULT_FILE, RUN_FILE
+from colliculus.runs.names import HEALTH_FILE, MODEL_FILE, RESULT_FILE, RUN_FILE
 from colliculus.types import ColliculusError
 
 CARD_FILE = "README.md"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
+from colliculus.files.checks import file_digest as digest
 from colliculus.files.documents import package_version
 from colliculus.records import Record
-from colliculus.runs.run import MODEL_FILE, Run
+from colliculus.runs.names import MODEL_FILE
+from colliculus.runs.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +51,3 @@ def identity(folder: Path, run: Run, fingerprint: str) -> dict[str, Any]:
         "classes": list(run.spec.names),
         "modalities": list(run.spec.modalities),
     }
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return sha256(path.read_bytes()).hexdigest()

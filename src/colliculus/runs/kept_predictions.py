@@ -16,8 +16,9 @@ from colliculus.files.documents import from_plain, package_version, to_plain
 from colliculus.files.plain import parse_json, read_text
 from colliculus.runs.document import experiment_to_plain
 from colliculus.runs.identity import digest
+from colliculus.runs.names import MODEL_FILE
 from colliculus.runs.predictions import Predictions
-from colliculus.runs.run import MODEL_FILE, Run
+from colliculus.runs.run import Run
 
 
 @dataclass(frozen=True)

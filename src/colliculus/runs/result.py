@@ -14,7 +14,7 @@ from colliculus.runs.coordination import Coordination
 from colliculus.runs.experiment import Select
 from colliculus.runs.history import Row
 from colliculus.runs.metrics import Metrics
-from colliculus.runs.run import RESULT_FILE
+from colliculus.runs.names import RESULT_FILE
 from colliculus.types import ColliculusError
 
 SELECTIONS: Mapping[Select, str] = {

@@ -26,14 +26,9 @@ from colliculus.model import MultimodalSNN
 from colliculus.runs.document import experiment_from_plain, experiment_to_plain
 from colliculus.runs.experiment import Experiment, Method
 from colliculus.runs.migration import FORMAT, migrated
+from colliculus.runs.names import MODEL_FILE, RUN_FILE
 from colliculus.runs.weights import load_weights
 from colliculus.types import ColliculusError, DataSpec
-
-RUN_FILE, MODEL_FILE, RESULT_FILE = "run.yaml", "model.safetensors", "result.json"
-STATE_FILE = "last/state.pt"
-SELECTION_FOLDER = "selection"
-"""Folder in a run folder: the first training of a refit, a run folder of its own without a test."""
-METRICS_FILE, HEALTH_FILE, CURVES_FOLDER = "metrics.csv", "spike_health.json", "tensorboard"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ import torch
 from colliculus.model import MultimodalSNN
 from colliculus.runs.experiment import Method
 from colliculus.runs.identity import digest
-from colliculus.runs.run import MODEL_FILE, Run, Start
+from colliculus.runs.names import MODEL_FILE
+from colliculus.runs.run import Run, Start
 from colliculus.runs.weights import read_tensors
 from colliculus.types import ColliculusError, DataSpec
 

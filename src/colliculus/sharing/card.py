@@ -15,8 +15,8 @@ from colliculus.evaluation.spike_health import read_health
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.records.console import accuracy, percent
 from colliculus.runs.identity import digest
+from colliculus.runs.names import MODEL_FILE
 from colliculus.runs.result import TrainingResult
-from colliculus.runs.run import MODEL_FILE
 from colliculus.types import ColliculusError, DataSpec, printable
 
 _CLASSES = 100  # named on the card; run.yaml has all

@@ -18,7 +18,8 @@ from colliculus.files.documents import Document
 from colliculus.files.plain import parse_json, read_text
 from colliculus.records import Record, Table
 from colliculus.runs.hub import CARD_FILE, address_of, download, upload
-from colliculus.runs.run import HEALTH_FILE, MODEL_FILE, RESULT_FILE, RUN_FILE, load_model, read_run, read_run_file
+from colliculus.runs.names import HEALTH_FILE, MODEL_FILE, RESULT_FILE, RUN_FILE
+from colliculus.runs.run import load_model, read_run, read_run_file
 from colliculus.sharing.card import card
 from colliculus.types import ColliculusError
 

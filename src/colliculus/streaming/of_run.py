@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from colliculus.evaluation.trained_run import TrainedRun, open_run
+from colliculus.runtime import InferencePrecision
 from colliculus.streaming.stream import Stream
 
 
@@ -15,6 +16,7 @@ def stream(
     stride: int | None = None,
     carry: bool = False,
     device: str = "auto",
+    precision: InferencePrecision | None = None,
 ) -> Stream:
     """The model of a trained run as a stream: frames come one after the other, and there is an answer after each.
 
@@ -24,6 +26,7 @@ def stream(
         stride: steps after which another window begins; None begins it when the last one ends.
         carry: no windows, membranes go on for ever.
         device: as in `load`.
+        precision: as in `load`.
 
     Raises:
         ColliculusError: the folder is not a run folder, a setting is out of range, or the model cannot run that way.
@@ -39,5 +42,5 @@ def stream(
         >>> state.step, output.logits.shape
         (1, torch.Size([1, 6]))
     """
-    opened = open_run(run, device)
+    opened = open_run(run, device, precision=precision)
     return Stream(opened.model, opened.time_steps, window=window, stride=stride, carry=carry)

@@ -15,7 +15,7 @@ from colliculus.corpus.prepare.storage import Sound
 from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.dataset import ClipReader, Normalisation
 from colliculus.data.loading import standard_batch
-from colliculus.evaluation.predict import files_of
+from colliculus.evaluation.clip_files import files_of
 from colliculus.media.apart import apart
 from colliculus.media.clips import Clip
 from colliculus.media.kinds import kind_of

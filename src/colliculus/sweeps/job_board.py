@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from colliculus.records.console import percent
+from colliculus.runs.names import METRICS_FILE
 from colliculus.runs.result import read_result
-from colliculus.runs.run import METRICS_FILE
 from colliculus.sweeps.jobs import Job
 from colliculus.training.checkpoint import IN_HAND
 

@@ -19,7 +19,7 @@ from colliculus.files.documents import Document, differences
 from colliculus.files.lock import LOCK_FILE, locked
 from colliculus.runs.identity import digest
 from colliculus.runs.migration import migrated
-from colliculus.runs.run import (
+from colliculus.runs.names import (
     CURVES_FOLDER,
     HEALTH_FILE,
     MODEL_FILE,
@@ -27,10 +27,8 @@ from colliculus.runs.run import (
     RUN_FILE,
     SELECTION_FOLDER,
     STATE_FILE,
-    Run,
-    read_run_file,
-    to_document,
 )
+from colliculus.runs.run import Run, read_run_file, to_document
 from colliculus.runs.weights import save_weights
 from colliculus.runtime import Runtime
 from colliculus.types import ColliculusError

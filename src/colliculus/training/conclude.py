@@ -19,6 +19,7 @@ from colliculus.runs.experiment import method_name
 from colliculus.runs.history import write_metrics
 from colliculus.runs.kept_predictions import Condition, write_predictions
 from colliculus.runs.metrics import Metrics
+from colliculus.runs.names import MODEL_FILE, RESULT_FILE, SELECTION_FOLDER
 from colliculus.runs.result import (
     REFIT,
     SELECTIONS,
@@ -28,7 +29,6 @@ from colliculus.runs.result import (
     is_validated,
     kept_epoch,
 )
-from colliculus.runs.run import MODEL_FILE, RESULT_FILE, SELECTION_FOLDER
 from colliculus.runs.weights import load_weights
 from colliculus.training.checkpoint import replace_best
 from colliculus.training.decisions import decide

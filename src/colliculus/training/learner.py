@@ -52,7 +52,7 @@ class Learner:
         if run.start is not None and state is None:
             load_start(self.model, run.start)
         self.model.to(runtime.device)
-        self.model.recompute = self.settings.recompute
+        self.model.recompute, self.model.precision = self.settings.recompute, self.settings.precision
         self.average = None if self.settings.ema_decay is None else deepcopy(self.model).eval()
         if self.settings.compile != "none":
             self.model.compile(mode=self.settings.compile)

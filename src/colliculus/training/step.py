@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from colliculus.labels import correctness
-from colliculus.model import MultimodalSNN
+from colliculus.model import MultimodalSNN, in_float32
 from colliculus.modulation import Modulator
 from colliculus.modulation.scores import modality_correct
 from colliculus.runtime import Runtime
@@ -60,8 +60,7 @@ class TrainingStep:
         """Train on the samples of a batch that this rank holds; `check_norm` says whether the gradients are finite."""
         self.optimizer.zero_grad(set_to_none=True)
         with self.runtime.autocast():
-            output: Output = self.model(batch.inputs)
-        output = in_float32(output)
+            output = in_float32(self.model(batch.inputs))
         prepared = self.modulator.before_backward(self.model, output, batch.labels, self.objective, self.runtime)
         total = torch.stack(list(prepared.losses.values())).sum()
         self.runtime.backward(total * self.runtime.sample_weight(len(batch)), self.model)
@@ -72,17 +71,6 @@ class TrainingStep:
         terms = {name: term.detach() * samples for name, term in prepared.losses.items()}
         alone = {m: right.sum() for m, right in modality_correct(output, batch.labels).items()}
         return StepReport({"samples": samples, "correct": correct, **terms}, grad_norm, modulation, alone)
-
-
-def in_float32(output: Output) -> Output:
-    """`output` in float32 for the objective, whatever the precision of the forward pass."""
-
-    def wide(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: x.float() for name, x in cast("dict[str, Tensor]", value).items()}
-        return None if value is None else value.float()
-
-    return Output(**{field.name: wide(getattr(output, field.name)) for field in fields(output)})
 
 
 class EpochSums:

@@ -11,7 +11,8 @@ from colliculus.data.synthetic import Synthetic
 from colliculus.export.nir.parts import Settings, whole_parts
 from colliculus.heads import LinearReadout
 from colliculus.runs.experiment import Experiment
-from colliculus.runs.run import MODEL_FILE, Run, write_run
+from colliculus.runs.names import MODEL_FILE
+from colliculus.runs.run import Run, write_run
 from colliculus.runs.weights import save_weights
 from colliculus.types import DataSpec
 

@@ -73,7 +73,7 @@ def energy(
     chosen = named_table(table) if isinstance(table, str) else table
     if samples < 1:
         raise ColliculusError(f"samples is {samples}: give at least 1")
-    run = open_run(run, device)
+    run = open_run(run, device, precision="fp32")
     dataset = run.load(data)
     subject = run.about(dataset, split)
     tally = _count(run, stored_part(dataset, split, run), samples, subject)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from colliculus.types import Output
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -37,28 +38,50 @@ def decisions(by_step: Sequence[Output], names: Sequence[str]) -> list[Decision]
     """Explain the decision on each sample of a batch: the last of its outputs after the first 1, 2, ... T steps.
 
     Example:
+        >>> import torch
         >>> steps = torch.tensor([[[0.0, 0.0]], [[4.0, 0.0]]])  # T = 2, B = 1, K = 2
         >>> by_step = [Output(logits=x.mean(0), step_logits=x, evidence={"audio": x}) for x in (steps[:1], steps)]
         >>> found = decisions(by_step, ["cat", "dog"])[0]
         >>> found.predicted, found.evidence, [round(p, 3) for p in found.step_probabilities]
         ('cat', {'audio': 1.0}, [0.5, 0.881])
     """
-    output = by_step[-1]
-    after = torch.stack([one.logits for one in by_step]).softmax(dim=2)  # (T, B, K)
-    parts = {m: part.mean(0) for m, part in output.evidence.items()}
-    centred = {m: part - part.mean(dim=1, keepdim=True) for m, part in parts.items()}
-    probabilities = output.logits.softmax(dim=1)
-    chosen: list[int] = output.logits.argmax(dim=1).tolist()
+    after = np.stack([one.logits.float().cpu().numpy() for one in by_step])
+    evidence = {m: part.mean(0).float().cpu().numpy() for m, part in by_step[-1].evidence.items()}
+    return explained(after, evidence, names)
+
+
+def explained(logits_by_step: Floats, evidence: Mapping[str, Floats], names: Sequence[str]) -> list[Decision]:
+    """Explain the decision on each sample of a batch.
+
+    Args:
+        logits_by_step: logits when the network runs for its first 1, 2, ... T steps, (T, B, K).
+        evidence: part of each modality in the last logits, (B, K).
+        names: K class names.
+
+    Example:
+        >>> logits = np.array([[[0.0, 0.0]], [[2.0, 0.0]]], dtype=np.float32)
+        >>> [round(p, 3) for p in explained(logits, {}, ["cat", "dog"])[0].step_probabilities]
+        [0.5, 0.881]
+    """
+    after = softmax(logits_by_step)
+    centred = {m: part - part.mean(axis=1, keepdims=True) for m, part in evidence.items()}
+    chosen: list[int] = logits_by_step[-1].argmax(axis=1).tolist()
     return [
         Decision(
             predicted=names[k],
-            probability=probabilities[b, k].item(),
-            probabilities=dict(zip(names, probabilities[b].tolist(), strict=True)),
+            probability=after[-1, b, k].item(),
+            probabilities=dict(zip(names, after[-1, b].tolist(), strict=True)),
             evidence={m: part[b, k].item() for m, part in centred.items()},
             step_probabilities=tuple(after[:, b, k].tolist()),
         )
         for b, k in enumerate(chosen)
     ]
+
+
+def softmax(logits: Floats) -> Floats:
+    """Probabilities (..., K)."""
+    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
 
 
 def choose_examples(

@@ -67,7 +67,7 @@ def explain(
         ([4, 4], 6)
     """
     require_sklearn()
-    run = open_run(run, device)
+    run = open_run(run, device, precision="fp32")
     dataset = run.load(data)
     part = stored_part(dataset, split, run)
     if clips < 1 or points < 1:

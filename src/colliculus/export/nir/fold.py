@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from colliculus.layers.int8 import whole_and_scale
+
 Values = NDArray[np.float64]
 Pair = tuple[int, int]
 
@@ -132,11 +134,8 @@ def whole_numbers(weight: NDArray[np.float32], bits: int) -> NDArray[np.float32]
         >>> whole_numbers(np.array([[3.0, 0.9], [-1.5, 0.6]], dtype=np.float32), bits=3).tolist()  # -3 to 3
         [[3.0, 1.0], [-1.5, 0.5]]
     """
-    top = 2 ** (bits - 1) - 1
-    wide = weight.astype(np.float64)
-    largest = np.abs(wide).reshape(len(wide), -1).max(1)
-    scale = (np.where(largest > 0, largest, 1.0) / top).reshape(-1, *[1] * (wide.ndim - 1))
-    return (np.round(wide / scale) * scale).astype(np.float32)
+    whole, scale = whole_and_scale(weight, bits)
+    return (whole * scale).astype(np.float32)
 
 
 def _pair(value: int | str | tuple[int, ...]) -> Pair:

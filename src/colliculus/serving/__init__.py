@@ -1,0 +1,1 @@
+"""A trained run behind HTTP, for programs on the same machine."""
