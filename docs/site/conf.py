@@ -1,0 +1,79 @@
+"""Settings of Sphinx. `docs/site/build.py` gathers the pages and runs it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from colliculus.figures.palette import DARK, LIGHT
+
+ROOT = Path(__file__).parents[2]
+
+project = "Colliculus"
+author = "The Colliculus authors"
+project_copyright = author
+release = version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+language = "en"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+exclude_patterns = ["downloads"]
+smartquotes = False  # they would make a dash of `--out`
+
+# Pages: Markdown, and notebooks that run once and again when they change.
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+nb_execution_mode = "cache"  # build.py turns it off with `--execute off`
+nb_execution_cache_path = str(ROOT / "build" / "docs" / "notebooks")
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
+nb_output_stderr = "remove"  # progress bars
+
+# Reference: docstrings in Google's style, whose single backquotes are code.
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+autodoc_default_options = {"members": True, "inherited-members": "Module, Protocol, Exception, ModuleType"}
+python_maximum_signature_line_length = 80
+python_use_unqualified_type_names = True
+toc_object_entries_show_parents = "hide"
+
+# Every reference within the package must resolve; other packages' pages are not at hand without a network.
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!cl\.|colliculus\.(?!\w+\.)).*")]
+
+linkcheck_timeout = 20
+linkcheck_retries = 2
+
+html_theme = "furo"
+html_title = f"Colliculus {release}"
+html_static_path = ["style.css"]
+html_css_files = ["style.css"]
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {
+    f"{name}_css_variables": {
+        "color-brand-primary": palette["accent"],
+        "color-brand-content": palette["accent"],
+        "color-background-primary": palette["ground"],
+        "color-background-secondary": palette["raised"],
+        "color-foreground-primary": palette["ink"],
+    }
+    for name, palette in (("light", LIGHT), ("dark", DARK))
+}
+
+
+def escape(lines: list[str]) -> None:
+    """Escape in place what reStructuredText would read as marks: our docstrings mark nothing but code."""
+    example = False
+    for i, line in enumerate(lines):
+        example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
+        if not example:
+            lines[i] = re.sub(r"(`[^`]*`)|([*|])", lambda m: m[1] or f"\\{m[2]}", line)
+
+
+def setup(app: Sphinx) -> None:
+    """Escape every docstring before napoleon reads its sections."""
+    app.connect("autodoc-process-docstring", lambda *event: escape(event[-1]), priority=400)
