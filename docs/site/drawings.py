@@ -62,7 +62,8 @@ class Drawing:
         length = max(abs(x - x0), abs(y - y0))
         dx, dy = (x - x0) / length, (y - y0) / length  # of unit length where a line is level or upright
         path = " ".join(f"{a},{b}" for a, b in [*points[:-1], (round(x - 6 * dx), round(y - 6 * dy))])
-        head = f"{x},{y} {x - 10 * dx - 5 * dy:g},{y - 10 * dy + 5 * dx:g} {x - 10 * dx + 5 * dy:g},{y - 10 * dy - 5 * dx:g}"
+        corners = ((x, y), (x - 10 * dx - 5 * dy, y - 10 * dy + 5 * dx), (x - 10 * dx + 5 * dy, y - 10 * dy - 5 * dx))
+        head = " ".join(f"{a:g},{b:g}" for a, b in corners)
         self.shapes.append(f'<polyline class="line" points="{path}" style="stroke: var(--{colour})"/>')
         self.shapes.append(f'<polygon points="{head}" fill="var(--{colour})"/>')
 
@@ -79,7 +80,9 @@ class Drawing:
 
 def flow() -> Drawing:
     """Data, spikes, tokens, fusion, decision: every method of the library."""
-    d = Drawing("Sound and images become spikes, spikes become tokens, fusion joins them, and a head decides.", 760, 270)
+    d = Drawing(
+        "Sound and images become spikes, spikes become tokens, fusion joins them, and a head decides.", 760, 270
+    )
     for y, colour, name, shape in ((56, A, "sound", "spectrogram"), (196, V, "images", "frames")):
         d.box(72, y, 116, 74, f"{name}\n{shape}", colour)
         d.arrow((130, y), (178, y), colour=colour)
@@ -97,7 +100,9 @@ def flow() -> Drawing:
 
 def s_cmrl() -> Drawing:
     """S-CMRL: each stream receives a residual of the other, and residuals of one class are aligned."""
-    d = Drawing("S-CMRL: each modality receives a cross-modal residual, and the residuals are aligned by class.", 760, 310)
+    d = Drawing(
+        "S-CMRL: each modality receives a cross-modal residual, and the residuals are aligned by class.", 760, 310
+    )
     for y, colour, name, bend, top in ((50, A, "audio", 160, 108), (230, V, "visual", 190, 172)):
         d.box(70, y, 112, 62, f"{name}\ntokens", colour)
         d.arrow((126, y), (424, y), colour=colour)

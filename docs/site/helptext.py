@@ -17,7 +17,9 @@ CHOICES = {
 }
 """Commands whose help has more options than that of the bare verb."""
 
-BOX = re.compile(r"^╭─ (?P<title>.+?) ─+╮$|^│ ?(?P<line>.*?) *│$|^╰─+╯$", re.MULTILINE)
+SECTION = re.compile(r"^ (?P<title>\S.*?) *\n -{5,} *$", re.MULTILINE)
+MARKS = re.compile(r"(`[^`]*`)|(?<!\w)(--\w[\w.-]*\w)|([<*\[_|])")
+"""Code, options, and characters that mean something in Markdown."""
 
 
 def pages() -> dict[str, str]:
@@ -52,15 +54,20 @@ def help_of(command: list[str]) -> str:
 
 
 def parts(text: str) -> tuple[str, str, str]:
-    """Usage line, description in Markdown, and options without the frames around them.
+    r"""Usage line, description in Markdown, and options.
 
     Example:
-        >>> parts("usage: x [-h]\\n\\nDo it --now.\\n\\n╭─ options ──╮\\n│ --now  yes │\\n╰────────────╯\\n")
-        ('usage: x [-h]', 'Do it `--now`.', 'options:\\n  --now  yes')
+        >>> parts("usage: x [-h]\n\nDo `y` --now [z].\n\n options   \n --------- \n  --now  yes  \n")
+        ('usage: x [-h]', 'Do `y` `--now` \\[z].', 'options:\n  --now  yes')
     """
     usage, _, rest = text.partition("\n\n")
-    description, _, framed = rest.partition("╭")
-    plain = BOX.sub(lambda m: f"\n{m['title']}:" if m["title"] else f"  {m['line']}" if m["line"] else "", "╭" + framed)
-    escaped = re.sub(r"([<*\[_|])", r"\\\1", description.strip())
-    marked = re.sub(r"(?<![\w`])(--[\w.\\-]+\w)", lambda m: f"`{m[1]}`".replace("\\", ""), escaped)
-    return usage.strip(), marked, re.sub(r"\n{3,}", "\n\n", plain).strip()
+    first = SECTION.search(rest)
+    begin = first.start() if first else len(rest)
+    options = SECTION.sub(lambda section: f"{section['title']}:", rest[begin:])
+    plain = "\n".join(line.rstrip() for line in options.splitlines())
+    return usage.strip(), MARKS.sub(_marked, rest[:begin].strip()), re.sub(r"\n{3,}", "\n\n", plain).strip()
+
+
+def _marked(found: re.Match[str]) -> str:
+    code, option, mark = found.groups()
+    return code or (f"`{option}`" if option else f"\\{mark}")

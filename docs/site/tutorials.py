@@ -39,7 +39,9 @@ def pages(root: Path) -> dict[str, str | bytes]:
 def notebook(script: str) -> NotebookNode:
     """A script in the percent format as a notebook, the titles of its cells as headings."""
     book = jupytext.reads(script, fmt="py:percent")
-    book.metadata = nbformat.from_dict({"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    book.metadata = nbformat.from_dict(
+        {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
     cells: list[NotebookNode] = []
     for cell in book.cells:
         if title := cell.metadata.pop("title", ""):
