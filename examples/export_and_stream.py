@@ -27,7 +27,7 @@ for step in range(run.time_steps):
     frames = {m: x[None] if x.ndim == 3 else x[step : step + 1] for m, x in clip.items()}
     output, state = stream.step(frames, state)
     chosen = output.logits.softmax(1).max(1)
-    print(f"step {state.step}: {run.data.class_names[chosen.indices.item()]} {chosen.values.item():.1%}")
+    print(f"step {state.step}: {run.data.spec.names[chosen.indices.item()]} {chosen.values.item():.1%}")
 
 # %% The whole clip at once gives the same answer, to the last bit
 whole = run.model({m: x[None] if x.ndim == 3 else x[:, None] for m, x in clip.items()})

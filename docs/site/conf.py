@@ -74,6 +74,29 @@ def escape(lines: list[str]) -> None:
             lines[i] = re.sub(r"(`[^`]*`)|([*|])", lambda m: m[1] or f"\\{m[2]}", line)
 
 
+def shorten(signature: str) -> str:
+    """A signature in which a default that is an object shows its class alone; the page of the class has its fields.
+
+    Example:
+        >>> shorten("(a: int = 1, n: N = N(x=1, s=S()), *, b: float = 0.5)")
+        '(a: int = 1, n: N = N(...), *, b: float = 0.5)'
+    """
+    begin = re.search(r"= \w+\(", signature)
+    if begin is None:
+        return signature
+    end, depth = begin.end(), 1
+    while depth:
+        depth += {"(": 1, ")": -1}.get(signature[end], 0)
+        end += 1
+    return f"{signature[: begin.end()]}...){shorten(signature[end:])}"
+
+
 def setup(app: Sphinx) -> None:
-    """Escape every docstring before napoleon reads its sections."""
+    """Escape every docstring before napoleon reads its sections, and shorten every signature."""
+
+    def short(*event: str | None) -> tuple[str | None, str | None]:
+        signature, returned = event[-2:]
+        return signature and shorten(signature), returned
+
+    app.connect("autodoc-process-signature", short)
     app.connect("autodoc-process-docstring", lambda *event: escape(event[-1]), priority=400)

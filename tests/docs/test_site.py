@@ -68,7 +68,7 @@ def test_the_drawings_are_those_of_the_program() -> None:
         assert (drawings.FOLDER / f"{name}.svg").read_text("utf-8") == draw().svg(), "run python docs/site/drawings.py"
 
 
-@pytest.mark.parametrize(("name", "needs"), [("helptext", "colliculus"), ("settings", "sphinx")])
+@pytest.mark.parametrize(("name", "needs"), [("conf", "sphinx"), ("helptext", "colliculus"), ("settings", "sphinx")])
 def test_the_examples_of_the_tools_run(name: str, needs: str) -> None:
     pytest.importorskip(needs)
     found = doctest.testmod(tool(name))
