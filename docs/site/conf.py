@@ -40,7 +40,7 @@ python_maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 
-# Every reference within the package must resolve; other packages' pages are not at hand without a network.
+# References to public names must resolve. Types of other packages and inner ones have no page.
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!cl\.|colliculus\.(?!\w+\.)).*")]
 
@@ -48,6 +48,7 @@ linkcheck_timeout = 20
 linkcheck_retries = 2
 
 html_theme = "furo"
+pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 html_title = f"Colliculus {release}"
 html_static_path = ["style.css"]
 html_css_files = ["style.css"]

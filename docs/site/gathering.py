@@ -17,7 +17,12 @@ PROJECT = {
 }
 """Pages beside the package, and their place on the site; the README's is the home page, which has its own text."""
 
-LINK = re.compile(r"(?P<mark>!?)\[(?P<label>[^\]\n]*)\]\((?P<path>(?!\w+:|#)[^)#\s]+)(?P<part>#[^)\s]*)?\)")
+LINK = re.compile(
+    r"(?P<code>^ *```.*?^ *```$|`[^`\n]+`)"
+    r"|(?P<mark>!?)\[(?P<label>[^\]\n]*)\]\((?P<path>(?!\w+:|#)[^)#\s]+)(?P<part>#[^)\s]*)?\)",
+    re.MULTILINE | re.DOTALL,
+)
+"""Code, which is left alone, or a link to another file."""
 
 
 def pages(root: Path) -> dict[str, str | bytes]:
@@ -49,6 +54,8 @@ def linked(text: str, origin: str, places: dict[str, str]) -> str:
     here = PurePosixPath(places[origin]).parent
 
     def lead(link: re.Match[str]) -> str:
+        if link["code"]:
+            return link["code"]
         target = os.path.normpath(PurePosixPath(origin).parent / link["path"])
         if target in places:
             path = os.path.relpath(places[target], here)

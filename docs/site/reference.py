@@ -56,7 +56,7 @@ def _names() -> Iterator[tuple[str, str]]:
 
 
 def _index_of_names() -> str:
-    """A table of the public names for each room, in the words of the room's and the name's first lines."""
+    """A table of the public names of each package, in the first lines of their docstrings."""
     rooms: dict[str, list[str]] = {}
     for name in colliculus.__all__:
         thing = getattr(colliculus, name)
@@ -65,8 +65,8 @@ def _index_of_names() -> str:
         rooms.setdefault(room, []).append(f"| [{name}]({name}.md) | {first_line(thing)} |")
     lines = ["# Python", "", "`import colliculus as cl` offers these names, each with an example."]
     for room, rows in sorted(rooms.items(), key=lambda item: (not item[0], item[0])):
-        title = first_line(import_module(f"colliculus.{room}")).rstrip(".") if room else "Packages, whole"
-        lines += ["", f"## {title}", "", "| name | |", "|---|---|", *rows]
+        about = first_line(import_module(f"colliculus.{room}")) if room else "Whole packages, for parts of your own."
+        lines += ["", f"## {room or 'packages'}", "", about, "", "| name | |", "|---|---|", *rows]
     files = "\n".join(f"{name} <{name}>" for name in sorted(colliculus.__all__, key=str.lower))
     return "\n".join(lines) + f"\n\n```{{toctree}}\n:hidden:\n\n{files}\n```\n"
 

@@ -56,9 +56,11 @@ def test_links_lead_to_the_places_of_the_site() -> None:
     places = {"docs/a/x.md": "a/x.md", "RESULTS.md": "project/results.md", "docs/pictures/p.svg": "pictures/p.svg"}
     text = (
         "[r](../../RESULTS.md#here) ![p](../pictures/p.svg) [code](../../src/y.py) [w](https://w.org/z.md) [up](#part)"
+        "\n```python\nf[0](x)\n```\n`f[0](x)`"
     )
     assert tool("gathering").linked(text, "docs/a/x.md", places) == (
         "[r](../project/results.md#here) ![p](../pictures/p.svg) `code` [w](https://w.org/z.md) [up](#part)"
+        "\n```python\nf[0](x)\n```\n`f[0](x)`"
     )
 
 
