@@ -27,6 +27,10 @@ class DyingDecoder:
     def dtype(self) -> np.dtype:
         return np.dtype(np.float32)
 
+    @property
+    def in_words(self) -> str:
+        return "the number in each file"
+
     def read(self, path: Path, sample: Sample) -> np.ndarray:
         if path.stem.startswith("crash"):
             os.kill(os.getpid(), signal.SIGSEGV)

@@ -5,6 +5,7 @@ from colliculus.corpus.audit import audit
 from colliculus.corpus.division import split
 from colliculus.corpus.prepare.build import prepare
 from colliculus.data.collate import collate, time_first
+from colliculus.data.series import from_series
 from colliculus.data.user_data import as_dataset
 from colliculus.evaluation.comparison import compare
 from colliculus.evaluation.contribution import contribution
@@ -39,11 +40,13 @@ from colliculus.modulation import Modulator
 from colliculus.neurons import LIF, PLIF, NeuronSettings
 from colliculus.presets import preset, presets
 from colliculus.report.report import report
+from colliculus.report.view import view
 from colliculus.runs.experiment import Experiment, Method, TrainSettings
 from colliculus.sharing.share import share
 from colliculus.streaming.of_run import stream
 from colliculus.sweeps.reproduce import reproduce
 from colliculus.sweeps.sweep import sweep
+from colliculus.training import loggers
 from colliculus.training.callbacks import Callback
 from colliculus.training.fit import fit
 from colliculus.types import Batch, ColliculusError, DataSpec, Fused, Output
@@ -94,10 +97,12 @@ __all__ = [
     "explain",
     "export",
     "fit",
+    "from_series",
     "fusion",
     "heads",
     "inspect",
     "load",
+    "loggers",
     "losses",
     "methods",
     "modulation",
@@ -114,6 +119,7 @@ __all__ = [
     "stream",
     "sweep",
     "time_first",
+    "view",
 ]
 
 __version__: str

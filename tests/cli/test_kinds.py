@@ -68,7 +68,9 @@ def test_every_command_reads_the_same_kinds(answer, answer_json, capsys, clips, 
         *("train", "late-fusion-folder", "--data.root", str(clips), "--out", str(run)),
         *(*cache, *flags("data.clips."), *TRAINING),
     )
-    assert "each sample holds audio 1 x 16 x 16 and visual 3 x 16 x 16" in " ".join((out + err).split())
+    said = " ".join((out + err).split())
+    assert "audio: the spectrogram of each whole clip -> 1 x 16 x 16, static" in said
+    assert "visual: 4 frames, evenly spread over each whole clip -> 4 x 3 x 16 x 16, moving" in said
     found = answer_json("predict", str(run), str(clips / "low"), "--device", "cpu")
     assert (len(found["predictions"]), found["unread"], found["skipped"]) == (6, {}, {})
     assert all(prediction["missing"] == [] for prediction in found["predictions"])

@@ -47,9 +47,11 @@ def test_from_nothing_to_a_prediction(answer, answer_json, clips, tmp_path):
     out, _ = answer("prepare", "folder", str(clips), str(data), "--jobs", "0", *SMALL)
     assert "samples 22" in out
     assert "usable 20" in out
+    assert "visual 4 frames, evenly spread over each whole clip: 4 x 3 x 16 x 16" in out
+    assert "audio the spectrogram of the first 0.4 s of each clip: 1 x 16 x 16" in out
     assert "1 x is a git-lfs pointer, not the file itself, such as: low/broken.mp4" in out
     assert "1 x holds no sound, such as: low/silent.mp4" in out
-    assert f"colliculus train s-cmrl-prepared --data.root {data} --out RUN" in out
+    assert f"colliculus train tectum-prepared --data.root {data} --out RUN" in out
     out, _ = answer("train", "s-cmrl-prepared", "--data.root", str(data), "--out", str(run), *TRAINING)
     assert "Result" in out
     predictions = answer_json("predict", str(run), str(clips / "low" / "clip 1.mkv"), "--device", "cpu")["predictions"]

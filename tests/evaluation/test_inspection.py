@@ -125,7 +125,8 @@ def test_a_run_without_a_balance_has_accuracies_alone(scmrl_folder):
     assert (found.curves.balance, found.time_weights, found.alignments) == ({}, {}, {})
     assert not found.curves.own_heads
     text = str(found.table())
-    assert "Validation accuracy (alone: by its part of the joint logits)" in text
+    assert "Validation accuracy (after the exchange: by its part of the joint logits)" in text
+    assert "audio alone" not in text
     assert "Temporal" not in text
     assert "alignment" not in text
 

@@ -45,6 +45,9 @@ OTHER_VALUES = {
     "super_epoch": [1],
     "rate": [10.0],
     "bits": [2],
+    "fusion": ["concat"],
+    "name": ["of no package"],
+    "settings": [{"strength": 0.5}],
 }
 """Values to try of settings that have no other rule."""
 ELSEWHERE = {"joint.keep", "balance.ogm_ge.relative_to"}

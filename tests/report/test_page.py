@@ -11,7 +11,7 @@ from colliculus.evaluation.explanation.clip import ClipImage
 from colliculus.media.encode import write_png
 from colliculus.records import Column, Table
 from colliculus.report.material import ANALYSES
-from colliculus.report.page import _environment
+from colliculus.report.page import environment
 from colliculus.report.report import report
 from colliculus.runs.metrics import Metrics
 
@@ -98,7 +98,7 @@ def test_curves_show_every_column_of_the_history(made, tmp_path):
     text = (tmp_path / "page.html").read_text()
     shown = re.findall(r"<text[^>]*>([^<]*)</text>", text)
     assert {"train", "validation", "validation audio", "loss", "task", "scale", "chance", "epoch kept"} <= set(shown)
-    assert "A modality alone predicts by its own head" in text
+    assert "A modality by itself predicts by its own head" in text
 
 
 def test_an_image_is_taken_from_its_folder_alone(made, written, tmp_path):
@@ -117,7 +117,7 @@ def test_an_image_is_taken_from_its_folder_alone(made, written, tmp_path):
 
 
 def render(template, **values):
-    return _environment().from_string('{% import "parts.html" as parts with context %}' + template).render(**values)
+    return environment().from_string('{% import "parts.html" as parts with context %}' + template).render(**values)
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", "a & b", "'\""])

@@ -12,9 +12,14 @@ import pytest
 import torch
 import yaml
 
+from colliculus.corpus.prepare.storage import Frames
+from colliculus.corpus.recipes.folder import FolderRecipe
+from colliculus.data.folder import Folder
 from colliculus.files.documents import from_plain
-from colliculus.methods import FirstTectum
+from colliculus.methods import FirstTectum, LateFusion
 from colliculus.modulation import AGMSettings, Balance, OGMGESettings, PMRSettings
+from colliculus.runs.document import experiment_from_plain, experiment_to_plain
+from colliculus.runs.experiment import Experiment
 from colliculus.runs.migration import FORMAT, migrated
 from colliculus.runs.run import load_model, read_run, read_run_file
 from colliculus.training.checkpoint import read_state, write_state
@@ -219,3 +224,13 @@ def test_sca_of_the_reference() -> None:
     found = migrated({"format": 1, "experiment": {"method": method}})["experiment"]["method"]
     assert found == {"name": "sca", "arithmetic": "reference"}
     assert method["reference"], "the document given is not changed"
+
+
+@pytest.mark.parametrize("steps", [None, 3])
+def test_clips_of_former_runs_keep_one_frame_of_each_video(steps) -> None:
+    run = Experiment(method=LateFusion(), data=Folder(clips=FolderRecipe(visual=Frames(steps=steps))))
+    plain = experiment_to_plain(run)
+    del plain["data"]["clips"]["video_frames"]
+    clips = experiment_from_plain(migrated({"format": 4, "experiment": plain})["experiment"]).data.clips
+    assert clips.video_frames == (0 if steps is None else FolderRecipe.video_frames)
+    assert clips.visual.steps == steps

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from io import StringIO
 
 import pytest
@@ -10,7 +9,7 @@ from rich.console import Console
 
 from colliculus.runs.history import read_metrics, write_metrics
 from colliculus.training.callbacks import StepProgress
-from colliculus.training.logging import Curves, ShownProgress
+from colliculus.training.logging import ShownProgress
 from colliculus.training.step import EpochSums, StepReport
 from colliculus.types import ColliculusError
 
@@ -60,7 +59,7 @@ def test_on_a_terminal_a_bar_shows_accuracy_loss_and_speed(tmp_path):
     bar.on_end(training, None)
     assert "epoch 2/3" in shown.getvalue()
     assert "accuracy 75.0%  loss 0.500  2 samples/s" in shown.getvalue()
-    assert "validation" not in shown.getvalue()
+    assert shown.getvalue().count("validation") == 1
 
 
 def test_elsewhere_an_epoch_is_a_line(tmp_path):
@@ -70,7 +69,32 @@ def test_elsewhere_an_epoch_is_a_line(tmp_path):
     lines.on_step(training, StepProgress(1, EpochSums(), seconds=1.0))
     lines.on_epoch(training, ROW)
     lines.on_end(training, None)
-    assert shown.getvalue() == "epoch 1/3  loss 0.250  accuracy 50.0%  validation 75.0%  1,234 samples/s\n"
+    assert shown.getvalue() == "epoch 1/3  loss 0.250  accuracy 50.0%  validation 75.0%  1,234 samples/s  0 s left\n"
+
+
+def test_the_time_that_is_left_follows_from_the_epochs_so_far(tmp_path, monkeypatch):
+    clock = iter([100.0, 100.0, 400.0])
+    monkeypatch.setattr("colliculus.training.logging.monotonic", lambda: next(clock))
+    shown = StringIO()
+    lines, training = ShownProgress(Console(file=shown, width=120)), Stub(tmp_path)
+    training.first_epoch = 0
+    lines.on_start(training)
+    lines.on_epoch(training, ROW)
+    lines.on_epoch(training, {**ROW, "epoch": 3})
+    assert shown.getvalue().splitlines()[0].endswith("1,234 samples/s  10 min left")
+    assert shown.getvalue().splitlines()[1].endswith("1,234 samples/s")
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(60.0, True), (1.0, False)])
+def test_a_first_step_that_takes_long_is_reported_at_once(tmp_path, seconds, told):
+    shown, sums = StringIO(), EpochSums()
+    lines, training = ShownProgress(Console(file=shown, width=120)), Stub(tmp_path)
+    for _ in range(2):
+        sums.add(StepReport({k: torch.tensor(1.0) for k in ("samples", "correct", "task")}, 1.0, {}))
+        lines.on_step(training, StepProgress(1, sums, seconds=seconds))
+    expected = "the first step took 60 s: at this pace an epoch takes 2 min and all 3 take 6 min; smaller inputs"
+    assert shown.getvalue().count(expected) == told
+    assert bool(shown.getvalue()) == told
 
 
 def test_an_epoch_of_a_refit_names_its_training_and_one_without_validation_says_none(tmp_path):
@@ -79,33 +103,4 @@ def test_an_epoch_of_a_refit_names_its_training_and_one_without_validation_says_
     training.stage = "refit"
     row = {name: value for name, value in ROW.items() if not name.startswith("validation")}
     ShownProgress(Console(file=shown, width=120)).on_epoch(training, row)
-    assert shown.getvalue() == "refit epoch 1/3  loss 0.250  accuracy 50.0%  1,234 samples/s\n"
-
-
-def record(folder, row, console):
-    curves, training = Curves(console), Stub(folder)
-    curves.on_start(training)
-    curves.on_epoch(training, row)
-    curves.on_end(training, None)
-
-
-def test_every_figure_has_a_curve_where_tensorboard_is_installed(tmp_path):
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    found = {"validation_accuracy_audio": 0.5, "train_accuracy_visual": 0.25, "modulation_coefficient_audio": 0.75}
-    record(tmp_path, {**ROW, **found}, Console(quiet=True))
-    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    names = ("train/loss", "validation/accuracy_audio", "train/accuracy_visual", "modulation/coefficient_audio")
-    assert [(p.step, p.value) for name in names for p in events.Scalars(name)] == [
-        (1, 0.25), (1, 0.5), (1, 0.25), (1, 0.75)
-    ]  # fmt: skip
-    assert {"validation/accuracy", "learning/rate", "samples/per_second"} <= set(events.Tags()["scalars"])
-
-
-def test_without_tensorboard_nothing_else_is_missed_and_it_is_said_once(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    shown = StringIO()
-    record(tmp_path, ROW, Console(file=shown, width=120))
-    assert shown.getvalue() == "tensorboard is not installed: the curves are only in metrics.csv\n"
-    assert not (tmp_path / "tensorboard").exists()
+    assert shown.getvalue() == "refit epoch 1/3  loss 0.250  accuracy 50.0%  1,234 samples/s  0 s left\n"

@@ -6,9 +6,11 @@ Neither this module nor the top of a verb's module imports torch, so that `--hel
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from shlex import quote
 
 from colliculus import __version__
 from colliculus.records.console import is_main_rank
@@ -20,13 +22,14 @@ VERBS = {
     "predict": "classify files with a trained run, and see why",
     "stream": "classify what comes in, window by window: files, a pipe, camera and microphone",
     "prepare": "decode raw files once, into a folder to train on",
+    "view": "one HTML file about your data: classes, lengths, findings, and clips to look at and to hear",
     "audit": "find leaks, contradictions and damage in your data",
     "split": "divide a manifest into train, validation and test, or into folds, with groups kept together",
     "show": "list presets, methods, datasets and kernels, or one in full",
     "sweep": "train methods x seeds x settings, side by side, and compare them",
     "compare": "compare methods by their runs: intervals over seeds, paired tests, and a verdict",
     "reproduce": "train the rows of a paper's table and print its figures beside ours",
-    "inspect": "see which layers of a trained run fire, and what each modality does alone",
+    "inspect": "see which layers of a trained run fire, and what each modality contributes over the epochs",
     "contribution": "the contribution of each modality of a trained run, and how early its decision is there",
     "explain": "example clips of a trained run: where it looked, what fired, the decision after each step",
     "report": "one HTML file about one or more runs, which needs nothing else",
@@ -36,6 +39,7 @@ VERBS = {
     "export": "write a trained run in the form another program reads",
     "share": "write a trained run for others: a folder or a repository of the Hugging Face Hub, with a card",
     "fetch": "download a shared run from the Hugging Face Hub",
+    "completion": "print a script with which a shell completes verbs, presets and options",
 }
 
 USAGE = """\
@@ -60,11 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0; 2 for a mistake that the user can fix; 130 after an interrupt; 1 when the reader of a pipe is gone
         or a part of the work could not be done.
     """
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        code = _run(given)
         sys.stdout.flush()
     except ColliculusError as error:
-        return _complain(str(error), code=2)
+        return _complain(f"{error}{_help_on(str(error), given)}", code=2)
     except KeyboardInterrupt as interruption:
         return _complain(str(interruption) or "interrupted", code=130)
     except BrokenPipeError:
@@ -89,6 +94,22 @@ def _run(arguments: list[str]) -> int:
     else:
         raise unknown_name("verb", verb, VERBS)
     return 0 if verb else 2
+
+
+_SETTING = re.compile(r"`[a-z_.]+`|\b(?:train|method|data)\.[a-z_]+")
+
+
+def _help_on(sentence: str, arguments: Sequence[str]) -> str:
+    """Where the settings that a sentence names are explained; nothing where it names none.
+
+    Example:
+        >>> _help_on("train.epochs is 0: give a positive number", ["train", "late-fusion-synthetic"])
+        ' (settings: colliculus train late-fusion-synthetic --help)'
+    """
+    if not _SETTING.search(sentence) or not arguments or "--help" in sentence:
+        return ""
+    named = [word for word in arguments[1:2] if not word.startswith("-")]
+    return f" (settings: colliculus {' '.join([arguments[0], *map(quote, named)])} --help)"
 
 
 def _local(word: str) -> str:

@@ -13,9 +13,9 @@ from colliculus.types import ColliculusError
 class Options(RunOptions[SettingsT]):
     """Show how much every layer of a trained run fires, at each time step, and draw it into RUN/inspect.png.
 
-    Then, as far as the run has them, drawn into RUN/balance.png: the validation accuracy of each modality alone, by
-    epoch; the reports of a balance; the temporal attention scores of every stream, by class and time step; and how the
-    steps of each modality are aligned (TAAF).
+    Then, as far as the run has them, drawn into RUN/balance.png: the validation accuracy of each modality by itself
+    (after the exchange, where there is one), by epoch; the reports of a balance; the temporal attention scores of every
+    stream, by class and time step; and how the steps of each modality are aligned (TAAF).
 
     Measured on validation samples, with the settings of the run's data; any can be overridden (--data.root FOLDER).
     """

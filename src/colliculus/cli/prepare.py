@@ -69,7 +69,7 @@ def run(arguments: list[str]) -> int:
         raise KeyboardInterrupt("interrupted: the same command continues where it stopped") from None
     console.show(
         preparation.table(),
-        f"Next: colliculus train s-cmrl-prepared --data.root {quote(str(options.out))} --out RUN",
+        f"Next: colliculus train tectum-prepared --data.root {quote(str(options.out))} --out RUN",
     )
     return 0
 

@@ -17,9 +17,9 @@ from colliculus.records import console
 class Options:
     """Write one HTML file about one or more runs: it needs no network, no script and no other file.
 
-    It shows what the run folders hold: settings, curves, confusion matrix, classes with intervals, spike health, and
-    the measurements of `contribution`, `robustness`, `energy` and `explain`; for one that is absent, the command line
-    that makes it. Several runs, which must have the same data and noise at test, are also compared.
+    It shows what the run folders hold: settings, curves, confusion matrix, classes with intervals, wrong clips, spike
+    health, and the measurements of `contribution`, `robustness`, `energy` and `explain`; for one that is absent, the
+    command line that makes it. Several runs, which must have the same data and noise at test, are also compared.
     """
 
     runs: Annotated[tuple[Path, ...], Positional, tyro.conf.arg(metavar="RUN ...")]
@@ -28,6 +28,9 @@ class Options:
     """file to write"""
     title: str | None = None
     """title of the page; left out, the presets of the runs"""
+    clips: Path | None = None
+    """folder that the names of the test clips begin at, to show and play the wrong ones; left out, the folder of the
+    data, where a run was trained on a folder of clips"""
 
 
 def run(arguments: list[str]) -> int:
@@ -36,5 +39,5 @@ def run(arguments: list[str]) -> int:
 
     from colliculus.report.report import report
 
-    console.show(report(options.runs, options.out, options.title).table())
+    console.show(report(options.runs, options.out, options.title, clips=options.clips).table())
     return 0

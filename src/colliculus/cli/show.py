@@ -43,7 +43,7 @@ def _page(topic: str) -> Iterator[RenderableType | Table | Tables]:
     from colliculus.runs.recipes import RECIPES
 
     kinds = {"methods": METHODS, "datasets": DATASETS}
-    known = {name: kind for table in kinds.values() for name, kind in table.items()}
+    known = {name: table for table in kinds.values() for name in table}
     if topic == "presets":
         yield presets().table()
         yield "To begin: colliculus train s-cmrl-synthetic --out runs/first"
@@ -53,15 +53,17 @@ def _page(topic: str) -> Iterator[RenderableType | Table | Tables]:
         yield Table.facts("recipes: a balance as its authors ran it", {n: each.source for n, each in RECIPES.items()})
         yield "To train by one: colliculus train s-cmrl-synthetic --recipe ogm-ge --out RUN"
     elif topic in kinds:
-        firsts = {name: cleandoc(kind.__doc__ or "").partition("\n")[0] for name, kind in kinds[topic].items()}
-        yield Table.facts(topic, {name: line.rstrip(".") for name, line in firsts.items()})
+        table = kinds[topic]
+        firsts = {name: cleandoc(kind.__doc__ or "").partition("\n")[0] for name, kind in table.own.items()}
+        others = {name: f"of the package {package}" for name, package in table.others.items()}
+        yield Table.facts(topic, {name: line.rstrip(".") for name, line in firsts.items()} | others)
     elif topic in PRESETS:
         yield Table.facts(f"{topic}: {PRESETS[topic].description}", _settings(PRESETS[topic].experiment))
         yield "To override a setting (--help there explains each one):"
         yield f"  colliculus train {topic} \\\n    --train.epochs 5 --out RUN"
     elif topic in known:
         using = [name for name, p in PRESETS.items() if topic in (p.experiment.method.name, p.experiment.data.name)]
-        yield f"{topic}\n\n{cleandoc(known[topic].__doc__ or '')}\n"
+        yield f"{topic}\n\n{cleandoc(known[topic][topic].__doc__ or '')}\n"
         yield f"Presets: {', '.join(using)}"
     else:
         raise unknown_name("topic", topic, [*TOPICS, *PRESETS, *known])

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Options(Generic[SettingsT]):
     """Train a preset and keep everything of it in one folder.
 
-    Any setting of the preset can be overridden: --method.dim 128, --data.root FOLDER, --train.epochs 5.
+    Any setting of the preset can be overridden: --method.dim 128, --data.root FOLDER, --train.epochs 5. Five have short
+    forms: --lr, --epochs, --batch-size, --seed and --device.
     `colliculus train PRESET --help` lists them all; `colliculus show presets` lists the presets.
     On several processes: torchrun --nproc-per-node 2 -m colliculus train PRESET --out RUN
     """
@@ -34,6 +35,11 @@ class Options(Generic[SettingsT]):
     """start from the weights of this finished run; where the classes differ, the head is new"""
     recipe: str | None = None
     """train with a balance as its authors did, such as ogm-ge (colliculus show recipes); other flags change that"""
+    config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """settings from a file: the run.yaml of a run, or a part of one; other flags change them"""
+    log: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LOGGER ...")] = ()
+    """more loggers beside TensorBoard: csv (every step, into steps.csv), wandb (Weights & Biases, offline), or the name
+    of one of another package"""
     resume: Switch = False
     """go on with a run that was stopped, exactly where it stood and with its settings"""
     settings: Settings[SettingsT]
@@ -46,11 +52,15 @@ def run(arguments: list[str]) -> int:
 
     from colliculus.presets import preset
     from colliculus.training.fit import fit
+    from colliculus.training.loggers import logger
 
-    options = _parse(arguments, preset(name, recipe=value_of(arguments, "--recipe")))
+    options = _parse(
+        arguments, preset(name, recipe=value_of(arguments, "--recipe"), config=value_of(arguments, "--config"))
+    )
     if options.resume and (stored := _stored(options.out, options.settings)) is not None:
         options = _parse(arguments, stored)
-    trained = fit(options.settings, out=options.out, start=options.start, resume=options.resume)
+    loggers = [logger(name) for name in options.log]
+    trained = fit(options.settings, out=options.out, start=options.start, resume=options.resume, callbacks=loggers)
     console.show(trained.result.table(), "", *_next(options.out))
     return 0
 
@@ -82,5 +92,5 @@ def _next(folder: Path) -> tuple[str, ...]:
         f"The run is in {folder}. Next:",
         f"  colliculus predict {run} FILE...      classify your own files",
         f"  colliculus evaluate {run} --help      test with noise, or with a modality missing",
-        f"  colliculus inspect {run}              see which layers fire and what each modality does alone",
+        f"  colliculus inspect {run}              see which layers fire, and each modality over the epochs",
     )

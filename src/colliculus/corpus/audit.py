@@ -12,7 +12,13 @@ from colliculus.corpus.findings import SHORTEST_S, Finding, examine
 from colliculus.corpus.inspection import SampleInspection
 from colliculus.corpus.manifest import read_manifest
 from colliculus.corpus.prepare.oddities import skipped_sentence
-from colliculus.corpus.prepare.prepared_folder import MANIFEST_FILE, PREPARE_FILE, WORK_FOLDER, read_prepared
+from colliculus.corpus.prepare.prepared_folder import (
+    MANIFEST_FILE,
+    PREPARE_FILE,
+    WORK_FOLDER,
+    PreparedFolder,
+    read_prepared,
+)
 from colliculus.corpus.prepare.result import PreparationResult
 from colliculus.corpus.prepare.verification import verify
 from colliculus.corpus.prepare.workers import Progress, num_processes, results_of, silent
@@ -134,25 +140,61 @@ def audit(
         >>> [finding.kind for finding in found.findings if finding.untrustworthy]
         ['group-in-two-splits', 'unreadable']
     """
-    path = Path(data)
+    looked = look_into(data, root=root, quick=quick, jobs=jobs, progress=progress)
+    return audit_of(data, looked, quick=quick, shortest_s=shortest_s)
+
+
+@dataclass(frozen=True)
+class LookedInto:
+    """Samples of a data set and facts about their files.
+
+    Args:
+        samples: the samples.
+        results: facts about the files of each.
+        skipped: files of a folder of classes that are of other kinds, by ending.
+        prepared: the prepared folder that they are of; None: they are files.
+        root: folder at which the paths of the files start; None: it is not known.
+    """
+
+    samples: Sequence[Sample]
+    results: Sequence[PreparationResult]
+    skipped: Mapping[str, tuple[str, ...]]
+    prepared: PreparedFolder | None
+    root: Path | None
+
+
+def look_into(
+    data: Path | str,
+    *,
+    root: Path | str | None = None,
+    quick: bool = False,
+    jobs: int | None = None,
+    progress: Progress = silent,
+) -> LookedInto:
+    """Find the samples of a data set and open their files; for the arguments and errors see `audit`."""
+    path, chosen = Path(data), None if root is None else Path(root)
     jobs = num_processes(jobs)
     if not path.exists():
         raise ColliculusError(f"{path} does not exist: pass a manifest or a folder")
     if any((path / name).exists() for name in (PREPARE_FILE, MANIFEST_FILE, WORK_FOLDER)):
-        folder, skipped = read_prepared(path), dict[str, tuple[str, ...]]()
+        folder = read_prepared(path)
         if not quick:
             verify(folder)
-        samples, results = folder.samples, folder.results
-    else:
-        samples, place = _listed(path, None if root is None else Path(root), quick=quick)
-        skipped = _clips(path).skipped(path) if path.is_dir() else {}
-        found: dict[int, PreparationResult] = {}
-        # a quick look is over before another process has started
-        for result in results_of(place, samples, range(len(samples)), jobs=0 if quick else jobs):
-            found[result.row] = result
-            progress(len(found), len(samples))
-        results = [found[row] for row in range(len(samples))]
-    findings = examine(samples, results, shortest_s=shortest_s)
+        return LookedInto(folder.samples, folder.results, {}, folder, chosen)
+    samples, place = _listed(path, chosen, quick=quick)
+    skipped = _clips(path).skipped(path) if path.is_dir() else {}
+    found: dict[int, PreparationResult] = {}
+    # a quick look is over before another process has started
+    for result in results_of(place, samples, range(len(samples)), jobs=0 if quick else jobs):
+        found[result.row] = result
+        progress(len(found), len(samples))
+    return LookedInto(samples, [found[row] for row in range(len(samples))], skipped, None, place.root)
+
+
+def audit_of(data: Path | str, looked: LookedInto, *, quick: bool, shortest_s: float = SHORTEST_S) -> Audit:
+    """The findings about a data set that was looked into; for the other arguments see `audit`."""
+    samples = looked.samples
+    findings = examine(samples, looked.results, shortest_s=shortest_s)
     return Audit(
         data=str(data),
         quick=quick,
@@ -162,7 +204,7 @@ def audit(
         modalities=tuple(dict.fromkeys(m for sample in samples for m in sample.files)),
         classes=class_counts([sample.label for sample in samples], [sample.split or "" for sample in samples]),
         findings=findings,
-        skipped=skipped,
+        skipped=looked.skipped,
     )
 
 

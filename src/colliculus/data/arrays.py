@@ -18,6 +18,7 @@ from colliculus.data.loading import ArraySplit
 from colliculus.data.standardise import StreamedMoments, normalisation_of
 from colliculus.files.checks import SPLITS, dataset_root, split_folders, visible
 from colliculus.media.array_files import ArrayReader, as_float32, check_numbers
+from colliculus.media.layouts import TimeAxis, as_map, layout_in_words, time_is_last
 from colliculus.media.numpy_files import open_array
 from colliculus.types import ColliculusError, DataSpec, unknown_name
 
@@ -32,9 +33,12 @@ class Arrays:
     """Settings of own arrays, `ROOT/{train,test}/<modality>.npy` and optionally `ROOT/validation/<modality>.npy`.
 
     A modality is an array (n, C, H, W), static, or (n, T, C, H, W), a sequence, of any numeric type; modalities may
-    differ in size and number of steps. `label.npy` (n,) holds a whole number per sample; the classes are the numbers
-    found in train, in ascending order. Other 1-D arrays are metadata. Where validation is taken from train, samples of
-    one group in `group.npy` (a speaker, a recording, ...; numbers or strings) stay together. Arrays stay memory-mapped.
+    differ in size and number of steps. A time series is (n, channels, samples) or (n, samples, channels), and becomes
+    (n, C, 1, W): time is the longer of the last two axes, if it is at least twice as long, or as `time_axis` says.
+
+    `label.npy` (n,) holds a whole number per sample; the classes are the numbers found in train, in ascending order.
+    Other 1-D arrays are metadata. Where validation is taken from train, samples of one group in `group.npy` (a speaker,
+    a recording, ...; numbers or strings) stay together. Arrays stay memory-mapped.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -51,6 +55,9 @@ class Arrays:
     """Standardise every channel to mean 0 and deviation 1 of the training part."""
     seed: int = 0
     """Seed of the validation part."""
+    time_axis: TimeAxis = "longer"
+    """Axis of time of a series (n, A, B): the longer of the last two, if it is at least twice as long; or the first or
+    the last of them."""
     kinds: Mapping[str, ArrayKind] = field(default_factory=dict[str, ArrayKind], hash=False)
     """Kinds of modalities, for `augment`: pictures (levels 0..255), spectrograms, (counts of) events, series (over
     time, height 1) or maps, such as touch events camera pictures; not named: series where the height is 1, else maps"""
@@ -68,7 +75,7 @@ class Arrays:
             ColliculusError: a file or folder is missing or damaged, or files contradict one another.
         """
         root = dataset_root(self.root)
-        stored = {split: _open(folder, root) for split, folder in split_folders(root).items()}
+        stored = {split: _open(folder, root, self.time_axis) for split, folder in split_folders(root).items()}
         train = stored["train"]
         values = np.unique(train.labels)
         for part in stored.values():
@@ -92,11 +99,19 @@ class Arrays:
         digest, found = _read_once(spec, stored, targets, rows, learned)
         used = found if normalisation is None else normalisation
         splits = {split: ArraySplit(part.arrays, targets[split], rows[split], used) for split, part in stored.items()}
-        return assemble(spec, splits, protocol, digest, augment=self.augment, kinds=self._kinds(spec))
+        return assemble(
+            spec,
+            splits,
+            protocol,
+            digest,
+            augment=self.augment,
+            kinds=self._kinds(spec),
+            sources=train.sources,
+        )
 
     def reader(self, spec: DataSpec) -> ArrayReader:
         """Reader of arrays like these."""
-        return ArrayReader(spec)
+        return ArrayReader(spec, self.time_axis)
 
     def _kinds(self, spec: DataSpec) -> dict[str, ModalityKind]:
         if strangers := [m for m in self.kinds if m not in spec.modalities]:
@@ -112,15 +127,16 @@ class Arrays:
 
 @dataclass(frozen=True, eq=False)
 class _Stored:
-    """One folder of arrays: modalities, labels as written, and groups if there are any."""
+    """One folder of arrays: modalities, labels as written, groups if there are any, and how each array was read."""
 
     folder: Path
     arrays: Mapping[str, NDArray[np.generic]]
     labels: NDArray[np.int64]
     groups: NDArray[np.generic] | None
+    sources: Mapping[str, str]
 
 
-def _open(folder: Path, root: Path) -> _Stored:
+def _open(folder: Path, root: Path, time_axis: TimeAxis) -> _Stored:
     files = visible(folder, root)
     if archives := [path for path in files if path.suffix == ".npz"]:
         raise ColliculusError(f"{archives[0]} is an archive: save each of its arrays as {folder / '<modality>.npy'}")
@@ -131,6 +147,12 @@ def _open(folder: Path, root: Path) -> _Stored:
     arrays = {name: array for name, array in found.items() if array.ndim != 1}
     if not arrays:
         raise ColliculusError(f"{folder} holds no modality: write arrays (n, C, H, W) or (n, T, C, H, W) there")
+    sources = {name: f"{name}.npy" for name in arrays}
+    for name, array in arrays.items():
+        if array.ndim == 3 and min(array.shape) > 0:
+            last = time_is_last(str(folder / f"{name}.npy"), array.shape, time_axis)
+            sources[name] = f"{name}.npy, {layout_in_words(array.shape, last=last)}"
+            arrays[name] = as_map(array, last=last)
     for name, array in arrays.items():
         _check_modality(folder / f"{name}.npy", array)
     for name, array in found.items():
@@ -138,7 +160,7 @@ def _open(folder: Path, root: Path) -> _Stored:
             raise ColliculusError(
                 f"{folder / f'{name}.npy'} holds {len(array)} samples and label.npy {len(labels)}: write as many"
             )
-    return _Stored(folder, arrays, labels, found.get("group"))
+    return _Stored(folder, arrays, labels, found.get("group"), sources)
 
 
 def _whole_numbers(path: Path, labels: NDArray[np.generic]) -> NDArray[np.int64]:
@@ -155,7 +177,9 @@ def _check_modality(path: Path, array: NDArray[np.generic]) -> None:
     if "." in path.stem:
         raise ColliculusError(f"{path} has a dot in the name of its modality: rename it")
     if array.ndim not in (4, 5) or min(array.shape) < 1:
-        raise ColliculusError(f"{path} has the shape {array.shape}: write (n, C, H, W) or (n, T, C, H, W)")
+        raise ColliculusError(
+            f"{path} has the shape {array.shape}: write (n, C, H, W), (n, T, C, H, W) or (n, channels, samples)"
+        )
     if channels_last(array.shape):
         axes = "0, 3, 1, 2" if array.ndim == 4 else "0, 1, 4, 2, 3"
         raise ColliculusError(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.corpus.sample import Sample
 from colliculus.data.augment import Augment, ModalityKind, augmented
 from colliculus.data.dataset import Dataset, RawSplit
 from colliculus.data.standardise import chunks
@@ -25,13 +26,15 @@ def assemble(
     augment: Augment | None = None,
     kinds: Mapping[str, ModalityKind] | None = None,
     stored: Mapping[str, Any] | None = None,
+    sources: Mapping[str, str] | None = None,
+    samples: Mapping[str, Sequence[Sample]] | None = None,
 ) -> Dataset:
     """Put a dataset together.
 
     Args:
         spec: modalities and classes.
         splits: "train", "validation" and "test".
-        protocol, stored: as in `Dataset`.
+        protocol, stored, sources, samples: as in `Dataset`.
         digest: `fingerprint` of the arrays that decide the dataset.
         augment, kinds: as in `augmented`; None: no augmentation.
 
@@ -48,6 +51,8 @@ def assemble(
         protocol=protocol,
         fingerprint=digest,
         stored=stored or {},
+        sources=sources or {},
+        samples=samples or {},
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
+from colliculus.corpus.sample import Sample
 from colliculus.data.recordings import Recordings
 from colliculus.media.clips import Clip
 from colliculus.types import Batch, DataSpec
@@ -158,6 +159,8 @@ class Dataset:
         fingerprint: digest of contents, labels and split: two runs with the same one used the same data.
         stored: how files like these are read, in plain values; a run keeps it for prediction, when the data may be
             gone. Empty where the settings of the data say it all.
+        sources: what each modality is made from, in words; empty where there is nothing to say.
+        samples: where the data are files, the sample of each row of "train", "validation" and "test".
     """
 
     spec: DataSpec
@@ -168,6 +171,8 @@ class Dataset:
     protocol: str
     fingerprint: str
     stored: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
+    samples: Mapping[str, Sequence[Sample]] = field(default_factory=dict[str, Sequence[Sample]])
 
 
 class ClipReader(Protocol):

@@ -83,7 +83,8 @@ class Folder(DividedData):
 
     def reader(self, spec: DataSpec) -> StorageReader:
         """Reader of clips with the same settings."""
-        return StorageReader({m: s for m, s in self.clips.storages.items() if m in spec.modalities})
+        storages = self.clips.storages_of(spec.steps.get("visual"))
+        return StorageReader({m: s for m, s in storages.items() if m in spec.modalities})
 
     def _cache_folder(self, root: Path, samples: Sequence[Sample]) -> Path:
         """Folder named by a digest of whatever decides the arrays."""

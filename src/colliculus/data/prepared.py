@@ -111,6 +111,8 @@ class DividedData(ABC):
             augment=self.augment,
             kinds=_kinds(used),
             stored=describe(used),
+            sources={m: storage.in_words for m, storage in used.items()},
+            samples={name: [folder.samples[row] for row in split.rows] for name, split in splits.items()},
         )
 
     def reader(self, spec: DataSpec) -> StorageReader:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from colliculus.corpus.sample import Sample
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.noise import GaussianNoise
 from colliculus.data.user_data import as_split
@@ -137,7 +138,7 @@ def evaluate(
         else:
             trained = open_run(run, str(runtime.device))
             model = trained.model
-        tested, origin = runtime.main_first(lambda: _data(trained, model, data, split))
+        tested, clips, origin = runtime.main_first(lambda: _data(trained, model, data, split))
         learned = {} if trained is None else dict(trained.experiment.train.snr_db)
         noise = learned if snr_db is None else dict(snr_db)
         if unknown := [m for m in noise if m not in model.modalities and m not in learned]:
@@ -165,7 +166,7 @@ def evaluate(
         )
         own = found.fingerprint and found.fingerprint == found.trained_on
         if trained is not None and own and split == "test" and noise_seed == 0 and runtime.is_main:
-            write_predictions(trained.folder, trained.run, Condition(noise, missing), predictions)
+            write_predictions(trained.folder, trained.run, Condition(noise, missing), predictions, clips)
         return found
 
 
@@ -208,12 +209,12 @@ def _data(
     model: MultimodalSNN,
     data: DataSettings | Dataset | Split | TorchDataset[Any] | Iterable[Any] | None,
     part: Part,
-) -> tuple[Split, dict[str, str]]:
-    """The samples to evaluate, and the name, protocol and fingerprint of their dataset."""
+) -> tuple[Split, Sequence[Sample], dict[str, str]]:
+    """The samples to evaluate, their clips where they are files, and name, protocol and fingerprint of the dataset."""
     if data is None and run is None:
         raise ColliculusError("a model has no data of its own: give `data`")
     if not (data is None or isinstance(data, Dataset) or hasattr(data, "load")):
-        return as_split(data, model.spec), dict.fromkeys(("dataset", "protocol", "fingerprint"), "")
+        return as_split(data, model.spec), (), dict.fromkeys(("dataset", "protocol", "fingerprint"), "")
     given = cast("DataSettings | Dataset", data)
     if run is None:
         dataset = given if isinstance(given, Dataset) else given.load()
@@ -221,8 +222,12 @@ def _data(
     else:
         dataset = run.load(None if data is None else given)
     name = getattr(run.experiment.data if data is None and run else data, "name", "")
-    return stored_part(dataset, part, run), {
-        "dataset": name,
-        "protocol": dataset.protocol,
-        "fingerprint": dataset.fingerprint,
-    }
+    return (
+        stored_part(dataset, part, run),
+        dataset.samples.get(part, ()),
+        {
+            "dataset": name,
+            "protocol": dataset.protocol,
+            "fingerprint": dataset.fingerprint,
+        },
+    )

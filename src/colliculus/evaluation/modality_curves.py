@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
+from colliculus.evaluation.exchange.modules import find_exchange
 from colliculus.figures import Lines, Panel, Series
 from colliculus.fusion import TemporalAttentionReadout
 from colliculus.heads import RateReadout, ReadoutPerModality
@@ -35,10 +36,11 @@ class ModalityCurves:
         epochs: numbers of the trained epochs, from 1.
         best_epoch: epoch whose model was kept; None where no epoch is recorded.
         accuracy: validation accuracy of all modalities together; None in every epoch without a validation part.
-        accuracy_alone: the same of each modality alone; empty for a single modality.
+        accuracy_alone: the same of each modality by itself; empty for a single modality.
         own_heads: whether a modality alone predicts by its own head, and not by its part of the joint logits.
         balance: reports of the modulator, such as "coefficient_audio", mean over the steps of an epoch.
         coordination: when each modality converges; None for a single modality, and without a validation part.
+        exchanged: whether the features of a modality have received from the others, so that it does not stand alone.
     """
 
     epochs: tuple[int, ...]
@@ -48,6 +50,7 @@ class ModalityCurves:
     own_heads: bool
     balance: dict[str, Curve]
     coordination: Coordination | None
+    exchanged: bool = False
 
     @classmethod
     def of(cls, history: Sequence[Row], model: MultimodalSNN, select: Select) -> ModalityCurves:
@@ -64,19 +67,25 @@ class ModalityCurves:
             own_heads=isinstance(model.head, _WITH_HEADS) and len(model.head.own) > 0,
             balance={name.removeprefix(MODULATION): _curve(history, name) for name in reported},
             coordination=coordination(epochs, alone),
+            exchanged=(exchange := find_exchange(model)) is not None and bool(exchange.pairs),
         )
 
     def __bool__(self) -> bool:
         return bool(self.accuracy_alone or self.balance)
 
     @property
-    def alone_by(self) -> str:
-        """How a modality alone predicts, in words."""
+    def by_itself(self) -> str:
+        """Words for a modality by itself: "alone", or "after the exchange" where it has received from the others."""
+        return "after the exchange" if self.exchanged else "alone"
+
+    @property
+    def predicts_by(self) -> str:
+        """How a modality by itself predicts, in words."""
         return "its own head" if self.own_heads else "its part of the joint logits"
 
     def table(self) -> Table:
         """The first, the kept and the last epoch; every curve is a column."""
-        alone = {f"{m} alone": curve for m, curve in self.accuracy_alone.items()}
+        alone = {f"{m} {self.by_itself}": curve for m, curve in self.accuracy_alone.items()}
         balance = {name.replace("_", " "): curve for name, curve in self.balance.items()}
         rows: list[Sequence[str]] = []
         for number in sorted({self.epochs[0], self.best_epoch or self.epochs[0], self.epochs[-1]}):
@@ -84,7 +93,7 @@ class ModalityCurves:
             accuracies = (_shown(curve[i], percent) for curve in (self.accuracy, *alone.values()))
             factors = (_shown(curve[i], "{:.3f}".format) for curve in balance.values())
             rows.append((f"{number}{' (kept)' if number == self.best_epoch else ''}", *accuracies, *factors))
-        by = f" (alone: by {self.alone_by})" if alone else ""
+        by = f" ({self.by_itself}: by {self.predicts_by})" if alone else ""
         title = f"Validation accuracy{by}{' and balance' if balance else ''}"
         return Table.of(title, ("epoch", "together", *alone, *balance), rows)
 
@@ -94,13 +103,13 @@ class ModalityCurves:
         kept = [] if self.best_epoch is None else [(float(self.best_epoch), "epoch kept")]
         if self.accuracy_alone:
             alone = [
-                Series(name=f"{m} alone", x=self.epochs, y=_percent(curve), colour=1 + modalities.index(m))
+                Series(name=f"{m} {self.by_itself}", x=self.epochs, y=_percent(curve), colour=1 + modalities.index(m))
                 for m, curve in self.accuracy_alone.items()
             ]
             found.append(
                 Lines(
                     series=[Series(name="together", x=self.epochs, y=_percent(self.accuracy), colour=0), *alone],
-                    title=f"validation accuracy, % (alone: by {self.alone_by})",
+                    title=f"validation accuracy, % ({self.by_itself}: by {self.predicts_by})",
                     xlabel="epoch",
                     low=0,
                     high=100,

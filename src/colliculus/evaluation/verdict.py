@@ -16,9 +16,11 @@ def verdict(test: PairedTest) -> str:
         >>> from colliculus.evaluation.paired import paired_test
         >>> correct = np.arange(100) < 60
         >>> methods = {"a": {("", 0): correct}, "b": {("", 0): correct}}
-        >>> verdict(paired_test("a", "b", methods))[:72]
-        'a is not shown to differ from b: +0.0 points (95 % interval over clips +'
+        >>> verdict(paired_test("a", "b", methods))[:73]
+        'With one training of each, these clips do not tell a from b: +0.0 points '
     """
+    if test.p_seeds is None:
+        return _of_single_trainings(test)
     better = "is better than" if test.difference > 0 else "is worse than"
     outcome = better if test.is_shown else "is not shown to differ from"
     interval, over = (test.seed_interval, test.repeats) if test.seed_interval else (test.clip_interval, "clips")
@@ -38,11 +40,24 @@ def _clips(test: PairedTest) -> str:
     return f"The choice of clips alone could explain it ({found}{needed})."
 
 
+def _of_single_trainings(test: PairedTest) -> str:
+    """One training of each method: what these clips show, and that it is no result about the methods."""
+    low, high = (f"{100 * bound:+.1f}" for bound in test.clip_interval)
+    found = f"{100 * test.difference:+.1f} points (95 % interval over {test.num_clips:,} clips {low} to {high}"
+    if test.p_clips < LEVEL:
+        better = "better" if test.difference > 0 else "worse"
+        outcome = f"that of {test.first} is {better} than that of {test.second}: {found}, {_p(test.p_clips)})"
+    else:
+        needed = (
+            f"; about {test.clips_needed:,} clips would show a difference of this size" if test.clips_needed else ""
+        )
+        outcome = f"these clips do not tell {test.first} from {test.second}: {found}, {_p(test.p_clips)}{needed})"
+    return f"With one training of each, {outcome}. For a result about the methods train several seeds of both."
+
+
 def _seeds(test: PairedTest) -> str:
-    if test.p_seeds is None:
-        return "One training of each method says nothing about other seeds."
-    found = f"{_p(test.p_seeds)} over {len(test.differences)} {test.repeats}"
-    if test.p_seeds < LEVEL:
+    found = f"{_p(test.p_seeds or 0.0)} over {len(test.differences)} {test.repeats}"
+    if test.p_seeds is not None and test.p_seeds < LEVEL:
         return f"The choice of {test.repeats} does not explain it ({found})."
     needed = f"; about {test.seeds_needed} {test.repeats} would show a difference of this size"
     return f"The choice of {test.repeats} alone could explain it ({found}{needed if test.seeds_needed else ''})."

@@ -12,6 +12,10 @@ Arguments that mean the same in every fusion:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from torch import nn
+
 from colliculus.fusion.alignments import AlignmentName, alignment
 from colliculus.fusion.clip_warp import ClipWarp
 from colliculus.fusion.cmci import CurrentIntegration, ReferenceIntegration, SynapticCurrent
@@ -43,8 +47,18 @@ from colliculus.fusion.temporal_attention import (
 )
 from colliculus.fusion.time_alignment import AlignedTokens, TimeAligned
 from colliculus.fusion.weighted_attention import WeightedTokens
+from colliculus.plugins import Parts
+from colliculus.types import DataSpec
+
+FUSIONS: Parts[Callable[[DataSpec, int], nn.Module]] = Parts("fusions", {})
+"""Fusions of other packages by name; each makes a module of the spec of the data and of D.
+
+The module maps tokens (T, B, D, N) of each modality that is present to `Fused`, whose joint feature is (T, B, F); its
+attribute `features` is F.
+"""
 
 __all__ = [
+    "FUSIONS",
     "REFERENCE",
     "AlignedTokens",
     "AlignmentName",

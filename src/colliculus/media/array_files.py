@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.media.clips import Clip
+from colliculus.media.layouts import TimeAxis, as_map
 from colliculus.media.numpy_files import load_arrays, open_array
 from colliculus.types import ColliculusError, DataSpec
 
@@ -46,11 +47,15 @@ class ArrayReader:
     leading n it is n samples, the clips `<name>[0]`, `<name>[1]`, ... The test folder of a dataset can therefore be
     given whole; its labels and metadata are passed over. `<name>.npz` with one array per modality is one sample.
 
+    A series (C, 1, W) may be (channels, samples) or (samples, channels); `time_axis` decides where both fit.
+
     Args:
         spec: spec of the model; channels, sizes and steps must be these.
+        time_axis: axis of time of a series, as in the data.
     """
 
     spec: DataSpec
+    time_axis: TimeAxis = "longer"
 
     def knows(self, path: Path) -> bool:
         """True if `path` is an array file, by its suffix."""
@@ -88,8 +93,18 @@ class ArrayReader:
         for file in clip.files:
             for modality, array in _entries(file).items():
                 if modality in self.spec.channels:
-                    arrays[modality] = as_float32(file, array if clip.row is None else array[clip.row])
+                    sample = self._as_model(modality, array if clip.row is None else array[clip.row])
+                    arrays[modality] = as_float32(file, sample)
         return arrays
+
+    def _as_model(self, modality: str, sample: NDArray[np.generic]) -> NDArray[np.generic]:
+        """A sample as the model takes it: a series (A, B) of its channels and length as (C, 1, W)."""
+        height, width = self.spec.sizes.get(modality, (0, 0))
+        channels = self.spec.channels[modality]
+        if sample.ndim != 2 or height != 1 or sorted(sample.shape) != sorted((channels, width)):
+            return sample
+        last = sample.shape == (channels, width) if channels != width else self.time_axis == "last"
+        return as_map(sample, last=last)
 
     @property
     def _known(self) -> str:
@@ -101,9 +116,9 @@ class ArrayReader:
         frame = self.spec.input_shape(modality, batch=1)[-3:]
         steps = (self.spec.steps[modality],) if modality in self.spec.steps else ()
         shape = (*steps, *frame)
-        if array.shape == shape:
+        if self._as_model(modality, array).shape == shape:
             return None
-        if array.ndim == len(shape) + 1 and array.shape[1:] == shape and file.suffix == ".npy":
+        if file.suffix == ".npy" and array.ndim and len(array) and self._as_model(modality, array[0]).shape == shape:
             return len(array)
         raise ColliculusError(f"{file} has the shape {array.shape}: give one sample {shape}, or n samples in a .npy")
 

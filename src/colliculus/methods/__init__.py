@@ -21,27 +21,32 @@ from colliculus.methods.tectum_first import FirstTectum
 from colliculus.methods.tet import TET
 from colliculus.methods.unimodal import Unimodal
 from colliculus.methods.weighted_attention import WeightedAttention
+from colliculus.plugins import Parts
 
-METHODS: dict[str, type[SpikingTransformer]] = {
-    m.name: m
-    for m in (
-        SCMRL,
-        TAAF,
-        Tectum,
-        FirstTectum,
-        CMQKA,
-        MISNet,
-        SCA,
-        CMCI,
-        WeightedAttention,
-        LateFusion,
-        TET,
-        Spikformer,
-        QKFormer,
-        SEWResNet,
-        Unimodal,
-    )
-}
+METHODS: Parts[type[SpikingTransformer]] = Parts(
+    "methods",
+    {
+        m.name: m
+        for m in (
+            SCMRL,
+            TAAF,
+            Tectum,
+            FirstTectum,
+            CMQKA,
+            MISNet,
+            SCA,
+            CMCI,
+            WeightedAttention,
+            LateFusion,
+            TET,
+            Spikformer,
+            QKFormer,
+            SEWResNet,
+            Unimodal,
+        )
+    },
+)
+"""Methods by name; those of other packages need not inherit `SpikingTransformer`, `colliculus.Method` is enough."""
 
 __all__ = [
     "CMCI",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
-from colliculus.fusion import SeparateStreams
+from torch import nn
+
+from colliculus.fusion import FUSIONS, SeparateStreams
 from colliculus.methods.multimodal_transformer import Join, MultimodalTransformer
 from colliculus.model import MultimodalSNN
-from colliculus.types import DataSpec
+from colliculus.types import ColliculusError, DataSpec, refuse_unread, unknown_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +29,34 @@ class LateFusion(MultimodalTransformer):
 
     name: ClassVar[str] = "late-fusion"
 
-    fusion: Join = "sum"
-    """Join of the features."""
+    fusion: str = "sum"
+    """Join of the features: "sum", "concat", or the name of a fusion of another package (colliculus.fusion.FUSIONS)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fusion not in (*get_args(Join), *FUSIONS):
+            raise unknown_name("fusion", self.fusion, [*get_args(Join), *FUSIONS])
+        if self.fusion in FUSIONS:
+            refuse_unread(self, ["readout"], "with the fusion of another package")
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape."""
         encoders = self.token_encoders(spec)
-        join = self.join(self.fusion, spec, encoders)
-        fusion = SeparateStreams(spec.modalities, dim=self.dim, join=join, neuron=self.neuron)
-        return self.network(spec, encoders, fusion, self.head(self.fusion, spec))
+        if self.fusion in FUSIONS:
+            made = FUSIONS[self.fusion](spec, self.dim)
+            return self.network(spec, encoders, made, self.head_for(_features(made, self.fusion), spec))
+        join: Join = "concat" if self.fusion == "concat" else "sum"
+        streams = self.join(join, spec, encoders)
+        fusion = SeparateStreams(spec.modalities, dim=self.dim, join=streams, neuron=self.neuron)
+        return self.network(spec, encoders, fusion, self.head(join, spec))
+
+
+def _features(fusion: nn.Module, name: str) -> int:
+    """F of the fusion of another package.
+
+    Raises:
+        ColliculusError: it does not say so.
+    """
+    if not isinstance(features := getattr(fusion, "features", None), int):
+        raise ColliculusError(f"the fusion {name} does not say how wide its joint feature is: give it `features`")
+    return features

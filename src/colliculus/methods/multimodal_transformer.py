@@ -100,7 +100,11 @@ class MultimodalTransformer(BalancedTransformer, ABC):
 
     def head(self, join: Join, spec: DataSpec) -> LinearReadout | ReadoutPerModality:
         """The readout for the join, with own heads if `unimodal_loss` is above 0."""
-        joint = LinearReadout(self.dim * (1 if join == "sum" else len(spec.modalities)), spec.num_classes)
+        return self.head_for(self.dim * (1 if join == "sum" else len(spec.modalities)), spec)
+
+    def head_for(self, features: int, spec: DataSpec) -> LinearReadout | ReadoutPerModality:
+        """The readout of so many features, with own heads if `unimodal_loss` is above 0."""
+        joint = LinearReadout(features, spec.num_classes)
         if not self.unimodal_loss:
             return joint
         return ReadoutPerModality(joint, spec.modalities, dim=self.dim, num_classes=spec.num_classes)

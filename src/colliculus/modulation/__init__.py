@@ -6,7 +6,7 @@ Settings out of range raise `ColliculusError`.
 from __future__ import annotations
 
 from colliculus.modulation.agm import AGM, AGMSettings
-from colliculus.modulation.balance import Balance, BalanceName
+from colliculus.modulation.balance import BALANCES, Balance, BalanceName, PlugInBalance
 from colliculus.modulation.base import Modulator, NoModulation, PreparedLosses, Validation
 from colliculus.modulation.g_blending import GBlending, GBlendingSettings
 from colliculus.modulation.iemf import IEMF, IEMFSettings
@@ -20,6 +20,7 @@ from colliculus.modulation.taaf import ScoreBalance, ScoreBalanceName
 
 __all__ = [
     "AGM",
+    "BALANCES",
     "IEMF",
     "LFM",
     "MSLR",
@@ -41,6 +42,7 @@ __all__ = [
     "OGMGESettings",
     "OPMSettings",
     "PMRSettings",
+    "PlugInBalance",
     "PreparedLosses",
     "ScoreBalance",
     "ScoreBalanceName",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from colliculus.modulation.agm import AGM, AGMSettings
@@ -16,9 +17,34 @@ from colliculus.modulation.ogm_ge import OGMGE, OGMGESettings
 from colliculus.modulation.opm import OPM, OPMSettings
 from colliculus.modulation.pmr import PMR, PMRSettings
 from colliculus.modulation.taaf import ScoreBalance
-from colliculus.types import refuse_unread
+from colliculus.plugins import Parts
+from colliculus.types import ColliculusError, refuse_unread, unknown_name
 
 BalanceName = Literal["none", "scores", "ogm-ge", "agm", "pmr", "mslr", "iemf", "mm-pareto", "lfm", "g-blending", "opm"]
+
+
+BALANCES: Parts[Callable[..., Modulator]] = Parts("balances", {})
+"""Balances of other packages by name; each makes a modulator of its settings, which are numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlugInBalance:
+    """A balance of another package (`colliculus.plugins`)."""
+
+    name: str = ""
+    """Name of its entry point in the group colliculus.balances; empty: none."""
+    settings: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
+    """Its settings by name."""
+
+    def __post_init__(self) -> None:
+        if self.name and self.name not in BALANCES:
+            raise unknown_name("balance of a plug-in", self.name, BALANCES)
+        if self.settings and not self.name:
+            raise ColliculusError("`settings` of a plug-in's balance have no effect without its `name`: give the name")
+
+    def modulator(self) -> Modulator:
+        """A new modulator."""
+        return BALANCES[self.name](**self.settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +76,12 @@ class Balance:
     lfm: LFMSettings = LFMSettings()
     g_blending: GBlendingSettings = GBlendingSettings()
     opm: OPMSettings = OPMSettings()
+    plug_in: PlugInBalance = PlugInBalance()
+    """A balance of another package, with kind "none"."""
 
     def __post_init__(self) -> None:
-        others = [each.name for each in fields(self) if each.name not in ("kind", self.kind.replace("-", "_"))]
+        read = {"kind", self.kind.replace("-", "_"), *(["plug_in"] if self.kind == "none" else [])}
+        others = [each.name for each in fields(self) if each.name not in read]
         refuse_unread(self, others, f'with balance kind "{self.kind}"')
 
     @property
@@ -67,6 +96,8 @@ class Balance:
 
     def modulator(self) -> Modulator:
         """A new modulator of that kind."""
+        if self.plug_in.name:
+            return self.plug_in.modulator()
         modulators: dict[BalanceName, Modulator] = {
             "none": NoModulation(),
             "scores": self.scores.modulator(),

@@ -1,15 +1,18 @@
 """Named experiments: a method, a dataset and the settings of the training.
 
 There is a preset "METHOD-DATA" for every method on every dataset. A line in `METHODS` of `presets/methods.py` or an
-entry in `_DATA` adds a row or a column; the command line lists it and the tests run it.
+entry in `_DATA` adds a row or a column; the command line lists it and the tests run it. Methods and datasets of other
+packages (`colliculus.plugins`) have presets by their names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from colliculus.data import DATASETS
 from colliculus.data.arrays import Arrays
 from colliculus.data.augment import SMALL_DATA, Augment
 from colliculus.data.augment.images import Flip, ImageAugment, RandomResizedCrop
@@ -19,10 +22,13 @@ from colliculus.data.dataset import DataSettings
 from colliculus.data.folder import Folder
 from colliculus.data.prepared import Prepared
 from colliculus.data.synthetic import Synthetic
+from colliculus.methods import METHODS as KINDS
 from colliculus.methods import SCMRL, TAAF
-from colliculus.methods.spiking_transformer import EncoderName
+from colliculus.methods.spiking_transformer import EncoderName, SpikingTransformer
+from colliculus.plugins import Parts
 from colliculus.presets.methods import METHODS, OWN_ENCODERS
 from colliculus.records import Record, Table, Tables
+from colliculus.runs.config import with_config
 from colliculus.runs.experiment import Experiment, TrainSettings, replaced
 from colliculus.runs.recipes import with_recipe
 from colliculus.types import unknown_name
@@ -110,9 +116,15 @@ _DATA = {
         settings=AVDigits(),
         train=TrainSettings(epochs=16, batch_size=64, learning_rate=2e-3, warmup_epochs=2, warmup_learning_rate=5e-4),
     ),
-    "arrays": DataRow(phrase="your arrays at --data.root", settings=Arrays(augment=_VARIED), train=_SMALL),
-    "folder": DataRow(phrase="your clips at --data.root", settings=Folder(augment=_VARIED), train=_SMALL),
-    "prepared": DataRow(phrase="your prepared data at --data.root", settings=Prepared(augment=_VARIED), train=_SMALL),
+    "arrays": DataRow(
+        phrase="your arrays at --data.root", settings=Arrays(augment=_VARIED), train=_SMALL, encoder="auto"
+    ),
+    "folder": DataRow(
+        phrase="your clips at --data.root", settings=Folder(augment=_VARIED), train=_SMALL, encoder="auto"
+    ),
+    "prepared": DataRow(
+        phrase="your prepared data at --data.root", settings=Prepared(augment=_VARIED), train=_SMALL, encoder="auto"
+    ),
     "crema-d": DataRow(phrase="CREMA-D", settings=_CROPPED, train=_PUBLISHED, dim=256, heads=16),
     "urbansound8k-av": DataRow(
         phrase="UrbanSound8K-AV", settings=_CROPPED, train=_PUBLISHED, dim=64, heads=16, temperature=0.08
@@ -136,7 +148,8 @@ _DATA = {
     ),  # frames
 }
 
-_NO_MODALITY_OF_THAT_NAME = {(m, data) for m in ("audio", "visual") for data in ("arrays", "utd-mhad", "utd-mhad-3")}
+_OF_ONE_MODALITY = ("audio", "visual")
+_NO_MODALITY_OF_THAT_NAME = {(m, data) for m in _OF_ONE_MODALITY for data in ("arrays", "utd-mhad", "utd-mhad-3")}
 """Their modalities have other names."""
 
 _TAAF: dict[str, TAAF] = {
@@ -146,8 +159,7 @@ _TAAF: dict[str, TAAF] = {
 """TAAF with the encoder and the width of the paper on its data; the training is ours."""
 
 
-def _experiment(method: str, data: str) -> Experiment[Any, Any]:
-    chosen = _DATA[data]
+def _experiment(method: str, data: str, chosen: DataRow) -> Experiment[Any, Any]:
     if method == "taaf" and data in _TAAF:
         return Experiment(method=_TAAF[data], data=chosen.settings, train=_OURS)
     made = METHODS[method][1](chosen)
@@ -161,12 +173,65 @@ def _experiment(method: str, data: str) -> Experiment[Any, Any]:
     )
 
 
-PRESETS: dict[str, Preset] = {
-    f"{method}-{data}": Preset(title, chosen.phrase, data, _experiment(method, data))
-    for data, chosen in _DATA.items()
-    for method, (title, _) in METHODS.items()
-    if (method, data) not in _NO_MODALITY_OF_THAT_NAME
-}
+def _made(method: str, data: str) -> Preset:
+    """The preset METHOD-DATA; what is of another package is imported now."""
+    row = _DATA.get(data) or _row_of(data)
+    if method in METHODS:
+        return Preset(METHODS[method][0], row.phrase, data, _experiment(method, data, row))
+    kind = KINDS[method]()
+    if isinstance(kind, SpikingTransformer):
+        own = {"dim": row.dim, "time_steps": row.time_steps, "encoder": row.encoder}
+        kind = replace(kind, **own) if kind.time_steps else replace(kind, dim=row.dim)
+    return Preset(
+        _of_package(KINDS, method), row.phrase, data, Experiment(method=kind, data=row.settings, train=row.train)
+    )
+
+
+def _row_of(data: str) -> DataRow:
+    """The row of a dataset of another package."""
+    return DataRow(phrase=_of_package(DATASETS, data), settings=DATASETS[data](), encoder="auto")
+
+
+def _of_package(parts: Parts[Any], name: str) -> str:
+    return f"{name} of the package {parts.others[name]}"
+
+
+class Presets(Mapping[str, Preset]):
+    """Every experiment by its name METHOD-DATA, in the order in which `colliculus show presets` lists them.
+
+    Methods and datasets of other packages have presets, too. They are imported when one of these is asked for.
+    """
+
+    def __init__(self) -> None:
+        self._own = {
+            f"{method}-{data}": _made(method, data)
+            for data in _DATA
+            for method in METHODS
+            if (method, data) not in _NO_MODALITY_OF_THAT_NAME
+        }
+
+    @property
+    def _others(self) -> dict[str, tuple[str, str]]:
+        """Method and data of each preset with a part of another package."""
+        methods, data = KINDS.others, DATASETS.others
+        pairs = [(m, d) for d in (*_DATA, *data) for m in methods]
+        pairs += [(m, d) for d in data for m in METHODS if m not in _OF_ONE_MODALITY]
+        return {f"{m}-{d}": (m, d) for m, d in pairs}
+
+    def __getitem__(self, name: str) -> Preset:
+        return self._own[name] if name in self._own else _made(*self._others[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._own or name in self._others
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._own, *self._others])
+
+    def __len__(self) -> int:
+        return len(self._own) + len(self._others)
+
+
+PRESETS = Presets()
 """Every experiment by its name METHOD-DATA; `colliculus show presets` lists them in this order."""
 
 
@@ -211,19 +276,23 @@ def presets() -> PresetList:
         >>> "s-cmrl-av-digits" in presets()
         True
     """
+    methods = {name: title for name, (title, _) in METHODS.items()}
     return PresetList(
-        methods={name.removesuffix(f"-{p.data}"): p.title for name, p in PRESETS.items()},
-        data={p.data: p.phrase for p in PRESETS.values()},
+        methods=methods | {name: _of_package(KINDS, name) for name in KINDS.others},
+        data={name: row.phrase for name, row in _DATA.items()} | {d: _of_package(DATASETS, d) for d in DATASETS.others},
         names=tuple(PRESETS),
     )
 
 
-def preset(name: str, *, recipe: str | None = None, **overrides: Any) -> Experiment[Any, Any]:
+def preset(
+    name: str, *, recipe: str | None = None, config: Path | str | None = None, **overrides: Any
+) -> Experiment[Any, Any]:
     """The experiment of that name, with some settings changed.
 
     Args:
         name: one of `presets()`.
         recipe: a balance with the training of its authors, such as "ogm-ge"; `colliculus show recipes` lists them.
+        config: a `run.yaml`, or a YAML file with some of its settings; see `colliculus.runs.config.with_config`.
         overrides: changed settings, nested or by dotted name; see `colliculus.runs.experiment.replaced`.
 
     Raises:
@@ -237,4 +306,5 @@ def preset(name: str, *, recipe: str | None = None, **overrides: Any) -> Experim
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)
     start = replace(PRESETS[name].experiment, preset=name)
-    return replaced(start if recipe is None else with_recipe(start, recipe), overrides)
+    chosen = start if recipe is None else with_recipe(start, recipe)
+    return replaced(chosen if config is None else with_config(chosen, config), overrides)

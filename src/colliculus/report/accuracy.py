@@ -57,7 +57,11 @@ def curve_notes(material: Material) -> str:
     """How to read the curves."""
     alone = any(_has(material.history, f"validation_accuracy_{m}") for m in material.run.spec.modalities)
     text = "The loss is the sum of its terms."
-    return text + (" A modality alone predicts by its own head, or by its share of the logits." if alone else "")
+    return text + (
+        " A modality by itself predicts by its own head or its share of the logits, after an exchange if there is one."
+        if alone
+        else ""
+    )
 
 
 def recall(result: TrainingResult) -> Figure | None:

@@ -72,6 +72,7 @@ class Material:
         records: measurements of this model on these data, by verb.
         left_out: reason why another measurement is not shown, by verb: a sentence.
         health: spike health by moment ("end", "start"); may be empty.
+        clips: folder that the names of the clips begin at; None: as the data say.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Material:
     records: Mapping[str, RunRecord]
     left_out: Mapping[str, str]
     health: Mapping[str, SpikeHealth]
+    clips: Path | None = None
 
     @property
     def imported(self) -> bool:
@@ -105,8 +107,8 @@ class Material:
         return f"{analysis.subject} {analysis.absent}"
 
 
-def read_material(folder: Path, name: str) -> Material:
-    """Read a run folder; `name` stands on the page.
+def read_material(folder: Path, name: str, clips: Path | None = None) -> Material:
+    """Read a run folder; `name` stands on the page, and `clips` is as in `Material`.
 
     Raises:
         ColliculusError: the folder is not a run folder, or a file that the training wrote is damaged.
@@ -129,6 +131,7 @@ def read_material(folder: Path, name: str) -> Material:
         records={verb: found for verb, found in read.items() if isinstance(found, RunRecord)},
         left_out=left_out,
         health=health,
+        clips=clips,
     )
 
 

@@ -11,7 +11,7 @@ from colliculus.figures import figure, to_svg
 from colliculus.figures.palette import css
 from colliculus.records import Table, Tables
 from colliculus.records.console import span
-from colliculus.report import accuracy, examples, setting
+from colliculus.report import accuracy, examples, setting, wrong
 from colliculus.report.comparison import compared
 from colliculus.report.material import Material
 from colliculus.types import ColliculusError, printable
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
 IMAGE_BYTES = 3_000_000
 """Bytes of the images on a page, all runs together, so that it stays below 5 MB."""
+WRONG_BYTES = 1_000_000
+"""Bytes of the pictures and sounds of wrong clips, all runs together."""
 SECTIONS = (
     "Setting",
     "Curves",
     "Confusion matrix",
     "Classes",
+    "Wrong clips",
     "Contribution of the modalities",
     "Robustness",
     "Energy",
@@ -53,7 +56,7 @@ def page(materials: Sequence[Material], title: str) -> str:
     if several:
         contents = {"comparison": "Comparison"} | {f"run-{i}": material.name for i, material in enumerate(materials)}
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             title=title,
@@ -66,6 +69,8 @@ def page(materials: Sequence[Material], title: str) -> str:
             accuracy=accuracy,
             examples=examples,
             setting=setting,
+            wrong=wrong,
+            wrong_bytes=WRONG_BYTES // len(materials),
             zip=zip,
         )
     )
@@ -76,7 +81,12 @@ def _shown(value: object) -> object:
     return printable(value, "\n") if type(value) is str else value
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of pages, with filters for tables and figures.
+
+    Raises:
+        ColliculusError: jinja2 is not installed.
+    """
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError as error:

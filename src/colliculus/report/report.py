@@ -46,17 +46,21 @@ def report(
     runs: TrainedRun | Path | str | Sequence[TrainedRun | Path | str],
     out: Path | str = "report.html",
     title: str | None = None,
+    *,
+    clips: Path | str | None = None,
 ) -> Report:
     """Write one HTML file about one or more runs; it needs no network, no script and no other file.
 
-    The page shows what the run folders hold: settings, curves, confusion matrix, classes with intervals, spike health,
-    and the measurements of `contribution`, `robustness`, `energy` and `explain`; for one that is absent, the command
-    line that makes it. Several runs are also compared.
+    The page shows what the run folders hold: settings, curves, confusion matrix, classes with intervals, wrong clips,
+    spike health, and the measurements of `contribution`, `robustness`, `energy` and `explain`; for one that is absent,
+    the command line that makes it. Several runs are also compared.
 
     Args:
         runs: trained runs or run folders. Several must have the same data and noise at test.
         out: file to write.
         title: title of the page; None takes the presets of the runs.
+        clips: folder that the names of the test clips begin at, to show and play those that are wrong; None: the folder
+            of the data, where a run was trained on a folder of clips.
 
     Raises:
         ColliculusError: no run is given, one is damaged, the runs cannot be compared, or the extra `report` is not
@@ -74,7 +78,8 @@ def report(
     folders = list({path.absolute(): path for path in paths}.values())
     if not folders:
         raise ColliculusError("no run is given: pass run folders, as in `colliculus report RUN ...`")
-    materials = [read_material(folder, name) for folder, name in zip(folders, short_names(folders), strict=True)]
+    root = None if clips is None else Path(clips)
+    materials = [read_material(folder, name, root) for folder, name in zip(folders, short_names(folders), strict=True)]
     check_comparable({material.folder: material.run for material in materials})
     presets = dict.fromkeys(material.run.preset for material in materials)
     content = page(materials, ", ".join(presets) if title is None else title).encode()

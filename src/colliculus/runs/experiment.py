@@ -19,7 +19,7 @@ from typing import (
     get_type_hints,
 )
 
-from tyro.conf import Fixed, Suppress
+from tyro.conf import Fixed, Suppress, arg
 
 from colliculus.data.dataset import DataSettings
 from colliculus.data.given import Given
@@ -102,15 +102,15 @@ class TrainSettings:
         128
     """
 
-    epochs: int = 100
+    epochs: Annotated[int, arg(aliases=["--epochs"])] = 100
     """passes over the training data"""
-    batch_size: int = 128
+    batch_size: Annotated[int, arg(aliases=["--batch-size"])] = 128
     """samples of one optimiser step, over all processes"""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """adamw, or sgd with momentum, which most balance methods were published with"""
     momentum: float = 0.9
     """momentum of sgd"""
-    learning_rate: float = 6.25e-4
+    learning_rate: Annotated[float, arg(aliases=["--lr"])] = 6.25e-4
     """peak of the learning rate"""
     head_factor: float = 1.0
     """factor of the learning rate of the readout: of the heads and of the weights that pool tokens"""
@@ -156,9 +156,9 @@ class TrainSettings:
     snr_db: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
     """white noise on the training data: modality and signal-to-noise ratio in dB, such as audio 0 visual -10; it is
     drawn anew in each epoch, and once for validation and test"""
-    seed: int = 0
+    seed: Annotated[int, arg(aliases=["--seed"])] = 0
     """seed of initial weights, order of samples and everything else drawn at random"""
-    device: str = "auto"
+    device: Annotated[str, arg(aliases=["--device"])] = "auto"
     """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
 
     def __post_init__(self) -> None:

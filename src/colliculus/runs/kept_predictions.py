@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from colliculus.corpus.sample import Sample
 from colliculus.files.atomic import write_atomic
 from colliculus.files.documents import from_plain, package_version, to_plain
 from colliculus.files.plain import parse_json, read_text
@@ -80,10 +81,19 @@ class PredictionsOrigin:
     sha256: Mapping[str, str]
 
 
-def write_predictions(folder: Path, run: Run, condition: Condition, predictions: Predictions) -> None:
-    """Write predictions for the run's own test part, `predictions.csv`, and `predictions.json` about their origin."""
+def write_predictions(
+    folder: Path, run: Run, condition: Condition, predictions: Predictions, samples: Sequence[Sample] = ()
+) -> None:
+    """Write predictions for the run's own test part, `predictions.csv`, and `predictions.json` about their origin.
+
+    Args:
+        folder, run: the run.
+        condition: noise and missing modalities.
+        predictions: predictions for the test part.
+        samples: its clips; empty: they have no names.
+    """
     path = folder / condition.file_name(Condition.of(run))
-    content = predictions.to_csv().encode()
+    content = predictions.to_csv(samples).encode()
     write_atomic(path, content)
     origin = PredictionsOrigin(
         version=package_version(),

@@ -40,7 +40,9 @@ def migrated(document: Document) -> Document:
         document = _second(document)
     if document.get("format") == 2:
         document = _third(document)
-    return _completed(_fourth(document) if document.get("format") == 3 else document)
+    if document.get("format") == 3:
+        document = _fourth(document)
+    return _completed(_with_video_frames(document))
 
 
 def _second(document: Document) -> Document:
@@ -86,6 +88,16 @@ def _fourth(document: Document) -> Document:
     scores = _part(balance, "scores")
     if scores.get("kind") == "loss":  # it weighed the losses by the inverse of the scores
         scores["kind"] = "inverse"
+    return document
+
+
+def _with_video_frames(document: Document) -> Document:
+    """Clips whose run does not name `video_frames` were read with one frame of each video."""
+    clips = _part(_part(_part(document, "experiment"), "data"), "clips")
+    if not clips or "video_frames" in clips or _part(clips, "visual").get("steps") is not None:
+        return document
+    document = deepcopy(document)
+    document["experiment"]["data"]["clips"]["video_frames"] = 0
     return document
 
 

@@ -76,6 +76,11 @@ class StepProgress:
     seconds: float
 
     @property
+    def steps(self) -> int:
+        """Steps of the epoch so far."""
+        return self.sums.num_steps
+
+    @property
     def loss(self) -> float:
         """Mean loss per sample."""
         terms = self.sums.totals()

@@ -135,7 +135,7 @@ def conclude(
         coordination=(first or own).coordination,
     )
     if runtime.is_main:
-        write_predictions(folder, run, Condition.of(run), tested)
+        write_predictions(folder, run, Condition.of(run), tested, dataset.samples.get("test", ()))
         measured = dataset.validation if len(dataset.validation) else stored_part(dataset, "train")
         report_end(folder, learner, learner.noisy(measured), console)
         write_metrics(folder, learner.history)

@@ -29,7 +29,7 @@ from colliculus.training.conclude import Choice, conclude, conclude_first, read_
 from colliculus.training.few_clips import advice
 from colliculus.training.interrupt import TrainingInterrupted
 from colliculus.training.stage import Session, Stage
-from colliculus.types import ColliculusError, DataSpec, printable
+from colliculus.types import ColliculusError, printable
 
 __all__ = ["TrainingInterrupted", "fit"]
 
@@ -132,7 +132,6 @@ def _fit(trained: TrainedRun, dataset: Dataset, session: Session) -> None:
             return
         if session.resume and not begun(folder):
             console.print(f"nothing to resume in {folder}: the training starts", soft_wrap=True)
-        console.print(f"each sample holds {_in_words(run.spec)}", soft_wrap=True)
         if run.start is not None and state is None:
             console.print(printable(f"the training starts from the {run.start}"), soft_wrap=True)
         for sentence in advice(run, dataset, world_size=session.runtime.world_size) if state is None else ():
@@ -148,22 +147,6 @@ def _fit(trained: TrainedRun, dataset: Dataset, session: Session) -> None:
         whole = together(dataset)
         stage = Stage(folder=folder, run=run, dataset=whole, state=state, name="refit", decisions=first.decisions)
         stage.train(session, partial(conclude, folder, dataset=whole, console=console, first=first))
-
-
-def _in_words(spec: DataSpec) -> str:
-    """Shape of one sample of each modality, T x C x H x W, or C x H x W when static.
-
-    Example:
-        >>> sizes = {"audio": (8, 9), "visual": (6, 7)}
-        >>> _in_words(DataSpec(channels={"audio": 1, "visual": 3}, sizes=sizes, num_classes=2, steps={"visual": 4}))
-        'audio 1 x 8 x 9 and visual 4 x 3 x 6 x 7'
-    """
-    shapes = {
-        m: (*([spec.steps[m]] if m in spec.steps else []), channels, *spec.sizes.get(m, ("H", "W")))
-        for m, channels in spec.channels.items()
-    }
-    texts = [f"{m} {' x '.join(map(str, shape))}" for m, shape in shapes.items()]
-    return " and ".join([", ".join(texts[:-1]), texts[-1]] if texts[1:] else texts)
 
 
 def _first_choice(folder: Path, run: Run, dataset: Dataset, session: Session) -> Choice:

@@ -1,4 +1,4 @@
-"""Spike health of a training: measured before the first epoch and after the last, shown and recorded."""
+"""Spike health of a training: measured before the first epoch and after the last, recorded, and shown in a line."""
 
 from __future__ import annotations
 
@@ -35,4 +35,7 @@ def report_end(folder: Path, learner: Learner, split: Split, console: Console) -
 
 def _report(folder: Path, moment: str, health: SpikeHealth, console: Console) -> None:
     write_health(folder, moment, health)
-    console.print(health.table(f"spike health at the {moment} of training").renderable())
+    table = f"; every layer: colliculus inspect {folder}" if moment == "end" else ""
+    console.print(f"spike health at the {moment}: {health.spikes:,.0f} spikes a clip{table}", soft_wrap=True)
+    for warning in health.warnings():
+        console.print(f"warning: {warning}", soft_wrap=True)

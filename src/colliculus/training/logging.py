@@ -1,23 +1,24 @@
-"""Callbacks that show and record every training: a progress bar or a line per epoch, and TensorBoard curves."""
+"""The callback that shows every training: a line per epoch, and on a terminal a progress bar."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from time import monotonic
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from colliculus.runs.history import Row
 from colliculus.runs.result import TrainingResult
-from colliculus.runs.run import CURVES_FOLDER, METRICS_FILE
 from colliculus.training.callbacks import Callback, StepProgress, Training
 
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+_LONG_S = 20.0
+"""Duration of a first step that is reported."""
 
 
 class ShownProgress(Callback):
-    """A progress bar on a terminal, elsewhere one line per epoch.
+    """One line per epoch with the time that is left, and on a terminal a progress bar.
+
+    A first step that takes long is reported at once, with an estimate of the whole.
 
     Args:
         console: console to print on.
@@ -34,34 +35,61 @@ class ShownProgress(Callback):
             disable=not console.is_terminal,
         )
         self._task = TaskID(0)
+        self._began_s = monotonic()
 
     def on_start(self, training: Training) -> None:
         """Show the bar."""
+        self._began_s = monotonic()
         done, total = (n * training.num_batches for n in (training.first_epoch, training.num_epochs))
         self._task = self._bar.add_task("", total=total, completed=done, epoch="", figures="")
         self._bar.start()
 
     def on_step(self, training: Training, step: StepProgress) -> None:
         """Move the bar by one optimiser step."""
+        if step.epoch == training.first_epoch + 1 and step.steps == 1 and step.seconds > _LONG_S:
+            self._report_slow(training, step.seconds)
         if not self._bar.disable:  # the figures wait for the device
             figures = f"accuracy {step.accuracy:.1%}  loss {step.loss:.3f}  {step.samples_per_second:,.0f} samples/s"
             epoch = _epoch(training, step.epoch)
             self._bar.update(self._task, advance=1, epoch=epoch, figures=figures)
 
     def on_epoch(self, training: Training, row: Row) -> None:
-        """Print a line where no bar is shown; end the bar after the last epoch."""
-        if self._bar.disable:
-            self._console.print(
-                f"{_epoch(training, int(row['epoch']))}  loss {row['train_loss']:.3f}  "
-                f"accuracy {row['train_accuracy']:.1%}  {_validated(row)}"
-                f"{training.samples_per_second:,.0f} samples/s"
-            )
-        elif row["epoch"] == training.num_epochs:
+        """Print a line; end the bar after the last epoch."""
+        done, left = int(row["epoch"]) - training.first_epoch, training.num_epochs - int(row["epoch"])
+        remaining = f"  {duration((monotonic() - self._began_s) / done * left)} left" if left else ""
+        self._console.print(
+            f"{_epoch(training, int(row['epoch']))}  loss {row['train_loss']:.3f}  "
+            f"accuracy {row['train_accuracy']:.1%}  {_validated(row)}"
+            f"{training.samples_per_second:,.0f} samples/s{remaining}",
+            soft_wrap=True,
+        )
+        if not left:
             self._bar.stop()
 
     def on_end(self, training: Training, result: TrainingResult | None) -> None:  # noqa: ARG002
         """End the bar."""
         self._bar.stop()
+
+    def _report_slow(self, training: Training, step_s: float) -> None:
+        epoch_s, epochs = step_s * training.num_batches, training.num_epochs - training.first_epoch
+        self._console.print(
+            f"the first step took {duration(step_s)}: at this pace an epoch takes {duration(epoch_s)} and all {epochs}"
+            f" take {duration(epoch_s * epochs)}; smaller inputs, a smaller --method.dim or another --method.encoder"
+            " are faster",
+            soft_wrap=True,
+        )
+
+
+def duration(seconds: float) -> str:
+    """A time in one unit.
+
+    Example:
+        >>> duration(7.2), duration(600), duration(9000)
+        ('7 s', '10 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _epoch(training: Training, number: int) -> str:
@@ -70,36 +98,3 @@ def _epoch(training: Training, number: int) -> str:
 
 def _validated(row: Row) -> str:
     return f"validation {row['validation_accuracy']:.1%}  " if "validation_accuracy" in row else ""
-
-
-class Curves(Callback):
-    """TensorBoard curves of everything in `metrics.csv`, where tensorboard is installed.
-
-    Args:
-        console: console that says when it is not.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._writer: SummaryWriter | None = None
-
-    def on_start(self, training: Training) -> None:
-        """Open the curves; points of epochs that are trained again are dropped."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:  # an extra
-            self._console.print(f"tensorboard is not installed: the curves are only in {METRICS_FILE}")
-            return
-        self._writer = SummaryWriter(str(training.folder / CURVES_FOLDER), purge_step=training.first_epoch + 1)
-
-    def on_epoch(self, training: Training, row: Row) -> None:
-        """Add a point to every curve."""
-        if self._writer is not None:
-            for name, value in {**row, "samples_per_second": training.samples_per_second}.items():
-                self._writer.add_scalar(name.replace("_", "/", 1), value, int(row["epoch"]))
-            self._writer.flush()
-
-    def on_end(self, training: Training, result: TrainingResult | None) -> None:  # noqa: ARG002
-        """Close the curves."""
-        if self._writer is not None:
-            self._writer.close()

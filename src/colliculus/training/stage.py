@@ -21,10 +21,13 @@ from colliculus.training.callbacks import Callback, StageName, StepProgress, Tra
 from colliculus.training.checkpoint import State, alone, keep_best, open_folder, read_state, settle_best, write_state
 from colliculus.training.decisions import apply_decisions
 from colliculus.training.health import report_start
+from colliculus.training.input_lines import input_lines
 from colliculus.training.interrupt import TrainingInterrupted, signals_as_interrupt
 from colliculus.training.learner import Learner
-from colliculus.training.logging import Curves, ShownProgress
+from colliculus.training.loggers import TensorBoard
+from colliculus.training.logging import ShownProgress
 from colliculus.training.step import EpochSums
+from colliculus.types import printable
 
 FoundT = TypeVar("FoundT")
 
@@ -83,6 +86,8 @@ class Stage:
         with _interruptible(self, learner):
             if session.runtime.is_main and self.state is None:
                 write_run(self.folder, self.run)
+                for line in input_lines(learner.model, self.dataset.sources) if self.name != "refit" else ():
+                    session.console.print(printable(line), soft_wrap=True)
                 report_start(self.folder, learner, self.dataset.train, session.console)
                 for remark in learner.remarks:
                     session.console.print(f"warning: {remark}", soft_wrap=True)
@@ -101,8 +106,7 @@ def _train(stage: Stage, learner: Learner, session: Session, finish: Callable[[L
     )
     done = len(learner.history)
     training = Training(folder=stage.folder, learner=learner, num_batches=batches, first_epoch=done, stage=stage.name)
-    curves = [Curves(session.console)] if session.runtime.is_main else []
-    every = [ShownProgress(session.console), *curves, *session.callbacks]
+    every = [ShownProgress(session.console), TensorBoard(session.console), *session.callbacks]
 
     def watch(epoch: int, sums: EpochSums, seconds: float) -> None:
         for callback in every:

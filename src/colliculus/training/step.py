@@ -90,16 +90,16 @@ def in_float32(output: Output) -> Output:
 
 
 class EpochSums:
-    """Sums over the steps of an epoch, on this rank."""
+    """Sums over the steps of an epoch, on this rank; `num_steps` counts them."""
 
     def __init__(self) -> None:
-        self._num_steps = 0
+        self.num_steps = 0
         self._over_samples, self._correct = defaultdict[str, Any](float), defaultdict[str, Any](float)
         self._over_steps = defaultdict[str, float](float)
 
     def add(self, report: StepReport) -> None:
         """Add a step."""
-        self._num_steps += 1
+        self.num_steps += 1
         for name, value in report.sums.items():
             self._over_samples[name] += value.double()
         for modality, value in report.correct.items():
@@ -123,5 +123,5 @@ class EpochSums:
             **{f"train_{name}": total / samples for name, total in totals.items()},
             "train_accuracy": correct / samples,
             **{f"train_accuracy_{m}": right / samples for m, right in of_modality.items()},
-            **{name: total / self._num_steps for name, total in self._over_steps.items()},
+            **{name: total / self.num_steps for name, total in self._over_steps.items()},
         }

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from raw_trees import grey, tone, write_video
 
-from colliculus.corpus.prepare.storage import Frames
+from colliculus.corpus.prepare.event_frames import EventFrames
+from colliculus.corpus.prepare.series import SensorSeries
+from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.corpus.recipes.folder import FolderRecipe
 from colliculus.corpus.recipes.manifest import ManifestRecipe
 from colliculus.corpus.sample import Sample
+from colliculus.media.spectrogram import Spectrogram
 from colliculus.types import ColliculusError
 
 
@@ -123,3 +126,35 @@ def test_a_video_file_of_sound_alone_is_a_sound(tmp_path, shared_video):
 def test_names_of_other_systems_pair(tree):
     raw = tree("cat/caf\u00e9.wav", "cat/cafe\u0301.png", "dog/a.wav")
     assert len(FolderRecipe().samples(raw)) == 2
+
+
+def test_videos_give_as_many_frames_as_most_presets_have_steps(tree):
+    moving, still = tree("cat/a.mp4", "dog/a.png"), FolderRecipe(video_frames=0)
+    samples = FolderRecipe().listed(moving)
+    assert FolderRecipe().storages_for(samples)["visual"].shape == (4, 3, 128, 128)
+    assert FolderRecipe(video_frames=7).storages_for(samples)["visual"].shape[0] == 7
+    assert still.storages_for(samples)["visual"].shape == (3, 128, 128)
+    set_by_hand = FolderRecipe(visual=Frames(steps=2))
+    assert set_by_hand.storages_for(samples)["visual"].shape[0] == 2
+    images = [sample for sample in samples if sample.label == "dog"]
+    assert FolderRecipe().storages_for(images)["visual"].shape == (3, 128, 128)
+    with pytest.raises(ColliculusError, match=r"`video_frames` is 3, which has no effect with `visual.steps`"):
+        FolderRecipe(visual=Frames(steps=2), video_frames=3)
+    with pytest.raises(ColliculusError, match="`video_frames` is -1"):
+        FolderRecipe(video_frames=-1)
+
+
+@pytest.mark.parametrize(
+    ("storage", "words"),
+    [
+        (Frames(), "the middle frame of each whole clip"),
+        (Frames(steps=3, duration_s=2), "3 frames, evenly spread over the first 2 s of each clip"),
+        (Frames(steps=3, rate_hz=12.5), "3 frames, 12.5 a second from the start of each clip"),
+        (Sound(duration_s=None), "the spectrogram of each whole clip"),
+        (Sound(spectrogram=Spectrogram(steps=4)), "4 spectrograms, one after another, of the first 3 s of each clip"),
+        (EventFrames(window_s=0.3), "counts of events in 10 equal parts of 0.3 s of each recording"),
+        (SensorSeries(channels=2, steps=64), "each whole series, resampled linearly to 64 moments"),
+    ],
+)
+def test_a_storage_says_what_it_keeps(storage, words):
+    assert storage.in_words == words

@@ -62,6 +62,11 @@ class DepthFrames:
         """Type uint8."""
         return np.dtype(np.uint8)
 
+    @property
+    def in_words(self) -> str:
+        """See `Storage.in_words`."""
+        return f"{self.steps} depth frames, evenly spread over each whole clip"
+
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:  # noqa: ARG002 - it is stored whole
         """See `Storage.read`."""
         file, entry = split_entry(path)

@@ -63,6 +63,12 @@ class EventFrames:
         """Type uint16, counts up to 65,535."""
         return np.dtype(np.uint16)
 
+    @property
+    def in_words(self) -> str:
+        """See `Storage.in_words`."""
+        span = "each whole recording" if self.window_s is None else f"{self.window_s:g} s of each recording"
+        return f"counts of events in {self.bins} equal parts of {span}"
+
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
         """See `Storage.read`."""
         file, entry = split_entry(path)

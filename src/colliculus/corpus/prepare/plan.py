@@ -22,7 +22,7 @@ from colliculus.files.lock import LOCK_FILE
 from colliculus.files.tables import csv_bytes
 from colliculus.types import ColliculusError
 
-_LATER = ("events",)
+_LATER = ("events", "video_frames")
 PLAN_FILE, SAMPLES_FILE = "plan.yaml", "sources.csv"
 RESULTS = ("manifest", "content", "usable")
 """Keys that `prepare.yaml` holds beside those of the plan."""
@@ -121,7 +121,7 @@ def used_storages(recipe: Recipe, samples: Sequence[Sample]) -> dict[str, Storag
         raise ColliculusError(
             f"all {len(samples)} samples have the class {next(iter(labels), None)!r}: add samples of a second class"
         )
-    return {m: storage for m, storage in recipe.storages.items() if m in present}
+    return {m: storage for m, storage in recipe.storages_for(samples).items() if m in present}
 
 
 def check_apart(raw: Path, out: Path) -> None:

@@ -49,6 +49,7 @@ class Preparation(Record):
         cut: sounds that are longer than the stored length, by modality.
         skipped: files that the recipe skipped, by ending.
         oddities: sentences on odd files, samples without a modality, and skipped files.
+        stored: what is kept of each file, by modality.
     """
 
     folder: Path
@@ -62,6 +63,7 @@ class Preparation(Record):
     cut: Mapping[str, Cut]
     skipped: Mapping[str, tuple[str, ...]]
     oddities: tuple[str, ...]
+    stored: Mapping[str, str]
 
     def table(self) -> Table:
         """Counts, with problems and advice below."""
@@ -70,6 +72,7 @@ class Preparation(Record):
             "usable": f"{self.usable:,}",
             **({"kept": f"{self.kept:,} had been prepared before"} if self.kept else {}),
             **({"problems": f"{sum(self.problems.values()):,}"} if self.problems else {}),
+            **self.stored,
         }
         return Table.facts("Prepared", rows, self._notes())
 
@@ -121,7 +124,19 @@ def summarise(
         cut=_cut(results, place.storages),
         skipped=skipped,
         oddities=oddities(samples, results, place.storages, skipped),
+        stored={m: f"{storage.in_words}: {shape_in_words(storage)}" for m, storage in place.storages.items()},
     )
+
+
+def shape_in_words(storage: Storage) -> str:
+    """Shape of a stored sample.
+
+    Example:
+        >>> shape_in_words(Sound(kind="waveform", duration_s=2.0))
+        '44100 samples'
+    """
+    lengths = " x ".join(map(str, storage.shape))
+    return lengths if len(storage.shape) > 1 else f"{lengths} samples"
 
 
 def _cut(results: Sequence[PreparationResult], storages: Mapping[str, Storage]) -> dict[str, Cut]:

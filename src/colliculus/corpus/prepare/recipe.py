@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,6 +24,10 @@ class Recipe(ABC):
     def storages(self) -> Mapping[str, Storage]:
         """Storage of each modality, in the order in which models see them: here the fields `audio` and `visual`."""
         return {m: getattr(self, m) for m in ("audio", "visual")}
+
+    def storages_for(self, samples: Sequence[Sample]) -> Mapping[str, Storage]:  # noqa: ARG002 - for recipes that look
+        """Storage of each modality for these samples, which may decide settings that were left open: here none."""
+        return self.storages
 
     @abstractmethod
     def samples(self, raw: Path) -> list[Sample]:

@@ -64,6 +64,11 @@ class SensorSeries:
         """Type float32."""
         return np.dtype(np.float32)
 
+    @property
+    def in_words(self) -> str:
+        """See `Storage.in_words`."""
+        return f"each whole series, resampled linearly to {self.steps} moments"
+
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:  # noqa: ARG002 - it is stored whole
         """See `Storage.read`."""
         raw = as_float32(path, read_series(path, self.variable))

@@ -37,6 +37,11 @@ class Storage(Protocol):
         """Type of the numbers."""
         ...
 
+    @property
+    def in_words(self) -> str:
+        """Words for the part of each file that is kept, without the shape, such as "the middle frame of each clip"."""
+        ...
+
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
         """Read the modality of one sample.
 
@@ -99,6 +104,15 @@ class Frames:
     def dtype(self) -> np.dtype[np.generic]:
         """Type uint8."""
         return np.dtype(np.uint8)
+
+    @property
+    def in_words(self) -> str:
+        """See `Storage.in_words`."""
+        if self.steps is None:
+            return f"the middle frame of {_span(self.duration_s)}"
+        if self.rate_hz is None:
+            return f"{self.steps} frames, evenly spread over {_span(self.duration_s)}"
+        return f"{self.steps} frames, {self.rate_hz:g} a second from the start of each clip"
 
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
         """See `Storage.read`."""
@@ -165,6 +179,13 @@ class Sound:
         """Type float32, or int16 for a waveform of 16 bits."""
         return np.dtype(np.int16 if self.kind == "waveform" and self.bits == 16 else np.float32)
 
+    @property
+    def in_words(self) -> str:
+        """See `Storage.in_words`."""
+        steps = self.spectrogram.steps
+        parts = "the spectrogram" if steps is None else f"{steps} spectrograms, one after another,"
+        return f"{parts} of {_span(self.duration_s)}"
+
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
         """See `Storage.read`."""
         window = Window(sample.start_s, sample.end_s, self.duration_s)
@@ -179,6 +200,10 @@ class Sound:
     def spectrograms(self, waveforms: NDArray[np.generic]) -> NDArray[np.float32]:
         """Spectrograms of stored waveforms (B, samples): (B, 1, H, W) or (B, steps, 1, H, W)."""
         return self.spectrogram.batch(as_waveforms(waveforms))
+
+
+def _span(duration_s: float | None) -> str:
+    return "each whole clip" if duration_s is None else f"the first {duration_s:g} s of each clip"
 
 
 _FULL_SCALE = 32767  # largest number of 16 bits

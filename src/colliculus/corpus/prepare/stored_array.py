@@ -47,6 +47,11 @@ class StoredArray:
         """Type of the stored numbers."""
         return np.dtype(self.number)
 
+    @property
+    def in_words(self) -> str:
+        """See `Storage.in_words`."""
+        return "each array as it is"
+
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:  # noqa: ARG002 - an array has no seconds
         """See `Storage.read`."""
         file, entry = split_entry(path)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -17,7 +17,7 @@ from colliculus.files.checks import split_folders, visible
 from colliculus.media.clips import OWN_KINDS, Look, MediaFiles, content_of, nfc
 from colliculus.media.event_formats import EVENT_SUFFIXES, is_event_file, states_events
 from colliculus.media.kinds import MediaKind, Track, kind_of
-from colliculus.types import ColliculusError
+from colliculus.types import ColliculusError, refuse_unread
 
 _TRACKS: Mapping[str, Track] = {"audio": "audio", "visual": "video"}
 
@@ -44,18 +44,40 @@ class FolderRecipe(Recipe):
     """Storage of the sound; the whole sample unless `duration_s` is set, as for images."""
     visual: Frames = field(default_factory=Frames)
     """Storage of images and videos."""
+    video_frames: int = 4
+    """Frames of each clip where `visual.steps` is not set and a clip is a video: as many as most presets have time
+    steps. 0: the middle frame of each video, which does not move."""
     events: EventFrames = field(default_factory=EventFrames)
     """Storage of recordings of event cameras, as frames of counts."""
 
     def __post_init__(self) -> None:
         if not self.modalities:
             raise ColliculusError("`modalities` is empty: choose audio, visual, events, or several of them")
+        if self.video_frames < 0:
+            raise ColliculusError(
+                f"`video_frames` is {self.video_frames}: choose at least 1, or 0 for the middle frame"
+            )
+        if self.visual.steps is not None:
+            refuse_unread(self, ["video_frames"], "with `visual.steps`")
 
     @property
     def storages(self) -> Mapping[str, Storage]:
         """Storages of the chosen modalities."""
         stored: dict[str, Storage] = {**super().storages, "events": self.events}
         return {m: storage for m, storage in stored.items() if m in self.modalities}
+
+    def storages_for(self, samples: Sequence[Sample]) -> Mapping[str, Storage]:
+        """The same; where a clip is a video, `video_frames` of each clip, unless `visual.steps` is set."""
+        shown = (Path(sample.files["visual"]) for sample in samples if "visual" in sample.files)
+        if any(kind_of(file) == "container" for file in shown):
+            return self.storages_of(self.video_frames or None)
+        return self.storages
+
+    def storages_of(self, steps: int | None) -> Mapping[str, Storage]:
+        """The same for clips that are stored with so many frames, unless `visual.steps` is set; None: one image."""
+        if "visual" not in self.storages or self.visual.steps is not None:
+            return self.storages
+        return {**self.storages, "visual": replace(self.visual, steps=steps)}
 
     def samples(self, raw: Path) -> list[Sample]:
         """Clips by split, class and name; video files are opened to see whether they hold sound alone.
