@@ -284,6 +284,11 @@ class _DeltaOfSound:
     def dtype(self) -> np.dtype[np.generic]:
         return np.dtype(np.float32)
 
+    @property
+    def in_words(self) -> str:
+        """See `Storage.in_words`."""
+        return "changes of the spectrogram"
+
     def read(self, path: Path, sample: Sample) -> NDArray[np.generic]:
         window = Window(sample.start_s, sample.end_s)
         return self.delta(read_sound(path, window, self.delta.sample_rate_hz))

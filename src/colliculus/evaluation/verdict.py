@@ -41,7 +41,7 @@ def _clips(test: PairedTest) -> str:
 
 
 def _of_single_trainings(test: PairedTest) -> str:
-    """One training of each method: what these clips show, and that it is no result about the methods."""
+    """One training of each method: what these clips show, and that this does not judge the methods."""
     low, high = (f"{100 * bound:+.1f}" for bound in test.clip_interval)
     found = f"{100 * test.difference:+.1f} points (95 % interval over {test.num_clips:,} clips {low} to {high}"
     if test.p_clips < LEVEL:

@@ -1,7 +1,7 @@
 """Named experiments: a method, a dataset and the settings of the training.
 
 There is a preset "METHOD-DATA" for every method on every dataset. A line in `METHODS` of `presets/methods.py` or an
-entry in `_DATA` adds a row or a column; the command line lists it and the tests run it. Methods and datasets of other
+entry in `DATA` adds a row or a column; the command line lists it and the tests run it. Methods and datasets of other
 packages (`colliculus.plugins`) have presets by their names.
 """
 
@@ -13,23 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from colliculus.data import DATASETS
-from colliculus.data.arrays import Arrays
-from colliculus.data.augment import SMALL_DATA, Augment
-from colliculus.data.augment.images import Flip, ImageAugment, RandomResizedCrop
-from colliculus.data.augment.noise import SampleNoise
-from colliculus.data.av_digits import AVDigits
-from colliculus.data.dataset import DataSettings
-from colliculus.data.folder import Folder
-from colliculus.data.prepared import Prepared
-from colliculus.data.synthetic import Synthetic
 from colliculus.methods import METHODS as KINDS
-from colliculus.methods import SCMRL, TAAF
-from colliculus.methods.spiking_transformer import EncoderName, SpikingTransformer
+from colliculus.methods import TAAF
+from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.plugins import Parts
+from colliculus.presets.data import DATA, OURS, DataRow
 from colliculus.presets.methods import METHODS, OWN_ENCODERS
 from colliculus.records import Record, Table, Tables
 from colliculus.runs.config import with_config
-from colliculus.runs.experiment import Experiment, TrainSettings, replaced
+from colliculus.runs.experiment import Experiment, replaced
 from colliculus.runs.recipes import with_recipe
 from colliculus.types import unknown_name
 
@@ -49,105 +41,6 @@ class Preset:
         return f"{self.title} on {self.phrase}"
 
 
-_CROP = RandomResizedCrop(probability=1.0, area=(0.08, 1.0))
-_HONEST = Prepared(protocol="honest")
-"""Published data, split by our own protocol instead of the publisher's lists."""
-
-_CROPPED = replace(_HONEST, augment=Augment(pictures=ImageAugment(crop=_CROP, flip=Flip(probability=0.5))))
-"""Images cropped in training as in the published S-CMRL experiments; in the test they are whole (there: the middle)."""
-
-_PUBLISHED = TrainSettings(drop_incomplete=True, seed=42)
-"""The training of the published S-CMRL experiments on all of their data."""
-
-_OURS = TrainSettings(epochs=100, batch_size=64, learning_rate=1e-3)
-"""For data on which no paper states its training."""
-
-_SMALL = TrainSettings(
-    epochs=100,
-    batch_size=32,
-    learning_rate=2e-3,
-    warmup_epochs=10,
-    final_learning_rate=0.0,
-    head_factor=10.0,
-    refit=True,
-)
-"""For a user's own data, some hundreds or thousands of clips: too few to leave a part out of the last training."""
-
-_HUNDREDS = replace(_SMALL, epochs=40, warmup_epochs=4)
-"""For hundreds of short recordings."""
-
-_NOISE = SampleNoise(probability=0.4)
-"""Noise of the training on a user's own data, drawn for each modality on its own."""
-
-_VARIED = replace(SMALL_DATA, noise=_NOISE)
-"""Augmentation of a user's own data, of any kind."""
-
-_PEOPLE_APART = Prepared(protocol="given", validation_fraction=0.25, augment=SMALL_DATA)
-"""The published split, and one of its four training people as the validation part."""
-
-_SPEAKERS_APART = Prepared(protocol="given", validation_fraction=0.2)
-"""The published split, and two of its ten training speakers as the validation part."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataRow:
-    """Data with suitable settings of the training and size of the networks."""
-
-    phrase: str
-    settings: DataSettings = _HONEST
-    train: TrainSettings = _OURS
-    dim: int = 64
-    heads: int = 8
-    temperature: float = SCMRL.temperature
-    time_steps: int = SCMRL.time_steps
-    encoder: EncoderName = "deep"
-
-
-_DATA = {
-    "synthetic": DataRow(
-        phrase="generated shapes and sounds",
-        settings=Synthetic(),
-        train=TrainSettings(epochs=10, batch_size=32, warmup_epochs=1, learning_rate=2e-3),
-        dim=32,
-        heads=4,
-    ),
-    "av-digits": DataRow(
-        phrase="spoken and written digits",
-        settings=AVDigits(),
-        train=TrainSettings(epochs=16, batch_size=64, learning_rate=2e-3, warmup_epochs=2, warmup_learning_rate=5e-4),
-    ),
-    "arrays": DataRow(
-        phrase="your arrays at --data.root", settings=Arrays(augment=_VARIED), train=_SMALL, encoder="auto"
-    ),
-    "folder": DataRow(
-        phrase="your clips at --data.root", settings=Folder(augment=_VARIED), train=_SMALL, encoder="auto"
-    ),
-    "prepared": DataRow(
-        phrase="your prepared data at --data.root", settings=Prepared(augment=_VARIED), train=_SMALL, encoder="auto"
-    ),
-    "crema-d": DataRow(phrase="CREMA-D", settings=_CROPPED, train=_PUBLISHED, dim=256, heads=16),
-    "urbansound8k-av": DataRow(
-        phrase="UrbanSound8K-AV", settings=_CROPPED, train=_PUBLISHED, dim=64, heads=16, temperature=0.08
-    ),
-    "mnistdvs-ntidigits": DataRow(
-        phrase="MNIST-DVS with N-TIDIGITS",
-        train=_PUBLISHED,
-        dim=256,  # published: 32 to 512
-        heads=16,
-        temperature=0.1,
-        time_steps=16,
-        encoder="shallow",
-    ),
-    "nmnist-shd": DataRow(phrase="N-MNIST with SHD", settings=_SPEAKERS_APART, time_steps=10, encoder="shallow"),
-    "ave": DataRow(phrase="AVE", dim=256, heads=16),
-    "kinetics-sounds": DataRow(phrase="Kinetics-Sounds", dim=256, heads=16),
-    "cifar10-av": DataRow(phrase="CIFAR10-AV"),
-    "utd-mhad": DataRow(phrase="UTD-MHAD", settings=_PEOPLE_APART, train=_HUNDREDS),
-    "utd-mhad-3": DataRow(
-        phrase="UTD-MHAD with depth", settings=_PEOPLE_APART, train=_HUNDREDS, time_steps=8
-    ),  # frames
-}
-
 _OF_ONE_MODALITY = ("audio", "visual")
 _NO_MODALITY_OF_THAT_NAME = {(m, data) for m in _OF_ONE_MODALITY for data in ("arrays", "utd-mhad", "utd-mhad-3")}
 """Their modalities have other names."""
@@ -161,7 +54,7 @@ _TAAF: dict[str, TAAF] = {
 
 def _experiment(method: str, data: str, chosen: DataRow) -> Experiment[Any, Any]:
     if method == "taaf" and data in _TAAF:
-        return Experiment(method=_TAAF[data], data=chosen.settings, train=_OURS)
+        return Experiment(method=_TAAF[data], data=chosen.settings, train=OURS)
     made = METHODS[method][1](chosen)
     if made.time_steps:  # else the method chooses steps and encoder by the shape of the data
         encoder = made.encoder if made.encoder in OWN_ENCODERS else chosen.encoder
@@ -175,10 +68,10 @@ def _experiment(method: str, data: str, chosen: DataRow) -> Experiment[Any, Any]
 
 def _made(method: str, data: str) -> Preset:
     """The preset METHOD-DATA; what is of another package is imported now."""
-    row = _DATA.get(data) or _row_of(data)
+    row = DATA.get(data) or _row_of(data)
     if method in METHODS:
         return Preset(METHODS[method][0], row.phrase, data, _experiment(method, data, row))
-    kind = KINDS[method]()
+    kind: Any = KINDS[method]()
     if isinstance(kind, SpikingTransformer):
         own = {"dim": row.dim, "time_steps": row.time_steps, "encoder": row.encoder}
         kind = replace(kind, **own) if kind.time_steps else replace(kind, dim=row.dim)
@@ -205,7 +98,7 @@ class Presets(Mapping[str, Preset]):
     def __init__(self) -> None:
         self._own = {
             f"{method}-{data}": _made(method, data)
-            for data in _DATA
+            for data in DATA
             for method in METHODS
             if (method, data) not in _NO_MODALITY_OF_THAT_NAME
         }
@@ -214,7 +107,7 @@ class Presets(Mapping[str, Preset]):
     def _others(self) -> dict[str, tuple[str, str]]:
         """Method and data of each preset with a part of another package."""
         methods, data = KINDS.others, DATASETS.others
-        pairs = [(m, d) for d in (*_DATA, *data) for m in methods]
+        pairs = [(m, d) for d in (*DATA, *data) for m in methods]
         pairs += [(m, d) for d in data for m in METHODS if m not in _OF_ONE_MODALITY]
         return {f"{m}-{d}": (m, d) for m, d in pairs}
 
@@ -279,7 +172,7 @@ def presets() -> PresetList:
     methods = {name: title for name, (title, _) in METHODS.items()}
     return PresetList(
         methods=methods | {name: _of_package(KINDS, name) for name in KINDS.others},
-        data={name: row.phrase for name, row in _DATA.items()} | {d: _of_package(DATASETS, d) for d in DATASETS.others},
+        data={name: row.phrase for name, row in DATA.items()} | {d: _of_package(DATASETS, d) for d in DATASETS.others},
         names=tuple(PRESETS),
     )
 

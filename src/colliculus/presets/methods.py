@@ -26,7 +26,7 @@ from colliculus.methods import (
 from colliculus.methods.spiking_transformer import SpikingTransformer
 
 if TYPE_CHECKING:
-    from colliculus.presets import DataRow
+    from colliculus.presets.data import DataRow
 
 _REFERENCE_ALPHA, _REFERENCE_HEADS = 1.5, 16
 """Published settings of S-CMRL on all data; at D = 32 its heads are two channels wide."""

@@ -182,7 +182,7 @@ def _clip(looked: LookedInto, row: int) -> EmbeddedClip:
 
 
 def _stored_picture(looked: LookedInto, arrays: dict[str, RowFile], row: int) -> str:
-    """The first stored image (C, H, W) of a sample as a data URL; a waveform, and a series, are none."""
+    """The first stored image (C, H, W) of a sample as a data URL; waveforms and series have none."""
     prepared = looked.prepared
     images = {m: array for m, array in arrays.items() if len(array.shape) > 2 and array.shape[-2] > 1}
     if prepared is None or not images:

@@ -18,7 +18,7 @@ from colliculus.types import ColliculusError, unknown_name
 def experiment_to_plain(experiment: Experiment[Any, Any]) -> Document:
     """An experiment as plain values: method and data by name with their settings."""
     method = experiment.method
-    name = getattr(method, "name", None)
+    name = getattr(method, "name", "")
     ours = name in METHODS and METHODS[name] is type(method)
     return {
         "method": {"name": method.name, **to_plain(method)} if ours else own_to_plain(method),
