@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,17 +52,25 @@ def versions(folder: Path) -> Iterator[Version]:
             continue
 
 
-def build(to: Path, builder: str, execute: str) -> int:
-    """Build the site into `to`, and return Sphinx's exit status."""
-    source = BUILD / "source"
-    write(pages(), source)
-    release = re.search(r'^version = "(.+?)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
-    out = to / (release[1] if release else "unknown")
-    options = ["-W", "--keep-going", "-q", "-b", builder, "-D", f"nb_execution_mode={execute}"]
-    code = sphinx([*options, "-c", str(HERE), "-d", str(BUILD / f"doctrees-{execute}"), str(source), str(out)])
-    if code == 0 and builder == "html":
+def build(to: Path, execute: str) -> int:
+    """Build the site of this version into a folder of its own in `to`, and return Sphinx's exit status."""
+    made = BUILD / f"made-{execute}" / "html"  # beside it the pictures of the notebooks, which a next build needs
+    code = run("html", made, execute)
+    if code == 0:
+        release = re.search(r'^version = "(.+?)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
+        out = to / (release[1] if release else "unknown")
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(made, out, ignore=shutil.ignore_patterns(".buildinfo*"))
         (to / "index.html").write_text(REDIRECT.format(max(versions(to))), encoding="utf-8")
     return code
+
+
+def run(builder: str, out: Path, execute: str) -> int:
+    """Gather the pages and run Sphinx with warnings as errors."""
+    source = BUILD / "source"
+    write(pages(), source)
+    options = ["-W", "--keep-going", "-q", "-b", builder, "-D", f"nb_execution_mode={execute}"]
+    return sphinx([*options, "-c", str(HERE), "-d", str(BUILD / f"doctrees-{execute}"), str(source), str(out)])
 
 
 def main() -> int:
@@ -72,10 +81,10 @@ def main() -> int:
     parser.add_argument("--links", action="store_true", help="ask for every external link; needs a network")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the tutorials
-    os.environ["COLUMNS"] = "88"  # of tables and help
+    os.environ["COLUMNS"] = os.environ["JUPYTER_COLUMNS"] = "88"  # of help, and of tables in the tutorials
     if options.links:
-        return build(BUILD / "links", "linkcheck", "off")
-    return build(options.to, "html", options.execute)
+        return run("linkcheck", BUILD / "links", "off")
+    return build(options.to, options.execute)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 from colliculus.figures.palette import DARK, LIGHT
@@ -66,13 +68,29 @@ html_theme_options = {
 }
 
 
-def escape(lines: list[str]) -> None:
-    """Escape in place what reStructuredText would read as marks: our docstrings mark nothing but code."""
+def escape(kind: str, lines: list[str]) -> None:
+    r"""Escape in place what reStructuredText would read as marks: our docstrings mark nothing but code.
+
+    Example:
+        >>> lines = ["Shape: (T, *rest), as in `*x`", "", ">>> 2 * 3", "6"]
+        >>> escape("attribute", lines)
+        >>> lines
+        ['', 'Shape: (T, \\*rest), as in `*x`', '', '>>> 2 * 3', '6']
+    """
     example = False
     for i, line in enumerate(lines):
         example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
         if not example:
             lines[i] = re.sub(r"(`[^`]*`)|([*|])", lambda m: m[1] or f"\\{m[2]}", line)
+    if kind in ("attribute", "data"):
+        lines.insert(0, "")  # or napoleon takes what stands before a colon for the type
+
+
+def drop_blank_output(_app: Sphinx, document: nodes.document) -> None:
+    """Drop blocks without text: a table in a notebook is a picture of its own, and printing it leaves a newline."""
+    for block in [*document.findall(nodes.literal_block)]:
+        if not block.astext().strip():
+            block.parent.remove(block)
 
 
 def shorten(signature: str) -> str:
@@ -93,11 +111,15 @@ def shorten(signature: str) -> str:
 
 
 def setup(app: Sphinx) -> None:
-    """Escape every docstring before napoleon reads its sections, and shorten every signature."""
+    """Change docstrings before napoleon reads their sections, signatures, and what notebooks printed."""
 
-    def short(*event: str | None) -> tuple[str | None, str | None]:
+    def read(_app: Sphinx, kind: str, _name: str, _thing: object, _options: object, lines: list[str]) -> None:
+        escape(kind, lines)
+
+    def short(*event: Any) -> tuple[str | None, str | None]:
         signature, returned = event[-2:]
         return signature and shorten(signature), returned
 
+    app.connect("autodoc-process-docstring", read, priority=400)
     app.connect("autodoc-process-signature", short)
-    app.connect("autodoc-process-docstring", lambda *event: escape(event[-1]), priority=400)
+    app.connect("doctree-read", drop_blank_output)
