@@ -11,7 +11,11 @@ from shutil import copytree, ignore_patterns
 
 import pytest
 
-import colliculus
+import colliculus as cl
+from colliculus import plugins
+from colliculus.cli import main
+from colliculus.methods import METHODS
+from colliculus.types import ColliculusError
 
 TEMPLATE = Path(__file__).parents[2] / "examples" / "plugin"
 SMALL = [
@@ -21,35 +25,53 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """Environment in which the template is installed, in a folder of its own."""
+def site(tmp_path_factory):
+    """A folder in which the template is installed."""
     folder = tmp_path_factory.mktemp("plugin")
     source = copytree(TEMPLATE, folder / "source", ignore=ignore_patterns("build", "*.egg-info", "__pycache__"))
     flags = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--disable-pip-version-check"]
     command = [sys.executable, "-m", "pip", "install", *flags, "--target", str(folder / "site"), str(source)]
     subprocess.run(command, check=True, capture_output=True)
-    ours = str(Path(colliculus.__file__).parents[1])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "site"), ours]), "OMP_NUM_THREADS": "1"}
+    return folder / "site"
 
 
-def python(program, environment, **more):
-    """What a program prints in a fresh interpreter."""
-    found = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False, **more
-    )
-    assert found.returncode == 0, found.stderr
-    return found.stdout
+def forget():
+    plugins._found.cache_clear()
+    plugins._loaded.cache_clear()
 
 
-def colli(environment, *arguments, code=0):
+@pytest.fixture
+def use(monkeypatch):
+    """Let this process see the packages of a folder, for one test."""
+
+    def see(folder):
+        monkeypatch.syspath_prepend(folder)
+        forget()
+
+    yield see
+    monkeypatch.undo()
+    forget()
+    for name in [name for name in sys.modules if name.startswith("gated_colliculus")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def command(capsys):
     """Run the command line; what it printed."""
-    command = [sys.executable, "-m", "colliculus", *map(str, arguments)]
-    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert found.returncode == code, found.stderr
-    return " ".join((found.stdout + found.stderr).split())
+
+    def run(*arguments, code=0):
+        try:
+            found = main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            found = stop.code
+        printed = capsys.readouterr()
+        assert found == code, printed.err
+        return " ".join((printed.out + printed.err).split())
+
+    return run
 
 
-def test_parts_are_listed_without_an_import_and_in_either_order(installed):
+def test_parts_are_listed_without_an_import_and_in_either_order(site):
     program = """
 import sys, json
 import {first}
@@ -58,45 +80,61 @@ listed = [*cl.methods.METHODS.others.items()], "gated-av-digits" in cl.presets()
 early = "gated_colliculus.method" in sys.modules
 print(json.dumps([listed, early, cl.preset("gated-synthetic").method.name]))
 """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(Path(cl.__file__).parents[1])])}
     for first in ("colliculus", "gated_colliculus.method"):
-        listed, early, name = json.loads(python(program.format(first=first), installed))
+        ask = [sys.executable, "-c", program.format(first=first)]
+        answer = subprocess.run(ask, env=environment, capture_output=True, text=True, check=True).stdout
+        listed, early, name = json.loads(answer)
         assert listed == [[["gated", "gated-colliculus"]], True, True]
         assert early == (first != "colliculus")
         assert name == "gated"
 
 
-def test_a_method_trains_by_its_preset_and_its_run_is_found(installed, tmp_path):
-    out = colli(installed, "train", "gated-synthetic", "--out", tmp_path / "run", *SMALL, "--log", "one-line")
+def test_a_method_trains_by_its_preset_and_its_run_is_found(site, use, command, tmp_path):
+    use(site)
+    out = command("train", "gated-synthetic", "--out", tmp_path / "run", *SMALL, "--log", "one-line")
     assert "last loss" in out
-    correct = f"import colliculus as cl; print(cl.load({str(tmp_path / 'run')!r}).result.test.correct)"
-    assert (
-        int(python(correct, installed)) == json.loads((tmp_path / "run" / "result.json").read_text())["test"]["correct"]
-    )
-    assert "gated of the package gated-colliculus" in colli(installed, "show", "presets")
-    without = {**installed, "PYTHONPATH": installed["PYTHONPATH"].partition(os.pathsep)[2]}
-    assert "unknown method 'gated'" in colli(without, "inspect", tmp_path / "run", code=2)
+    loaded = cl.load(tmp_path / "run")
+    assert (loaded.experiment.method.name, loaded.experiment.method.dim) == ("gated", 8)
+    assert loaded.result.test.total == 12
+    assert "gated of the package gated-colliculus" in command("show", "presets")
+    assert "gated of the package gated-colliculus" in command("show", "methods")
 
 
-def test_a_fusion_and_a_balance_are_chosen_by_name_on_the_data_of_the_package(installed, tmp_path):
+def test_a_run_of_a_package_that_is_not_installed_names_its_method(site, use, command, tmp_path):
+    use(site)
+    command("train", "gated-synthetic", "--out", tmp_path / "run", *SMALL)
+    sys.path.remove(str(site))
+    forget()
+    assert "unknown method 'gated'" in command("inspect", tmp_path / "run", code=2)
+
+
+def test_a_fusion_and_a_balance_are_chosen_by_name_on_the_data_of_the_package(site, use, command, tmp_path):
+    use(site)
     fusion = ["--method.fusion", "gated-sum", "--method.balance.plug-in.name", "slow-start", "--epochs", "3"]
     settings = ["--method.balance.plug-in.settings", "epochs", "2", "--device", "cpu"]
-    out = colli(installed, "train", "late-fusion-two-beeps", "--out", tmp_path / "run", *fusion, *settings)
+    out = command("train", "late-fusion-two-beeps", "--out", tmp_path / "run", *fusion, *settings)
     assert "left: series of 1 channels over 64 moments (axis 2 is time) -> 1 x 1 x 64, static" in out
     rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     column = rows[0].split(",").index("modulation_waits")
     assert [float(row.split(",")[column]) for row in rows[1:]] == [1, 1, 0]
-    wrong = ["--out", tmp_path / "x", "--method.fusion", "gated-some"]
-    out = colli(installed, "train", "late-fusion-synthetic", *wrong, code=2)
-    assert "unknown fusion 'gated-some'" in out
-    assert "'gated-sum'" in out
+    assert cl.load(tmp_path / "run").experiment.method.balance.plug_in.settings == {"epochs": 2.0}
+    with pytest.raises(ColliculusError, match="unknown fusion 'gated-some': did you mean 'gated-sum'"):
+        cl.LateFusion(fusion="gated-some")
+    with pytest.raises(ColliculusError, match="unknown balance of a plug-in 'slow': did you mean 'slow-start'"):
+        cl.modulation.PlugInBalance(name="slow")
+    with pytest.raises(ColliculusError, match="`settings` of a plug-in's balance have no effect without its `name`"):
+        cl.modulation.PlugInBalance(settings={"epochs": 2})
 
 
-def test_a_package_that_cannot_be_imported_is_named(tmp_path):
+def test_a_package_that_cannot_be_imported_is_named_and_cannot_take_a_name(use, command, tmp_path):
     info = tmp_path / "broken-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[colliculus.methods]\nbad = no_such_module:Bad\n")
-    ours = str(Path(colliculus.__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), ours])}
-    out = colli(environment, "train", "bad-synthetic", "--out", tmp_path / "run", code=2)
+    parts = "bad = no_such_module:Bad\ntectum = no_such_module:Bad\n"
+    (info / "entry_points.txt").write_text(f"[colliculus.methods]\n{parts}")
+    use(tmp_path)
+    assert "bad of the package broken" in command("show", "methods")
+    out = command("train", "bad-synthetic", "--out", tmp_path / "run", code=2)
     assert "bad of the package broken cannot be used, no_such_module:Bad fails with ModuleNotFoundError" in out
+    assert METHODS["tectum"] is cl.Tectum
