@@ -1,6 +1,6 @@
 """Build the site: gather the pages, write the reference from the code, and run Sphinx with warnings as errors.
 
-    python docs/site/build.py [--to FOLDER] [--execute off] [--links]
+    python docs/site/build.py [--to FOLDER] [--work FOLDER] [--execute off] [--links]
 
 The site of a version is in a folder of its own, FOLDER/VERSION, and FOLDER/index.html leads to the newest one.
 """
@@ -52,10 +52,10 @@ def versions(folder: Path) -> Iterator[Version]:
             continue
 
 
-def build(to: Path, execute: str) -> int:
+def build(to: Path, work: Path, execute: str) -> int:
     """Build the site of this version into a folder of its own in `to`, and return Sphinx's exit status."""
-    made = BUILD / f"made-{execute}" / "html"  # beside it the pictures of the notebooks, which a next build needs
-    code = run("html", made, execute)
+    made = work / f"made-{execute}" / "html"  # beside it the pictures of the notebooks, which a next build needs
+    code = run("html", made, work, execute)
     if code == 0:
         release = re.search(r'^version = "(.+?)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
         out = to / (release[1] if release else "unknown")
@@ -65,26 +65,27 @@ def build(to: Path, execute: str) -> int:
     return code
 
 
-def run(builder: str, out: Path, execute: str) -> int:
+def run(builder: str, out: Path, work: Path, execute: str) -> int:
     """Gather the pages and run Sphinx with warnings as errors."""
-    source = BUILD / "source"
+    source = work / "source"
     write(pages(), source)
     options = ["-W", "--keep-going", "-q", "-b", builder, "-D", f"nb_execution_mode={execute}"]
-    return sphinx([*options, "-c", str(HERE), "-d", str(BUILD / f"doctrees-{execute}"), str(source), str(out)])
+    return sphinx([*options, "-c", str(HERE), "-d", str(work / f"doctrees-{execute}"), str(source), str(out)])
 
 
 def main() -> int:
     """Read the command line and build."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", type=Path, default=BUILD / "html", help="folder of the sites of all versions")
+    parser.add_argument("--work", type=Path, default=BUILD, help="folder of what the next build need not do again")
     parser.add_argument("--execute", choices=["cache", "off"], default="cache", help="run tutorials that changed")
     parser.add_argument("--links", action="store_true", help="ask for every external link; needs a network")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the tutorials
     os.environ["COLUMNS"] = os.environ["JUPYTER_COLUMNS"] = "88"  # of help, and of tables in the tutorials
     if options.links:
-        return run("linkcheck", BUILD / "links", "off")
-    return build(options.to, options.execute)
+        return run("linkcheck", options.work / "links", options.work, "off")
+    return build(options.to, options.work, options.execute)
 
 
 if __name__ == "__main__":

@@ -75,15 +75,15 @@ def escape(kind: str, lines: list[str]) -> None:
         >>> lines = ["Shape: (T, *rest), as in `*x`", "", ">>> 2 * 3", "6"]
         >>> escape("attribute", lines)
         >>> lines
-        ['', 'Shape: (T, \\*rest), as in `*x`', '', '>>> 2 * 3', '6']
+        ['..', '', 'Shape: (T, \\*rest), as in `*x`', '', '>>> 2 * 3', '6']
     """
     example = False
     for i, line in enumerate(lines):
         example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
         if not example:
             lines[i] = re.sub(r"(`[^`]*`)|([*|])", lambda m: m[1] or f"\\{m[2]}", line)
-    if kind in ("attribute", "data"):
-        lines.insert(0, "")  # or napoleon takes what stands before a colon for the type
+    if kind in ("attribute", "data", "property"):
+        lines[:0] = ["..", ""]  # a comment, or napoleon takes what stands before a colon for the type
 
 
 def drop_blank_output(_app: Sphinx, document: nodes.document) -> None:

@@ -29,8 +29,11 @@ def release():
 
 @pytest.fixture
 def copy(tmp_path) -> Path:
+    """The three files, with a line in the change log that is not released."""
     for name in FILES:
         shutil.copy(ROOT / name, tmp_path)
+    changes = (tmp_path / "CHANGELOG.md").read_text("utf-8")
+    (tmp_path / "CHANGELOG.md").write_text(re.sub(r"(?m)^(## \[Unreleased.*\])$", r"\1\n\n- a line", changes))
     return tmp_path
 
 

@@ -127,8 +127,8 @@ def site(tmp_path_factory) -> Path:
     """The site of this version, built without running the tutorials, which are run by other tests."""
     for name in ("sphinx", "myst_nb", "jupytext", "furo", "sphinx_copybutton"):
         pytest.importorskip(name, reason="the site needs pip install 'colliculus[docs]'")
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, str(SITE / "build.py"), "--execute", "off", "--to", str(folder)]
+    folder, work = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("work")
+    command = [sys.executable, str(SITE / "build.py"), "--execute", "off", "--to", str(folder), "--work", str(work)]
     made = subprocess.run(command, check=False, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout + made.stderr
     return folder
