@@ -85,7 +85,7 @@ def test_the_page_has_tables_and_sentences(answer, study, tmp_path):
     assert "Difference to weighted-attention-synthetic, paired" in out
     assert out.count("is not shown to differ from weighted-attention-synthetic") == 1
     assert "With 2 seeds p cannot be below 0.5." in out
-    assert "With one training of each, " in out
+    assert "With one pair of trainings, " in out
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [row["trainings"] for row in rows] == ["2", "1", "2"]
     assert [row["baseline"] for row in rows] == ["weighted-attention-synthetic"] * 2 + [""]

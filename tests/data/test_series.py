@@ -127,3 +127,12 @@ def test_an_array_that_could_be_images_is_refused(tmp_path):
     np.save(tmp_path / "train" / "label.npy", np.arange(4) % 2)
     with pytest.raises(ColliculusError, match=r"touch\.npy has the shape \(4, 28, 28\), and neither"):
         Arrays(root=tmp_path).load()
+
+
+def test_an_axis_of_time_without_a_series_is_refused(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        np.save(tmp_path / split / "touch.npy", np.zeros((4, 1, 8, 8)))
+        np.save(tmp_path / split / "label.npy", np.arange(4) % 2)
+    with pytest.raises(ColliculusError, match=r"`time_axis` is 'first', and .* holds no series"):
+        Arrays(root=tmp_path, time_axis="first").load()

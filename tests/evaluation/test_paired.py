@@ -151,17 +151,17 @@ def test_the_sentence_says_what_is_missing():
     assert f"about {close.seeds_needed} seeds would show" in verdict(close)
     same = paired_test("new", "old", dict.fromkeys(("new", "old"), trainings([0.7])))
     assert "would show" not in verdict(same)
-    assert verdict(same).startswith("With one training of each, these clips do not tell new from old: +0.0 points")
+    assert verdict(same).startswith("With one pair of trainings, these clips do not tell new from old: +0.0 points")
 
 
 def test_one_training_of_each_is_spoken_of_once():
     """Where the clips differ, it is not said that nothing is shown; and the methods are not judged."""
     pair = {"new": trainings([0.9]), "old": trainings([0.5], seed=1)}
     sentence = verdict(paired_test("new", "old", pair))
-    assert sentence.startswith("With one training of each, that of new is better than that of old: +")
+    assert sentence.startswith("With one pair of trainings, that of new is better than that of old: +")
     assert sentence.endswith("For a result about the methods train several seeds of both.")
     assert "not shown" not in sentence
-    assert verdict(paired_test("old", "new", pair)).startswith("With one training of each, that of old is worse than")
+    assert verdict(paired_test("old", "new", pair)).startswith("With one pair of trainings, that of old is worse than")
 
 
 def test_a_table_of_many_says_so():

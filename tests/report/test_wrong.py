@@ -90,3 +90,13 @@ def test_predictions_of_another_model_are_not_shown(kept, tmp_path):
 def test_a_run_without_mistakes_says_so(kept, tmp_path):
     report(kept([[0.9, 0.1]], [0]), tmp_path / "page.html")
     assert "Every clip was recognised." in (tmp_path / "page.html").read_text()
+
+
+def test_a_file_outside_the_data_is_not_shown(kept, tmp_path):
+    folder = kept([[0.1, 0.9]], [0])
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "c").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    write_video(tmp_path / "elsewhere" / "0.mp4", grey([100] * 5, (32, 48)), tone(400, rate_hz=48_000, duration_s=0.5))
+    report(folder, tmp_path / "page.html", clips=tmp_path / "raw")
+    assert "data:image/jpeg" not in (tmp_path / "page.html").read_text()

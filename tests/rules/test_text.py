@@ -64,9 +64,14 @@ def test_every_room_is_on_the_map(root: Path) -> None:
     assert not missing, f"ARCHITECTURE.md does not link to {sorted(missing)}: give each a row"
 
 
+def known(page: str) -> set[str]:
+    """Presets that a page may name; that of the template has presets with its own parts (`tests/plugins`)."""
+    return {*PRESETS, *(("gated-synthetic", "late-fusion-two-beeps") if page.startswith("examples/plugin/") else ())}
+
+
 def test_presets_named_in_pages_exist(pages) -> None:
     data = {preset.data for preset in PRESETS.values()}
-    lines = [f"{page}: {line}" for page, text in pages.items() for line in missing_presets(text, PRESETS, data)]
+    lines = [f"{page}: {line}" for page, text in pages.items() for line in missing_presets(text, known(page), data)]
     assert not lines, "\n".join(lines)
 
 

@@ -73,14 +73,14 @@ def test_elsewhere_an_epoch_is_a_line(tmp_path):
 
 
 def test_the_time_that_is_left_follows_from_the_epochs_so_far(tmp_path, monkeypatch):
-    clock = iter([100.0, 100.0, 400.0])
+    clock = iter([100.0, 100.0, 1300.0])
     monkeypatch.setattr("colliculus.training.logging.monotonic", lambda: next(clock))
     shown = StringIO()
     lines, training = ShownProgress(Console(file=shown, width=120)), Stub(tmp_path)
-    training.first_epoch = 0
+    training.first_epoch, training.num_epochs = 1, 4
     lines.on_start(training)
-    lines.on_epoch(training, ROW)
     lines.on_epoch(training, {**ROW, "epoch": 3})
+    lines.on_epoch(training, {**ROW, "epoch": 4})
     assert shown.getvalue().splitlines()[0].endswith("1,234 samples/s  10 min left")
     assert shown.getvalue().splitlines()[1].endswith("1,234 samples/s")
 

@@ -77,6 +77,10 @@ class Arrays:
         root = dataset_root(self.root)
         stored = {split: _open(folder, root, self.time_axis) for split, folder in split_folders(root).items()}
         train = stored["train"]
+        if self.time_axis != "longer" and not train.series:
+            raise ColliculusError(
+                f"`time_axis` is {self.time_axis!r}, and {train.folder} holds no series (n, A, B): leave it at longer"
+            )
         values = np.unique(train.labels)
         for part in stored.values():
             _check_fits(part, train, values)
@@ -127,13 +131,14 @@ class Arrays:
 
 @dataclass(frozen=True, eq=False)
 class _Stored:
-    """One folder of arrays: modalities, labels as written, groups if there are any, and how each array was read."""
+    """One folder of arrays: modalities, labels as written, groups if any, how each was read, and which are series."""
 
     folder: Path
     arrays: Mapping[str, NDArray[np.generic]]
     labels: NDArray[np.int64]
     groups: NDArray[np.generic] | None
     sources: Mapping[str, str]
+    series: Sequence[str]
 
 
 def _open(folder: Path, root: Path, time_axis: TimeAxis) -> _Stored:
@@ -148,11 +153,11 @@ def _open(folder: Path, root: Path, time_axis: TimeAxis) -> _Stored:
     if not arrays:
         raise ColliculusError(f"{folder} holds no modality: write arrays (n, C, H, W) or (n, T, C, H, W) there")
     sources = {name: f"{name}.npy" for name in arrays}
-    for name, array in arrays.items():
-        if array.ndim == 3 and min(array.shape) > 0:
-            last = time_is_last(str(folder / f"{name}.npy"), array.shape, time_axis)
-            sources[name] = f"{name}.npy, {layout_in_words(array.shape, last=last)}"
-            arrays[name] = as_map(array, last=last)
+    series = [name for name, array in arrays.items() if array.ndim == 3 and min(array.shape) > 0]
+    for name in series:
+        last = time_is_last(str(folder / f"{name}.npy"), arrays[name].shape, time_axis)
+        sources[name] = f"{name}.npy, {layout_in_words(arrays[name].shape, last=last)}"
+        arrays[name] = as_map(arrays[name], last=last)
     for name, array in arrays.items():
         _check_modality(folder / f"{name}.npy", array)
     for name, array in found.items():
@@ -160,7 +165,7 @@ def _open(folder: Path, root: Path, time_axis: TimeAxis) -> _Stored:
             raise ColliculusError(
                 f"{folder / f'{name}.npy'} holds {len(array)} samples and label.npy {len(labels)}: write as many"
             )
-    return _Stored(folder, arrays, labels, found.get("group"), sources)
+    return _Stored(folder, arrays, labels, found.get("group"), sources, series)
 
 
 def _whole_numbers(path: Path, labels: NDArray[np.generic]) -> NDArray[np.int64]:

@@ -16,8 +16,8 @@ def verdict(test: PairedTest) -> str:
         >>> from colliculus.evaluation.paired import paired_test
         >>> correct = np.arange(100) < 60
         >>> methods = {"a": {("", 0): correct}, "b": {("", 0): correct}}
-        >>> verdict(paired_test("a", "b", methods))[:73]
-        'With one training of each, these clips do not tell a from b: +0.0 points '
+        >>> verdict(paired_test("a", "b", methods))[:74]
+        'With one pair of trainings, these clips do not tell a from b: +0.0 points '
     """
     if test.p_seeds is None:
         return _of_single_trainings(test)
@@ -29,7 +29,7 @@ def verdict(test: PairedTest) -> str:
         f"{test.first} {outcome} {test.second}: {100 * test.difference:+.1f} points "
         f"(95 % interval over {over} {low} to {high})."
     )
-    return " ".join([head, _clips(test), _seeds(test), *_adjusted(test)])
+    return " ".join([head, _clips(test), _seeds(test, test.p_seeds), *_adjusted(test)])
 
 
 def _clips(test: PairedTest) -> str:
@@ -41,7 +41,7 @@ def _clips(test: PairedTest) -> str:
 
 
 def _of_single_trainings(test: PairedTest) -> str:
-    """One training of each method: what these clips show, and that this does not judge the methods."""
+    """One pair of trainings: what these clips show, and that this does not judge the methods."""
     low, high = (f"{100 * bound:+.1f}" for bound in test.clip_interval)
     found = f"{100 * test.difference:+.1f} points (95 % interval over {test.num_clips:,} clips {low} to {high}"
     if test.p_clips < LEVEL:
@@ -52,12 +52,12 @@ def _of_single_trainings(test: PairedTest) -> str:
             f"; about {test.clips_needed:,} clips would show a difference of this size" if test.clips_needed else ""
         )
         outcome = f"these clips do not tell {test.first} from {test.second}: {found}, {_p(test.p_clips)}{needed})"
-    return f"With one training of each, {outcome}. For a result about the methods train several seeds of both."
+    return f"With one pair of trainings, {outcome}. For a result about the methods train several seeds of both."
 
 
-def _seeds(test: PairedTest) -> str:
-    found = f"{_p(test.p_seeds or 0.0)} over {len(test.differences)} {test.repeats}"
-    if test.p_seeds is not None and test.p_seeds < LEVEL:
+def _seeds(test: PairedTest, p_seeds: float) -> str:
+    found = f"{_p(p_seeds)} over {len(test.differences)} {test.repeats}"
+    if p_seeds < LEVEL:
         return f"The choice of {test.repeats} does not explain it ({found})."
     needed = f"; about {test.seeds_needed} {test.repeats} would show a difference of this size"
     return f"The choice of {test.repeats} alone could explain it ({found}{needed if test.seeds_needed else ''})."

@@ -76,13 +76,18 @@ def _files(row: Mapping[str, str]) -> list[str]:
     return row[FILES].split(FILE_BREAK) if row.get(FILES) else []
 
 
+def _is_below(root: Path, file: str) -> bool:
+    """True for a file of the data: a run folder of a stranger must not put other pictures on the page."""
+    return (root / file).resolve().is_relative_to(root.resolve())
+
+
 def _certainty(row: Mapping[str, str], names: Sequence[str]) -> float:
     return float(row[PROBABILITY + names[int(row["predicted"])]])
 
 
 def _clip(row: Mapping[str, str], names: Sequence[str], root: Path | None) -> EmbeddedClip:
     title = row.get(CLIP) or f"Clip {row['index']}"
-    files = [] if root is None else [root / file for file in _files(row)]
+    files = [] if root is None else [root / file for file in _files(row) if _is_below(root, file)]
     start_s, end_s = (float(text) if (text := row.get(name)) else None for name in (START, END))
     return embedded(title, _lines(row, names), files, Window(start_s, end_s))
 
