@@ -43,11 +43,11 @@ def lively(name: str) -> tuple[MultimodalSNN, Mapping[str, Tensor]]:
     return firing(kind(**{key: value for key, value in SMALL.items() if key in known}))
 
 
-def firing(method: Method) -> tuple[MultimodalSNN, Mapping[str, Tensor]]:
+def firing(method: Method, spec: DataSpec = SPEC) -> tuple[MultimodalSNN, Mapping[str, Tensor]]:
     """A network whose layers fire, and clips."""
     torch.manual_seed(0)
-    model = method.model(SPEC)
-    clips = {m: 3 * torch.randn(SPEC.input_shape(m, NUM_CLIPS)) for m in model.modalities}
+    model = method.model(spec)
+    clips = {m: 3 * torch.randn(spec.input_shape(m, NUM_CLIPS)) for m in model.modalities}
     with torch.no_grad():
         for _ in range(WARM_UP):  # statistics of the normalisations
             model(clips)

@@ -3,7 +3,8 @@
     python benchmarks/kills.py --kills 200
 
 Each command runs once undisturbed. Then SIGKILL ends it and its processes at a random moment of that time, and it is
-started again until it ends by itself. What it wrote must be equal to the last byte, times left out.
+started again until it ends by itself. What it wrote must be equal to the last byte, times left out. A file that was
+being written under a temporary name may stay beside the caches of a measurement, whose processes share them unlocked.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ PROGRAM = (sys.executable, "-m", "colliculus")
 TWO_RANKS = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "colliculus")
 SHORT = ("--train.epochs", "3", "--train.warmup-epochs", "1")
 _TIMES = re.compile(r"second|time|version|device|_s$")
-_LEFT_OUT = re.compile(r"tensorboard|\.log$|\.lock$|/last/|run\.yaml$|prepare\.yaml$")
+_LEFT_OUT = re.compile(r"tensorboard|\.log$|\.lock$|/last/|run\.yaml$|prepare\.yaml$|/cache/\.[^/]*\.tmp/")
 
 
 @dataclass(frozen=True, kw_only=True)

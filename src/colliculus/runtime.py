@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 
+from colliculus.launcher import follow_launcher
 from colliculus.types import ColliculusError
 
 Precision = Literal["fp32", "bf16"]
@@ -70,6 +71,7 @@ class Runtime:
         if dist.is_initialized():  # within another start, or in a program that joined the processes itself
             yield Runtime(device=chosen, rank=dist.get_rank(), world_size=world_size, precision=precision)
             return
+        follow_launcher()
         # Its functions have the group as a default argument. Imported later (torch's optimisers do), they would keep
         # the group and its threads into the interpreter's end, where a thread that still held a tensor aborted.
         importlib.import_module("torch.distributed.nn.functional")

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -38,6 +39,19 @@ def test_files_are_classified_as_the_same_samples_are(answer_json, run, clips):
         assert set(p["evidence"]) == {"audio", "visual"}
         assert p["step_probabilities"][-1] == pytest.approx(p["probability"])
         assert len(p["step_probabilities"]) == 2
+
+
+@pytest.mark.parametrize("verb", ["predict", "evaluate", "stream"])
+def test_a_run_that_is_not_finished_says_so(answer, run, clips, tmp_path, verb):
+    files = [] if verb == "evaluate" else [str(clips[0])]
+    assert "not finished" not in answer(verb, run, *files, *CPU)[1]
+    half = Path(copytree(run, tmp_path / "half"))
+    (half / "result.json").unlink()
+    (half / "last").mkdir(exist_ok=True)
+    (half / "last" / "state.pt").touch()
+    out, told = answer(verb, str(half), *files, *CPU)
+    assert out
+    assert f"{half} is not finished: these are predictions of its best epoch so far; --resume goes on" in told
 
 
 def test_a_folder_may_hold_other_files(answer_json, run, clips):

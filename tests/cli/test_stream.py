@@ -67,6 +67,29 @@ def test_a_sure_answer_ends_the_window(capsys, run, clips):
     assert all(line.endswith("1 of 2 steps") for line in capsys.readouterr().out.splitlines())
 
 
+def test_a_clip_that_cannot_be_read_is_named_and_the_others_have_answers(capsys, run, clips):
+    folder = clips[0].parent
+    (folder / "a_first.wav").write_bytes(b"no sound")
+    (folder / "z_last.gif").write_bytes(b"no image")
+    assert main(["stream", run, str(folder), "--json", *CPU]) == 1
+    found = capsys.readouterr()
+    assert len(found.out.splitlines()) == 3
+    assert "no answer for 'a_first': " in found.err
+    assert "no answer for 'z_last': " in found.err
+    assert "clips that could not be read: 2" in found.err
+
+
+def test_clips_none_of_which_can_be_read_are_a_mistake(capsys, run, tmp_path):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"no sound")
+    assert main(["stream", run, str(tmp_path), *CPU]) == 2
+    assert "none of the 2 clips could be read: give other files" in capsys.readouterr().err
+    assert main(["stream", run, str(tmp_path / "a.wav"), *CPU]) == 2
+    err = capsys.readouterr().err
+    assert "a.wav" in err
+    assert "no answer" not in err
+
+
 def piped(monkeypatch, *arrays):
     pipe = io.BytesIO()
     for array in arrays:

@@ -192,27 +192,5 @@ def test_settings_and_packages_are_checked(small_file, monkeypatch) -> None:
     with pytest.raises(ColliculusError, match="is a folder that exists"):
         colliculus.export(run, to="onnx", out=run.folder)
     monkeypatch.setattr(write, "find_spec", lambda name: None if name == "onnxscript" else "x")
-    with pytest.raises(ColliculusError, match=r"onnxscript is not installed: pip install 'colliculus\[onnx\]'"):
+    with pytest.raises(ColliculusError, match=r"ONNX files need onnxscript: pip install 'colliculus\[onnx\]'"):
         colliculus.export(run, to="onnx")
-
-
-STEPWISE = ["late-fusion", "cmci", "misnet", "weighted-attention"]
-
-
-@pytest.mark.parametrize("name", [STEPWISE[0], *(pytest.param(name, marks=pytest.mark.slow) for name in STEPWISE[1:])])
-def test_single_steps_are_a_stream(name, tmp_path) -> None:
-    run = run_of(tmp_path / "run", small(name), replace(PAIR, steps={"audio": 3}))
-    found = colliculus.export(run, to=ToONNX(form="step", check=8))
-    assert found.passed, found
-    assert "3 single steps equal a stream in PyTorch" in str(found).replace("\n", " ")
-    session = onnxruntime.InferenceSession(found.out)
-    names = {given.name for given in session.get_inputs()}
-    facts = session.get_modelmeta().custom_metadata_map
-    assert names == {"audio", "visual", *(f"state.{name}" for name in json.loads(facts["colliculus.states"]))}
-    assert {given.shape[0] for given in session.get_inputs()} == {"batch"}
-
-
-def test_a_step_of_a_network_that_needs_a_window_is_refused(tmp_path) -> None:
-    run = run_of(tmp_path / "run", small("s-cmrl", cross_attention="temporal"))
-    with pytest.raises(ColliculusError, match=r"one step has no answer of its own .* use --form whole"):
-        colliculus.export(run, to=ToONNX(form="step"))

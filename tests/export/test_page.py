@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
+import wave
 from dataclasses import replace
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import av
@@ -146,6 +148,8 @@ def test_the_browser_answers_as_python(tmp_path) -> None:
         assert_silent_video_has_pictures(tmp_path / "clip.webm", run, page)
         for stem in sorted({file.stem for file in files}):
             assert_same([file for file in files if file.stem == stem], run, page)
+        for rate_hz in (44100, 48000):
+            assert_same(at_rate(files[:2], rate_hz, tmp_path / str(rate_hz)), run, page)
         status, hidden = evaluated(page, UNREADABLE)
         assert status.startswith("a.png cannot be read")
         assert hidden, "the answer of the clip before stays"
@@ -163,6 +167,20 @@ def evaluated(page, expression: str) -> Any:
 def as_files(files) -> str:
     """Files for the page's script."""
     return json.dumps([[f.name, KINDS[f.suffix], base64.b64encode(f.read_bytes()).decode()] for f in files])
+
+
+def at_rate(files, rate_hz: int, folder: Path) -> list[Path]:
+    """A clip with other sound, of another rate: a tone and noise up to half of the rate."""
+    at = np.arange(round(1.3 * rate_hz)) / rate_hz
+    sound = 0.3 * np.sin(2 * np.pi * 700 * at * (1 + at)) + 0.1 * np.random.default_rng(0).normal(size=len(at))
+    folder.mkdir()
+    with wave.open(str(folder / "clip.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(np.rint(32767 * sound.clip(-1, 1)).astype("<i2").tobytes())
+    (image,) = [path for path in files if path.suffix != ".wav"]
+    return [folder / "clip.wav", Path(copy(image, folder / f"clip{image.suffix}"))]
 
 
 def assert_silent_video_has_pictures(path: Path, run, page) -> None:

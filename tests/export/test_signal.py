@@ -8,17 +8,20 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from colliculus.corpus.prepare.storage import Frames, Sound
 from colliculus.export.page import reading
 from colliculus.media.resize import resize, to_levels
+from colliculus.media.sound import read_sound
 from colliculus.media.spectrogram import Spectrogram
+from colliculus.media.window import Window
 
-SCRIPT = Path(reading.__file__).parent / "signal.js"
+SCRIPTS = Path(reading.__file__).parent
 RUN = """
-const Signal = require(process.argv[1]);
+const Signal = require(process.argv[1] + "/signal.js"), Rates = require(process.argv[1] + "/rates.js");
 const asked = JSON.parse(require("fs").readFileSync(0, "utf8"));
 const array = (x) => ({ data: [...x.data], shape: x.shape });
 const answers = {
@@ -27,6 +30,8 @@ const answers = {
   levels: ({ rgba, h, w, s }) => [...Signal.levels(Uint8Array.from(rgba), h, w, s)],
   rint: ({ values }) => values.map(Signal.rint),
   moments: ({ s, seconds }) => Signal.moments(s, seconds),
+  resampled: ({ samples, from, to }) => [...Rates.resampled(Float32Array.from(samples), from, to)],
+  stated: ({ bytes }) => Rates.stated(Uint8Array.from(bytes)),
   npy: ({ bytes }) => array(Signal.npy(Uint8Array.from(bytes).buffer)),
 };
 console.log(JSON.stringify(asked.map(([what, given]) => answers[what](given))));
@@ -37,7 +42,7 @@ pytestmark = pytest.mark.skipif(NODE is None, reason="node is not installed")
 
 def ask(*questions):
     done = subprocess.run(
-        [NODE, "-e", RUN, str(SCRIPT)], input=json.dumps(questions), capture_output=True, check=True, text=True
+        [NODE, "-e", RUN, str(SCRIPTS)], input=json.dumps(questions), capture_output=True, check=True, text=True
     )
     return json.loads(done.stdout)
 
@@ -129,3 +134,55 @@ def test_arrays_are_read() -> None:
     for found, array in zip(ask(*files), arrays, strict=True):
         assert found["shape"] == list(array.shape)
         np.testing.assert_array_equal(np.reshape(found["data"], array.shape), array.astype(np.float32))
+
+
+def write_sound(path, rate_hz, codec, samples):
+    """A file of these samples, in [-1, 1]."""
+    with av.open(str(path), "w") as file:
+        layout = "stereo" if codec == "vorbis" else "mono"  # FFmpeg's own encoder knows no other
+        track = file.add_stream(codec, rate=rate_hz, layout=layout, options={"strict": "experimental"})
+        resampler = av.AudioResampler(format=track.format, layout=layout, rate=rate_hz)  # of the format alone
+        frame = av.AudioFrame.from_ndarray(samples[None].astype(np.float32), format="flt", layout="mono")
+        frame.sample_rate = rate_hz
+        for part in (*resampler.resample(frame), None):
+            file.mux(track.encode(part))
+
+
+def chirp(count):
+    rng = np.random.default_rng(0)
+    return (0.3 * np.sin(np.arange(count) ** 1.3 / 30) + 0.1 * rng.normal(size=count)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("rate", "to"), [(44100, 8000), (48000, 16000), (22050, 16000), (8000, 16000), (11025, 8000)])
+def test_resampling_is_that_of_python(rate, to, tmp_path) -> None:
+    samples = chirp(rate // 5 + 7)
+    write_sound(tmp_path / "a.wav", rate, "pcm_f32le", samples)
+    expected = read_sound(tmp_path / "a.wav", Window(), to)
+    (found,) = ask(["resampled", {"samples": samples.tolist(), "from": rate, "to": to}])
+    assert expected.std() > 0.05
+    assert 0 <= len(found) - len(expected) <= 1  # Python leaves out half a sample at the end
+    np.testing.assert_allclose(found[: len(expected)], expected, atol=2e-7)
+
+
+def test_a_sound_shorter_than_the_filter_is_resampled() -> None:
+    short, single = ask(*(["resampled", {"samples": x, "from": 44100, "to": 8000}] for x in ([0.5] * 9, [0.5])))
+    np.testing.assert_allclose(short + single, 0.5, atol=1e-3)
+
+
+@pytest.mark.parametrize("rate", [16000, 44100, 48000])
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        *(("a.wav", "pcm_s16le"), ("a.flac", "flac"), ("a.ogg", "vorbis"), ("a.opus", "libopus")),
+        *(("a.webm", "vorbis"), ("b.webm", "libopus"), ("a.mp4", "aac"), ("a.mp3", "libmp3lame")),
+    ],
+)
+def test_a_file_states_its_rate(name, codec, rate, tmp_path) -> None:
+    if codec == "libopus":
+        rate = 48000  # it knows no other
+    write_sound(tmp_path / name, rate, codec, chirp(rate // 2))
+    assert ask(["stated", {"bytes": list((tmp_path / name).read_bytes())}]) == [rate]
+
+
+def test_a_file_of_another_kind_states_no_rate() -> None:
+    assert ask(["stated", {"bytes": list(b"GIF89a" + bytes(64))}], ["stated", {"bytes": []}]) == [None, None]

@@ -91,6 +91,50 @@ def test_overlapping_windows_of_a_recording_have_no_gap(tmp_path) -> None:
     assert found[1].probability != apart[1].probability
 
 
+def test_a_recording_that_breaks_off_has_the_answers_before(tmp_path, monkeypatch) -> None:
+    path, reader, told = write_sound(tmp_path / "long.wav", 3.0), StorageReader({"audio": SOUND}), []
+    stream, read = Stream(network(["audio"]), T), StorageReader.read
+
+    def breaks(self, clip, start_s=None, end_s=None):
+        if start_s == 2.0:
+            raise ColliculusError("damaged")
+        return read(self, clip, start_s, end_s)
+
+    monkeypatch.setattr("colliculus.streaming.sources.apart", lambda _, what, *given: what(*given))
+    monkeypatch.setattr(StorageReader, "read", breaks)
+    parts = file_parts(stream, [path], reader, UNCHANGED, lambda name, error: told.append((name, str(error))))
+    assert [answer.start_s for answer in follow(stream, parts)] == [0.0, 1.0]
+    assert told == [("long", "damaged")]
+    with pytest.raises(ColliculusError, match="damaged"):
+        list(file_parts(stream, [path], reader, UNCHANGED))
+
+
+def test_a_clip_of_other_modalities_or_shapes_is_left_out(tmp_path) -> None:
+    for name, shape in (("a", (T, 1, 8, 8)), ("b", (T + 1, 1, *SIZE)), ("c", (T, 1, *SIZE))):
+        np.save(tmp_path / f"{name}.audio.npy", np.ones(shape, np.float32))
+
+    class Arrays:
+        """Reads arrays as they are."""
+
+        def knows(self, file):
+            return file.suffix == ".npy"
+
+        def group(self, files):
+            return {file.name[0]: file for file in files}
+
+        def read(self, clip):
+            return {"touch" if clip.name == "d.npy" else "audio": np.load(clip)}
+
+    np.save(tmp_path / "d.npy", np.ones((1, 2, 2)))
+    stream, told = Stream(network(["audio"]), T), {}
+    parts = file_parts(stream, [tmp_path], Arrays(), UNCHANGED, lambda name, error: told.update({name: str(error)}))
+    assert [answer.source for answer in follow(stream, parts)] == ["c"]
+    assert "audio brings frames of shape (5, 1, 1, 16, 16)" not in told["b"]
+    assert told["a"].startswith("audio brings frames of shape (4, 1, 1, 8, 8)")
+    assert told["b"].startswith("audio has shape (5, 1, 1, 16, 16), and its data declare 4 time steps")
+    assert told["d"] == "the clip has no modality of the model: give audio"
+
+
 class Recorded:
     """A camera whose frames have the colour of their moment, and a microphone with noise."""
 

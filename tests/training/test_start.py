@@ -137,17 +137,21 @@ def test_other_weights_in_the_same_place_are_noticed(before, tiny, tmp_path):
         ({"method": {"dim": 16}}, r"do not fit, their encoders\.\S+ has shape .* and that of the model is .*: start"),
     ],
 )
-def test_another_network_is_refused_in_a_sentence(before, tiny, tmp_path, change, sentence):
+def test_another_network_is_refused_in_a_sentence_before_anything_is_announced(
+    before, tiny, tmp_path, change, sentence, capsys
+):
     experiment = tiny()
     for part, settings in change.items():
         experiment = replace(experiment, **{part: replace(getattr(experiment, part), **settings)})
     with pytest.raises(ColliculusError, match=sentence):
-        fit(experiment, out=tmp_path / "on", start=before, progress=False)
+        fit(experiment, out=tmp_path / "on", start=before)
+    assert capsys.readouterr().out == ""
     assert not (tmp_path / "on" / "run.yaml").exists()
 
 
-def test_a_run_that_is_not_finished_is_refused(before, tiny, tmp_path):
+def test_a_run_that_is_not_finished_is_refused_before_data_are_read(before, tiny, tmp_path, monkeypatch):
     (before / "result.json").unlink()
+    monkeypatch.setattr(Synthetic, "load", lambda *_: pytest.fail("the data are read first"))
     with pytest.raises(ColliculusError, match="before is not finished: add --resume to the command that trained it"):
         fit(tiny(), out=tmp_path / "on", start=before, progress=False)
 

@@ -29,7 +29,7 @@ class Options(RecordOptions, Generic[SettingsT]):
     to: Literal[tuple(TARGETS)]  # pyright: ignore[reportInvalidTypeForm] # the table is the only list of them
     """the form"""
     out: Path | None = None
-    """file or folder to write; left out, a usual name in RUN"""
+    """file or folder to write, with missing folders above it; left out, a usual name in RUN"""
     settings: Settings[SettingsT]
     """options of the target"""
 

@@ -27,7 +27,8 @@ class Options(RecordOptions):
     to: str
     """folder, absent or empty, or hf://owner/name"""
     data_licence: str = ""
-    """licence of the data that the run was trained on, in words of your choice; it must be given"""
+    """licence of the data that the run was trained on, in words of your choice; it must be given, unless the data are
+    generated"""
     licence: str | None = None
     """licence of the weights, by its name on the hub, such as apache-2.0"""
 

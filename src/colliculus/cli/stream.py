@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +13,7 @@ import tyro
 from tyro.conf import Positional
 
 from colliculus.cli.options import RunFolder, Switch, parse
+from colliculus.records import console
 from colliculus.types import ColliculusError
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ class Options:
 
     SOURCE is one or more files or folders of clips, where a recording longer than a window has an answer for each;
     `-`, raw frames from standard input (`.npy` arrays one after the other, see docs/streaming.md); or the number of a
-    camera, such as 0, with the microphone (needs colliculus[live]). Each window is a line: time, class, probability,
-    and evidence of each modality.
+    camera, such as 0, with the microphone (they need pip install 'colliculus[live]'). Each window is a line: time,
+    class, probability, and evidence of each modality. Clips that cannot be read are reported on stderr and left out;
+    the exit code is then 1, and 2 where none can be.
     """
 
     run: RunFolder
@@ -61,12 +63,23 @@ def run(arguments: list[str]) -> int:
 
     opened = open_run(options.run, options.device)
     ours = stream(opened, window=options.window, stride=options.stride, carry=options.carry)
-    for answer in follow(ours, _parts(ours, opened, options), anytime=options.anytime):
+    unread: list[str] = []
+
+    def report(name: str, error: ColliculusError) -> None:
+        unread.append(name)
+        console.remark(f"no answer for {name!r}: {error}")
+
+    opened.remark_unfinished()
+    for answer in follow(ours, _parts(ours, opened, options, report), anytime=options.anytime):
         print(json.dumps(answer.to_dict()) if options.json else answer.line(), flush=True)
-    return 0
+    if unread:
+        console.remark(f"clips that could not be read: {len(unread)}")
+    return 1 if unread else 0
 
 
-def _parts(stream: Stream, run: TrainedRun, options: Options) -> Iterator[Stretch]:
+def _parts(
+    stream: Stream, run: TrainedRun, options: Options, unread: Callable[[str, ColliculusError], None]
+) -> Iterator[Stretch]:
     from colliculus.streaming.live import Devices, live_parts
     from colliculus.streaming.pipe import piped_parts
     from colliculus.streaming.sources import file_parts
@@ -78,4 +91,4 @@ def _parts(stream: Stream, run: TrainedRun, options: Options) -> Iterator[Stretc
         raise ColliculusError("--modalities says what standard input brings, and has no effect on others: leave it out")
     if len(options.sources) == 1 and options.sources[0].isdecimal():
         return live_parts(stream, Devices(int(options.sources[0])), run.run.reader(), normalisation)
-    return file_parts(stream, [Path(source) for source in options.sources], run.run.reader(), normalisation)
+    return file_parts(stream, [Path(source) for source in options.sources], run.run.reader(), normalisation, unread)

@@ -136,6 +136,7 @@ def evaluate(
             trained, model = None, run.to(runtime.device)
         else:
             trained = open_run(run, str(runtime.device))
+            trained.remark_unfinished()
             model = trained.model
         tested, origin = runtime.main_first(lambda: _data(trained, model, data, split))
         learned = {} if trained is None else dict(trained.experiment.train.snr_db)

@@ -26,7 +26,7 @@ from colliculus.runs.hub import local_run
 from colliculus.runs.identity import identity
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.result import TrainingResult, read_result
-from colliculus.runs.run import SELECTION_FOLDER, Run, load_model, read_run
+from colliculus.runs.run import SELECTION_FOLDER, STATE_FILE, Run, load_model, read_run
 from colliculus.runtime import choose_device
 from colliculus.types import Batch, ColliculusError, DataSpec
 
@@ -79,6 +79,14 @@ class TrainedRun:
         if (found := read_result(self.folder)) is None:
             raise ColliculusError(f"{self.folder} is not finished: add --resume to the command that trained it")
         return found
+
+    def remark_unfinished(self) -> None:
+        """Remark on stderr that the training is not finished, where it is not."""
+        if (self.folder / STATE_FILE).exists() and read_result(self.folder) is None:
+            remark(
+                f"{self.folder} is not finished: these are predictions of its best epoch so far; --resume goes on with"
+                " the training"
+            )
 
     @cached_property
     def model(self) -> MultimodalSNN:
@@ -172,6 +180,7 @@ class TrainedRun:
             >>> [(clip.clip, clip.missing) for clip in found.predictions]
             [('0', ('visual',)), ('1', ('visual',)), ('2', ('visual',))]
         """
+        self.remark_unfinished()
         if isinstance(clips, Mapping):
             found = FilePredictions(predict_tensors(self.model, clips, self.time_steps), {}, (), {})
         else:

@@ -80,7 +80,7 @@ def export(run: TrainedRun | Path | str, *, to: str | ExportTarget, out: Path | 
     """
     target = target_class(to)() if isinstance(to, str) else to
     opened = open_run(run, "cpu")
-    place = opened.folder / target.place if out is None else Path(out)
+    place = opened.folder / target.usual_place() if out is None else Path(out)
     if place.is_dir():
         raise ColliculusError(f"{place} is a folder that exists: delete it, or choose another with --out")
     try:

@@ -50,11 +50,15 @@ class ExportTarget(ABC):
 
     Attributes:
         name: its name after `--to`.
-        place: file or folder in the run folder that it is written to by default.
+        place: file or folder in the run folder that it is written to, unless its options say otherwise.
     """
 
     name: ClassVar[str]
     place: ClassVar[str]
+
+    def usual_place(self) -> str:
+        """File or folder in the run folder that these options are written to by default."""
+        return self.place
 
     @abstractmethod
     def write(self, run: TrainedRun, out: Path) -> Artifact:

@@ -152,7 +152,7 @@ def _hub() -> Any:
     try:
         return import_module("huggingface_hub")
     except ImportError as error:
-        raise ColliculusError("huggingface_hub is not installed: pip install 'colliculus[share]'") from error
+        raise ColliculusError("the hub needs huggingface_hub: pip install 'colliculus[share]'") from error
 
 
 def _failed(address: Address, error: Exception) -> ColliculusError:

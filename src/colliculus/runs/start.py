@@ -27,7 +27,7 @@ def start_from(folder: Path, before: Run, run: Run) -> Start:
         run: run to start.
 
     Raises:
-        ColliculusError: the modalities differ, or the folder has no weights.
+        ColliculusError: the modalities differ, or the folder has no weights or those of another network.
     """
     if (theirs := before.spec.modalities) != (ours := run.spec.modalities):
         raise ColliculusError(
@@ -38,7 +38,9 @@ def start_from(folder: Path, before: Run, run: Run) -> Start:
         raise ColliculusError(f"{folder} has no {MODEL_FILE}: start from a run that is finished")
     same = before.spec.names == run.spec.names
     fresh = () if same else class_layers(run.experiment.method, run.spec)
-    return Start(run=folder.absolute(), preset=before.preset, model=digest(folder / MODEL_FILE), fresh=fresh)
+    start = Start(run=folder.absolute(), preset=before.preset, model=digest(folder / MODEL_FILE), fresh=fresh)
+    load_start(_model(run.experiment.method, run.spec), start)  # refuses other networks before a training begins
+    return start
 
 
 def class_layers(method: Method, spec: DataSpec) -> tuple[str, ...]:
@@ -55,8 +57,13 @@ def class_layers(method: Method, spec: DataSpec) -> tuple[str, ...]:
 
 
 def _shapes(method: Method, spec: DataSpec) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in _model(method, spec).state_dict().items()}
+
+
+def _model(method: Method, spec: DataSpec) -> MultimodalSNN:
+    """A network of its own, which leaves the random numbers of the training as they are."""
     with torch.random.fork_rng(devices=[]):
-        return {name: tuple(tensor.shape) for name, tensor in method.model(spec).state_dict().items()}
+        return method.model(spec)
 
 
 def load_start(model: MultimodalSNN, start: Start) -> None:

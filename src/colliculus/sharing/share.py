@@ -48,7 +48,9 @@ class SharedRun(Record):
         return Table.facts(f"Shared run {self.to}", files, (note,))
 
 
-def share(run: TrainedRun | Path | str, to: Path | str, *, data_licence: str, licence: str | None = None) -> SharedRun:
+def share(
+    run: TrainedRun | Path | str, to: Path | str, *, data_licence: str = "", licence: str | None = None
+) -> SharedRun:
     """Write a finished run for others, into a folder or onto the Hugging Face Hub.
 
     The folder holds `run.yaml` (paths of this computer replaced by the last name in them), the weights as safetensors,
@@ -57,7 +59,8 @@ def share(run: TrainedRun | Path | str, to: Path | str, *, data_licence: str, li
     Args:
         run: finished run.
         to: folder, absent or empty, or "hf://owner/name"; the hub's account is the one that `hf auth login` stored.
-        data_licence: licence of the files that the run was trained on, for the card: the weights learned from them.
+        data_licence: licence of the files that the run was trained on, for the card: the weights learned from them. It
+            may be left out where the data are generated ("synthetic").
         licence: licence of the weights, by its name on the hub, such as "apache-2.0"; None leaves it open.
 
     Raises:
@@ -70,13 +73,14 @@ def share(run: TrainedRun | Path | str, to: Path | str, *, data_licence: str, li
         >>> small = {"data": {"num_train": 32, "num_test": 6, "size": 16}, "train": {"epochs": 1}, "method": {"dim": 8}}
         >>> run = cl.fit(cl.preset("late-fusion-synthetic", **small), progress=False)
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     sorted(cl.share(run, f"{folder}/mine", data_licence="CC0").files)
+        ...     sorted(cl.share(run, f"{folder}/mine", licence="apache-2.0").files)
         ['README.md', 'model.safetensors', 'result.json', 'run.yaml', 'spike_health.json']
     """
     opened = open_run(run, "cpu")
     if opened.run.imported:
         raise ColliculusError(f"{opened.folder} was imported and has no figures of its own: share what it was made of")
-    if not data_licence.strip():
+    data_licence = data_licence.strip() or getattr(opened.experiment.data, "licence", "")
+    if not data_licence:
         raise ColliculusError(
             f"the licence of the data of {opened.folder} is not named: add --data-licence, such as CC0"
         )

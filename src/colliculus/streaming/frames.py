@@ -74,9 +74,7 @@ class FrameFeed:
     def check_endless(self) -> None:
         """Refuse codings that know an end: random or latency spikes of T steps, or all frames at once."""
         for m in self.model.modalities:
-            first, *rest = [*coding] if isinstance(coding := self.model.coding[m], nn.Sequential) else [coding]
-            recent = isinstance(first, RecentFrames) and len(rest) == 1
-            if not isinstance(rest[0] if recent else first, Direct):
+            if not shows_frames(self.model.coding[m]):
                 raise ColliculusError(
                     f"the coding of {m} takes a window of {self.total} steps as a whole: leave out `carry`, or train "
                     'with `coding` "direct" and a `context` of 1 or more'
@@ -126,3 +124,15 @@ class FrameFeed:
         if step == self.total:
             return frames
         return frames_for(self.model.coding[modality], self.own(modality, step), frames)
+
+
+def shows_frames(coding: nn.Module) -> bool:
+    """True if a coding shows each step its frame, alone or with those before it.
+
+    Example:
+        >>> shows_frames(Direct(4)), shows_frames(nn.Sequential(RecentFrames(2), Direct(4))), shows_frames(Latency(4))
+        (True, True, False)
+    """
+    first, *rest = [*coding] if isinstance(coding, nn.Sequential) else [coding]
+    recent = isinstance(first, RecentFrames) and len(rest) == 1
+    return isinstance(rest[0] if recent else first, Direct)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from colliculus.media.apart import apart
 from colliculus.media.clips import Clip
 from colliculus.media.kinds import kind_of
 from colliculus.media.lengths import media_length_s
+from colliculus.model import check_time_first
 from colliculus.streaming.stream import Stream
 from colliculus.types import ColliculusError
 
@@ -44,23 +45,59 @@ class Stretch:
 
 
 def file_parts(
-    stream: Stream, paths: Sequence[Path], reader: ClipReader, normalisation: Normalisation
+    stream: Stream,
+    paths: Sequence[Path],
+    reader: ClipReader,
+    normalisation: Normalisation,
+    unread: Callable[[str, ColliculusError], None] | None = None,
 ) -> Iterator[Stretch]:
     """The clips of files or folders, one after the other; a recording longer than a window has several parts.
 
     What is left at the end and shorter than half a window is left out, unless it is all there is.
 
+    Args:
+        stream: the stream.
+        paths: files or folders.
+        reader: reader of such files.
+        normalisation: that of the training.
+        unread: gets the name of a clip that cannot be read, or read on, and the reason; the next clip follows. None
+            raises the reason.
+
     Raises:
-        ColliculusError: a path does not exist, or a clip cannot be read.
+        ColliculusError: a path does not exist, no clip can be read at all, or one cannot and `unread` is None.
     """
-    length_s = _window_s(reader)
-    for name, clip in reader.group(files_of(paths, reader.knows)[0]).items():
-        for start_s in _starts(clip, length_s):
-            arrays = _read(reader, clip, start_s, length_s)
-            given = {m: x[None] for m, x in arrays.items() if m in stream.model.modalities}
-            inputs = standard_batch(given, np.zeros(1, dtype=np.int64), normalisation).inputs
-            begun_s = start_s or 0.0 if length_s else None
-            yield Stretch(name, begun_s, length_s, num_steps(stream, inputs), by_step(stream, inputs))
+    length_s, begun = _window_s(reader), False
+    clips = reader.group(files_of(paths, reader.knows)[0])
+    for name, clip in clips.items():
+        try:
+            for start_s in _starts(clip, length_s):
+                inputs = _inputs(stream, _read(reader, clip, start_s, length_s), normalisation)
+                begun_s, begun = start_s or 0.0 if length_s else None, True
+                yield Stretch(name, begun_s, length_s, num_steps(stream, inputs), by_step(stream, inputs))
+        except ColliculusError as error:
+            if unread is None or not (begun or clips.keys() - {name}):
+                raise
+            unread(name, error)
+    if not begun:
+        raise ColliculusError(f"none of the {len(clips)} clips could be read: give other files")
+
+
+def _inputs(
+    stream: Stream, arrays: Mapping[str, NDArray[np.float32]], normalisation: Normalisation
+) -> Mapping[str, Tensor]:
+    """The arrays of a clip as the stream takes them.
+
+    Raises:
+        ColliculusError: the clip has no modality of the model, or arrays of another shape.
+    """
+    given = {m: x[None] for m, x in arrays.items() if m in stream.model.modalities}
+    if not given:
+        raise ColliculusError(f"the clip has no modality of the model: give {' or '.join(stream.model.modalities)}")
+    inputs = standard_batch(given, np.zeros(1, dtype=np.int64), normalisation).inputs
+    stream.frames.check(inputs, batch=1)
+    for m, x in inputs.items():
+        check_time_first(m, x, stream.model.spec.steps.get(m) if stream.takes_clips else None)
+    return inputs
 
 
 def num_steps(stream: Stream, inputs: Mapping[str, Tensor]) -> int:

@@ -26,6 +26,7 @@ from colliculus.runs.run import (
     RESULT_FILE,
     RUN_FILE,
     SELECTION_FOLDER,
+    STATE_FILE,
     Run,
     read_run_file,
     to_document,
@@ -34,7 +35,6 @@ from colliculus.runs.weights import save_weights
 from colliculus.runtime import Runtime
 from colliculus.types import ColliculusError
 
-STATE_FILE = "last/state.pt"
 NEXT_FILE = "last/model.safetensors"
 """Weights of a new best epoch, until the state that names them is written; then they become the run's model."""
 

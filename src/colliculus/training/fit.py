@@ -92,9 +92,10 @@ def fit(
     with Runtime.start(device=train.device, precision=train.precision) as runtime, ExitStack() as temporary:
         quiet = not (progress and runtime.is_main)
         console = Console(quiet=quiet, highlight=False, markup=False)  # a name may be "[a]"
+        before = None if start is None else _before(start)  # a mistake is found before the data are read
         dataset = runtime.main_first(experiment.data.load) if data is None else _dataset(data)
         run, given = Run.of(experiment, dataset), None if data is None else dataset
-        run = replace(run, start=_start(run, start, Path(out) if out and resume else None))
+        run = replace(run, start=_start(run, before, Path(out) if out and resume else None))
         if out is None:
             if runtime.world_size > 1:
                 raise ColliculusError(f"the {runtime.world_size} processes need one folder in common: pass it as out")
@@ -105,13 +106,22 @@ def fit(
     return trained
 
 
-def _start(run: Run, given: TrainedRun | Path | str | None, resumed: Path | None) -> Start | None:
-    """The weights that a run starts from: those given, else those of the run that is resumed."""
-    if given is None:
-        return read_start(resumed) if resumed is not None and (resumed / RUN_FILE).is_file() else None
+def _before(given: TrainedRun | Path | str) -> TrainedRun:
+    """The run whose weights a training starts from.
+
+    Raises:
+        ColliculusError: it is not a run, or is not finished.
+    """
     before = open_run(given, "cpu")
     if not before.run.imported and read_result(before.folder) is None:
         raise ColliculusError(f"{before.folder} is not finished: add --resume to the command that trained it")
+    return before
+
+
+def _start(run: Run, before: TrainedRun | None, resumed: Path | None) -> Start | None:
+    """The weights that a run starts from: those given, else those of the run that is resumed."""
+    if before is None:
+        return read_start(resumed) if resumed is not None and (resumed / RUN_FILE).is_file() else None
     return start_from(before.folder, before.run, run)
 
 

@@ -143,5 +143,5 @@ def test_a_package_that_is_not_installed(monkeypatch) -> None:
         raise ModuleNotFoundError
 
     monkeypatch.setattr(graph_module, "import_module", missing)
-    with pytest.raises(ColliculusError, match=r"nir is not installed: pip install 'colliculus\[nir\]'"):
+    with pytest.raises(ColliculusError, match=r"NIR graphs need nir: pip install 'colliculus\[nir\]'"):
         writer()

@@ -31,7 +31,7 @@ def nir_package() -> Any:
     try:
         return import_module("nir")
     except ModuleNotFoundError as error:
-        raise ColliculusError("nir is not installed: pip install 'colliculus[nir]'") from error
+        raise ColliculusError("NIR graphs need nir: pip install 'colliculus[nir]'") from error
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,8 @@ def write_step(run: TrainedRun, options: NetworkTarget, out: Path) -> Artifact:
     refuse_random(run.model)
     refuse_windows(run.model, run.time_steps)
     step, states = StepNetwork(subject.network).eval(), first_states(subject)
-    out.write_bytes(_step_bytes(subject, step, states))
+    facts = {"colliculus.form": "step", "colliculus.states": json.dumps(list(states))}
+    out.write_bytes(step_bytes(step, frames_at(subject.inputs, 0, 1), states, subject.metadata() | facts))
     check = _compared(subject, answer_of(out.read_bytes()), states, run.time_steps)
     numbers = sum(x.numel() for x in states.values())
     facts = {
@@ -85,7 +86,16 @@ def refuse_windows(model: MultimodalSNN, total: int) -> None:
     try:
         Stream(model, total, carry=True)
     except ColliculusError as error:
-        raise ColliculusError(f"one step has no answer of its own ({error}): use --form whole") from error
+        raise ColliculusError(f"one step has no answer of its own ({error}): use --form whole, or apart") from error
+    refuse_several_frames(model)
+
+
+def refuse_several_frames(model: MultimodalSNN) -> None:
+    """Refuse a network whose steps see the frames before them too.
+
+    Raises:
+        ColliculusError: it is one.
+    """
     if any(isinstance(part, RecentFrames) and part.frames > 1 for part in model.coding.modules()):
         raise ColliculusError("a step of this network sees several frames: use --form whole, or train with `context` 1")
 
@@ -94,26 +104,32 @@ def first_states(subject: Subject) -> dict[str, Tensor]:
     """Membranes (1, *) before the first step, all 0, by the names of the neurons."""
     model = subject.run.model
     with inference_mode(model), carried(model, {}) as after:
-        model.decided({m: model.encoders[m](x[None]) for m, x in _frames(subject.model_inputs, 0, 1).items()})
+        model.decided({m: model.encoders[m](x[None]) for m, x in frames_at(subject.model_inputs, 0, 1).items()})
     return {name: torch.zeros_like(x) for name, x in after.items()}
 
 
-def _frames(inputs: Mapping[str, Tensor], step: int, count: int) -> dict[str, Tensor]:
+def frames_at(inputs: Mapping[str, Tensor], step: int, count: int) -> dict[str, Tensor]:
     """The frame of a step of the first clips; a static input is shown at every step."""
     return {m: (x if x.ndim == 4 else x[step])[:count] for m, x in inputs.items()}
 
 
-def _step_bytes(subject: Subject, step: StepNetwork, states: Mapping[str, Tensor]) -> bytes:
-    many = [
-        {name: x.repeat_interleave(TRACED_BATCH, 0) for name, x in of.items()}
-        for of in (_frames(subject.inputs, 0, 1), states)
-    ]
+def step_bytes(
+    step: nn.Module, frames: Mapping[str, Tensor], states: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> bytes:
+    """One step as an ONNX file.
+
+    Args:
+        step: frames (B, C, H, W) by modality and membranes (B, *) by neuron -> outputs by name.
+        frames: one frame of each modality, of one clip.
+        states: membranes of one clip.
+        metadata: facts for the file.
+    """
+    many = [{name: x.repeat_interleave(TRACED_BATCH, 0) for name, x in of.items()} for of in (frames, states)]
     with torch.no_grad():
         outputs = list(step(*many))
-    program = traced_program(step, (many[0], many[1]), (dict.fromkeys(many[0], 0), dict.fromkeys(states, 0)))
-    names = [*many[0], *(f"{STATE}{name}" for name in states)]
-    facts = {"colliculus.form": "step", "colliculus.states": json.dumps(list(states))}
-    return lean(translated(program, names, outputs), subject.metadata() | facts).SerializeToString()
+    program = traced_program(step, (many[0], many[1]), (dict.fromkeys(frames, 0), dict.fromkeys(states, 0)))
+    names = [*frames, *(f"{STATE}{name}" for name in states)]
+    return lean(translated(program, names, outputs), metadata).SerializeToString()
 
 
 def _compared(subject: Subject, exported: Answer, states: Mapping[str, Tensor], total: int) -> Check:
@@ -125,9 +141,9 @@ def _compared(subject: Subject, exported: Answer, states: Mapping[str, Tensor], 
     stream, found, expected = Stream(model, total, window=1, carry=True), list[Tensor](), list[Tensor]()
     state = stream.start(clips)
     for t in range(steps):
-        outputs = exported(_frames(subject.inputs, t, clips) | membranes)
+        outputs = exported(frames_at(subject.inputs, t, clips) | membranes)
         membranes = {f"{STATE}{name}": outputs[f"{NEXT}{name}"] for name in states}
-        answer, state = stream.step(_frames(subject.model_inputs, t, clips), state)
+        answer, state = stream.step(frames_at(subject.model_inputs, t, clips), state)
         found.append(outputs["step_logits"])
         expected.append(answer.step_logits)
     return checked_answers(

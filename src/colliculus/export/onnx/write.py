@@ -52,7 +52,7 @@ def refuse_missing_packages() -> None:
     """
     for package in PACKAGES:
         if find_spec(package) is None:
-            raise ColliculusError(f"{package} is not installed: pip install 'colliculus[onnx]'")
+            raise ColliculusError(f"ONNX files need {package}: pip install 'colliculus[onnx]'")
 
 
 def onnx_bytes(subject: Subject) -> bytes:

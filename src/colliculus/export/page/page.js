@@ -46,12 +46,15 @@ const Page = (() => {
   };
   const mean = (rows) => rows[0].map((_, k) => rows.reduce((sum, row) => sum + row[k], 0) / rows.length);
 
-  /** Samples of a sound or video at the rate of the network: the mean of the channels. */
+  /** Samples of a sound or video at the rate of the network: the mean of the channels. The browser decodes at the rate that
+      the file states, because its own resampling is another one than that of the training. */
   async function samples(file, rate) {
-    const sound = await new OfflineAudioContext(1, 1, rate).decodeAudioData(await file.arrayBuffer());
+    const bytes = await file.arrayBuffer(), own = Rates.stated(new Uint8Array(bytes));
+    const decoded = own >= 8000 && own <= 96000 ? own : rate; // what every browser can
+    const sound = await new OfflineAudioContext(1, 1, decoded).decodeAudioData(bytes);
     const out = new Float32Array(sound.length);
     for (let c = 0; c < sound.numberOfChannels; c++) sound.getChannelData(c).forEach((x, i) => { out[i] += x / sound.numberOfChannels; });
-    return out;
+    return decoded === rate ? out : Rates.resampled(out, decoded, rate);
   }
 
   function pixels(image, width, height) {
@@ -84,11 +87,12 @@ const Page = (() => {
 
   async function videoFrames(file, s) {
     const video = Object.assign(document.createElement("video"), { muted: true, src: URL.createObjectURL(file), preload: "auto" });
-    await once(video, "loadeddata");
+    await Promise.all([once(video, "loadeddata"), presented(video)]);
     const found = [];
     for (const t of Signal.moments(s, video.duration)) {
+      const next = presented(video);
       video.currentTime = Math.min(t, Math.max(video.duration - 1e-3, 0));
-      await once(video, "seeked");
+      await Promise.all([once(video, "seeked"), next]);
       found.push(Signal.levels(pixels(video, video.videoWidth, video.videoHeight), video.videoHeight, video.videoWidth, s));
     }
     URL.revokeObjectURL(video.src);
@@ -98,6 +102,12 @@ const Page = (() => {
   const once = (target, event) => new Promise((resolve, reject) => {
     target.addEventListener(event, resolve, { once: true });
     target.addEventListener("error", () => reject(new Error("this browser cannot read the video")), { once: true });
+  });
+
+  /** The next frame of a video can be drawn; a seek may end before, or need none. */
+  const presented = (video) => new Promise((resolve) => {
+    video.requestVideoFrameCallback?.(resolve);
+    setTimeout(resolve, video.requestVideoFrameCallback ? 2000 : 0);
   });
 
   /** Pictures as one input; a single one is shown at all steps. */

@@ -103,7 +103,7 @@ def page(
         "facts": json.dumps(facts).replace("<", "\\u003c"),  # a class may be called "</script>"
         "blobs": "\n".join(f'<script type="text/plain" id="{name}">{_packed(x)}</script>' for name, x in blobs.items()),
         "ort": _inline(runtime["ort.wasm.min.js"].decode()),
-        "signal": _asset("signal.js"),
+        "signal": _asset("rates.js") + _asset("signal.js"),
         "script": _asset("page.js"),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda name: parts[name[1]], _asset("page.html"))
