@@ -3,6 +3,9 @@
 #   VENV=PATH           an environment of your own; a PyTorch 2.6 or newer in it is left alone
 # `make bench` measures speed; `make results` trains for hours and writes the tables of RESULTS.md.
 #   DATA=FOLDER         where AV-Digits lies; it is downloaded if not given
+# `make docs` builds the site of this version below build/docs/html; `make links` asks for its external links.
+#   EXECUTE=off         without running the tutorials
+# `make release VERSION=0.2.0` sets the version everywhere.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -10,7 +13,7 @@ STAMP := $(VENV)/.colliculus
 
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: demo test check sanitize bench mutants results clean
+.PHONY: demo test check sanitize bench mutants results docs links release clean
 .DELETE_ON_ERROR:
 
 # One thread a process. These networks are small, and where something else wants a core too, a second thread costs far more
@@ -54,6 +57,15 @@ results: $(STAMP)
 	$(BIN)/python benchmarks/$$name.py --into RESULTS.md $(if $(DATA),--data-root $(DATA)); done
 	@$(BIN)/python benchmarks/controlled.py --into RESULTS.md
 
+docs: $(STAMP)-docs
+	@$(BIN)/python docs/site/build.py --execute $(or $(EXECUTE),cache)
+
+links: $(STAMP)-docs
+	@$(BIN)/python docs/site/build.py --links
+
+release:
+	@$(PYTHON) .ci/release.py $(VERSION)
+
 clean:
 	rm -rf $(VENV) build src/*.egg-info src/colliculus/neurons/kernels/_native* .*_cache .hypothesis
 
@@ -80,4 +92,9 @@ $(STAMP): pyproject.toml constraints-cpu.txt $(wildcard src/colliculus/neurons/k
 	@$(BIN)/pip install -q -e '.[dev]'
 	@! $(BIN)/python -c 'import torchvision' 2>/dev/null \
 	|| { echo "torchvision got into $(VENV), where it may replace PyTorch: run $(BIN)/pip uninstall torchvision"; exit 1; }
+	@touch $@
+
+# The tools of the site take about 90 MB, so only those who build it get them.
+$(STAMP)-docs: $(STAMP)
+	@$(BIN)/pip install -q -e '.[docs]'
 	@touch $@

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import colliculus as cl
 
-EPOCHS, SAMPLES, SIZE, SEEDS = 5, 240, 32, 3
+EPOCHS, SAMPLES, SIZE, SEEDS = 8, 480, 32, 3
 METHODS = ("late-fusion-synthetic", "s-cmrl-synthetic")
 
 # %% Train; `cl.sweep` and `colliculus sweep` do it side by side, and go on where they were stopped

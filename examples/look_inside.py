@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import colliculus as cl
 
-EPOCHS, SAMPLES, SIZE = 5, 240, 32
+EPOCHS, SAMPLES, SIZE = 10, 600, 32
 
 # %% A run to look at; `cl.load("runs/first")` opens one that is in a folder
 data = {"num_train": SAMPLES, "num_validation": SAMPLES // 2, "num_test": SAMPLES // 2, "size": SIZE}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import colliculus as cl
 
-EPOCHS, SAMPLES, SIZE = 5, 240, 32
+EPOCHS, SAMPLES, SIZE = 10, 600, 32
 
 
 # %% A fusion: tokens (T, B, D, N) of the modalities that are there -> a joint feature (T, B, F)

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 import colliculus as cl
 
-EPOCHS, SAMPLES, SIZE = 5, 240, 32
+EPOCHS, SAMPLES, SIZE = 10, 600, 32
 
 # %% Data: three parts that work in a DataLoader; `collate` puts time first
 experiment = cl.preset("s-cmrl-synthetic", data={"num_train": SAMPLES, "size": SIZE})

@@ -38,7 +38,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'colliculus' has no attribute {name!r}")
     home, original = _HOMES[name]
-    return import_module(f"{home}.{original}") if home == __name__ else getattr(import_module(home), original)
+    found = vars(import_module(home))
+    return found[original] if home != __name__ and original in found else import_module(f"{home}.{original}")
 
 
 def __dir__() -> list[str]:

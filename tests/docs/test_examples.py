@@ -18,11 +18,11 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = [page for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")] if BLOCK.search(page.read_text("utf-8"))]
 COMMANDS = sorted(
     {
-        line
+        line.strip()
         for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-        for block in re.findall(r"^```bash\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+        for block in re.findall(r"^ *```bash\n(.*?)^ *```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
         for line in block.splitlines()
-        if line.startswith("colliculus ")
+        if line.strip().startswith("colliculus ")
     }
 )
 

@@ -46,5 +46,5 @@ def test_a_script_is_short_and_opens_as_a_notebook(script):
     assert all(after - before > 1 for before, after in zip(cells, [*cells[1:], len(lines)], strict=True))
 
 
-def test_the_six_scripts_are_there():
-    assert len(SCRIPTS) == 6
+def test_the_seven_scripts_are_there():
+    assert len(SCRIPTS) == 7

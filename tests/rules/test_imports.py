@@ -36,6 +36,10 @@ def test_torch_is_not_replaced() -> None:
     )
 
 
+def test_a_public_module_below_another_is_found_first() -> None:
+    assert "colliculus.training.loggers" in modules_after("import colliculus as cl; cl.loggers.StepLog")
+
+
 def test_a_public_function_keeps_its_name_where_a_module_has_the_same() -> None:
     import colliculus.presets
 
