@@ -15,8 +15,8 @@ from colliculus.files.documents import flat
 from colliculus.plugins import Parts
 from colliculus.runs.document import experiment_to_plain
 from colliculus.runs.history import Row
+from colliculus.runs.names import CURVES_FOLDER, METRICS_FILE
 from colliculus.runs.result import TrainingResult
-from colliculus.runs.run import CURVES_FOLDER, METRICS_FILE
 from colliculus.training.callbacks import Callback, StepProgress, Training
 from colliculus.types import ColliculusError, unknown_name
 

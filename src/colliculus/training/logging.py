@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from colliculus.runs.history import Row
-from colliculus.runs.names import CURVES_FOLDER, METRICS_FILE
 from colliculus.runs.result import TrainingResult
 from colliculus.training.callbacks import Callback, StepProgress, Training
 
