@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from colliculus.layers import gather
-from colliculus.layers.gather import Window
+from colliculus.layers.gather import Geometry
 from colliculus.neurons.kernels import native
 from colliculus.neurons.kernels.choice import is_traced
 from colliculus.types import ColliculusError
@@ -37,7 +37,7 @@ def convolve(layer: nn.Conv2d, frames: Tensor) -> Tensor:
     """layer(frames), with the zeros of the frames skipped where that is faster: (B, C, H, W) -> (B, D, H', W').
 
     Raises:
-        ColliculusError: COLLICULUS_CONVOLUTION names no way to convolve, or one that this machine does not have.
+        ColliculusError: COLLICULUS_CONVOLUTION names an unknown way to convolve, or one that this machine does not have.
 
     Example:
         >>> layer, spikes = nn.Conv2d(32, 64, 3, padding=1), (torch.rand(4, 32, 16, 16) < 0.05).float()
@@ -47,7 +47,7 @@ def convolve(layer: nn.Conv2d, frames: Tensor) -> Tensor:
     if not _is_plain(layer, frames):
         return layer(frames)
     rows, columns = cast("tuple[int, int]", layer.kernel_size)
-    window = Window(rows, columns, layer.stride[0], cast("tuple[int, int]", tuple(layer.padding)))
+    window = Geometry(rows, columns, layer.stride[0], cast("tuple[int, int]", tuple(layer.padding)))
     found = _gathered(frames, layer.weight, layer.bias, window)
     return layer(frames) if found is None else found
 
@@ -63,7 +63,7 @@ def project(layer: nn.Conv1d, tokens: Tensor) -> Tensor:
     if not _is_plain(layer, tokens):
         return layer(tokens.squeeze(-2)).unsqueeze(-2)
     weight = layer.weight.unsqueeze(-2)
-    found = _gathered(tokens, weight, layer.bias, Window(1, 1))
+    found = _gathered(tokens, weight, layer.bias, Geometry(1, 1))
     return functional.conv2d(tokens, weight, layer.bias) if found is None else found
 
 
@@ -76,7 +76,7 @@ def forced() -> Convolution:
     name = os.environ.get(VARIABLE) or "auto"
     if name not in get_args(Convolution):
         raise ColliculusError(
-            f"{VARIABLE}={name} is no way to convolve: choose one of {', '.join(get_args(Convolution))}, or unset it"
+            f"{VARIABLE}={name} is not a way to convolve: choose one of {', '.join(get_args(Convolution))}, or unset it"
         )
     if name == "gather" and gather.library() is None:
         raise ColliculusError(
@@ -86,7 +86,7 @@ def forced() -> Convolution:
 
 
 def _is_plain(layer: nn.Conv1d | nn.Conv2d, x: Tensor) -> bool:
-    """True if nothing but the numbers of `layer` and `x` decides the result, and nobody watches."""
+    """True if nothing but the numbers of `layer` and `x` decides the result, and no hook or mode watches."""
     return (
         type(layer) in (nn.Conv1d, nn.Conv2d)
         and type(x) is Tensor
@@ -105,7 +105,7 @@ def _is_plain(layer: nn.Conv1d | nn.Conv2d, x: Tensor) -> bool:
     )
 
 
-def _gathered(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor | None:
+def _gathered(x: Tensor, weight: Tensor, bias: Tensor | None, window: Geometry) -> Tensor | None:
     """The convolution; None where a dense one is faster, or needed."""
     if (way := forced()) == "dense":
         return None
@@ -116,7 +116,7 @@ def _gathered(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) ->
     return _Convolve.apply(x, weight, bias, window)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _pays(x: Tensor, weight: Tensor, window: Window) -> bool:
+def _pays(x: Tensor, weight: Tensor, window: Geometry) -> bool:
     """True if gathering is faster."""
     height, width = window.size(*x.shape[2:])
     if native.instructions() != INSTRUCTIONS:
@@ -130,7 +130,7 @@ class _Convolve(torch.autograd.Function):
     """None where a weight is not finite."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor | None:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, window: Geometry) -> Tensor | None:
         ctx.save_for_backward(x, weight)
         ctx.window = window
         return gather.forward(x, weight, bias, window)
@@ -150,7 +150,7 @@ class _Convolve(torch.autograd.Function):
 
 
 def _dense_backward(
-    grad: Tensor, x: Tensor, weight: Tensor, window: Window, wanted: Sequence[bool]
+    grad: Tensor, x: Tensor, weight: Tensor, window: Geometry, wanted: Sequence[bool]
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     if not any(wanted):
         return None, None, None
