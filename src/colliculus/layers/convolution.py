@@ -37,7 +37,7 @@ def convolve(layer: nn.Conv2d, frames: Tensor) -> Tensor:
     """layer(frames), with the zeros of the frames skipped where that is faster: (B, C, H, W) -> (B, D, H', W').
 
     Raises:
-        ColliculusError: COLLICULUS_CONVOLUTION names an unknown way to convolve, or one that this machine does not have.
+        ColliculusError: COLLICULUS_CONVOLUTION names an unknown way, or one that this machine does not have.
 
     Example:
         >>> layer, spikes = nn.Conv2d(32, 64, 3, padding=1), (torch.rand(4, 32, 16, 16) < 0.05).float()
