@@ -23,7 +23,10 @@ from colliculus.types import ColliculusError
 Convolution = Literal["auto", "dense", "gather"]
 VARIABLE = "COLLICULUS_CONVOLUTION"
 CROSSING = {torch.float32: 0.35, torch.bfloat16: 0.2}
-"""Rate of the input below which gathering is faster, forward and backward (benchmarks/gather.py)."""
+"""Rate of the input below which gathering is faster (benchmarks/gather.py); the gradient of the weight of a kernel with
+few places is faster below half of it."""
+WIDE = 9
+"""Places of a kernel that has not few."""
 INSTRUCTIONS = "AVX-512"
 """Without these sixteen numbers are no longer one addition, and gathering is seldom faster."""
 FEWEST = 16
@@ -111,28 +114,32 @@ def _gathered(x: Tensor, weight: Tensor, bias: Tensor | None, window: Geometry) 
         return None
     narrow = torch.is_autocast_enabled("cpu")
     x = x.to(torch.get_autocast_dtype("cpu")) if narrow else x
-    if not gather.takes(x, window) or not (way == "gather" or _pays(x, weight, window)):
+    if not gather.takes(x, window):
         return None
-    return _Convolve.apply(x, weight, bias, window)  # type: ignore[no-any-return, no-untyped-call]
+    if way == "gather":
+        return _Convolve.apply(x, weight, bias, window, True)  # type: ignore[no-any-return, no-untyped-call]
+    if not _is_worth_a_choice(x, weight, window) or (rate := gather.rate(x)) >= CROSSING[x.dtype]:
+        return None
+    back = window.taps >= WIDE or rate < CROSSING[x.dtype] / 2
+    return _Convolve.apply(x, weight, bias, window, back)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _pays(x: Tensor, weight: Tensor, window: Geometry) -> bool:
-    """True if gathering is faster."""
+def _is_worth_a_choice(x: Tensor, weight: Tensor, window: Geometry) -> bool:
+    """False where a dense convolution is faster whatever the rate."""
     height, width = window.size(*x.shape[2:])
-    if native.instructions() != INSTRUCTIONS:
-        return False
-    if min(weight.shape[:2]) < FEWEST or x.shape[0] * height * width * weight.numel() < WORTH_A_CHOICE:
-        return False
-    return gather.rate(x) < CROSSING[x.dtype]
+    products = x.shape[0] * height * width * weight.numel()
+    return native.instructions() == INSTRUCTIONS and min(weight.shape[:2]) >= FEWEST and products >= WORTH_A_CHOICE
 
 
 class _Convolve(torch.autograd.Function):
     """None where a weight is not finite."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, window: Geometry) -> Tensor | None:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, window: Geometry, back: bool
+    ) -> Tensor | None:
         ctx.save_for_backward(x, weight)
-        ctx.window = window
+        ctx.window, ctx.back = window, back
         return gather.forward(x, weight, bias, window)
 
     @staticmethod
@@ -141,12 +148,12 @@ class _Convolve(torch.autograd.Function):
         wants_x, wants_weight, wants_bias = ctx.needs_input_grad[:3]
         # a gradient that is differentiated again is PyTorch's own
         gathered = None
-        if wants_weight and not torch.is_grad_enabled():
+        if wants_weight and ctx.back and not torch.is_grad_enabled():
             gathered = gather.of_weight(x, grad_outputs[0], ctx.window)
         of_x, of_weight, of_bias = _dense_backward(
             grad_outputs[0], x, weight, ctx.window, [wants_x, wants_weight and gathered is None, wants_bias]
         )
-        return of_x, of_weight if gathered is None else gathered.to(weight.dtype), of_bias, None
+        return of_x, of_weight if gathered is None else gathered.to(weight.dtype), of_bias, None, None
 
 
 def _dense_backward(
