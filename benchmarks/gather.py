@@ -29,7 +29,7 @@ from torch.nn import functional
 from colliculus import SCMRL, DataSpec
 from colliculus.layers import ConvBNSpike, ProjectionBNSpike, gather
 from colliculus.layers.convolution import VARIABLE
-from colliculus.layers.gather import Window
+from colliculus.layers.gather import Geometry
 from colliculus.runtime import keep_memory
 
 RATES = (0.02, 0.05, 0.1, 0.25, 0.5)
@@ -90,7 +90,7 @@ def layer_ratios(shape: tuple[int, int, int, int, int], rate: float, settings: S
     """Time of a dense convolution over that of gathering: forward, gradient of the weight."""
     channels, outputs, size, kernel, stride = shape
     dtype = torch.bfloat16 if settings.narrow else torch.float32
-    window = Window(kernel, kernel, stride, (kernel // 2, kernel // 2))
+    window = Geometry(kernel, kernel, stride, (kernel // 2, kernel // 2))
     x, weight = (
         spikes((settings.images, channels, size, size), rate).to(dtype),
         torch.randn(outputs, channels, kernel, kernel).to(dtype),

@@ -95,6 +95,16 @@ def test_few_spikes_are_gathered_and_many_are_not(ways):
         assert calls == expected
 
 
+@pytest.mark.parametrize(
+    ("kernel", "rate", "expected"),
+    [(3, 0.25, ["forward", "of_weight"]), (1, 0.25, ["forward"]), (1, 0.1, ["forward", "of_weight"])],
+)
+def test_the_gradient_of_a_small_kernel_pays_at_lower_rates(ways, kernel, rate, expected):
+    calls = ways()
+    convolve(conv(kernel=kernel), spikes(8, 32, 24, 24, rate=rate)).sum().backward()
+    assert calls == expected
+
+
 def test_in_bfloat16_it_pays_at_lower_rates(ways):
     layer = conv()
     for rate, expected in ((0.05, ["forward"]), (0.3, [])):

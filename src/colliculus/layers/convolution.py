@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from colliculus.layers import gather
-from colliculus.layers.gather import Window
+from colliculus.layers.gather import Geometry
 from colliculus.neurons.kernels import native
 from colliculus.neurons.kernels.choice import is_traced
 from colliculus.types import ColliculusError
@@ -23,7 +23,10 @@ from colliculus.types import ColliculusError
 Convolution = Literal["auto", "dense", "gather"]
 VARIABLE = "COLLICULUS_CONVOLUTION"
 CROSSING = {torch.float32: 0.35, torch.bfloat16: 0.2}
-"""Rate of the input below which gathering is faster, forward and backward (benchmarks/gather.py)."""
+"""Rate of the input below which gathering is faster (benchmarks/gather.py); the gradient of the weight of a kernel with
+few places is faster below half of it."""
+WIDE = 9
+"""Places of a kernel that has not few."""
 INSTRUCTIONS = "AVX-512"
 """Without these sixteen numbers are no longer one addition, and gathering is seldom faster."""
 FEWEST = 16
@@ -37,7 +40,7 @@ def convolve(layer: nn.Conv2d, frames: Tensor) -> Tensor:
     """layer(frames), with the zeros of the frames skipped where that is faster: (B, C, H, W) -> (B, D, H', W').
 
     Raises:
-        ColliculusError: COLLICULUS_CONVOLUTION names no way to convolve, or one that this machine does not have.
+        ColliculusError: COLLICULUS_CONVOLUTION names an unknown way, or one that this machine does not have.
 
     Example:
         >>> layer, spikes = nn.Conv2d(32, 64, 3, padding=1), (torch.rand(4, 32, 16, 16) < 0.05).float()
@@ -47,7 +50,7 @@ def convolve(layer: nn.Conv2d, frames: Tensor) -> Tensor:
     if not _is_plain(layer, frames):
         return layer(frames)
     rows, columns = cast("tuple[int, int]", layer.kernel_size)
-    window = Window(rows, columns, layer.stride[0], cast("tuple[int, int]", tuple(layer.padding)))
+    window = Geometry(rows, columns, layer.stride[0], cast("tuple[int, int]", tuple(layer.padding)))
     found = _gathered(frames, layer.weight, layer.bias, window)
     return layer(frames) if found is None else found
 
@@ -63,7 +66,7 @@ def project(layer: nn.Conv1d, tokens: Tensor) -> Tensor:
     if not _is_plain(layer, tokens):
         return layer(tokens.squeeze(-2)).unsqueeze(-2)
     weight = layer.weight.unsqueeze(-2)
-    found = _gathered(tokens, weight, layer.bias, Window(1, 1))
+    found = _gathered(tokens, weight, layer.bias, Geometry(1, 1))
     return functional.conv2d(tokens, weight, layer.bias) if found is None else found
 
 
@@ -76,7 +79,7 @@ def forced() -> Convolution:
     name = os.environ.get(VARIABLE) or "auto"
     if name not in get_args(Convolution):
         raise ColliculusError(
-            f"{VARIABLE}={name} is no way to convolve: choose one of {', '.join(get_args(Convolution))}, or unset it"
+            f"{VARIABLE}={name} is not a way to convolve: choose one of {', '.join(get_args(Convolution))}, or unset it"
         )
     if name == "gather" and gather.library() is None:
         raise ColliculusError(
@@ -86,7 +89,7 @@ def forced() -> Convolution:
 
 
 def _is_plain(layer: nn.Conv1d | nn.Conv2d, x: Tensor) -> bool:
-    """True if nothing but the numbers of `layer` and `x` decides the result, and nobody watches."""
+    """True if nothing but the numbers of `layer` and `x` decides the result, and no hook or mode watches."""
     return (
         type(layer) in (nn.Conv1d, nn.Conv2d)
         and type(x) is Tensor
@@ -105,34 +108,38 @@ def _is_plain(layer: nn.Conv1d | nn.Conv2d, x: Tensor) -> bool:
     )
 
 
-def _gathered(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor | None:
+def _gathered(x: Tensor, weight: Tensor, bias: Tensor | None, window: Geometry) -> Tensor | None:
     """The convolution; None where a dense one is faster, or needed."""
     if (way := forced()) == "dense":
         return None
     narrow = torch.is_autocast_enabled("cpu")
     x = x.to(torch.get_autocast_dtype("cpu")) if narrow else x
-    if not gather.takes(x, window) or not (way == "gather" or _pays(x, weight, window)):
+    if not gather.takes(x, window):
         return None
-    return _Convolve.apply(x, weight, bias, window)  # type: ignore[no-any-return, no-untyped-call]
+    if way == "gather":
+        return _Convolve.apply(x, weight, bias, window, True)  # type: ignore[no-any-return, no-untyped-call]
+    if not _is_worth_a_choice(x, weight, window) or (rate := gather.rate(x)) >= CROSSING[x.dtype]:
+        return None
+    back = window.taps >= WIDE or rate < CROSSING[x.dtype] / 2
+    return _Convolve.apply(x, weight, bias, window, back)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _pays(x: Tensor, weight: Tensor, window: Window) -> bool:
-    """True if gathering is faster."""
+def _is_worth_a_choice(x: Tensor, weight: Tensor, window: Geometry) -> bool:
+    """False where a dense convolution is faster whatever the rate."""
     height, width = window.size(*x.shape[2:])
-    if native.instructions() != INSTRUCTIONS:
-        return False
-    if min(weight.shape[:2]) < FEWEST or x.shape[0] * height * width * weight.numel() < WORTH_A_CHOICE:
-        return False
-    return gather.rate(x) < CROSSING[x.dtype]
+    products = x.shape[0] * height * width * weight.numel()
+    return native.instructions() == INSTRUCTIONS and min(weight.shape[:2]) >= FEWEST and products >= WORTH_A_CHOICE
 
 
 class _Convolve(torch.autograd.Function):
     """None where a weight is not finite."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor | None:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, window: Geometry, back: bool
+    ) -> Tensor | None:
         ctx.save_for_backward(x, weight)
-        ctx.window = window
+        ctx.window, ctx.back = window, back
         return gather.forward(x, weight, bias, window)
 
     @staticmethod
@@ -141,16 +148,16 @@ class _Convolve(torch.autograd.Function):
         wants_x, wants_weight, wants_bias = ctx.needs_input_grad[:3]
         # a gradient that is differentiated again is PyTorch's own
         gathered = None
-        if wants_weight and not torch.is_grad_enabled():
+        if wants_weight and ctx.back and not torch.is_grad_enabled():
             gathered = gather.of_weight(x, grad_outputs[0], ctx.window)
         of_x, of_weight, of_bias = _dense_backward(
             grad_outputs[0], x, weight, ctx.window, [wants_x, wants_weight and gathered is None, wants_bias]
         )
-        return of_x, of_weight if gathered is None else gathered.to(weight.dtype), of_bias, None
+        return of_x, of_weight if gathered is None else gathered.to(weight.dtype), of_bias, None, None
 
 
 def _dense_backward(
-    grad: Tensor, x: Tensor, weight: Tensor, window: Window, wanted: Sequence[bool]
+    grad: Tensor, x: Tensor, weight: Tensor, window: Geometry, wanted: Sequence[bool]
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     if not any(wanted):
         return None, None, None

@@ -39,7 +39,7 @@ class Gather(ctypes.Structure):
 
 
 @dataclass(frozen=True)
-class Window:
+class Geometry:
     """Geometry of a convolution.
 
     Args:
@@ -88,7 +88,7 @@ class Window:
         )
 
 
-def takes(x: Tensor, window: Window) -> bool:
+def takes(x: Tensor, window: Geometry) -> bool:
     """True if the C code can compute a convolution of x (B, C, H, W)."""
     if x.ndim != 4 or x.dtype not in NUMBERS or x.device.type != "cpu" or not x.numel():
         return False
@@ -102,7 +102,7 @@ def takes(x: Tensor, window: Window) -> bool:
     )
 
 
-def forward(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor | None:
+def forward(x: Tensor, weight: Tensor, bias: Tensor | None, window: Geometry) -> Tensor | None:
     """The convolution (B, D, H', W') in channels_last of x (B, C, H, W); None if a weight is not finite.
 
     Args:
@@ -126,7 +126,7 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> T
     return out
 
 
-def of_weight(x: Tensor, grad: Tensor, window: Window) -> Tensor | None:
+def of_weight(x: Tensor, grad: Tensor, window: Geometry) -> Tensor | None:
     """Gradient (D, C, rows, columns) of the weight in float32; None if a number of `grad` is not finite.
 
     Args:
@@ -152,7 +152,7 @@ def rate(x: Tensor) -> float:
     images, channels, height, width = x.shape
     pixels = images * height * width
     apart = max(1, pixels * channels // _SAMPLE) | 1  # odd: it meets every column
-    call, room = Window(1, 1).call(x, 1), torch.empty(channels)
+    call, room = Geometry(1, 1).call(x, 1), torch.empty(channels)
     found: int = _loaded().colliculus_gather_events(call, apart, room.data_ptr())
     return found / (-(-pixels // apart) * channels)
 
