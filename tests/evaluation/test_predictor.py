@@ -105,6 +105,15 @@ def test_a_file_for_other_programs_is_not_used(run, made, capsys, options, sente
     refused(run, made[1], sentence, capsys)
 
 
+def test_an_unfinished_training_is_answered_by_torch_which_says_so(run, made, capsys):
+    (run / "last").mkdir()
+    (run / "last" / "state.pt").touch()
+    predictor = Predictor(folder=run)
+    assert predictor.start().startswith("PyTorch on ")
+    predictor.predict(made[1])
+    assert "is not finished" in capsys.readouterr().err
+
+
 def test_a_damaged_file_is_not_used(run, made, capsys):
     (run / ONNX_FILE).write_bytes(b"no network")
     refused(run, made[1], "cannot be run by onnxruntime", capsys)

@@ -99,7 +99,8 @@ def test_the_file_holds_what_a_reader_needs(small_file) -> None:
     assert given.name == "audio"
     axes = [axis.dim_param or axis.dim_value for axis in given.type.tensor_type.shape.dim]
     assert axes == ["batch", 2, 16, 16]
-    assert [output.name for output in model.graph.output] == ["logits", "step_logits", "evidence.audio"]
+    outputs = [output.name for output in model.graph.output]
+    assert outputs == ["logits", "step_logits", "evidence.audio", "logits_by_step"]
     facts = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(facts["colliculus.class_names"]) == ["0", "1", "2", "3"]
     assert json.loads(facts["colliculus.normalisation"])["mean"] == {"audio": [0.5, 1.5]}
@@ -127,7 +128,7 @@ def test_a_threshold_that_is_off_by_a_thousandth_is_noticed(small_file) -> None:
     many = Subject.of(small_file[0].run, ToONNX(check=200))
 
     def check():
-        return compare_answers(answer, many.clips, many.model_inputs, model, "onnxruntime")
+        return compare_answers(answer, many.clips, many.model_inputs, model, "onnxruntime", many.network.steps)
 
     assert check().passed
     neuron = next(part for part in model.modules() if isinstance(part, LIF))

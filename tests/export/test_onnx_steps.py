@@ -61,7 +61,7 @@ def test_steps_of_the_encoders_and_the_rest_are_the_clip(name, tmp_path) -> None
     assert found.passed, found
     assert folder == run.folder / "onnx"
     assert sorted(path.name for path in folder.iterdir()) == sorted(files)
-    subject = Subject.of(run, ToONNX(check=1))
+    subject = Subject.of(run, ToONNX(form="apart", check=1))
     states = {m: zeros_of(folder / f"{m}_step.onnx", subject, m) for m in spec.modalities}
     assert worst(subject, apart.answer_of_folder(folder, states, run.model)) <= ROUNDING
     rest = onnxruntime.InferenceSession(folder / "rest.onnx")

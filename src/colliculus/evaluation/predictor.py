@@ -12,7 +12,7 @@ from colliculus.evaluation.clip_predictions import ClipPredictions
 from colliculus.evaluation.onnx_program import ModalityMissingError, OnnxRun
 from colliculus.media.apart import start_early
 from colliculus.records.console import remark
-from colliculus.runs.names import ONNX_FILE, RUN_FILE
+from colliculus.runs.names import ONNX_FILE, RESULT_FILE, RUN_FILE, STATE_FILE
 from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Predictor:
     """A run that classifies files; its program is started on first use and stays.
 
     "auto" takes the ONNX file beside the run (`colliculus export RUN --to onnx`) where that is of these weights, the
-    device is the CPU or left open, and the clips have all modalities; else PyTorch.
+    training is finished, the device is the CPU or left open, and the clips have all modalities; else PyTorch.
 
     Args:
         folder: run folder.
@@ -87,7 +87,8 @@ class Predictor:
         if self.program == "onnx":
             found.check(self.precision)
             return found
-        if not ((self.folder / ONNX_FILE).is_file() and (self.folder / RUN_FILE).is_file()):
+        there = {name for name in (ONNX_FILE, RUN_FILE, STATE_FILE, RESULT_FILE) if (self.folder / name).is_file()}
+        if not {ONNX_FILE, RUN_FILE} <= there or (STATE_FILE in there and RESULT_FILE not in there):  # unfinished
             return None
         try:
             found.check(self.precision)

@@ -85,7 +85,7 @@ class _Server(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that left is no error of the server."""
+        """Say nothing of a client that left; an error of the server is printed."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
