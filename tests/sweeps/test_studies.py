@@ -131,7 +131,7 @@ def test_no_study_imports_the_command_line(request):
     assert not [file.name for file in files if "colliculus.cli" in file.read_text("utf-8")]
 
 
-def test_a_mask_and_its_attention_differ_in_the_exchange_alone(study, tmp_path):
+def test_a_change_and_its_attention_differ_in_the_exchange_alone(study, tmp_path):
     module, settings = study("mask", tmp_path)
     variants = [settings.variant(title, preset, changes) for title, (preset, changes) in module.VARIANTS.items()]
     assert len({job.folder for job in plan_variants(variants, 5, tmp_path)}) == 5 * len(variants)
@@ -139,7 +139,7 @@ def test_a_mask_and_its_attention_differ_in_the_exchange_alone(study, tmp_path):
     for mask, attention in module.PAIRS.items():
         ours, theirs = (vars(methods[title]) for title in (mask, attention))
         apart = {name for name, value in ours.items() if value != theirs[name]}
-        assert apart - {"heads"} in ({"cross_attention"}, {"exchange"})
+        assert apart - {"heads"} in ({"cross_attention"}, {"exchange"}, {"cross_modal"})
 
 
 def test_the_table_of_a_mask_compares_seed_by_seed(study, tmp_path, monkeypatch):
