@@ -51,7 +51,11 @@ def test_on_a_terminal_a_bar_shows_accuracy_loss_and_speed(tmp_path):
     bar, training = ShownProgress(Console(file=shown, force_terminal=True, width=120)), Stub(tmp_path)
     sums = EpochSums()
     sums.add(
-        StepReport({k: torch.tensor(v) for k, v in {"samples": 4.0, "correct": 3.0, "task": 2.0}.items()}, 1.0, {})
+        StepReport(
+            {k: torch.tensor(v) for k, v in {"samples": 4.0, "correct": 3.0, "task": 2.0}.items()},
+            torch.tensor(1.0),
+            {},
+        )
     )
     bar.on_start(training)
     bar.on_step(training, StepProgress(2, sums, seconds=2.0))
@@ -90,7 +94,7 @@ def test_a_first_step_that_takes_long_is_reported_at_once(tmp_path, seconds, tol
     shown, sums = StringIO(), EpochSums()
     lines, training = ShownProgress(Console(file=shown, width=120)), Stub(tmp_path)
     for _ in range(2):
-        sums.add(StepReport({k: torch.tensor(1.0) for k in ("samples", "correct", "task")}, 1.0, {}))
+        sums.add(StepReport({k: torch.tensor(1.0) for k in ("samples", "correct", "task")}, torch.tensor(1.0), {}))
         lines.on_step(training, StepProgress(1, sums, seconds=seconds))
     expected = "the first step took 60 s: at this pace an epoch takes 2 min and all 3 take 6 min; smaller inputs"
     assert shown.getvalue().count(expected) == told
