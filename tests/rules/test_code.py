@@ -83,7 +83,7 @@ RULES: dict[Rule, list[str]] = {
         "torch.distributed.barrier()",
     ],
 }
-ALLOWED = {torch_distributed: {"runtime.py"}}
+ALLOWED = {torch_distributed: {"runtime/runtime.py"}}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

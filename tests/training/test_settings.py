@@ -46,8 +46,8 @@ OF_ONE_BASE = {
 }  # fmt: skip
 """Settings that have nothing to do with optimiser and schedule: under other bases than the first they are slow."""
 ELSEWHERE = {"recompute", "device", "precision", "deterministic", "compile", "select"}
-"""`recompute` keeps all digits; the next three are given to the runtime (`tests/test_runtime.py`); compiling takes
-minutes (`test_compiled_training.py`); here the best epoch is the last (`test_selection.py`)."""
+"""`recompute` keeps all digits; the next three are given to the runtime (`tests/runtime/test_runtime.py`); compiling
+takes minutes (`test_compiled_training.py`); here the best epoch is the last (`test_selection.py`)."""
 
 
 def test_every_setting_has_a_change_here() -> None:

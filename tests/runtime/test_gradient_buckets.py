@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from colliculus.gradient_buckets import Buckets
+from colliculus.runtime.gradient_buckets import Buckets
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def network():
 
 def sent_during(network, monkeypatch, buckets_of_bytes, parameters=None):
     """Sums, and whether the backward pass still ran when each row was sent."""
-    monkeypatch.setattr("colliculus.gradient_buckets.BUCKET_BYTES", buckets_of_bytes)
+    monkeypatch.setattr("colliculus.runtime.gradient_buckets.BUCKET_BYTES", buckets_of_bytes)
     running, rows = [True], []
 
     def start(row):

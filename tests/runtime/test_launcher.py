@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from colliculus.launcher import follow_launcher
+from colliculus.runtime.launcher import follow_launcher
 from colliculus.types import ColliculusError
 
 RANK = """
 import time
-from colliculus.launcher import follow_launcher
+from colliculus.runtime.launcher import follow_launcher
 follow_launcher()
 print(1, flush=True)
 time.sleep(600)

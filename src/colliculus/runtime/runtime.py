@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 
-from colliculus.gradient_buckets import Buckets
-from colliculus.launcher import follow_launcher
+from colliculus.runtime.gradient_buckets import Buckets
+from colliculus.runtime.launcher import follow_launcher
 from colliculus.types import ColliculusError
 
 Precision = Literal["fp32", "bf16"]

@@ -1,0 +1,13 @@
+"""Devices, precision and the processes of a training."""
+from __future__ import annotations
+
+from colliculus.runtime.runtime import (
+    InferencePrecision,
+    Runtime,
+    autocast,
+    check_norm,
+    choose_device,
+    keep_memory,
+)
+
+__all__ = ["InferencePrecision", "Runtime", "autocast", "check_norm", "choose_device", "keep_memory"]
