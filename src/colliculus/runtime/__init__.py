@@ -1,4 +1,5 @@
 """Devices, precision and the processes of a training."""
+
 from __future__ import annotations
 
 from colliculus.runtime.runtime import (
