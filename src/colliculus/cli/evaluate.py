@@ -16,8 +16,7 @@ class Options(PartOptions[SettingsT]):
 
     The data are the run's own; any of their settings can be overridden (--data.root, --data.protocol, ...):
     `colliculus evaluate RUN --help` lists them. The dataset is read as for training, so all its parts must be there.
-    Example, noise as strong as the sound and no images:
-    colliculus evaluate RUN --snr-db audio 0 --missing visual
+    Noise as strong as the sound and no images: `colliculus evaluate RUN --snr-db audio 0 --missing visual`.
     Predictions for the run's own test part are kept in RUN/predictions.csv (with noise or missing modalities, beside
     it).
     """
