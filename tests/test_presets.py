@@ -16,6 +16,7 @@ COMPARED = (
     "temporal",
     "taaf",
     "s-cmrl-fed",
+    "s-cmrl-mask",
     "tectum-first",
     "sca",
     "cmci",

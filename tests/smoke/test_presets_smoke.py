@@ -50,6 +50,8 @@ def test_preset(name: str, tiny_data: Callable[[str], Any], tmp_path: Path, caps
     experiment, run = PRESETS[name].experiment, str(tmp_path / "run")
     data = tiny_data(PRESETS[name].data)
     settings = read_by(type(experiment.method), TINY_METHOD)
+    if name.startswith("s-cmrl-mask-"):  # a mask has no heads
+        del settings["heads"]
     method = [part for name, value in settings.items() for part in (f"--method.{name}", value)]
 
     def result_of(*arguments: str) -> dict[str, Any]:

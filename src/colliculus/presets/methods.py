@@ -73,6 +73,10 @@ METHODS: dict[str, tuple[str, Callable[[DataRow], SpikingTransformer]]] = {
             cross_modal=CrossModalSettings(dropout=0.0, scaled=True, capped=True),
         ),
     ),
+    "s-cmrl-mask": (
+        "S-CMRL with a mask in place of attention",  # whole in NIR, and not shown to be worse (RESULTS.md)
+        lambda data: SCMRL(dim=data.dim, temperature=data.temperature, cross_attention="mask"),
+    ),
     "tectum": (
         "Tectum, our method, with a joint layer",
         lambda data: Tectum(dim=data.dim),
