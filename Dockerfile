@@ -19,8 +19,9 @@ RUN set -eu; case "$DEVICE" in \
     esac; \
     pip install --no-cache-dir -c /wheels/constraints-cpu.txt "$(ls /wheels/*.whl)[events,matlab,nir,onnx,parquet,report]"; \
     rm -rf /wheels
-# Any user may run it (--user), so caches lie where any user may write.
-ENV HOME=/tmp XDG_CACHE_HOME=/tmp/cache
+# Any user may run it (--user), so its home is a folder where any user may write.
+RUN mkdir --mode=1777 /home/user
+ENV HOME=/home/user
 WORKDIR /data
 ENTRYPOINT ["colliculus"]
 CMD ["--help"]

@@ -1,4 +1,4 @@
-"""What deployment asks of an exchange, and its price in accuracy: a mask in place of attention, and a causal branch.
+"""Accuracy and energy of the exchanges that can be deployed: a mask in place of attention, and a causal branch.
 
     python benchmarks/mask.py --data-root FOLDER --into RESULTS.md
 

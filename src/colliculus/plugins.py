@@ -45,7 +45,7 @@ class Parts(Mapping[str, PartT], Generic[PartT]):
         """The part of that name.
 
         Raises:
-            KeyError: there is none.
+            KeyError: no part has that name.
             ColliculusError: its package cannot be imported, or does not have it.
         """
         return self.own[name] if name in self.own else _loaded(self.group, name)

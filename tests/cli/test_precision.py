@@ -26,7 +26,7 @@ def clips(run, tmp_path):
 
 
 def probabilities(capsys, verb, run, clips, *more):
-    """Of each clip, by `predict` or by `stream`."""
+    """Probabilities of each clip, from `predict` or from `stream`."""
     assert main([verb, str(run.folder), clips, "--json", *CPU, *more]) == 0
     out = capsys.readouterr().out
     found = json.loads(out)["predictions"] if verb == "predict" else [json.loads(line) for line in out.splitlines()]

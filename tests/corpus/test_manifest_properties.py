@@ -1,4 +1,4 @@
-"""Any table that is written is read back, and any other bytes are told in a sentence."""
+"""Every manifest that is written is read back; any other bytes are refused in a sentence."""
 
 from __future__ import annotations
 

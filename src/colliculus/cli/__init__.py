@@ -102,7 +102,7 @@ _SETTING = re.compile(r"`[a-z_.]+`|\b(?:train|method|data)\.[a-z_]+")
 
 
 def _help_on(sentence: str, arguments: Sequence[str]) -> str:
-    """Where the settings that a sentence names are explained; nothing where it names none.
+    """Name the help that explains the settings in a sentence; "" if the sentence names no setting.
 
     Example:
         >>> _help_on("train.epochs is 0: give a positive number", ["train", "late-fusion-synthetic"])

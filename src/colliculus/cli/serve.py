@@ -30,7 +30,7 @@ class Options:
     socket: Path | None = None
     """path of a Unix socket in the place of the port"""
     root: Path | None = None
-    """folder of the files that a request may name; None: requests bring their files"""
+    """folder of the files that a request may name; without it, requests must bring their files"""
     most_mb: float = 64.0
     """largest content of a request in megabytes"""
     device: str = "auto"

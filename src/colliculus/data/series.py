@@ -41,9 +41,9 @@ def from_series(
             the "last" of them.
         groups: (n,) people, recordings, ... whose samples stay in one part; None: each sample stands alone.
         test_fraction: share of each class that becomes the test part.
-        validation_fraction: share of the rest that becomes the validation part; 0: there is none.
+        validation_fraction: share of the other samples that becomes the validation part; 0 makes no validation part.
         seed: seed of the parts.
-        augment: augmentation of the training samples; None: none.
+        augment: augmentation of the training samples; None leaves them as they are.
         normalisation: normalisation of a trained run; None: that of the training part.
 
     Raises:

@@ -76,8 +76,8 @@ def as_dataset(
         validation: the same; None: a share of each class of the training samples.
         test: the same; None: a share of each class of the training samples, taken before the validation part.
         class_names: names of all classes, in the order of their numbers; empty: the numbers that occur.
-        validation_fraction: share of the training samples for the validation part, if the data have none; 0 takes
-            none.
+        validation_fraction: share of the training samples for the validation part, if the data have none; 0 makes
+            no validation part.
         test_fraction: share that becomes the test part, where none is given.
         seed: seed of the parts that are taken from training.
         fingerprint: name of the data, for samples that are drawn anew whenever they are read; empty: a digest of all

@@ -24,7 +24,7 @@ def requested_files(content_type: str, query: str, body: bytes, folder: Path, ro
         query: part of the address behind the question mark; `name=clip.wav` names the content of one file.
         body: content of the request.
         folder: empty folder, into which files that the request brings are written.
-        root: folder of the files that a request may name; None: none.
+        root: folder of the files that a request may name; None refuses all names.
 
     Raises:
         ColliculusError: no file is given, a name is not that of a plain file, or a path leads out of `root`.

@@ -33,7 +33,7 @@ class Service:
 
     Args:
         predictor: the run.
-        root: folder of the files that a request may name; None: requests bring their files.
+        root: folder of the files that a request may name; None: requests must bring their files.
         most_bytes: largest content of a request.
     """
 

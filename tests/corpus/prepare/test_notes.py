@@ -1,4 +1,4 @@
-"""What a preparation tells about odd, lacking and skipped files."""
+"""`prepare` names files that are odd, lacking or skipped."""
 
 from __future__ import annotations
 
