@@ -1,7 +1,7 @@
 # Two commands are enough: `make demo` and `make test`. Both build $(VENV) when it is missing or older than its recipe.
 #   PYTHON=python3.12   the interpreter a new environment is made of
 #   VENV=PATH           an environment of your own; a PyTorch 2.6 or newer in it is left alone
-# `make bench` measures speed; `make results` trains for hours and writes the tables of RESULTS.md.
+# `make bench` measures speed; `make results` trains for hours and writes the tables of four studies in RESULTS.md.
 #   DATA=FOLDER         where AV-Digits lies; it is downloaded if not given
 # `make docs` builds the site of this version below build/docs/html; `make links` asks for its external links.
 #   EXECUTE=off         without running the tutorials

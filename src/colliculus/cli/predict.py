@@ -35,12 +35,13 @@ class Options(RecordOptions):
     """clips that are classified together, None for 16; it may change the last digits of a probability, and 1 gives
     those of one by one"""
     device: str = "auto"
-    """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
+    """auto (CUDA where present, else CPU; RUN/model.onnx, where it is used, on the CPU), cpu, cuda, or one GPU such as
+    cuda:0"""
     precision: Literal["fp32", "bf16", "int8"] | None = None
     """fp32; bf16 (products and convolutions in bfloat16); int8 (weights of layers of spikes rounded to 8 bits); None:
     that of the training"""
     program: Literal["auto", "onnx", "torch"] = "auto"
-    """torch; onnx, the file RUN/model.onnx (`colliculus export RUN --to onnx`), which answers several times as soon; or
+    """torch; onnx, the file RUN/model.onnx (`colliculus export RUN --to onnx`), which starts without PyTorch; or
     auto, the file where it is of these weights and every clip has all modalities. Probabilities differ by rounding"""
 
 

@@ -34,7 +34,8 @@ class Options:
     most_mb: float = 64.0
     """largest content of a request in megabytes"""
     device: str = "auto"
-    """auto (CUDA where present, else CPU), cpu, cuda, or one GPU such as cuda:0"""
+    """auto (CUDA where present, else CPU; RUN/model.onnx, where it is used, on the CPU), cpu, cuda, or one GPU such as
+    cuda:0"""
     precision: Literal["fp32", "bf16", "int8"] | None = None
     """fp32; bf16 (products and convolutions in bfloat16); int8 (weights of layers of spikes rounded to 8 bits); None:
     that of the training"""
