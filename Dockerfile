@@ -20,8 +20,8 @@ RUN set -eu; case "$DEVICE" in \
     pip install --no-cache-dir -c /wheels/constraints-cpu.txt "$(ls /wheels/*.whl)[events,matlab,nir,onnx,parquet,report]"; \
     rm -rf /wheels
 # Any user may run it (--user), so its home is a folder where any user may write.
-RUN mkdir --mode=1777 /home/user
-ENV HOME=/home/user
+RUN mkdir --mode=1777 /var/colliculus
+ENV HOME=/var/colliculus
 WORKDIR /data
 ENTRYPOINT ["colliculus"]
 CMD ["--help"]
