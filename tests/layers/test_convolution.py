@@ -9,6 +9,7 @@ import torch
 from active import assert_active, awake
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from colliculus import ColliculusError
 from colliculus.layers import ConvBNSpike, ProjectionBNSpike, convolution, gather
@@ -148,6 +149,28 @@ def test_a_watched_layer_is_called(ways):
     convolve(layer, spikes(4, 32, 10, 9))
     project(line, spikes(6, 32, 1, 20))
     assert seen == [(4, 48, 10, 9), (6, 48, 20)]
+    assert not calls
+
+
+def test_a_hook_on_all_modules_is_called(ways):
+    calls, seen = ways("gather"), []
+    hook = nn.modules.module.register_module_forward_hook(lambda _module, _inputs, out: seen.append(out.shape))
+    try:
+        convolve(conv(), spikes(4, 32, 10, 9))
+    finally:
+        hook.remove()
+    assert seen == [(4, 48, 10, 9)]
+    assert not calls
+
+
+def test_operations_are_counted_by_pytorch_as_well(ways):
+    calls, layer, x = ways("gather"), conv(), spikes(4, 32, 10, 9)
+    totals = []
+    for call in (layer, lambda x: convolve(layer, x)):
+        with FlopCounterMode(display=False) as counter:
+            call(x)
+        totals.append(counter.get_total_flops())
+    assert totals[0] == totals[1] > 0
     assert not calls
 
 

@@ -259,3 +259,10 @@ def test_rates_are_counted():
 )
 def test_what_it_cannot_compute_is_said(x):
     assert not gather.takes(x, Geometry(3, 3))
+
+
+@pytest.mark.parametrize(("images", "width"), [(18, 49), (14, 63)])
+def test_the_sample_of_a_rate_meets_every_place_of_an_image(images, width):
+    x = torch.ones(images, 512, 1, width)
+    x[..., ::7] = 0  # an odd distance between the pixels of the sample is not enough: 7 divides both widths
+    assert gather.rate(x) == pytest.approx(6 / 7, abs=0.02)

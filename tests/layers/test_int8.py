@@ -86,3 +86,13 @@ def test_without_such_a_product_the_fallback_answers(monkeypatch):
     monkeypatch.setattr(int8, "has_one_dnn", lambda: True)
     with pytest.raises(ZeroDivisionError):
         found(spikes(shape))
+
+
+@pytest.mark.skipif(not has_one_dnn(), reason="this PyTorch or this machine has no product of whole numbers by oneDNN")
+@pytest.mark.parametrize("value", [0.5, 300.0, -1.0])
+def test_what_is_no_whole_number_up_to_255_is_not_cut_off(monkeypatch, value):
+    layer, shape = LAYERS["3x3"]
+    monkeypatch.setattr(int8, "_WORTH_IT", 0)
+    found, x = Int8(layer), torch.full(shape, value)
+    assert torch.equal(found(x), found.in_float32(x))
+    assert not torch.equal(found.by_one_dnn(x), found.in_float32(x))

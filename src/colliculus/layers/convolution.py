@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from colliculus.layers import gather
 from colliculus.layers.gather import Geometry
+from colliculus.layers.watching import is_counted, is_hooked
 from colliculus.neurons.kernels import native
 from colliculus.neurons.kernels.choice import is_traced
 from colliculus.types import ColliculusError
@@ -33,7 +34,6 @@ FEWEST = 16
 """Channels of input and output below which a dense convolution is faster, whatever the rate."""
 WORTH_A_CHOICE = 1 << 20
 """Products below which the choice costs more time than it saves."""
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def convolve(layer: nn.Conv2d, frames: Tensor) -> Tensor:
@@ -101,10 +101,10 @@ def _is_plain(layer: nn.Conv1d | nn.Conv2d, x: Tensor) -> bool:
         and len(set(layer.stride)) == 1
         and layer.padding_mode == "zeros"
         and not isinstance(layer.padding, str)
-        and not any(getattr(layer, hooks) for hooks in _HOOKS)
+        and not is_hooked(layer)
         and not torch.compiler.is_compiling()
         and not is_traced()
-        and not torch._C._len_torch_function_stack()  # noqa: SLF001 (energy is counted there)  # pyright: ignore[reportPrivateUsage]
+        and not is_counted()
     )
 
 
@@ -132,7 +132,7 @@ def _is_worth_a_choice(x: Tensor, weight: Tensor, window: Geometry) -> bool:
 
 
 class _Convolve(torch.autograd.Function):
-    """None where a weight is not finite."""
+    """The gathered convolution and its gradients; forward gives None where a weight is not finite."""
 
     @staticmethod
     def forward(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import cache
+from math import gcd
 
 import torch
 from torch import Tensor
@@ -151,7 +152,9 @@ def rate(x: Tensor) -> float:
     x = _laid_out(x)
     images, channels, height, width = x.shape
     pixels = images * height * width
-    apart = max(1, pixels * channels // _SAMPLE) | 1  # odd: it meets every column
+    apart = max(1, pixels * channels // _SAMPLE)
+    while gcd(apart, height * width) > 1:  # otherwise it would meet some places of an image only
+        apart += 1
     call, room = Geometry(1, 1).call(x, 1), torch.empty(channels)
     found: int = _loaded().colliculus_gather_events(call, apart, room.data_ptr())
     return found / (-(-pixels // apart) * channels)

@@ -70,12 +70,13 @@ class Int8(nn.Module):
         self.stride: list[int] = list(cast("Any", layer).stride) if self.spatial else []
         self.padding: list[int] = list(cast("Any", layer).padding) if self.spatial else []
         self._packed: tuple[Tensor, Tensor] | None = None
-        self._wide: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """As the layer: (B, C, H, W), (B, C, N) or (..., C) -> the same with D in the place of C."""
         levels = x if self.per_unit == 1 else x * self.per_unit
-        return self.by_one_dnn(levels) if self._is_fast(x) else self.in_float32(levels)
+        if self._is_fast(x) and bool((levels.to(torch.uint8) == levels).all()):  # other numbers would be cut off
+            return self.by_one_dnn(levels)
+        return self.in_float32(levels)
 
     def _is_fast(self, x: Tensor) -> bool:
         tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
@@ -84,10 +85,7 @@ class Int8(nn.Module):
 
     def in_float32(self, x: Tensor) -> Tensor:
         """The output for whole numbers by PyTorch's own products: the fallback, and the check of oneDNN's."""
-        tracing = torch.compiler.is_compiling()  # pyright: ignore[reportPrivateImportUsage]
-        weight = self.whole.float() if tracing or self._wide is None else self._wide
-        if not tracing:
-            self._wide = weight
+        weight = self.whole.float()
         if self.spatial == 0:
             sums = functional.linear(x, weight)
         else:

@@ -14,6 +14,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
+from colliculus.layers.watching import is_hooked
 from colliculus.neurons import LIF, LeakyNeuron, Neuron
 from colliculus.neurons.kernels import choice, native
 from colliculus.neurons.kernels.layout import membranes_for
@@ -24,7 +25,6 @@ BatchNorm = nn.BatchNorm2d | nn.BatchNorm1d
 """Normalisations of the channels of images, or of tokens."""
 WIDEST = 1024
 """Largest number of channels: a strip of the C code holds each of them once."""
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _POINTERS = "values", "scale", "shift", "mean", "spikes", "grad_spikes", "grad_currents", "sums", "membrane"
 
 
@@ -100,7 +100,7 @@ def takes(values: Tensor, norm: nn.Module, neuron: Neuron, pool: nn.Module | Non
         and values.numel() > 0
         and choice.kernel_for(values, neuron.leak(), neuron.dynamics) is choice.KERNELS["native"]
         and values.is_contiguous(memory_format=torch.channels_last)
-        and not any(_watched(part) for part in (norm, neuron, pool) if part is not None)
+        and not any(is_hooked(part) for part in (norm, neuron, pool) if part is not None)
         and library() is not None
     )
 
@@ -230,11 +230,6 @@ def _is_known(pool: nn.Module) -> bool:
         (pool.kernel_size, pool.stride, pool.padding, pool.dilation) == (3, 2, 1, 1)
         and not (pool.ceil_mode or pool.return_indices)
     )
-
-
-def _watched(module: nn.Module) -> bool:
-    """True if hooks are registered on this module, which one sweep would not call."""
-    return any(getattr(module, hooks) for hooks in _HOOKS)
 
 
 @cache

@@ -65,7 +65,8 @@ EXPORT int colliculus_gather_forward(const Gather *g, int threads) {
     return over_portions(g, forward_portion, g->images, threads);
 }
 
-/* Adds the gradient of the weight to `out`. 0, NO_MEMORY, or NOT_FINITE where zeros would hide a gradient of infinity. */
+/* Adds the gradient of the weight to `out`. 0, or NO_MEMORY. The caller sees to it that the
+ * gradient is finite: zeros would hide infinity. */
 EXPORT int colliculus_gather_backward(const Gather *g, int threads) {
     return over_portions(g, backward_portion, g->channels, threads);
 }
