@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, Literal, TypeVar
@@ -20,7 +20,8 @@ class Parts(Mapping[str, PartT], Generic[PartT]):
 
     A package offers parts in its `pyproject.toml`: `[project.entry-points."colliculus.methods"]`, and below it lines
     such as `gated = "my_package.gated:Gated"`. The names are known at once. The package is imported when its part is
-    asked for, so that it may import colliculus in turn. A name of colliculus itself cannot be taken.
+    asked for, so that it may import colliculus in turn. A name of colliculus itself cannot be taken, and one that two
+    packages offer is refused.
 
     Args:
         group: kind of the parts.
@@ -39,14 +40,14 @@ class Parts(Mapping[str, PartT], Generic[PartT]):
     @property
     def others(self) -> dict[str, str]:
         """Package of each part from outside, by the name of the part; none of them is imported."""
-        return {name: _package(found) for name, found in _found(self.group).items() if name not in self.own}
+        return {name: _packages(found) for name, found in _found(self.group).items() if name not in self.own}
 
     def __getitem__(self, name: str) -> PartT:
         """The part of that name.
 
         Raises:
             KeyError: no part has that name.
-            ColliculusError: its package cannot be imported, or does not have it.
+            ColliculusError: its package cannot be imported, or does not have it, or two packages offer it.
         """
         return self.own[name] if name in self.own else _loaded(self.group, name)
 
@@ -61,13 +62,21 @@ class Parts(Mapping[str, PartT], Generic[PartT]):
 
 
 @cache
-def _found(group: Group) -> dict[str, EntryPoint]:
-    return {found.name: found for found in sorted(entry_points(group=f"colliculus.{group}"), key=lambda one: one.name)}
+def _found(group: Group) -> dict[str, list[EntryPoint]]:
+    """Entry points by name: more than one where packages contradict one another."""
+    by_name: dict[str, list[EntryPoint]] = {}
+    for found in sorted(entry_points(group=f"colliculus.{group}"), key=lambda one: (one.name, _package(one))):
+        by_name.setdefault(found.name, []).append(found)
+    return by_name
 
 
 @cache
 def _loaded(group: Group, name: str) -> Any:
-    found = _found(group)[name]
+    found, *rivals = _found(group)[name]
+    if rivals:
+        raise ColliculusError(
+            f"{name} is the name of a part of the packages {_packages([found, *rivals])}: uninstall one of them"
+        )
     try:
         return found.load()
     except Exception as error:
@@ -75,6 +84,10 @@ def _loaded(group: Group, name: str) -> Any:
             f"{name} of the package {_package(found)} cannot be used, {found.value} fails with {type(error).__name__}:"
             f" {error}; repair or uninstall the package"
         ) from error
+
+
+def _packages(found: Sequence[EntryPoint]) -> str:
+    return " and ".join(map(_package, found))
 
 
 def _package(found: EntryPoint) -> str:

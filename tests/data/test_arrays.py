@@ -121,6 +121,19 @@ def test_modalities_without_a_kind_are_series_or_maps_by_their_height(root):
         Arrays(root=root, kinds={"sound": "series"}).load()
 
 
+def test_series_of_two_long_axes_are_read_with_a_word_on_images(root):
+    for split, count in (("train", 40), ("test", 6)):
+        random = np.random.default_rng(0)
+        save(root, split, imu=random.normal(size=(count, 6, 64)), grid=random.normal(size=(count, 16, 40)))
+    sources = Arrays(root=root).load().sources
+    assert sources["imu"] == "imu.npy, series of 6 channels over 64 moments (axis 2 is time)"
+    grid = "grid.npy, series of 16 channels over 40 moments (axis 2 is time)"
+    assert sources["grid"] == f"{grid}, images would be (n, 1, 16, 40)"
+    for split, count in (("train", 40), ("test", 6)):
+        save(root, split, imu=np.zeros((count, 6, 64)), grid=np.ones((count, 16, 40)))
+    assert Arrays(root=root, time_axis="last").load().sources["grid"] == grid
+
+
 def test_groups_that_are_the_classes_are_refused(root):
     save(root, "train", group=np.arange(40) % 2)
     with pytest.raises(ColliculusError, match=r"holds all samples of a class: .*`group\.npy`"):

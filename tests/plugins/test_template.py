@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import OrderedDict
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
@@ -15,6 +16,8 @@ import colliculus as cl
 from colliculus import plugins
 from colliculus.cli import main
 from colliculus.methods import METHODS
+from colliculus.runs.document import experiment_from_plain, experiment_to_plain
+from colliculus.training.loggers import LOGGERS
 from colliculus.types import ColliculusError
 
 TEMPLATE = Path(__file__).parents[2] / "examples" / "plugin"
@@ -127,14 +130,44 @@ def test_a_fusion_and_a_balance_are_chosen_by_name_on_the_data_of_the_package(si
         cl.modulation.PlugInBalance(settings={"epochs": 2})
 
 
-def test_a_package_that_cannot_be_imported_is_named_and_cannot_take_a_name(use, command, tmp_path):
-    info = tmp_path / "broken-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
-    parts = "bad = no_such_module:Bad\ntectum = no_such_module:Bad\n"
-    (info / "entry_points.txt").write_text(f"[colliculus.methods]\n{parts}")
-    use(tmp_path)
+@pytest.fixture
+def installed(use, tmp_path):
+    """Let this process see a package that offers parts, given as in `entry_points.txt`; none of its modules exists."""
+
+    def install(name, parts):
+        info = tmp_path / name / f"{name}-1.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(parts)
+        use(tmp_path / name)
+
+    return install
+
+
+def test_a_package_that_cannot_be_imported_is_named_and_cannot_take_a_name(installed, command, tmp_path):
+    installed("broken", "[colliculus.methods]\nbad = no_such_module:Bad\ntectum = no_such_module:Bad\n")
     assert "bad of the package broken" in command("show", "methods")
     out = command("train", "bad-synthetic", "--out", tmp_path / "run", code=2)
     assert "bad of the package broken cannot be used, no_such_module:Bad fails with ModuleNotFoundError" in out
     assert METHODS["tectum"] is cl.Tectum
+
+
+def test_a_package_that_cannot_be_imported_leaves_runs_of_other_data_readable(installed):
+    installed("broken", "[colliculus.datasets]\nbad = no_such_module:Bad\n")
+    plain = experiment_to_plain(cl.preset("late-fusion-synthetic"))
+    assert experiment_from_plain(plain) == cl.preset("late-fusion-synthetic")
+    with pytest.raises(ColliculusError, match="bad of the package broken cannot be used"):
+        experiment_from_plain({**plain, "data": {"name": "bad"}})
+    with pytest.raises(ColliculusError, match="unknown dataset 'bat': did you mean 'bad'"):
+        experiment_from_plain({**plain, "data": {"name": "bat"}})
+
+
+def test_a_part_that_two_packages_offer_is_refused_with_both_names(installed):
+    for package in ("first", "second"):
+        installed(
+            package, f"[colliculus.loggers]\nsame = collections:OrderedDict\nof-{package} = collections:OrderedDict\n"
+        )
+    assert LOGGERS.others == {"of-first": "first", "of-second": "second", "same": "first and second"}
+    with pytest.raises(ColliculusError, match="same is the name of a part of the packages first and second: uninstall"):
+        LOGGERS["same"]
+    assert LOGGERS["of-first"] is OrderedDict

@@ -80,6 +80,18 @@ def test_a_clip_has_its_name_its_files_and_the_choice_of_each_modality():
     np.testing.assert_array_equal(Predictions.from_csv(found.to_csv(clips)).probabilities, shares)
 
 
+def test_seconds_of_clips_come_back_in_every_digit():
+    spans = [(12345.678, 12345.678901234), (np.float64(1) / 3, None)]
+    clips = [
+        Sample(name=str(i), label="a", files={"audio": "a.wav"}, start_s=start, end_s=end)
+        for i, (start, end) in enumerate(spans)
+    ]
+    rows = list(csv.DictReader(io.StringIO(some(2, ("a", "b")).to_csv(clips))))
+    assert [float(row["start"]) for row in rows] == [start for start, _ in spans]
+    assert float(rows[0]["end"]) == spans[0][1]
+    assert rows[1]["end"] == ""
+
+
 def test_a_table_of_an_earlier_version_is_read():
     before = some(3, ("a", "b"))
     rows = list(csv.reader(io.StringIO(before.to_csv())))

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from colliculus.runs.history import read_metrics
+from colliculus.training.callbacks import Callback
 from colliculus.training.fit import fit
 from colliculus.training.loggers import LOGGERS, StepLog, TensorBoard, WandB, logger
 from colliculus.types import ColliculusError
@@ -67,6 +68,41 @@ def test_every_step_has_a_row_and_a_resumed_training_adds_its_own(tiny, tmp_path
     log.on_start(training)
     log.on_end(training, None)
     assert len((tmp_path / "steps.csv").read_text().splitlines()) == 5
+
+
+def test_steps_that_are_trained_again_are_dropped_and_so_is_a_row_that_is_cut_off(tmp_path):
+    header, path = ",".join(StepLog.COLUMNS), tmp_path / "steps.csv"
+    whole = [header, "1,1,0.5,0.5,9", "1,2,0.5,0.5,9", "2,1,0.4,0.5,9"]
+    for cut in ("2,2,0.4,0.5,9\r\n10,1,0.3,0.5,9\r\n", "1", "1,3,0.4,0."):
+        path.write_bytes("\r\n".join([*whole, cut]).encode())
+        training = Stub(tmp_path)
+        training.first_epoch = 1
+        log = StepLog()
+        log.on_start(training)
+        log.on_end(training, None)
+        assert path.read_text().splitlines() == whole[:3]
+    path.write_text("")
+    log.on_start(training)
+    log.on_end(training, None)
+    assert path.read_text().splitlines() == [header]
+
+
+def test_an_interrupted_training_that_goes_on_has_every_step_once(tiny, tmp_path):
+    class Stop(Callback):
+        def on_step(self, training, step):
+            if step.epoch == 2:
+                raise KeyboardInterrupt
+
+    fit(tiny(epochs=3), out=tmp_path / "whole", callbacks=[StepLog()], progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny(epochs=3), out=tmp_path / "cut", callbacks=[StepLog(), Stop()], progress=False)
+    fit(tiny(epochs=3), out=tmp_path / "cut", resume=True, callbacks=[StepLog()], progress=False)
+    steps = []
+    for name in ("whole", "cut"):
+        with (tmp_path / name / "steps.csv").open(newline="") as file:
+            steps.append([(row["epoch"], row["step"], row["loss"]) for row in csv.DictReader(file)])
+    assert len(steps[0]) == 6
+    assert steps[0] == steps[1]
 
 
 class StubOfWandb:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import csv
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 import torch
 from rich.console import Console
 
+from colliculus.runs.experiment import TrainSettings
 from colliculus.runs.history import read_metrics, write_metrics
 from colliculus.training.callbacks import StepProgress
 from colliculus.training.logging import ShownProgress
@@ -21,8 +23,9 @@ class Stub:
 
     num_epochs, num_batches, first_epoch, samples_per_second, stage = 3, 2, 0, 1234.0, ""
 
-    def __init__(self, folder):
+    def __init__(self, folder, compiled="none"):
         self.folder = folder
+        self.learner = SimpleNamespace(settings=TrainSettings(compile=compiled))
 
 
 def test_numbers_come_back_from_the_table_in_every_digit(tmp_path):
@@ -89,10 +92,12 @@ def test_the_time_that_is_left_follows_from_the_epochs_so_far(tmp_path, monkeypa
     assert shown.getvalue().splitlines()[1].endswith("1,234 samples/s")
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(60.0, True), (1.0, False)])
-def test_a_first_step_that_takes_long_is_reported_at_once(tmp_path, seconds, told):
+@pytest.mark.parametrize(
+    ("seconds", "compiled", "told"), [(60.0, "none", True), (1.0, "none", False), (60.0, "default", False)]
+)
+def test_a_first_step_that_takes_long_is_reported_at_once_unless_it_compiled(tmp_path, seconds, compiled, told):
     shown, sums = StringIO(), EpochSums()
-    lines, training = ShownProgress(Console(file=shown, width=120)), Stub(tmp_path)
+    lines, training = ShownProgress(Console(file=shown, width=120)), Stub(tmp_path, compiled)
     for _ in range(2):
         sums.add(StepReport({k: torch.tensor(1.0) for k in ("samples", "correct", "task")}, torch.tensor(1.0), {}))
         lines.on_step(training, StepProgress(1, sums, seconds=seconds))

@@ -23,6 +23,7 @@ from colliculus.media.numpy_files import open_array
 from colliculus.types import ColliculusError, DataSpec, unknown_name
 
 _COLOURS, _LONG = (1, 3, 4), 8  # lengths of an axis of colours, and the least one of an axis of pixels
+_IMAGE_SIDE = 16  # least length of both axes of a series that may be meant as an image or a spectrogram
 
 ArrayKind = Literal["pictures", "spectrograms", "events", "series", "maps"]
 """Kinds of arrays that augmentations know."""
@@ -157,6 +158,8 @@ def _open(folder: Path, root: Path, time_axis: TimeAxis) -> _Stored:
     for name in series:
         last = time_is_last(str(folder / f"{name}.npy"), arrays[name].shape, time_axis)
         sources[name] = f"{name}.npy, {layout_in_words(arrays[name].shape, last=last)}"
+        if time_axis == "longer" and min(arrays[name].shape[1:]) >= _IMAGE_SIDE:
+            sources[name] += ", images would be (n, 1, {}, {})".format(*arrays[name].shape[1:])
         arrays[name] = as_map(arrays[name], last=last)
     for name, array in arrays.items():
         _check_modality(folder / f"{name}.npy", array)

@@ -10,9 +10,13 @@ from colliculus.data.former_folder import FormerFolder
 from colliculus.data.given import Given
 from colliculus.files.documents import Document, as_document, from_plain, to_plain
 from colliculus.methods import METHODS
+from colliculus.plugins import Parts
 from colliculus.runs.experiment import Experiment, Method, TrainSettings
 from colliculus.runs.own_method import is_own, own_from_plain, own_to_plain
 from colliculus.types import ColliculusError, unknown_name
+
+_READABLE: Parts[type[Any]] = Parts("datasets", {**DATASETS.own, **{each.name: each for each in (FormerFolder, Given)}})
+"""Settings of data that a run may name; those of a package are imported by the runs that name them alone."""
 
 
 def experiment_to_plain(experiment: Experiment[Any, Any]) -> Document:
@@ -42,7 +46,7 @@ def experiment_from_plain(plain: object, method: Method | None = None) -> Experi
         raise ColliculusError(f"an experiment has the keys method, data and train, and not {', '.join(parts)}")
     return Experiment(
         method=_method(parts["method"]) if method is None else method,
-        data=_named(parts["data"], {**DATASETS, **{d.name: d for d in (FormerFolder, Given)}}, "dataset"),
+        data=_named(parts["data"], _READABLE, "dataset"),
         train=from_plain(parts["train"], TrainSettings),
     )
 

@@ -122,7 +122,7 @@ def _spans(samples: Sequence[Sample]) -> dict[str, list[str]]:
     """Start and end of each clip in its files, where any of them has one."""
     times = {START: [sample.start_s for sample in samples], END: [sample.end_s for sample in samples]}
     return {
-        name: ["" if second is None else f"{second:g}" for second in seconds]
+        name: ["" if second is None else repr(float(second)) for second in seconds]
         for name, seconds in times.items()
         if any(second is not None for second in seconds)
     }

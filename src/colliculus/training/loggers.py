@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from rich.console import Console
 
+from colliculus.files.atomic import write_atomic
 from colliculus.files.documents import flat
 from colliculus.plugins import Parts
 from colliculus.runs.document import experiment_to_plain
@@ -73,13 +75,12 @@ class StepLog(Callback):
         self._file: TextIO | None = None
 
     def on_start(self, training: Training) -> None:
-        """Open the file; a resumed training adds to it."""
+        """Open the file; a resumed training adds to the rows of the epochs that it does not train again."""
         if training.is_main:
             path = training.folder / STEPS_FILE
-            fresh = not training.first_epoch or not path.exists()
-            self._file = path.open("w" if fresh else "a", newline="", encoding="utf-8")
-            if fresh:
-                csv.writer(self._file).writerow(self.COLUMNS)
+            header = ",".join(self.COLUMNS).encode() + b"\r\n"
+            write_atomic(path, header + _rows_until(path, training.first_epoch))
+            self._file = path.open("a", newline="", encoding="utf-8")
 
     def on_step(self, training: Training, step: StepProgress) -> None:  # noqa: ARG002
         """Write a row."""
@@ -97,6 +98,13 @@ class StepLog(Callback):
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _rows_until(path: Path, last_epoch: int) -> bytes:
+    """Rows of `steps.csv` up to an epoch, without a last one that a kill cut off."""
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    rows = ((line.partition(b",")[0], line) for line in lines if line.endswith(b"\n"))
+    return b"".join(line for epoch, line in rows if epoch.isdigit() and int(epoch) <= last_epoch)
 
 
 class WandB(Callback):

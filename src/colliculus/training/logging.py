@@ -18,7 +18,7 @@ _LONG_S = 20.0
 class ShownProgress(Callback):
     """One line per epoch with the time that is left, and on a terminal a progress bar.
 
-    A first step that takes long is reported at once, with an estimate of the whole.
+    A first step that takes long is reported at once, with an estimate of the whole, unless it compiled the network.
 
     Args:
         console: console to print on.
@@ -46,7 +46,8 @@ class ShownProgress(Callback):
 
     def on_step(self, training: Training, step: StepProgress) -> None:
         """Move the bar by one optimiser step."""
-        if step.epoch == training.first_epoch + 1 and step.steps == 1 and step.seconds > _LONG_S:
+        first = step.epoch == training.first_epoch + 1 and step.steps == 1
+        if first and step.seconds > _LONG_S and training.learner.settings.compile == "none":
             self._report_slow(training, step.seconds)
         if not self._bar.disable:  # the figures wait for the device
             figures = f"accuracy {step.accuracy:.1%}  loss {step.loss:.3f}  {step.samples_per_second:,.0f} samples/s"

@@ -17,12 +17,21 @@ from colliculus.corpus.prepare.storage import Storage
 from colliculus.corpus.prepare.workspace import Incomplete
 from colliculus.corpus.sample import Sample
 from colliculus.files.atomic import remove_leftovers, write_atomic
-from colliculus.files.documents import Document, differences, package_version, read_document, to_plain, write_document
+from colliculus.files.documents import (
+    Document,
+    as_document,
+    differences,
+    package_version,
+    read_document,
+    to_plain,
+    write_document,
+)
 from colliculus.files.lock import LOCK_FILE
 from colliculus.files.tables import csv_bytes
 from colliculus.types import ColliculusError
 
 _LATER = ("events", "video_frames")
+"""Settings of recipes that version 0.1 did not have; they decide storages and nothing else."""
 PLAN_FILE, SAMPLES_FILE = "plan.yaml", "sources.csv"
 RESULTS = ("manifest", "content", "usable")
 """Keys that `prepare.yaml` holds beside those of the plan."""
@@ -51,7 +60,7 @@ def open_plan(
     plan: Document = {
         "format": FORMAT,
         "versions": {"colliculus": package_version(), "av": package_version("av")},
-        "recipe": {"name": recipe.name, **_settings(recipe)},
+        "recipe": {"name": recipe.name, **_settings(recipe, storages)},
         "incomplete": incomplete,
         **({"strict": True} if strict else {}),  # folders of earlier versions do not name it
         "samples": len(samples),
@@ -83,9 +92,13 @@ def finished_plan(out: Path) -> Document:
     return {key: value for key, value in document.items() if key not in RESULTS}
 
 
-def _settings(recipe: Recipe) -> Document:
+def _settings(recipe: Recipe, storages: Mapping[str, Storage]) -> Document:
     """Settings of a recipe; those that version 0.1 did not have only where they are used, so that its folders go on."""
-    return {name: value for name, value in to_plain(recipe).items() if name not in _LATER or value}
+    settings = to_plain(recipe)
+    unused = {name for name in _LATER if not settings.get(name)}
+    if all(recipe.storages.get(m) == storage for m, storage in storages.items()):
+        unused.add("video_frames")
+    return {name: value for name, value in settings.items() if name not in unused}
 
 
 def check_same(place: Path, before: Document, now: Document, remedy: str) -> None:
@@ -94,12 +107,25 @@ def check_same(place: Path, before: Document, now: Document, remedy: str) -> Non
     Raises:
         ColliculusError: the plans differ; the message names the first setting that does.
     """
-    for key, (old, new) in differences(before, now).items():
+    for key, (old, new) in differences(*_compared(before, now)).items():
         if key == "sources":
             raise ColliculusError(
                 f"{place} was prepared from samples of other names, labels, splits or files: {remedy}"
             )
         raise ColliculusError(f"{place} was prepared differently, its {key} is {old} and not {new}: {remedy}")
+
+
+def _compared(before: Document, now: Document) -> tuple[Document, Document]:
+    """Two plans with the settings that count; one that does not name `video_frames` has the middle frames, as 0."""
+    recipes = [as_document(plan.get("recipe", {})) for plan in (before, now)]
+    names = recipes[0].keys() | recipes[1].keys()
+    for recipe in recipes:
+        if before.get("modalities") == now.get("modalities"):
+            for name in _LATER:
+                recipe.pop(name, None)
+        elif "video_frames" in names:
+            recipe.setdefault("video_frames", 0)
+    return {**before, "recipe": recipes[0]}, {**now, "recipe": recipes[1]}
 
 
 def used_storages(recipe: Recipe, samples: Sequence[Sample]) -> dict[str, Storage]:
