@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional, UseAppendAction
@@ -14,7 +14,8 @@ from tyro.conf import Positional, UseAppendAction
 from colliculus.cli.options import Switch, parse
 from colliculus.cli.overrides import read_overrides, read_values, split_flags
 from colliculus.records import console
-from colliculus.types import ColliculusError
+from colliculus.sweeps.launchers import Launcher, Local, Ray, Slurm
+from colliculus.types import ColliculusError, refuse_unread
 
 if TYPE_CHECKING:
     from colliculus.sweeps.jobs import Job
@@ -51,7 +52,13 @@ class Options:
     """a setting and its values, such as --set method.alpha 0.25,0.5; again for the next setting; a method that does not
     have it is trained without"""
     jobs: int = 1
-    """number of simultaneous trainings, each on one thread"""
+    """number of simultaneous trainings, each on one thread; on a cluster also of those that wait for a machine"""
+    launcher: Literal["local", "ray", "slurm"] = "local"
+    """where trainings run: local, processes on this machine; ray, tasks of a Ray cluster; slurm, jobs of SLURM"""
+    ray: Ray = field(default_factory=Ray)
+    """with the launcher ray"""
+    slurm: Slurm = field(default_factory=Slurm)
+    """with the launcher slurm"""
     dry_run: Switch = False
     """train nothing: print what is left to train, one command a line"""
     baseline: str | None = None
@@ -70,7 +77,7 @@ def run(arguments: list[str]) -> int:
         if file:
             from colliculus.sweeps.file import read_sweep
 
-            written, further = read_sweep(Path(file), {field.name: field.default for field in fields(Options)})
+            written, further = read_sweep(Path(file), _defaults())
             own, flags = [*written, *own[1:]], [*further, *flags]
         options = parse(Options, "sweep", own)
 
@@ -89,9 +96,31 @@ def run(arguments: list[str]) -> int:
         if options.dry_run:
             print_lines(plan_sweep(**grid))
             return 0
-        found = sweep(**grid, jobs=options.jobs)
+        found = sweep(**grid, jobs=options.jobs, launcher=launcher_of(options))
     show_trained(found, as_json=options.json)
     return 0 if found.comparison else 1
+
+
+def _defaults() -> dict[str, object]:
+    """Options with their defaults; those of a launcher under dotted names."""
+    found: dict[str, object] = {}
+    for one in fields(Options):
+        if one.default_factory is MISSING:
+            found[one.name] = one.default
+        else:
+            found |= {f"{one.name}.{inner.name}": inner.default for inner in fields(one.default_factory())}
+    return found
+
+
+def launcher_of(options: Options) -> Launcher:
+    """The launcher that was chosen.
+
+    Raises:
+        ColliculusError: settings of another one are given.
+    """
+    launchers: dict[str, Launcher] = {"local": Local(), "ray": options.ray, "slurm": options.slurm}
+    refuse_unread(options, launchers.keys() - {options.launcher}, f"with --launcher {options.launcher}")
+    return launchers[options.launcher]
 
 
 @contextmanager

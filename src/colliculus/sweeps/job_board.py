@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from colliculus.records.console import percent
-from colliculus.runs.names import METRICS_FILE
 from colliculus.runs.result import read_result
 from colliculus.sweeps.jobs import Job
 from colliculus.training.checkpoint import IN_HAND
@@ -38,7 +37,7 @@ class JobBoard(Progress):
         self._elsewhere: set[Job] = set()
 
     def watch(self, running: Iterable[Job], elsewhere: Iterable[Job], over: Mapping[Job, str | None]) -> None:
-        """Show the state of the jobs; see `jobs.Watch`."""
+        """Show the state of the jobs; see `work.Watch`."""
         for job in [job for job in elsewhere if job not in self._elsewhere]:
             self._elsewhere.add(job)
             self.console.print(f"{job.folder.name}: {IN_HAND}, waiting for it", soft_wrap=True)
@@ -46,7 +45,7 @@ class JobBoard(Progress):
             if job not in self._bars:
                 epochs = job.experiment.train.epochs
                 self._bars[job] = self.add_task(job.folder.name, total=epochs, unit="epochs")
-            self.update(self._bars[job], completed=_epochs(job))
+            self.update(self._bars[job], completed=job.num_epochs)
         for job in [job for job in over if job not in self._ended]:
             self._ended.add(job)
             if job in self._bars:
@@ -54,14 +53,6 @@ class JobBoard(Progress):
             self.update(self._all, completed=self._before + len(self._ended))
             ending = _accuracy(job) if over[job] is None else f"FAILED, {over[job]}"
             self.console.print(f"{job.folder.name}: {ending}", soft_wrap=True)
-
-
-def _epochs(job: Job) -> int:
-    """Finished epochs: lines of the metrics below the heading."""
-    try:
-        return max(len((job.folder / METRICS_FILE).read_bytes().splitlines()) - 1, 0)
-    except OSError:
-        return 0
 
 
 def _accuracy(job: Job) -> str:
