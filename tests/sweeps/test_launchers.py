@@ -120,7 +120,14 @@ class TestSlurm:
         executor.update_parameters(**settings.parameters("a training"))
         executor.submit(print)
         script = (tmp_path / "script").read_text()
-        asked = ("--partition=gpu", "--account=lab", "--time=90", "--cpus-per-task=4", "--gpus-per-node=2", "--mem=16GB")
+        asked = (
+            "--partition=gpu",
+            "--account=lab",
+            "--time=90",
+            "--cpus-per-task=4",
+            "--gpus-per-node=2",
+            "--mem=16GB",
+        )
         assert [line for line in asked if f"#SBATCH {line}\n" not in script] == []
 
     def test_a_machine_without_slurm_is_named(self, small, tmp_path, monkeypatch):

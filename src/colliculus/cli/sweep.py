@@ -12,7 +12,7 @@ import tyro
 from tyro.conf import Positional, UseAppendAction
 
 from colliculus.cli.options import Switch, parse
-from colliculus.cli.overrides import read_overrides, read_values, split_flags
+from colliculus.cli.overrides import read_overrides, read_space, read_values, split_flags
 from colliculus.records import console
 from colliculus.sweeps.launchers import Launcher, Local, Ray, Slurm
 from colliculus.types import ColliculusError, refuse_unread
@@ -51,6 +51,10 @@ class Options:
     set: Chosen = ()
     """a setting and its values, such as --set method.alpha 0.25,0.5; again for the next setting; a method that does not
     have it is trained without"""
+    search: int | None = None
+    """trials of a search of one preset, on its validation part: --set then also takes ranges, such as
+    --set train.learning-rate 1e-4..1e-2:log; every trial has the first seed, and the command that trains the best one
+    with as many seeds as are asked for is printed"""
     jobs: int = 1
     """number of simultaneous trainings, each on one thread; on a cluster also of those that wait for a machine"""
     launcher: Literal["local", "ray", "slurm"] = "local"
@@ -81,8 +85,14 @@ def run(arguments: list[str]) -> int:
             own, flags = [*written, *own[1:]], [*further, *flags]
         options = parse(Options, "sweep", own)
 
+        if options.search is not None:
+            return _search(options, options.search, flags)
+
         from colliculus.sweeps.plan import plan_sweep
+        from colliculus.sweeps.space import without_ranges
         from colliculus.sweeps.sweep import sweep
+
+        without_ranges(options.set)
 
         grid: dict[str, Any] = {
             "presets": options.presets,
@@ -110,6 +120,33 @@ def _defaults() -> dict[str, object]:
         else:
             found |= {f"{one.name}.{inner.name}": inner.default for inner in fields(one.default_factory())}
     return found
+
+
+def _search(options: Options, trials: int, flags: Sequence[str]) -> int:
+    """Search one preset, and print the best trials and the command that trains the best one."""
+    from colliculus.sweeps.search import search
+
+    refuse_unread(options, ("dry_run", "baseline", "over"), "with --search")
+    if len(options.presets) != 1:
+        raise ColliculusError(f"a search takes one preset, not {len(options.presets)}: search one after the other")
+    found = search(
+        options.presets[0],
+        settings=read_space(options.presets, options.set),
+        trials=trials,
+        overrides=read_overrides(options.presets, flags),
+        seed=options.first_seed,
+        out=options.out,
+        jobs=options.jobs,
+        launcher=launcher_of(options),
+    )
+    if found.failure:
+        raise ColliculusError(found.failure)
+    command = found.command(options.seeds)
+    if options.json:
+        console.show_json({**found.to_dict(), "command": command})
+    else:
+        console.show(found.table(), f"Train the best one: {command}")
+    return 0
 
 
 def launcher_of(options: Options) -> Launcher:

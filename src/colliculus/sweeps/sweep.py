@@ -12,7 +12,7 @@ from colliculus.files.documents import package_version
 from colliculus.records import Column, Record, Table, Tables
 from colliculus.records.console import percent
 from colliculus.runs.result import read_result
-from colliculus.sweeps.job_board import JobBoard
+from colliculus.sweeps.job_board import JobBoard, ended
 from colliculus.sweeps.jobs import Job
 from colliculus.sweeps.launchers import Launcher, Local
 from colliculus.sweeps.plan import Values, plan_sweep
@@ -181,7 +181,7 @@ def train_all(jobs: Sequence[Job], at_once: int, launcher: Launcher = Local()) -
         with signals_as_interrupt():
             for data in {repr(job.experiment.data): job.experiment.data for job in left}.values():
                 data.load()  # downloaded or found absent once, and not by all trainings at the same time
-            with JobBoard(jobs) as board:
+            with JobBoard(len(jobs), len(jobs) - len(left), ended) as board:
                 failed = run_jobs(left, at_once, board.watch, launcher)
     except KeyboardInterrupt as interrupt:
         done = sum(job.is_done for job in jobs)
