@@ -44,7 +44,10 @@ from colliculus.report.view import view
 from colliculus.runs.experiment import Experiment, Method, TrainSettings
 from colliculus.sharing.share import share
 from colliculus.streaming.of_run import stream
+from colliculus.sweeps import launchers
 from colliculus.sweeps.reproduce import reproduce
+from colliculus.sweeps.search import search
+from colliculus.sweeps.space import Range
 from colliculus.sweeps.sweep import sweep
 from colliculus.training import loggers
 from colliculus.training.callbacks import Callback
@@ -77,6 +80,7 @@ __all__ = [
     "Objective",
     "Output",
     "QKFormer",
+    "Range",
     "SEWResNet",
     "Spikformer",
     "Tectum",
@@ -101,6 +105,7 @@ __all__ = [
     "fusion",
     "heads",
     "inspect",
+    "launchers",
     "load",
     "loggers",
     "losses",
@@ -114,6 +119,7 @@ __all__ = [
     "report",
     "reproduce",
     "robustness",
+    "search",
     "share",
     "split",
     "stream",

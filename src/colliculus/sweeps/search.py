@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from colliculus.files.documents import Document, package_version
 from colliculus.files.lock import locked
 from colliculus.presets import PRESETS, preset
-from colliculus.records.console import percent
 from colliculus.runs.document import experiment_to_plain
 from colliculus.runs.experiment import Experiment, replaced
 from colliculus.runs.flags import changed, flags
-from colliculus.runs.history import read_metrics
-from colliculus.runs.names import SELECTION_FOLDER
-from colliculus.runs.result import read_result
 from colliculus.sweeps.job_board import JobBoard
 from colliculus.sweeps.jobs import Job
 from colliculus.sweeps.launchers import Launcher, Local
-from colliculus.sweeps.launchers.launcher import POLL_S
 from colliculus.sweeps.plan import Values, Variant, plan_variants, refuse_seed, variants
+from colliculus.sweeps.search_run import SearchRun, validated
 from colliculus.sweeps.searched import Search
 from colliculus.sweeps.space import Range, Space, checked_space, value_of
 from colliculus.sweeps.sweep import SweepInterrupted
-from colliculus.sweeps.trials import FOLDER, Trials
-from colliculus.sweeps.work import Work, side_by_side
+from colliculus.sweeps.trials import Trials
+from colliculus.sweeps.work import side_by_side
 from colliculus.training.interrupt import signals_as_interrupt
 from colliculus.types import ColliculusError
-
-if TYPE_CHECKING:
-    from optuna import Trial
 
 
 def search(
@@ -92,8 +84,8 @@ def search(
             with locked(plan.out, "is being searched by another process"):
                 study = Trials(plan.out, plan.space, seed, plan.document, plan.warmup_epochs)
                 done = len(study.all)
-                with side_by_side(launcher, jobs) as work, JobBoard(max(trials, done), done, _ending) as board:
-                    _Run(plan, study, work).to_end(trials, jobs, board)
+                with side_by_side(launcher, jobs) as work, JobBoard(max(trials, done), done, validated) as board:
+                    SearchRun(study, work, plan.job).to_end(trials, jobs, board)
     except KeyboardInterrupt as interrupt:
         raise SweepInterrupted("interrupted: the same command continues the search") from interrupt
     return plan.record(study)
@@ -142,6 +134,14 @@ class _Plan:
         values = {key: {text: value_of(self.space[key], text)} for key, text in texts.items()}
         return variants([self.preset], values, self.overrides)[0]
 
+    def job(self, texts: Mapping[str, str]) -> Job:
+        """The training with these values.
+
+        Raises:
+            ColliculusError: the values contradict one another, or the folder holds another run.
+        """
+        return plan_variants([self.variant(texts)], [self.seed], self.out)[0]
+
     def record(self, study: Trials) -> Search:
         """The ended trials with different values."""
         trials = study.ended()
@@ -152,89 +152,3 @@ class _Plan:
             return search
         best = self.variant(search.best.values).experiment
         return replace(search, flags=tuple(flags(changed(best, PRESETS[self.preset].experiment))))
-
-
-class _Run:
-    """A search at work.
-
-    Args:
-        plan: the search.
-        study: its trials.
-        work: its trainings.
-    """
-
-    def __init__(self, plan: _Plan, study: Trials, work: Work) -> None:
-        self._plan, self._study, self._work = plan, study, work
-        self._trials: dict[Job, list[Trial]] = {}
-        self._reported = dict[Job, int]()
-        self._pruned = set[Job]()
-
-    def to_end(self, trials: int, at_once: int, board: JobBoard) -> None:
-        """Run all trials that are left."""
-        asked, work = len(self._study.all), self._work
-        while asked < trials or self._trials:
-            while asked < trials and len(self._trials) < at_once:
-                asked += 1
-                self._begin()
-            work.step()
-            for job in list(work.running):
-                self._follow(job)
-            for job in [job for job in self._trials if job in work.over]:
-                self._end(job, work.over[job])
-            over = {job: "pruned" if job in self._pruned and error else error for job, error in work.over.items()}
-            board.watch(work.running, work.elsewhere, over)
-            if self._trials:
-                time.sleep(POLL_S)
-
-    def _begin(self) -> None:
-        """Propose values and put their training on the list; one that was made before is not made again."""
-        trial, texts = self._study.ask()
-        if (earlier := self._study.equal(trial, texts)) is not None:
-            self._study.repeat(trial, earlier)
-            return
-        try:
-            (job,) = plan_variants([self._plan.variant(texts)], [self._plan.seed], self._plan.out)
-        except ColliculusError as error:
-            self._study.fail(trial, str(error))
-            return
-        trial.set_user_attr(FOLDER, str(job.folder))
-        if job not in self._trials:
-            self._work.waiting.append(job)
-        self._trials.setdefault(job, []).append(trial)
-
-    def _follow(self, job: Job) -> None:
-        """Report new epochs of a training, and stop it where it is behind the others."""
-        if job not in self._pruned and self._report(job, prune=True):
-            self._pruned.add(job)
-            self._work.stop(job)
-
-    def _report(self, job: Job, *, prune: bool) -> bool:
-        """Report the validation accuracy of new epochs; True if one is so low that the training should end."""
-        folder = job.folder / SELECTION_FOLDER if job.experiment.train.refit else job.folder
-        for row in read_metrics(folder)[self._reported.get(job, 0) :]:
-            self._reported[job] = self._reported.get(job, 0) + 1
-            for trial in self._trials[job] if "validation_accuracy" in row else ():
-                trial.report(row["validation_accuracy"], int(row["epoch"]))
-            if prune and self._trials[job][0].should_prune():
-                return True
-        return False
-
-    def _end(self, job: Job, error: str | None) -> None:
-        if error is None:
-            self._report(job, prune=False)
-        result = read_result(job.folder)
-        for trial in self._trials.pop(job):
-            if error is None and result is not None and result.validation is not None:
-                self._study.finish(trial, result.validation.accuracy)
-            elif job in self._pruned:
-                self._study.prune(trial)
-            else:
-                self._study.fail(trial, f"{error or 'it was not validated'}; see {job.log}")
-
-
-def _ending(job: Job, error: str | None) -> str:
-    """Line about an ended training."""
-    result = read_result(job.folder)
-    if error is None and result is not None and result.validation is not None:
-        return f"{percent(result.validation.accuracy)} on the validation part"
-    return f"pruned after {job.num_epochs} epochs" if error == "pruned" else f"FAILED, {error}"

@@ -106,7 +106,6 @@ def _checked(experiment: Experiment[Any, Any], key: str, chosen: Range | Values)
         for value in values.values():
             replaced(experiment, {key: value})
         return values
-    setting(experiment, key)
     try:
         low, high = (setting(replaced(experiment, {key: bound}), key) for bound in (chosen.low, chosen.high))
     except ColliculusError as error:
