@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from ray_nodes import two_nodes
 from waiting import WAITING, left_by
 
 from colliculus.cli import main
@@ -149,21 +150,6 @@ def interrupt_when_waiting(monkeypatch):
 
     monkeypatch.setattr(JobBoard, "watch", interrupt)
     monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, "-c", WAITING))
-
-
-@contextmanager
-def two_nodes():
-    """A Ray cluster of two simulated machines with one core each, ended by its own processes."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    try:
-        cluster.add_node(num_cpus=1)
-        cluster.wait_for_nodes()
-        yield cluster
-    finally:
-        cluster.shutdown()
 
 
 @linux

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from colliculus.clusters import in_short, joined
 from colliculus.records.console import remark
 from colliculus.sweeps.launchers.launcher import Lost
 from colliculus.types import ColliculusError
@@ -51,32 +48,9 @@ class Ray:
         Raises:
             ColliculusError: Ray is not installed, the cluster does not answer, or this machine is too small.
         """
-        try:
-            import ray
-        except ImportError as error:
-            raise ColliculusError("the launcher ray needs its package: pip install 'colliculus[ray]'") from error
-        joined = ray.is_initialized()
-        if not joined:
-            self._join(ray)
-        try:
+        with joined(self.address) as ray:
             self._check_size(ray)
             yield RayEngine(ray, self)
-        finally:
-            if not joined:
-                ray.shutdown()
-
-    def _join(self, ray: Any) -> None:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        of_its_own = {"include_dashboard": False} if self.address == "local" else {}
-        main = threading.current_thread() is threading.main_thread()
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            ray.init(address=self.address, log_to_driver=False, configure_logging=False, **of_its_own)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ColliculusError(f"the Ray cluster at {self.address} cannot be joined: {_in_short(error)}") from error
-        finally:
-            if main:
-                signal.signal(signal.SIGTERM, before)  # Ray's own handler would end a sweep without stopping its jobs
 
     def _check_size(self, ray: Any) -> None:
         nodes: list[dict[str, float]] = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -125,7 +99,7 @@ class RayTask:
         try:
             return self.ray.get(self.reference)
         except self.ray.exceptions.RayError as error:
-            return Lost(f"Ray lost its worker: {_in_short(getattr(error, 'cause', None) or error)}")
+            return Lost(f"Ray lost its worker: {in_short(error)}")
 
     def stop(self) -> None:
         """Raise KeyboardInterrupt in the task, which stops its training."""
@@ -134,9 +108,3 @@ class RayTask:
     def kill(self) -> None:
         """Kill the worker, with which its training ends."""
         self.ray.cancel(self.reference, force=True)
-
-
-def _in_short(error: BaseException) -> str:
-    """First line of an error of Ray, without colours."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().partition("\n")[0]
-    return f"{type(error).__name__}{text and ': '}{text}"
