@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -11,6 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +21,9 @@ from exported_runs import synthetic_run
 
 from colliculus import ColliculusError
 from colliculus.evaluation.predictor import Predictor
+from colliculus.serving import server as server_module
 from colliculus.serving.body import requested_files
-from colliculus.serving.server import HOST, Service, listening
+from colliculus.serving.server import _PATIENCE_S, HOST, Service, _Server, listening
 
 BOUNDARY = "frontier"
 
@@ -188,6 +191,57 @@ def test_a_client_that_leaves_is_no_error(run, capsys):
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # it resets the connection
         assert ask(port, "GET")[0] == 200
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nRIFF"]
+)
+def test_a_client_that_keeps_its_connection_does_not_keep_the_server(run, sent):
+    with contextlib.ExitStack() as clients:
+        with served(run) as port:
+            client = clients.enter_context(socket.create_connection((HOST, port), timeout=60))
+            client.sendall(sent)
+            polling = http.client.HTTPConnection(HOST, port, timeout=60)
+            clients.callback(polling.close)
+            polling.request("GET", "/", headers={"Connection": "keep-alive"})
+            answer = polling.getresponse()
+            assert (answer.status, answer.getheader("Connection")) == (200, "close")
+            answer.read()
+            told = time.monotonic()
+        assert time.monotonic() - told < _PATIENCE_S / 2
+
+
+def test_a_request_that_is_being_answered_is_answered_before_the_server_ends(run, clips, monkeypatch):
+    entered, closing, predict = threading.Event(), threading.Event(), Predictor.predict
+
+    def slow(*arguments, **options):
+        entered.set()
+        assert closing.wait(60)
+        return predict(*arguments, **options)
+
+    class Closing(_Server):
+        def server_close(self):
+            threading.Timer(0.2, closing.set).start()
+            super().server_close()
+
+    monkeypatch.setattr(Predictor, "predict", slow)
+    monkeypatch.setattr(server_module, "_Server", Closing)
+    content, found = clips[0].read_bytes(), list[tuple[int, object]]()
+    with served(run) as port:
+        asks = threading.Thread(target=lambda: found.append(ask(port, path=f"/?name={clips[0].name}", body=content)))
+        asks.start()
+        assert entered.wait(60)
+    asks.join(60)
+    assert [status for status, _ in found] == [200]
+
+
+def test_a_content_that_ends_early_gets_a_sentence(port):
+    with socket.create_connection((HOST, port), timeout=60) as client:
+        client.sendall(b"POST /?name=a.wav HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nRIFF")
+        client.shutdown(socket.SHUT_WR)
+        answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"4 of 9 bytes came" in answer
 
 
 def test_a_port_that_is_taken_is_named(run):
