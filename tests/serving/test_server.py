@@ -22,7 +22,7 @@ from exported_runs import synthetic_run
 from colliculus import ColliculusError
 from colliculus.evaluation.predictor import Predictor
 from colliculus.serving import server as server_module
-from colliculus.serving.body import requested_files
+from colliculus.serving.body import _written, requested_files
 from colliculus.serving.server import _PATIENCE_S, HOST, Service, _Server, listening
 
 BOUNDARY = "frontier"
@@ -121,6 +121,12 @@ def test_a_file_that_cannot_be_read_is_named_without_the_folder_that_it_lay_in(p
         ("/", b'{"files": ["/etc/passwd"]}', "application/json", "leads out of the folder"),
         ("/", b'{"files": ["gone.wav"]}', "application/json", "is not a file below the folder"),
         ("/", b'{"files": ["."]}', "application/json", "is not a file below the folder"),
+        ("/?name=" + "%C3%A9" * 184 + ".wav", b"x", "audio/wav", "is not the name of a plain file"),
+        ("/?name=a%00.wav", b"x", "audio/wav", "is not the name of a plain file"),
+        ("/", b'{"files": [""]}', "application/json", "'' is not a file below the folder"),
+        ("/", b'{"files": ["a\\u0000.wav"]}', "application/json", "is not a file below the folder"),
+        ("/", b'{"files": ["\\ud800.wav"]}', "application/json", "is not a file below the folder"),
+        ("/", b'{"files": ["' + b"a" * 300 + b'"]}', "application/json", "is not a file below the folder"),
         ("/", b'{"files": []}', "application/json", "does not list files"),
         ("/", b'["clip.wav"]', "application/json", "does not list files"),
         ("/", b"\xff", "application/json", "does not list files"),
@@ -158,9 +164,26 @@ def test_a_link_does_not_lead_out_of_the_root(run, clips, tmp_path):
     assert (status, "leads out of the folder" in answer["error"]) == (422, True)
 
 
+def test_links_in_a_circle_are_no_file(tmp_path):
+    (tmp_path / "a.wav").symlink_to("b.wav")
+    (tmp_path / "b.wav").symlink_to("a.wav")
+    with pytest.raises(ColliculusError, match="is not a file below the folder"):
+        requested_files("application/json", "", b'{"files": ["a.wav"]}', tmp_path, tmp_path)
+
+
 def test_without_a_root_no_path_is_opened(tmp_path):
     with pytest.raises(ColliculusError, match="is a path, and this server opens none"):
         requested_files("application/json", "", b'{"files": ["clip.wav"]}', tmp_path, None)
+
+
+def test_an_empty_name_is_not_that_of_a_file(tmp_path):
+    with pytest.raises(ColliculusError, match=r"^'' is not the name of a plain file"):
+        _written(tmp_path, "", b"x")
+
+
+def test_a_name_may_have_255_bytes(tmp_path):
+    name = "é" * 125 + "a.wav"
+    assert [path.name for path in requested_files("audio/wav", f"name={name}", b"x", tmp_path, None)] == [name]
 
 
 def test_the_bytes_of_a_form_stay_as_they_are(tmp_path):
