@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import math
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -205,6 +207,19 @@ def test_an_error_of_the_program_does_not_end_the_server(run, monkeypatch):
             status, answer = ask(port, path="/?name=clip.wav", body=b"x")
         assert (status, answer["error"]) == (500, "the server failed (ZeroDivisionError): report this")
         assert ask(port, "GET")[0] == 200
+
+
+def test_a_prediction_that_json_cannot_say_is_an_error_of_the_program(run, clips, monkeypatch):
+    predict = Predictor.predict
+
+    def infinite(*arguments, **options):
+        found = predict(*arguments, **options)
+        return replace(found, predictions=[replace(one, probability=math.nan) for one in found.predictions])
+
+    monkeypatch.setattr(Predictor, "predict", infinite)
+    with served(run) as port:
+        status, answer = ask(port, path=f"/?name={clips[0].name}", body=clips[0].read_bytes())
+    assert (status, answer["error"]) == (500, "the server failed (ValueError): report this")
 
 
 def test_a_client_that_leaves_is_no_error(run, capsys):

@@ -46,6 +46,7 @@ class Service:
 
         Raises:
             ColliculusError: the request or its files cannot be used.
+            ValueError: a prediction is not finite, which JSON cannot say.
         """
         with tempfile.TemporaryDirectory(prefix="colliculus-") as folder:
             try:
@@ -54,7 +55,7 @@ class Service:
                     found = self.predictor.predict(files)
             except ColliculusError as error:
                 raise ColliculusError(_without(folder, str(error))) from error
-            plain: dict[str, Any] = json.loads(_without(folder, json.dumps(found.to_dict())))
+            plain: dict[str, Any] = json.loads(_without(folder, json.dumps(found.to_dict(), allow_nan=False)))
         return plain
 
 
