@@ -114,6 +114,25 @@ def test_an_unfinished_training_is_answered_by_torch_which_says_so(run, made, ca
     assert "is not finished" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("precision", "advice"),
+    [
+        ("int8", r"is not in int8: colliculus export \S+ --to onnx --precision int8$"),
+        ("bf16", r"is not in bf16: ONNX files have no bf16, give --precision fp32$"),
+    ],
+)
+def test_a_file_of_another_precision_is_refused_with_advice_that_helps(made, precision, advice):
+    with pytest.raises(ColliculusError, match=advice):
+        OnnxRun(made[0]).check(precision)
+
+
+def test_a_file_of_int8_is_refused_for_fp32_with_advice_that_helps(run):
+    assert export(run, to=ToONNX(check=2, precision="int8")).passed
+    OnnxRun(run).check("int8")
+    with pytest.raises(ColliculusError, match=r"is not in fp32: colliculus export \S+ --to onnx$"):
+        OnnxRun(run).check()
+
+
 def test_a_damaged_file_is_not_used(run, made, capsys):
     (run / ONNX_FILE).write_bytes(b"no network")
     refused(run, made[1], "cannot be run by onnxruntime", capsys)

@@ -72,7 +72,9 @@ class OnnxRun:
             raise ColliculusError(f"{self._path} was written for other weights than {MODEL_FILE}: {again}")
         wanted = precision or facts.get("training_precision")
         if facts.get("precision") != wanted:
-            raise ColliculusError(f"{self._path} is not in {wanted or 'a known precision'}: {again}")
+            with_it = f"{again} --precision int8" if wanted == "int8" else again
+            advice = "ONNX files have no bf16, give --precision fp32" if wanted == "bf16" else with_it
+            raise ColliculusError(f"{self._path} is not in {wanted or 'a known precision'}: {advice}")
         if facts.get("inputs") != "raw":
             raise ColliculusError(f"{self._path} takes values that were standardised before: {again}")
         if LOGITS_BY_STEP not in outputs:
