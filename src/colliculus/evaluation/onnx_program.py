@@ -104,8 +104,9 @@ class OnnxRun:
         reader = StorageReader.of(self._reading, "numpy")
 
         def classify(names: tuple[str, ...], arrays: Arrays) -> Sequence[ClipPrediction]:
-            whole = incomplete is None or arrays.keys() >= {*self.modalities}
-            return self._classified(names, arrays) if whole else incomplete(names, arrays)
+            if incomplete is not None and not arrays.keys() >= {*self.modalities}:
+                return incomplete(names, arrays)
+            return self._classified(names, arrays)
 
         found = predict_files(files, reader, self.modalities, classify, batch_size)
         return ClipPredictions(
