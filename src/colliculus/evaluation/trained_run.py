@@ -26,8 +26,8 @@ from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.records.console import remark
 from colliculus.runs.experiment import Experiment, Method
-from colliculus.runs.hub import local_run
 from colliculus.runs.identity import identity
+from colliculus.runs.local import local_run
 from colliculus.runs.names import SELECTION_FOLDER, STATE_FILE
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.result import TrainingResult, read_result
@@ -219,8 +219,8 @@ def open_run(
     """Open a run folder. In `import colliculus` this is `load`.
 
     Args:
-        run: folder that `colliculus train --out` wrote, or a run on the hub, "hf://owner/name". A run that is open
-            already is returned.
+        run: folder that `colliculus train --out` wrote, a run on the hub, "hf://owner/name", or the name of a
+            pretrained one (see `pretrained`). A run that is open already is returned.
         device: "auto" (CUDA where present, else CPU; an open run stays where it is), "cpu", "cuda", or one GPU such as
             "cuda:0".
         data: data of a run that was trained on data given in Python; None loads the recorded ones.
