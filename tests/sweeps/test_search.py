@@ -59,9 +59,10 @@ SEARCHING = f"""
 import sys
 from colliculus.sweeps import jobs
 from colliculus.sweeps.search import search
+from colliculus.sweeps.space import Range
 
 jobs.PROGRAM = (sys.executable, "-c", {PROGRAM!r})
-search("late-fusion-synthetic", settings={{"train.learning_rate": [0.01, 0.001]}}, trials=2, out=sys.argv[1])
+search("late-fusion-synthetic", settings={{"train.learning_rate": Range(0.001, 0.01)}}, trials=2, out=sys.argv[1])
 """
 RATE = "train.learning_rate"
 SPACE = {RATE: Range(1e-5, 1e-1, log=True)}
@@ -72,10 +73,11 @@ def quick(whole, monkeypatch):
     """Trainings without a network; `whole` lends them a result to write."""
     monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, "-c", PROGRAM))
     for module in (work, search_run):
-        monkeypatch.setattr(module, "POLL_S", 0.005)
+        monkeypatch.setattr(module, "POLL_S", 0.02)
     result = read_result(whole / "late-fusion-synthetic_seed0")
     monkeypatch.setenv("RESULT", json.dumps(result.to_dict()))
     monkeypatch.setenv("EPOCH_S", "0")
+    monkeypatch.setattr("colliculus.data.synthetic.Synthetic.load", lambda _: SimpleNamespace(validation=[0]))
 
 
 def asked(out, **changes):
@@ -105,6 +107,13 @@ def test_the_best_trial_has_the_highest_validation_accuracy(tmp_path):
     assert command.startswith("colliculus sweep late-fusion-synthetic --seeds 6 --first-seed 4 --out ")
     assert command.endswith(f"-best -- --train.learning-rate {found.best.values[RATE]}")
     assert Search.read(found.save(tmp_path / "search.json")) == found
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_whole_setting_takes_every_whole_number_of_its_range(tmp_path):
+    found = asked(tmp_path, settings={RATE: [0.001], "method.time_steps": Range(2, 4)}, trials=12)
+    assert {one.values["method.time_steps"] for one in found.trials} == {"2", "3", "4"}
+    assert {one.state for one in found.trials} == {"finished"}
 
 
 @pytest.mark.usefixtures("quick")
@@ -145,7 +154,7 @@ def storage(out):
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("warmup_epochs", [0, 5])
 def test_a_training_below_the_median_of_five_is_stopped_after_the_warm_up(tmp_path, monkeypatch, warmup_epochs):
-    monkeypatch.setenv("EPOCH_S", "0.3" if warmup_epochs == 0 else "0")
+    monkeypatch.setenv("EPOCH_S", "0.3" if warmup_epochs == 0 else "0.1")
     found = asked(tmp_path, trials=9, overrides={"train.warmup_epochs": warmup_epochs})
     finished, states = [], []
     for one in found.trials:
@@ -202,7 +211,7 @@ def test_a_search_that_was_ended_goes_on_with_the_training_it_was_at(tmp_path, h
         process.wait(100)
     assert not list(tmp_path.glob("*/result.json"))
     (tmp_path / "go").touch()
-    found = asked(tmp_path, settings={RATE: [0.01, 0.001]}, trials=2)
+    found = asked(tmp_path, settings={RATE: Range(0.001, 0.01)}, trials=2)
     assert all(one.state == "finished" for one in found.trials)
     first, second, *_ = trained(tmp_path)
     assert first == second  # the training that was running goes on
@@ -255,6 +264,7 @@ def test_data_without_a_validation_part_are_refused(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("quick")
 def test_a_folder_of_another_search_is_refused(tmp_path):
     asked(tmp_path, trials=1)
+    asked(tmp_path, trials=1, overrides={"train.device": "cpu"})  # the same search on another machine
     with pytest.raises(ColliculusError, match=r"another search, its set.train.learning_rate is 1e-05..0.1:log and not"):
         asked(tmp_path, settings={RATE: Range(1e-5, 1e-2, log=True)})
     with pytest.raises(ColliculusError, match="another search, its seed is 0 and not 1"):
@@ -319,6 +329,7 @@ def test_a_wrong_command_is_refused(capsys, tmp_path, arguments, message):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ColliculusError, match=r"pip install 'colliculus\[search\]'"):

@@ -38,6 +38,8 @@ class Options:
     Or the same from a file, colliculus sweep alpha.yaml --jobs 2 --out runs/alpha, with alpha.yaml holding
     {presets: [s-cmrl-av-digits, late-fusion-av-digits], seeds: 5, set: {method.alpha: [0.25, 0.5]},
     train: {train.epochs: 5}}
+    A search of settings: colliculus sweep s-cmrl-av-digits --search 30 --set train.learning-rate 1e-4..1e-2:log
+    --set method.alpha 0.25,0.5 --out runs/search
     """
 
     presets: Presets

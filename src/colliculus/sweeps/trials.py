@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from colliculus.evaluation.groups import NOT_OF_THE_METHOD
 from colliculus.files.documents import Document, differences
 from colliculus.sweeps.searched import SearchedTrial, State
 from colliculus.sweeps.space import Range, Space
@@ -139,9 +140,10 @@ class Trials:
             self._study.set_user_attr(_PLAN, plan)
             return
         for key, (old, new) in differences(before, plan).items():
-            raise ColliculusError(
-                f"{folder} belongs to another search, its {key} is {old} and not {new}: choose another --out"
-            )
+            if key not in NOT_OF_THE_METHOD:
+                raise ColliculusError(
+                    f"{folder} belongs to another search, its {key} is {old} and not {new}: choose another --out"
+                )
 
     def _retry_stale(self) -> None:
         from optuna.trial import Trial, TrialState
