@@ -56,6 +56,7 @@ def prepare(
     jobs: int | None = None,
     incomplete: Incomplete = "skip",
     strict: bool = False,
+    ray: str | None = None,
     progress: Progress = silent,
 ) -> Preparation:
     r"""Prepare a data set for training: decode its files once, into one folder of arrays.
@@ -68,9 +69,12 @@ def prepare(
             defaults (see `colliculus.corpus.recipes.RECIPES`).
         raw: raw files in the layout of the recipe.
         out: folder to fill: absent, empty, or begun with the same settings.
-        jobs: processes; None: as many as there are cores; 0: only this one, which ends if a decoder crashes.
+        jobs: processes; None: as many as there are cores; 0: only this one, which ends if a decoder crashes. On a
+            cluster, samples at a time.
         incomplete: treatment of a sample with an unreadable modality.
         strict: treat a file that is damaged in part, or ends before its stated length, as unreadable.
+        ray: address of a Ray cluster whose machines decode, such as "auto"; "local" starts one on this machine; None:
+            processes of this machine. The bytes are the same.
         progress: called after each sample with the number of finished samples and of all samples.
 
     Raises:
@@ -95,7 +99,7 @@ def prepare(
         if recipe not in RECIPES:
             raise unknown_name("recipe", recipe, RECIPES)
         recipe = RECIPES[recipe]()
-    jobs = num_processes(jobs)
+    num_processes(jobs)
     raw, out = Path(raw).absolute(), Path(out).absolute()
     if not raw.exists():
         raise ColliculusError(f"{raw} does not exist: pass the raw data")
@@ -115,7 +119,7 @@ def prepare(
                 if not job.has_repaired_files(folder):
                     return job.summary(folder.results, kept=len(samples))
                 job.reopen(folder)
-            return job.run(jobs)
+            return job.run(jobs, ray)
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class _Job:
     skipped: Mapping[str, tuple[str, ...]]
     progress: Progress
 
-    def run(self, jobs: int) -> Preparation:
+    def run(self, jobs: int | None, ray: str | None) -> Preparation:
         """Prepare the samples that the journal does not hold, and finish the folder."""
         check_space(self.out, self.place.arrays.values())
         for array in self.place.arrays.values():
@@ -140,7 +144,7 @@ class _Job:
                 done = {row: result for row, result in known.items() if opened.holds(result, self.samples[row])}
             kept, rows = len(done), [row for row in range(len(self.samples)) if row not in done]
             self.progress(kept, len(self.samples))
-            with closing(results_of(self.place, self.samples, rows, jobs=jobs)) as work:
+            with closing(self._results(rows, jobs, ray)) as work:
                 for result in work:
                     add(result)
                     done[result.row] = result
@@ -157,6 +161,13 @@ class _Job:
             )
         self.finalise(results, summary.usable)
         return summary
+
+    def _results(self, rows: Sequence[int], jobs: int | None, ray: str | None) -> Generator[PreparationResult]:
+        if ray is None:
+            return results_of(self.place, self.samples, rows, jobs=num_processes(jobs))
+        from colliculus.corpus.prepare.on_ray import results_on_ray
+
+        return results_on_ray(self.place, self.samples, rows, jobs=jobs, address=ray)
 
     def finalise(self, results: Sequence[PreparationResult], usable: int) -> None:
         """Write `manifest.csv` and then `prepare.yaml`, whose presence means that the folder is complete."""

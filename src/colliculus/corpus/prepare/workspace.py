@@ -48,12 +48,18 @@ class Workspace:
 
     @contextmanager
     def open(self) -> Generator[OpenWorkspace]:
-        """The workspace with open arrays, and one thread for PyTorch: the last digit of a sum depends on the number."""
+        """The workspace with open arrays, and one thread for PyTorch."""
+        with self.one_thread(), ExitStack() as stack:
+            yield OpenWorkspace(self, {m: stack.enter_context(array.open()) for m, array in self.arrays.items()})
+
+    @staticmethod
+    @contextmanager
+    def one_thread() -> Generator[None]:
+        """One thread for PyTorch: the last digit of a sum depends on the number."""
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            with ExitStack() as stack:
-                yield OpenWorkspace(self, {m: stack.enter_context(array.open()) for m, array in self.arrays.items()})
+            yield
         finally:
             torch.set_num_threads(threads)
 
