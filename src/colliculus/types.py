@@ -63,10 +63,6 @@ class ColliculusError(ValueError):
         super().__init__(printable(sentence))
 
 
-class RankError(ColliculusError):
-    """A mistake that one process of several met; the sentence names its rank, and the command prints it on any rank."""
-
-
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> ColliculusError:
     """The error for an unknown name: it offers the nearest known one, else all of them.
 

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from colliculus import __version__, cli
-from colliculus.types import ColliculusError, RankError
+from colliculus.records.console import RankError
+from colliculus.types import ColliculusError
 
 LIGHT = [["--help"], ["--version"], *([verb, "--help"] for verb in cli.VERBS)]
 HEAVY = {"torch", "numpy", "av", "matplotlib"}

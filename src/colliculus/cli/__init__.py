@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from shlex import quote
 
-from colliculus.records.console import is_main_rank
-from colliculus.types import ColliculusError, RankError, printable, unknown_name
+from colliculus.records.console import RankError, is_main_rank
+from colliculus.types import ColliculusError, printable, unknown_name
 
 VERBS = {
     "train": "train a preset, on its data or on yours",

@@ -11,6 +11,7 @@ import tyro
 from tyro.conf import Positional
 
 from colliculus.cli.options import NoSettings, Settings, SettingsT, Switch, leading_name, parse
+from colliculus.corpus.prepare.shards import SHARD_GB
 from colliculus.records import console
 from colliculus.types import unknown_name
 
@@ -40,6 +41,9 @@ class Options(Generic[SettingsT]):
     """a sample with an unreadable modality: skip it, or keep it without that modality"""
     strict: Switch = False
     """leave out samples whose files are damaged in part, or end before their stated length, instead of naming them"""
+    shard_gb: float = SHARD_GB
+    """no file of arrays is larger, in GB: a larger modality is kept in several files. A folder that was begun keeps its
+    size"""
     settings: Settings[SettingsT]
     """settings of the recipe"""
 
@@ -63,6 +67,7 @@ def run(arguments: list[str]) -> int:
                 jobs=options.jobs,
                 incomplete=options.incomplete,
                 strict=options.strict,
+                shard_gb=options.shard_gb,
                 progress=progress,
             )
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.prepared_folder import PreparedFolder, describe, read_prepared
+from colliculus.corpus.prepare.remote import local_prepared
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage, as_waveforms
 from colliculus.corpus.prepare.verification import verify_once
 from colliculus.corpus.protocols import Partition, ProtocolName, SplitProtocol, current_name
@@ -22,7 +23,7 @@ from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.assemble import assemble, fingerprint, spec_of
 from colliculus.data.augment import Augment, ModalityKind
 from colliculus.data.dataset import Dataset, Normalisation
-from colliculus.data.loading import ArraySplit
+from colliculus.data.loading import ArraySplit, RowArray
 from colliculus.data.recordings import Recordings
 from colliculus.data.standardise import channel_statistics
 from colliculus.files.checks import SPLITS, dataset_root
@@ -161,20 +162,21 @@ class Prepared(DividedData):
     name: ClassVar[str] = "prepared"
 
     root: Path | None = None
-    """Folder that `colliculus prepare` made."""
+    """Folder that `colliculus prepare` made, or its address (s3://, gs://, https://), which is copied once."""
 
     def prepared_folder(self) -> PreparedFolder:
         """As `DividedData.prepared_folder`."""
-        return read_prepared(dataset_root(self.root))
+        local = None if self.root is None else local_prepared(self.root)
+        return read_prepared(dataset_root(local))
 
 
 def _recordings(
-    storages: Mapping[str, Storage], arrays: Mapping[str, NDArray[np.generic]], rows: NDArray[np.int64]
+    storages: Mapping[str, Storage], arrays: Mapping[str, RowArray], rows: NDArray[np.int64]
 ) -> dict[str, Recordings]:
     """Recordings of each modality that is stored as a waveform."""
 
-    def waveform(stored: NDArray[np.generic], index: int) -> NDArray[np.float32]:
-        return as_waveforms(stored[rows[index]])
+    def waveform(stored: RowArray, index: int) -> NDArray[np.float32]:
+        return as_waveforms(stored[rows[[index]]][0])
 
     return {
         m: Recordings(len(rows), partial(waveform, arrays[m]), {m: storage.spectrogram})

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from colliculus.types import ColliculusError, RankError
+from colliculus.records.console import RankError
+from colliculus.types import ColliculusError
 
 
 class PeerError(ColliculusError):
@@ -51,7 +52,7 @@ def named_errors(rank: int) -> Generator[None]:
         ...     raise ColliculusError("clips/a.wav is empty: copy it again")
         Traceback (most recent call last):
         ...
-        colliculus.types.RankError: rank 3: clips/a.wav is empty: copy it again
+        colliculus.records.console.RankError: rank 3: clips/a.wav is empty: copy it again
     """
     try:
         yield

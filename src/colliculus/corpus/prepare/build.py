@@ -14,7 +14,6 @@ from pathlib import Path
 from colliculus.corpus.manifest import write_manifest
 from colliculus.corpus.prepare.plan import (
     PLAN_FILE,
-    RESULTS,
     SAMPLES_FILE,
     check_apart,
     check_same,
@@ -34,12 +33,14 @@ from colliculus.corpus.prepare.prepared_folder import (
 )
 from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.result import PreparationResult, digests, open_journal
+from colliculus.corpus.prepare.rows import RowFile
+from colliculus.corpus.prepare.shards import SHARD_GB
 from colliculus.corpus.prepare.verification import VERIFIED_FILE, verify
 from colliculus.corpus.prepare.workers import Progress, num_processes, results_of, silent
 from colliculus.corpus.prepare.workspace import Incomplete, Workspace
 from colliculus.corpus.recipes import RECIPES
 from colliculus.corpus.sample import Sample
-from colliculus.files.checks import refuse_links
+from colliculus.files.checks import file_digest, refuse_links
 from colliculus.files.documents import Document, write_document
 from colliculus.files.lock import locked
 from colliculus.types import ColliculusError, unknown_name
@@ -56,6 +57,7 @@ def prepare(
     jobs: int | None = None,
     incomplete: Incomplete = "skip",
     strict: bool = False,
+    shard_gb: float = SHARD_GB,
     progress: Progress = silent,
 ) -> Preparation:
     r"""Prepare a data set for training: decode its files once, into one folder of arrays.
@@ -71,6 +73,8 @@ def prepare(
         jobs: processes; None: as many as there are cores; 0: only this one, which ends if a decoder crashes.
         incomplete: treatment of a sample with an unreadable modality.
         strict: treat a file that is damaged in part, or ends before its stated length, as unreadable.
+        shard_gb: size that no file of arrays exceeds, in GB (10^9 bytes); a modality that is larger is kept in several
+            files. A folder that was begun keeps the size it was begun with.
         progress: called after each sample with the number of finished samples and of all samples.
 
     Raises:
@@ -106,8 +110,9 @@ def prepare(
         out.mkdir(parents=True, exist_ok=True)
         refuse_links(out)
         with locked(out, "is being prepared by another process"):
-            plan = open_plan(out, recipe, incomplete, storages, samples, strict=strict)
-            root, arrays = raw if raw.is_dir() else raw.parent, row_files(out, storages, len(samples))
+            plan = open_plan(out, recipe, incomplete, storages, samples, strict=strict, shard_gb=shard_gb)
+            arrays = row_files(out, storages, len(samples), plan.get("shards", {}))
+            root = raw if raw.is_dir() else raw.parent
             place = Workspace(root, storages, arrays, incomplete, strict)
             job = _Job(out, place, samples, plan, recipe.skipped(raw), progress)
             if (out / PREPARE_FILE).exists():
@@ -129,6 +134,11 @@ class _Job:
     skipped: Mapping[str, tuple[str, ...]]
     progress: Progress
 
+    @property
+    def files(self) -> list[RowFile]:
+        """Files of all modalities."""
+        return [file for array in self.place.arrays.values() for file in array.files]
+
     def run(self, jobs: int) -> Preparation:
         """Prepare the samples that the journal does not hold, and finish the folder."""
         check_space(self.out, self.place.arrays.values())
@@ -148,7 +158,7 @@ class _Job:
         results = [done[row] for row in range(len(self.samples))]
         summary = self.summary(results, kept=kept)
         if not summary.usable:
-            for path in (*(array.path for array in self.place.arrays.values()), self.out / WORK_FOLDER / PLAN_FILE):
+            for path in (*(file.path for file in self.files), self.out / WORK_FOLDER / PLAN_FILE):
                 path.unlink(missing_ok=True)  # without rows and plan, other samples may be prepared here
             shutil.rmtree(self.out / WORK_FOLDER)
             raise ColliculusError(
@@ -160,12 +170,14 @@ class _Job:
 
     def finalise(self, results: Sequence[PreparationResult], usable: int) -> None:
         """Write `manifest.csv` and then `prepare.yaml`, whose presence means that the folder is complete."""
-        for array in self.place.arrays.values():
-            with array.path.open("r+b") as file:
-                os.fsync(file.fileno())
+        for file in self.files:
+            with file.path.open("r+b") as opened:
+                os.fsync(opened.fileno())
         content = hashlib.sha256("".join(result.content for result in results).encode()).hexdigest()
         manifest = write_samples(self.out, self.samples, results, list(self.place.storages))
-        found = dict(zip(RESULTS, (manifest, content, usable), strict=True))
+        found: Document = {"manifest": manifest, "content": content, "usable": usable}
+        if "shards" in self.plan:
+            found["files"] = {file.path.name: file_digest(file.path) for file in self.files}
         write_document(self.out / PREPARE_FILE, {**self.plan, **found})
         shutil.rmtree(self.out / WORK_FOLDER)
 

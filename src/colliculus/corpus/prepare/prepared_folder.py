@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from colliculus.corpus.manifest import COLUMNS, sample_cells, samples_of
 from colliculus.corpus.prepare.depth_frames import DepthFrames
 from colliculus.corpus.prepare.event_frames import EventFrames
 from colliculus.corpus.prepare.result import PreparationResult
-from colliculus.corpus.prepare.rows import RowFile
 from colliculus.corpus.prepare.series import SensorSeries
+from colliculus.corpus.prepare.shards import RowFiles
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage
 from colliculus.corpus.prepare.stored_array import StoredArray
 from colliculus.corpus.sample import Sample
@@ -22,8 +23,10 @@ from colliculus.files.documents import Document, as_document, from_plain, read_d
 from colliculus.files.tables import TableFile, read_table, write_table
 from colliculus.types import ColliculusError
 
-FORMAT = 1
-"""Number of the layout of a prepared folder; a later layout gets a higher one."""
+ONE_FILE, SHARDED = 1, 2
+"""Formats of a prepared folder: one file for each modality, or several for some."""
+FORMAT = SHARDED
+"""Number of the latest layout of a prepared folder."""
 REMEDY = "prepare the data into a new folder"
 """Advice if a file of the folder is damaged."""
 WORK_FOLDER = ".unfinished"
@@ -54,6 +57,7 @@ class PreparedFolder:
         samples: samples in the order of their rows.
         results: result of each sample.
         content: digest of all arrays.
+        shards: rows of a file of each modality that is kept in several.
     """
 
     path: Path
@@ -63,11 +67,12 @@ class PreparedFolder:
     samples: Sequence[Sample]
     results: Sequence[PreparationResult]
     content: str
+    shards: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
-    def arrays(self) -> dict[str, RowFile]:
-        """File of each modality."""
-        return row_files(self.path, self.storages, len(self.samples))
+    def arrays(self) -> dict[str, RowFiles]:
+        """Files of each modality."""
+        return row_files(self.path, self.storages, len(self.samples), self.shards)
 
     @property
     def usable(self) -> list[int]:
@@ -75,9 +80,55 @@ class PreparedFolder:
         return [result.row for result in self.results if len(result.missing) < len(self.storages)]
 
 
-def row_files(folder: Path, storages: Mapping[str, Storage], rows: int) -> dict[str, RowFile]:
-    """File of each modality in `folder`, for `rows` samples."""
-    return {m: RowFile(folder / f"{m}.npy", rows, s.shape, s.dtype) for m, s in storages.items()}
+@dataclass(frozen=True)
+class Layout:
+    """Files of a prepared folder, as its `prepare.yaml` states them.
+
+    Args:
+        storages: storage of each modality, in declared order.
+        rows: number of samples.
+        shards: rows of a file of each modality that is kept in several.
+        manifest: SHA-256 of `manifest.csv`.
+        files: SHA-256 of each file of arrays, where a modality is kept in several; else empty.
+    """
+
+    storages: Mapping[str, Storage]
+    rows: int
+    shards: Mapping[str, int]
+    manifest: str
+    files: Mapping[str, str]
+
+    def arrays(self, folder: Path) -> dict[str, RowFiles]:
+        """Files of each modality in `folder`."""
+        return row_files(folder, self.storages, self.rows, self.shards)
+
+
+def layout_of(document: Document) -> Layout:
+    """The layout that a `prepare.yaml` states; none of its files is outside the folder.
+
+    Raises:
+        ColliculusError: a value has the wrong type or is out of range.
+        KeyError: a value is missing.
+    """
+    found = Layout(
+        storages=described(document["modalities"]),
+        rows=from_plain(document["samples"], int),
+        shards=from_plain(document.get("shards", {}), dict[str, int]),
+        manifest=from_plain(document["manifest"], str),
+        files=from_plain(document.get("files", {}), dict[str, str]),
+    )
+    if bad := [m for m in found.storages if not re.fullmatch(r"[\w-]+", m)]:
+        raise ColliculusError(f"a modality is called {bad[0]!r}")
+    if found.rows < 1 or min(found.shards.values(), default=1) < 1:
+        raise ColliculusError("a number of rows is below 1")
+    return found
+
+
+def row_files(
+    folder: Path, storages: Mapping[str, Storage], rows: int, shards: Mapping[str, int]
+) -> dict[str, RowFiles]:
+    """Files of each modality in `folder` for `rows` samples; `shards` are the rows of a file of those in several."""
+    return {m: RowFiles(folder / f"{m}.npy", rows, s.shape, s.dtype, shards.get(m)) for m, s in storages.items()}
 
 
 def describe(storages: Mapping[str, Storage]) -> Document:
@@ -163,16 +214,18 @@ def read_prepared(folder: Path) -> PreparedFolder:
     document = read_document(folder / PREPARE_FILE, newest=FORMAT, remedy=REMEDY)
     table = read_table(folder / MANIFEST_FILE)
     try:
-        if hashlib.sha256(table.path.read_bytes()).hexdigest() != document["manifest"]:
+        layout = layout_of(document)
+        if hashlib.sha256(table.path.read_bytes()).hexdigest() != layout.manifest:
             raise ColliculusError("the digest differs")
         return PreparedFolder(
             path=folder,
             recipe=from_plain(as_document(document["recipe"])["name"], str),
             classes=from_plain(document["classes"], tuple[str, ...]),
-            storages=described(document["modalities"]),
+            storages=layout.storages,
             samples=samples_of(table),
             results=_results(table),
             content=from_plain(document["content"], str),
+            shards=layout.shards,
         )
     except (KeyError, ValueError) as error:
         raise ColliculusError(
