@@ -11,7 +11,6 @@ import tyro
 from tyro.conf import Positional
 
 from colliculus.cli.options import NoSettings, Settings, SettingsT, Switch, leading_name, parse
-from colliculus.corpus.prepare.shards import SHARD_GB
 from colliculus.records import console
 from colliculus.types import unknown_name
 
@@ -41,9 +40,9 @@ class Options(Generic[SettingsT]):
     """a sample with an unreadable modality: skip it, or keep it without that modality"""
     strict: Switch = False
     """leave out samples whose files are damaged in part, or end before their stated length, instead of naming them"""
-    shard_gb: float = SHARD_GB
-    """no file of arrays is larger, in GB: a larger modality is kept in several files. A folder that was begun keeps its
-    size"""
+    shard_gb: float | None = None
+    """no file of arrays is larger, in GB (2 if not given): a larger modality is kept in several files. A folder that was
+    begun keeps its size"""
     settings: Settings[SettingsT]
     """settings of the recipe"""
 

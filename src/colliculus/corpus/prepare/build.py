@@ -34,7 +34,6 @@ from colliculus.corpus.prepare.prepared_folder import (
 from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.result import PreparationResult, digests, open_journal
 from colliculus.corpus.prepare.rows import RowFile
-from colliculus.corpus.prepare.shards import SHARD_GB
 from colliculus.corpus.prepare.verification import VERIFIED_FILE, verify
 from colliculus.corpus.prepare.workers import Progress, num_processes, results_of, silent
 from colliculus.corpus.prepare.workspace import Incomplete, Workspace
@@ -57,7 +56,7 @@ def prepare(
     jobs: int | None = None,
     incomplete: Incomplete = "skip",
     strict: bool = False,
-    shard_gb: float = SHARD_GB,
+    shard_gb: float | None = None,
     progress: Progress = silent,
 ) -> Preparation:
     r"""Prepare a data set for training: decode its files once, into one folder of arrays.
@@ -73,7 +72,7 @@ def prepare(
         jobs: processes; None: as many as there are cores; 0: only this one, which ends if a decoder crashes.
         incomplete: treatment of a sample with an unreadable modality.
         strict: treat a file that is damaged in part, or ends before its stated length, as unreadable.
-        shard_gb: size that no file of arrays exceeds, in GB (10^9 bytes); a modality that is larger is kept in several
+        shard_gb: size that no file of arrays exceeds, in GB (10^9 bytes); None: `SHARD_GB`. A modality that is larger is kept in several
             files. A folder that was begun keeps the size it was begun with.
         progress: called after each sample with the number of finished samples and of all samples.
 

@@ -55,7 +55,7 @@ def open_plan(
     samples: Sequence[Sample],
     *,
     strict: bool = False,
-    shard_gb: float = SHARD_GB,
+    shard_gb: float | None = None,
 ) -> Document:
     """Check that this preparation may be done in `out`, and write its plan there.
 
@@ -66,7 +66,7 @@ def open_plan(
     strange = sorted({path.name for path in out.iterdir()} - {LOCK_FILE, WORK_FOLDER})
     if strange and not finished.exists() and not (work / PLAN_FILE).exists():
         raise ColliculusError(f"{out} is not a prepared folder, it holds {strange[0]!r}: choose an empty folder")
-    shards = _shards(out, storages, len(samples), shard_gb)
+    shards = _shards(out, storages, len(samples), SHARD_GB if shard_gb is None else shard_gb)
     table = manifest_table(work / SAMPLES_FILE, samples)
     listed = csv_bytes(table.columns, table.rows)
     plan: Document = {
