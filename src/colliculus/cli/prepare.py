@@ -41,8 +41,8 @@ class Options(Generic[SettingsT]):
     strict: Switch = False
     """leave out samples whose files are damaged in part, or end before their stated length, instead of naming them"""
     shard_gb: float | None = None
-    """no file of arrays is larger, in GB (2 if not given): a larger modality is kept in several files. A folder that was
-    begun keeps its size"""
+    """no file of arrays is larger, in GB (2 if not given): a larger modality is kept in several files. A folder that
+    was begun keeps its size"""
     settings: Settings[SettingsT]
     """settings of the recipe"""
 

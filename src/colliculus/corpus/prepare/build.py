@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colliculus.corpus.manifest import write_manifest
+from colliculus.corpus.prepare.manifest_rows import write_samples
 from colliculus.corpus.prepare.plan import (
     PLAN_FILE,
     SAMPLES_FILE,
@@ -24,12 +25,12 @@ from colliculus.corpus.prepare.plan import (
 )
 from colliculus.corpus.prepare.preparation import Preparation, summarise
 from colliculus.corpus.prepare.prepared_folder import (
+    DIVIDED_FOLDER,
     PREPARE_FILE,
     WORK_FOLDER,
     PreparedFolder,
     read_prepared,
     row_files,
-    write_samples,
 )
 from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.result import PreparationResult, digests, open_journal
@@ -72,8 +73,8 @@ def prepare(
         jobs: processes; None: as many as there are cores; 0: only this one, which ends if a decoder crashes.
         incomplete: treatment of a sample with an unreadable modality.
         strict: treat a file that is damaged in part, or ends before its stated length, as unreadable.
-        shard_gb: size that no file of arrays exceeds, in GB (10^9 bytes); None: `SHARD_GB`. A modality that is larger is kept in several
-            files. A folder that was begun keeps the size it was begun with.
+        shard_gb: size that no file of arrays exceeds, in GB (10^9 bytes); None: 2. A modality that is larger is kept in
+            several files. A folder that was begun keeps the size it was begun with.
         progress: called after each sample with the number of finished samples and of all samples.
 
     Raises:
@@ -211,6 +212,7 @@ class _Job:
         write_document(work / PLAN_FILE, self.plan)
         (folder.path / PREPARE_FILE).unlink()
         (folder.path / VERIFIED_FILE).unlink(missing_ok=True)
+        shutil.rmtree(folder.path / DIVIDED_FOLDER, ignore_errors=True)
 
     def summary(self, results: Sequence[PreparationResult], kept: int) -> Preparation:
         """The record of the preparation."""

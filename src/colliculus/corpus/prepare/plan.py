@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from colliculus.corpus.manifest import COLUMNS, PREPARED_COLUMNS, manifest_table
+from colliculus.corpus.prepare.manifest_rows import MANIFEST_FILE
 from colliculus.corpus.prepare.prepared_folder import (
     FORMAT,
-    MANIFEST_FILE,
     ONE_FILE,
     PREPARE_FILE,
     REMEDY,

@@ -11,10 +11,10 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
+from colliculus.corpus.prepare.manifest_rows import MANIFEST_FILE
 from colliculus.corpus.prepare.plan import check_space
 from colliculus.corpus.prepare.prepared_folder import (
     FORMAT,
-    MANIFEST_FILE,
     PREPARE_FILE,
     REMEDY,
     Layout,
