@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from colliculus.corpus.prepare.prepared_folder import read_prepared
 from colliculus.corpus.prepare.shards import RowFiles, ShardedArray, rows_per_file
 from colliculus.corpus.prepare.verification import verify
 from colliculus.data.prepared import Prepared
+from colliculus.report.view import view
 from colliculus.types import ColliculusError
 
 TINY_GB = 1100 / 1e9
@@ -96,6 +99,13 @@ def test_a_repaired_file_is_added(raw, small, tmp_path, add_pair, digest_of):
     assert prepare(small, raw, tmp_path / "out", jobs=0).usable == 12
     prepare(small, raw, tmp_path / "whole", jobs=0, shard_gb=TINY_GB)
     assert digest_of(tmp_path / "out") == digest_of(tmp_path / "whole")
+
+
+def test_the_page_of_the_data_shows_the_same_pictures(both, tmp_path):
+    pages = [Path(view(folder, tmp_path / f"{folder.name}.html", jobs=0).path).read_text() for folder in both]
+    pictures = [re.findall(r"data:image/png;base64,[^\"']+", page) for page in pages]
+    assert pictures[0] == pictures[1]
+    assert len(set(pictures[0])) > 3
 
 
 def test_damage_is_found(both, tmp_path):
