@@ -140,6 +140,8 @@ def test_rows_are_written_and_read_one_by_one(tmp_path):
     np.testing.assert_array_equal(array[chosen], expected[chosen])
     np.testing.assert_array_equal(array[5], expected[5])
     assert array[np.array([], np.int64)].shape == (0, 2)
+    with pytest.raises(IndexError):  # though the last part has a row of that number
+        ShardedArray([expected[:3], expected[3:6]], 3)[-1]
     for beyond in (7, 9, -1):
         with pytest.raises(IndexError):
             array[beyond]
