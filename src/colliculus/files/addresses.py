@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from colliculus.files.atomic import atomic_path, writing
+from colliculus.files.atomic import FULL, atomic_path, writing
 from colliculus.files.checks import file_digest
 from colliculus.types import ColliculusError
 
@@ -105,6 +105,8 @@ class RemoteFolder:
         except FileNotFoundError as error:
             raise ColliculusError(f"{self.address} has no {name}: check the address") from error
         except Exception as error:  # a network has more errors than fsspec documents
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise
             raise ColliculusError(
                 f"{self.address}/{name} cannot be read ({_first_line(error)}): check the connection and your access,"
                 " and start again"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -104,6 +105,20 @@ def test_an_interrupted_copy_goes_on_and_leaves_nothing_half_written(prepared, s
     assert fetched
     assert not set(first) & set(fetched)
     assert not part.exists()
+
+
+def test_a_full_disk_is_called_one(prepared, shelf, cache, monkeypatch):
+    put(shelf, prepared)
+
+    def full(_self, _place, _target, **_more):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(type(shelf), "get_file", full)
+    with pytest.raises(
+        ColliculusError, match=r"manifest\.csv cannot be written \(No space left on device\): free some"
+    ):
+        local_prepared(ADDRESS)
+    assert not parts(cache)
 
 
 def test_a_changed_file_is_refused_and_not_kept(prepared, shelf, cache):

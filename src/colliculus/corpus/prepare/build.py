@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -40,13 +39,13 @@ from colliculus.corpus.prepare.workers import Progress, num_processes, results_o
 from colliculus.corpus.prepare.workspace import Incomplete, Workspace
 from colliculus.corpus.recipes import RECIPES
 from colliculus.corpus.sample import Sample
+from colliculus.files.atomic import FULL
 from colliculus.files.checks import file_digest, refuse_links
 from colliculus.files.documents import Document, write_document
 from colliculus.files.lock import locked
 from colliculus.types import ColliculusError, unknown_name
 
 _JOURNAL_FILE = "journal.jsonl"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def prepare(
@@ -226,7 +225,7 @@ def _full_disk_reported(out: Path) -> Generator[None]:
         yield
     except (OSError, ColliculusError) as error:
         cause = error if isinstance(error, OSError) else error.__cause__
-        if not isinstance(cause, OSError) or cause.errno not in _FULL:
+        if not isinstance(cause, OSError) or cause.errno not in FULL:
             raise
         raise ColliculusError(
             f"the disk of {out} is full ({cause.strerror}): free some space and run the same command again; it"

@@ -70,7 +70,7 @@ def _copy(remote: RemoteFolder, part: Path) -> None:
         raise ColliculusError(f"{remote.address}/{PREPARE_FILE} is damaged ({error}): {REMEDY}") from error
     arrays = layout.arrays(part)
     files = [file for array in arrays.values() for file in array.files]
-    remove_leftovers(part, [MANIFEST_FILE, *(file.path.name for file in files)])
+    remove_leftovers(part, [PREPARE_FILE, MANIFEST_FILE, *(file.path.name for file in files)])
     check_space(part, arrays.values())
     remote.fetch(MANIFEST_FILE, part / MANIFEST_FILE, sha256=layout.manifest)
     remark(f"copying {len(files)} files of {remote.address} into {part.parent}, once")
