@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from colliculus.runtime.launcher import may_restart
+from colliculus.runtime.peers import PeerError
 from colliculus.runtime.runtime import (
     InferencePrecision,
     Runtime,
@@ -11,4 +13,13 @@ from colliculus.runtime.runtime import (
     keep_memory,
 )
 
-__all__ = ["InferencePrecision", "Runtime", "autocast", "check_norm", "choose_device", "keep_memory"]
+__all__ = [
+    "InferencePrecision",
+    "PeerError",
+    "Runtime",
+    "autocast",
+    "check_norm",
+    "choose_device",
+    "keep_memory",
+    "may_restart",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -12,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colliculus.corpus.manifest import write_manifest
+from colliculus.corpus.prepare.manifest_rows import write_samples
 from colliculus.corpus.prepare.plan import (
     PLAN_FILE,
-    RESULTS,
     SAMPLES_FILE,
     check_apart,
     check_same,
@@ -25,27 +24,28 @@ from colliculus.corpus.prepare.plan import (
 )
 from colliculus.corpus.prepare.preparation import Preparation, summarise
 from colliculus.corpus.prepare.prepared_folder import (
+    DIVIDED_FOLDER,
     PREPARE_FILE,
     WORK_FOLDER,
     PreparedFolder,
     read_prepared,
     row_files,
-    write_samples,
 )
 from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.result import PreparationResult, digests, open_journal
+from colliculus.corpus.prepare.rows import RowFile
 from colliculus.corpus.prepare.verification import VERIFIED_FILE, verify
 from colliculus.corpus.prepare.workers import Progress, num_processes, results_of, silent
 from colliculus.corpus.prepare.workspace import Incomplete, Workspace
 from colliculus.corpus.recipes import RECIPES
 from colliculus.corpus.sample import Sample
-from colliculus.files.checks import refuse_links
+from colliculus.files.atomic import FULL
+from colliculus.files.checks import file_digest, refuse_links
 from colliculus.files.documents import Document, write_document
 from colliculus.files.lock import locked
 from colliculus.types import ColliculusError, unknown_name
 
 _JOURNAL_FILE = "journal.jsonl"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def prepare(
@@ -57,6 +57,7 @@ def prepare(
     incomplete: Incomplete = "skip",
     strict: bool = False,
     ray: str | None = None,
+    shard_gb: float | None = None,
     progress: Progress = silent,
 ) -> Preparation:
     r"""Prepare a data set for training: decode its files once, into one folder of arrays.
@@ -75,6 +76,8 @@ def prepare(
         strict: treat a file that is damaged in part, or ends before its stated length, as unreadable.
         ray: address of a Ray cluster whose machines decode, such as "auto"; "local" starts one on this machine; None:
             processes of this machine. The bytes are the same.
+        shard_gb: size that no file of arrays exceeds, in GB (10^9 bytes); None: 2. A modality that is larger is kept in
+            several files. A folder that was begun keeps the size it was begun with.
         progress: called after each sample with the number of finished samples and of all samples.
 
     Raises:
@@ -110,8 +113,9 @@ def prepare(
         out.mkdir(parents=True, exist_ok=True)
         refuse_links(out)
         with locked(out, "is being prepared by another process"):
-            plan = open_plan(out, recipe, incomplete, storages, samples, strict=strict)
-            root, arrays = raw if raw.is_dir() else raw.parent, row_files(out, storages, len(samples))
+            plan = open_plan(out, recipe, incomplete, storages, samples, strict=strict, shard_gb=shard_gb)
+            arrays = row_files(out, storages, len(samples), plan.get("shards", {}))
+            root = raw if raw.is_dir() else raw.parent
             place = Workspace(root, storages, arrays, incomplete, strict)
             job = _Job(out, place, samples, plan, recipe.skipped(raw), progress)
             if (out / PREPARE_FILE).exists():
@@ -133,6 +137,11 @@ class _Job:
     skipped: Mapping[str, tuple[str, ...]]
     progress: Progress
 
+    @property
+    def files(self) -> list[RowFile]:
+        """Files of all modalities."""
+        return [file for array in self.place.arrays.values() for file in array.files]
+
     def run(self, jobs: int | None, ray: str | None) -> Preparation:
         """Prepare the samples that the journal does not hold, and finish the folder."""
         check_space(self.out, self.place.arrays.values())
@@ -152,7 +161,7 @@ class _Job:
         results = [done[row] for row in range(len(self.samples))]
         summary = self.summary(results, kept=kept)
         if not summary.usable:
-            for path in (*(array.path for array in self.place.arrays.values()), self.out / WORK_FOLDER / PLAN_FILE):
+            for path in (*(file.path for file in self.files), self.out / WORK_FOLDER / PLAN_FILE):
                 path.unlink(missing_ok=True)  # without rows and plan, other samples may be prepared here
             shutil.rmtree(self.out / WORK_FOLDER)
             raise ColliculusError(
@@ -171,12 +180,14 @@ class _Job:
 
     def finalise(self, results: Sequence[PreparationResult], usable: int) -> None:
         """Write `manifest.csv` and then `prepare.yaml`, whose presence means that the folder is complete."""
-        for array in self.place.arrays.values():
-            with array.path.open("r+b") as file:
-                os.fsync(file.fileno())
+        for file in self.files:
+            with file.path.open("r+b") as opened:
+                os.fsync(opened.fileno())
         content = hashlib.sha256("".join(result.content for result in results).encode()).hexdigest()
         manifest = write_samples(self.out, self.samples, results, list(self.place.storages))
-        found = dict(zip(RESULTS, (manifest, content, usable), strict=True))
+        found: Document = {"manifest": manifest, "content": content, "usable": usable}
+        if "shards" in self.plan:
+            found["files"] = {file.path.name: file_digest(file.path) for file in self.files}
         write_document(self.out / PREPARE_FILE, {**self.plan, **found})
         shutil.rmtree(self.out / WORK_FOLDER)
 
@@ -211,6 +222,7 @@ class _Job:
         write_document(work / PLAN_FILE, self.plan)
         (folder.path / PREPARE_FILE).unlink()
         (folder.path / VERIFIED_FILE).unlink(missing_ok=True)
+        shutil.rmtree(folder.path / DIVIDED_FOLDER, ignore_errors=True)
 
     def summary(self, results: Sequence[PreparationResult], kept: int) -> Preparation:
         """The record of the preparation."""
@@ -224,7 +236,7 @@ def _full_disk_reported(out: Path) -> Generator[None]:
         yield
     except (OSError, ColliculusError) as error:
         cause = error if isinstance(error, OSError) else error.__cause__
-        if not isinstance(cause, OSError) or cause.errno not in _FULL:
+        if not isinstance(cause, OSError) or cause.errno not in FULL:
             raise
         raise ColliculusError(
             f"the disk of {out} is full ({cause.strerror}): free some space and run the same command again; it"
