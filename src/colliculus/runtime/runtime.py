@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,11 +20,9 @@ from torch.optim import Optimizer
 
 from colliculus.runtime.gradient_buckets import Buckets
 from colliculus.runtime.launcher import follow_launcher
+from colliculus.runtime.precision import LossScale, Precision, autocast, check_precision
 from colliculus.types import ColliculusError
 
-Precision = Literal["fp32", "bf16"]
-InferencePrecision = Literal["fp32", "bf16", "int8"]
-"""Precision of a trained network: int8 rounds the weights of layers that get spikes (`colliculus.layers.int8`)."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 ResultT = TypeVar("ResultT")
 
@@ -37,7 +35,8 @@ class Runtime:
         device: device of the tensors.
         rank: number of this process, 0 for the first.
         world_size: number of processes.
-        precision: "bf16" runs matrix products and convolutions in bfloat16; membranes and losses stay in float32.
+        precision: "bf16" runs matrix products and convolutions in bfloat16, "fp16" in float16; membranes and losses
+            stay in float32.
 
     Example:
         >>> with Runtime.start(device="cpu") as runtime:
@@ -63,11 +62,12 @@ class Runtime:
                 keeps the fastest.
 
         Raises:
-            ColliculusError: the device is unknown or absent, the variables of `torchrun` contradict one another, or
-                another process ended.
+            ColliculusError: the device is unknown, absent or not for the precision, the variables of `torchrun`
+                contradict one another, or another process ended.
         """
         world_size, local_rank = _world()
         chosen = choose_device(device, local_rank=local_rank, world_size=world_size)
+        check_precision(chosen, precision)
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, not deterministic
         if chosen.type == "cuda":
             torch.cuda.set_device(chosen)
@@ -176,8 +176,12 @@ class Runtime:
             if count:
                 parameter.grad = sums[parameter] / self.world_size
 
-    def clip_and_step(self, model: nn.Module, optimizer: Optimizer, clip_norm: float | None = None) -> Tensor:
+    def clip_and_step(
+        self, model: nn.Module, optimizer: Optimizer, clip_norm: float | None = None, scale: LossScale | None = None
+    ) -> Tensor:
         """Scale the gradients down to a total norm of at most `clip_norm` (None: leave them) and take one step.
+
+        The gradients of a loss with a `scale` have been unscaled; if they overflowed, no step is taken.
 
         Returns:
             The total 2-norm before clipping, (), the same on every rank; give it to `check_norm`, which waits for it.
@@ -186,7 +190,10 @@ class Runtime:
         norm = get_total_norm(gradients)
         if clip_norm is not None:
             clip_grads_with_norm_(model.parameters(), clip_norm, norm)
-        optimizer.step()
+        if scale is None:
+            optimizer.step()
+        else:
+            scale.step(optimizer)
         return norm
 
 
@@ -246,11 +253,6 @@ def _peers() -> Generator[None]:
             f"another process of this training ended or cannot be reached ({cause}): read its message, then start all"
             " processes again with --resume"
         ) from error
-
-
-def autocast(device: torch.device, precision: InferencePrecision) -> AbstractContextManager[object]:
-    """Context in which matrix products and convolutions run in bfloat16, where the precision is "bf16"."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 @cache
