@@ -70,7 +70,7 @@ class TrainingStep:
         skipped = self._backward(total * self.runtime.sample_weight(len(batch)))
         modulation = self.modulator(self.model, output, batch.labels, self.runtime, prepared)
         grad_norm = self.runtime.clip_and_step(self.model, self.optimizer, self.clip_norm, self.scale)
-        samples = torch.tensor(float(len(batch)), device=batch.labels.device)
+        samples = torch.full((), float(len(batch)), device=batch.labels.device)  # a copy from the CPU would wait
         correct = correctness(output.logits.detach().argmax(dim=1), batch.labels).sum().float()
         terms = {name: term.detach() * samples for name, term in prepared.losses.items()}
         alone = {m: right.sum() for m, right in modality_correct(output, batch.labels).items()}
