@@ -16,7 +16,7 @@ from colliculus.neurons import LIF, Neuron
 from colliculus.neurons.kernels import choice, sweep_native
 from colliculus.neurons.kernels.layout import layout_of, membranes_for
 from colliculus.neurons.kernels.multi_step import check_membrane
-from colliculus.neurons.kernels.sweep import Sweep, SweepKernel
+from colliculus.neurons.kernels.sweep import OneSweep, SweepKernel
 from colliculus.types import ColliculusError
 
 BatchNorm = nn.BatchNorm2d | nn.BatchNorm1d
@@ -38,7 +38,7 @@ def kernel_of(values: Tensor, neuron: LIF, steps: int) -> SweepKernel | None:
 
 def sweep_of(
     values: Tensor, norm: BatchNorm, neuron: Neuron, pool: nn.Module | None, *, steps: int, static: bool = False
-) -> Sweep | None:
+) -> OneSweep | None:
     """The sweep that computes this; None if the three layers must run one after the other."""
     if not (
         type(norm) in get_args(BatchNorm)
@@ -51,7 +51,7 @@ def sweep_of(
         and (kernel := kernel_of(values, neuron, steps)) is not None
     ):
         return None
-    return Sweep(
+    return OneSweep(
         kernel=kernel,
         leak=neuron.leak(),
         dynamics=neuron.dynamics,
@@ -61,20 +61,20 @@ def sweep_of(
     )
 
 
-def run(values: Tensor, norm: BatchNorm, sweep: Sweep) -> Tensor:
+def run(values: Tensor, norm: BatchNorm, sweep: OneSweep) -> Tensor:
     """Spikes (T * B, C, H', W') from the output of a convolution, (T * B, C, H, W), or (B, C, H, W) if it is static.
 
     In training the statistics are those of the batch, for static values repeated T times; the running ones are updated.
     """
     mean, inverse = _statistics(values, norm, sweep)
-    spikes: Tensor = _OneSweep.apply(  # type: ignore[no-untyped-call]
+    spikes: Tensor = _Swept.apply(  # type: ignore[no-untyped-call]
         values, norm.weight, norm.bias, mean, inverse, sweep, norm.training
     )
     return spikes
 
 
 @torch.no_grad()
-def run_from(values: Tensor, membrane: Tensor | None, norm: BatchNorm, sweep: Sweep) -> tuple[Tensor, Tensor]:
+def run_from(values: Tensor, membrane: Tensor | None, norm: BatchNorm, sweep: OneSweep) -> tuple[Tensor, Tensor]:
     """The same from a membrane (B, C, H, W), or from 0, and the membrane after the last step; no gradient flows.
 
     Raises:
@@ -90,7 +90,7 @@ def run_from(values: Tensor, membrane: Tensor | None, norm: BatchNorm, sweep: Sw
     return spikes, after
 
 
-def _statistics(values: Tensor, norm: BatchNorm, sweep: Sweep) -> tuple[Tensor, Tensor]:
+def _statistics(values: Tensor, norm: BatchNorm, sweep: OneSweep) -> tuple[Tensor, Tensor]:
     """Mean, and one by the deviation, (C,) in float64; in training the running ones are updated."""
     if not norm.training:
         assert norm.running_mean is not None  # noqa: S101
@@ -110,7 +110,7 @@ def moments(values: Tensor, kernel: SweepKernel) -> tuple[Tensor, Tensor]:
     return pivot.double() + sums[0], (sums[1] - sums[0] ** 2).clamp(min=0)
 
 
-class _OneSweep(torch.autograd.Function):
+class _Swept(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
@@ -119,7 +119,7 @@ class _OneSweep(torch.autograd.Function):
         bias: Tensor,
         mean: Tensor,
         inverse: Tensor,
-        sweep: Sweep,
+        sweep: OneSweep,
         own: bool,
     ) -> Tensor:
         scale = weight.double() * inverse

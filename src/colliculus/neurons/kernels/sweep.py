@@ -13,7 +13,7 @@ from colliculus.neurons.kernels.layout import layout_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sweep:
+class OneSweep:
     """The work of one sweep.
 
     Args:
@@ -52,7 +52,7 @@ class SweepKernel(Protocol):
         ...
 
     def forward(
-        self, sweep: Sweep, values: Tensor, scale: Tensor, shift: Tensor, membrane: Tensor | None, *, learns: bool
+        self, sweep: OneSweep, values: Tensor, scale: Tensor, shift: Tensor, membrane: Tensor | None, *, learns: bool
     ) -> tuple[Tensor, Tensor | None]:
         """Spikes (T * B, C, H', W') of currents values * scale + shift, both (C,) in float32.
 
@@ -63,7 +63,7 @@ class SweepKernel(Protocol):
 
     def backward(
         self,
-        sweep: Sweep,
+        sweep: OneSweep,
         values: Tensor,
         scale: Tensor,
         shift: Tensor,
@@ -78,7 +78,7 @@ class SweepKernel(Protocol):
         ...
 
     def moments(self, values: Tensor) -> Tensor:
-        """Of each channel the sum of (value - that of the first pixel), and of its square, (2, C) in float64."""
+        """Sums over each channel of (value - that of the first pixel), and of its square, (2, C) in float64."""
         ...
 
     def through_norm(self, values: Tensor, grad: Tensor, of_grad: Tensor, of_value: Tensor, constant: Tensor) -> None:

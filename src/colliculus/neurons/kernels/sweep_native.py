@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from colliculus.neurons.kernels import native
-from colliculus.neurons.kernels.sweep import Sweep
+from colliculus.neurons.kernels.sweep import OneSweep
 
 WIDEST = 1024
 """Largest number of channels: a strip of the C code holds each of them once."""
@@ -42,7 +42,7 @@ class NativeSweep:
 
     def forward(
         self,
-        sweep: Sweep,
+        sweep: OneSweep,
         values: Tensor,
         scale: Tensor,
         shift: Tensor,
@@ -59,7 +59,7 @@ class NativeSweep:
 
     def backward(
         self,
-        sweep: Sweep,
+        sweep: OneSweep,
         values: Tensor,
         scale: Tensor,
         shift: Tensor,
@@ -90,7 +90,7 @@ class NativeSweep:
         _loaded().colliculus_through_norm(values.data_ptr(), grad.data_ptr(), number, rows, channels, *factors)
 
 
-def _block(sweep: Sweep, values: Tensor, **tensors: Tensor) -> Block:
+def _block(sweep: OneSweep, values: Tensor, **tensors: Tensor) -> Block:
     """The struct; the tensors must live as long as it is in use."""
     count, channels, height, width = values.shape
     return Block(

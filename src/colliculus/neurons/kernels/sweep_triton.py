@@ -11,7 +11,7 @@ from torch import Tensor
 from colliculus.neurons.kernels import block_triton as kernels
 from colliculus.neurons.kernels.analytic import SURROGATE_NUMBERS
 from colliculus.neurons.kernels.layout import layout_of
-from colliculus.neurons.kernels.sweep import Sweep
+from colliculus.neurons.kernels.sweep import OneSweep
 from colliculus.neurons.kernels.triton import SHORT
 from colliculus.neurons.surrogate import shape_of
 
@@ -42,7 +42,7 @@ class TritonSweep:
         )
 
     def forward(
-        self, sweep: Sweep, values: Tensor, scale: Tensor, shift: Tensor, membrane: Tensor | None, *, learns: bool
+        self, sweep: OneSweep, values: Tensor, scale: Tensor, shift: Tensor, membrane: Tensor | None, *, learns: bool
     ) -> tuple[Tensor, Tensor | None]:
         """Spikes; and of a pooling that learns, a byte for each window and step."""
         spikes = sweep.empty(values, values.dtype)
@@ -67,7 +67,7 @@ class TritonSweep:
 
     def backward(
         self,
-        sweep: Sweep,
+        sweep: OneSweep,
         values: Tensor,
         scale: Tensor,
         shift: Tensor,
@@ -105,7 +105,7 @@ class TritonSweep:
         )
 
 
-def _of_neuron(sweep: Sweep) -> dict[str, Any]:
+def _of_neuron(sweep: OneSweep) -> dict[str, Any]:
     return {
         "steps": sweep.steps,
         "leak": sweep.leak,
@@ -115,7 +115,7 @@ def _of_neuron(sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def _stride(values: Tensor, sweep: Sweep) -> int:
+def _stride(values: Tensor, sweep: OneSweep) -> int:
     """Numbers from one step of the values to the next."""
     return 0 if sweep.static else values.numel() // sweep.steps
 
