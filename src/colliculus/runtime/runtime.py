@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,11 +23,9 @@ from colliculus.runtime.gradient_buckets import Buckets
 from colliculus.runtime.launcher import World, follow_launcher, world
 from colliculus.runtime.meeting import PATIENCE_S, agreed_name
 from colliculus.runtime.peers import named_errors, peers
+from colliculus.runtime.precision import LossScale, Precision, autocast, check_precision
 from colliculus.types import ColliculusError
 
-Precision = Literal["fp32", "bf16"]
-InferencePrecision = Literal["fp32", "bf16", "int8"]
-"""Precision of a trained network: int8 rounds the weights of layers that get spikes (`colliculus.layers.int8`)."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 ResultT = TypeVar("ResultT")
 
@@ -40,7 +38,8 @@ class Runtime:
         device: device of the tensors.
         rank: number of this process, 0 for the first.
         world_size: number of processes.
-        precision: "bf16" runs matrix products and convolutions in bfloat16; membranes and losses stay in float32.
+        precision: "bf16" runs matrix products and convolutions in bfloat16, "fp16" in float16; membranes and losses
+            stay in float32.
 
     Example:
         >>> with Runtime.start(device="cpu") as runtime:
@@ -66,12 +65,13 @@ class Runtime:
                 keeps the fastest.
 
         Raises:
-            ColliculusError: the device is unknown or absent, the variables of `torchrun` contradict one another, or
-                another process ended.
+            ColliculusError: the device is unknown, absent or not for the precision, the variables of `torchrun`
+                contradict one another, or another process ended.
         """
         here = world()
         with named_errors(here.rank):
             chosen = choose_device(device, local_rank=here.local_rank, world_size=here.size)
+            check_precision(chosen, precision)
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, not deterministic
             if chosen.type == "cuda":
                 torch.cuda.set_device(chosen)
@@ -170,8 +170,12 @@ class Runtime:
             if count:
                 parameter.grad = sums[parameter] / self.world_size
 
-    def clip_and_step(self, model: nn.Module, optimizer: Optimizer, clip_norm: float | None = None) -> Tensor:
+    def clip_and_step(
+        self, model: nn.Module, optimizer: Optimizer, clip_norm: float | None = None, scale: LossScale | None = None
+    ) -> Tensor:
         """Scale the gradients down to a total norm of at most `clip_norm` (None: leave them) and take one step.
+
+        The gradients of a loss with a `scale` have been unscaled; if they overflowed, no step is taken.
 
         Returns:
             The total 2-norm before clipping, (), the same on every rank; give it to `check_norm`, which waits for it.
@@ -180,7 +184,10 @@ class Runtime:
         norm = get_total_norm(gradients)
         if clip_norm is not None:
             clip_grads_with_norm_(model.parameters(), clip_norm, norm)
-        optimizer.step()
+        if scale is None:
+            optimizer.step()
+        else:
+            scale.step(optimizer)
         return norm
 
 
@@ -226,11 +233,6 @@ def check_norm(norm: Tensor) -> None:
         raise ColliculusError(
             f"training diverged (the norm of the gradients is {value}): lower the learning rate or set a clip_norm"
         )
-
-
-def autocast(device: torch.device, precision: InferencePrecision) -> AbstractContextManager[object]:
-    """Context in which matrix products and convolutions run in bfloat16, where the precision is "bf16"."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 @cache

@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,7 @@ class State:
         samples: training samples so far.
         seconds: duration of the training so far.
         best: SHA-256 digest of the file of the best model; "" in states of version 0.1.
+        scale: scale of the loss under fp16; empty in other precisions.
     """
 
     run: Document
@@ -78,6 +79,7 @@ class State:
     samples: int
     seconds: float
     best: str = ""
+    scale: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 def keep_best(folder: Path, model: nn.Module) -> str:

@@ -23,7 +23,7 @@ from colliculus.runs.names import RUN_FILE, SELECTION_FOLDER
 from colliculus.runs.result import read_result
 from colliculus.runs.run import Run, Start, read_start, write_run
 from colliculus.runs.start import start_from
-from colliculus.runtime import Runtime, keep_memory, may_restart
+from colliculus.runtime import Runtime, evaluated_in, keep_memory, may_restart
 from colliculus.training.callbacks import Callback
 from colliculus.training.checkpoint import begun
 from colliculus.training.conclude import Choice, conclude, conclude_first, read_choice
@@ -104,7 +104,7 @@ def fit(
             if runtime.world_size > 1:
                 raise ColliculusError(f"the {runtime.world_size} processes need one folder in common: pass it as out")
             out = temporary.enter_context(TemporaryDirectory(prefix="colliculus-", ignore_cleanup_errors=True))
-        trained = TrainedRun(Path(out), run, runtime.device, given, train.precision)
+        trained = TrainedRun(Path(out), run, runtime.device, given, evaluated_in(train.precision))
         _fit(trained, dataset, Session(runtime=runtime, resume=resume, callbacks=callbacks, console=console))
         weakref.finalize(trained, temporary.pop_all().close)
     return trained
