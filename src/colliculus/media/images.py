@@ -8,16 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
     Image,
     ImageOps,
-    Jpeg2KImagePlugin,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
 )
 
 from colliculus.files.checks import decoding
