@@ -21,7 +21,9 @@ Rates = float | Mapping[str, float]
 
 TRAINED: Rates = {"0": 0.04, "1": 0.18, "2": 0.14, "3": 0.25, "position": 0.08} | {
     **dict.fromkeys(("query", "key", "value"), 0.16),
-    "project": 0.04, "expand": 0.06, "contract": 0.07,
+    "project": 0.04,
+    "expand": 0.06,
+    "contract": 0.07,
 }
 """Rates of an S-CMRL network trained on AV-Digits (the stages of its encoders, then the layers of its fusion), means of
 its two modalities on test clips."""
