@@ -30,7 +30,9 @@ from colliculus.encoders import SpikingResNet18
 from colliculus.neurons import LIF
 from colliculus.runtime import keep_memory
 
-ALIKE = 0.999  # share of outputs that must be equal: sums in another order let a few neurons fire otherwise
+ALIKE = (
+    0.98  # share of outputs that must be equal: sums in another order let some neurons fire otherwise, and those behind
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 from time import process_time
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import tyro
@@ -62,6 +62,8 @@ class Settings:
     """Time steps and memory."""
 
     setting: Setting = Setting()
+    kinds: tuple[Literal["training", "evaluation"], ...] = ("training", "evaluation")
+    """Steps to time."""
     rounds: int = 7
     """Steps of each variant that are timed, after two that are not."""
     scaling: bool = False
@@ -241,7 +243,8 @@ def main(settings: Settings) -> None:
         on_ranks(settings)
         return
     report: dict[str, Any] = {"setting": settings.setting.__dict__, "torch": torch.__version__}
-    for kind, variants in (("training", VARIANTS), ("evaluation", EVALUATED)):
+    for kind in settings.kinds:
+        variants = VARIANTS if kind == "training" else EVALUATED
         report[kind] = measure(settings.setting, variants, settings.rounds, training=kind == "training")
         load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
         print(f"\n{kind} step, batch {settings.setting.batch}, medians of {settings.rounds} rounds, {load}\n")
