@@ -17,10 +17,11 @@ last. The shift of every BatchNorm is set so that the layers fire as those of a 
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import multiprocessing
 import os
-import resource
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -168,18 +169,26 @@ class Stepper:
         return process_time() - start
 
 
-def resident_mib() -> float:
-    """The most this process has held so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def emptied_mib() -> float:
+    """Resident memory, from where a new peak begins: what was freed goes back to the system before."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    return status_mib("VmRSS")
+
+
+def status_mib(name: str) -> float:
+    """A figure of /proc/self/status."""
+    return int(Path("/proc/self/status").read_text().partition(f"{name}:")[2].split()[0]) / 1024
 
 
 def serve(pipe: Connection, setting: Setting, variant: Variant, weights: Weights, training: bool) -> None:
     """A process: warm up, tell the memory, then a step for every message."""
     stepper = Stepper(setting, variant, weights, training=training)
-    before = resident_mib()
+    before = emptied_mib()
     stepper.step()
     stepper.step()
-    pipe.send(resident_mib() - before)
+    pipe.send(status_mib("VmHWM") - before)
     while pipe.recv():
         pipe.send(stepper.step())
 

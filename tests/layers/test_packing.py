@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from active import awake
@@ -50,6 +51,14 @@ def test_a_changed_weight_is_laid_out_again(weight, change):
     again = kept(weight, weight, torch.float32)
     assert again is not first
     assert torch.equal(again.view(torch.int32), gather.packed(weight, torch.float32).view(torch.int32))
+
+
+def test_digests_are_sums_and_sums_of_sums():
+    weight = torch.randn(17, 3, 1, 1, generator=torch.Generator().manual_seed(1))  # 51 numbers, three beyond 48
+    bits = np.zeros(64, dtype=np.uint32)
+    bits[:51] = weight.flatten().numpy().view(np.uint32)
+    sums = bits.reshape(4, 16).cumsum(0, dtype=np.uint32)
+    assert gather.digest(weight) == np.concatenate([sums[-1], sums.sum(0, dtype=np.uint32)]).tobytes()
 
 
 def test_each_dtype_has_its_layout(weight):

@@ -127,7 +127,7 @@ class Int8(nn.Module):
         weight, zeros = self._packed or self._pack(x)
         if self.spatial == 1:  # a projection of tokens: (B, C, N) as (B, N, C)
             found = _linear(x.transpose(1, 2).to(torch.uint8).contiguous(), weight, self.scale, zeros)
-            found = found.transpose(1, 2).contiguous()
+            found = found.transpose(1, 2)  # as it lies: channels last, which the normalisation and the neuron want
         elif self.spatial == 2:
             found = _conv2d(x, weight, self.scale, zeros, self.stride, self.padding)
         else:
