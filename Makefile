@@ -5,6 +5,7 @@
 #   DATA=FOLDER         where AV-Digits lies; it is downloaded if not given
 # `make docs` builds the site of this version below build/docs/html; `make links` asks for its external links.
 #   EXECUTE=off         without running the tutorials
+# `make pretrained` trains the runs that a release offers by name into build/pretrained; DATA as above.
 # `make release VERSION=0.2.0` sets the version everywhere.
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,7 +14,7 @@ STAMP := $(VENV)/.colliculus
 
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: demo test check sanitize bench mutants results docs links release clean
+.PHONY: demo test check sanitize bench mutants results docs links pretrained release clean
 .DELETE_ON_ERROR:
 
 # One thread a process. These networks are small, and where something else wants a core too, a second thread costs far more
@@ -62,6 +63,9 @@ docs: $(STAMP)-docs
 
 links: $(STAMP)-docs
 	@$(BIN)/python docs/site/build.py --links
+
+pretrained: $(STAMP)
+	@$(BIN)/python .ci/pretrained.py $(DATA)
 
 release:
 	@$(PYTHON) .ci/release.py $(VERSION)

@@ -42,6 +42,7 @@ from colliculus.presets import preset, presets
 from colliculus.report.report import report
 from colliculus.report.view import view
 from colliculus.runs.experiment import Experiment, Method, TrainSettings
+from colliculus.runs.pretrained import pretrained
 from colliculus.sharing.share import share
 from colliculus.streaming.of_run import stream
 from colliculus.sweeps.reproduce import reproduce
@@ -110,6 +111,7 @@ __all__ = [
     "prepare",
     "preset",
     "presets",
+    "pretrained",
     "reference",
     "report",
     "reproduce",

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 from exported_runs import synthetic_run
 
 from colliculus import ColliculusError, export, load
+from colliculus.evaluation.clip_files import Arrays
+from colliculus.evaluation.clip_predictions import ClipPrediction
 from colliculus.evaluation.onnx_program import OnnxRun
-from colliculus.evaluation.predictor import Predictor
+from colliculus.evaluation.predictor import Predictor, Program
+from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.export.onnx.target import ToONNX
 from colliculus.runs.names import MODEL_FILE, ONNX_FILE
 from colliculus.runs.weights import save_weights
@@ -65,12 +70,38 @@ def test_a_command_imports_no_torch_and_its_decoder_is_forked(made):
     assert json.loads(found.stdout) == json.loads(json.dumps(expected.to_dict()))
 
 
-def test_a_clip_that_lacks_a_modality_is_answered_by_torch(made):
+def test_clips_that_lack_a_modality_are_answered_by_torch_and_the_others_are_not(made, monkeypatch):
     folder, clips = made
-    sounds = sorted(clips.glob("*.wav"))
-    assert Predictor(folder=folder).predict(sounds) == load(folder, "cpu").predict(sounds)
-    with pytest.raises(ColliculusError, match=r"lacks visual, which .* takes: give it, or leave out --program"):
-        Predictor(folder=folder, program="onnx").predict(sounds)
+    first, *others = sorted(clips.glob("*.wav"))
+    images = [image for image in clips.iterdir() if image.suffix != ".wav" and image.stem != first.stem]
+    given, by_torch = [first, *others, *images], list[str]()
+
+    def classify_arrays(self: TrainedRun, names: tuple[str, ...], arrays: Arrays) -> list[ClipPrediction]:
+        by_torch.extend(names)
+        return known(self, names, arrays)
+
+    known = TrainedRun.classify_arrays
+    expected = load(folder, "cpu").predict(given)
+    monkeypatch.setattr(TrainedRun, "classify_arrays", classify_arrays)
+    found = Predictor(folder=folder).predict(given)
+    assert by_torch == [first.stem]
+    assert [(one.clip, one.missing) for one in found.predictions][:2] == [
+        (first.stem, ("visual",)),
+        (others[0].stem, ()),
+    ]
+    for ours, theirs in zip(found.predictions, expected.predictions, strict=True):
+        assert (ours.clip, ours.predicted, ours.missing) == (theirs.clip, theirs.predicted, theirs.missing)
+        assert ours.probabilities == pytest.approx(theirs.probabilities, abs=1e-5)
+    alone = Predictor(folder=folder, program="onnx").predict(given)
+    assert len(alone.predictions) == len(others)
+    assert re.search(r"lacks visual, which .* takes: give it, or leave out --program", alone.unread[first.stem])
+
+
+def test_a_run_without_weights_is_refused_by_every_program(run, made):
+    (run / MODEL_FILE).unlink()
+    for program in get_args(Program):
+        with pytest.raises(ColliculusError, match=f"{MODEL_FILE}"):
+            Predictor(folder=run, program=program).predict(made[1])
 
 
 def refused(folder, clips, sentence, capsys):
@@ -112,6 +143,25 @@ def test_an_unfinished_training_is_answered_by_torch_which_says_so(run, made, ca
     assert predictor.start().startswith("PyTorch on ")
     predictor.predict(made[1])
     assert "is not finished" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("precision", "advice"),
+    [
+        ("int8", r"is not in int8: colliculus export \S+ --to onnx --precision int8$"),
+        ("bf16", r"is not in bf16: ONNX files have no bf16, give --precision fp32$"),
+    ],
+)
+def test_a_file_of_another_precision_is_refused_with_advice_that_helps(made, precision, advice):
+    with pytest.raises(ColliculusError, match=advice):
+        OnnxRun(made[0]).check(precision)
+
+
+def test_a_file_of_int8_is_refused_for_fp32_with_advice_that_helps(run):
+    assert export(run, to=ToONNX(check=2, precision="int8")).passed
+    OnnxRun(run).check("int8")
+    with pytest.raises(ColliculusError, match=r"is not in fp32: colliculus export \S+ --to onnx$"):
+        OnnxRun(run).check()
 
 
 def test_a_damaged_file_is_not_used(run, made, capsys):

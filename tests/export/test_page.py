@@ -101,7 +101,7 @@ def test_the_runtime_is_that_of_one_version(tmp_path, monkeypatch) -> None:
         runtime, "FILES", {"ort.wasm.min.js": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"}
     )
 
-    def download(urls, target, *, sha256):
+    def download(urls, target, *, sha256, remedy):
         asked.extend(urls)
         target.parent.mkdir()
         target.write_bytes(b"1")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import math
 import os
 import signal
 import socket
@@ -11,7 +13,9 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +23,9 @@ from exported_runs import synthetic_run
 
 from colliculus import ColliculusError
 from colliculus.evaluation.predictor import Predictor
-from colliculus.serving.body import requested_files
-from colliculus.serving.server import HOST, Service, listening
+from colliculus.serving import server as server_module
+from colliculus.serving.body import _written, requested_files
+from colliculus.serving.server import _PATIENCE_S, HOST, Service, _Server, listening
 
 BOUNDARY = "frontier"
 
@@ -118,6 +123,12 @@ def test_a_file_that_cannot_be_read_is_named_without_the_folder_that_it_lay_in(p
         ("/", b'{"files": ["/etc/passwd"]}', "application/json", "leads out of the folder"),
         ("/", b'{"files": ["gone.wav"]}', "application/json", "is not a file below the folder"),
         ("/", b'{"files": ["."]}', "application/json", "is not a file below the folder"),
+        ("/?name=" + "%C3%A9" * 184 + ".wav", b"x", "audio/wav", "is not the name of a plain file"),
+        ("/?name=a%00.wav", b"x", "audio/wav", "is not the name of a plain file"),
+        ("/", b'{"files": [""]}', "application/json", "'' is not a file below the folder"),
+        ("/", b'{"files": ["a\\u0000.wav"]}', "application/json", "is not a file below the folder"),
+        ("/", b'{"files": ["\\ud800.wav"]}', "application/json", "is not a file below the folder"),
+        ("/", b'{"files": ["' + b"a" * 300 + b'"]}', "application/json", "is not a file below the folder"),
         ("/", b'{"files": []}', "application/json", "does not list files"),
         ("/", b'["clip.wav"]', "application/json", "does not list files"),
         ("/", b"\xff", "application/json", "does not list files"),
@@ -155,9 +166,26 @@ def test_a_link_does_not_lead_out_of_the_root(run, clips, tmp_path):
     assert (status, "leads out of the folder" in answer["error"]) == (422, True)
 
 
+def test_links_in_a_circle_are_no_file(tmp_path):
+    (tmp_path / "a.wav").symlink_to("b.wav")
+    (tmp_path / "b.wav").symlink_to("a.wav")
+    with pytest.raises(ColliculusError, match="is not a file below the folder"):
+        requested_files("application/json", "", b'{"files": ["a.wav"]}', tmp_path, tmp_path)
+
+
 def test_without_a_root_no_path_is_opened(tmp_path):
     with pytest.raises(ColliculusError, match="is a path, and this server opens none"):
         requested_files("application/json", "", b'{"files": ["clip.wav"]}', tmp_path, None)
+
+
+def test_an_empty_name_is_not_that_of_a_file(tmp_path):
+    with pytest.raises(ColliculusError, match=r"^'' is not the name of a plain file"):
+        _written(tmp_path, "", b"x")
+
+
+def test_a_name_may_have_255_bytes(tmp_path):
+    name = "é" * 125 + "a.wav"
+    assert [path.name for path in requested_files("audio/wav", f"name={name}", b"x", tmp_path, None)] == [name]
 
 
 def test_the_bytes_of_a_form_stay_as_they_are(tmp_path):
@@ -181,6 +209,19 @@ def test_an_error_of_the_program_does_not_end_the_server(run, monkeypatch):
         assert ask(port, "GET")[0] == 200
 
 
+def test_a_prediction_that_json_cannot_say_is_an_error_of_the_program(run, clips, monkeypatch):
+    predict = Predictor.predict
+
+    def infinite(*arguments, **options):
+        found = predict(*arguments, **options)
+        return replace(found, predictions=[replace(one, probability=math.nan) for one in found.predictions])
+
+    monkeypatch.setattr(Predictor, "predict", infinite)
+    with served(run) as port:
+        status, answer = ask(port, path=f"/?name={clips[0].name}", body=clips[0].read_bytes())
+    assert (status, answer["error"]) == (500, "the server failed (ValueError): report this")
+
+
 def test_a_client_that_leaves_is_no_error(run, capsys):
     with served(run) as port:
         with socket.create_connection((HOST, port)) as client:
@@ -188,6 +229,57 @@ def test_a_client_that_leaves_is_no_error(run, capsys):
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # it resets the connection
         assert ask(port, "GET")[0] == 200
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nRIFF"]
+)
+def test_a_client_that_keeps_its_connection_does_not_keep_the_server(run, sent):
+    with contextlib.ExitStack() as clients:
+        with served(run) as port:
+            client = clients.enter_context(socket.create_connection((HOST, port), timeout=60))
+            client.sendall(sent)
+            polling = http.client.HTTPConnection(HOST, port, timeout=60)
+            clients.callback(polling.close)
+            polling.request("GET", "/", headers={"Connection": "keep-alive"})
+            answer = polling.getresponse()
+            assert (answer.status, answer.getheader("Connection")) == (200, "close")
+            answer.read()
+            told = time.monotonic()
+        assert time.monotonic() - told < _PATIENCE_S / 2
+
+
+def test_a_request_that_is_being_answered_is_answered_before_the_server_ends(run, clips, monkeypatch):
+    entered, closing, predict = threading.Event(), threading.Event(), Predictor.predict
+
+    def slow(*arguments, **options):
+        entered.set()
+        assert closing.wait(60)
+        return predict(*arguments, **options)
+
+    class Closing(_Server):
+        def server_close(self):
+            threading.Timer(0.2, closing.set).start()
+            super().server_close()
+
+    monkeypatch.setattr(Predictor, "predict", slow)
+    monkeypatch.setattr(server_module, "_Server", Closing)
+    content, found = clips[0].read_bytes(), list[tuple[int, object]]()
+    with served(run) as port:
+        asks = threading.Thread(target=lambda: found.append(ask(port, path=f"/?name={clips[0].name}", body=content)))
+        asks.start()
+        assert entered.wait(60)
+    asks.join(60)
+    assert [status for status, _ in found] == [200]
+
+
+def test_a_content_that_ends_early_gets_a_sentence(port):
+    with socket.create_connection((HOST, port), timeout=60) as client:
+        client.sendall(b"POST /?name=a.wav HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nRIFF")
+        client.shutdown(socket.SHUT_WR)
+        answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"4 of 9 bytes came" in answer
 
 
 def test_a_port_that_is_taken_is_named(run):

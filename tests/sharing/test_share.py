@@ -16,7 +16,8 @@ from colliculus.evaluation.comparison import compare
 from colliculus.evaluation.energy.measure import energy
 from colliculus.evaluation.trained_run import open_run
 from colliculus.report.report import report
-from colliculus.runs.hub import Address, address_of, local_run
+from colliculus.runs.hub import Address, address_of
+from colliculus.runs.local import local_run
 from colliculus.runs.run import load_model, read_run
 from colliculus.sharing.share import fetch, share
 from colliculus.training.fit import fit

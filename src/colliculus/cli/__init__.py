@@ -10,6 +10,8 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import takewhile
+from pathlib import Path
 from shlex import quote
 
 from colliculus.records.console import is_main_rank
@@ -85,8 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     verb, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if verb in VERBS:
-        given = rest if verb in ("share", "fetch") else [_local(word) for word in rest]
-        return import_module(f"colliculus.cli.{verb.replace('-', '_')}").run(given)
+        names = len([*takewhile(lambda word: not word.startswith("-"), rest)]) if verb in _OF_RUNS else 0
+        if verb not in ("share", "fetch"):
+            rest = [_local(word, named=place < names) for place, word in enumerate(rest)]
+        return import_module(f"colliculus.cli.{verb.replace('-', '_')}").run(rest)
     if verb == "--version":
         from colliculus import __version__
 
@@ -98,6 +102,18 @@ def _run(arguments: list[str]) -> int:
     return 0 if verb else 2
 
 
+_OF_RUNS = frozenset(VERBS) - {
+    "train",
+    "sweep",
+    "show",
+    "reproduce",
+    "prepare",
+    "share",
+    "fetch",
+    "audit",
+    "split",
+    "view",
+}
 _SETTING = re.compile(r"`[a-z_.]+`|\b(?:train|method|data)\.[a-z_]+")
 
 
@@ -114,12 +130,12 @@ def _help_on(sentence: str, arguments: Sequence[str]) -> str:
     return f" (settings: colliculus {' '.join([arguments[0], *map(quote, named)])} --help)"
 
 
-def _local(word: str) -> str:
-    """The folder of a run in the place of its address on the hub; other words as they are."""
+def _local(word: str, *, named: bool) -> str:
+    """The folder of a run in the place of its address on the hub or, where `named`, its name; others as they are."""
     option, equals, value = word.rpartition("=")
-    if not value.startswith("hf://"):
+    if not (value.startswith("hf://") or (named and "-" in value and not Path(value).exists())):
         return word
-    from colliculus.runs.hub import local_run
+    from colliculus.runs.local import local_run
 
     return f"{option}{equals}{local_run(value)}"
 

@@ -30,7 +30,8 @@ class Options(PartOptions[SettingsT]):
     clean: Switch = False
     """leave out the noise of the training"""
     precision: Literal["fp32", "bf16", "int8"] = "fp32"
-    """of the network; with bf16 or int8 the folder is RUN/robustness-bf16 or RUN/robustness-int8"""
+    """of the network; with bf16 or int8 the folder is RUN/robustness-bf16 or RUN/robustness-int8, which the
+    report does not show"""
     corruptions: Settings[RobustnessSettings] = field(default_factory=RobustnessSettings)
     """severities and seeds"""
 

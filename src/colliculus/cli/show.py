@@ -1,4 +1,4 @@
-"""`colliculus show`: lists of presets, methods, datasets, recipes and kernels, or one of them in full."""
+"""`colliculus show`: presets, pretrained runs, methods, datasets, recipes and kernels, or one of them in full."""
 
 from __future__ import annotations
 
@@ -17,15 +17,19 @@ from colliculus.types import unknown_name
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-TOPICS = ("presets", "methods", "datasets", "recipes", "kernels")
+TOPICS = ("presets", "pretrained", "methods", "datasets", "recipes", "kernels")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """List presets, methods, datasets, recipes and the neuron's kernels, or show every setting of one preset."""
+    """List presets, pretrained runs, methods, datasets, recipes and the neuron's kernels.
+
+    Or show every setting of one preset.
+    """
 
     topic: Annotated[str | None, Positional, tyro.conf.arg(metavar="TOPIC")] = None
-    """presets, methods, datasets, recipes, kernels, or the name of a preset, method or dataset; left out, the lists"""
+    """presets, pretrained, methods, datasets, recipes, kernels, or the name of a preset, method or dataset; left out,
+    the lists"""
 
 
 def run(arguments: list[str]) -> int:
@@ -40,6 +44,7 @@ def _page(topic: str) -> Iterator[RenderableType | Table | Tables]:
     from colliculus.data import DATASETS
     from colliculus.methods import METHODS
     from colliculus.presets import PRESETS, presets
+    from colliculus.runs.pretrained import pretrained
     from colliculus.runs.recipes import RECIPES
 
     kinds = {"methods": METHODS, "datasets": DATASETS}
@@ -47,6 +52,8 @@ def _page(topic: str) -> Iterator[RenderableType | Table | Tables]:
     if topic == "presets":
         yield presets().table()
         yield "To begin: colliculus train s-cmrl-synthetic --out runs/first"
+    elif topic == "pretrained":
+        yield pretrained().table()
     elif topic == "kernels":
         yield _kernels()
     elif topic == "recipes":

@@ -10,7 +10,7 @@ from colliculus.evaluation.paired import Training
 from colliculus.evaluation.trained_run import TrainedRun, open_run
 from colliculus.files.documents import Document, flat
 from colliculus.runs.document import experiment_to_plain
-from colliculus.runs.hub import local_run
+from colliculus.runs.local import local_run
 from colliculus.runs.names import RUN_FILE
 from colliculus.runs.result import read_result
 from colliculus.runs.run import Run

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from colliculus.corpus.storage_reader import StorageReader
-from colliculus.evaluation.clip_files import Arrays, predict_files
+from colliculus.evaluation.clip_files import Arrays, Classify, predict_files
 from colliculus.evaluation.clip_predictions import ClipPrediction, ClipPredictions
 from colliculus.evaluation.explanation.decision import Floats, explained
-from colliculus.files.checks import file_digest, refuse_links
+from colliculus.files.checks import check_file, file_digest, refuse_links
 from colliculus.files.documents import as_document
 from colliculus.files.plain import parse_json
 from colliculus.media.apart import start_early
@@ -32,10 +32,6 @@ LOGITS_BY_STEP = "logits_by_step"
 EVIDENCE = "evidence."
 """Beginning of the outputs with the share of a modality in the logits of each step, (T, B, K)."""
 EXPORT = "colliculus export {} --to onnx"
-
-
-class ModalityMissingError(Exception):
-    """A clip lacks a modality that the file takes; PyTorch runs the network without it, so the clip is not at fault."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +64,14 @@ class OnnxRun:
         refuse_links(self.folder)
         again = EXPORT.format(self.folder)
         facts, outputs = self._facts, {output.name: output.shape for output in self._session.get_outputs()}
+        check_file(self.folder / MODEL_FILE)
         if facts.get("weights") != file_digest(self.folder / MODEL_FILE):
             raise ColliculusError(f"{self._path} was written for other weights than {MODEL_FILE}: {again}")
         wanted = precision or facts.get("training_precision")
         if facts.get("precision") != wanted:
-            raise ColliculusError(f"{self._path} is not in {wanted or 'a known precision'}: {again}")
+            with_it = f"{again} --precision int8" if wanted == "int8" else again
+            advice = "ONNX files have no bf16, give --precision fp32" if wanted == "bf16" else with_it
+            raise ColliculusError(f"{self._path} is not in {wanted or 'a known precision'}: {advice}")
         if facts.get("inputs") != "raw":
             raise ColliculusError(f"{self._path} takes values that were standardised before: {again}")
         if LOGITS_BY_STEP not in outputs:
@@ -84,16 +83,32 @@ class OnnxRun:
         if not self._reading.keys() >= {*self.modalities}:
             raise ColliculusError(f"{self._path} does not say how files like its data are read: use PyTorch")
 
-    def predict(self, clips: Path | str | Sequence[Path | str], *, batch_size: int | None = None) -> ClipPredictions:
+    def predict(
+        self,
+        clips: Path | str | Sequence[Path | str],
+        *,
+        batch_size: int | None = None,
+        incomplete: Classify | None = None,
+    ) -> ClipPredictions:
         """Classify files and explain each prediction, as `TrainedRun.predict`.
 
+        Args:
+            clips: files and folders.
+            batch_size: clips that are classified together; None: 16.
+            incomplete: classifies clips that lack a modality, which the file cannot; None: they are not classified.
+
         Raises:
-            ColliculusError: a file does not exist or none can be read.
-            ModalityMissingError: a clip lacks a modality.
+            ColliculusError: a file does not exist or none can be classified.
         """
         files = [Path(clips)] if isinstance(clips, Path | str) else [Path(clip) for clip in clips]
         reader = StorageReader.of(self._reading, "numpy")
-        found = predict_files(files, reader, self.modalities, self._classified, batch_size)
+
+        def classify(names: tuple[str, ...], arrays: Arrays) -> Sequence[ClipPrediction]:
+            if incomplete is not None and not arrays.keys() >= {*self.modalities}:
+                return incomplete(names, arrays)
+            return self._classified(names, arrays)
+
+        found = predict_files(files, reader, self.modalities, classify, batch_size)
         return ClipPredictions(
             run=str(self.folder),
             modalities=self.modalities,
@@ -105,7 +120,8 @@ class OnnxRun:
 
     def _classified(self, names: tuple[str, ...], arrays: Arrays) -> list[ClipPrediction]:
         if lacking := [m for m in self.modalities if m not in arrays]:
-            raise ModalityMissingError(f"the clip {names[0]!r} lacks {lacking[0]}, which {self._path} takes: give it")
+            wanted = f"the clip lacks {lacking[0]}, which {self._path} takes"
+            raise ColliculusError(f"{wanted}: give it, or leave out --program")
         outputs, session = [output.name for output in self._session.get_outputs()], cast("Any", self._session)
         found: dict[str, Floats] = dict(zip(outputs, session.run(outputs, self._inputs(arrays)), strict=True))
         evidence = {name.removeprefix(EVIDENCE): x.mean(0) for name, x in found.items() if name.startswith(EVIDENCE)}

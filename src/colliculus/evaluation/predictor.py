@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from colliculus.evaluation.clip_predictions import ClipPredictions
-from colliculus.evaluation.onnx_program import ModalityMissingError, OnnxRun
+from colliculus.evaluation.clip_files import Arrays
+from colliculus.evaluation.clip_predictions import ClipPrediction, ClipPredictions
+from colliculus.evaluation.onnx_program import OnnxRun
 from colliculus.media.apart import start_early
 from colliculus.records.console import remark
-from colliculus.runs.names import ONNX_FILE, RESULT_FILE, RUN_FILE, STATE_FILE
+from colliculus.runs.names import MODEL_FILE, ONNX_FILE, RESULT_FILE, RUN_FILE, STATE_FILE
 from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Predictor:
     """A run that classifies files; its program is started on first use and stays.
 
     "auto" takes the ONNX file beside the run (`colliculus export RUN --to onnx`) where that is of these weights, the
-    training is finished, the device is the CPU or left open, and the clips have all modalities; else PyTorch.
+    training is finished, and the device is the CPU or left open; else PyTorch. Clips that lack a modality always go to
+    PyTorch.
 
     Args:
         folder: run folder.
@@ -66,11 +68,8 @@ class Predictor:
             ColliculusError: a file does not exist, none can be read, or the run cannot be opened.
         """
         if self._onnx is not None:
-            try:
-                return self._onnx.predict(clips, batch_size=batch_size)
-            except ModalityMissingError as error:
-                if self.program == "onnx":
-                    raise ColliculusError(f"{error}, or leave out --program") from error
+            incomplete = None if self.program == "onnx" else self._classify
+            return self._onnx.predict(clips, batch_size=batch_size, incomplete=incomplete)
         return self._trained.predict(clips, batch_size=batch_size)
 
     def start(self) -> str:
@@ -78,6 +77,9 @@ class Predictor:
         if self._onnx is not None:
             return "onnxruntime"
         return f"PyTorch on {next(self._trained.model.parameters()).device}"
+
+    def _classify(self, names: tuple[str, ...], arrays: Arrays) -> Sequence[ClipPrediction]:
+        return self._trained.classify_arrays(names, arrays)
 
     @cached_property
     def _onnx(self) -> OnnxRun | None:
@@ -87,8 +89,14 @@ class Predictor:
         if self.program == "onnx":
             found.check(self.precision)
             return found
-        there = {name for name in (ONNX_FILE, RUN_FILE, STATE_FILE, RESULT_FILE) if (self.folder / name).is_file()}
-        if not {ONNX_FILE, RUN_FILE} <= there or (STATE_FILE in there and RESULT_FILE not in there):  # unfinished
+        there = {
+            name
+            for name in (ONNX_FILE, RUN_FILE, MODEL_FILE, STATE_FILE, RESULT_FILE)
+            if (self.folder / name).is_file()
+        }
+        if not {ONNX_FILE, RUN_FILE, MODEL_FILE} <= there or (
+            STATE_FILE in there and RESULT_FILE not in there
+        ):  # unfinished
             return None
         try:
             found.check(self.precision)

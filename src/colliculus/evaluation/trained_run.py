@@ -16,7 +16,7 @@ from torch import Tensor
 from colliculus.data.augment import AugmentedSplit
 from colliculus.data.dataset import Dataset, DataSettings, Split
 from colliculus.data.noise import GaussianNoise
-from colliculus.evaluation.clip_files import FilePredictions, predict_files
+from colliculus.evaluation.clip_files import Arrays, FilePredictions, predict_files
 from colliculus.evaluation.clip_predictions import ClipPrediction, ClipPredictions
 from colliculus.evaluation.inference import Corrupt, classify
 from colliculus.evaluation.precision import in_precision
@@ -26,8 +26,8 @@ from colliculus.methods.spiking_transformer import SpikingTransformer
 from colliculus.model import MultimodalSNN
 from colliculus.records.console import remark
 from colliculus.runs.experiment import Experiment, Method
-from colliculus.runs.hub import local_run
 from colliculus.runs.identity import identity
+from colliculus.runs.local import local_run
 from colliculus.runs.names import SELECTION_FOLDER, STATE_FILE
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.result import TrainingResult, read_result
@@ -193,7 +193,7 @@ class TrainedRun:
         else:
             files = [Path(clips)] if isinstance(clips, Path | str) else [Path(clip) for clip in clips]
             start_early()  # before the model computes: PyTorch's threads would forbid it
-            found = predict_files(files, self.run.reader(), self.model.modalities, self._classified, batch_size)
+            found = predict_files(files, self.run.reader(), self.model.modalities, self.classify_arrays, batch_size)
         return ClipPredictions(
             run=str(self.folder),
             modalities=self.model.modalities,
@@ -203,7 +203,8 @@ class TrainedRun:
             skipped=found.skipped,
         )
 
-    def _classified(self, names: tuple[str, ...], arrays: Mapping[str, NDArray[np.float32]]) -> list[ClipPrediction]:
+    def classify_arrays(self, names: tuple[str, ...], arrays: Arrays) -> list[ClipPrediction]:
+        """Classify raw arrays (B, ...) of B named clips, which may lack a modality, and explain each prediction."""
         return predict_arrays(self.model, names, arrays, self.time_steps, self.run.normalisation)
 
 
@@ -218,8 +219,8 @@ def open_run(
     """Open a run folder. In `import colliculus` this is `load`.
 
     Args:
-        run: folder that `colliculus train --out` wrote, or a run on the hub, "hf://owner/name". A run that is open
-            already is returned.
+        run: folder that `colliculus train --out` wrote, a run on the hub, "hf://owner/name", or the name of a
+            pretrained one (see `pretrained`). A run that is open already is returned.
         device: "auto" (CUDA where present, else CPU; an open run stays where it is), "cpu", "cuda", or one GPU such as
             "cuda:0".
         data: data of a run that was trained on data given in Python; None loads the recorded ones.

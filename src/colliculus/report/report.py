@@ -12,7 +12,7 @@ from colliculus.files.atomic import write_atomic
 from colliculus.records import Record, Table
 from colliculus.report.material import read_material, short_names
 from colliculus.report.page import page
-from colliculus.runs.hub import local_run
+from colliculus.runs.local import local_run
 from colliculus.types import ColliculusError
 
 MOST_BYTES = 5_000_000

@@ -65,14 +65,12 @@ def address_of(text: Path | str) -> Address | None:
     return Address(found["repository"], found["revision"])
 
 
-def local_run(run: Path | str) -> Path:
-    """The folder of a run; one on the hub is downloaded into the user's cache, each commit once.
+def cached(address: Address) -> Path:
+    """The folder of a run of the hub in the user's cache, into which each commit is downloaded once.
 
     Raises:
         ColliculusError: as `download`.
     """
-    if (address := address_of(run)) is None:
-        return Path(run)
     commit = _listing(address)
     folder = platformdirs.user_cache_path("colliculus") / "hub" / address.repository.replace("/", "--") / commit.sha
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs
 from colliculus.files.plain import parse_json
 from colliculus.types import ColliculusError
 
+_LONGEST = 255  # bytes of a name of a file on Linux and macOS
 HOW = "POST its bytes to /?name=clip.wav, several files as multipart/form-data, or JSON such as {'files': ['clip.wav']}"
 
 
@@ -71,17 +73,28 @@ def _names(body: bytes) -> list[str]:
 def _below(root: Path | None, name: str) -> Path:
     if root is None:
         raise ColliculusError(f"{name!r} is a path, and this server opens none: start it with --root, or send the file")
-    inside = root.resolve()
-    path = (inside / name).resolve()
+    inside, absent = root.resolve(), f"{name!r} is not a file below the folder of this server: check its name"
+    if not _can_name_a_file(name):
+        raise ColliculusError(absent)
+    try:
+        path = (inside / name).resolve()
+        there = path.is_relative_to(inside) and path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # a part is too long, or links lead in a circle
+        raise ColliculusError(absent) from error
     if not path.is_relative_to(inside):
         raise ColliculusError(f"{name!r} leads out of the folder of this server: name a file below it")
-    if not path.is_file():
-        raise ColliculusError(f"{name!r} is not a file below the folder of this server: check its name")
+    if not there:
+        raise ColliculusError(absent)
     return path
 
 
+def _can_name_a_file(name: str) -> bool:
+    return name != "" and name.isprintable()
+
+
 def _written(folder: Path, name: str, content: bytes) -> Path:
-    if name != Path(name).name or "\\" in name or name.startswith(".") or not name.isprintable() or len(name) > 200:
+    plain = _can_name_a_file(name) and name == Path(name).name and "\\" not in name and not name.startswith(".")
+    if not plain or len(os.fsencode(name)) > _LONGEST:
         raise ColliculusError(f"{name!r} is not the name of a plain file: use one such as clip.wav")
     path = folder / name
     if path.exists():

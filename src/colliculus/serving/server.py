@@ -46,6 +46,7 @@ class Service:
 
         Raises:
             ColliculusError: the request or its files cannot be used.
+            ValueError: a prediction is not finite, which JSON cannot say.
         """
         with tempfile.TemporaryDirectory(prefix="colliculus-") as folder:
             try:
@@ -54,7 +55,7 @@ class Service:
                     found = self.predictor.predict(files)
             except ColliculusError as error:
                 raise ColliculusError(_without(folder, str(error))) from error
-            plain: dict[str, Any] = json.loads(_without(folder, json.dumps(found.to_dict())))
+            plain: dict[str, Any] = json.loads(_without(folder, json.dumps(found.to_dict(), allow_nan=False)))
         return plain
 
 
@@ -71,6 +72,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, service: Service, address: tuple[str, int] | str) -> None:
         self.service = service
+        self._open: set[Any] = set()  # sockets of the connections
         self.address_family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         super().__init__(address, _Handler)  # pyright: ignore[reportArgumentType] # a path for AF_UNIX
 
@@ -83,6 +85,23 @@ class _Server(ThreadingHTTPServer):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread of its own."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Close after the requests that are being answered; a request that is not here yet is not waited for."""
+        for connection in list(self._open):
+            with suppress(OSError):  # it was closed meanwhile
+                connection.shutdown(socket.SHUT_RD)  # its reader gets the end; an answer can still be written
+        super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a client that left; an error of the server is printed."""
@@ -116,7 +135,11 @@ class _Handler(BaseHTTPRequestHandler):
                 f"the content has {length} bytes and {most} are allowed: send less, or start with a larger --most-mb",
             )
         else:
-            self._answer(self.rfile.read(int(length)))
+            body = self.rfile.read(int(length))
+            if len(body) == int(length):
+                self._answer(body)
+            else:
+                self._refuse(HTTPStatus.BAD_REQUEST, f"{len(body)} of {length} bytes came: send the request again")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has in the base class
         """Print nothing: the caller gets the answer."""
@@ -148,8 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _refuse(self, status: HTTPStatus, sentence: str) -> None:
-        """Answer with a sentence and close: the rest of the request is not read."""
-        self.close_connection = True
+        """Answer with a sentence; the rest of the request is not read."""
         self._send(status, {"error": sentence})
 
     def _send(self, status: HTTPStatus, value: Mapping[str, Any]) -> None:
@@ -157,8 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
+        self.send_header("Connection", "close")  # a client that keeps its connection would keep the server from ending
         self.end_headers()
         self.wfile.write(content)
 

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import hashlib
-import http.server
 import io
-import threading
 import wave
 import zipfile
 
@@ -12,7 +9,6 @@ import pytest
 from colliculus.corpus.prepare import fetch_av_digits
 from colliculus.corpus.prepare.fetch_av_digits import (
     MNIST_SHA256,
-    download,
     extract_recordings,
     prepare,
     recordings_digest,
@@ -96,60 +92,10 @@ def test_a_file_that_is_no_recording(recordings):
 def test_only_what_is_missing_is_fetched(tmp_path, monkeypatch):
     fetched = []
     monkeypatch.setattr(
-        fetch_av_digits, "download", lambda urls, target, sha256: fetched.append((target, sha256, len(urls)))
+        fetch_av_digits, "download", lambda urls, target, sha256, remedy: fetched.append((target, sha256, len(urls)))
     )
     (tmp_path / "recordings").mkdir()
     present, *missing = MNIST_SHA256
     (tmp_path / present).touch()
     prepare(tmp_path)
     assert fetched == [(tmp_path / name, MNIST_SHA256[name], 2) for name in missing]
-
-
-CONTENT = b"digits" * 1000
-DIGEST = hashlib.sha256(CONTENT).hexdigest()
-
-
-class _Mirror(http.server.BaseHTTPRequestHandler):
-    """Gives the content, a wrong one, a cut one, or nothing, as the path says."""
-
-    def do_GET(self):
-        body = {"/good": CONTENT, "/wrong": b"other", "/cut": CONTENT[:100]}.get(self.path)
-        if body is None:
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(CONTENT) if self.path == "/cut" else len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format, *args):  # noqa: A002 - the name is the base class's
-        """Silence."""
-
-
-@pytest.fixture
-def mirror():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Mirror)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def test_the_first_good_mirror_is_taken(mirror, tmp_path):
-    target = tmp_path / "new" / "file.gz"
-    download([f"{mirror}/{name}" for name in ("absent", "wrong", "cut", "good")], target, sha256=DIGEST)
-    assert target.read_bytes() == CONTENT
-    assert [path.name for path in target.parent.iterdir()] == ["file.gz"]
-
-
-def test_nothing_is_left_behind_when_no_mirror_is_good(mirror, tmp_path):
-    with pytest.raises(ColliculusError, match=r"file.gz could not be downloaded .*404.*checksum.*`--data.root`"):
-        download([f"{mirror}/absent", f"{mirror}/wrong"], tmp_path / "file.gz", sha256=DIGEST)
-    assert not list(tmp_path.iterdir())
-
-
-def test_offline(tmp_path):
-    with pytest.raises(ColliculusError, match="go online"):
-        download(["http://127.0.0.1:9/file"], tmp_path / "file.gz", sha256=DIGEST)

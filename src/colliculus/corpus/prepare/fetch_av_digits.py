@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
-import urllib.request
 import wave
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
-from http.client import HTTPException
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import platformdirs
 
 from colliculus.files.atomic import atomic_path
+from colliculus.files.download import download
 from colliculus.media.digit_files import RECORDING_NAME
 from colliculus.types import ColliculusError
 
@@ -32,7 +30,6 @@ RECORDINGS_SHA256 = "9c15f3c186dd0c494669b4ee1626686c22ed6b6bf0bb8fb7b008f58be81
 
 _MNIST_MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist")
 _RECORDINGS_URL = "https://github.com/Jakobovits/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip"
-_TIMEOUT_S = 30
 _MOST_BYTES = 1 << 20  # limit for one recording; the longest real one has 36,568
 
 
@@ -47,13 +44,14 @@ def prepare(root: Path) -> None:
     Raises:
         ColliculusError: a file could not be downloaded or is not the published one.
     """
+    remedy = "go online, or pass a folder that holds the data as `--data.root`"
     for name, digest in MNIST_SHA256.items():
         if not (root / name).exists():
-            download([f"{mirror}/{name}" for mirror in _MNIST_MIRRORS], root / name, sha256=digest)
+            download([f"{mirror}/{name}" for mirror in _MNIST_MIRRORS], root / name, sha256=digest, remedy=remedy)
     if not (root / "recordings").exists():
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / "recordings.zip"
-            download([_RECORDINGS_URL], archive, sha256=None)
+            download([_RECORDINGS_URL], archive, sha256=None, remedy=remedy)
             extract_recordings(archive, root / "recordings", sha256=RECORDINGS_SHA256)
 
 
@@ -97,35 +95,3 @@ def recordings_digest(folder: Path) -> str:
             raise ColliculusError(f"{path.name} is not a wav file ({error}): download the recordings again") from error
         digest.update(f"{path.name} {hashlib.sha256(samples).hexdigest()}\n".encode())
     return digest.hexdigest()
-
-
-def download(urls: Sequence[str], target: Path, *, sha256: str | None) -> None:
-    """Download a file from the first of several mirrors that has it; `target` appears only when it is complete.
-
-    `sha256` is the expected hexadecimal digest; None if the caller checks the contents.
-
-    Raises:
-        ColliculusError: no mirror has the file.
-    """
-    failures: list[str] = []
-    for url in urls:
-        try:
-            with atomic_path(target) as temporary:
-                digest = _fetch(url, temporary)
-                if sha256 is not None and digest != sha256:
-                    raise OSError("its checksum is wrong")
-            return
-        except (OSError, HTTPException) as error:
-            failures.append(f"{url}: {error}")
-    raise ColliculusError(
-        f"{target.name} could not be downloaded ({'; '.join(failures)}): go online, "
-        "or pass a folder that holds the data as `--data.root`"
-    )
-
-
-def _fetch(url: str, path: Path) -> str:
-    """Write the content of `url` to `path`; returns its SHA-256."""
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response, path.open("w+b") as file:  # noqa: S310 - our URLs
-        shutil.copyfileobj(response, file)
-        file.seek(0)
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -32,7 +32,7 @@ class ToONNX(NetworkTarget):
 
     precision: Literal["fp32", "int8"] = "fp32"
     """int8 keeps weights of layers of spikes as whole numbers of 8 bits, in a quarter of the space; the arithmetic of
-    the file is float32"""
+    the file is float32. ONNX files have no bf16: a run trained in it is written in fp32"""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from colliculus.corpus.prepare.fetch_av_digits import download
+from colliculus.files.download import download
 from colliculus.types import ColliculusError
 
 VERSION = "1.30.0"
@@ -18,6 +18,7 @@ FILES: Mapping[str, str] = {
     "ort-wasm-simd-threaded.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
 }
 """The files and their SHA-256, in the folder `dist` of the npm package onnxruntime-web (MIT)."""
+_REMEDY = f"unpack `npm pack onnxruntime-web@{VERSION}` and pass its folder `dist` as --runtime"
 _MIRRORS = ("https://cdn.jsdelivr.net/npm", "https://unpkg.com")
 
 
@@ -41,14 +42,12 @@ def runtime_files(folder: Path | None) -> dict[str, bytes]:
 def _read(folder: Path, name: str, *, fetch: bool) -> bytes:
     path = folder / name
     if fetch and not path.exists():
-        download([f"{mirror}/onnxruntime-web@{VERSION}/dist/{name}" for mirror in _MIRRORS], path, sha256=FILES[name])
+        urls = [f"{mirror}/onnxruntime-web@{VERSION}/dist/{name}" for mirror in _MIRRORS]
+        download(urls, path, sha256=FILES[name], remedy=f"go online, or {_REMEDY}")
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ColliculusError(
-            f"{path} cannot be read ({error.strerror}): unpack `npm pack onnxruntime-web@{VERSION}` and pass its "
-            "folder `dist` as --runtime"
-        ) from error
+        raise ColliculusError(f"{path} cannot be read ({error.strerror}): {_REMEDY}") from error
     if hashlib.sha256(content).hexdigest() != FILES[name]:
         raise ColliculusError(f"{path} is not that of onnxruntime-web {VERSION}: take the file of this version")
     return content
