@@ -212,6 +212,8 @@ def library() -> ctypes.CDLL | None:
     loaded = native.library()
     if loaded is None or loaded.colliculus_size_of_gather() != ctypes.sizeof(Gather):
         return None
+    if not hasattr(loaded, "colliculus_gather_digest"):  # built from text of before there was one
+        return None
     pointer, count = ctypes.c_void_p, ctypes.c_int64
     for function in (loaded.colliculus_gather_forward, loaded.colliculus_gather_backward):
         function.argtypes = (ctypes.POINTER(Gather), ctypes.c_int)

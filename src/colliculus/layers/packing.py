@@ -1,8 +1,8 @@
 """Weights as gather.c reads them, laid out once in evaluation.
 
 To lay a weight out takes six times as long as to read it; a spiking ResNet-18 spends a fifth of its time so on few
-clips. A layout is used again as long as the weight has the numbers that it was made of, which one reading finds out:
-whoever changes a weight, in whatever way, gets the results of the new one.
+clips. A layout is used again as long as the weight has the numbers that it was made of, which one reading finds out: a
+weight may be changed in any way, and the next call uses it.
 """
 
 from __future__ import annotations
