@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+collect_ignore = ["node_worker.py"]  # a script, which imports the one beside it
+
 
 @pytest.fixture
 def free_port() -> Callable[[], int]:

@@ -155,8 +155,9 @@ class SpikingAttention(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """x (T, B, D, N) attends to y (T, B, D, N') -> (T, B, D, N)."""
-        given = until_end(self.value(y)) if self.needs_window else self.value(y)
-        query, key, value = (self.axis.split(s, self.heads) for s in (self.query(x), self.key(y), given))
+        query, key, value = self.query(x), self.key(y), self.value(y)  # in the order of the reference program
+        known = until_end(value) if self.needs_window else value
+        query, key, value = (self.axis.split(s, self.heads) for s in (query, key, known))
         if self.axis.causal:
             mixed = self._causal(query, key, value)
         else:
