@@ -14,25 +14,25 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import torch
 import tyro
-from torch import Tensor
+from firing import fire_at, in_turns, medians
+from torch import Tensor, nn
 from torch.nn import functional
 
 from colliculus import SCMRL, DataSpec
-from colliculus.layers import ConvBNSpike, ProjectionBNSpike, gather
+from colliculus.layers import gather
 from colliculus.layers.convolution import VARIABLE
 from colliculus.layers.gather import Geometry
 from colliculus.runtime import keep_memory
 
 RATES = (0.02, 0.05, 0.1, 0.25, 0.5)
+NETWORK_RATES = (*RATES[:-1], 0.4, 0.5)
 LAYERS = {  # channels, outputs, size, kernel, stride
     "S-CMRL": {
         "32 > 64, 64 x 64": (32, 64, 64, 3, 1),
@@ -52,7 +52,6 @@ LAYERS = {  # channels, outputs, size, kernel, stride
         "256 > 512, 1 x 1, stride 2": (256, 512, 8, 1, 2),
     },
 }
-Timed = Mapping[str, Callable[[], object]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,17 +67,6 @@ class Settings:
     networks: bool = True
     """Whole networks too."""
     out: Path = Path("runs/bench/gather.json")
-
-
-def seconds(ways: Timed, rounds: int) -> dict[str, float]:
-    """Median seconds of each, in turns."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds + 1):
-        for name, way in ways.items():
-            start = time.thread_time()
-            way()
-            taken[name].append(time.thread_time() - start)
-    return {name: median(times[1:]) for name, times in taken.items()}
 
 
 def spikes(shape: tuple[int, ...], rate: float) -> Tensor:
@@ -97,17 +85,15 @@ def layer_ratios(shape: tuple[int, int, int, int, int], rate: float, settings: S
     )
     grad = torch.randn_like(functional.conv2d(x, weight, None, stride, window.padding))
     sides, pads = [stride] * 2, list(window.padding)
-    found = seconds(
-        {
-            "dense": lambda: functional.conv2d(x, weight, None, stride, window.padding),
-            "gathered": lambda: gather.forward(x, weight, None, window),
-            "dense gradient": lambda: torch.ops.aten.convolution_backward(
-                grad, x, weight, None, sides, pads, [1, 1], False, [0, 0], 1, [False, True, False]
-            ),
-            "gathered gradient": lambda: gather.of_weight(x, grad, window),
-        },
-        settings.rounds,
-    )
+    ways = {
+        "dense": lambda: functional.conv2d(x, weight, None, stride, window.padding),
+        "gathered": lambda: gather.forward(x, weight, None, window),
+        "dense gradient": lambda: torch.ops.aten.convolution_backward(
+            grad, x, weight, None, sides, pads, [1, 1], False, [0, 0], 1, [False, True, False]
+        ),
+        "gathered gradient": lambda: gather.of_weight(x, grad, window),
+    }
+    found = medians(in_turns(ways, settings.rounds))
     return found["dense"] / found["gathered"], found["dense gradient"] / found["gathered gradient"]
 
 
@@ -120,6 +106,36 @@ def layer_table(layers: Mapping[str, tuple[int, int, int, int, int]], settings: 
         yield {"layer": name, "ratios": dict(zip(map(str, RATES), ratios, strict=True))}
 
 
+def inputs_of_convolutions(model: nn.Module, inputs: object) -> list[tuple[nn.Conv1d | nn.Conv2d, Tensor]]:
+    """Convolutions and linear maps of tokens, each with what it gets."""
+    given: list[tuple[nn.Conv1d | nn.Conv2d, Tensor]] = []
+    layers = [part for part in model.modules() if isinstance(part, nn.Conv1d | nn.Conv2d)]
+    hooks = [layer.register_forward_hook(lambda layer, x, _: given.append((layer, x[0]))) for layer in layers]
+    model(inputs)
+    for hook in hooks:
+        hook.remove()
+    return given
+
+
+def dense_passes(layer: nn.Conv1d | nn.Conv2d, given: Tensor) -> Callable[[], None]:
+    """Forward, gradient of the weight, and that of the input if it needs one, as oneDNN computes them."""
+    weight, x = layer.weight.detach(), given.detach()
+    if x.ndim == 3:  # tokens
+        weight, x = weight.unsqueeze(-2), x.unsqueeze(-2)
+    x = x.contiguous(memory_format=torch.channels_last)
+    stride, padding = [layer.stride[0]] * 2, [layer.padding[0]] * 2
+    grad, wanted = (
+        torch.randn_like(functional.conv2d(x, weight, None, stride, padding)),
+        [given.requires_grad, True, False],
+    )
+
+    def passes() -> None:
+        functional.conv2d(x, weight, None, stride, padding)
+        torch.ops.aten.convolution_backward(grad, x, weight, None, stride, padding, [1, 1], False, [0, 0], 1, wanted)
+
+    return passes
+
+
 class Network:
     """S-CMRL at the setting of CREMA-D, whose layers all fire at one rate."""
 
@@ -130,17 +146,13 @@ class Network:
         method = SCMRL(dim=256, heads=16, time_steps=4)
         self.model, self.objective = method.model(spec), method.objective()
         self.labels = torch.arange(batch) % 6
-        self.model.train()(self.inputs)  # statistics
-        self.model.eval()
-        hooks = [
-            part.register_forward_hook(lambda part, given, _: fire_at(rate, part, given[0]))
-            for part in self.model.modules()
-            if isinstance(part, ConvBNSpike | ProjectionBNSpike)
-        ]
-        with torch.inference_mode():
-            self.model(self.inputs)
-        for hook in hooks:
-            hook.remove()
+        fire_at(rate, self.model, self.inputs)
+        self.convolutions = [dense_passes(*each) for each in inputs_of_convolutions(self.model, self.inputs)]
+
+    def convolve(self) -> None:
+        """The convolutions of a step alone, all dense: forward and gradients."""
+        for passes in self.convolutions:
+            passes()
 
     def evaluate(self) -> None:
         """One batch."""
@@ -149,21 +161,10 @@ class Network:
             self.model(self.inputs)
 
     def step(self) -> None:
-        """Forward and backward; statistics stay, so that the rates do."""
-        losses = self.objective(self.model.eval()(self.inputs), self.labels)
+        """Forward and backward."""
+        losses = self.objective(self.model.train()(self.inputs), self.labels)
         torch.stack(list(losses.values())).sum().backward()
         self.model.zero_grad()
-
-
-def fire_at(rate: float, layer: ConvBNSpike | ProjectionBNSpike, x: Tensor) -> Tensor:
-    """Set the shift of the layer's BatchNorm so that it passes on that share of spikes; its output then."""
-    low, high = -8.0, 8.0
-    out = x
-    for _ in range(9):
-        layer.norm.bias.fill_((low + high) / 2)
-        out = layer.forward(x)
-        low, high = (low, (low + high) / 2) if (out != 0).float().mean() > rate else ((low + high) / 2, high)
-    return out
 
 
 def dense(run: Callable[[], None]) -> Callable[[], None]:
@@ -181,17 +182,19 @@ def dense(run: Callable[[], None]) -> Callable[[], None]:
 
 def network_table(settings: Settings) -> Iterator[dict[str, Any]]:
     """Rows of a table of whole networks."""
-    print(
-        "\n| rate | evaluation, ms | dense, ms | ratio | step, ms | dense, ms | ratio |\n|---|---|---|---|---|---|---|"
-    )
-    for rate in (*RATES[:-1], 0.4, 0.5):
+    heads = "rate", *(f"{kind}, ms | dense, ms | ratio" for kind in ("evaluation", "step"))
+    heads += ("dense convolutions of the step alone, ms", "step / these")
+    print(f"\n| {' | '.join(heads)} |\n|{'---|' * 9}")
+    for rate in NETWORK_RATES:
         network = Network(rate)
-        ways = {"evaluation": network.evaluate, "dense evaluation": dense(network.evaluate)}
-        found = seconds(ways | {"step": network.step, "dense step": dense(network.step)}, settings.rounds)
-        cells = []
+        ways = {"evaluation": network.evaluate, "step": network.step}
+        ways |= {f"dense {kind}": dense(way) for kind, way in ways.items()}
+        found = medians(in_turns(ways | {"convolutions": network.convolve}, settings.rounds))
+        cells: list[str] = []
         for kind in ("evaluation", "step"):
             ours, theirs = found[kind], found[f"dense {kind}"]
             cells += [f"{1000 * ours:.0f}", f"{1000 * theirs:.0f}", f"{theirs / ours:.2f}"]
+        cells += [f"{1000 * found['convolutions']:.0f}", f"{found['step'] / found['convolutions']:.2f}"]
         print(f"| {rate:.0%} | {' | '.join(cells)} |", flush=True)
         yield {"rate": rate, "seconds": found}
 

@@ -2,10 +2,13 @@
 
     python benchmarks/gpu.py [--repeats 20] [--out FILE.json]
 
-Correctness first: the Triton kernels against PyTorch's own operations, T = 1, 4, 16 and 40, in every number type, and a
-training step on the device against one on the CPU. Then figures, each as a ratio of two things timed in turns on the
-same device: kernels against a copy, steps with autocast, channels_last, torch.compile and CUDA graphs against the plain
-step, and the peak of memory. The last line is JSON; a check that fails ends the run with its sentence.
+Correctness first (gpu_checks.py): the Triton kernels against PyTorch's own operations, T = 1, 4, 16 and 40, in every
+number type; the sweep over normalisation, neuron and pooling against the three layers one after the other; steps that
+must not wait for the device, with CUDA itself on guard; a training step on the device against one on the CPU; and a
+float16 step whose gradients overflow. Then figures, each as a ratio of two things timed in turns on the
+same device: kernels against a copy, the sweep against its layers, steps with bf16, fp16, channels_last, torch.compile
+and CUDA graphs against a plain step, and the peak of memory. The last line is JSON; a check that fails ends the run
+with its sentence.
 """
 
 from __future__ import annotations
@@ -14,33 +17,32 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 
 import torch
 import tyro
-from torch import Tensor
+from gpu_checks import (
+    KINDS,
+    POOL,
+    batch,
+    check_kernels,
+    check_no_wait,
+    check_overflow,
+    check_step,
+    check_sweep,
+    gradients,
+    step_on,
+)
+from torch import Tensor, nn
 
-import colliculus as cl
-from colliculus.layers import ConvBNSpike
-from colliculus.model import MultimodalSNN
-from colliculus.neurons import Dynamics, GradedDynamics
+from colliculus.layers import ConvBNSpike, norm_spike
+from colliculus.neurons import LIF
 from colliculus.neurons.kernels.analytic import AnyDynamics
 from colliculus.neurons.kernels.choice import KERNELS, in_use
-from colliculus.runs.experiment import TrainSettings
-from colliculus.runtime import Runtime, check_norm
-from colliculus.training.optim import build_optimizer
-from colliculus.training.step import TrainingStep
-from colliculus.types import Batch, DataSpec
-
-SPEC = DataSpec(channels={"audio": 1, "visual": 3}, sizes={"audio": (64, 64), "visual": (64, 64)}, num_classes=6)
-METHOD = cl.SCMRL(dim=128, heads=8)
-KINDS: dict[str, AnyDynamics] = {
-    "lif": Dynamics(),
-    "lif, soft reset": Dynamics(reset="soft", detach_reset=False),
-    "lif, spatial gradient": Dynamics(temporal_gradient=False),
-    "graded": GradedDynamics(levels=3, step=0.25),
-}
+from colliculus.runtime import Runtime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,70 +55,6 @@ class Settings:
     """File for the figures."""
     compiled: bool = True
     """Steps under torch.compile too, which takes most of the time."""
-
-
-def gradients(kernel: str, x: Tensor, dynamics: AnyDynamics, steps: int) -> tuple[Tensor, Tensor]:
-    """Spikes, and the gradient of their weighted sum."""
-    currents = x.detach().requires_grad_()
-    spikes = KERNELS[kernel].run(currents, 0.5, dynamics, steps)
-    weights = torch.linspace(-1, 1, spikes[0].numel(), device=x.device, dtype=spikes.dtype).view_as(spikes[0])
-    return spikes, torch.autograd.grad((spikes * weights).sum(), currents)[0]
-
-
-def check_kernels() -> int:
-    """Compare Triton with PyTorch on the device; the number of comparisons."""
-    compared = 0
-    for name, dynamics in KINDS.items():
-        for steps in (1, 4, 16, 40):
-            for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-12), (torch.bfloat16, 2e-2)):
-                for static in (False, True):
-                    torch.manual_seed(steps)
-                    x = (2 * torch.randn(1 if static else steps, 3, 1001, device="cuda")).to(dtype)
-                    # of narrow numbers the reference computes wide ones
-                    expected = gradients("eager", x.float() if dtype == torch.bfloat16 else x, dynamics, steps)
-                    found = gradients("triton", x, dynamics, steps)
-                    what = f"{name}, T = {steps}, {dtype}, static = {static}"
-                    if not (expected[0].any() and torch.equal(found[0].to(expected[0]), expected[0])):
-                        raise SystemExit(f"the spikes of Triton differ: {what}")
-                    torch.testing.assert_close(found[1].to(expected[1]), expected[1], rtol=tolerance, atol=tolerance)
-                    compared += 1
-    return compared
-
-
-def batch(device: str, size: int = 16) -> Batch:
-    """Clips and labels drawn from a seed, the same on every device."""
-    generator = torch.Generator().manual_seed(0)
-    inputs = {m: torch.randn(SPEC.input_shape(m, size), generator=generator) for m in SPEC.modalities}
-    return Batch(inputs, torch.arange(size) % SPEC.num_classes).to(torch.device(device))
-
-
-def step_on(runtime: Runtime) -> tuple[MultimodalSNN, TrainingStep]:
-    """A network from a seed on the device, and its training step."""
-    torch.manual_seed(0)
-    model = METHOD.model(SPEC).to(runtime.device)
-    optimizer = build_optimizer(model, TrainSettings(optimizer="sgd", learning_rate=1e-3))
-    step = TrainingStep(
-        model=model,
-        objective=METHOD.objective(),
-        modulator=METHOD.modulator(),
-        optimizer=optimizer,
-        runtime=runtime,
-        clip_norm=1.0,
-    )
-    return model, step
-
-
-def check_step() -> float:
-    """The relative difference of the logits of a new network on both devices."""
-    logits = {}
-    for device in ("cpu", "cuda"):
-        model, step = step_on(Runtime(device=torch.device(device)))
-        check_norm(step(batch(device)).grad_norm)
-        torch.manual_seed(0)
-        model = METHOD.model(SPEC).to(device).eval()
-        with torch.no_grad():
-            logits[device] = model(batch(device).inputs).logits.double().cpu()
-    return float((logits["cuda"] - logits["cpu"]).norm() / logits["cpu"].norm())
 
 
 def milliseconds(work: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
@@ -151,6 +89,31 @@ def kernel_figures(repeats: int) -> dict[str, float]:
     return {name: time_ms / copy for name, time_ms in found.items()}
 
 
+def sweep_figures(repeats: int) -> dict[str, float]:
+    """Normalisation, neuron and pooling, forward and backward, in one sweep as a share of the layers' time."""
+    work: dict[str, Callable[[], object]] = {}
+    x = torch.randn(64, 64, 64, 64, device="cuda")
+    layouts = {"contiguous": x, "channels_last": x.contiguous(memory_format=torch.channels_last)}
+    for (layout, given), pooled in product(layouts.items(), (False, True)):
+        for kernel, layers in (("triton", False), ("layers", True)):
+            name = f"{layout}{', pooled' if pooled else ''}, {kernel}"
+            work[name] = partial(_block_or_layers, given, pooled=pooled, layers=layers)
+    found = milliseconds(work, repeats)
+    return {
+        name.removesuffix(", triton"): found[name] / found[name.replace("triton", "layers")]
+        for name in found
+        if name.endswith("triton")
+    }
+
+
+def _block_or_layers(x: Tensor, *, pooled: bool, layers: bool) -> None:
+    norm, neuron = nn.BatchNorm2d(x.shape[1]).cuda(), LIF()
+    if layers:
+        neuron.register_forward_hook(lambda *_: None)  # a part that is watched runs by itself, still in Triton
+    given = x.detach().requires_grad_()
+    norm_spike(given, norm, neuron, steps=4, pool=POOL if pooled else None).sum().backward()
+
+
 def layout_figures(repeats: int) -> dict[str, float]:
     """A convolution with normalisation and neuron under bf16, in both layouts, as multiples of fp32."""
     layer, x = ConvBNSpike(64, 128).cuda(), torch.rand(4, 16, 64, 32, 32, device="cuda")
@@ -167,8 +130,8 @@ def step_figures(repeats: int, *, compiled: bool) -> dict[str, float]:
     """Training steps, as multiples of the plain fp32 step, and the peak of its memory in MiB."""
     given, work = batch("cuda"), {}
     modes = ["", "default", "reduce-overhead"] if compiled else [""]
-    for precision in ("fp32", "bf16"):
-        for mode in modes:
+    for precision in ("fp32", "bf16", "fp16"):
+        for mode in modes if precision != "fp16" else modes[:1]:
             model, step = step_on(Runtime(device=torch.device("cuda"), precision=precision))
             if mode:
                 model.compile(mode=mode)
@@ -193,8 +156,12 @@ def main() -> None:
     start, found = time.perf_counter(), {}
     found["device"], found["kernel in use"] = torch.cuda.get_device_name(), in_use("cuda")
     found["comparisons of kernels"] = check_kernels()
+    found["comparisons of sweeps"] = check_sweep()
+    check_no_wait()
+    found["scale of the float16 loss"] = check_overflow()
     found["logits, GPU against CPU"] = check_step()
     found["kernels, copies"] = kernel_figures(settings.repeats)
+    found["sweep, of its layers"] = sweep_figures(settings.repeats)
     found["layout, of fp32"] = layout_figures(settings.repeats)
     found["steps, of fp32"] = step_figures(settings.repeats, compiled=settings.compiled)
     found["seconds"] = time.perf_counter() - start

@@ -16,6 +16,8 @@ NAMED: tuple[tuple[str, str, str], ...] = (
     ("modulation/ogm_ge.py", "gradient.std(correction=0)", "gradient.std()"),
     ("fusion/places.py", "torch.arange(target[1]) * source[1] // target[1]", "torch.arange(target[1])"),
     ("fusion/cross_modal.py", "spatial + temporal + spatial * temporal", "spatial + temporal"),
+    ("layers/ends.py", "[:, None] < ends", "[:, None] <= ends"),
+    ("runtime/precision.py", "gradient.masked_fill_(overflowed, 0)", "pass"),
     ("fusion/exchange.py", "torch.stack(given).mean(0)", "torch.stack(given).sum(0)"),
     ("fusion/feeding.py", ".clamp(max=1.0)", ""),
     ("fusion/joint.py", "single + found if place else single", "single"),
@@ -55,8 +57,6 @@ EQUIVALENT = {
     "ENUMERATED if len(values) < ENUMERATED else DRAWS, batch=DRAWS // 10, rng=seed)": "both try every sign",
     "evaluation/significance.py: return bool(n * difference ** 2 >= (reach * deviation) ** 2) -> return bool(n * "
     "difference ** 2 > (reach * deviation) ** 2)": "a quantile is no root of a whole number",
-    "fusion/cross_modal.py: temporal = self.temporal(x, aligned).mean(0, keepdim=True) -> temporal = "
-    "self.temporal(x, aligned).mean(0, keepdim=False)": "the axis comes back in the product with S",
     "fusion/cross_modal.py: kept = torch.rand(residual.shape[1], device=residual.device) >= self.dropout -> "
     "kept = torch.rand(residual.shape[1], device=residual.device) > self.dropout": "the two differ once in 2**24 draws",
     "fusion/cross_modal.py: mapped = self.linear(residual.transpose(-1, -2)).transpose(-1, -2) -> "

@@ -2,8 +2,8 @@
 
     python benchmarks/narrow.py
 
-Every method is trained on the synthetic set at a small width and tested in each precision. Times are of the network of
-`--speed-dim` channels on one thread, on a batch of test clips: fp32 divided by the other, the median of the rounds, the
+The preset of every method for the synthetic set is trained and tested in each precision. Times are of its network with
+`--dim` channels on one thread, on a batch of test clips: fp32 divided by the other, the median of the rounds, the
 precisions taking turns. Ratios above 1 are faster.
 """
 
@@ -14,7 +14,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from statistics import median
-from typing import Any
 
 import numpy as np
 import torch
@@ -37,15 +36,9 @@ class Settings(Tables):
 
     methods: tuple[str, ...] = tuple(METHODS)
     """Methods to measure."""
-    dim: int = 32
-    """Width of the trained networks."""
-    epochs: int = 12
-    """Epochs of each training."""
-    clips: int = 480
-    """Its clips."""
-    speed_dim: int = 128
+    dim: int = 128
     """Width of the networks whose time is taken."""
-    speed_size: int = 32
+    size: int = 32
     """Height and width of their inputs."""
     batch: int = 32
     """Their clips."""
@@ -53,13 +46,9 @@ class Settings(Tables):
     """Times that each precision is measured."""
 
 
-def accuracy(name: str, settings: Settings) -> dict[str, str]:
+def accuracy(name: str) -> dict[str, str]:
     """Test accuracy in each precision, and clips that int8 decides otherwise than fp32."""
-    changes: dict[str, Any] = {
-        "train": {"epochs": settings.epochs, "warmup_epochs": 1, "device": "cpu"},
-        "data": {"num_train": settings.clips},
-    }
-    run = cl.fit(cl.preset(f"{name}-synthetic", method=narrowed(name, settings.dim), **changes), progress=False)
+    run = cl.fit(cl.preset(f"{name}-synthetic", train={"device": "cpu"}), progress=False)
     found = {precision: cl.evaluate(run, precision=precision) for precision in PRECISIONS}
     moved = int((found["int8"].predictions.predicted != found["fp32"].predictions.predicted).sum())
     total = found["fp32"].metrics.total
@@ -73,8 +62,9 @@ def accuracy(name: str, settings: Settings) -> dict[str, str]:
 
 def speed(name: str, settings: Settings) -> dict[str, str]:
     """Layers that int8 rounds, and time of fp32 divided by that of the other precisions."""
-    preset = cl.preset(f"{name}-synthetic", method=narrowed(name, settings.speed_dim))
-    data = preset.data.__class__(num_train=settings.batch, num_test=settings.batch, size=settings.speed_size)
+    width = {"dim": settings.dim} if "dim" in {each.name for each in fields(METHODS[name])} else {}
+    preset = cl.preset(f"{name}-synthetic", method=width)
+    data = preset.data.__class__(num_train=settings.batch, num_test=settings.batch, size=settings.size)
     dataset = data.load()
     torch.manual_seed(0)
     model = preset.method.model(dataset.spec)
@@ -98,11 +88,6 @@ def speed(name: str, settings: Settings) -> dict[str, str]:
     }
 
 
-def narrowed(name: str, dim: int) -> dict[str, Any]:
-    """Settings of a method at a width."""
-    return {"dim": dim} if "dim" in {each.name for each in fields(METHODS[name])} else {}
-
-
 def main(settings: Settings) -> None:
     """Train, measure and write the table."""
     torch.set_num_threads(1)
@@ -110,7 +95,7 @@ def main(settings: Settings) -> None:
     print(f"products of whole numbers by oneDNN: {has_one_dnn()}; load {os.getloadavg()[0]:.1f}", flush=True)
     rows: list[dict[str, str]] = []
     for name in settings.methods:
-        rows.append({"method": name, **accuracy(name, settings), **speed(name, settings)})
+        rows.append({"method": name, **accuracy(name), **speed(name, settings)})
         print(rows[-1], flush=True)
     settings.publish("narrow", markdown(rows))
 

@@ -4,39 +4,47 @@
     python benchmarks/step.py --scaling        # with T, batch and width too
     torchrun --nproc-per-node 2 benchmarks/step.py --ranks     # time of a step on so many processes
 
-Each variant lives in a process of its own; they take turns, one step each, and the ratios are medians over the rounds,
-so that whatever else the machine does falls on all. Memory is the growth of the resident set over the first steps.
-Prints tables, and writes OUT (JSON).
+Each variant lives in a process of its own, with one thread, and glibc set to keep its memory, as our trainer does; they
+take turns, one step each. Time is the processor's, and ratios are medians over the rounds, so that whatever else the
+machine does falls on all. Memory is the growth of the resident set over the first steps. Prints tables, and writes OUT
+(JSON).
 
 The plain way: a loop over time whose every operation autograd records, an image given T times, channels first, one part
-after the other, dense convolutions, glibc as it is. The ANN counterpart has ReLU for neurons and the same T; "ours" for
-it means channels last, the image once, and glibc set to keep its memory, as our trainer does.
+after the other, dense convolutions. The ANN counterpart has ReLU for neurons and the same T, given one after the other;
+of an image that stands still its T steps are equal, so that one is enough: "one step". "Ours" for it means channels
+last. The shift of every BatchNorm is set so that the layers fire as those of a trained network (firing.py).
 """
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import multiprocessing
 import os
-import resource
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
-from time import perf_counter
-from typing import Any
+from time import process_time
+from typing import Any, Literal
 
 import torch
 import tyro
+from firing import TRAINED, fire_at
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from colliculus import SCMRL, DataSpec
+from colliculus.evaluation.precision import in_precision
 from colliculus.layers import conv_bn_spike
 from colliculus.layers.convolution import VARIABLE
-from colliculus.neurons import SpikingNeuron
-from colliculus.runtime import Runtime, keep_memory
+from colliculus.losses import Objective
+from colliculus.model import MultimodalSNN
+from colliculus.neurons import ReLUNeuron, SpikingNeuron
+from colliculus.runtime import InferencePrecision, Runtime, autocast, keep_memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +63,8 @@ class Settings:
     """Time steps and memory."""
 
     setting: Setting = Setting()
+    kinds: tuple[Literal["training", "evaluation"], ...] = ("training", "evaluation")
+    """Steps to time."""
     rounds: int = 7
     """Steps of each variant that are timed, after two that are not."""
     scaling: bool = False
@@ -71,33 +81,32 @@ class Variant:
     kernels: str
     plain: bool = False
     ann: bool = False
-    bf16: bool = False
+    steps: bool = False
+    """T images of each clip, one after the other."""
+    precision: InferencePrecision = "fp32"
 
 
 VARIANTS = {
-    "plain": Variant("plain", plain=True),
+    "plain": Variant("plain", plain=True, steps=True),
     "ours": Variant("native"),
     "ours, no compiler": Variant("eager"),
-    "ours, bf16": Variant("native", bf16=True),
-    "ANN, plain": Variant("plain", plain=True, ann=True),
-    "ANN, ours": Variant("native", ann=True),
+    "ours, bf16": Variant("native", precision="bf16"),
+    "ANN, plain": Variant("plain", plain=True, steps=True, ann=True),
+    "ANN, ours": Variant("native", steps=True, ann=True),
+    "ANN, ours, one step": Variant("native", ann=True),
 }
+EVALUATED = {**VARIANTS, "ours, int8": Variant("native", precision="int8")}
 
 
-class ReLU(nn.Module):
-    """In the place of a neuron."""
-
-    def forward(self, currents: Tensor, steps: int | None = None) -> Tensor:
-        """max(0, current), at every step."""
-        rates = torch.relu(currents)
-        return rates if steps is None else rates.expand(steps, *rates.shape[1:])
+Weights = Mapping[str, NDArray[Any]]
+"""State of a network, in a form that goes from one process to another without being shared."""
 
 
 def to_ann(module: nn.Module) -> None:
     """Every neuron becomes a ReLU."""
     for name, child in module.named_children():
         if isinstance(child, SpikingNeuron):
-            setattr(module, name, ReLU())
+            setattr(module, name, ReLUNeuron())
         else:
             to_ann(child)
 
@@ -107,35 +116,47 @@ def unchanged(frames: Tensor) -> Tensor:
     return frames
 
 
+def network(setting: Setting) -> tuple[MultimodalSNN, Objective, dict[str, Tensor]]:
+    """S-CMRL, its objective, and a batch of noise."""
+    torch.manual_seed(0)
+    channels = {"audio": 1, "visual": 3}
+    inputs = {m: torch.randn(setting.batch, c, setting.size, setting.size) for m, c in channels.items()}
+    spec = DataSpec(channels=channels, sizes={m: x.shape[-2:] for m, x in inputs.items()}, num_classes=6)
+    method = SCMRL(dim=setting.dim, heads=setting.heads, time_steps=setting.time_steps, arithmetic="reference")
+    return method.model(spec), method.objective(), inputs
+
+
+def firing(setting: Setting) -> Weights:
+    """Weights of a network that fires at the rate; found apart, so that the peak of memory is that of a step."""
+    model, _, inputs = network(setting)
+    fire_at(TRAINED, model, inputs)
+    return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+
+
 class Stepper:
     """A network, a batch, and one step at a time."""
 
-    def __init__(self, setting: Setting, variant: Variant, *, training: bool) -> None:
+    def __init__(self, setting: Setting, variant: Variant, weights: Weights, *, training: bool) -> None:
         os.environ["COLLICULUS_KERNELS"] = variant.kernels
         if variant.plain:
             os.environ[VARIABLE] = "dense"
             conv_bn_spike.channels_last = unchanged
-        else:
-            keep_memory()
+        keep_memory()
         torch.set_num_threads(1)
-        torch.manual_seed(0)
-        channels = {"audio": 1, "visual": 3}
-        shapes = {m: (setting.batch, c, setting.size, setting.size) for m, c in channels.items()}
-        sizes = {m: shape[-2:] for m, shape in shapes.items()}
-        method = SCMRL(dim=setting.dim, heads=setting.heads, time_steps=setting.time_steps, arithmetic="reference")
-        self.model = method.model(DataSpec(channels=channels, sizes=sizes, num_classes=6)).train(training)
-        if variant.ann:
-            to_ann(self.model)
-        self.objective, self.bf16 = method.objective(), variant.bf16
-        self.inputs = {m: torch.randn(shape) for m, shape in shapes.items()}
-        if variant.plain:
+        model, self.objective, self.inputs = network(setting)
+        model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+        if variant.steps:
             self.inputs = {m: x.repeat(setting.time_steps, 1, 1, 1, 1) for m, x in self.inputs.items()}
+        if variant.ann:
+            to_ann(model)
         self.labels = torch.arange(setting.batch) % 6
+        self.model = (in_precision(model, "int8") if variant.precision == "int8" else model).train(training)
+        self.precision = variant.precision
 
     def step(self, runtime: Runtime | None = None) -> float:
-        """Seconds of one step; the optimiser's, the same for all, is left out."""
-        start = perf_counter()
-        narrow = torch.autocast("cpu", torch.bfloat16) if self.bf16 else nullcontext()
+        """Processor seconds of one step; the optimiser's, the same for all, is left out."""
+        start = process_time()
+        narrow = autocast(torch.device("cpu"), self.precision)
         with narrow, nullcontext() if self.model.training else torch.inference_mode():
             output = self.model(self.inputs)
         if self.model.training:
@@ -145,21 +166,29 @@ class Stepper:
             else:
                 loss.backward()
             self.model.zero_grad()
-        return perf_counter() - start
+        return process_time() - start
 
 
-def resident_mib() -> float:
-    """The most this process has held so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def emptied_mib() -> float:
+    """Resident memory, from where a new peak begins: what was freed goes back to the system before."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    return status_mib("VmRSS")
 
 
-def serve(pipe: Connection, setting: Setting, variant: Variant, training: bool) -> None:
+def status_mib(name: str) -> float:
+    """A figure of /proc/self/status."""
+    return int(Path("/proc/self/status").read_text().partition(f"{name}:")[2].split()[0]) / 1024
+
+
+def serve(pipe: Connection, setting: Setting, variant: Variant, weights: Weights, training: bool) -> None:
     """A process: warm up, tell the memory, then a step for every message."""
-    stepper = Stepper(setting, variant, training=training)
-    before = resident_mib()
+    stepper = Stepper(setting, variant, weights, training=training)
+    before = emptied_mib()
     stepper.step()
     stepper.step()
-    pipe.send(resident_mib() - before)
+    pipe.send(status_mib("VmHWM") - before)
     while pipe.recv():
         pipe.send(stepper.step())
 
@@ -167,9 +196,10 @@ def serve(pipe: Connection, setting: Setting, variant: Variant, training: bool) 
 def measure(setting: Setting, variants: Mapping[str, Variant], rounds: int, *, training: bool) -> dict[str, Any]:
     """Seconds of every round and MiB, by variant."""
     context, pipes, found = multiprocessing.get_context("spawn"), {}, {}
+    weights = firing(setting)
     for name, variant in variants.items():
         pipes[name], theirs = context.Pipe()
-        context.Process(target=serve, args=(theirs, setting, variant, training), daemon=True).start()
+        context.Process(target=serve, args=(theirs, setting, variant, weights, training), daemon=True).start()
         found[name] = {"mib": pipes[name].recv(), "seconds": []}
     for _ in range(rounds):
         for name, pipe in pipes.items():
@@ -188,13 +218,12 @@ def ratio(found: Mapping[str, Any], above: str, below: str) -> float:
 
 def table(found: Mapping[str, Any]) -> Iterator[str]:
     """A row for every variant."""
-    yield "| build | step, ms | plain / this | memory, MiB | of plain |"
-    yield "|---|---|---|---|---|"
+    yield "| build | step, ms | least | plain / this | memory, MiB | of plain |"
+    yield "|---|---|---|---|---|---|"
     for name, figures in found.items():
-        milliseconds, share = 1000 * median(figures["seconds"]), figures["mib"] / found["plain"]["mib"]
-        yield (
-            f"| {name} | {milliseconds:.0f} | {ratio(found, 'plain', name):.2f} | {figures['mib']:.0f} | {share:.0%} |"
-        )
+        times, share = figures["seconds"], figures["mib"] / found["plain"]["mib"]
+        milliseconds = f"{1000 * median(times):.0f} | {1000 * min(times):.0f}"
+        yield f"| {name} | {milliseconds} | {ratio(found, 'plain', name):.2f} | {figures['mib']:.0f} | {share:.0%} |"
 
 
 def scaling(settings: Settings) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -211,7 +240,7 @@ def on_ranks(settings: Settings) -> None:
     """Ours with gradients summed over the processes, each with its share of the batch."""
     with Runtime.start(device="cpu") as runtime:
         share = replace(settings.setting, batch=settings.setting.batch // runtime.world_size)
-        stepper = Stepper(share, VARIANTS["ours"], training=True)
+        stepper = Stepper(share, VARIANTS["ours"], firing(share), training=True)
         times = [stepper.step(runtime) for _ in range(settings.rounds + 2)][2:]
         if runtime.is_main:
             print(f"{runtime.world_size} process(es), {share.batch} samples each: {1000 * median(times):.0f} ms a step")
@@ -223,9 +252,11 @@ def main(settings: Settings) -> None:
         on_ranks(settings)
         return
     report: dict[str, Any] = {"setting": settings.setting.__dict__, "torch": torch.__version__}
-    for kind, training in (("training", True), ("evaluation", False)):
-        report[kind] = measure(settings.setting, VARIANTS, settings.rounds, training=training)
-        print(f"\n{kind} step, batch {settings.setting.batch}, medians of {settings.rounds} rounds\n")
+    for kind in settings.kinds:
+        variants = VARIANTS if kind == "training" else EVALUATED
+        report[kind] = measure(settings.setting, variants, settings.rounds, training=kind == "training")
+        load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        print(f"\n{kind} step, batch {settings.setting.batch}, medians of {settings.rounds} rounds, {load}\n")
         print("\n".join(table(report[kind])))
         print(f"\nours / ANN, ours: {ratio(report[kind], 'ours', 'ANN, ours'):.2f}")
     if settings.scaling:

@@ -18,6 +18,8 @@ CHOICES = {
 """Commands whose help has more options than that of the bare verb."""
 
 SECTION = re.compile(r"^ (?P<title>\S.*?) *\n -{5,} *$", re.MULTILINE)
+RULE = re.compile(r"^ +-{5,} *\n", re.MULTILINE)
+"""The line below the description of a section."""
 MARKS = re.compile(r"(`[^`]*`)|(?<!\w)(--\w[\w.-]*\w)|([<*\[_|])")
 """Code, options, and characters that mean something in Markdown."""
 
@@ -63,7 +65,7 @@ def parts(text: str) -> tuple[str, str, str]:
     usage, _, rest = text.partition("\n\n")
     first = SECTION.search(rest)
     begin = first.start() if first else len(rest)
-    options = SECTION.sub(lambda section: f"{section['title']}:", rest[begin:])
+    options = RULE.sub("", SECTION.sub(lambda section: f"{section['title']}:", rest[begin:]))
     plain = "\n".join(line.rstrip() for line in options.splitlines())
     return usage.strip(), MARKS.sub(_marked, rest[:begin].strip()), re.sub(r"\n{3,}", "\n\n", plain).strip()
 

@@ -45,7 +45,10 @@ from colliculus.runs.experiment import Experiment, Method, TrainSettings
 from colliculus.runs.pretrained import pretrained
 from colliculus.sharing.share import share
 from colliculus.streaming.of_run import stream
+from colliculus.sweeps import launchers
 from colliculus.sweeps.reproduce import reproduce
+from colliculus.sweeps.search import search
+from colliculus.sweeps.space import Range
 from colliculus.sweeps.sweep import sweep
 from colliculus.training import loggers
 from colliculus.training.callbacks import Callback
@@ -78,6 +81,7 @@ __all__ = [
     "Objective",
     "Output",
     "QKFormer",
+    "Range",
     "SEWResNet",
     "Spikformer",
     "Tectum",
@@ -102,6 +106,7 @@ __all__ = [
     "fusion",
     "heads",
     "inspect",
+    "launchers",
     "load",
     "loggers",
     "losses",
@@ -116,6 +121,7 @@ __all__ = [
     "report",
     "reproduce",
     "robustness",
+    "search",
     "share",
     "split",
     "stream",

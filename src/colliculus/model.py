@@ -100,6 +100,10 @@ class MultimodalSNN(nn.Module):
         """The second half of `forward`: tokens (T, B, D, N) of each given modality, fused and read out."""
         fused = self.fusion(self.modality_dropout(tokens))
         check_fused(fused, self.fusion, batch=next(iter(tokens.values())).shape[1])
+        return self.read(fused)
+
+    def read(self, fused: Fused) -> Output:
+        """The last part of `forward`: what the fusion made, read out."""
         output: Output = self.head(fused)
         return in_float32(output)
 

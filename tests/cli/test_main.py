@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from colliculus import __version__, cli
+from colliculus.records.console import RankError
 from colliculus.types import ColliculusError
 
 LIGHT = [["--help"], ["--version"], *([verb, "--help"] for verb in cli.VERBS)]
@@ -96,3 +97,12 @@ def test_of_several_processes_only_the_first_speaks(answer, monkeypatch, argumen
     assert answer(*arguments, code=code) == ("", "")
     monkeypatch.setenv("RANK", "0")
     assert any(answer(*arguments, code=code))
+
+
+def test_an_error_of_one_rank_is_printed_by_it(answer, monkeypatch):
+    def fail(_arguments):
+        raise RankError("rank 1: clips/a.wav is empty: copy it again")
+
+    monkeypatch.setattr("colliculus.cli.show.run", fail)
+    monkeypatch.setenv("RANK", "1")
+    assert answer("show", code=2)[1] == "colliculus: error: rank 1: clips/a.wav is empty: copy it again"

@@ -74,3 +74,12 @@ def test_a_process_that_died_is_one_sentence():
     assert re.match(told, said[0]), said[0]
     assert "--resume" in said[0]
     assert said[0].count("\n") == 1
+
+
+def test_an_error_of_another_rank_than_the_first_names_it(monkeypatch):
+    for name, value in {"WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "a", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    for rank, begin in (("3", "^rank 3: unknown device 'gpu'"), ("0", "^unknown device 'gpu'")):
+        monkeypatch.setenv("RANK", rank)
+        with pytest.raises(ColliculusError, match=begin), Runtime.start(device="gpu"):
+            pass

@@ -12,14 +12,15 @@ import torch
 from active import assert_active
 from early_networks import CASES, SPEC, T, clips, given, made
 from exported_runs import PAIR, noise, run_of, small
+from small_methods import read_by
 from torch import nn
 
 from colliculus.data.noise import GaussianNoise
-from colliculus.evaluation.anytime import first_steps, outputs_by_step
+from colliculus.evaluation.anytime import TOGETHER, first_steps, outputs_by_step
 from colliculus.evaluation.inference import classify, inference_mode
-from colliculus.fusion import ClipWarp
+from colliculus.fusion import ClipWarp, CrossModalSettings
 from colliculus.fusion.time_alignment import ConvAlignment
-from colliculus.layers import reasons_for_a_window, stepwise
+from colliculus.layers import stepwise
 from colliculus.methods import METHODS
 from colliculus.types import DataSpec
 
@@ -190,22 +191,87 @@ def test_a_split_is_answered_as_its_clips_are(model, split):
         assert found.true_probability == pytest.approx(expected.numpy(), abs=1e-5)
 
 
+def passes_of(fusion, monkeypatch):
+    """A list that grows with every pass of a fusion."""
+    passes = []
+    monkeypatch.setattr(fusion, "forward", lambda tokens, forward=fusion.forward: passes.append(1) or forward(tokens))
+    return passes
+
+
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in ("tectum-first", "taaf")])
 def test_a_network_that_decides_step_by_step_runs_once_and_says_the_same(name, tmp_path, monkeypatch):
     run = run_of(tmp_path, small(name))
     model, total = run.model, run.time_steps
     inputs = {m: x for m, x in noise(PAIR, 3).items() if m in model.modalities}
-    passes = []
     with monkeypatch.context() as patch:
-        patch.setattr(model, "decided", lambda tokens, decide=model.decided: passes.append(1) or decide(tokens))
+        passes = passes_of(model.fusion, patch)
         found = outputs_by_step(model, inputs, total)
-    assert len(passes) == (total if reasons_for_a_window(model) or name == "weighted-attention" else 1)
+    assert len(passes) == (total if name == "weighted-attention" else 1)
     assert_active(found[-1].step_logits)
     for t, output in enumerate(found, start=1):
         with first_steps(model, t, total), inference_mode(model):
-            alone = model(inputs)
-        assert torch.allclose(output.logits, alone.logits, atol=1e-6)
-        assert output.step_logits.shape == alone.step_logits.shape
-        for ours, theirs in ((output.evidence, alone.evidence), (output.modality_logits, alone.modality_logits)):
-            assert ours.keys() == theirs.keys()
-            assert all(torch.allclose(ours[m], x, atol=1e-6) for m, x in theirs.items())
+            assert_close(output, model(inputs))
+
+
+def assert_close(output, alone):
+    """Two outputs with the same fields, equal but for the order in which a matrix product may add."""
+    assert torch.allclose(output.logits, alone.logits, atol=1e-6)
+    assert output.step_logits.shape == alone.step_logits.shape
+    for ours, theirs in (
+        (output.evidence, alone.evidence),
+        (output.modality_logits, alone.modality_logits),
+        (output.residual, alone.residual),
+        (output.streams, alone.streams),
+        (output.time_weights, alone.time_weights),
+    ):
+        assert ours.keys() == theirs.keys()
+        assert all(torch.allclose(ours[m], x, atol=1e-6) for m, x in theirs.items())
+
+
+LONG = 11
+"""Steps that take two passes of a fusion."""
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("s-cmrl", {}),
+        ("s-cmrl", {"cross_modal": CrossModalSettings(combination="product", senders="mean")}),
+        ("s-cmrl", {"cross_attention": "temporal"}),
+        ("cmqka", {}),
+        ("tectum-first", {"modality_steps": {"visual": 7}, "alignment": "interpolate"}),
+    ],
+)
+def test_a_fusion_that_uses_later_steps_runs_for_many_numbers_of_steps_at_once(name, changes, batch, monkeypatch):
+    settings = {"dim": 16, "heads": 4, "time_steps": LONG, "encoder": "shallow"}
+    method = METHODS[name](**read_by(METHODS[name], settings) | changes)
+    torch.manual_seed(0)
+    model = method.model(replace(SPEC, steps={}))
+    inputs = {m: 3 * torch.randn(LONG, batch, SPEC.channels[m], 16, 16) for m in model.modalities}
+    with torch.no_grad():
+        for part in model.modules():
+            if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+                part.momentum = 1.0
+                part.bias.fill_(0.5)  # tokens past the end would fire
+        model({m: torch.cat([x, -x], 1) for m, x in inputs.items()})
+    model.eval()
+    with monkeypatch.context() as patch:
+        passes = passes_of(model.fusion, patch)
+        found = outputs_by_step(model, inputs, LONG)
+    assert len(passes) == ceil(LONG / TOGETHER) == 2
+    assert_active(found[-1].step_logits, *found[-1].residual.values())
+    for t, output in enumerate(found, start=1):
+        with first_steps(model, t, LONG), inference_mode(model):
+            assert_close(output, model(inputs))
+
+
+@pytest.mark.parametrize("part", ["fusion", "attention"])
+def test_a_fusion_that_does_not_heed_ends_runs_for_each_number_of_steps(part, monkeypatch):
+    _, model = made("s-cmrl")
+    model = deepcopy(model)
+    attention = next(each for each in model.fusion.modules() if getattr(each, "needs_window", None))
+    (model.fusion if part == "fusion" else attention).heeds_ends = False
+    passes = passes_of(model.fusion, monkeypatch)
+    outputs_by_step(model, given(model, clips()), T)
+    assert len(passes) == T

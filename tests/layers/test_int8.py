@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from colliculus.layers import int8
+from colliculus.layers import gather, int8
+from colliculus.layers.convolution import VARIABLE
 from colliculus.layers.int8 import Int8, has_one_dnn
+from colliculus.neurons.kernels import native
 
 LAYERS = {
     "3x3": (nn.Conv2d(5, 6, 3, padding=1, bias=False), (2, 5, 7, 6)),
@@ -96,3 +99,46 @@ def test_what_is_no_whole_number_up_to_255_is_not_cut_off(monkeypatch, value):
     found, x = Int8(layer), torch.full(shape, value)
     assert torch.equal(found(x), found.in_float32(x))
     assert not torch.equal(found.by_one_dnn(x), found.in_float32(x))
+
+
+@pytest.mark.skipif(gather.library() is None, reason="the C code was not compiled here")
+@pytest.mark.parametrize("name", ["3x3", "1x1", "tokens"])
+def test_gathering_gives_the_same_bits(name, monkeypatch):
+    layer, shape = LAYERS[name]
+    found, x = Int8(layer, unit=0.5), spikes(shape)
+    expected = found.in_float32(x)
+    assert expected.abs().max() > 0.5
+    monkeypatch.setenv(VARIABLE, "gather")
+    with torch.no_grad():
+        for _ in range(2):  # the second time with the layout of the first
+            assert torch.equal(found.by_gathering(x), expected)
+        assert torch.equal(found(x / 2), expected)
+    assert found.by_gathering(x) is None  # a gradient may be wanted
+    monkeypatch.setenv(VARIABLE, "dense")
+    with torch.no_grad():
+        assert found.by_gathering(x) is None
+
+
+@pytest.mark.skipif(gather.library() is None, reason="the C code was not compiled here")
+def test_what_cannot_be_gathered_is_left_to_the_others(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "gather")
+    for name in ("stride", "linear"):  # other strides down than across, and no images
+        layer, shape = LAYERS[name]
+        with torch.no_grad():
+            assert Int8(layer).by_gathering(spikes(shape)) is None
+    layer, shape = LAYERS["3x3"]
+    with torch.no_grad():
+        assert Int8(layer).by_gathering(spikes(shape).bfloat16()) is None
+        with FlopCounterMode(display=False) as counter:
+            Int8(layer)(spikes(shape))
+    assert counter.get_total_flops() > 0
+
+
+@pytest.mark.skipif(gather.library() is None, reason="the C code was not compiled here")
+@pytest.mark.parametrize(("rate", "taken"), [(0.08, True), (0.2, False)])
+def test_the_rate_decides(monkeypatch, rate, taken):
+    monkeypatch.setattr(native, "instructions", lambda: "AVX-512")  # as measured, wherever the tests run
+    monkeypatch.delenv(VARIABLE, raising=False)
+    x = (torch.rand(8, 32, 16, 16, generator=torch.Generator().manual_seed(0)) < rate).float()
+    with torch.no_grad():
+        assert (Int8(nn.Conv2d(32, 48, 3, padding=1)).by_gathering(x) is not None) == taken

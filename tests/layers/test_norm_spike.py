@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from torch import nn
 
 from colliculus import ColliculusError
-from colliculus.layers import ConvBNSpike, norm_spike, one_sweep
+from colliculus.layers import ConvBNSpike, norm_spike
+from colliculus.layers.one_sweep import sweep_of
 from colliculus.layers.time import channels_last
 from colliculus.neurons import LIF, PLIF, Dynamics, GradedDynamics, GradedNeuron, ReLUNeuron, carried
+from colliculus.neurons.kernels import sweep_native
 from colliculus.neurons.surrogate import SURROGATES
 
 POOL = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
-needs_library = pytest.mark.skipif(one_sweep.library() is None, reason="the C code was not compiled here")
+needs_library = pytest.mark.skipif(sweep_native.library() is None, reason="the C code was not compiled here")
 
 
 def values(count, channels, height, width, seed=0):
@@ -74,7 +76,7 @@ def test_it_is_what_its_parts_are_one_after_the_other(steps, shape, pooled, stat
         return  # nothing to normalise by
     norm, neuron = fresh_norm(channels, training=training), LIF(tau=1.7, dynamics=dynamics)
     how = {"steps": steps, "static": static, "pool": POOL if pooled else None}
-    assert one_sweep.takes(x, norm, neuron, how["pool"])
+    assert sweep_of(x, norm, neuron, how["pool"], steps=2) is not None
     ours = outcome(x, norm, neuron, **how)
     with pytest.MonkeyPatch.context() as monkeypatch:
         one_after_the_other(monkeypatch)
@@ -191,15 +193,15 @@ def test_whoever_listens_at_a_part_hears_it(part):
 def test_what_the_library_cannot_do_is_left_to_the_parts(monkeypatch):
     x = values(4, 8, 6, 6)
     norm, neuron = fresh_norm(8), LIF()
-    assert one_sweep.takes(x, norm, neuron, POOL)
-    assert not one_sweep.takes(x.contiguous(), norm, neuron, POOL)
-    assert not one_sweep.takes(x.double(), norm, neuron, POOL)
-    assert not one_sweep.takes(x, norm, PLIF(), POOL)
-    assert not one_sweep.takes(x, norm, neuron, nn.MaxPool2d(2))
-    assert not one_sweep.takes(x, nn.BatchNorm2d(8, affine=False), neuron, POOL)
-    assert not one_sweep.takes(values(1, 1025, 2, 2), fresh_norm(1025), neuron, POOL)
+    assert sweep_of(x, norm, neuron, POOL, steps=2) is not None
+    assert sweep_of(x.contiguous(), norm, neuron, POOL, steps=2) is None
+    assert sweep_of(x.double(), norm, neuron, POOL, steps=2) is None
+    assert sweep_of(x, norm, PLIF(), POOL, steps=2) is None
+    assert sweep_of(x, norm, neuron, nn.MaxPool2d(2), steps=2) is None
+    assert sweep_of(x, nn.BatchNorm2d(8, affine=False), neuron, POOL, steps=2) is None
+    assert sweep_of(values(1, 1025, 2, 2), fresh_norm(1025), neuron, POOL, steps=2) is None
     monkeypatch.setenv("COLLICULUS_KERNELS", "eager")
-    assert not one_sweep.takes(x, norm, neuron, POOL)
+    assert sweep_of(x, norm, neuron, POOL, steps=2) is None
 
 
 @needs_library
@@ -235,7 +237,7 @@ def test_it_goes_on_where_it_stopped(steps, cut, shape, pooled, static, reset, n
     x = x.bfloat16() if narrow else x
     norm, neuron = fresh_norm(channels, training=False), LIF(tau=1.7, dynamics=Dynamics(threshold=0.8, reset=reset))
     pool = POOL if pooled else None
-    assert one_sweep.takes(x, norm, neuron, pool)
+    assert sweep_of(x, norm, neuron, pool, steps=2) is not None
 
     def run(given, membranes, length):
         with carried(neuron, membranes) as after:

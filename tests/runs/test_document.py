@@ -29,7 +29,7 @@ def test_every_preset_comes_back_through_yaml(name):
         epochs=st.integers(1, 1000),
         learning_rate=st.floats(1e-9, 1),
         clip_norm=st.none() | st.floats(1e-6, 1e6),
-        precision=st.sampled_from(["fp32", "bf16"]),
+        precision=st.sampled_from(["fp32", "bf16", "fp16"]),
         device=st.text(max_size=5),
     )
 )

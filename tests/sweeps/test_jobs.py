@@ -7,17 +7,21 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from waiting import wait_for
 
 from colliculus.files.lock import locked
 from colliculus.presets import preset
 from colliculus.runs.metrics import Metrics
 from colliculus.runs.result import TrainingResult
-from colliculus.sweeps import jobs
-from colliculus.sweeps.jobs import Job, run_jobs
+from colliculus.sweeps import jobs, work
+from colliculus.sweeps.jobs import Job
+from colliculus.sweeps.launchers import Local, Lost, order
+from colliculus.sweeps.work import MAX_LOSSES, run_jobs
 from colliculus.training.checkpoint import IN_HAND
 
 METRICS = Metrics.from_confusion(np.array([[1, 1], [0, 2]]), ("a", "b"))
@@ -55,7 +59,7 @@ if not (mark := pathlib.Path(sys.argv[4] + ".lost")).exists():
 @pytest.fixture
 def make(tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, "-c", PROGRAM))
-    monkeypatch.setattr(jobs, "POLL_S", 0.01)
+    monkeypatch.setattr(work, "POLL_S", 0.01)
     monkeypatch.setenv("RESULT", RESULT)
     experiment = preset("late-fusion-synthetic")
     return lambda *names: [Job("late-fusion-synthetic", tmp_path / "out" / name, experiment) for name in names]
@@ -74,7 +78,10 @@ def spans(tmp_path):
 def test_so_many_run_side_by_side_and_never_more(make, tmp_path, at_once):
     seen = []
     todo = make("a", "b", "c")
-    assert run_jobs(todo, at_once, lambda running, elsewhere, over: seen.append((len(list(running)), dict(over)))) == {}
+    assert (
+        run_jobs(todo, at_once, lambda running, elsewhere, over: seen.append((len(list(running)), dict(over))), Local())
+        == {}
+    )
     assert max(count for count, _ in seen) == at_once
     assert seen[-1] == (0, dict.fromkeys(todo))
     edges = sorted([(start, 1) for start, _ in spans(tmp_path)] + [(end, -1) for _, end in spans(tmp_path)])
@@ -84,47 +91,47 @@ def test_so_many_run_side_by_side_and_never_more(make, tmp_path, at_once):
 def test_each_has_one_thread_unless_the_user_says_otherwise(make, monkeypatch):
     (first, second) = make("a", "b")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    run_jobs([first], 1, ignore)
+    run_jobs([first], 1, ignore, Local())
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    run_jobs([second], 1, ignore)
+    run_jobs([second], 1, ignore, Local())
     assert [(job.folder / "threads").read_text() for job in (first, second)] == ["1", "3"]
 
 
 def test_a_failure_is_kept_with_its_last_words_and_the_rest_goes_on(make):
     todo = make("broken-1", "a", "broken-2", "b")
-    failed = run_jobs(todo, 2, ignore)
+    failed = run_jobs(todo, 2, ignore, Local())
     assert failed == {todo[0]: "it is broken", todo[2]: "it is broken"}
     assert [job.is_done for job in todo] == [False, True, False, True]
-    assert run_jobs(todo, 2, ignore).keys() == failed.keys()  # what failed is tried again
+    assert run_jobs(todo, 2, ignore, Local()).keys() == failed.keys()  # what failed is tried again
     assert todo[0].log.read_text().count("it is broken") == 2
 
 
 def test_what_is_done_is_not_run_again(make, tmp_path):
     todo = make("a", "b")
-    run_jobs(todo, 2, ignore)
+    run_jobs(todo, 2, ignore, Local())
     before = spans(tmp_path)
-    assert run_jobs(todo, 2, ignore) == {}
+    assert run_jobs(todo, 2, ignore, Local()) == {}
     assert spans(tmp_path) == before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no locks there")
 def test_a_job_that_inherits_its_log_inherits_the_lock(tmp_path):
     with (tmp_path / "log").open("ab") as log:
-        assert jobs._is_ours(log)
+        assert order._is_ours(log)
         process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=log)
     with (tmp_path / "log").open("ab") as log:
-        assert not jobs._is_ours(log)
+        assert not order._is_ours(log)
         process.communicate(b"go\n")
-        assert jobs._is_ours(log)
+        assert order._is_ours(log)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no locks there")
 def test_two_sweeps_share_the_work_and_no_job_runs_twice(make, tmp_path):
     todo = make("a", "b", "c")
     if (child := os.fork()) == 0:
-        run_jobs(todo, 1, ignore)
+        run_jobs(todo, 1, ignore, Local())
         os._exit(0)
-    assert run_jobs(todo, 1, ignore) == {}
+    assert run_jobs(todo, 1, ignore, Local()) == {}
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert len(spans(tmp_path)) == 3
 
@@ -140,7 +147,7 @@ def test_a_job_that_another_process_trains_is_left_to_it_and_begun_when_that_die
             assert not todo[0].log.read_bytes()
             other.close()
 
-    assert run_jobs(todo, 2, watch) == {}
+    assert run_jobs(todo, 2, watch, Local()) == {}
     assert seen[0] == ([todo[1]], [todo[0]])
     assert ([todo[0]], []) in seen
     assert all(job.is_done for job in todo)
@@ -155,14 +162,14 @@ def test_a_job_that_another_process_has_finished_is_done(make):
             if elsewhere:
                 (job.folder / "result.json").write_text(RESULT)
 
-        assert run_jobs([job], 1, watch) == {}
+        assert run_jobs([job], 1, watch, Local()) == {}
     assert not job.log.read_bytes()
 
 
 def test_a_job_that_lost_the_race_for_its_folder_has_not_failed(make, monkeypatch):
     monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, "-c", LOST + PROGRAM))
     (job,) = make("a")
-    assert run_jobs([job], 1, ignore) == {}
+    assert run_jobs([job], 1, ignore, Local()) == {}
     assert job.is_done
     assert IN_HAND in job.log.read_text()
 
@@ -177,8 +184,78 @@ def test_whoever_interrupts_leaves_no_process_behind(make):
 
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run_jobs(todo, 2, interrupt)
+        run_jobs(todo, 2, interrupt, Local())
     assert seen == todo
     assert time.monotonic() - start < 20
     time.sleep(0.5)
     assert not any(job.is_done for job in todo)
+
+
+class Unlucky:
+    """An engine whose first workers are lost; each finishes `epochs` epochs before."""
+
+    def __init__(self, losses, epochs=0):
+        self.losses, self.epochs, self.starts = losses, epochs, 0
+
+    @contextmanager
+    def open(self):
+        yield self
+
+    def start(self, job):
+        self.starts += 1
+        if self.starts > self.losses:
+            return Local().start(job)
+        job.folder.mkdir(parents=True, exist_ok=True)
+        (job.folder / "metrics.csv").write_text("epoch\n" + "1\n" * self.epochs * self.starts)
+        return SimpleNamespace(ending=lambda: Lost(f"worker {self.starts} burnt"))
+
+
+def test_a_job_whose_worker_is_lost_is_started_again(make):
+    todo, engine = make("a", "b"), Unlucky(MAX_LOSSES)
+    assert run_jobs(todo, 1, ignore, engine) == {}
+    assert all(job.is_done for job in todo)
+    assert engine.starts == MAX_LOSSES + 2
+
+
+def test_a_job_that_loses_every_worker_fails_with_the_last_reason(make):
+    (job,), engine = make("a"), Unlucky(MAX_LOSSES + 1)
+    assert run_jobs([job], 1, ignore, engine) == {job: f"worker {MAX_LOSSES + 1} burnt"}
+    assert engine.starts == MAX_LOSSES + 1
+
+
+def test_losses_are_counted_from_the_last_finished_epoch(make):
+    (job,), engine = make("a"), Unlucky(3 * MAX_LOSSES, epochs=1)
+    assert run_jobs([job], 1, ignore, engine) == {}
+    assert engine.starts == 3 * MAX_LOSSES + 1
+
+
+def test_a_killed_training_has_failed_by_the_signal(make, monkeypatch):
+    kill = "import os, signal; print('epoch 1/3', flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, "-c", kill))
+    (job,) = make("a")
+    assert run_jobs([job], 1, ignore, Local()) == {job: "ended by SIGKILL"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only its kernel has that")
+def test_a_training_ends_with_the_process_that_started_it(tmp_path):
+    start = f"""
+import sys, time
+from pathlib import Path
+from colliculus.sweeps.launchers.order import Order
+Order(command=(sys.executable, "-c", {ALIVE!r}, {str(tmp_path)!r}), folder=Path({str(tmp_path / "run")!r}),
+      directory=Path.cwd(), threads="1").begin()
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", start]) as starter:
+        wait_for(tmp_path / "alive")
+        starter.kill()
+    wait_for(tmp_path / "asked to stop")
+
+
+ALIVE = """
+import pathlib, signal, sys, time
+folder = pathlib.Path(sys.argv[1])
+signal.signal(signal.SIGTERM, lambda *_: sys.exit((folder / "asked to stop").touch()))
+(folder / "alive").touch()
+time.sleep(60)
+"""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from waiting import WAITING, left_by, wait_for
 
 from colliculus.sweeps import jobs
 from colliculus.sweeps.job_board import JobBoard
@@ -19,25 +18,6 @@ from colliculus.training.checkpoint import read_state
 
 METHODS = ["late-fusion-synthetic", "weighted-attention-synthetic"]
 
-WAITING = """
-import sys, time
-from colliculus.cli import main
-from colliculus.training import stage
-
-write_state = stage.write_state
-
-def write_and_wait(folder, state):
-    write_state(folder, state)
-    waits = folder.parent / "waits"
-    if not waits.exists():
-        waits.touch()
-        while not (folder.parent / "go").exists():
-            time.sleep(0.01)
-
-stage.write_state = write_and_wait
-sys.exit(main(sys.argv[1:]))
-"""
-
 SWEEPING = f"""
 import sys
 from pathlib import Path
@@ -47,21 +27,6 @@ from colliculus.sweeps.sweep import sweep
 jobs.PROGRAM = (sys.executable, "-c", {WAITING!r})
 sweep({METHODS}, seeds=1, overrides={{overrides}}, out=Path(sys.argv[1]))
 """
-
-
-def wait_for(path, seconds=100):
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} does not appear"
-        time.sleep(0.01)
-
-
-def left_by(out, name=""):
-    """Results, without the speed, and models of the runs of a sweep whose names begin with `name`."""
-    results = {path.parent.name: json.loads(path.read_text()) for path in sorted(out.glob(f"{name}*/result.json"))}
-    for result in results.values():
-        del result["samples_per_second"]
-    return results, {path.parent.name: path.read_bytes() for path in sorted(out.glob(f"{name}*/model.safetensors"))}
 
 
 def times(out):
@@ -118,7 +83,7 @@ def test_a_sweep_ended_from_outside_continues_the_same_way(whole, small, tmp_pat
         wait_for(tmp_path / "waits")
         process.send_signal(how)
         process.wait(100)
-    (tmp_path / "go").touch()  # after SIGKILL the training runs on without its sweep
+    (tmp_path / "go").touch()
     found = sweep(METHODS, seeds=1, overrides=small, out=tmp_path)
     assert found.failure == ""
     assert left_by(tmp_path) == left_by(whole)

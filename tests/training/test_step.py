@@ -4,39 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from one_step import Linear, cross_entropy, make_step
 from torch import nn
 
-from colliculus.modulation import Modulator, NoModulation, PreparedLosses
+from colliculus.modulation import Modulator, PreparedLosses
 from colliculus.runtime import Runtime, check_norm
-from colliculus.training.step import EpochSums, StepReport, TrainingStep
-from colliculus.types import Batch, ColliculusError, Output
-
-
-class Linear(nn.Module):
-    """The smallest model: logits of flattened inputs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Linear(4, 3)
-
-    def forward(self, inputs):
-        logits = self.layer(inputs["a"].flatten(1))
-        return Output(logits, logits[None], {"a": logits[None]}, {"a": logits[None]})
-
-
-def cross_entropy(output, labels):
-    return {"task": nn.functional.cross_entropy(output.logits, labels)}
-
-
-def make_step(model, **parts):
-    defaults = {
-        "objective": cross_entropy,
-        "modulator": NoModulation(),
-        "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
-        "runtime": Runtime(device=torch.device("cpu")),
-        "clip_norm": None,
-    }
-    return TrainingStep(model=model, **(defaults | parts))
+from colliculus.training.step import EpochSums, StepReport
+from colliculus.types import Batch, ColliculusError
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 from shlex import quote
 
-from colliculus.records.console import is_main_rank
+from colliculus.records.console import RankError, is_main_rank
 from colliculus.types import ColliculusError, printable, unknown_name
 
 VERBS = {
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(given)
         sys.stdout.flush()
     except ColliculusError as error:
-        return _complain(f"{error}{_help_on(str(error), given)}", code=2)
+        return _complain(f"{error}{_help_on(str(error), given)}", code=2, anywhere=isinstance(error, RankError))
     except KeyboardInterrupt as interruption:
         return _complain(str(interruption) or "interrupted", code=130)
     except BrokenPipeError:
@@ -140,7 +140,7 @@ def _local(word: str, *, named: bool) -> str:
     return f"{option}{equals}{local_run(value)}"
 
 
-def _complain(sentence: str, code: int) -> int:
-    if is_main_rank():
+def _complain(sentence: str, code: int, *, anywhere: bool = False) -> int:
+    if anywhere or is_main_rank():
         print(f"colliculus: {'error: ' if code == 2 else ''}{printable(sentence)}", file=sys.stderr)
     return code

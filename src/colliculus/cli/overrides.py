@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from shlex import split
 from typing import Any
 
@@ -50,27 +50,34 @@ def read_values(presets: Sequence[str], chosen: Sequence[tuple[str, str]]) -> di
     return found
 
 
+def read_space(presets: Sequence[str], chosen: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Ranges and values of `--set` in a search.
+
+    Example:
+        >>> chosen = [("train.learning_rate", "1e-4..1e-2:log"), ("method.alpha", "0.25,0.5")]
+        >>> read_space(["s-cmrl-synthetic"], chosen)["train.learning_rate"]
+        Range(low=0.0001, high=0.01, log=True)
+    """
+    from colliculus.sweeps.space import Range
+
+    ranges = {key.removeprefix("--"): found for key, text in chosen if (found := Range.parse(text)) is not None}
+    return {**read_values(presets, [pair for pair in chosen if Range.parse(pair[1]) is None]), **ranges}
+
+
 def _value(presets: Sequence[str], key: str, text: str) -> Any:
     """The typed value of a setting in the first preset that has it; the text where none has it."""
     from colliculus.presets import preset
     from colliculus.runs.flags import flag
+    from colliculus.sweeps.space import setting
 
     for name in presets:
         try:
-            before = _at(preset(name), key)
+            before = setting(preset(name), key)
         except (AttributeError, KeyError):
             continue
         switch = isinstance(before, bool) and text.lower() in ("true", "false")
-        return _at(_read(name, flag(key, text.lower() == "true") if switch else [f"--{key}", *split(text)]), key)
+        return setting(_read(name, flag(key, text.lower() == "true") if switch else [f"--{key}", *split(text)]), key)
     return text
-
-
-def _at(experiment: Any, key: str) -> Any:
-    """Value of a setting by dotted name."""
-    value = experiment
-    for name in key.replace("-", "_").split("."):
-        value = value[name] if isinstance(value, Mapping) else getattr(value, name)
-    return value
 
 
 def _read(name: str, flags: Sequence[str]) -> Any:

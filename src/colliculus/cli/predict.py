@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal, Optional
 
-import tyro
-from tyro.conf import Positional
-
-from colliculus.cli.options import RecordOptions, RunFolder, Switch, parse
+from colliculus.cli.options import Files, RecordOptions, RunFolder, Switch, parse
 from colliculus.records import console
 from colliculus.types import ColliculusError
 
@@ -27,11 +23,11 @@ class Options(RecordOptions):
 
     run: RunFolder
     """folder of the run"""
-    files: Annotated[tuple[Path, ...], Positional, tyro.conf.arg(metavar="FILE|FOLDER ...")]
+    files: Files
     """files of one or more clips, or folders of them"""
     csv: Switch = False
     """print a table of comma-separated values, a line per clip"""
-    batch_size: int | None = None
+    batch_size: Optional[int] = None  # noqa: UP045 - to look into `int | None`, tyro imports typeguard: 0.1 s
     """clips that are classified together, None for 16; it may change the last digits of a probability, and 1 gives
     those of one by one"""
     device: str = "auto"

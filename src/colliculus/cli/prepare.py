@@ -40,6 +40,12 @@ class Options(Generic[SettingsT]):
     """a sample with an unreadable modality: skip it, or keep it without that modality"""
     strict: Switch = False
     """leave out samples whose files are damaged in part, or end before their stated length, instead of naming them"""
+    ray: str | None = None
+    """decode on the machines of this Ray cluster, which see the raw files at the same paths: auto, HOST:6379 or
+    ray://HOST:10001; local starts one on this machine; --jobs are then samples at a time"""
+    shard_gb: float | None = None
+    """no file of arrays is larger, in GB (2 if not given): a larger modality is kept in several files. A folder that
+    was begun keeps its size"""
     settings: Settings[SettingsT]
     """settings of the recipe"""
 
@@ -63,6 +69,8 @@ def run(arguments: list[str]) -> int:
                 jobs=options.jobs,
                 incomplete=options.incomplete,
                 strict=options.strict,
+                ray=options.ray,
+                shard_gb=options.shard_gb,
                 progress=progress,
             )
     except KeyboardInterrupt:

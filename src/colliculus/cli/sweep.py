@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional, UseAppendAction
 
 from colliculus.cli.options import Switch, parse
-from colliculus.cli.overrides import read_overrides, read_values, split_flags
+from colliculus.cli.overrides import read_overrides, read_space, read_values, split_flags
 from colliculus.records import console
-from colliculus.types import ColliculusError
+from colliculus.sweeps.launchers import Launcher, Local, Ray, Slurm
+from colliculus.types import ColliculusError, refuse_unread
 
 if TYPE_CHECKING:
     from colliculus.sweeps.jobs import Job
@@ -37,6 +38,8 @@ class Options:
     Or the same from a file, colliculus sweep alpha.yaml --jobs 2 --out runs/alpha, with alpha.yaml holding
     {presets: [s-cmrl-av-digits, late-fusion-av-digits], seeds: 5, set: {method.alpha: [0.25, 0.5]},
     train: {train.epochs: 5}}
+    A search of settings: colliculus sweep s-cmrl-av-digits --search 30 --set train.learning-rate 1e-4..1e-2:log
+    --set method.alpha 0.25,0.5 --out runs/search
     """
 
     presets: Presets
@@ -50,8 +53,18 @@ class Options:
     set: Chosen = ()
     """a setting and its values, such as --set method.alpha 0.25,0.5; again for the next setting; a method that does not
     have it is trained without"""
+    search: int | None = None
+    """trials of a search of one preset, on its validation part: --set then also takes ranges, such as
+    --set train.learning-rate 1e-4..1e-2:log; every trial has the first seed, and the command that trains the best one
+    with as many seeds as are asked for is printed"""
     jobs: int = 1
-    """number of simultaneous trainings, each on one thread"""
+    """number of simultaneous trainings, each on one thread; on a cluster also of those that wait for a machine"""
+    launcher: Literal["local", "ray", "slurm"] = "local"
+    """where trainings run: local, processes on this machine; ray, tasks of a Ray cluster; slurm, jobs of SLURM"""
+    ray: Ray = field(default_factory=Ray)
+    """with the launcher ray"""
+    slurm: Slurm = field(default_factory=Slurm)
+    """with the launcher slurm"""
     dry_run: Switch = False
     """train nothing: print what is left to train, one command a line"""
     baseline: str | None = None
@@ -70,12 +83,18 @@ def run(arguments: list[str]) -> int:
         if file:
             from colliculus.sweeps.file import read_sweep
 
-            written, further = read_sweep(Path(file), {field.name: field.default for field in fields(Options)})
+            written, further = read_sweep(Path(file), _defaults())
             own, flags = [*written, *own[1:]], [*further, *flags]
         options = parse(Options, "sweep", own)
 
+        if options.search is not None:
+            return _search(options, options.search, flags)
+
         from colliculus.sweeps.plan import plan_sweep
+        from colliculus.sweeps.space import without_ranges
         from colliculus.sweeps.sweep import sweep
+
+        without_ranges(options.set)
 
         grid: dict[str, Any] = {
             "presets": options.presets,
@@ -89,9 +108,58 @@ def run(arguments: list[str]) -> int:
         if options.dry_run:
             print_lines(plan_sweep(**grid))
             return 0
-        found = sweep(**grid, jobs=options.jobs)
+        found = sweep(**grid, jobs=options.jobs, launcher=launcher_of(options))
     show_trained(found, as_json=options.json)
     return 0 if found.comparison else 1
+
+
+def _defaults() -> dict[str, object]:
+    """Options with their defaults; those of a launcher under dotted names."""
+    found: dict[str, object] = {}
+    for one in fields(Options):
+        if one.default_factory is MISSING:
+            found[one.name] = one.default
+        else:
+            found |= {f"{one.name}.{inner.name}": inner.default for inner in fields(one.default_factory())}
+    return found
+
+
+def _search(options: Options, trials: int, flags: Sequence[str]) -> int:
+    """Search one preset, and print the best trials and the command that trains the best one."""
+    from colliculus.sweeps.search import search
+
+    refuse_unread(options, ("dry_run", "baseline", "over"), "with --search")
+    if len(options.presets) != 1:
+        raise ColliculusError(f"a search takes one preset, not {len(options.presets)}: search one after the other")
+    found = search(
+        options.presets[0],
+        settings=read_space(options.presets, options.set),
+        trials=trials,
+        overrides=read_overrides(options.presets, flags),
+        seed=options.first_seed,
+        out=options.out,
+        jobs=options.jobs,
+        launcher=launcher_of(options),
+    )
+    if found.failure:
+        raise ColliculusError(found.failure)
+    command = found.command(options.seeds)
+    if options.json:
+        console.show_json({**found.to_dict(), "command": command})
+    else:
+        console.show(found.table(), f"Train the best one: {command}")
+    return 0
+
+
+def launcher_of(options: Options) -> Launcher:
+    """The launcher that was chosen.
+
+    Raises:
+        ColliculusError: settings of another one are given.
+    """
+    launchers: dict[str, Launcher] = {"local": Local(), "ray": options.ray, "slurm": options.slurm}
+    refuse_unread(options, launchers.keys() - {options.launcher}, f"with --launcher {options.launcher}")
+    return launchers[options.launcher]
 
 
 @contextmanager

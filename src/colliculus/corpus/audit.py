@@ -11,9 +11,9 @@ from colliculus.corpus.class_table import class_counts, class_table
 from colliculus.corpus.findings import SHORTEST_S, Finding, examine
 from colliculus.corpus.inspection import SampleInspection
 from colliculus.corpus.manifest import read_manifest
+from colliculus.corpus.prepare.manifest_rows import MANIFEST_FILE
 from colliculus.corpus.prepare.oddities import skipped_sentence
 from colliculus.corpus.prepare.prepared_folder import (
-    MANIFEST_FILE,
     PREPARE_FILE,
     WORK_FOLDER,
     PreparedFolder,

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
 
@@ -113,6 +113,14 @@ def _path_check(root: Path) -> Callable[[str], str]:
         return Path(os.path.realpath(os.path.join(home, folder))).is_relative_to(home)  # noqa: PTH118 (100,000 of them)
 
     @cache
+    def links(folder: str) -> Set[str]:
+        try:
+            with os.scandir(os.path.join(home, folder)) as entries:  # noqa: PTH118 - one look for all its files
+                return {entry.name for entry in entries if entry.is_symlink()}
+        except OSError:
+            return frozenset()
+
+    @cache
     def check(text: str) -> str:
         file, _, entry = text.partition("::")
         if "::" in text and not entry:
@@ -126,8 +134,7 @@ def _path_check(root: Path) -> Callable[[str], str]:
                 "which is not a file name with an ending: correct it, or, if this column is not a modality, begin its"
                 " name with # so that it is ignored"
             )
-        full = os.path.join(home, file)  # noqa: PTH118
-        if not inside(folder) or (os.path.islink(full) and not inside(file)):  # noqa: PTH114
+        if not inside(folder) or (name in links(folder) and not inside(file)):
             return f"a link that leaves {root}: replace it by the file it points to"
         return ""
 

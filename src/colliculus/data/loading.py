@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,21 @@ from colliculus.data.sampling import Sampling, epoch_order
 from colliculus.types import Batch, ColliculusError
 
 ItemT = TypeVar("ItemT")
+
+
+class RowArray(Protocol):
+    """Rows of an array, (n, ...), in memory, memory-mapped or in several files."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape (n, ...)."""
+        ...
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[np.generic]:
+        """Copies of rows, in that order."""
+        ...
+
+
 ToInput = Callable[[NDArray[np.generic]], NDArray[np.generic]]
 """Conversion of stored values (B, ...) to inputs (B, C, H, W) or (B, T, C, H, W)."""
 
@@ -45,7 +60,7 @@ class ArraySplit(RawSplit):
         torch.Size([4, 2, 1, 8, 8])
     """
 
-    arrays: Mapping[str, NDArray[np.generic]]
+    arrays: Mapping[str, RowArray]
     targets: NDArray[np.int64]
     rows: NDArray[np.int64]
     normalisation: Normalisation

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -13,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.corpus.prepare.event_frames import EventFrames
-from colliculus.corpus.prepare.prepared_folder import PreparedFolder, describe, read_prepared
+from colliculus.corpus.prepare.prepared_folder import DIVIDED_FOLDER, PreparedFolder, describe, read_prepared
+from colliculus.corpus.prepare.remote import local_prepared
 from colliculus.corpus.prepare.storage import Frames, Sound, Storage, as_waveforms
 from colliculus.corpus.prepare.verification import verify_once
 from colliculus.corpus.protocols import Partition, ProtocolName, SplitProtocol, current_name
@@ -22,12 +26,17 @@ from colliculus.corpus.storage_reader import StorageReader
 from colliculus.data.assemble import assemble, fingerprint, spec_of
 from colliculus.data.augment import Augment, ModalityKind
 from colliculus.data.dataset import Dataset, Normalisation
-from colliculus.data.loading import ArraySplit
+from colliculus.data.divided import Divided, SamplesOf
+from colliculus.data.loading import ArraySplit, RowArray
 from colliculus.data.recordings import Recordings
 from colliculus.data.standardise import channel_statistics
+from colliculus.files.cache import Cache
 from colliculus.files.checks import SPLITS, dataset_root
+from colliculus.files.documents import from_plain, package_version, to_plain
 from colliculus.types import ColliculusError, DataSpec
 
+MANY = 20_000
+"""Rows from which on parts and statistics are kept beside the arrays: fewer are read in the time of an import."""
 _OWN = ("folder", "manifest")  # recipes of a user's own data, whose split is the user's and not a publisher's
 
 
@@ -78,21 +87,22 @@ class DividedData(ABC):
         """
         folder = self.prepared_folder()
         verify_once(folder)
-        parts = self._parts(folder)
-        present = {m: np.array([m not in result.missing for result in folder.results]) for m in folder.storages}
+        divided = self._divided(folder)
+        parts, present = divided.parts, divided.present
         used = {m: storage for m, storage in folder.storages.items() if present[m][parts.train].any()}
         arrays = {m: folder.arrays[m].memory_map() for m in used}
         to_input = {m: s.spectrograms for m, s in used.items() if isinstance(s, Sound) and s.kind == "waveform"}
         if normalisation is None:
             learned = arrays if self.standardise else {}
-            normalisation = channel_statistics(learned, parts.train, to_input, present)
-        labels = np.array([sample.label for sample in folder.samples])
-        classes = np.unique(labels[parts.train])
+            compute = partial(channel_statistics, learned, parts.train, to_input, present)
+            normalisation = self._statistics(folder, compute) if learned else compute()
+        classes = divided.names[np.unique(divided.labels[parts.train])]
+        number = np.searchsorted(classes, divided.names)
         incomplete = {m: present[m] for m in used if not present[m].all()}
         splits = {
             name: ArraySplit(
                 arrays,
-                np.searchsorted(classes, labels[rows]),
+                number[divided.labels[rows]],
                 rows,
                 normalisation,
                 to_input,
@@ -112,7 +122,7 @@ class DividedData(ABC):
             kinds=_kinds(used),
             stored=describe(used),
             sources={m: storage.in_words for m, storage in used.items()},
-            samples={name: [folder.samples[row] for row in split.rows] for name, split in splits.items()},
+            samples={name: SamplesOf(folder, split.rows) for name, split in splits.items()},
         )
 
     def reader(self, spec: DataSpec) -> StorageReader:
@@ -134,6 +144,36 @@ class DividedData(ABC):
             validation_fraction=self.validation_fraction,
             seed=self.seed,
         )
+
+    def _divided(self, folder: PreparedFolder) -> Divided:
+        """The parts; of many rows they are computed once and kept."""
+        path = self._kept_in(folder) / "parts.npz"
+        many = folder.rows >= MANY
+        if many and (found := Divided.read(path, folder)) is not None:
+            return found
+        divided = Divided.of(folder, self._parts(folder))
+        if many:
+            divided.write(path)
+        return divided
+
+    def _statistics(self, folder: PreparedFolder, compute: Callable[[], Normalisation]) -> Normalisation:
+        """The statistics of the training part; of many rows they are computed once and kept."""
+        if folder.rows < MANY:
+            return compute()
+        cache = Cache(self._kept_in(folder), {})
+        with suppress(ColliculusError):  # damaged
+            if (plain := cache.find("statistics")) is not None:
+                return from_plain(plain, Normalisation)
+        found = compute()
+        with suppress(ColliculusError):  # a folder that cannot be written to
+            cache.keep("statistics", to_plain(found))
+        return found
+
+    def _kept_in(self, folder: PreparedFolder) -> Path:
+        """Folder named by a digest of whatever decides the parts."""
+        rule = [self.protocol, self.fold, self.folds, self.validation_fraction, self.seed]
+        decisive = json.dumps([folder.layout.manifest, folder.recipe, package_version(), *rule])
+        return folder.path / DIVIDED_FOLDER / sha256(decisive.encode()).hexdigest()[:24]
 
     def _parts(self, folder: PreparedFolder) -> Partition:
         """Rows of the arrays in each part."""
@@ -161,20 +201,21 @@ class Prepared(DividedData):
     name: ClassVar[str] = "prepared"
 
     root: Path | None = None
-    """Folder that `colliculus prepare` made."""
+    """Folder that `colliculus prepare` made, or its address (s3://, gs://, https://), which is copied once."""
 
     def prepared_folder(self) -> PreparedFolder:
         """As `DividedData.prepared_folder`."""
-        return read_prepared(dataset_root(self.root))
+        local = None if self.root is None else local_prepared(self.root)
+        return read_prepared(dataset_root(local))
 
 
 def _recordings(
-    storages: Mapping[str, Storage], arrays: Mapping[str, NDArray[np.generic]], rows: NDArray[np.int64]
+    storages: Mapping[str, Storage], arrays: Mapping[str, RowArray], rows: NDArray[np.int64]
 ) -> dict[str, Recordings]:
     """Recordings of each modality that is stored as a waveform."""
 
-    def waveform(stored: NDArray[np.generic], index: int) -> NDArray[np.float32]:
-        return as_waveforms(stored[rows[index]])
+    def waveform(stored: RowArray, index: int) -> NDArray[np.float32]:
+        return as_waveforms(stored[rows[[index]]][0])
 
     return {
         m: Recordings(len(rows), partial(waveform, arrays[m]), {m: storage.spectrogram})

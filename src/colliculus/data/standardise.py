@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colliculus.data.dataset import Normalisation
-from colliculus.data.loading import ToInput
+from colliculus.data.loading import RowArray, ToInput
 from colliculus.types import ColliculusError
 
 _ROWS, _VALUES = 256, 2**22  # of a chunk: 32 MB in float64
@@ -109,7 +109,7 @@ class StreamedMoments:
 
 
 def channel_statistics(
-    arrays: Mapping[str, NDArray[np.generic]],
+    arrays: Mapping[str, RowArray],
     rows: NDArray[np.int64],
     to_input: Mapping[str, ToInput] | None = None,
     present: Mapping[str, NDArray[np.bool_]] | None = None,

@@ -147,7 +147,9 @@ class Synthetic:
             normalisation = channel_statistics(made["train"].arrays, made["train"].rows)
         contents: dict[str, NDArray[np.generic]] = {}
         for part, clips in made.items():
-            contents |= {f"{part} {m}": array for m, array in clips.arrays.items()} | {f"{part} labels": clips.labels}
+            contents |= {f"{part} {m}": np.asarray(array) for m, array in clips.arrays.items()} | {
+                f"{part} labels": clips.labels
+            }
         splits = {part: replace(clips, normalisation=normalisation) for part, clips in made.items()}
         digest = fingerprint(self.spec, contents)
         return assemble(
@@ -174,7 +176,7 @@ class Synthetic:
         """
         (clips, waveforms), names = self._make(SPLITS.index("test")), self.spec.names
         stems = [folder / f"{number:03d}-{names[k]}" for number, k in enumerate(clips.labels[:count])]
-        made = zip(stems, waveforms, clips.arrays["visual"], strict=False)
+        made = zip(stems, waveforms, np.asarray(clips.arrays["visual"]), strict=False)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             return [file for clip in made for file in self._write(*clip)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 
@@ -12,9 +12,12 @@ from torch import Tensor, nn
 from colliculus.evaluation.inference import inference_mode
 from colliculus.fusion import AlignedTokens, TimeAligned
 from colliculus.fusion.weighted_attention import ModalityWeight
-from colliculus.layers import reasons_for_a_window
+from colliculus.layers import ending_at, heeds_ends, reasons_for_a_window, uses_later_steps, zero_from
 from colliculus.model import MultimodalSNN
-from colliculus.types import Output
+from colliculus.types import Fused, Output
+
+TOGETHER = 8
+"""Numbers of steps for which a fusion runs at once: among more, short ones would run to the length of long ones."""
 
 
 @contextmanager
@@ -81,9 +84,11 @@ def decided_early(model: MultimodalSNN, tokens: Mapping[str, Tensor], lengths: M
 def outputs_by_step(model: MultimodalSNN, inputs: Mapping[str, Tensor], total: int) -> list[Output]:
     """Outputs of `model` when it runs for its first 1, 2, ... T steps; see `first_steps`.
 
-    A network that decides step by step (`colliculus.layers.reasons_for_a_window` gives none) runs once. Of others the
-    encoders run once, and what follows them once for each t; an encoder of your own that uses later steps, and says so
-    in `needs_window`, runs for each t too.
+    A network no step of which uses later ones runs once. Of others the encoders run once, then the fusion for
+    `TOGETHER` values of t at a time (`colliculus.layers.ends`), and the head for each t. A fusion of your own that uses
+    later steps, and says so in `needs_window`, runs for each t by itself, and so does the whole network if an encoder
+    says so. Outputs are those of separate runs except for the order in which a matrix product adds, which may depend on
+    the size of a batch.
     """
     return each_output(model, inputs, total, partial(inference_mode, model))
 
@@ -101,6 +106,9 @@ def each_output(
         with within():
             whole = model.decided(tokens)
         return [*(_after(whole, t) for t in range(1, total)), whole]
+    if heeds_ends(model.fusion):
+        groups = [range(t, min(t + TOGETHER, total + 1)) for t in range(1, total + 1, TOGETHER)]
+        return [output for ends in groups for output in _outputs_at(model, tokens, ends, total, within)]
     outputs = list[Output]()
     for t in range(1, total + 1):
         with _first_rows(model.fusion, lengths, t), within():
@@ -113,7 +121,39 @@ def _is_one_pass(model: MultimodalSNN) -> bool:
 
     The weight of a modality is a product of a matrix with a vector, whose last bit depends on the number of its rows.
     """
-    return not reasons_for_a_window(model) and not any(isinstance(part, ModalityWeight) for part in model.modules())
+    return not uses_later_steps(model) and not any(isinstance(part, ModalityWeight) for part in model.modules())
+
+
+def _outputs_at(
+    model: MultimodalSNN,
+    tokens: Mapping[str, Tensor],
+    ends: Sequence[int],
+    total: int,
+    within: Callable[[], AbstractContextManager[object]],
+) -> list[Output]:
+    """Outputs after each of these numbers of steps, by one pass of the fusion; the largest number is the last."""
+    lengths, batch = {m: len(x) for m, x in tokens.items()}, next(iter(tokens.values())).shape[1]
+    shown = {m: x[: own_steps(lengths[m], ends[-1], total)] for m, x in tokens.items()}
+    if isinstance(model.fusion, AlignedTokens):  # an alignment counts the modality's own steps
+        own = {m: torch.tensor([own_steps(length, t, total) for t in ends]) for m, length in lengths.items()}
+        shown = {m: zero_from(x.unsqueeze(1), own[m]).flatten(1, 2) for m, x in shown.items()}
+    with ending_at(ends, batch), _first_rows(model.fusion, lengths, ends[-1]), within():
+        fused: Fused = model.fusion(shown)
+        return [model.read(_of_end(fused, number, t, batch)) for number, t in enumerate(ends)]
+
+
+def _of_end(fused: Fused, number: int, steps: int, batch: int) -> Fused:
+    """The samples that end after `steps` steps; the joint feature and all others are common to all ends or to none."""
+
+    def cut(x: Tensor) -> Tensor:
+        return x[:steps] if x.shape[1] == batch else x[:steps, number * batch : (number + 1) * batch]
+
+    def each(streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {m: cut(x) for m, x in streams.items()}
+
+    return Fused(
+        joint=cut(fused.joint), parts=each(fused.parts), streams=each(fused.streams), residual=each(fused.residual)
+    )
 
 
 def _after(whole: Output, steps: int) -> Output:

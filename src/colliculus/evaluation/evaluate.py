@@ -22,7 +22,7 @@ from colliculus.records.console import accuracy, percent
 from colliculus.runs.kept_predictions import Condition, read_predictions, write_predictions
 from colliculus.runs.metrics import Metrics
 from colliculus.runs.predictions import Predictions
-from colliculus.runtime import InferencePrecision, Runtime, choose_device
+from colliculus.runtime import InferencePrecision, Runtime, choose_device, evaluated_in
 from colliculus.types import ColliculusError, unknown_name
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def evaluate(
             precision=model.precision,
         )
         own = found.fingerprint and found.fingerprint == found.trained_on
-        as_trained = trained is not None and model.precision == trained.experiment.train.precision
+        as_trained = trained is not None and model.precision == evaluated_in(trained.experiment.train.precision)
         if trained is not None and own and as_trained and split == "test" and noise_seed == 0 and runtime.is_main:
             write_predictions(trained.folder, trained.run, Condition(noise, missing), predictions, clips)
         return found

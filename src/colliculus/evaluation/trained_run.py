@@ -32,7 +32,7 @@ from colliculus.runs.names import SELECTION_FOLDER, STATE_FILE
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.result import TrainingResult, read_result
 from colliculus.runs.run import Run, load_model, read_run
-from colliculus.runtime import InferencePrecision, choose_device
+from colliculus.runtime import InferencePrecision, choose_device, evaluated_in
 from colliculus.types import Batch, ColliculusError, DataSpec
 
 Part = Literal["test", "validation", "train"]
@@ -245,7 +245,9 @@ def open_run(
         return run if same else replace(run, device=wanted, precision=precision or run.precision)
     folder = local_run(run)
     opened = read_run(folder, method)
-    return TrainedRun(folder, opened, choose_device(device), data, precision or opened.experiment.train.precision)
+    return TrainedRun(
+        folder, opened, choose_device(device), data, precision or evaluated_in(opened.experiment.train.precision)
+    )
 
 
 def stored_part(dataset: Dataset, name: Part, run: TrainedRun | None = None) -> Split:

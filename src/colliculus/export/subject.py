@@ -24,6 +24,7 @@ from colliculus.files.documents import package_version, to_plain
 from colliculus.runs.names import MODEL_FILE
 from colliculus.runs.result import read_result
 from colliculus.runs.run import Run
+from colliculus.runtime import evaluated_in
 from colliculus.types import ColliculusError
 
 
@@ -102,7 +103,7 @@ class Subject:
             "reading": json.dumps(_reading(run)),
             "weights": file_digest(self.run.folder / MODEL_FILE),
             "precision": self.run.model.precision,
-            "training_precision": run.experiment.train.precision,
+            "training_precision": evaluated_in(run.experiment.train.precision),
             "time_steps": str(self.run.time_steps),
             "fingerprint": run.fingerprint,
             "test_accuracy": "" if result is None else str(result.test.accuracy),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from colliculus.types import ColliculusError
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Numbers of the errors of a full disk."""
 TEMPORARY = ".tmp"
 """Suffix of what is still being written. Leftovers with this suffix can be deleted."""
 

@@ -14,6 +14,7 @@ import cattrs
 import yaml
 from cattrs.errors import ClassValidationError, IterableValidationError
 
+from colliculus.files.addresses import from_anywhere
 from colliculus.files.atomic import write_atomic
 from colliculus.files.plain import parse_yaml, read_text, short
 from colliculus.types import ColliculusError
@@ -146,7 +147,7 @@ class _PlainDumper(yaml.SafeDumper):
 @cache  # it learns each class once
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, unstruct_collection_overrides={tuple: list})
-    converter.register_unstructure_hook(Path, lambda path: str(path.absolute()))  # a run can be used from any folder
+    converter.register_unstructure_hook(Path, from_anywhere)  # a run can be used from any folder
     converter.register_unstructure_hook_func(_is_array, lambda array: array.tolist())
     converter.register_structure_hook_func(_is_array, _array)
     for kind in (int, float, str, bool):

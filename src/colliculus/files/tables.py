@@ -45,9 +45,12 @@ class TableFile:
         for column, name in enumerate(self.columns):
             if self.columns.index(name) != column:
                 raise ColliculusError(f"{self.path} has two columns {name!r}: rename one of them")
-            for row, cells in enumerate(() if name.startswith("#") else self.rows):
-                if UNPRINTABLE.search(text := cells[column]):
-                    raise ColliculusError(f"{self.place(row)}: {name!r} holds {text!r}: remove unprintable characters")
+            texts = [] if name.startswith("#") else [cells[column] for cells in self.rows]
+            if UNPRINTABLE.search("".join(texts)):  # one search for all cells: there may be a million
+                row = next(row for row, text in enumerate(texts) if UNPRINTABLE.search(text))
+                raise ColliculusError(
+                    f"{self.place(row)}: {name!r} holds {texts[row]!r}: remove unprintable characters"
+                )
 
     def place(self, row: int) -> str:
         """Name of a row in a message.

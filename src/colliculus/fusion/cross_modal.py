@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,8 @@ from colliculus.layers import (
     RunningMean,
     SpikingAttention,
     SpikingMLP,
+    for_each_end,
+    mean_until_end,
     per_modality,
     stepwise,
     token_mean,
@@ -143,7 +145,8 @@ class CrossModalAttention(nn.Module):
             return self.temporal(x, aligned)
         spatial = token_mean(self.spatial(x, y), keepdim=True)
         if self.running is None:
-            temporal = self.temporal(x, aligned).mean(0, keepdim=True)
+            temporal = mean_until_end(self.temporal(x, aligned))
+            spatial = for_each_end(spatial, like=temporal)
         else:
             temporal = self.running(self.temporal(x, aligned))
         return spatial * temporal if self.combination == "product" else spatial + temporal + spatial * temporal
@@ -177,6 +180,8 @@ class CrossModalResidual(nn.Module):
         alignment: pass r through a `SemanticBranch` for each modality.
         settings: settings of the path.
     """
+
+    heeds_ends: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -223,7 +228,7 @@ class CrossModalResidual(nn.Module):
             added, residual = {m: pair[0] for m, pair in pairs.items()}, {m: pair[1] for m, pair in pairs.items()}
         if self.scale:
             added = {m: self.scale[m](r, tokens[m]) for m, r in added.items()}
-        streams = {m: x + self.alpha * self._drop(added[m]) for m, x in tokens.items()}
+        streams = {m: for_each_end(x, like=added[m]) + self.alpha * self._drop(added[m]) for m, x in tokens.items()}
         return joined(streams, self.mlp, self.join, residual)
 
     def _drop(self, residual: Tensor) -> Tensor:

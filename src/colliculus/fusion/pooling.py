@@ -44,6 +44,8 @@ class ReadoutWeights(nn.Module):
     is_readout: ClassVar[bool] = True
     """These weights belong to the readout, and have its learning rate."""
     needs_window: ClassVar[str] = "has readout weights for each step"
+    uses_later_steps: ClassVar[bool] = False
+    heeds_ends: ClassVar[bool] = True
 
     def __init__(self, steps: int, dim: int, tokens: int, *, maps: int = 1) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from colliculus.fusion.exchange import between, receive
 from colliculus.fusion.joins import joined
 from colliculus.fusion.places import Grid, TokensAtPlaces
-from colliculus.layers import Passing, QKAttention, SpikingMLP, per_modality
+from colliculus.layers import Passing, QKAttention, SpikingMLP, for_each_end, per_modality
 from colliculus.neurons import NeuronSettings
 from colliculus.types import Fused
 
@@ -67,7 +67,8 @@ class CrossModalQKAttention(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """x (T, B, D, N) receives from y (T, B, D, N') -> numbers of spikes (T, B, D, N)."""
         placed = self.places(y, x.shape[-1])
-        return torch.stack([branch(x, placed) for branch in self.branches]).sum(0)
+        found = [branch(x, placed) for branch in self.branches]
+        return torch.stack([for_each_end(each, like=found[-1]) for each in found]).sum(0)
 
 
 class QKExchange(nn.Module):
@@ -106,7 +107,7 @@ class QKExchange(nn.Module):
         found = {m: receive(self.attention, m, tokens) for m in tokens}
         residual = {m: torch.zeros_like(tokens[m]) if r is None else r for m, r in found.items()}
         weights = dict(zip(self.modalities, self.weights.unbind(), strict=True))
-        return {m: x + weights[m] * residual[m] for m, x in tokens.items()}, residual
+        return {m: for_each_end(x, like=residual[m]) + weights[m] * residual[m] for m, x in tokens.items()}, residual
 
 
 class HierarchicalExchange(nn.Module):
@@ -127,6 +128,8 @@ class HierarchicalExchange(nn.Module):
         >>> fusion({m: torch.zeros(4, 2, 32, 9) for m in grids}).joint.shape
         torch.Size([4, 2, 32])
     """
+
+    heeds_ends: ClassVar[bool] = True
 
     def __init__(
         self,

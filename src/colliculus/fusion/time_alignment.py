@@ -201,6 +201,8 @@ class AlignedTokens(_Aligned):
         torch.Size([4, 2, 16])
     """
 
+    heeds_ends: ClassVar[bool] = True
+
     def __init__(self, alignments: Mapping[str, nn.Module], fusion: nn.Module) -> None:
         super().__init__(alignments)
         self.fusion = fusion

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from colliculus.layers.attention import Axis, OverSteps, OverTokens, SpikingAttention
 from colliculus.layers.conv_bn_spike import ConvBNSpike, NeuronFactory, ProjectionBNSpike, SpikingMLP
+from colliculus.layers.ends import (
+    ending_at,
+    for_each_end,
+    heeds_ends,
+    mean_until_end,
+    until_end,
+    uses_later_steps,
+    zero_from,
+)
 from colliculus.layers.modalities import ModalityDropout, per_modality
 from colliculus.layers.norm_spike import norm_spike
 from colliculus.layers.qk_attention import Passing, QKAttention
@@ -36,6 +45,10 @@ __all__ = [
     "SpikeResidualBlock",
     "SpikingAttention",
     "SpikingMLP",
+    "ending_at",
+    "for_each_end",
+    "heeds_ends",
+    "mean_until_end",
     "norm_spike",
     "per_modality",
     "reasons_for_a_window",
@@ -44,5 +57,8 @@ __all__ = [
     "stepwise",
     "token_mean",
     "tokens_of",
+    "until_end",
+    "uses_later_steps",
     "widened",
+    "zero_from",
 ]

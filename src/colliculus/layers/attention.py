@@ -8,6 +8,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from colliculus.layers.conv_bn_spike import NeuronFactory, ProjectionBNSpike
+from colliculus.layers.ends import for_each_end, until_end
 from colliculus.layers.time import stepwise
 from colliculus.neurons import LIF, carrying
 from colliculus.types import ColliculusError
@@ -141,6 +142,7 @@ class SpikingAttention(nn.Module):
         self.heads = heads
         self.axis = axis
         self.needs_window = axis.needs_window
+        self.heeds_ends = isinstance(axis, OverSteps) and axis.swap  # without it, merging mixes steps
         self.scale = scale
         inner = attention_neuron or neuron
         self.query = ProjectionBNSpike(dim, dim, inner)
@@ -153,11 +155,13 @@ class SpikingAttention(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """x (T, B, D, N) attends to y (T, B, D, N') -> (T, B, D, N)."""
-        query, key, value = (self.axis.split(s, self.heads) for s in (self.query(x), self.key(y), self.value(y)))
+        query, key, value = self.query(x), self.key(y), self.value(y)  # in the order of the reference program
+        known = until_end(value) if self.needs_window else value
+        query, key, value = (self.axis.split(s, self.heads) for s in (query, key, known))
         if self.axis.causal:
             mixed = self._causal(query, key, value)
         else:
-            mixed = self.scores(query @ key.transpose(-1, -2)) @ value
+            mixed = for_each_end(self.scores(query @ key.transpose(-1, -2)), like=value) @ value
         return self.project(self.neuron(stepwise(self.norm, self.axis.merge(mixed * self.scale))))
 
     def _causal(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:

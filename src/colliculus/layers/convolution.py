@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from colliculus.layers import gather
 from colliculus.layers.gather import Geometry
+from colliculus.layers.packing import forget, kept
 from colliculus.layers.watching import is_counted, is_hooked
 from colliculus.neurons.kernels import native
 from colliculus.neurons.kernels.choice import is_traced
@@ -51,7 +52,7 @@ def convolve(layer: nn.Conv2d, frames: Tensor) -> Tensor:
         return layer(frames)
     rows, columns = cast("tuple[int, int]", layer.kernel_size)
     window = Geometry(rows, columns, layer.stride[0], cast("tuple[int, int]", tuple(layer.padding)))
-    found = _gathered(frames, layer.weight, layer.bias, window)
+    found = _gathered(frames, layer, layer.weight, window)
     return layer(frames) if found is None else found
 
 
@@ -66,7 +67,7 @@ def project(layer: nn.Conv1d, tokens: Tensor) -> Tensor:
     if not _is_plain(layer, tokens):
         return layer(tokens.squeeze(-2)).unsqueeze(-2)
     weight = layer.weight.unsqueeze(-2)
-    found = _gathered(tokens, weight, layer.bias, Geometry(1, 1))
+    found = _gathered(tokens, layer, weight, Geometry(1, 1))
     return functional.conv2d(tokens, weight, layer.bias) if found is None else found
 
 
@@ -102,26 +103,37 @@ def _is_plain(layer: nn.Conv1d | nn.Conv2d, x: Tensor) -> bool:
         and layer.padding_mode == "zeros"
         and not isinstance(layer.padding, str)
         and not is_hooked(layer)
-        and not torch.compiler.is_compiling()
-        and not is_traced()
-        and not is_counted()
+        and not is_seen()
     )
 
 
-def _gathered(x: Tensor, weight: Tensor, bias: Tensor | None, window: Geometry) -> Tensor | None:
-    """The convolution; None where a dense one is faster, or needed."""
-    if (way := forced()) == "dense":
-        return None
+def is_seen() -> bool:
+    """True where a compiler, a tracer or a counter follows the operations, none of which sees into the C code."""
+    return torch.compiler.is_compiling() or is_traced() or is_counted()
+
+
+def _gathered(x: Tensor, layer: nn.Conv1d | nn.Conv2d, weight: Tensor, window: Geometry) -> Tensor | None:
+    """The convolution, the weight being (D, C, rows, columns); None where a dense one is faster, or needed."""
     narrow = torch.is_autocast_enabled("cpu")
     x = x.to(torch.get_autocast_dtype("cpu")) if narrow else x
-    if not gather.takes(x, window):
+    if x.dtype not in CROSSING or (rate := rate_below(CROSSING[x.dtype], x, weight, window)) is None:
+        return None
+    if not torch.is_grad_enabled():
+        layout = kept(layer.weight, weight, x.dtype)
+        return None if layout is None else gather.forward(x, weight, layer.bias, window, layout)
+    forget(layer.weight)
+    back = window.taps >= WIDE or rate < CROSSING[x.dtype] / 2
+    return _Convolve.apply(x, weight, layer.bias, window, back)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def rate_below(crossing: float, x: Tensor, weight: Tensor, window: Geometry) -> float | None:
+    """Rate of the input if it is below the crossing, or 0 where gathering is forced; None where it cannot pay."""
+    if (way := forced()) == "dense" or not gather.takes(x, window):
         return None
     if way == "gather":
-        return _Convolve.apply(x, weight, bias, window, True)  # type: ignore[no-any-return, no-untyped-call]
-    if not _is_worth_a_choice(x, weight, window) or (rate := gather.rate(x)) >= CROSSING[x.dtype]:
-        return None
-    back = window.taps >= WIDE or rate < CROSSING[x.dtype] / 2
-    return _Convolve.apply(x, weight, bias, window, back)  # type: ignore[no-any-return, no-untyped-call]
+        return 0.0
+    rate = gather.rate(x) if _is_worth_a_choice(x, weight, window) else 1.0
+    return rate if rate < crossing else None
 
 
 def _is_worth_a_choice(x: Tensor, weight: Tensor, window: Geometry) -> bool:

@@ -26,6 +26,7 @@ MOST_TAPS = 1 << 10
 _NO_MEMORY, _NOT_FINITE = 1, 2
 _PACK, _PACK_NARROW, _UNPACK = 0, 1, 2
 _SAMPLE = 1 << 16
+_DIGEST = 32
 
 
 class Gather(ctypes.Structure):
@@ -103,7 +104,9 @@ def takes(x: Tensor, window: Geometry) -> bool:
     )
 
 
-def forward(x: Tensor, weight: Tensor, bias: Tensor | None, window: Geometry) -> Tensor | None:
+def forward(
+    x: Tensor, weight: Tensor, bias: Tensor | None, window: Geometry, layout: Tensor | None = None
+) -> Tensor | None:
     """The convolution (B, D, H', W') in channels_last of x (B, C, H, W); None if a weight is not finite.
 
     Args:
@@ -111,20 +114,35 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, window: Geometry) ->
         weight: (D, C, rows, columns).
         bias: (D,).
         window: geometry.
+        layout: `packed(weight, x.dtype)` if it is there already.
     """
     x = _laid_out(x)
     outputs = weight.shape[0]
-    packed, tiles = _room(weight), torch.zeros(_tiles(outputs))
+    layout = packed(weight, x.dtype) if layout is None else layout
+    if layout is None:
+        return None
+    tiles = torch.zeros(_tiles(outputs))
     if bias is not None:
         tiles[:outputs] = bias
-    if _pack(weight.to(x.dtype).float().contiguous(), packed, _PACK_NARROW if x.dtype == torch.bfloat16 else _PACK):
-        return None
     call = window.call(x, outputs)
     shape = x.shape[0], outputs, call.out_height, call.out_width
     out = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
-    call.weight, call.bias, call.out = packed.data_ptr(), tiles.data_ptr(), out.data_ptr()
+    call.weight, call.bias, call.out = layout.data_ptr(), tiles.data_ptr(), out.data_ptr()
     _check(_loaded().colliculus_gather_forward(call, native.threads(x)))
     return out
+
+
+def packed(weight: Tensor, dtype: torch.dtype) -> Tensor | None:
+    """A weight (D, C, rows, columns) as the C code reads it, for inputs of a dtype; None if it is not finite."""
+    room, way = _room(weight), _PACK_NARROW if dtype == torch.bfloat16 else _PACK
+    return None if _pack(weight.detach().to(dtype).float().contiguous(), room, way) else room
+
+
+def digest(weight: Tensor) -> bytes:
+    """Sums of the bits of a weight's numbers, and sums of those sums, which depend on the order too."""
+    numbers, sums = weight.detach().float().contiguous(), torch.empty(_DIGEST, dtype=torch.int32)
+    _loaded().colliculus_gather_digest(numbers.data_ptr(), numbers.numel(), sums.data_ptr())
+    return sums.numpy().tobytes()
 
 
 def of_weight(x: Tensor, grad: Tensor, window: Geometry) -> Tensor | None:
@@ -139,11 +157,11 @@ def of_weight(x: Tensor, grad: Tensor, window: Geometry) -> Tensor | None:
     if not bool(torch.isfinite(grad.sum(dtype=torch.float32))):
         return None
     weight = torch.empty(grad.shape[1], x.shape[1], window.rows, window.columns)
-    packed = _room(weight).zero_()
+    room = _room(weight).zero_()
     call = window.call(x, grad.shape[1])
-    call.grad, call.out = grad.data_ptr(), packed.data_ptr()
+    call.grad, call.out = grad.data_ptr(), room.data_ptr()
     _check(_loaded().colliculus_gather_backward(call, native.threads(x)))
-    _pack(weight, packed, _UNPACK)
+    _pack(weight, room, _UNPACK)
     return weight
 
 
@@ -174,11 +192,11 @@ def _room(weight: Tensor) -> Tensor:
     return torch.empty(_tiles(weight.shape[0]) * weight[0].numel())
 
 
-def _pack(weight: Tensor, packed: Tensor, way: int) -> bool:
+def _pack(weight: Tensor, room: Tensor, way: int) -> bool:
     """Lay a weight out for the C code, or back; True if a number is not finite."""
     outputs, channels, rows, columns = weight.shape
     failed = _loaded().colliculus_gather_pack(
-        weight.data_ptr(), packed.data_ptr(), outputs, channels, rows * columns, way
+        weight.data_ptr(), room.data_ptr(), outputs, channels, rows * columns, way
     )
     return failed == _NOT_FINITE
 
@@ -194,10 +212,14 @@ def library() -> ctypes.CDLL | None:
     loaded = native.library()
     if loaded is None or loaded.colliculus_size_of_gather() != ctypes.sizeof(Gather):
         return None
+    if not hasattr(loaded, "colliculus_gather_digest"):  # built from text of before there was one
+        return None
     pointer, count = ctypes.c_void_p, ctypes.c_int64
     for function in (loaded.colliculus_gather_forward, loaded.colliculus_gather_backward):
         function.argtypes = (ctypes.POINTER(Gather), ctypes.c_int)
     loaded.colliculus_gather_pack.argtypes = (pointer, pointer, count, count, count, ctypes.c_int)
+    loaded.colliculus_gather_digest.argtypes = (pointer, count, pointer)
+    loaded.colliculus_gather_digest.restype = None
     loaded.colliculus_gather_events.argtypes = (ctypes.POINTER(Gather), count, pointer)
     loaded.colliculus_gather_events.restype = count
     return loaded

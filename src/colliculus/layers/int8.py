@@ -2,7 +2,7 @@
 
 Only the weights are rounded: y = scale * (weights * x) + bias, with whole weights from -127 to 127, one scale for each
 of the D outputs, and whole inputs from 0 to 255. The sums are exact, in int32 where oneDNN has such a product, else in
-float32, which holds them exactly up to 2^24. So both give the same bits.
+float32, which holds them exactly up to 2^24; by gathering where few inputs are not zero. So all give the same bits.
 """
 
 from __future__ import annotations
@@ -16,9 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from colliculus.layers import gather
+from colliculus.layers.convolution import is_seen, rate_below
+from colliculus.layers.gather import Geometry
+
 MOST = 255
 """Largest input."""
 
+CROSSING = 0.12
+"""Rate of the input below which gathering is faster than oneDNN's products of whole numbers."""
 _WORTH_IT = 2**23  # products of a call from which oneDNN is faster: it costs a conversion and two layouts
 
 Layer = nn.Conv2d | nn.Conv1d | nn.Linear
@@ -70,13 +76,33 @@ class Int8(nn.Module):
         self.stride: list[int] = list(cast("Any", layer).stride) if self.spatial else []
         self.padding: list[int] = list(cast("Any", layer).padding) if self.spatial else []
         self._packed: tuple[Tensor, Tensor] | None = None
+        self._layout: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """As the layer: (B, C, H, W), (B, C, N) or (..., C) -> the same with D in the place of C."""
         levels = x if self.per_unit == 1 else x * self.per_unit
+        if (found := self.by_gathering(levels)) is not None:
+            return found
         if self._is_fast(x) and bool((levels.to(torch.uint8) == levels).all()):  # other numbers would be cut off
             return self.by_one_dnn(levels)
         return self.in_float32(levels)
+
+    def by_gathering(self, x: Tensor) -> Tensor | None:
+        """The output of a convolution or projection of numbers of which most are zero; None where it would not pay."""
+        uneven = len({*self.stride}) != 1  # none, of a linear layer
+        if uneven or x.dtype != torch.float32 or torch.is_grad_enabled() or is_seen():
+            return None
+        frames, whole = (x, self.whole) if self.spatial == 2 else (x.unsqueeze(-2), self.whole.unsqueeze(-2))
+        padding = (0, 0) if self.spatial == 1 else (self.padding[0], self.padding[1])
+        window = Geometry(whole.shape[2], whole.shape[3], self.stride[0], padding)
+        if rate_below(CROSSING, frames, whole, window) is None:
+            return None
+        if self._layout is None:
+            self._layout = gather.packed(whole, torch.float32)
+        sums = gather.forward(frames, whole, None, window, self._layout)
+        assert sums is not None  # noqa: S101 - whole numbers are finite
+        found = sums.mul_(self.scale.view(-1, 1, 1))
+        return self._biased(found if self.spatial == 2 else found.squeeze(-2))
 
     def _is_fast(self, x: Tensor) -> bool:
         tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
@@ -101,7 +127,7 @@ class Int8(nn.Module):
         weight, zeros = self._packed or self._pack(x)
         if self.spatial == 1:  # a projection of tokens: (B, C, N) as (B, N, C)
             found = _linear(x.transpose(1, 2).to(torch.uint8).contiguous(), weight, self.scale, zeros)
-            found = found.transpose(1, 2).contiguous()
+            found = found.transpose(1, 2)  # as it lies: channels last, which the normalisation and the neuron want
         elif self.spatial == 2:
             found = _conv2d(x, weight, self.scale, zeros, self.stride, self.padding)
         else:

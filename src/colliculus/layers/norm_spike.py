@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 from colliculus.layers import one_sweep
 from colliculus.layers.time import stepwise
-from colliculus.neurons import LIF, Neuron, carrying
+from colliculus.neurons import Neuron, carrying
 
 
 def norm_spike(
     values: Tensor, norm: nn.Module, neuron: Neuron, *, steps: int, static: bool = False, pool: nn.Module | None = None
 ) -> Tensor:
-    """pool(neuron(norm(values))), in one sweep over memory if possible (see `one_sweep.takes`).
+    """pool(neuron(norm(values))), in one sweep over memory if possible (see `one_sweep.sweep_of`).
 
     A neuron that keeps the order of its currents (graded at T = 1, or a ReLU) runs after a max-pooling: the result is
     the same, with fewer updates, and the gradient goes to the largest current of a window, not to the first of equal
@@ -36,8 +36,10 @@ def norm_spike(
         >>> norm_spike(torch.rand(2, 8, 5, 5), nn.BatchNorm2d(8), LIF(), steps=4, static=True).shape
         torch.Size([4, 2, 8, 5, 5])
     """
-    if isinstance(norm, one_sweep.BatchNorm) and isinstance(neuron, LIF) and _in_one_sweep(values, norm, neuron, pool):
-        sweep = one_sweep.OneSweep(neuron, steps, pooled=pool is not None, static=static)
+    sweep = None
+    if isinstance(norm, one_sweep.BatchNorm) and not torch.compiler.is_compiling():  # a compiler fuses them itself
+        sweep = one_sweep.sweep_of(values, norm, neuron, pool, steps=steps, static=static)
+    if sweep is not None and isinstance(norm, one_sweep.BatchNorm):
         if (carry := carrying()) is None:
             return one_sweep.run(values, norm, sweep).unflatten(0, (steps, -1))
         return carry.through(neuron, lambda v: one_sweep.run_from(values, v, norm, sweep)).unflatten(0, (steps, -1))
@@ -46,11 +48,6 @@ def norm_spike(
     currents = pool(normed) if pool is not None and first else normed
     spikes = neuron(currents[None], steps) if static else neuron(currents.unflatten(0, (steps, -1)))
     return spikes if pool is None or first else stepwise(pool, spikes)
-
-
-def _in_one_sweep(values: Tensor, norm: one_sweep.BatchNorm, neuron: LIF, pool: nn.Module | None) -> bool:
-    """True if the C code computes this; a compiler sees the layers, which it fuses itself."""
-    return not torch.compiler.is_compiling() and one_sweep.takes(values, norm, neuron, pool)
 
 
 def _normed(values: Tensor, norm: nn.Module) -> Tensor:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
 from colliculus.layers.conv_bn_spike import NeuronFactory, ProjectionBNSpike
+from colliculus.layers.ends import for_each_end, until_end
 from colliculus.layers.time import stepwise
 from colliculus.neurons import LIF
 from colliculus.types import ColliculusError
@@ -47,6 +48,8 @@ class QKAttention(nn.Module):
         torch.Size([4, 2, 32, 9])
     """
 
+    heeds_ends: ClassVar[bool] = True
+
     def __init__(
         self,
         dim: int,
@@ -74,6 +77,8 @@ class QKAttention(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """x (T, B, D, N) asks y, which has as many tokens at the same places -> (T, B, D, N)."""
         query, key = (s.unflatten(2, (self.heads, -1)) for s in (self.query(x), self.key(y)))
-        asked = query.sum(_SUMMED[self.passing], keepdim=True).flatten(2, 3)
+        asked = (
+            (until_end(query) if self.needs_window else query).sum(_SUMMED[self.passing], keepdim=True).flatten(2, 3)
+        )
         mask = self.neuron(stepwise(self.norm, asked)).unflatten(2, (self.heads, -1))
-        return self.project((mask * key).flatten(2, 3))
+        return self.project((mask * for_each_end(key, like=mask)).flatten(2, 3))

@@ -44,7 +44,7 @@ def sample_weights(labels: Tensor, class_weights: ClassWeights) -> Tensor:
         >>> sample_weights(torch.tensor([[0.5, 0.5], [0.0, 1.0]]), (1.0, 2.0)).tolist()
         [1.5, 2.0]
     """
-    weights = torch.tensor(class_weights, dtype=torch.float32, device=labels.device)
+    weights = torch.tensor(class_weights, dtype=torch.float32).to(labels.device, non_blocking=True)
     return at_label(weights.expand(len(labels), -1), labels)
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import (
+    Image,
+    ImageOps,
+)
 
 from colliculus.files.checks import decoding
 from colliculus.media.notes import note

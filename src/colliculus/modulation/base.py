@@ -60,6 +60,8 @@ class Modulator(Protocol):
 
     needs_validation: ClassVar[bool] = False
     """True where `end_epoch` cannot do without the figures of a validation part."""
+    differentiates: ClassVar[bool] = False
+    """True where the balance differentiates losses by itself, beside the backward pass."""
 
     def remarks(self, optimizer: str) -> tuple[str, ...]:
         """Sentences to warn with at the start of a training by that optimiser, "adamw" or "sgd"."""

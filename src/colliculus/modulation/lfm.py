@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import inf, log
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +77,8 @@ class LFM(Modulator):
     the derivative itself, with one half of the epoch's first batch as the seen and the other as the unseen data, so
     that no validation sample trains anything.
     """
+
+    differentiates: ClassVar[bool] = True
 
     def __init__(self, settings: LFMSettings) -> None:
         self._settings = settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +81,8 @@ class MMPareto(Modulator):
     Deviation: the authors' program measures the norm of each tensor of weights; the paper and our default that of an
     encoder.
     """
+
+    differentiates: ClassVar[bool] = True
 
     def __init__(self, settings: MMParetoSettings) -> None:
         self._settings = settings

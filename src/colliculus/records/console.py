@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from colliculus.records.table import Table, Tables
-from colliculus.types import printable
+from colliculus.types import ColliculusError, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -23,6 +23,10 @@ def is_main_rank() -> bool:
     """True for the process that prints; `torchrun` gives each process its rank."""
     rank = os.environ.get("RANK", "0")
     return rank == "0" or not rank.isdecimal()  # nonsense must be reported
+
+
+class RankError(ColliculusError):
+    """A mistake that one process of several met; the sentence names its rank, and the command prints it on any rank."""
 
 
 def show(*parts: RenderableType | Table | Tables) -> None:

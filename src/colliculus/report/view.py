@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colliculus.corpus.audit import Audit, LookedInto, audit_of, look_into
-from colliculus.corpus.prepare.rows import RowFile
+from colliculus.corpus.prepare.shards import RowFiles
 from colliculus.corpus.prepare.storage import Sound
 from colliculus.corpus.prepare.workers import Progress, silent
 from colliculus.data.evenly import evenly
@@ -181,7 +181,7 @@ def _clip(looked: LookedInto, row: int) -> EmbeddedClip:
     return replace(clip, picture=_stored_picture(looked, stored, row))
 
 
-def _stored_picture(looked: LookedInto, arrays: dict[str, RowFile], row: int) -> str:
+def _stored_picture(looked: LookedInto, arrays: dict[str, RowFiles], row: int) -> str:
     """The first stored image (C, H, W) of a sample as a data URL; waveforms and series have none."""
     prepared = looked.prepared
     images = {m: array for m, array in arrays.items() if len(array.shape) > 2 and array.shape[-2] > 1}

@@ -130,8 +130,9 @@ class TrainSettings:
     """weight decay of matrices and kernels; biases and other one-dimensional parameters have none"""
     clip_norm: float | None = None
     """largest norm of the gradients; None does not clip"""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16: bfloat16 autocast, with membranes and losses in float32"""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """bf16: bfloat16 autocast, with membranes and losses in float32; fp16: the same in float16 with a scaled loss, for
+    CUDA GPUs without bfloat16, evaluated in float32"""
     recompute: bool = False
     """compute the encoders again in the backward pass: the same gradients with less memory, in more time"""
     compile: Literal["none", "default", "reduce-overhead"] = "none"

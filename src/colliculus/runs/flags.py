@@ -7,6 +7,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from colliculus.files.addresses import from_anywhere
+
 
 def changed(settings: Any, start: Any, prefix: str = "") -> dict[str, Any]:
     """Settings, however nested, that `start` does not have or has with another value, by their command-line names.
@@ -61,4 +63,4 @@ def words(value: Any) -> list[str]:
         return [word for part in value for word in words(part)]
     if isinstance(value, bool):
         return [str(value).lower()]
-    return [str(value.absolute() if isinstance(value, Path) else value)]
+    return [from_anywhere(value) if isinstance(value, Path) else str(value)]

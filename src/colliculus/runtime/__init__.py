@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from colliculus.runtime.runtime import (
-    InferencePrecision,
-    Runtime,
-    autocast,
-    check_norm,
-    choose_device,
-    keep_memory,
-)
+from colliculus.runtime.launcher import may_restart
+from colliculus.runtime.peers import PeerError
+from colliculus.runtime.precision import InferencePrecision, LossScale, autocast, evaluated_in
+from colliculus.runtime.runtime import Runtime, check_norm, choose_device, keep_memory
 
-__all__ = ["InferencePrecision", "Runtime", "autocast", "check_norm", "choose_device", "keep_memory"]
+__all__ = [
+    "InferencePrecision",
+    "LossScale",
+    "PeerError",
+    "Runtime",
+    "autocast",
+    "check_norm",
+    "choose_device",
+    "evaluated_in",
+    "keep_memory",
+    "may_restart",
+]

@@ -8,8 +8,9 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,12 +20,12 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 
 from colliculus.runtime.gradient_buckets import Buckets
-from colliculus.runtime.launcher import follow_launcher
+from colliculus.runtime.launcher import World, follow_launcher, world
+from colliculus.runtime.meeting import PATIENCE_S, agreed_name
+from colliculus.runtime.peers import named_errors, peers
+from colliculus.runtime.precision import LossScale, Precision, autocast, check_precision
 from colliculus.types import ColliculusError
 
-Precision = Literal["fp32", "bf16"]
-InferencePrecision = Literal["fp32", "bf16", "int8"]
-"""Precision of a trained network: int8 rounds the weights of layers that get spikes (`colliculus.layers.int8`)."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 ResultT = TypeVar("ResultT")
 
@@ -37,7 +38,8 @@ class Runtime:
         device: device of the tensors.
         rank: number of this process, 0 for the first.
         world_size: number of processes.
-        precision: "bf16" runs matrix products and convolutions in bfloat16; membranes and losses stay in float32.
+        precision: "bf16" runs matrix products and convolutions in bfloat16, "fp16" in float16; membranes and losses
+            stay in float32.
 
     Example:
         >>> with Runtime.start(device="cpu") as runtime:
@@ -63,37 +65,23 @@ class Runtime:
                 keeps the fastest.
 
         Raises:
-            ColliculusError: the device is unknown or absent, the variables of `torchrun` contradict one another, or
-                another process ended.
+            ColliculusError: the device is unknown, absent or not for the precision, the variables of `torchrun`
+                contradict one another, or another process ended.
         """
-        world_size, local_rank = _world()
-        chosen = choose_device(device, local_rank=local_rank, world_size=world_size)
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, not deterministic
-        if chosen.type == "cuda":
-            torch.cuda.set_device(chosen)
-        if world_size == 1:
-            yield Runtime(device=chosen, precision=precision)
-            return
-        if dist.is_initialized():  # within another start, or in a program that joined the processes itself
-            yield Runtime(device=chosen, rank=dist.get_rank(), world_size=world_size, precision=precision)
-            return
-        follow_launcher()
-        # Its functions have the group as a default argument. Imported later (torch's optimisers do), they would keep
-        # the group and its threads into the interpreter's end, where a thread that still held a tensor aborted.
-        importlib.import_module("torch.distributed.nn.functional")
-        with _peers():
+        here = world()
+        with named_errors(here.rank):
+            chosen = choose_device(device, local_rank=here.local_rank, world_size=here.size)
+            check_precision(chosen, precision)
+            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, not deterministic
             if chosen.type == "cuda":
-                dist.init_process_group("nccl", device_id=chosen)
+                torch.cuda.set_device(chosen)
+            if here.size == 1:
+                yield Runtime(device=chosen, precision=precision)
+            elif dist.is_initialized():  # within another start, or in a program that joined the processes itself
+                yield Runtime(device=chosen, rank=dist.get_rank(), world_size=here.size, precision=precision)
             else:
-                dist.init_process_group("gloo")
-        try:
-            yield Runtime(device=chosen, rank=dist.get_rank(), world_size=world_size, precision=precision)
-            # Only after success: on a mistake the other ranks may never come. Without it, a rank that leaves early cuts
-            # the connections of one that still sums.
-            with _peers():
-                dist.barrier()
-        finally:
-            dist.destroy_process_group()
+                with _joined(chosen, here):
+                    yield Runtime(device=chosen, rank=dist.get_rank(), world_size=here.size, precision=precision)
 
     @property
     def is_main(self) -> bool:
@@ -109,17 +97,23 @@ class Runtime:
         """The sum of `value` over all ranks, the same on each; no gradient flows through it."""
         total = value.detach().clone()
         if self.world_size > 1:
-            with _peers():
+            with peers():
                 dist.all_reduce(total)
         return total
 
+    def of_all(self, value: int) -> list[int]:
+        """The number that each rank gives, in the order of the ranks; the same list on each."""
+        numbers = torch.zeros(self.world_size, dtype=torch.int64, device=self.device)
+        numbers[self.rank] = value
+        return self.sum(numbers).tolist()
+
     def _start_sum(self, row: Tensor) -> Callable[[], None]:
         """Start to replace `row` by its sum over all ranks; the returned function waits for it."""
-        with _peers():
+        with peers():
             work = dist.all_reduce(row, async_op=True)
 
         def wait() -> None:
-            with _peers():
+            with peers():
                 if work is not None:
                     work.wait()
 
@@ -128,7 +122,7 @@ class Runtime:
     def barrier(self) -> None:
         """Wait for the other ranks."""
         if self.world_size > 1:
-            with _peers():
+            with peers():
                 dist.barrier()
 
     def main_first(self, action: Callable[[], ResultT]) -> ResultT:
@@ -176,8 +170,12 @@ class Runtime:
             if count:
                 parameter.grad = sums[parameter] / self.world_size
 
-    def clip_and_step(self, model: nn.Module, optimizer: Optimizer, clip_norm: float | None = None) -> Tensor:
+    def clip_and_step(
+        self, model: nn.Module, optimizer: Optimizer, clip_norm: float | None = None, scale: LossScale | None = None
+    ) -> Tensor:
         """Scale the gradients down to a total norm of at most `clip_norm` (None: leave them) and take one step.
+
+        The gradients of a loss with a `scale` have been unscaled; if they overflowed, no step is taken.
 
         Returns:
             The total 2-norm before clipping, (), the same on every rank; give it to `check_norm`, which waits for it.
@@ -186,8 +184,41 @@ class Runtime:
         norm = get_total_norm(gradients)
         if clip_norm is not None:
             clip_grads_with_norm_(model.parameters(), clip_norm, norm)
-        optimizer.step()
+        if scale is None:
+            optimizer.step()
+        else:
+            scale.step(optimizer)
         return norm
+
+
+@contextmanager
+def _joined(device: torch.device, here: World) -> Generator[None]:
+    """The processes as one group."""
+    # Its functions have the group as a default argument. Imported later (torch's optimisers do), they would keep the
+    # group and its threads into the interpreter's end, where a thread that still held a tensor aborted.
+    importlib.import_module("torch.distributed.nn.functional")
+    with peers():
+        _join(device, here)
+    try:
+        yield
+        # Only after success: on a mistake the other ranks may never come. Without it, a rank that leaves early cuts the
+        # connections of one that still sums.
+        with peers():
+            dist.barrier()
+    finally:
+        dist.destroy_process_group()
+
+
+def _join(device: torch.device, here: World) -> None:
+    backend, gpu = ("nccl", device) if device.type == "cuda" else ("gloo", None)
+    if not follow_launcher():
+        dist.init_process_group(backend, device_id=gpu)
+        return
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    patience = timedelta(seconds=PATIENCE_S)
+    store = dist.TCPStore(address, port, is_master=False, wait_for_workers=False, timeout=patience)  # pyright: ignore[reportPrivateImportUsage]
+    ours = dist.PrefixStore(agreed_name(store, here.rank, here.size), store)  # pyright: ignore[reportPrivateImportUsage]
+    dist.init_process_group(backend, store=ours, rank=here.rank, world_size=here.size, device_id=gpu)
 
 
 def check_norm(norm: Tensor) -> None:
@@ -202,55 +233,6 @@ def check_norm(norm: Tensor) -> None:
         raise ColliculusError(
             f"training diverged (the norm of the gradients is {value}): lower the learning rate or set a clip_norm"
         )
-
-
-def _world() -> tuple[int, int]:
-    """Number of processes and local rank, by the variables that `torchrun` sets.
-
-    Raises:
-        ColliculusError: one is not such a number, or is missing.
-    """
-    size, rank, local_rank = (_variable(name, least) for name, least in _COUNTS.items())
-    if size > 1 and (lacking := [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]):
-        raise ColliculusError(f"WORLD_SIZE is {size} and {lacking[0]} is not set: start the processes by torchrun")
-    if size > 1 and max(rank, local_rank) >= size:
-        raise ColliculusError(f"RANK or LOCAL_RANK is not below the WORLD_SIZE {size}: start the processes by torchrun")
-    if size > 1 and not 0 < _variable("MASTER_PORT", 0) < 2**16:
-        raise ColliculusError(f"MASTER_PORT is {os.environ['MASTER_PORT']}: start the processes by torchrun")
-    return size, local_rank
-
-
-_COUNTS = {"WORLD_SIZE": 1, "RANK": 0, "LOCAL_RANK": 0}
-
-
-def _variable(name: str, least: int) -> int:
-    text = os.environ.get(name, str(least))
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) >= least):
-        raise ColliculusError(
-            f"the environment variable {name} is {text!r}: unset it, or start the processes by torchrun, which sets it"
-        )
-    return int(text)
-
-
-@contextmanager
-def _peers() -> Generator[None]:
-    """Report in a sentence that another process is gone; gloo and NCCL raise RuntimeError for it."""
-    try:
-        yield
-    except RuntimeError as error:
-        cause = (
-            str(error).splitlines()[0].rpartition(".cc:")[2].partition("] ")[2].partition(". ")[0]
-            or type(error).__name__
-        )
-        raise ColliculusError(
-            f"another process of this training ended or cannot be reached ({cause}): read its message, then start all"
-            " processes again with --resume"
-        ) from error
-
-
-def autocast(device: torch.device, precision: InferencePrecision) -> AbstractContextManager[object]:
-    """Context in which matrix products and convolutions run in bfloat16, where the precision is "bf16"."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 @cache

@@ -119,8 +119,7 @@ def variants(presets: Sequence[str], settings: Mapping[str, Values], overrides: 
     """
     if not presets:
         raise ColliculusError("there is nothing to train: name presets (`colliculus show presets` lists them)")
-    if taken := [key for key in (*settings, *overrides) if key.replace("-", "_") == SEED]:
-        raise ColliculusError(f"{taken[0]} is set by the sweep itself: give `seeds`")
+    refuse_seed([*settings, *overrides])
     plain = {name: _flat(preset(name)) for name in dict.fromkeys(presets)}
     for key in settings:
         if not any(_has(own, key) for own in plain.values()):
@@ -128,10 +127,20 @@ def variants(presets: Sequence[str], settings: Mapping[str, Values], overrides: 
     return [variant for name in plain for variant in _of_preset(name, plain[name], settings, overrides)]
 
 
+def refuse_seed(keys: Sequence[str]) -> None:
+    """Refuse the setting that belongs to the sweep.
+
+    Raises:
+        ColliculusError: it is among the keys.
+    """
+    if taken := [key for key in keys if key.replace("-", "_") == SEED]:
+        raise ColliculusError(f"{taken[0]} is set by the sweep itself: give `seeds`")
+
+
 def _of_preset(
     name: str, plain: Document, settings: Mapping[str, Values], overrides: Mapping[str, Any]
 ) -> Iterator[Variant]:
-    own = {key: _named(values) for key, values in settings.items() if _has(plain, key)}
+    own = {key: named(values) for key, values in settings.items() if _has(plain, key)}
     if absent := [key for key in settings if key not in own]:
         remark(f"{name} has no {', '.join(absent)}: it is trained without")
     for chosen in product(*own.values()):
@@ -141,7 +150,7 @@ def _of_preset(
         yield Variant(name, re.sub(r"[^\w.=+-]+", "-", title), replaced(preset(name), {**overrides, **values}))
 
 
-def _named(values: Values) -> Mapping[str, Any]:
+def named(values: Values) -> Mapping[str, Any]:
     """Values by the names that they have in names of folders."""
     return values if isinstance(values, Mapping) else {" ".join(words(value)): value for value in values}
 

@@ -12,9 +12,11 @@ from colliculus.files.documents import package_version
 from colliculus.records import Column, Record, Table, Tables
 from colliculus.records.console import percent
 from colliculus.runs.result import read_result
-from colliculus.sweeps.job_board import JobBoard
-from colliculus.sweeps.jobs import Job, run_jobs
+from colliculus.sweeps.job_board import JobBoard, ended
+from colliculus.sweeps.jobs import Job
+from colliculus.sweeps.launchers import Launcher, Local
 from colliculus.sweeps.plan import Values, plan_sweep
+from colliculus.sweeps.work import run_jobs
 from colliculus.training.interrupt import signals_as_interrupt
 from colliculus.types import ColliculusError
 
@@ -105,6 +107,7 @@ def sweep(
     jobs: int = 1,
     baseline: str | None = None,
     over: Sequence[str] = (),
+    launcher: Launcher = Local(),
 ) -> Sweep:
     """Train each preset with each seed and each combination of settings, then compare the methods.
 
@@ -119,12 +122,14 @@ def sweep(
             is trained without it. A mapping instead of a list gives each value a name for the run folders.
         overrides: settings of every training by dotted name, such as `{"train.epochs": 5}`.
         out: folder of the run folders.
-        jobs: number of simultaneous trainings, each on one thread.
+        jobs: number of simultaneous trainings, each on one thread; on a cluster also of those that wait for a machine.
         baseline: method that the others are compared with, by preset or full name; None: the first one.
         over: settings that may differ within a method, such as "data.fold".
+        launcher: where the trainings run: `Local()`, `Ray(...)` or `Slurm(...)` of `colliculus.launchers`.
 
     Raises:
-        ColliculusError: a name is unknown, a value is wrong, a folder holds another run, or the data are absent.
+        ColliculusError: a name is unknown, a value is wrong, a folder holds another run, the data are absent, or the
+            cluster cannot be reached.
         SweepInterrupted: Ctrl-C, SIGTERM or SIGHUP; every running training has kept its last epoch.
 
     Example:
@@ -139,7 +144,7 @@ def sweep(
     todo = plan_sweep(
         presets, seeds=seeds, settings=settings, overrides=overrides, out=out, baseline=baseline, over=over
     )
-    failed = train_all(todo, jobs)
+    failed = train_all(todo, jobs, launcher)
     comparison, remark = None, "every training failed"
     if folders := [job.folder for job in todo if job not in failed]:
         try:
@@ -154,12 +159,13 @@ def sweep(
     )
 
 
-def train_all(jobs: Sequence[Job], at_once: int) -> dict[Job, str]:
+def train_all(jobs: Sequence[Job], at_once: int, launcher: Launcher = Local()) -> dict[Job, str]:
     """Run the jobs that are not finished and show their progress.
 
     Args:
         jobs: all jobs, finished or not.
         at_once: number of simultaneous trainings.
+        launcher: where they run.
 
     Returns:
         The error of each failed job, and its log.
@@ -175,8 +181,8 @@ def train_all(jobs: Sequence[Job], at_once: int) -> dict[Job, str]:
         with signals_as_interrupt():
             for data in {repr(job.experiment.data): job.experiment.data for job in left}.values():
                 data.load()  # downloaded or found absent once, and not by all trainings at the same time
-            with JobBoard(jobs) as board:
-                failed = run_jobs(left, at_once, board.watch)
+            with JobBoard(len(jobs), len(jobs) - len(left), ended) as board:
+                failed = run_jobs(left, at_once, board.watch, launcher)
     except KeyboardInterrupt as interrupt:
         done = sum(job.is_done for job in jobs)
         raise SweepInterrupted(

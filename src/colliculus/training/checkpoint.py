@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from colliculus.runs.names import (
 )
 from colliculus.runs.run import Run, read_run_file, to_document
 from colliculus.runs.weights import save_weights
-from colliculus.runtime import Runtime
+from colliculus.runtime import PeerError, Runtime
 from colliculus.types import ColliculusError
 
 NEXT_FILE = "last/model.safetensors"
@@ -64,6 +65,7 @@ class State:
         samples: training samples so far.
         seconds: duration of the training so far.
         best: SHA-256 digest of the file of the best model; "" in states of version 0.1.
+        scale: scale of the loss under fp16; empty in other precisions.
     """
 
     run: Document
@@ -77,6 +79,7 @@ class State:
     samples: int
     seconds: float
     best: str = ""
+    scale: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 def keep_best(folder: Path, model: nn.Module) -> str:
@@ -134,8 +137,8 @@ def alone(folder: Path, runtime: Runtime) -> Generator[None]:
     Rank 0 holds the lock for all ranks. If the folder is not writable, the first write reports it.
 
     Raises:
-        ColliculusError: another training holds the folder, or it contains other files. Every rank raises, so that none
-            waits for another.
+        ColliculusError: another training holds the folder, or it contains other files, or a rank does not see it. Every
+            rank raises, so that none waits for another.
     """
     with ExitStack() as held:
         refused: ColliculusError | None = None
@@ -148,9 +151,42 @@ def alone(folder: Path, runtime: Runtime) -> Generator[None]:
                     remove_leftovers(folder / "last", [Path(name).name for name in (STATE_FILE, NEXT_FILE)])
             except ColliculusError as error:
                 refused = error
-        if runtime.sum(torch.tensor(int(refused is not None), device=runtime.device)):
-            raise refused or ColliculusError(f"rank 0 cannot train in {folder}")
+        if any(runtime.of_all(int(refused is not None))):
+            raise refused or PeerError(f"rank 0 cannot train in {folder}: read its message")
+        _check_shared(folder, runtime)
         yield
+
+
+def _check_shared(folder: Path, runtime: Runtime) -> None:
+    """Check that every rank sees the folder that rank 0 holds.
+
+    Raises:
+        ColliculusError: one does not.
+    """
+    # The list of a folder is read anew, where a network's disk may still remember that a file was not there.
+    held = folder.is_dir() and LOCK_FILE in os.listdir(folder)  # noqa: PTH208 - a name, not a path
+    seen = runtime.of_all(int(held))
+    if seen[0] and not all(seen):
+        sentence = (
+            f"rank {seen.index(0)} does not see the folder {folder.absolute()} that rank 0 trains in: pass as --out a"
+            " folder that all machines share"
+        )
+        raise ColliculusError(sentence) if runtime.is_main else PeerError(sentence)
+
+
+def check_agreement(folder: Path, state: State | None, runtime: Runtime) -> None:
+    """Check that every rank read the same state; a disk over a network may give one of them an older one.
+
+    Raises:
+        ColliculusError: they did not.
+    """
+    epochs = runtime.of_all(len(state.history) if state else 0)
+    if len(set(epochs)) > 1:
+        sentence = (
+            f"the processes read different states of {folder}, after {', '.join(map(str, epochs))} epochs by rank: wait"
+            " until its disk shows the same files to all machines, then start again with --resume"
+        )
+        raise ColliculusError(sentence) if runtime.is_main else PeerError(sentence)
 
 
 def open_folder(folder: Path, run: Run, *, world_size: int, resume: bool) -> State | None:

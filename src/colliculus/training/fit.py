@@ -23,7 +23,7 @@ from colliculus.runs.names import RUN_FILE, SELECTION_FOLDER
 from colliculus.runs.result import read_result
 from colliculus.runs.run import Run, Start, read_start, write_run
 from colliculus.runs.start import start_from
-from colliculus.runtime import Runtime, keep_memory
+from colliculus.runtime import Runtime, evaluated_in, keep_memory, may_restart
 from colliculus.training.callbacks import Callback
 from colliculus.training.checkpoint import begun
 from colliculus.training.conclude import Choice, conclude, conclude_first, read_choice
@@ -61,7 +61,8 @@ def fit(
         start: a finished run, or its folder, whose weights the training starts from. The network must be the same;
             where the classes differ, the layers that depend on them are new. A resumed run knows its start.
         resume: go on with the run in `out`, to the same digits as if it had never stopped. A run that has not finished
-            an epoch starts afresh; a finished one is opened.
+            an epoch starts afresh; a finished one is opened. True wherever `torchrun` may start the processes again
+            (`--max-restarts`).
         callbacks: called at the start, after each step and epoch, and at the end.
         device: "auto" (CUDA where present, else CPU), "cpu", "cuda", or one GPU such as "cuda:0"; None is as in
             `experiment.train.device`.
@@ -92,6 +93,7 @@ def fit(
     train = experiment.train
     started = Runtime.start(device=train.device, precision=train.precision, deterministic=train.deterministic)
     with started as runtime, ExitStack() as temporary:
+        resume = resume or any(runtime.of_all(int(may_restart())))  # even if the machines differ
         quiet = not (progress and runtime.is_main)
         console = Console(quiet=quiet, highlight=False, markup=False)  # a name may be "[a]"
         before = None if start is None else _before(start)  # a mistake is found before the data are read
@@ -102,7 +104,7 @@ def fit(
             if runtime.world_size > 1:
                 raise ColliculusError(f"the {runtime.world_size} processes need one folder in common: pass it as out")
             out = temporary.enter_context(TemporaryDirectory(prefix="colliculus-", ignore_cleanup_errors=True))
-        trained = TrainedRun(Path(out), run, runtime.device, given, train.precision)
+        trained = TrainedRun(Path(out), run, runtime.device, given, evaluated_in(train.precision))
         _fit(trained, dataset, Session(runtime=runtime, resume=resume, callbacks=callbacks, console=console))
         weakref.finalize(trained, temporary.pop_all().close)
     return trained

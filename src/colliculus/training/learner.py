@@ -22,7 +22,7 @@ from colliculus.runs.metrics import Metrics
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.run import Run, to_document
 from colliculus.runs.start import load_start
-from colliculus.runtime import Runtime, check_norm
+from colliculus.runtime import LossScale, Runtime, check_norm, evaluated_in
 from colliculus.training.checkpoint import State
 from colliculus.training.optim import build_optimizer, learning_rate, set_learning_rate, update_average
 from colliculus.training.step import EpochSums, TrainingStep
@@ -52,7 +52,7 @@ class Learner:
         if run.start is not None and state is None:
             load_start(self.model, run.start)
         self.model.to(runtime.device)
-        self.model.recompute, self.model.precision = self.settings.recompute, self.settings.precision
+        self.model.recompute, self.model.precision = self.settings.recompute, evaluated_in(self.settings.precision)
         self.average = None if self.settings.ema_decay is None else deepcopy(self.model).eval()
         if self.settings.compile != "none":
             self.model.compile(mode=self.settings.compile)
@@ -62,6 +62,7 @@ class Learner:
         streams = {m: self.model.stream_parameters(m) for m in self.model.modalities}
         self._optimizer = build_optimizer(self.model, self.settings, streams, self.model.readout_parameters())
         self._modulator: Modulator = method.modulator()
+        self._scale = _loss_scale(runtime, self._modulator) if self.settings.precision == "fp16" else None
         self.history: list[dict[str, float]] = []
         self.steps, self.samples, self.seconds, self.best = 0, 0, 0.0, ""
         if state is not None:
@@ -73,6 +74,7 @@ class Learner:
             optimizer=self._optimizer,
             runtime=runtime,
             clip_norm=self.settings.clip_norm,
+            scale=self._scale,
         )
 
     @property
@@ -124,6 +126,8 @@ class Learner:
             watch(epoch, sums, perf_counter() - start)
         if before is not None:
             check_norm(before)
+        if self._scale is not None:
+            self._scale.check()
         self._agree_on_buffers()
         self._check_finite(epoch)
         samples, means = sums.means(self.runtime)
@@ -191,6 +195,7 @@ class Learner:
             samples=self.samples,
             seconds=self.seconds,
             best=self.best,
+            scale={} if self._scale is None else self._scale.state(),
         )
 
     def _restore(self, state: State) -> None:
@@ -199,6 +204,8 @@ class Learner:
             self.average.load_state_dict(state.average)
         self._optimizer.load_state_dict(state.optimizer)
         self._modulator.restore(state.modulation)
+        if self._scale is not None:
+            self._scale.restore(state.scale)
         self.steps, self.history = state.steps, state.history
         self.samples, self.seconds, self.best = state.samples, state.seconds, state.best
 
@@ -218,6 +225,15 @@ class Learner:
             for buffer in () if model is None else model.buffers():
                 if buffer.is_floating_point():
                     buffer.copy_(self.runtime.sum(buffer) / self.runtime.world_size)
+
+
+def _loss_scale(runtime: Runtime, modulator: Modulator) -> LossScale:
+    if modulator.differentiates:
+        raise ColliculusError(
+            "the balance of the method differentiates losses by itself, and float16 rounds their gradients to zero:"
+            " choose train.precision bf16 or fp32, or another balance"
+        )
+    return LossScale(runtime.device)
 
 
 def _weighted(objective: Terms, class_weights: ClassWeights) -> Terms:

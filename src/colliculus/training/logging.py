@@ -60,7 +60,7 @@ class ShownProgress(Callback):
         remaining = f"  {duration((monotonic() - self._began_s) / done * left)} left" if left else ""
         self._console.print(
             f"{_epoch(training, int(row['epoch']))}  loss {row['train_loss']:.3f}  "
-            f"accuracy {row['train_accuracy']:.1%}  {_validated(row)}"
+            f"accuracy {row['train_accuracy']:.1%}  {_validated(row)}{_skipped(row)}"
             f"{training.samples_per_second:,.0f} samples/s{remaining}",
             soft_wrap=True,
         )
@@ -99,3 +99,8 @@ def _epoch(training: Training, number: int) -> str:
 
 def _validated(row: Row) -> str:
     return f"validation {row['validation_accuracy']:.1%}  " if "validation_accuracy" in row else ""
+
+
+def _skipped(row: Row) -> str:
+    """Steps whose gradients overflowed float16, as the first few of a training may."""
+    return f"{row['skipped_steps']:.0f} steps skipped  " if row.get("skipped_steps") else ""

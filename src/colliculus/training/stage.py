@@ -18,7 +18,16 @@ from colliculus.runs.result import PartDecision, TrainingResult, kept_epoch
 from colliculus.runs.run import Run, write_run
 from colliculus.runtime import Runtime
 from colliculus.training.callbacks import Callback, StageName, StepProgress, Training
-from colliculus.training.checkpoint import State, alone, keep_best, open_folder, read_state, settle_best, write_state
+from colliculus.training.checkpoint import (
+    State,
+    alone,
+    check_agreement,
+    keep_best,
+    open_folder,
+    read_state,
+    settle_best,
+    write_state,
+)
 from colliculus.training.decisions import apply_decisions
 from colliculus.training.health import report_start
 from colliculus.training.input_lines import input_lines
@@ -53,7 +62,7 @@ class Session:
         """Hold `folder` for the training of `run`, and give the state to go on from."""
         with alone(folder, self.runtime):
             state = open_folder(folder, run, world_size=self.runtime.world_size, resume=self.resume)
-            self.runtime.barrier()  # no rank writes before every rank has read
+            check_agreement(folder, state, self.runtime)  # also: no rank writes before every rank has read
             yield state
 
 

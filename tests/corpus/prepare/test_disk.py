@@ -68,8 +68,8 @@ def test_a_damaged_seal_or_manifest_is_reported(raw, small, tmp_path):
     (out / "prepare.yaml").write_text("[")
     with pytest.raises(ColliculusError, match="damaged"):
         read_prepared(out)
-    (out / "prepare.yaml").write_text(yaml.safe_dump({**yaml.safe_load(seal), "format": 2}))
-    with pytest.raises(ColliculusError, match="has format 2"):
+    (out / "prepare.yaml").write_text(yaml.safe_dump({**yaml.safe_load(seal), "format": 3}))
+    with pytest.raises(ColliculusError, match="has format 3"):
         read_prepared(out)
     (out / "prepare.yaml").write_text(seal)
     (out / "audio.npy").write_bytes((out / "audio.npy").read_bytes()[:-4])

@@ -11,7 +11,7 @@ import pytest
 from dying_decoder import DyingDecoder
 
 from colliculus.corpus.prepare import workers
-from colliculus.corpus.prepare.rows import RowFile
+from colliculus.corpus.prepare.shards import RowFiles
 from colliculus.corpus.prepare.workers import results_of
 from colliculus.corpus.prepare.workspace import Workspace
 from colliculus.corpus.sample import Sample
@@ -27,7 +27,7 @@ def place(tmp_path):
     for number, name in enumerate(NAMES, 1):
         (tmp_path / f"{name}.txt").write_text(str(number))
     storage = DyingDecoder()
-    rows = RowFile(tmp_path / "value.npy", len(NAMES), storage.shape, storage.dtype)
+    rows = RowFiles(tmp_path / "value.npy", len(NAMES), storage.shape, storage.dtype)
     rows.create()
     return Workspace(tmp_path, {"value": storage}, {"value": rows}, "skip")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -12,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colliculus.corpus.manifest import write_manifest
+from colliculus.corpus.prepare.manifest_rows import write_samples
 from colliculus.corpus.prepare.plan import (
     PLAN_FILE,
-    RESULTS,
     SAMPLES_FILE,
     check_apart,
     check_same,
@@ -25,27 +24,28 @@ from colliculus.corpus.prepare.plan import (
 )
 from colliculus.corpus.prepare.preparation import Preparation, summarise
 from colliculus.corpus.prepare.prepared_folder import (
+    DIVIDED_FOLDER,
     PREPARE_FILE,
     WORK_FOLDER,
     PreparedFolder,
     read_prepared,
     row_files,
-    write_samples,
 )
 from colliculus.corpus.prepare.recipe import Recipe
 from colliculus.corpus.prepare.result import PreparationResult, digests, open_journal
+from colliculus.corpus.prepare.rows import RowFile
 from colliculus.corpus.prepare.verification import VERIFIED_FILE, verify
 from colliculus.corpus.prepare.workers import Progress, num_processes, results_of, silent
 from colliculus.corpus.prepare.workspace import Incomplete, Workspace
 from colliculus.corpus.recipes import RECIPES
 from colliculus.corpus.sample import Sample
-from colliculus.files.checks import refuse_links
+from colliculus.files.atomic import FULL
+from colliculus.files.checks import file_digest, refuse_links
 from colliculus.files.documents import Document, write_document
 from colliculus.files.lock import locked
 from colliculus.types import ColliculusError, unknown_name
 
 _JOURNAL_FILE = "journal.jsonl"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def prepare(
@@ -56,6 +56,8 @@ def prepare(
     jobs: int | None = None,
     incomplete: Incomplete = "skip",
     strict: bool = False,
+    ray: str | None = None,
+    shard_gb: float | None = None,
     progress: Progress = silent,
 ) -> Preparation:
     r"""Prepare a data set for training: decode its files once, into one folder of arrays.
@@ -68,9 +70,14 @@ def prepare(
             defaults (see `colliculus.corpus.recipes.RECIPES`).
         raw: raw files in the layout of the recipe.
         out: folder to fill: absent, empty, or begun with the same settings.
-        jobs: processes; None: as many as there are cores; 0: only this one, which ends if a decoder crashes.
+        jobs: processes; None: as many as there are cores; 0: only this one, which ends if a decoder crashes. On a
+            cluster, samples at a time.
         incomplete: treatment of a sample with an unreadable modality.
         strict: treat a file that is damaged in part, or ends before its stated length, as unreadable.
+        ray: address of a Ray cluster whose machines decode, such as "auto"; "local" starts one on this machine; None:
+            processes of this machine. The bytes are the same.
+        shard_gb: size that no file of arrays exceeds, in GB (10^9 bytes); None: 2. A modality that is larger is kept in
+            several files. A folder that was begun keeps the size it was begun with.
         progress: called after each sample with the number of finished samples and of all samples.
 
     Raises:
@@ -95,7 +102,7 @@ def prepare(
         if recipe not in RECIPES:
             raise unknown_name("recipe", recipe, RECIPES)
         recipe = RECIPES[recipe]()
-    jobs = num_processes(jobs)
+    num_processes(jobs)
     raw, out = Path(raw).absolute(), Path(out).absolute()
     if not raw.exists():
         raise ColliculusError(f"{raw} does not exist: pass the raw data")
@@ -106,8 +113,9 @@ def prepare(
         out.mkdir(parents=True, exist_ok=True)
         refuse_links(out)
         with locked(out, "is being prepared by another process"):
-            plan = open_plan(out, recipe, incomplete, storages, samples, strict=strict)
-            root, arrays = raw if raw.is_dir() else raw.parent, row_files(out, storages, len(samples))
+            plan = open_plan(out, recipe, incomplete, storages, samples, strict=strict, shard_gb=shard_gb)
+            arrays = row_files(out, storages, len(samples), plan.get("shards", {}))
+            root = raw if raw.is_dir() else raw.parent
             place = Workspace(root, storages, arrays, incomplete, strict)
             job = _Job(out, place, samples, plan, recipe.skipped(raw), progress)
             if (out / PREPARE_FILE).exists():
@@ -115,7 +123,7 @@ def prepare(
                 if not job.has_repaired_files(folder):
                     return job.summary(folder.results, kept=len(samples))
                 job.reopen(folder)
-            return job.run(jobs)
+            return job.run(jobs, ray)
 
 
 @dataclass(frozen=True)
@@ -129,7 +137,12 @@ class _Job:
     skipped: Mapping[str, tuple[str, ...]]
     progress: Progress
 
-    def run(self, jobs: int) -> Preparation:
+    @property
+    def files(self) -> list[RowFile]:
+        """Files of all modalities."""
+        return [file for array in self.place.arrays.values() for file in array.files]
+
+    def run(self, jobs: int | None, ray: str | None) -> Preparation:
         """Prepare the samples that the journal does not hold, and finish the folder."""
         check_space(self.out, self.place.arrays.values())
         for array in self.place.arrays.values():
@@ -140,7 +153,7 @@ class _Job:
                 done = {row: result for row, result in known.items() if opened.holds(result, self.samples[row])}
             kept, rows = len(done), [row for row in range(len(self.samples)) if row not in done]
             self.progress(kept, len(self.samples))
-            with closing(results_of(self.place, self.samples, rows, jobs=jobs)) as work:
+            with closing(self._results(rows, jobs, ray)) as work:
                 for result in work:
                     add(result)
                     done[result.row] = result
@@ -148,7 +161,7 @@ class _Job:
         results = [done[row] for row in range(len(self.samples))]
         summary = self.summary(results, kept=kept)
         if not summary.usable:
-            for path in (*(array.path for array in self.place.arrays.values()), self.out / WORK_FOLDER / PLAN_FILE):
+            for path in (*(file.path for file in self.files), self.out / WORK_FOLDER / PLAN_FILE):
                 path.unlink(missing_ok=True)  # without rows and plan, other samples may be prepared here
             shutil.rmtree(self.out / WORK_FOLDER)
             raise ColliculusError(
@@ -158,14 +171,23 @@ class _Job:
         self.finalise(results, summary.usable)
         return summary
 
+    def _results(self, rows: Sequence[int], jobs: int | None, ray: str | None) -> Generator[PreparationResult]:
+        if ray is None:
+            return results_of(self.place, self.samples, rows, jobs=num_processes(jobs))
+        from colliculus.corpus.prepare.on_ray import results_on_ray
+
+        return results_on_ray(self.place, self.samples, rows, jobs=jobs, address=ray)
+
     def finalise(self, results: Sequence[PreparationResult], usable: int) -> None:
         """Write `manifest.csv` and then `prepare.yaml`, whose presence means that the folder is complete."""
-        for array in self.place.arrays.values():
-            with array.path.open("r+b") as file:
-                os.fsync(file.fileno())
+        for file in self.files:
+            with file.path.open("r+b") as opened:
+                os.fsync(opened.fileno())
         content = hashlib.sha256("".join(result.content for result in results).encode()).hexdigest()
         manifest = write_samples(self.out, self.samples, results, list(self.place.storages))
-        found = dict(zip(RESULTS, (manifest, content, usable), strict=True))
+        found: Document = {"manifest": manifest, "content": content, "usable": usable}
+        if "shards" in self.plan:
+            found["files"] = {file.path.name: file_digest(file.path) for file in self.files}
         write_document(self.out / PREPARE_FILE, {**self.plan, **found})
         shutil.rmtree(self.out / WORK_FOLDER)
 
@@ -200,6 +222,7 @@ class _Job:
         write_document(work / PLAN_FILE, self.plan)
         (folder.path / PREPARE_FILE).unlink()
         (folder.path / VERIFIED_FILE).unlink(missing_ok=True)
+        shutil.rmtree(folder.path / DIVIDED_FOLDER, ignore_errors=True)
 
     def summary(self, results: Sequence[PreparationResult], kept: int) -> Preparation:
         """The record of the preparation."""
@@ -213,7 +236,7 @@ def _full_disk_reported(out: Path) -> Generator[None]:
         yield
     except (OSError, ColliculusError) as error:
         cause = error if isinstance(error, OSError) else error.__cause__
-        if not isinstance(cause, OSError) or cause.errno not in _FULL:
+        if not isinstance(cause, OSError) or cause.errno not in FULL:
             raise
         raise ColliculusError(
             f"the disk of {out} is full ({cause.strerror}): free some space and run the same command again; it"

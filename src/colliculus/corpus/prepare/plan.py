@@ -10,9 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from colliculus.corpus.manifest import COLUMNS, PREPARED_COLUMNS, manifest_table
-from colliculus.corpus.prepare.prepared_folder import FORMAT, MANIFEST_FILE, PREPARE_FILE, REMEDY, WORK_FOLDER, describe
+from colliculus.corpus.prepare.manifest_rows import MANIFEST_FILE
+from colliculus.corpus.prepare.prepared_folder import (
+    FORMAT,
+    ONE_FILE,
+    PREPARE_FILE,
+    REMEDY,
+    SHARDED,
+    WORK_FOLDER,
+    describe,
+)
 from colliculus.corpus.prepare.recipe import Recipe
-from colliculus.corpus.prepare.rows import RowFile
+from colliculus.corpus.prepare.shards import SHARD_GB, RowFiles, rows_per_file
 from colliculus.corpus.prepare.storage import Storage
 from colliculus.corpus.prepare.workspace import Incomplete
 from colliculus.corpus.sample import Sample
@@ -21,6 +30,7 @@ from colliculus.files.documents import (
     Document,
     as_document,
     differences,
+    from_plain,
     package_version,
     read_document,
     to_plain,
@@ -33,8 +43,8 @@ from colliculus.types import ColliculusError
 _LATER = ("events", "video_frames")
 """Settings of recipes that version 0.1 did not have; they decide storages and nothing else."""
 PLAN_FILE, SAMPLES_FILE = "plan.yaml", "sources.csv"
-RESULTS = ("manifest", "content", "usable")
-"""Keys that `prepare.yaml` holds beside those of the plan."""
+RESULTS = ("manifest", "content", "usable", "files")
+"""Keys that `prepare.yaml` holds beside those of the plan; the last one only where arrays are in several files."""
 
 
 def open_plan(
@@ -45,20 +55,22 @@ def open_plan(
     samples: Sequence[Sample],
     *,
     strict: bool = False,
+    shard_gb: float | None = None,
 ) -> Document:
     """Check that this preparation may be done in `out`, and write its plan there.
 
     Raises:
-        ColliculusError: `out` holds something else.
+        ColliculusError: `out` holds something else, or a row of a modality is larger than `shard_gb`.
     """
     finished, work = out / PREPARE_FILE, out / WORK_FOLDER
     strange = sorted({path.name for path in out.iterdir()} - {LOCK_FILE, WORK_FOLDER})
     if strange and not finished.exists() and not (work / PLAN_FILE).exists():
         raise ColliculusError(f"{out} is not a prepared folder, it holds {strange[0]!r}: choose an empty folder")
+    shards = _shards(out, storages, len(samples), SHARD_GB if shard_gb is None else shard_gb)
     table = manifest_table(work / SAMPLES_FILE, samples)
     listed = csv_bytes(table.columns, table.rows)
     plan: Document = {
-        "format": FORMAT,
+        "format": SHARDED if shards else ONE_FILE,
         "versions": {"colliculus": package_version(), "av": package_version("av")},
         "recipe": {"name": recipe.name, **_settings(recipe, storages)},
         "incomplete": incomplete,
@@ -67,6 +79,7 @@ def open_plan(
         "sources": hashlib.sha256(listed).hexdigest(),
         "classes": sorted({sample.label for sample in samples}),
         "modalities": describe(storages),
+        **({"shards": shards} if shards else {}),
     }
     remedy = "use the same settings and raw data, or choose another folder"
     if finished.exists():
@@ -80,6 +93,16 @@ def open_plan(
         if not (work / PLAN_FILE).exists():
             write_document(work / PLAN_FILE, plan)
     return plan
+
+
+def _shards(out: Path, storages: Mapping[str, Storage], rows: int, gigabytes: float) -> dict[str, int]:
+    """Rows of a file of each modality that takes several: those of a preparation that was begun, else by the size."""
+    for begun in (out / PREPARE_FILE, out / WORK_FOLDER / PLAN_FILE):
+        if begun.exists():
+            document = read_document(begun, newest=FORMAT, remedy=REMEDY)
+            return from_plain(document.get("shards", {}), dict[str, int])
+    each = {m: rows_per_file(m, storage.shape, storage.dtype, gigabytes) for m, storage in storages.items()}
+    return {m: count for m, count in each.items() if count < rows}
 
 
 def finished_plan(out: Path) -> Document:
@@ -165,7 +188,7 @@ def check_apart(raw: Path, out: Path) -> None:
         raise ColliculusError(f"{out} is a file: choose a folder to prepare into")
 
 
-def check_space(out: Path, arrays: Iterable[RowFile]) -> None:
+def check_space(out: Path, arrays: Iterable[RowFiles]) -> None:
     """Check that the disk has room for the arrays.
 
     Raises:

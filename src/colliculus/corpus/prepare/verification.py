@@ -50,11 +50,25 @@ def verify_once(folder: PreparedFolder) -> None:
         remark(f"verifying the arrays in {folder.path} against their digests, once until they change")
         verify(folder)
         with suppress(ColliculusError):  # a folder that cannot be written to is verified each time
-            write_atomic(folder.path / VERIFIED_FILE, json.dumps(state, indent=1).encode())
+            _record(folder.path, state)
+
+
+def mark_verified(folder: PreparedFolder) -> None:
+    """Record that the arrays are those that were prepared, so that `verify_once` need not look.
+
+    Raises:
+        ColliculusError: the record cannot be written.
+    """
+    _record(folder.path, _state(folder))
+
+
+def _record(folder: Path, state: Document) -> None:
+    write_atomic(folder / VERIFIED_FILE, json.dumps(state, indent=1).encode())
 
 
 def _state(folder: PreparedFolder) -> Document:
-    paths = [folder.path / PREPARE_FILE, *(array.path for array in folder.arrays.values())]
+    arrays = [file.path for array in folder.arrays.values() for file in array.files]
+    paths = [folder.path / PREPARE_FILE, *arrays]
     try:
         return {path.name: [(status := path.stat()).st_size, status.st_mtime_ns] for path in paths}
     except OSError as error:

@@ -92,7 +92,7 @@ def results_of(
                 if deaths[row] < ATTEMPTS:
                     waiting.appendleft(row)
                 else:
-                    yield opened.leave_out(row, samples[row], f"{_files(samples[row])} {answer}")
+                    yield opened.leave_out(row, samples[row], f"{files_of(samples[row])} {answer}")
 
 
 def _one_after_another(
@@ -101,7 +101,7 @@ def _one_after_another(
     for row in rows:
         sample = samples[row]
         try:
-            yield apart(_files(sample), _prepared, place, row, sample, patience_s=patience_s)
+            yield apart(files_of(sample), _prepared, place, row, sample, patience_s=patience_s)
         except DecoderError as failure:
             with place.open() as opened:
                 yield opened.leave_out(row, sample, str(failure))
@@ -112,7 +112,8 @@ def _prepared(place: Place, row: int, sample: Sample) -> PreparationResult:
         return opened.prepare(row, sample)
 
 
-def _files(sample: Sample) -> str:
+def files_of(sample: Sample) -> str:
+    """Files of a sample, for messages."""
     return ", ".join(dict.fromkeys(sample.files.values()))
 
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from colliculus.corpus.prepare.result import PreparationResult, digests, duration_s, is_inside
-from colliculus.corpus.prepare.rows import OpenRows, RowFile
+from colliculus.corpus.prepare.shards import OpenRowFiles, RowFiles
 from colliculus.corpus.prepare.storage import Storage
 from colliculus.corpus.sample import Sample, split_entry
 from colliculus.files.checks import decoding
@@ -35,25 +35,31 @@ class Workspace:
     Args:
         root: folder above all files of the samples, absolute.
         storages: storage of each modality.
-        arrays: file of each modality.
+        arrays: files of each modality.
         incomplete: treatment of a sample with an unreadable modality.
         strict: whether a file that is damaged in part, or ends before its stated length, counts as unreadable.
     """
 
     root: Path
     storages: Mapping[str, Storage]
-    arrays: Mapping[str, RowFile]
+    arrays: Mapping[str, RowFiles]
     incomplete: Incomplete
     strict: bool = False
 
     @contextmanager
     def open(self) -> Generator[OpenWorkspace]:
-        """The workspace with open arrays, and one thread for PyTorch: the last digit of a sum depends on the number."""
+        """The workspace with open arrays, and one thread for PyTorch."""
+        with self.one_thread(), ExitStack() as stack:
+            yield OpenWorkspace(self, {m: stack.enter_context(array.open()) for m, array in self.arrays.items()})
+
+    @staticmethod
+    @contextmanager
+    def one_thread() -> Generator[None]:
+        """One thread for PyTorch: the last digit of a sum depends on the number."""
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            with ExitStack() as stack:
-                yield OpenWorkspace(self, {m: stack.enter_context(array.open()) for m, array in self.arrays.items()})
+            yield
         finally:
             torch.set_num_threads(threads)
 
@@ -63,7 +69,7 @@ class OpenWorkspace:
     """Preparation of samples, one after another."""
 
     place: Workspace
-    rows: Mapping[str, OpenRows]
+    rows: Mapping[str, OpenRowFiles]
 
     def prepare(self, row: int, sample: Sample) -> PreparationResult:
         """Read a sample and write its row; problems of its files are reported in the result, not raised.

@@ -8,7 +8,7 @@
  */
 #include "graded.c" /* and native.c with it */
 
-/* One call, as one_sweep.py lays it out. VALUE is float, or the upper half of one (bfloat16), as neuron.number says. */
+/* One call, as sweep_native.py lays it out. VALUE is float, or the upper half of one (bfloat16), as neuron.number says. */
 typedef struct {
     Call neuron;                /* its options; the pointers in it are not used */
     const void *values;         /* VALUE (steps or 1, images, height, width, channels) */

@@ -114,6 +114,25 @@ EXPORT int colliculus_gather_pack(
     return all_finite(weight, outputs * line) ? DONE : NOT_FINITE;
 }
 
+/* Of the bits of n numbers, LANES at a time, the sums, and the sums of those, which also know the order. */
+FOR_EVERY_PROCESSOR
+static void add_bits(const float *number, int64_t n, Halves *sums) {
+    for (int64_t i = 0; i < n; i += LANES) {
+        Halves bits = {0};
+        if (n - i >= LANES) bits = *(const Halves *)(number + i);
+        else memcpy(&bits, number + i, sizeof(float) * (size_t)(n - i));
+        sums[0] += bits;
+        sums[1] += sums[0];
+    }
+}
+
+/* 2 * LANES whole numbers that tell apart weights of one shape. */
+EXPORT void colliculus_gather_digest(const float *number, int64_t n, uint32_t *digest) {
+    Halves sums[2] = {{0}};
+    add_bits(number, n, sums);
+    memcpy(digest, sums, sizeof sums);
+}
+
 /* So that tests catch a library built from other text than this; 0 where the compiler knows no vectors. */
 EXPORT int colliculus_size_of_gather(void) { return (int)sizeof(Gather); }
 #else

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from torch import Tensor, empty_like, float32, get_num_threads, promote_types
+from torch import (
+    Tensor,
+    channels_last,
+    contiguous_format,
+    empty_like,
+    float32,
+    get_num_threads,
+    memory_format,
+    promote_types,
+)
 
 Rows = tuple[Tensor, ...]
 BLOCK = 1 << 17
@@ -52,6 +61,18 @@ def laid_out_as(x: Tensor, model: Tensor) -> Tensor:
     if x.stride() == strides and x.dtype == model.dtype:
         return x
     return model.new_empty_strided(x.shape, strides).copy_(x)
+
+
+def layout_of(images: Tensor) -> memory_format:
+    """channels_last if images (B, C, H, W) lie so in memory, else contiguous.
+
+    Example:
+        >>> import torch
+        >>> layout_of(torch.zeros(2, 3, 4, 4)), layout_of(torch.zeros(2, 4, 4, 3).movedim(-1, 1))
+        (torch.contiguous_format, torch.channels_last)
+    """
+    last = images.is_contiguous(memory_format=channels_last) and not images.is_contiguous()
+    return channels_last if last else contiguous_format
 
 
 def rows(x: Tensor) -> Tensor:

@@ -32,7 +32,8 @@ WIDE = {torch.float32: tl.float32, torch.float64: tl.float64}
 
 
 @triton.jit
-def _bump(x, shape: tl.constexpr, surrogate: tl.constexpr):
+def bump_of(x, shape: tl.constexpr, surrogate: tl.constexpr):
+    """Surrogate gradient of the spike at v - threshold = x."""
     if surrogate == 0:
         e = tl.exp(-tl.abs(x * shape))
         b = shape * e / ((1 + e) * (1 + e))
@@ -48,7 +49,8 @@ def _bump(x, shape: tl.constexpr, surrogate: tl.constexpr):
 
 
 @triton.jit
-def _after_reset(v, threshold: tl.constexpr, soft: tl.constexpr):
+def after_reset(v, threshold: tl.constexpr, soft: tl.constexpr):
+    """Membrane after the reset."""
     return tl.where(v >= threshold, v - threshold if soft else tl.zeros_like(v), v)
 
 
@@ -58,7 +60,7 @@ def _leak(leak, fixed: tl.constexpr, wide: tl.constexpr):
 
 
 @triton.jit
-def _through_time(
+def through_time(
     d, later, v, b, a, threshold: tl.constexpr, soft: tl.constexpr, detach: tl.constexpr, wide: tl.constexpr
 ):
     """Gradient of the membrane before the reset, with that of the later steps, and what it hands to the step before."""
@@ -83,7 +85,7 @@ def _forward_kernel(
         current = tl.load(currents + t * stride + at, inside, other=0).to(wide)
         v = v + (current - v) * a
         tl.store(spikes + t * n + at, (v >= threshold).to(wide).to(spikes.dtype.element_ty), inside)
-        v = _after_reset(v, threshold, soft)
+        v = after_reset(v, threshold, soft)
     if carries:
         tl.store(membrane + at, v, inside)
 
@@ -107,23 +109,23 @@ def _backward_kernel(
             current = tl.load(currents + t * stride + at, inside, other=0).to(wide)
             v = v + (current - v) * a
             tl.store(membranes + t * n + at, v, inside)
-            v = _after_reset(v, threshold, soft)
+            v = after_reset(v, threshold, soft)
     for step in range(steps):
         t = steps - 1 - step if through else step
         current = tl.load(currents + t * stride + at, inside, other=0).to(wide)
         if through:
             earlier = tl.load(membranes + tl.maximum(t - 1, 0) * n + at, inside, other=0)
-            before = tl.where(t > 0, _after_reset(earlier, threshold, soft), 0.0)
+            before = tl.where(t > 0, after_reset(earlier, threshold, soft), 0.0)
             v = tl.load(membranes + t * n + at, inside, other=0)
         else:
             before = v
             v = before + (current - before) * a
-        b = _bump(v - threshold, shape, surrogate)
+        b = bump_of(v - threshold, shape, surrogate)
         d = tl.load(grads + t * n + at, inside, other=0).to(wide) * b
         if through:
-            d, later = _through_time(d, later, v, b, a, threshold, soft, detach, wide)
+            d, later = through_time(d, later, v, b, a, threshold, soft, detach, wide)
         else:
-            v = _after_reset(v, threshold, soft)
+            v = after_reset(v, threshold, soft)
         if wants_leak:
             drive += d * (current - before)
         if static:
@@ -153,17 +155,17 @@ def _short_backward_kernel(
         current = tl.load(currents + t * stride + at, inside, other=0).to(wide)
         v = v + (current - v) * a
         membranes = membranes + (v,)  # noqa: RUF005 (Triton knows neither form)
-        v = _after_reset(v, threshold, soft)
+        v = after_reset(v, threshold, soft)
     later = tl.zeros((columns,), wide)
     total = tl.zeros((columns,), wide)
     drive = tl.zeros((columns,), wide)
     for t in tl.static_range(steps - 1, -1, -1):
         v = membranes[t]
-        b = _bump(v - threshold, shape, surrogate)
+        b = bump_of(v - threshold, shape, surrogate)
         d = tl.load(grads + t * n + at, inside, other=0).to(wide) * b
-        d, later = _through_time(d, later, v, b, a, threshold, soft, detach, wide)
+        d, later = through_time(d, later, v, b, a, threshold, soft, detach, wide)
         if wants_leak:
-            before = _after_reset(membranes[t - 1], threshold, soft) if t > 0 else tl.zeros((columns,), wide)
+            before = after_reset(membranes[t - 1], threshold, soft) if t > 0 else tl.zeros((columns,), wide)
             drive += d * (tl.load(currents + t * stride + at, inside, other=0).to(wide) - before)
         if static:
             total += d * a
