@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from colliculus.types import ColliculusError
@@ -25,7 +26,7 @@ def joined(address: str) -> Generator[Any]:
         ColliculusError: Ray is not installed, or the cluster does not answer.
     """
     try:
-        import ray
+        ray: Any = import_module("ray")
     except ImportError as error:
         raise ColliculusError("a Ray cluster needs the package ray: pip install 'colliculus[ray]'") from error
     if ray.is_initialized():
