@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import OrderedDict
@@ -102,6 +103,9 @@ def test_a_method_trains_by_its_preset_and_its_run_is_found(site, use, command, 
     assert loaded.result.test.total == 12
     assert "gated of the package gated-colliculus" in command("show", "presets")
     assert "gated of the package gated-colliculus" in command("show", "methods")
+    shown = command("show", "plug-ins")
+    for name in ("gated", "gated-sum", "slow-start", "two-beeps", "one-line"):
+        assert re.search(rf"\b{name} \(gated-colliculus\)", shown)
 
 
 def test_a_run_of_a_package_that_is_not_installed_names_its_method(site, use, command, tmp_path):

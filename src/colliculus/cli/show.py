@@ -17,19 +17,19 @@ from colliculus.types import unknown_name
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-TOPICS = ("presets", "pretrained", "methods", "datasets", "recipes", "kernels")
+TOPICS = ("presets", "pretrained", "methods", "datasets", "recipes", "plug-ins", "kernels")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """List presets, pretrained runs, methods, datasets, recipes and the neuron's kernels.
+    """List presets, pretrained runs, methods, datasets, recipes, parts of other packages and the neuron's kernels.
 
     Or show every setting of one preset.
     """
 
     topic: Annotated[str | None, Positional, tyro.conf.arg(metavar="TOPIC")] = None
-    """presets, pretrained, methods, datasets, recipes, kernels, or the name of a preset, method or dataset; left out,
-    the lists"""
+    """presets, pretrained, methods, datasets, recipes, plug-ins, kernels, or the name of a preset, method or dataset;
+    left out, the lists"""
 
 
 def run(arguments: list[str]) -> int:
@@ -56,6 +56,8 @@ def _page(topic: str) -> Iterator[RenderableType | Table | Tables]:
         yield pretrained().table()
     elif topic == "kernels":
         yield _kernels()
+    elif topic == "plug-ins":
+        yield _plug_ins()
     elif topic == "recipes":
         yield Table.facts("recipes: a balance as its authors ran it", {n: each.source for n, each in RECIPES.items()})
         yield "To train by one: colliculus train s-cmrl-synthetic --recipe ogm-ge --out RUN"
@@ -76,6 +78,19 @@ def _page(topic: str) -> Iterator[RenderableType | Table | Tables]:
         raise unknown_name("topic", topic, [*TOPICS, *PRESETS, *known])
     if topic in TOPICS:
         yield ""
+
+
+def _plug_ins() -> Table:
+    """Parts of installed packages, by group; none of them is imported."""
+    from colliculus.data import DATASETS
+    from colliculus.fusion import FUSIONS
+    from colliculus.methods import METHODS
+    from colliculus.modulation.balance import BALANCES
+    from colliculus.training.loggers import LOGGERS
+
+    groups = (METHODS, DATASETS, FUSIONS, BALANCES, LOGGERS)
+    offered = {g.group: ", ".join(f"{name} ({package})" for name, package in g.others.items()) for g in groups}
+    return Table.facts("plug-ins: parts of other packages", {g: names or "none" for g, names in offered.items()})
 
 
 def _kernels() -> Table:

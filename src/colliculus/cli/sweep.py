@@ -33,13 +33,19 @@ class Options:
     Every training is one `colliculus train` command with a folder of its own in --out and its output in a log beside
     it. Finished trainings are skipped and stopped ones are resumed, so the same command finishes a sweep that was
     stopped. Flags behind -- go to every training.
-    Example: colliculus sweep s-cmrl-av-digits late-fusion-av-digits --seeds 5 --set method.alpha 0.25,0.5 --jobs 2
-    --out runs/alpha -- --train.epochs 5
-    Or the same from a file, colliculus sweep alpha.yaml --jobs 2 --out runs/alpha, with alpha.yaml holding
-    {presets: [s-cmrl-av-digits, late-fusion-av-digits], seeds: 5, set: {method.alpha: [0.25, 0.5]},
+
+    Settings as a grid, from a file, and searched:
+
+    colliculus sweep s-cmrl-av-digits late-fusion-av-digits --seeds 5 --set method.alpha 0.25,0.5 --out runs/alpha --
+    --train.epochs 5
+
+    colliculus sweep alpha.yaml --jobs 2 --out runs/alpha
+
+    colliculus sweep s-cmrl-av-digits --search 30 --set train.learning-rate 1e-4..1e-2:log --set method.alpha 0.25,0.5
+    --out runs/search
+
+    Such a file: {presets: [s-cmrl-av-digits, late-fusion-av-digits], seeds: 5, set: {method.alpha: [0.25, 0.5]},
     train: {train.epochs: 5}}
-    A search of settings: colliculus sweep s-cmrl-av-digits --search 30 --set train.learning-rate 1e-4..1e-2:log
-    --set method.alpha 0.25,0.5 --out runs/search
     """
 
     presets: Presets

@@ -136,7 +136,8 @@ def read_run_file(folder: Path) -> Document:
     """
     if not (folder / RUN_FILE).is_file():
         raise ColliculusError(
-            f"{folder} is not a run folder, it has no {RUN_FILE}: pass the folder given to `colliculus train --out`"
+            f"{folder} is not a run folder, it has no {RUN_FILE}: pass the folder given to `colliculus train --out`, or"
+            " a name that `colliculus show pretrained` lists"
         )
     refuse_links(folder)
     return migrated(read_document(folder / RUN_FILE, newest=FORMAT, remedy="restore it or train again"))
