@@ -26,7 +26,7 @@ from colliculus.export.page.reading import reading_of
 from colliculus.export.page.target import ToPage
 
 FAKE = {name: f"/* {name} </script> */".encode() for name in runtime.FILES}
-KINDS = {".wav": "audio/wav", ".gif": "image/gif", ".webm": "video/webm"}
+KINDS = {".wav": "audio/wav", ".gif": "image/gif", ".webm": "video/webm", ".mp4": "video/mp4"}
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 BYTES = """
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -35,7 +35,7 @@ const opened = (files) => files.map(([name, type, text]) => new File([bytes(text
 CLASSIFY = """(async () => {
   const files = opened(FILES);
   await Page.take(Page.read(files));
-  const inputs = await Page.read(files);
+  const { inputs } = await Page.read(files);
   const { logits, steps, evidence } = await Page.classify(inputs);
   const alone = (await Page.classify({ visual: inputs.visual })).logits;
   const shown = document.getElementById("class").textContent;
@@ -46,8 +46,14 @@ UNREADABLE = """(async () => {
   await Page.take(Page.read(opened([["a.png", "image/png", btoa("no image")]])));
   return JSON.stringify([document.getElementById("status").textContent, document.getElementById("result").hidden]);
 })()"""
-READ = """Page.read(opened(FILES)).then((inputs) => JSON.stringify(
+READ = """Page.read(opened(FILES)).then(({ inputs }) => JSON.stringify(
   Object.fromEntries(Object.entries(inputs).map(([m, x]) => [m, [...x.data]]))))"""
+TAKE = """(async () => {
+  await Page.take(Page.read(opened(FILES)));
+  const absent = [...document.querySelectorAll("#modalities .absent")].map((label) => label.textContent);
+  const [status, result] = ["status", "result"].map((id) => document.getElementById(id));
+  return JSON.stringify([status.textContent, result.hidden, absent]);
+})()"""
 RECORD = """(async () => {
   document.getElementById("record").click();
   const status = document.getElementById("status");
@@ -124,11 +130,7 @@ def test_many_modalities_are_refused() -> None:
 
 @pytest.mark.slow
 def test_the_browser_answers_as_python(tmp_path) -> None:
-    browser = chromium()
-    if (program := browser.find()) is None:
-        pytest.skip("Chromium is not installed")
-    if not all((runtime.cache_folder() / name).exists() for name in runtime.FILES):
-        pytest.skip("onnxruntime-web is not in the cache: export a page once")
+    browser, program = headless()
     run = synthetic_run(tmp_path / "run")
     exported = colliculus.export(run, to=ToPage(check=8))
     assert exported.passed
@@ -157,6 +159,44 @@ def test_the_browser_answers_as_python(tmp_path) -> None:
         assert {url.split(":")[0] for url in page.requests()} <= {"file", "blob"}
 
 
+@pytest.mark.slow
+def test_what_the_browser_cannot_decode_is_said(tmp_path) -> None:
+    browser, program = headless()
+    run = synthetic_run(tmp_path / "run")
+    exported = colliculus.export(run, to=ToPage(check=1))
+    (sound,) = (f for f in run.experiment.data.export(tmp_path / "clips", count=1) if f.suffix == ".wav")
+    heard, silent = (mpeg4(tmp_path / name, sound=name == "heard.mp4") for name in ("heard.mp4", "silent.mp4"))
+    unseen = "as visual: this browser finds no video that it can decode; convert it to H.264 or VP9."
+    unheard = "silent.mp4 cannot be read as audio: this browser finds no sound that it can decode."
+    (tmp_path / "profile").mkdir()
+    with browser.Browser(program, tmp_path / "profile") as page:
+        page.open(Path(exported.out), 1000)
+        page._call("Runtime.evaluate", expression=BYTES)
+        evaluated(page, "Page.ready.then(() => '0')")
+        status, hidden, absent = evaluated(page, TAKE.replace("FILES", as_files([heard])))
+        assert status.endswith(f"from audio. heard.mp4 cannot be read {unseen}")
+        assert (hidden, absent) == (False, ["visual"])
+        status, hidden, absent = evaluated(page, TAKE.replace("FILES", as_files([silent])))
+        assert sorted(status.split(" silent")) == sorted(
+            f"{unheard} silent.mp4 cannot be read {unseen}".split(" silent")
+        )
+        assert (hidden, absent) == (True, ["audio", "visual"])
+        status, hidden, absent = evaluated(page, TAKE.replace("FILES", as_files([silent, sound])))
+        assert "from audio. " in status
+        assert f"silent.mp4 cannot be read {unseen}" in status
+        assert (hidden, absent) == (False, ["visual"])
+
+
+def headless():
+    """The module of the headless browser and its program; skips where it or the runtime is missing."""
+    browser = chromium()
+    if (program := browser.find()) is None:
+        pytest.skip("Chromium is not installed")
+    if not all((runtime.cache_folder() / name).exists() for name in runtime.FILES):
+        pytest.skip("onnxruntime-web is not in the cache: export a page once")
+    return browser, program
+
+
 def evaluated(page, expression: str) -> Any:
     """The value of a promise of JSON in the page."""
     told = page._call("Runtime.evaluate", expression=expression, awaitPromise=True)["result"]
@@ -181,6 +221,24 @@ def at_rate(files, rate_hz: int, folder: Path) -> list[Path]:
         file.writeframes(np.rint(32767 * sound.clip(-1, 1)).astype("<i2").tobytes())
     (image,) = [path for path in files if path.suffix != ".wav"]
     return [folder / "clip.wav", Path(copy(image, folder / f"clip{image.suffix}"))]
+
+
+def mpeg4(path: Path, *, sound: bool) -> Path:
+    """One second of MPEG-4 Part 2, which browsers do not decode, with or without a tone."""
+    with av.open(str(path), "w") as file:
+        track = file.add_stream("mpeg4", rate=10)
+        track.width, track.height, track.pix_fmt = 64, 64, "yuv420p"
+        tone = file.add_stream("aac", rate=44100, layout="mono") if sound else None
+        for t in range(10):
+            file.mux(track.encode(av.VideoFrame.from_ndarray(np.full((64, 64, 3), 25 * t, np.uint8), "rgb24")))
+        file.mux(track.encode())
+        if tone is not None:
+            wave_form = np.sin(np.arange(44100) * 2 * np.pi * 440 / 44100, dtype=np.float32)[None]
+            samples = av.AudioFrame.from_ndarray(wave_form, format="fltp", layout="mono")
+            samples.sample_rate = 44100
+            file.mux(tone.encode(samples))
+            file.mux(tone.encode())
+    return path
 
 
 def assert_silent_video_has_pictures(path: Path, run, page) -> None:

@@ -143,6 +143,16 @@ def test_a_split_of_ones_own_is_given_up_for_folds(tiny_data, tmp_path):
     )
 
 
+@pytest.mark.parametrize(("cores", "jobs"), [(None, []), (1, []), (2, ["2"]), (5, ["5"]), (64, ["5"])], ids=str)
+def test_the_folds_share_the_cores(tiny_data, tmp_path, monkeypatch, cores, jobs):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    overrides = tiny_data("folder").overrides
+    start = preset("late-fusion-folder", **{"data.root": overrides[1], "data.cache": tmp_path / "cache"})
+    words = split(flags_of(advice(Run.of(start, dataset := start.data.load()), dataset, world_size=1)[1]))
+    assert [words[i + 1] for i, word in enumerate(words) if word == "--jobs"] == jobs
+    assert "--jobs" not in words[words.index("--") :]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_who_follows_the_advice_is_no_longer_at_chance(clips, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from shlex import join
 from typing import Any
 
@@ -99,4 +100,6 @@ def _over_folds(run: Run, proposed: dict[str, Any]) -> str | None:
         settings["data.protocol"] = "group-disjoint"
     numbers = ",".join(map(str, range(folds)))
     over = ["--seeds", "1", "--set", "data.fold", numbers, "--over", "data.fold"]
+    if (jobs := min(os.cpu_count() or 1, folds)) > 1:
+        over += ["--jobs", str(jobs)]
     return join(["colliculus", "sweep", run.preset, *over, "--out", f"runs/{data.name}-folds", "--", *flags(settings)])

@@ -4,7 +4,8 @@ const Page = (() => {
   const facts = JSON.parse(document.getElementById("facts").textContent);
   const $ = (id) => document.getElementById(id);
   const sessions = new Map();
-  let clip = {};
+  const empty = { inputs: {}, problems: [] };
+  let clip = empty;
 
   /** Bytes of an embedded file. */
   async function embedded(id) {
@@ -51,7 +52,8 @@ const Page = (() => {
   async function samples(file, rate) {
     const bytes = await file.arrayBuffer(), own = Rates.stated(new Uint8Array(bytes));
     const decoded = own >= 8000 && own <= 96000 ? own : rate; // what every browser can
-    const sound = await new OfflineAudioContext(1, 1, decoded).decodeAudioData(bytes);
+    const sound = await new OfflineAudioContext(1, 1, decoded).decodeAudioData(bytes)
+      .catch(() => { throw new Error("this browser finds no sound that it can decode"); });
     const out = new Float32Array(sound.length);
     for (let c = 0; c < sound.numberOfChannels; c++) sound.getChannelData(c).forEach((x, i) => { out[i] += x / sound.numberOfChannels; });
     return decoded === rate ? out : Rates.resampled(out, decoded, rate);
@@ -87,21 +89,27 @@ const Page = (() => {
 
   async function videoFrames(file, s) {
     const video = Object.assign(document.createElement("video"), { muted: true, src: URL.createObjectURL(file), preload: "auto" });
-    await Promise.all([once(video, "loadeddata"), presented(video)]);
     const found = [];
-    for (const t of Signal.moments(s, video.duration)) {
-      const next = presented(video);
-      video.currentTime = Math.min(t, Math.max(video.duration - 1e-3, 0));
-      await Promise.all([once(video, "seeked"), next]);
-      found.push(Signal.levels(pixels(video, video.videoWidth, video.videoHeight), video.videoHeight, video.videoWidth, s));
+    try {
+      await Promise.all([once(video, "loadeddata", UNSEEN), presented(video)]);
+      if (!video.videoWidth) throw new Error(UNSEEN); // it plays the sound alone
+      for (const t of Signal.moments(s, video.duration)) {
+        const next = presented(video);
+        video.currentTime = Math.min(t, Math.max(video.duration - 1e-3, 0));
+        await Promise.all([once(video, "seeked", UNSEEN), next]);
+        found.push(Signal.levels(pixels(video, video.videoWidth, video.videoHeight), video.videoHeight, video.videoWidth, s));
+      }
+    } finally {
+      URL.revokeObjectURL(video.src);
     }
-    URL.revokeObjectURL(video.src);
     return stacked(found, s);
   }
 
-  const once = (target, event) => new Promise((resolve, reject) => {
+  const UNSEEN = "this browser finds no video that it can decode; convert it to H.264 or VP9";
+
+  const once = (target, event, problem) => new Promise((resolve, reject) => {
     target.addEventListener(event, resolve, { once: true });
-    target.addEventListener("error", () => reject(new Error("this browser cannot read the video")), { once: true });
+    target.addEventListener("error", () => reject(new Error(problem)), { once: true });
   });
 
   /** The next frame of a video can be drawn; a seek may end before, or need none. */
@@ -121,9 +129,9 @@ const Page = (() => {
 
   const sound = (wave, s) => Signal.spectrogram(Signal.waveform(wave, s), s);
 
-  /** Raw inputs of the files of one clip. */
+  /** Raw inputs of the files of one clip, and a sentence for each file that gives a modality nothing. */
   async function read(files) {
-    const inputs = {};
+    const inputs = {}, problems = [];
     for (const file of files) {
       if (file.name.endsWith(".npy")) {
         const m = facts.modalities.find((name) => file.name.endsWith(`${name}.npy`));
@@ -138,15 +146,15 @@ const Page = (() => {
         const s = facts.reading[m];
         try {
           inputs[m] = s.kind === "sound" ? sound(await samples(file, s.sample_rate_hz), s) : await frames(file, s);
-        } catch (error) { // a video may be silent: then this modality is absent
-          if (wanted.length === 1) throw new Error(`${file.name} cannot be read: ${error.message}`);
+        } catch (error) { // the other files, or the sound of this one, may still answer
+          problems.push(`${file.name} cannot be read as ${m}: ${error.message.replace(/\.$/, "")}.`);
         }
       }
     }
-    if (!Object.keys(inputs).length) throw new Error("nothing in these files can be read as a modality of this network");
+    if (!Object.keys(inputs).length) throw new Error(problems.join(" ") || "no file was chosen");
     for (const [m, { shape }] of Object.entries(inputs))
       if (String(shape) !== String(facts.shapes[m])) throw new Error(`${m} has the shape ${shape}; the network takes ${facts.shapes[m]}`);
-    return inputs;
+    return { inputs, problems };
   }
 
   /** A clip of camera and microphone. */
@@ -167,7 +175,7 @@ const Page = (() => {
     } finally {
       stream.getTracks().forEach((track) => track.stop());
     }
-    return inputs;
+    return { inputs, problems: [] };
   }
 
   async function recordedSound(stream, seconds) {
@@ -175,7 +183,7 @@ const Page = (() => {
     recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
     recorder.start();
     setTimeout(() => recorder.stop(), 1000 * seconds);
-    await once(recorder, "stop");
+    await once(recorder, "stop", "this browser cannot record sound");
     return new Blob(parts);
   }
 
@@ -210,14 +218,14 @@ const Page = (() => {
 
   /** Classify the clip with the modalities that are switched on, and show the answer. */
   async function show() {
-    const used = facts.modalities.filter((m) => clip[m] && $(`use-${m}`).checked);
-    const chosen = Object.fromEntries(used.map((m) => [m, clip[m]]));
-    for (const m of facts.modalities) $(`use-${m}`).parentElement.classList.toggle("absent", !clip[m]);
+    const { inputs, problems } = clip, used = facts.modalities.filter((m) => inputs[m] && $(`use-${m}`).checked);
+    const chosen = Object.fromEntries(used.map((m) => [m, inputs[m]]));
+    for (const m of facts.modalities) $(`use-${m}`).parentElement.classList.toggle("absent", !inputs[m]);
     $("result").hidden = !used.length;
     if ($("result").hidden) return;
     const start = performance.now(), answer = await classify(chosen);
     const shares = softmax(answer.logits), winner = shares.indexOf(Math.max(...shares));
-    say(`Answered in ${Math.round(performance.now() - start)} ms from ${used.join(" and ")}.`);
+    say([`Answered in ${Math.round(performance.now() - start)} ms from ${used.join(" and ")}.`, ...problems].join(" "), problems.length > 0);
     $("class").textContent = facts.classes[winner];
     $("share").textContent = percent(shares[winner]);
     const order = shares.map((_, k) => k).sort((a, b) => shares[b] - shares[a]).slice(0, 12);
@@ -277,10 +285,10 @@ const Page = (() => {
   async function take(source) {
     try {
       clip = await source;
-      for (const m of facts.modalities) $(`use-${m}`).checked = Boolean(clip[m]);
+      for (const m of facts.modalities) $(`use-${m}`).checked = Boolean(clip.inputs[m]);
       await show();
     } catch (error) { // the answer that is shown would be that of another clip
-      clip = {};
+      clip = empty;
       await show();
       say(error.message, true);
     }
@@ -288,7 +296,7 @@ const Page = (() => {
 
   for (const m of facts.modalities) {
     const label = element("label"), box = element("input", "", { type: "checkbox", id: `use-${m}`, checked: true });
-    box.addEventListener("change", () => { if (!clip[m]) box.checked = false; show(); });
+    box.addEventListener("change", () => { if (!clip.inputs[m]) box.checked = false; show(); });
     label.append(box, m);
     $("modalities").append(label);
   }
