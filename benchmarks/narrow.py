@@ -25,6 +25,7 @@ from colliculus.evaluation.inference import inference_mode
 from colliculus.evaluation.precision import in_precision, layers_of_spikes
 from colliculus.layers.int8 import has_one_dnn
 from colliculus.methods import METHODS
+from colliculus.presets import PRESETS
 from colliculus.runtime import InferencePrecision, keep_memory
 
 PRECISIONS: Sequence[InferencePrecision] = ("fp32", "bf16", "int8")
@@ -34,7 +35,7 @@ PRECISIONS: Sequence[InferencePrecision] = ("fp32", "bf16", "int8")
 class Settings(Tables):
     """Size of the measurement."""
 
-    methods: tuple[str, ...] = tuple(METHODS)
+    methods: tuple[str, ...] = tuple(name for name in METHODS if f"{name}-synthetic" in PRESETS)
     """Methods to measure."""
     dim: int = 128
     """Width of the networks whose time is taken."""
