@@ -125,7 +125,7 @@ def peak_mb() -> float:
 
 
 def in_a_process(expression: str) -> dict[str, float]:
-    """What an expression gives in a fresh process, where this module is called m."""
+    """The value of an expression in a fresh process; `m` in it is this module."""
     here = str(Path(__file__).parent)
     program = f"import json, sys; sys.path.insert(0, {here!r}); import many_rows as m; print(json.dumps({expression}))"
     done = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE)

@@ -10,7 +10,7 @@ collect_ignore = ["node_worker.py"]  # a script, which imports the one beside it
 
 @pytest.fixture
 def free_port() -> Callable[[], int]:
-    """A port that nobody listens at now."""
+    """A free port."""
 
     def find() -> int:
         with socket.socket() as found:

@@ -83,3 +83,38 @@ def test_a_memory_map_of_an_archive_is_refused(tmp_path):
     (tmp_path / "x.npy.npz").rename(tmp_path / "x.npy")
     with pytest.raises(ColliculusError, match="is an archive"):
         open_array(tmp_path / "x.npy")
+
+
+def test_objects_archives_and_pointers_are_no_arrays(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.array([{"a": 1}]), allow_pickle=True)
+    with pytest.raises(ColliculusError, match=r"x\.npy holds object values"):
+        open_array(path)
+    with path.open("wb") as file:
+        np.savez(file, a=np.zeros(3))
+    with pytest.raises(ColliculusError, match=r"x\.npy is an archive"):
+        open_array(path)
+    path.write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(ColliculusError, match="git lfs pull"):
+        open_array(path)
+
+
+def test_damaged_arrays_open_or_name_themselves(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.arange(60, dtype=np.int16).reshape(3, 4, 5))
+    content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    rng = np.random.default_rng(0)
+    outcomes = []
+    for trial in range(60):
+        changed = content[: rng.integers(1, len(content))].copy() if trial % 3 == 0 else content.copy()
+        where = rng.integers(0, len(changed), size=trial % 3)
+        changed[where] ^= (1 << rng.integers(0, 8, size=trial % 3)).astype(np.uint8)
+        path.write_bytes(changed.tobytes())
+        try:
+            open_array(path)
+            outcomes.append("array")
+        except ColliculusError as error:
+            outcomes.append(str(error))
+    errors = [outcome for outcome in outcomes if outcome != "array"]
+    assert 0 < len(errors) < len(outcomes)
+    assert all("x.npy" in error and "\n" not in error for error in errors)

@@ -6,8 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-from contextlib import suppress
-from itertools import pairwise
 from math import log10
 from statistics import median
 from types import SimpleNamespace
@@ -15,13 +13,12 @@ from types import SimpleNamespace
 import pytest
 from waiting import wait_for
 
-import colliculus as cl
 from colliculus.cli import main
 from colliculus.runs.result import read_result
 from colliculus.sweeps import jobs, search_run, work
 from colliculus.sweeps.search import search
-from colliculus.sweeps.searched import Search, SearchedTrial
-from colliculus.sweeps.space import Range, checked_space
+from colliculus.sweeps.searched import Search
+from colliculus.sweeps.space import Range
 from colliculus.sweeps.sweep import SweepInterrupted
 from colliculus.sweeps.trials import JOURNAL_FILE
 from colliculus.types import ColliculusError
@@ -273,34 +270,6 @@ def test_a_folder_of_another_search_is_refused(tmp_path):
         asked(tmp_path, overrides={"train.epochs": 3})
 
 
-@pytest.mark.parametrize(("low", "high", "log"), [(1, 0, False), (0, 1, True), (-1, 1, True), (float("nan"), 1, False)])
-def test_an_empty_range_is_refused(low, high, log):
-    with pytest.raises(ColliculusError, match="the range"):
-        Range(low, high, log=log)
-
-
-def test_a_range_takes_the_type_of_its_setting():
-    space = checked_space(
-        cl.preset("late-fusion-synthetic"), {"method.dim": Range(8, 64), "train.weight_decay": Range(0, 0)}
-    )
-    assert [type(space[key].low) for key in ("method.dim", "train.weight_decay")] == [int, float]
-
-
-def test_a_table_shows_the_best_ten_and_a_figure_the_best_so_far():
-    trials = [
-        SearchedTrial(
-            number=i, state="finished", values={"a": str(i)}, accuracy=a / 10, epochs=3, folder="", error=None
-        )
-        for i, a in enumerate([3, 7, 5, 9, 1, 2, 4, 6, 8, 0, 7, 7])
-    ]
-    found = Search(version="", preset="p", seed=0, out="o", trials=tuple(trials))
-    rows = found.table().rows
-    assert [row[0] for row in rows] == ["3", "8", "1", "10", "11", "7", "2", "6", "0", "5"]
-    assert all(float(a[1].split()[0]) >= float(b[1].split()[0]) for a, b in pairwise(rows))
-    curve = next(line for line in found.figure().axes[0].lines if line.get_label() == "best so far")
-    assert list(curve.get_ydata()) == pytest.approx([30, 70, 70, 90, 90, 90, 90, 90, 90, 90, 90, 90])
-
-
 @pytest.mark.usefixtures("quick")
 def test_the_command_prints_the_best_and_how_to_train_it(capsys, tmp_path):
     command = ["sweep", "late-fusion-synthetic", "--search", "2", "--set", "train.learning-rate", "1e-4..1e-2:log"]
@@ -310,23 +279,6 @@ def test_the_command_prints_the_best_and_how_to_train_it(capsys, tmp_path):
     assert f"--seeds 4 --first-seed 1 --out {tmp_path}-best -- --train.epochs 3 --train.learning-rate " in out
     assert main([*command, "--out", str(tmp_path), "--seeds", "4", "--json", "--", "--train.epochs", "3"]) == 0
     assert json.loads(capsys.readouterr().out)["command"] in out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["late-fusion-synthetic", "--set", "method.dim", "8..16"], "--set method.dim 8..16 is a range: add --search"),
-        (["late-fusion-synthetic", "--search", "0", "--set", "method.dim", "8..16"], "trials is 0: give at least 1"),
-        (["late-fusion-synthetic", "--search", "2"], "there is nothing to search"),
-        (["late-fusion-synthetic", "--search", "2", "--dry-run"], "`dry_run` is True, which has no effect"),
-        (["a", "b", "--search", "2"], "a search takes one preset, not 2"),
-    ],
-)  # fmt: skip
-def test_a_wrong_command_is_refused(capsys, tmp_path, arguments, message):
-    with suppress(SystemExit):
-        assert main(["sweep", *arguments, "--out", str(tmp_path / "out")]) == 2
-    assert message in " ".join(capsys.readouterr().err.split())
-    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.usefixtures("quick")
