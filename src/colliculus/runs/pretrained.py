@@ -91,11 +91,11 @@ def pretrained() -> PretrainedRuns:
         if not Path(address, INDEX_FILE).is_file():
             raise ColliculusError(f"{VARIABLE} is {address}, which holds no {INDEX_FILE}: name a folder of such runs")
         address = Path(address).resolve().as_uri()
-    with_slash = address.rstrip("/")
-    path = _cache() / hashlib.sha256(with_slash.encode()).hexdigest()[:16] / INDEX_FILE
+    address = address.rstrip("/")
+    path = _cache() / hashlib.sha256(address.encode()).hexdigest()[:16] / INDEX_FILE
     with FileLock(_made(path.parent) / "lock"):
-        download([f"{with_slash}/{INDEX_FILE}"], path, sha256=None, remedy=_REMEDY)
-        return PretrainedRuns(with_slash, from_plain(parse_json(read_text(path)), dict[str, Offer]))
+        download([f"{address}/{INDEX_FILE}"], path, sha256=None, remedy=_REMEDY)
+        return PretrainedRuns(address, from_plain(parse_json(read_text(path)), dict[str, Offer]))
 
 
 def pretrained_run(name: str) -> Path | None:
