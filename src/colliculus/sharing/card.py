@@ -104,8 +104,12 @@ def _energy(folder: Path) -> dict[str, str]:
         return {}
     if found.model != digest(folder / MODEL_FILE):
         return {}
-    total = found.totals.spiking.total_nj / 1000
-    return {"energy of a clip": f"{total:,.3g} uJ, counted operations at {found.cost_table}, memory included"}
+    artificial, correct = found.counterpart()
+    spiking, rival = (f"{cost.total_nj / 1000:,.3g} uJ" for cost in (found.totals.spiking, artificial))
+    return {
+        "energy of a clip": f"{spiking}, counted operations at {found.cost_table}, memory included",
+        "its ANN counterpart": f"{rival}, test accuracy in percent: {correct}",
+    }
 
 
 def _inputs(spec: DataSpec) -> list[tuple[str, str]]:
