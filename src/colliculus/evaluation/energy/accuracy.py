@@ -64,8 +64,8 @@ def accuracies(
     """Accuracy of the run ("spiking"), and of the networks beside it that were trained, by their names in `TableCosts`.
 
     Args:
-        run: the run whose energy is counted; without a result, as an imported run, it has no accuracy. A run of ReLUs is
-            itself one of the artificial networks.
+        run: the run whose energy is counted; without a result, as an imported run, it has no accuracy. A run of ReLUs
+            is itself one of the artificial networks.
         counterparts: runs with `method.neuron.kind` relu and the other settings of `run`, at one step or at as many as
             `run`; with `method.neuron.bits` they are quantised.
         bits: bits of the quantised counterpart that is counted.

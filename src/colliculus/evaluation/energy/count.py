@@ -9,8 +9,8 @@ from typing import TypeVar
 import torch
 
 from colliculus.evaluation.energy.events import VALUES
-from colliculus.evaluation.energy.products import Product
 from colliculus.evaluation.energy.probe import Role, probe
+from colliculus.evaluation.energy.products import Product
 from colliculus.evaluation.energy.watch import Event, Inputs, WatchedForward, watch
 from colliculus.evaluation.inference import inference_mode
 from colliculus.model import MultimodalSNN
@@ -31,6 +31,7 @@ class LayerCount(Product):
         first: whether it is the first layer of a modality.
         steps: T, steps it runs.
         repeats: T where it computes the same at every step, so that it may run once; otherwise 1.
+        artificial_repeats: the same in the ANN counterpart.
         sources: inputs of one sample and step.
         results: outputs of one sample and step.
     """
@@ -39,15 +40,16 @@ class LayerCount(Product):
     first: bool
     steps: int
     repeats: int
+    artificial_repeats: int
     sources: float
     results: float
 
     def __add__(self, more: LayerCount) -> LayerCount:
         summed = ("inputs", "events", "uses", "dense_uses", "macs", "outputs")
         values = max(self.values, more.values, key=VALUES.index)
-        repeats = min(self.repeats, more.repeats)
+        repeats = _together(self, more)
         sums = {name: getattr(self, name) + getattr(more, name) for name in summed}
-        return replace(self, values=values, repeats=repeats, **sums)
+        return replace(self, values=values, **repeats, **sums)
 
     @property
     def rate(self) -> float:
@@ -79,7 +81,7 @@ class NeuronCount:
     Args:
         name: name of the neuron module.
         decides: whether the decision depends on it.
-        repeats: as in `LayerCount`.
+        repeats: as in `LayerCount`, and `artificial_repeats`.
         neurons: N.
         updates: samples * T * N, of graded neurons times D.
         spikes: binary spikes that it sent.
@@ -89,6 +91,7 @@ class NeuronCount:
     name: str
     decides: bool
     repeats: int
+    artificial_repeats: int
     neurons: int
     updates: int
     spikes: int
@@ -100,11 +103,16 @@ class NeuronCount:
         return self.updates // max(self.levels, 1)
 
     def __add__(self, more: NeuronCount) -> NeuronCount:
-        repeats = min(self.repeats, more.repeats)
-        return replace(self, repeats=repeats, updates=self.updates + more.updates, spikes=self.spikes + more.spikes)
+        repeats = _together(self, more)
+        return replace(self, **repeats, updates=self.updates + more.updates, spikes=self.spikes + more.spikes)
 
 
 CountT = TypeVar("CountT", LayerCount, NeuronCount)
+
+
+def _together(one: CountT, more: CountT) -> dict[str, int]:
+    """How often a module that runs twice repeats."""
+    return {name: min(getattr(one, name), getattr(more, name)) for name in ("repeats", "artificial_repeats")}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,38 +24,56 @@ class Role:
         decides: whether the logits depend on it. A head may compute more than the decision needs, such as the logits of
             each modality alone.
         repeats: T where it computes the same at every step for any data, so that one step serves all; otherwise 1.
+        artificial_repeats: the same in the ANN counterpart, whose neurons have no state.
     """
 
     decides: bool
     repeats: int
+    artificial_repeats: int
 
 
 def probe(model: MultimodalSNN, inputs: Inputs) -> list[Role]:
     """The role of each event of a forward pass, in order.
 
     One sample of random numbers in the shape of `inputs` passes through the model, which is in eval mode, with weights
-    that require gradients. PyTorch's gradient graph shows which events the logits were made of. A neuron with a state
-    may differ from step to step, and here always does: it sends random numbers. What is then still equal at every step
-    repeats: a static input up to the first such neuron, and in a network without any (ReLU) up to the logits.
+    that require gradients. PyTorch's gradient graph shows which events the logits were made of. Neurons send random
+    numbers: one with a state others at every step, one without the same as long as its currents are the same. What is
+    then still equal at every step repeats: a static input up to the first neuron with a state, and in a network without
+    any (ReLU) up to the logits.
     """
+    with torch.enable_grad():
+        seen = _at_random(model, inputs, artificial=False)
+        artificial = _at_random(model, inputs, artificial=True)
+    reached = _ancestors(seen.output.logits)
+    return [
+        Role(event.result.grad_fn in reached, _repeats(seen, event), _repeats(artificial, same))
+        for event, same in zip(seen.events, artificial.events, strict=True)
+    ]
+
+
+def _at_random(model: MultimodalSNN, inputs: Inputs, *, artificial: bool) -> WatchedForward:
+    """A forward pass of random numbers, of which neurons send others; without any state if `artificial`."""
     device = next(iter(inputs.values())).device
     generator = torch.Generator(device).manual_seed(0)
 
-    def at_random(like: Tensor) -> Tensor:
+    def random(like: Tensor) -> Tensor:
         return torch.rand(like.shape, generator=generator, device=device)
 
-    def changed(neuron: Neuron, sent: Tensor) -> Tensor:
-        return sent if _is_stateless(neuron, len(sent)) else sent + at_random(sent)
+    def changed(neuron: Neuron, currents: Tensor, sent: Tensor) -> Tensor:
+        same = (artificial or _is_stateless(neuron, len(sent))) and _is_constant(currents)
+        return 0 * sent + random(sent[:1] if same else sent)
 
-    with torch.enable_grad():
-        seen = watch(model, {m: at_random(x.narrow(-4, 0, 1)) for m, x in inputs.items()}, changed)
-    reached = _ancestors(seen.output.logits)
-    return [Role(event.result.grad_fn in reached, _repeats(seen, event)) for event in seen.events]
+    return watch(model, {m: random(x.narrow(-4, 0, 1)) for m, x in inputs.items()}, changed)
 
 
 def _is_stateless(neuron: Neuron, steps: int) -> bool:
     """True if no step of the neuron depends on another."""
     return neuron.keeps_order(steps) or (isinstance(neuron, GradedNeuron) and not neuron.decay)
+
+
+def _is_constant(x: Tensor) -> bool:
+    """True if all steps of (T, *) are equal."""
+    return bool((x - x[:1]).abs().amax() <= _SAME * x.abs().amax())
 
 
 def _ancestors(result: Tensor) -> set[Any]:
@@ -71,8 +89,6 @@ def _ancestors(result: Tensor) -> set[Any]:
 
 
 def _repeats(seen: WatchedForward, event: Event) -> int:
-    """T where the results of all T steps are equal, otherwise 1; a result without time in front counts as different."""
+    """T if all T steps of the result are equal, otherwise 1; a result without time in front counts as different."""
     steps, result = seen.steps_of(event.name), event.result.detach()
-    if len(result) != steps or (event.neuron is not None and not _is_stateless(event.neuron, steps)):
-        return 1
-    return steps if bool((result - result[:1]).abs().amax() <= _SAME * result.abs().amax()) else 1
+    return steps if len(result) == steps and _is_constant(result) else 1

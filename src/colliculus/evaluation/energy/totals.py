@@ -116,7 +116,7 @@ class TableCosts:
         of_it_neurons: the part that membrane updates take.
         conventional_nj: energy of the operations as usually reported.
         counterparts: ANN counterparts by name: "artificial" and "quantised" (activations of few bits) look once; with
-            "_every_step" they look at every step of a sequence.
+            "_every_step" they look at every step of a sequence, and what is the same at every step runs once.
         break_even_rate: for each counterpart.
     """
 
@@ -279,9 +279,9 @@ def _neuron_row(n: NeuronCount, samples: int, table: CostTable) -> LayerRow:
 
 
 def _artificial(counts: Counts, table: CostTable, *, activation_bits: int | None) -> Cost:
-    layers = (dense_layer(x, table, activation_bits=activation_bits) for x in counts.layers if x.decides)
-    neurons = (dense_neurons(n, table) for n in counts.neurons if n.decides)
-    return _sum(chain(layers, neurons)) / counts.samples
+    layers = ((x, dense_layer(x, table, activation_bits=activation_bits)) for x in counts.layers if x.decides)
+    neurons = ((n, dense_neurons(n, table)) for n in counts.neurons if n.decides)
+    return _sum(cost / part.artificial_repeats for part, cost in chain(layers, neurons)) / counts.samples
 
 
 def _once(parts: Iterable[tuple[LayerCount | NeuronCount, Cost]]) -> Cost:

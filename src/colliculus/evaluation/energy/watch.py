@@ -22,7 +22,8 @@ from colliculus.neurons import GradedNeuron, Neuron, SpikingNeuron
 from colliculus.types import Output
 
 Inputs = Mapping[str, Tensor]
-Change = Callable[[Neuron, Tensor], Tensor]
+Change = Callable[[Neuron, Tensor, Tensor], Tensor]
+"""Neuron, its currents and what it sent -> what it sends on."""
 
 ATTENTION = ("q k^T", "(q k^T) v")
 """Products inside a `SpikingAttention`, in order; products of other modules are numbered."""
@@ -81,7 +82,7 @@ class _Watch(TorchFunctionMode):
     Args:
         owners: name of the module that owns a weight, by the weight's id.
         units: values of a level of the model's spiking neurons, if there are graded ones.
-        change: change of the values that a neuron sends on, which is not recorded; None of a forward that is counted.
+        change: change of the values that neurons send; None in a forward pass that is counted.
     """
 
     def __init__(self, owners: Mapping[int, str], units: frozenset[float], change: Change | None) -> None:
@@ -148,10 +149,11 @@ class _Watch(TorchFunctionMode):
                 self.events.append(Event(product.name, product, result))
             self.running.pop()
             if isinstance(module, Neuron):
-                self.events.append(Event(name, None, result, module))
+                sent: Tensor = result if self.change is None else self.change(module, inputs[0], result)
+                self.events.append(Event(name, None, sent, module))
                 self.fired.add(_part(name))
-                self.storages.add(result.untyped_storage().data_ptr())  # the event keeps this memory from other use
-                return result if self.change is None else self.change(module, result)
+                self.storages.add(sent.untyped_storage().data_ptr())  # the event keeps this memory from other use
+                return sent
             if name.startswith("coding."):
                 self.steps[name.removeprefix("coding.")] = len(result)
                 return result.contiguous()  # steps expanded from one would be counted once
@@ -174,8 +176,8 @@ def _part(name: str) -> str:
 def watch(model: MultimodalSNN, inputs: Inputs, change: Change | None = None) -> WatchedForward:
     """Run `model` once, in its mode, and record every product and every neuron update.
 
-    With a `change` of the neurons' values it probes the model and counts nothing: `detach` is skipped, so that the graph
-    also holds what gradients do not pass (see `probe`).
+    With a `change` of the values that neurons send, the pass shows the structure of the model and its counts mean
+    nothing (see `probe`): `detach` is skipped, so that the graph also holds what gradients do not pass.
     """
     tensors = chain(model.named_parameters(), model.named_buffers())
     owners = {id(x): name.rpartition(".")[0] or name for name, x in tensors}
