@@ -138,6 +138,14 @@ def test_what_is_no_counterpart_is_refused(trained, spiking, settings, told):
         energy(spiking, samples=2, counterparts=[trained("other", **settings)])
 
 
+def test_other_data_of_the_same_settings_are_refused(trained, spiking):
+    relu = trained("relu", **RELU)
+    written = relu.folder / "run.yaml"
+    written.write_text(written.read_text().replace(relu.run.fingerprint, "f" * 16))
+    with pytest.raises(ColliculusError, match=rf"fingerprint of the data \({'f' * 16}, not {relu.run.fingerprint}\)"):
+        energy(spiking, samples=2, counterparts=[relu.folder])
+
+
 def test_two_of_one_kind_are_refused(trained, spiking):
     relu = trained("relu", **RELU)
     with pytest.raises(ColliculusError, match="is a second artificial every step counterpart"):

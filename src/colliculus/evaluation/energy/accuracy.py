@@ -132,23 +132,23 @@ def _check_settings(run: TrainedRun, trained: TrainedRun) -> None:
     Raises:
         ColliculusError: it was not; the first setting that differs is named.
     """
-    ours, theirs = _settings(run, one_step=trained.time_steps == 1), _settings(trained)
-    found = {"the fingerprint of the data": (run.run.fingerprint, trained.run.fingerprint)}
-    found = {name: pair for name, pair in found.items() if pair[0] != pair[1]}
-    for name, (our, their) in (differences(ours, theirs) | found).items():
+    wrong = differences(_settings(run, one_step=trained.time_steps == 1), _settings(trained))
+    if wrong:
+        name, (ours, theirs) = next(iter(wrong.items()))
         raise ColliculusError(
-            f"{trained.folder} differs from {run.folder} in {name} ({their}, not {our}): train the counterpart as the"
+            f"{trained.folder} differs from {run.folder} in {name} ({theirs}, not {ours}): train the counterpart as the"
             " run itself"
         )
 
 
 def _settings(run: TrainedRun, *, one_step: bool = False) -> Document:
-    """The settings in which a run and its counterpart agree, of the method at one step if so asked."""
+    """The settings and the data in which a run and its counterpart agree; of the method at one step if so asked."""
     method = run.experiment.method
     if one_step and isinstance(method, SpikingTransformer):
         method = method.one_step()
     settings = settings_of(replace(run.run, experiment=replace(run.experiment, method=method)))
-    return {name: value for name, value in settings.items() if value != {} and not _is_free(name)}
+    shared = {name: value for name, value in settings.items() if value != {} and not _is_free(name)}
+    return shared | {"the fingerprint of the data": run.run.fingerprint}
 
 
 def _is_free(setting: str) -> bool:

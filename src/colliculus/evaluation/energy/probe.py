@@ -1,4 +1,4 @@
-"""What the structure of a model decides, whatever the data: which operations the logits need, and which repeat."""
+"""Roles of operations, whatever the data: which of them the logits need, and which are the same at every step."""
 
 from __future__ import annotations
 
