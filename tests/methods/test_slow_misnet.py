@@ -13,8 +13,8 @@ from slow_networks import SlowNetwork, frames, jittered, tokens
 from colliculus import DataSpec, MISNet, NeuronSettings
 
 T, B, D, K, TAU, THRESHOLD, INNER = 4, 3, 8, 3, 1.7, 0.9, 0.4
-SIZES = {"audio": (8, 8), "visual": (11, 7), "touch": (4, 9)}
-GRIDS = {"audio": (2, 2), "visual": (3, 2), "touch": (1, 3)}
+SIZES = {"audio": (8, 8), "visual": (15, 7), "touch": (4, 14)}
+GRIDS = {"audio": (2, 2), "visual": (4, 2), "touch": (1, 4)}
 SPEC = DataSpec(channels={"audio": 1, "visual": 3, "touch": 2}, sizes=SIZES, num_classes=K, steps={"visual": T})
 LABELS = [0, 2, 1]
 
