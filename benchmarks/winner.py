@@ -110,7 +110,7 @@ def measured(settings: Settings, part: PartName, found: Mapping[str, Runs]) -> N
 
 def publish(settings: Settings, part: PartName, found: Mapping[str, Runs]) -> None:
     """Write the tables of a part."""
-    if part == "lag":
+    if part == "lag" and found:  # one table for all lags
         by_lag = {data: tables.compared(runs) for data, runs in found.items()}
         settings.publish("winner lag", tables.lag_table(by_lag, plan.BARS["lag"]))
         return

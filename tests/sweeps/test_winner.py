@@ -186,6 +186,13 @@ def test_a_lag_pairs_seeds_and_not_places(winner):
     assert tables.differences({("", 0): 0.5}, {("", 1): 0.25}) == []
 
 
+def test_a_part_of_which_nothing_is_finished_has_no_table(winner, capsys):
+    module, plan = winner("winner"), winner("winner_plan")
+    for part in plan.PARTS:
+        module.publish(module.Settings(), part, {})
+    assert capsys.readouterr().out == ""
+
+
 def test_a_cheap_form_is_chosen_on_validation(winner, monkeypatch):
     tables = winner("winner_tables")
     monkeypatch.setattr(tables, "validation", {"a": 0.9, "b": 0.8, "c": 0.99}.get)
