@@ -25,7 +25,7 @@ SELECTIONS: Mapping[Select, str] = {
 """Rules by which an epoch is kept: the last of equals trained longest and at the lowest learning rate."""
 
 
-REFIT = "the last epoch of a second training, on training and validation part; in the first: "
+REFIT = "the last epoch of a second training, on training and validation part, up to that kept in the first: "
 """Beginning of the rule after a refit; the rule of the first training follows."""
 
 
@@ -83,7 +83,7 @@ class TrainingResult(Record):
         protocol: how the data were split.
         fingerprint: digest of the data.
         seed: seed of the training.
-        epochs: number of epochs.
+        epochs: number of epochs that were trained; after a refit, of the second training.
         best_epoch: number of the epoch whose weights were kept, from 1.
         selection: rule that chose it.
         parameters: number of trained parameters.

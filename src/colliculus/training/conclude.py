@@ -118,7 +118,7 @@ def conclude(
         protocol=run.protocol,
         fingerprint=run.fingerprint,
         seed=settings.seed,
-        epochs=settings.epochs,
+        epochs=len(learner.history),
         best_epoch=own.epoch,
         selection=own.selection if first is None else REFIT + first.selection,
         parameters=sum(p.numel() for p in learner.model.parameters()),

@@ -76,6 +76,7 @@ class Stage:
         dataset: its data.
         state: state to go on from, if any.
         name: "" where it is the only training.
+        epochs: epochs to train; None: all of the settings. The schedule is that of all in any case.
         decisions: optional parts of the model to keep or leave out from the start.
     """
 
@@ -84,15 +85,21 @@ class Stage:
     dataset: Dataset
     state: State | None
     name: StageName = ""
+    epochs: int | None = None
     decisions: tuple[PartDecision, ...] = ()
 
+    @property
+    def num_epochs(self) -> int:
+        """Epochs to train."""
+        return self.run.experiment.train.epochs if self.epochs is None else self.epochs
+
     def train(self, session: Session, finish: Callable[[Learner], FoundT]) -> FoundT:
-        """Train all epochs that are left, then return what `finish` makes of the learner."""
+        """Train the epochs that are left, then return what `finish` makes of the learner."""
         counts = np.bincount(self.dataset.train.labels, minlength=self.run.spec.num_classes)
         learner = Learner(self.run, session.runtime, self.state, counts.tolist())
         models = (learner.model, *([] if learner.average is None else [learner.average]))
         apply_decisions(self.decisions, models)
-        with _interruptible(self, learner):
+        with _interruptible(self):
             if session.runtime.is_main and self.state is None:
                 write_run(self.folder, self.run)
                 for line in input_lines(learner.model, self.dataset.sources) if self.name != "refit" else ():
@@ -114,7 +121,14 @@ def _train(stage: Stage, learner: Learner, session: Session, finish: Callable[[L
         world_size=session.runtime.world_size,
     )
     done = len(learner.history)
-    training = Training(folder=stage.folder, learner=learner, num_batches=batches, first_epoch=done, stage=stage.name)
+    training = Training(
+        folder=stage.folder,
+        learner=learner,
+        num_batches=batches,
+        first_epoch=done,
+        num_epochs=stage.num_epochs,
+        stage=stage.name,
+    )
     every = [ShownProgress(session.console), TensorBoard(session.console), *session.callbacks]
 
     def watch(epoch: int, sums: EpochSums, seconds: float) -> None:
@@ -125,7 +139,7 @@ def _train(stage: Stage, learner: Learner, session: Session, finish: Callable[[L
     try:
         for callback in every:
             callback.on_start(training)
-        for epoch in range(done, settings.epochs):
+        for epoch in range(done, stage.num_epochs):
             row = learner.train_epoch(dataset.train, epoch, watch)
             row |= learner.validate(dataset.validation)
             if settings.test_each_epoch:
@@ -157,7 +171,7 @@ def _save(folder: Path, learner: Learner) -> None:
 
 
 @contextmanager
-def _interruptible(stage: Stage, learner: Learner) -> Generator[None]:
+def _interruptible(stage: Stage) -> Generator[None]:
     """Let SIGTERM and SIGHUP end a training as Ctrl-C does, and say how to go on."""
     try:
         with signals_as_interrupt():
@@ -166,6 +180,6 @@ def _interruptible(stage: Stage, learner: Learner) -> Generator[None]:
         kept = read_state(stage.folder)
         which = f" of the training {stage.name!r}" if stage.name else ""
         raise TrainingInterrupted(
-            f"interrupted: {stage.folder} holds {len(kept.history) if kept else 0} of {learner.settings.epochs} epochs"
+            f"interrupted: {stage.folder} holds {len(kept.history) if kept else 0} of {stage.num_epochs} epochs"
             f"{which}, add --resume to the same command to go on"
         ) from interrupt
