@@ -13,6 +13,7 @@ from rich.console import Console
 
 from colliculus.data.dataset import Dataset
 from colliculus.data.loading import num_batches
+from colliculus.model import MultimodalSNN
 from colliculus.runs.history import write_metrics
 from colliculus.runs.result import PartDecision, TrainingResult, kept_epoch
 from colliculus.runs.run import Run, write_run
@@ -28,7 +29,7 @@ from colliculus.training.checkpoint import (
     settle_best,
     write_state,
 )
-from colliculus.training.decisions import apply_decisions
+from colliculus.training.decisions import apply_decisions, leave_out
 from colliculus.training.health import report_start
 from colliculus.training.input_lines import input_lines
 from colliculus.training.interrupt import TrainingInterrupted, signals_as_interrupt
@@ -77,7 +78,7 @@ class Stage:
         state: state to go on from, if any.
         name: "" where it is the only training.
         epochs: epochs to train; None: all of the settings. The schedule is that of all in any case.
-        decisions: optional parts of the model to keep or leave out from the start.
+        decisions: decisions on optional parts of the model, which hold from the start; None: there are none yet.
     """
 
     folder: Path
@@ -86,7 +87,7 @@ class Stage:
     state: State | None
     name: StageName = ""
     epochs: int | None = None
-    decisions: tuple[PartDecision, ...] = ()
+    decisions: tuple[PartDecision, ...] | None = None
 
     @property
     def num_epochs(self) -> int:
@@ -98,18 +99,28 @@ class Stage:
         counts = np.bincount(self.dataset.train.labels, minlength=self.run.spec.num_classes)
         learner = Learner(self.run, session.runtime, self.state, counts.tolist())
         models = (learner.model, *([] if learner.average is None else [learner.average]))
-        apply_decisions(self.decisions, models)
+        left_out = self._decide(models)
         with _interruptible(self):
             if session.runtime.is_main and self.state is None:
                 write_run(self.folder, self.run)
                 for line in input_lines(learner.model, self.dataset.sources) if self.name != "refit" else ():
                     session.console.print(printable(line), soft_wrap=True)
+                for decision in left_out:
+                    session.console.print(f"{decision.name} is {decision}", soft_wrap=True)
                 report_start(self.folder, learner, self.dataset.train, session.console)
                 for remark in learner.remarks:
                     session.console.print(f"warning: {remark}", soft_wrap=True)
             if session.runtime.is_main and self.state is not None:
                 settle_best(self.folder, self.state.best)
             return _train(self, learner, session, finish)
+
+    def _decide(self, models: Sequence[MultimodalSNN]) -> tuple[PartDecision, ...]:
+        """Apply earlier decisions on optional parts; those made now, as nothing can show later that a part helps."""
+        if self.decisions is not None:
+            apply_decisions(self.decisions, models)
+        elif not len(self.dataset.validation):
+            return leave_out(models)
+        return ()
 
 
 def _train(stage: Stage, learner: Learner, session: Session, finish: Callable[[Learner], FoundT]) -> FoundT:
