@@ -85,7 +85,7 @@ def test_the_protocol_of_the_papers_is_the_published_split(name, folder):
 @pytest.mark.parametrize("name", PAIRED)
 def test_honest_pairs_are_refused_for_the_protocol_of_the_papers(name, folder):
     assert read_prepared(folder(name)).pairs == "honest"
-    with pytest.raises(ColliculusError, match="`pairs` 'honest', which do not suit the protocol 'paper'.*--pairs paper"):
+    with pytest.raises(ColliculusError, match=r"honest', which do not suit the protocol 'paper'.*--pairs paper"):
         Prepared(root=folder(name), protocol="paper").load()
 
 
@@ -94,7 +94,7 @@ def test_honest_pairs_are_refused_for_the_protocol_of_the_papers(name, folder):
 def test_pairs_of_the_papers_are_refused_for_other_protocols(name, protocol, small_recipe, shared_tree, tmp_path):
     prepare(replace(small_recipe(name), pairs="paper"), shared_tree(name), tmp_path / "out", jobs=0)
     assert Prepared(root=tmp_path / "out", protocol="paper").load().protocol.startswith("paper")
-    with pytest.raises(ColliculusError, match="`pairs` 'paper', which do not suit .*--data.protocol paper, or prepare"):
+    with pytest.raises(ColliculusError, match=r"`pairs` 'paper', which do not suit .*--data\.protocol paper, or"):
         Prepared(root=tmp_path / "out", protocol=protocol).load()
 
 
