@@ -142,6 +142,8 @@ def test_without_its_joint_layer_it_is_the_network_that_never_had_one() -> None:
     found, expected = answer(model, inputs()).logits, answer(plain.eval(), inputs()).logits
     assert_active(expected)
     torch.testing.assert_close(found, expected)
+    assert [p.shape for p in model.used_parameters().values()] == [p.shape for p in plain.parameters()]
+    assert len(built().used_parameters()) == len([*model.parameters()]) > len(model.used_parameters())
 
 
 @pytest.mark.parametrize("missing", SPEC.modalities)

@@ -37,7 +37,8 @@ class JointLayer(Pooled):
         optional: True if a training may leave the layer out where it does not help.
 
     Attributes:
-        kept: False where held-out samples say that the layer does not help; then its output is zero.
+        kept: False where no held-out samples say that the layer helps; then its output is zero.
+        read_by: modules that read the output of the layer and nothing else.
 
     Example:
         >>> from colliculus.neurons import LIF
@@ -49,6 +50,7 @@ class JointLayer(Pooled):
     is_exchange: ClassVar[bool] = True
     """The output mixes the modalities."""
     kept: Tensor
+    read_by: tuple[nn.Module, ...]
 
     def __init__(
         self,
@@ -65,6 +67,7 @@ class JointLayer(Pooled):
         self.conjunction = ProjectionBNSpike(4 * dim, dim, neuron)
         self.dim = dim
         self.is_optional = optional
+        self.read_by = ()
         self.register_buffer("kept", torch.tensor(True))
         self._read: tuple[Tensor, int, bool] | None = None
 

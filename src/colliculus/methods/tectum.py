@@ -41,7 +41,7 @@ class JointSettings:
     maps: int = 2
     """Features of each channel that the layer sees, each pooled by weights of its own."""
     keep: Literal["evidence", "always"] = "evidence"
-    """Keep the layer where the validation part says that it helps, or always."""
+    """Keep the layer where the validation part says that it helps (never without one), or always."""
     without: float = 0.3
     """Share of the loss of the decision that is taken without the layer, so that the network can do without it."""
 
@@ -130,8 +130,9 @@ class Tectum(BalancedTransformer):
         encoders = self.token_encoders(spec)
         grids = {m: encoder.grid for m, encoder in encoders.items()}
         join: nn.Module = Concat(spec.modalities, self.pooling(spec, grids))
-        if self.exchange == "joint":
-            join = WithJointLayer(join, self._joint_layer(spec, grids))
+        layer = self._joint_layer(spec, grids) if self.exchange == "joint" else None
+        if layer is not None:
+            join = WithJointLayer(join, layer)
         if self.exchange in ("joint", "none"):
             fusion: nn.Module = SeparateStreams(spec.modalities, dim=self.dim, join=join, neuron=self.neuron)
         else:
@@ -149,9 +150,11 @@ class Tectum(BalancedTransformer):
         head = SumOfReadouts(
             spec.modalities,
             features=self.dim,
-            joint=self.dim if self.exchange == "joint" else None,
+            joint=None if layer is None else self.dim,
             num_classes=spec.num_classes,
         )
+        if layer is not None and head.joint is not None:
+            layer.read_by = (head.joint,)
         return self.network(spec, encoders, fusion, head)
 
     def objective(self) -> Objective:
