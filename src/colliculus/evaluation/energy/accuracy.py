@@ -8,6 +8,7 @@ from pathlib import Path
 
 from colliculus.evaluation.trained_run import TrainedRun, open_run
 from colliculus.methods.spiking_transformer import SpikingTransformer
+from colliculus.runs.kept_predictions import Condition
 from colliculus.runs.result import read_result
 from colliculus.types import ColliculusError
 
@@ -86,7 +87,7 @@ def _checked(run: TrainedRun, trained: TrainedRun, bits: int) -> str:
     same = {
         "method": (type(ours), type(theirs)),
         "data": (run.run.fingerprint, trained.run.fingerprint),
-        "noise of the training": (dict(run.experiment.train.snr_db), dict(trained.experiment.train.snr_db)),
+        "noise of the training": (Condition.of(run.run), Condition.of(trained.run)),
     }
     if other := [name for name, (a, b) in same.items() if a != b]:
         raise ColliculusError(
