@@ -71,6 +71,7 @@ def test_without_a_training_a_counterpart_has_no_accuracy(spiking):
         ({"method": "weighted-attention", "method.neuron.kind": "relu"}, "differs from .* in its method"),
         ({"method.neuron.kind": "relu", "data.seed": 1}, "differs from .* in its data"),
         ({"method.neuron.kind": "relu", "train.snr_db": {"audio": 0.0}}, "in its noise of the training"),
+        ({"method.neuron.kind": "relu", "train.snr_db": {"audio": 0.0}, "train.snr_of": "raw"}, "in its noise of the"),
         ({"method.neuron.kind": "relu", "method.neuron.bits": 4}, "has 4 bits, and the counterpart that is counted 2"),
     ],
 )
