@@ -129,6 +129,11 @@ def test_all_can_be_tested_under_noise(answer_json, study, tmp_path):
         ("late-fusion", ["--data.tactile"], "their modalities differ"),
         ("late-fusion", ["--data.seed", "7"], "their data (fingerprint) differ"),
         ("late-fusion", ["--train.snr-db", "audio", "0"], "their noise at test differ: 0 dB on audio and none"),
+        (
+            "late-fusion",
+            ["--train.snr-db", "audio", "0", "--train.snr-of", "raw"],
+            "differ: 0 dB on raw audio and none",
+        ),
         ("late-fusion", [], "are the same training"),
     ],
     ids=str,

@@ -92,6 +92,7 @@ KINDS = [kind for kind in get_args(BalanceName) if kind not in ("none", "scores"
 BALANCES = {
     **{kind: small(LateFusion, unimodal_loss=1.0, balance=Balance(kind=kind)) for kind in KINDS},
     "lfm": small(LateFusion, unimodal_loss=1.0, balance=Balance(kind="lfm", lfm=LFMSettings(weight=0.5))),
+    "ogm-ge with iemf": small(LateFusion, unimodal_loss=1.0, balance=Balance(kind="ogm-ge", with_iemf=True)),
     "no balance": small(LateFusion, unimodal_loss=1.0),
     "scores": small(TAAF),
     "scores, loss": small(TAAF, balance=Balance(kind="scores", scores=ScoreBalance(kind="loss"))),

@@ -44,13 +44,15 @@ def test_reference_arithmetic_unless_ours_is_asked_for(tmp_path):
 
 def test_what_a_table_sets_for_all_rows_a_user_may_change(tmp_path):
     jobs = plan_reproduction("iemf/table-1", seeds=1, overrides={"train.epochs": 80}, out=tmp_path)
-    assert [job.experiment.method.balance.kind for job in jobs] == ["none", "ogm-ge", "lfm", "iemf"]
-    assert [job.experiment.method.unimodal_loss for job in jobs] == [0.0, 0.0, 1.0, 1.0]
+    balances = [job.experiment.method.balance for job in jobs]
+    assert [balance.kind for balance in balances] == ["none", "ogm-ge", "lfm", "iemf", "ogm-ge", "lfm"]
+    assert [balance.with_iemf for balance in balances] == [False] * 4 + [True] * 2
+    assert [job.experiment.method.unimodal_loss for job in jobs] == [0.0, 0.0, 1.0, 1.0, 1.0, 1.0]
     for job in jobs:
         train, method = job.experiment.train, job.experiment.method
         assert (train.optimizer, train.learning_rate, train.batch_size, train.epochs) == ("sgd", 5e-3, 32, 80)
         assert (method.encoder, method.fusion) == ("resnet18", "concat")
-    assert jobs[3].experiment.method.balance.iemf.first_epoch == 61
+    assert [(balance.iemf.first_epoch, balance.iemf.noise) for balance in balances[3:]] == [(61, True)] * 3
 
 
 def test_the_parts_of_s_cmrl_differ_in_one_thing_each(tmp_path):
