@@ -254,7 +254,8 @@ class CrossModalResidual(nn.Module):
         """The samples whose residual is not dropped, (B, 1, 1); None where none is."""
         if not (self.training and self.dropout):
             return None
-        return (torch.rand(residual.shape[1], device=residual.device) >= self.dropout)[:, None, None]
+        kept = torch.rand(residual.shape[1], device=residual.device) >= self.dropout
+        return kept[:, None, None]
 
     def _receive(self, modality: str, tokens: dict[str, Tensor], means: Mapping[str, Tensor] | None) -> Tensor:
         if means is None:

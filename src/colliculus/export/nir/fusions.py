@@ -109,7 +109,7 @@ def _(fusion: CrossModalResidual, to: Writing, tokens: Tokens) -> FusedFeatures:
 
 
 def _residual(fusion: CrossModalResidual, modality: str, to: Writing, tokens: Tokens) -> Signal:
-    """What a modality receives, times alpha if it is added: the mean over the others, through the semantic branch."""
+    """Mean of what a modality receives, through the semantic branch; times alpha where it is added to the tokens."""
     if fusion.others is not None:
         raise NotInNIRError("exchanges with the mean of several modalities")
     received: list[Signal] = []
