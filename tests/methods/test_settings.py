@@ -72,6 +72,7 @@ BASES = {
     "s-cmrl, fed": small(
         SCMRL, alpha=0.5, normalise="positives", cross_modal=CrossModalSettings(dropout=0.0, scaled=True, capped=True)
     ),
+    "s-cmrl, replaced": small(SCMRL, residual="replace"),
     "s-cmrl, weighted": small(SCMRL, readout="weighted"),
     "tectum, mean": small(Tectum, neuron=MEMORY, readout="mean"),
     "tectum, lif": small(Tectum, neuron=NeuronSettings()),
@@ -91,6 +92,7 @@ KINDS = [kind for kind in get_args(BalanceName) if kind not in ("none", "scores"
 BALANCES = {
     **{kind: small(LateFusion, unimodal_loss=1.0, balance=Balance(kind=kind)) for kind in KINDS},
     "lfm": small(LateFusion, unimodal_loss=1.0, balance=Balance(kind="lfm", lfm=LFMSettings(weight=0.5))),
+    "ogm-ge with iemf": small(LateFusion, unimodal_loss=1.0, balance=Balance(kind="ogm-ge", with_iemf=True)),
     "no balance": small(LateFusion, unimodal_loss=1.0),
     "scores": small(TAAF),
     "scores, loss": small(TAAF, balance=Balance(kind="scores", scores=ScoreBalance(kind="loss"))),
@@ -226,6 +228,7 @@ def test_every_setting_of_a_balance_is_read_or_refused(base) -> None:
         ),
         (SCMRL, {"alignment": False, "temperature": 0.1}, "`temperature` is 0.1, .* without `alignment`: leave it at"),
         (SCA, {"arithmetic": "reference", "attention_threshold": 0.4}, "`attention_threshold` is 0.4"),
+        (SCMRL, {"residual": "replace", "alpha": 1.5}, '`alpha` is 1.5, .* with `residual` "replace": leave it at'),
         (TAAF, {"regulariser_weight": 0.1}, "`regulariser_weight` is 0.1"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
@@ -58,7 +58,7 @@ class MSLR(Modulator):
     rate itself, because an optimiser that normalises gradients (AdamW) would undo a scaling of the gradients.
     """
 
-    needs_validation: ClassVar[bool] = True
+    needs_validation = True
 
     def __init__(self, settings: MSLRSettings) -> None:
         self._settings = settings

@@ -117,7 +117,7 @@ def _energy(material: Material) -> Measured | None:
     return f"{nanojoules / 1000:.3g}", {
         "data": record.fingerprint,
         "part of the data": record.split,
-        "noise": record.snr_db,
+        "noise": (record.snr_db, record.snr_of),
         "number of clips": record.samples,
     }
 
@@ -138,7 +138,7 @@ def _noise_area(material: Material) -> Measured | None:
     return f"{100 * fmean(areas):.1f}", {
         "data": record.fingerprint,
         "part of the data": record.split,
-        "noise of the training": record.snr_db,
+        "noise of the training": (record.snr_db, record.snr_of),
         "modalities that get noise": [curve.target for curve in curves],
         "severities": [curve.severities for curve in curves],
         "number of seeds": record.settings.seeds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from shlex import join
 
+from colliculus.data.noise import in_words
 from colliculus.files.documents import flat
 from colliculus.records import Column, Table
 from colliculus.records.console import accuracy
@@ -28,7 +29,7 @@ def facts(material: Material) -> Mapping[str, str]:
         "fingerprint of the data": run.fingerprint or "not known",
     }
     if not material.imported:
-        noise = ", ".join(f"{snr_db:g} dB SNR on {m}" for m, snr_db in train.snr_db.items())
+        noise = ", ".join(in_words(train.snr_db, train.snr_of))
         rows |= {"added noise": noise or "none", "epochs": _epochs(material), "seed": f"{train.seed}"}
     if (result := material.result) is not None:
         rows |= {
@@ -89,15 +90,20 @@ def next_step(material: Material) -> str:
 def clips(material: Material, record: RunRecord) -> str:
     """The clips that a record was measured on, in a sentence."""
     data = f" of the data {record.fingerprint}" if material.imported else ""
-    return f"Measured on the {record.split} part{data}, {Condition(record.snr_db).describe()}."
+    return f"Measured on the {record.split} part{data}, {_condition(record).describe()}."
 
 
 def other_clips(material: Material, record: RunRecord) -> str:
     """A warning where a record was measured on other clips than the figures at the top of the page; else empty."""
     own = Condition.of(material.run)
-    if material.result is None or (record.split, Condition(record.snr_db)) == ("test", own):
+    if material.result is None or (record.split, _condition(record)) == ("test", own):
         return ""
     return f" The accuracy at the top is of the test part, {own.describe()}."
+
+
+def _condition(record: RunRecord) -> Condition:
+    """The noise under which a record was measured."""
+    return Condition(record.snr_db, snr_of=record.snr_of)
 
 
 def reproduction(material: Material) -> str:

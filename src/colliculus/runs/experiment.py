@@ -23,7 +23,7 @@ from tyro.conf import Fixed, Suppress, arg
 
 from colliculus.data.dataset import DataSettings
 from colliculus.data.given import Given
-from colliculus.data.noise import GaussianNoise
+from colliculus.data.noise import GaussianNoise, SnrOf
 from colliculus.data.sampling import Sampling
 from colliculus.files.documents import from_plain, to_plain
 from colliculus.losses import CrossEntropy, Objective
@@ -164,6 +164,9 @@ class TrainSettings:
     snr_db: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
     """white noise on the training data: modality and signal-to-noise ratio in dB, such as audio 0 visual -10; it is
     drawn anew in each epoch, and once for validation and test"""
+    snr_of: SnrOf = "standardised"
+    """input whose power this ratio refers to: standardised, as the network gets it, or raw, before it is standardised,
+    as in the program of S-CMRL; a raw image or log spectrogram has a large mean, so that a ratio is far more noise"""
     seed: Annotated[int, arg(aliases=["--seed"])] = 0
     """seed of initial weights, order of samples and everything else drawn at random"""
     device: Annotated[str, arg(aliases=["--device"])] = "auto"
@@ -193,6 +196,8 @@ class TrainSettings:
             refuse_unread(self, ["momentum"], 'with `optimizer` "adamw"')
         unread = ["step_epochs", "step_factor"] if self.schedule == "cosine" else ["final_learning_rate"]
         refuse_unread(self, unread, f'with `schedule` "{self.schedule}"')
+        if not self.snr_db:
+            refuse_unread(self, ["snr_of"], "without `snr_db`")
         if not self.warmup_epochs:
             refuse_unread(self, ["warmup_learning_rate"], "without `warmup_epochs`")
         if self.sampling == self.class_weights == "balanced":

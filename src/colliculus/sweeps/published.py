@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from colliculus.data.noise import SnrOf
+
 
 @dataclass(frozen=True)
 class PublishedAccuracy:
@@ -32,6 +34,7 @@ class Row:
         method: our method; followed by the name of a dataset it names a preset.
         settings: settings of this row by dotted name.
         snr_db: white noise on modalities in the test, in dB.
+        snr_of: input whose power these ratios refer to.
         published: the paper's accuracy by dataset.
     """
 
@@ -39,6 +42,7 @@ class Row:
     method: str
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     snr_db: Mapping[str, float] = field(default_factory=dict[str, float])
+    snr_of: SnrOf = "standardised"
     published: Mapping[str, PublishedAccuracy] = field(default_factory=dict[str, PublishedAccuracy])
 
 

@@ -129,6 +129,7 @@ def test_without_a_training_a_counterpart_has_no_accuracy(spiking):
         ({**RELU, "data.seed": 1}, r"in data\.seed \(1, not 0\)"),
         ({**RELU, "data.augment.noise.probability": 0.4}, r"in data\.augment\.noise\.probability \(0\.4, not 0\.0\)"),
         ({**RELU, "train.snr_db": {"audio": 0.0}}, r"in train\.snr_db\.audio \(0\.0, not None\)"),
+        ({**RELU, "train.snr_db": {"audio": 0.0}, "train.snr_of": "raw"}, r"in train\.snr_(db|of)"),
         ({**RELU, "method.time_steps": 2}, "has T = 2, and the counterparts that are counted 1 and 3"),
         ({**RELU, "method.neuron.bits": 4}, "has 4 bits, and the counterpart that is counted 2"),
     ],

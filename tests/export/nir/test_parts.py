@@ -55,6 +55,7 @@ WHOLE = {
     "latency": (LateFusion(**SMALL, coding="latency"), {}),
     "own heads": (LateFusion(**SMALL, unimodal_loss=0.5), {}),
     "mask": (MASK, {}),
+    "mask, replaced": (replace(MASK, residual="replace"), {}),
     "mask, no alignment": (replace(MASK, alignment=False, cross_modal=CrossModalSettings(normalise=False)), {}),
     "Tectum": (Tectum(**SMALL, neuron=NeuronSettings(kind="graded", levels=2)), {}),
     "Tectum, alone": (Tectum(**SMALL, exchange="none"), {}),

@@ -100,13 +100,16 @@ def _(fusion: SeparateStreams, to: Writing, tokens: Tokens) -> FusedFeatures:
 @_fused.register
 def _(fusion: CrossModalResidual, to: Writing, tokens: Tokens) -> FusedFeatures:
     streams = {
-        m: to.graph.sum(f"{to.names[fusion]}_{m}", [x, _residual(fusion, m, to, tokens)]) for m, x in tokens.items()
+        m: to.graph.sum(
+            f"{to.names[fusion]}_{m}", [*([] if fusion.replaces else [x]), _residual(fusion, m, to, tokens)]
+        )
+        for m, x in tokens.items()
     }
     return _fused(fusion.join, to, {m: write(fusion.mlp[m], to, x) for m, x in streams.items()})
 
 
 def _residual(fusion: CrossModalResidual, modality: str, to: Writing, tokens: Tokens) -> Signal:
-    """Alpha times what a modality receives: the mean over the others, through the semantic branch."""
+    """Mean of what a modality receives, through the semantic branch; times alpha where it is added to the tokens."""
     if fusion.others is not None:
         raise NotInNIRError("exchanges with the mean of several modalities")
     received: list[Signal] = []
@@ -119,7 +122,7 @@ def _residual(fusion: CrossModalResidual, modality: str, to: Writing, tokens: To
     mean = to.graph.sum(f"{to.names[fusion]}_{modality}_received", received).times(1 / len(received))
     residual = write(fusion.semantic[modality], to, mean) if modality in fusion.semantic else mean
     size = float(fusion.scale[modality].get_buffer("ratio")) if fusion.scale else 1.0
-    return residual.times(to.graph.edge_weight(fusion.alpha * size))
+    return residual.times(to.graph.edge_weight(size if fusion.replaces else fusion.alpha * size))
 
 
 @_fused.register
