@@ -138,11 +138,20 @@ def test_the_table_of_readings_is_ranked_by_validation_and_tested_against_the_de
     for place, title in enumerate(module.READINGS):
         for condition, shift in zip(module.CONDITIONS, (0.0, 2.0), strict=True):
             found[condition, title] = [
-                module.Figures(test=50.0 + shift + place + seed, validation=60.0 - place, area=1.0) for seed in range(8)
+                module.Figures(
+                    test=50.0 + shift + place + seed,
+                    validation=60.0 - place,
+                    area=1.0,
+                    reached={"audio": 3, "visual": 5 + int(shift)},
+                )
+                for seed in range(8)
             ]
     header, _, first, second, *rest = module.table(found)
     cells = dict(zip(header.split(" | "), second.split(" | "), strict=True))
-    assert first.startswith(f"| {module.DEFAULT} | 60.0 | 54.5 ± 2.4 | 53.5 ± 2.4 | 55.5 ± 2.4 | 1.0 ± 0.0 |")
+    assert first.startswith(
+        f"| {module.DEFAULT} | 60.0 | 54.5 ± 2.4 | 53.5 ± 2.4 | 55.5 ± 2.4 | 3.0 ± 0.0 | 6.0 ± 1.0 | 1.0 ± 0.0 |"
+    )
+    assert (cells["epochs to 90 %, audio"], cells["epochs to 90 %, visual"]) == ("3.0 ± 0.0", "6.0 ± 1.0")
     assert cells["| reading"] == "| heads: slices of the joint one"
     assert cells["over the default, points"] == "+1.0 (+1.0 to +1.0)"
     assert cells["p"] == "0.0078"  # 2 of 2^8 signs
