@@ -16,7 +16,8 @@ and in benchmarks/winner_plan.py, before it was run. Its rules:
   and over clips, the larger p, after Holm for the tests of a table. A bar with a p needs that p below it. Seven tests
   of ten seeds cannot reach 0.01 after Holm (least p 0.0137), so that the bound digits have one seed more.
 - "Noisy mean" is the mean over white noise of 0 dB on each modality and on all of them. Its test is over seeds alone.
-- A bar that is missed is published as missed, and a rival that ties as a tie: `winner_plan.BARS`.
+- A bar that is missed is published as missed, and a rival that ties as a tie: `winner_plan.BARS`. "Not below the best"
+  is undecided where a rival has a higher mean and so few seeds are finished that no test could show it to be better.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def measured(settings: Settings, part: PartName, found: Mapping[str, Runs]) -> N
 
 def publish(settings: Settings, part: PartName, found: Mapping[str, Runs]) -> None:
     """Write the tables of a part."""
-    if part == "lag":
+    if part == "lag" and found:  # one table for all lags
         by_lag = {data: tables.compared(runs) for data, runs in found.items()}
         settings.publish("winner lag", tables.lag_table(by_lag, plan.BARS["lag"]))
         return

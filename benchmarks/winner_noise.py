@@ -11,11 +11,10 @@ from statistics import mean
 
 import torch
 from study import markdown
-from winner_plan import NOISY_MARGIN, PUBLISHED_SUM, TECTUM, UNDER_NOISE
-from winner_tables import Runs, compared, span, verdict
+from winner_plan import NOISY_MARGIN, PUBLISHED_SUM, TECTUM, under_noise
+from winner_tables import Accuracies, Runs, compared, differences, span, verdict
 
 from colliculus.evaluation.evaluate import predictions_of
-from colliculus.evaluation.paired import Score
 from colliculus.evaluation.significance import permutation, student_interval
 from colliculus.evaluation.trained_run import open_run
 from colliculus.evaluation.verdict import p_value
@@ -47,43 +46,44 @@ def _predict(folder: Path, asked: Sequence[Condition]) -> None:
 def noise_table(runs: Runs, modalities: Sequence[str]) -> list[str]:
     """Accuracy under each condition, and the mean over the noisy ones against the published sum."""
     asked = conditions(modalities)
-    found = {heading: compared(runs, condition).scores for heading, condition in asked.items()}
-    noisy = {title: noisy_means([found[h][title] for h in asked if h.startswith("noise")]) for title in runs}
+    found = {heading: compared(runs, condition) for heading, condition in asked.items()}
+    noisy = {title: noisy_means([found[h].accuracies[title] for h in asked if h.startswith("noise")]) for title in runs}
     rows: list[dict[str, str]] = []
-    for title in sorted(runs, key=lambda title: -mean(noisy[title])):
-        cells = {heading: f"{100 * scores[title].accuracy:.1f}" for heading, scores in found.items()}
+    for title in sorted(runs, key=lambda title: -mean(noisy[title].values())):
+        cells = {heading: f"{100 * one.scores[title].accuracy:.1f}" for heading, one in found.items()}
         rows.append(
             {
                 "variant": title,
                 "seeds": str(len(noisy[title])),
                 **cells,
-                "noisy mean": f"{100 * mean(noisy[title]):.1f}",
-                f"over {PUBLISHED_SUM}, points": _over(noisy[title], noisy.get(PUBLISHED_SUM), title),
+                "noisy mean": f"{100 * mean(noisy[title].values()):.1f}",
+                f"over {PUBLISHED_SUM}, points": "" if title == PUBLISHED_SUM else over(noisy, title, PUBLISHED_SUM),
             }
         )
-    return [*markdown(rows), "", *_noisy_bars(noisy)]
+    return [*markdown(rows), "", *noisy_bars(noisy)]
 
 
-def noisy_means(scores: Sequence[Score]) -> list[float]:
-    """Mean accuracy over conditions, one for each training."""
-    return [mean(values) for values in zip(*(score.accuracies for score in scores), strict=True)]
+def noisy_means(conditions: Sequence[Accuracies]) -> Accuracies:
+    """Mean accuracy over conditions, of each training."""
+    return {training: mean(one[training] for one in conditions) for training in conditions[0]}
 
 
-def _over(ours: Sequence[float], theirs: Sequence[float] | None, title: str) -> str:
-    """Difference seed by seed, its interval, and the p-value over seeds."""
-    if theirs is None or title == PUBLISHED_SUM:
-        return ""
-    differences = [a - b for a, b in zip(ours, theirs, strict=False)]  # of the seeds that both have
-    if len(differences) < 2:
-        return f"{100 * differences[0]:+.1f}"
-    interval = span(student_interval(differences), "+.1f")
-    return f"{100 * mean(differences):+.1f} ({interval}; p = {p_value(permutation(differences))})"
+def over(noisy: Mapping[str, Accuracies], title: str, other: str) -> str:
+    """Difference of two variants in points, its interval, and the p-value over seeds; empty without common seeds."""
+    found = differences(noisy[title], noisy.get(other, {}))
+    if len(found) < 2:
+        return "".join(f"{100 * one:+.1f}" for one in found)
+    interval = span(student_interval(found), "+.1f")
+    return f"{100 * mean(found):+.1f} ({interval}; p = {p_value(permutation(found))})"
 
 
-def _noisy_bars(noisy: Mapping[str, Sequence[float]]) -> Iterator[str]:
-    for title in (TECTUM, next(iter(UNDER_NOISE))):
-        if title in noisy and PUBLISHED_SUM in noisy:
-            pairs = zip(noisy[title], noisy[PUBLISHED_SUM], strict=False)
-            points = 100 * mean(a - b for a, b in pairs)
-            head = f"- {title}: at least {NOISY_MARGIN:g} points over {PUBLISHED_SUM} on the noisy mean"
-            yield f"{head}: {verdict(points, NOISY_MARGIN)}."
+def noisy_bars(noisy: Mapping[str, Accuracies]) -> Iterator[str]:
+    """The bar for Tectum; and trained under noise, beside a sum that was trained under noise as well."""
+    heard, sum_heard = under_noise(TECTUM), under_noise(PUBLISHED_SUM)
+    for title in (TECTUM, heard):
+        if found := differences(noisy.get(title, {}), noisy.get(PUBLISHED_SUM, {})):
+            apart = " (not trained under noise)" if title == heard else ""
+            head = f"- {title}: at least {NOISY_MARGIN:g} points over {PUBLISHED_SUM}{apart}, on the noisy mean"
+            yield f"{head}: {verdict(100 * mean(found), NOISY_MARGIN)}."
+    if heard in noisy and (points := over(noisy, heard, sum_heard)):
+        yield f"- Like for like, {TECTUM} over {PUBLISHED_SUM}, both trained under noise, in points: {points}."

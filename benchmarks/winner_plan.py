@@ -95,8 +95,15 @@ CHEAP: Variants = {
 _SUMS_AND_EXCHANGES = {title: RIVALS[title] for title in (SUM, "S-CMRL", TAAF)}
 _UTD: Variants = {**_OURS, **PUBLISHED, **_SUMS_AND_EXCHANGES, **_RELU, **CHEAP}
 _HEARD_NOISE = {"data.augment.noise.probability": 0.4}
+
+
+def under_noise(title: str) -> str:
+    """Title of a variant that is trained under noise."""
+    return f"{title}, trained under noise"
+
+
 UNDER_NOISE: Variants = {
-    f"{title}, trained under noise": (method, {**changes, **_HEARD_NOISE})
+    under_noise(title): (method, {**changes, **_HEARD_NOISE})
     for title, (method, changes) in {**_OURS, SUM: RIVALS[SUM], PUBLISHED_SUM: PUBLISHED[PUBLISHED_SUM]}.items()
 }
 """Noise drawn for each sample and modality on its own, given to the sums as well."""

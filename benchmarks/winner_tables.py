@@ -12,12 +12,15 @@ from winner_plan import TECTUM, Bar
 
 from colliculus.evaluation.comparison import compare
 from colliculus.evaluation.energy.record import Energy
-from colliculus.evaluation.paired import PairedTest, Score
+from colliculus.evaluation.paired import PairedTest, Score, Training
+from colliculus.evaluation.significance import LEVEL
 from colliculus.evaluation.verdict import p_value
 from colliculus.runs.kept_predictions import Condition
 
 Runs = Mapping[str, Sequence[Path]]
 """Run folders by title, that of Tectum among them."""
+Accuracies = Mapping[Training, float]
+"""Accuracy of each finished training of a variant."""
 ENERGY = Energy.FILE
 LEEWAY = 1.05
 """Spikes that a cheap form may send, as a multiple of the number in its bar."""
@@ -29,6 +32,7 @@ class Compared:
 
     scores: Mapping[str, Score]
     tests: Mapping[str, PairedTest]
+    accuracies: Mapping[str, Accuracies]
 
 
 def compared(runs: Runs, condition: Condition | None = None) -> Compared:
@@ -45,7 +49,16 @@ def compared(runs: Runs, condition: Condition | None = None) -> Compared:
     return Compared(
         scores={named[method.name]: method.score for method in found.methods},
         tests={named[test.first]: test for test in found.tests},
+        accuracies={
+            named[method.name]: dict(zip(method.trainings, method.score.accuracies, strict=True))
+            for method in found.methods
+        },
     )
+
+
+def differences(ours: Accuracies, theirs: Accuracies) -> list[float]:
+    """Accuracy of ours minus theirs for each training that both have; one may have seeds that the other lacks."""
+    return [accuracy - theirs[training] for training, accuracy in ours.items() if training in theirs]
 
 
 def accuracy_table(found: Compared, more: Mapping[str, Mapping[str, str]] | None = None) -> list[str]:
@@ -109,10 +122,19 @@ def reached(found: Compared, bar: Bar) -> Iterator[str]:
             outcome = margin_verdict(found.tests[title], margin, bar.p)
             yield f"- At least {margin:+g} points over {title}{_bound(bar.p)}: {outcome}."
     if bar.among_best:
-        better = [title for title, test in found.tests.items() if test.is_shown and test.difference > 0]
         best = max(found.scores, key=lambda title: found.scores[title].accuracy)
-        shown = f"missed; shown to be better: {', '.join(better)}" if better else "reached; none is shown to be better"
-        yield f"- Not below the best: {shown}, and the highest mean is that of {best}."
+        yield f"- Not below the best: {_among_best(found)}, and the highest mean is that of {best}."
+
+
+def _among_best(found: Compared) -> str:
+    """Verdict on Tectum among the best; undecided where seeds are too few to show that a higher mean is better."""
+    ours = found.scores[TECTUM].accuracy
+    if better := [title for title, test in found.tests.items() if test.is_shown and test.difference > 0]:
+        return f"missed; shown to be better: {', '.join(better)}"
+    above = [test for title, test in found.tests.items() if found.scores[title].accuracy > ours]
+    if few := [len(test.differences) for test in above if test.least_p is None or test.least_p >= LEVEL]:
+        return f"undecided; so few seeds ({min(few)}) can show no difference"
+    return "reached; none is shown to be better"
 
 
 def _bound(p: float | None) -> str:
@@ -177,10 +199,10 @@ def _drop(by_lag: Mapping[str, Compared], bar: Bar) -> Iterator[str]:
     if bar.drop is None or first not in by_lag or last not in by_lag:
         return
     least = -bar.drop
-    for title, score in by_lag[first].scores.items():
-        if title in by_lag[last].scores:
-            pairs = zip(by_lag[last].scores[title].accuracies, score.accuracies, strict=False)  # of seeds both have
-            points = 100 * mean(late - together for late, together in pairs)
+    late = by_lag[last].accuracies
+    for title, together in by_lag[first].accuracies.items():
+        if lost := differences(late.get(title, {}), together):
+            points = 100 * mean(lost)
             outcome = f", at least {least:+g}: {'reached' if points >= least else 'missed'}" if title == TECTUM else ""
             yield f"- {title}, lag 4 over lag 0: {points:+.1f} points{outcome}."
 

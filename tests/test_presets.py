@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from colliculus.data import DATASETS
 from colliculus.fusion import CrossModalSettings
 from colliculus.methods import METHODS, FirstTectum, Tectum
+from colliculus.neurons import NeuronKind
 from colliculus.presets import PRESETS, preset
 from colliculus.types import ColliculusError
 
@@ -63,6 +65,15 @@ def test_a_preset_is_what_its_name_says(name):
     assert getattr(experiment.method, "arithmetic", "ours") == ("reference" if "reference" in name else "ours")
     assert len(PRESETS[name].description) <= 80, "shorten the title of the method or the phrase of the data"
     assert not PRESETS[name].description.endswith(".")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_takes_every_kind_of_neuron(name):
+    before = preset(name)
+    for kind in get_args(NeuronKind):
+        changed = preset(name, **{"method.neuron.kind": kind})
+        assert changed.method.neuron.kind == kind
+        assert replace(changed, method=replace(changed.method, neuron=before.method.neuron)) == before
 
 
 @pytest.mark.parametrize("method", METHODS)

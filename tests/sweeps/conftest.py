@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,13 @@ def run_here():
             assert main(job.arguments) == 0
 
     return run
+
+
+@pytest.fixture(scope="module")
+def winner(request):
+    """A module of the comparison by name."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.syspath_prepend(str(request.config.rootpath / "benchmarks"))
+        yield import_module
+    for name in ("study", "winner", "winner_plan", "winner_tables", "winner_noise", "winner_frontier"):
+        sys.modules.pop(name, None)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -24,16 +22,6 @@ SPECS = {
         steps={"depth": 8},
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def winner(request):
-    """A module of the comparison by name."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.syspath_prepend(str(request.config.rootpath / "benchmarks"))
-        yield import_module
-    for name in ("study", "winner", "winner_plan", "winner_tables", "winner_noise", "winner_frontier"):
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +88,17 @@ def test_the_seeds_of_the_bound_digits_can_reach_their_bar(winner):
 
 
 def comparison(winner, **right):
-    """Tectum and others: recognised clips of 100 for each seed."""
+    """Tectum and others: recognised clips of 100 for each seed, by seed or one after the other."""
+    by_seed = {
+        title: counts if isinstance(counts, dict) else dict(enumerate(counts)) for title, counts in right.items()
+    }
     correct = {
-        title: {("", seed): np.arange(100) < n for seed, n in enumerate(counts)} for title, counts in right.items()
+        title: {("", seed): np.arange(100) < n for seed, n in counts.items()} for title, counts in by_seed.items()
     }
     return winner("winner_tables").Compared(
         scores={title: Score.of(trainings) for title, trainings in correct.items()},
         tests={test.first: test for test in paired_tests(correct, "Tectum")},
+        accuracies={title: {seed: float(right.mean()) for seed, right in of.items()} for title, of in correct.items()},
     )
 
 
@@ -128,6 +120,32 @@ def test_a_bar_is_reached_by_points_and_p(winner):
     few = comparison(winner, Tectum=[96] * 3, far=[80] * 3)
     assert tables.margin_verdict(few.tests["far"], 3, 0.01).startswith("missed (+16.0, p = 0.25")
     assert tables.margin_verdict(few.tests["far"], 3, None).startswith("reached (+16.0, p = 0.25")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "outcome", "best"),
+    [
+        ([96] * 2, [97] * 2, "undecided; so few seeds (2) can show no difference", "other"),
+        ([96], [97], "undecided; so few seeds (1) can show no difference", "other"),
+        ([96] * 5, [99] * 5, "undecided; so few seeds (5) can show no difference", "other"),
+        ([98] * 2, [97] * 2, "reached; none is shown to be better", "Tectum"),
+        ([97] * 2, [97] * 2, "reached; none is shown to be better", "Tectum"),
+        ([96] * 6, [97] * 6, "reached; none is shown to be better", "other"),
+        ([80] * 6, [97] * 6, "missed; shown to be better: other", "other"),
+    ],
+)
+def test_too_few_seeds_decide_nothing_about_the_best(winner, ours, theirs, outcome, best):
+    """Five pairs have p = 2 / 2^5 = 0.0625 at least, and six 0.031."""
+    found = comparison(winner, Tectum=ours, other=theirs)
+    lines = winner("winner_tables").reached(found, winner("winner_plan").Bar(among_best=True))
+    assert list(lines) == [f"- Not below the best: {outcome}, and the highest mean is that of {best}."]
+
+
+def test_holm_takes_part_in_what_seeds_can_show(winner):
+    """Six pairs have p = 0.031 at least, and 0.062 where two rivals are tested."""
+    found = comparison(winner, Tectum=[96] * 6, above=[97] * 6, below=[96, 96, 96, 96, 96, 95])
+    (line,) = winner("winner_tables").reached(found, winner("winner_plan").Bar(among_best=True))
+    assert line.startswith("- Not below the best: undecided; so few seeds (6) ")
 
 
 def test_a_table_says_how_far_tectum_is_above(winner):
@@ -154,6 +172,27 @@ def test_a_lag_is_compared_seed_by_seed(winner):
     assert tables.lag_table(by_lag, plan.Bar(drop=2.0))[-2].endswith("at least -2: reached.")
 
 
+def test_a_lag_pairs_seeds_and_not_places(winner):
+    """Seed 0 is not finished at lag 4; no seed loses anything."""
+    tables, plan = winner("winner_tables"), winner("winner_plan")
+    by_lag = {
+        "lag-0": comparison(winner, Tectum={0: 90, 1: 50, 2: 90}, other={0: 80}),
+        "lag-4": comparison(winner, Tectum={1: 50, 2: 91}, other={1: 70, 0: 90}),
+    }
+    assert tables.lag_table(by_lag, plan.Bar(drop=1.0))[-2:] == [
+        "- Tectum, lag 4 over lag 0: +0.5 points, at least -1: reached.",
+        "- other, lag 4 over lag 0: +10.0 points.",
+    ]
+    assert tables.differences({("", 0): 0.5}, {("", 1): 0.25}) == []
+
+
+def test_a_part_of_which_nothing_is_finished_has_no_table(winner, capsys):
+    module, plan = winner("winner"), winner("winner_plan")
+    for part in plan.PARTS:
+        module.publish(module.Settings(), part, {})
+    assert capsys.readouterr().out == ""
+
+
 def test_a_cheap_form_is_chosen_on_validation(winner, monkeypatch):
     tables = winner("winner_tables")
     monkeypatch.setattr(tables, "validation", {"a": 0.9, "b": 0.8, "c": 0.99}.get)
@@ -164,21 +203,6 @@ def test_a_cheap_form_is_chosen_on_validation(winner, monkeypatch):
     assert tables.cheap_verdict(found, runs, counts, 7000, 95) == f"{head}: missed (93.0), Tectum a with 7,100 spikes."
     assert "reached (96.0), Tectum b" in tables.cheap_verdict(found, runs, counts, 3000, 95)
     assert tables.cheap_verdict(found, runs, counts, 1000, 95).endswith("missed, no form has so few.")
-
-
-def test_the_noisy_mean_is_that_of_each_training(winner):
-    noise = winner("winner_noise")
-    scores = [Score(accuracies, 0.0, None, (0.0, 1.0)) for accuracies in ((0.5, 0.75), (0.25, 0.25))]
-    assert noise.noisy_means(scores) == [0.375, 0.5]
-    asked = noise.conditions(("a", "b"))
-    assert {heading: one.describe() for heading, one in asked.items()} == {
-        "clean": "clean",
-        "noise on a": "noise of 0 dB on a",
-        "noise on b": "noise of 0 dB on b",
-        "noise on all": "noise of 0 dB on a, noise of 0 dB on b",
-        "no a": "no a",
-        "no b": "no b",
-    }
 
 
 def test_the_point_at_which_spikes_cost_less_is_named(winner):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from shlex import split
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from colliculus.cli.options import parse
+from colliculus.cli.options import parse, value_of
+
+if TYPE_CHECKING:
+    from colliculus.runs.experiment import Experiment
 
 
 def split_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -64,6 +68,19 @@ def read_space(presets: Sequence[str], chosen: Sequence[tuple[str, str]]) -> dic
     return {**read_values(presets, [pair for pair in chosen if Range.parse(pair[1]) is None]), **ranges}
 
 
+def start_of(experiment: Experiment[Any, Any], flags: Sequence[str]) -> Experiment[Any, Any]:
+    """The experiment that flags of `colliculus train` change: a kind of neuron takes away defaults it does not read.
+
+    Example:
+        >>> from colliculus.presets import preset
+        >>> start_of(preset("misnet-synthetic"), ["--method.neuron.kind", "relu"]).method.neuron.reset
+        'hard'
+    """
+    from colliculus.runs.neuron_kind import ready_for_kind
+
+    return replace(experiment, method=ready_for_kind(experiment.method, value_of([*flags], "--method.neuron.kind")))
+
+
 def _value(presets: Sequence[str], key: str, text: str) -> Any:
     """The typed value of a setting in the first preset that has it; the text where none has it."""
     from colliculus.presets import preset
@@ -85,5 +102,5 @@ def _read(name: str, flags: Sequence[str]) -> Any:
     from colliculus.presets import preset
     from colliculus.runs.experiment import Experiment
 
-    start = preset(name)
+    start = start_of(preset(name), flags)
     return parse(Experiment[type(start.method), type(start.data)], "train", list(flags), start)

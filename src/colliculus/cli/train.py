@@ -11,6 +11,7 @@ import tyro
 from tyro.conf import Positional
 
 from colliculus.cli.options import NoSettings, Settings, SettingsT, Switch, leading_name, parse, value_of
+from colliculus.cli.overrides import start_of
 from colliculus.records import console
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _parse(arguments: list[str], experiment: Experiment[Any, Any]) -> Options[Ex
     from colliculus.runs.experiment import Experiment
 
     kind = Options[Experiment[type(experiment.method), type(experiment.data)]]
-    default = Options(preset=tyro.MISSING, out=tyro.MISSING, settings=experiment)
+    default = Options(preset=tyro.MISSING, out=tyro.MISSING, settings=start_of(experiment, arguments))
     return parse(kind, f"train {arguments[0]}", arguments, default)
 
 

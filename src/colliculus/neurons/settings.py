@@ -74,6 +74,23 @@ class NeuronSettings(Options, GradedDynamics):
         if self.kind == "relu":
             refuse_unread(self, ["detach_reset"], 'with `kind` "relu"')
 
+    def ready_for(self, kind: str, own: NeuronSettings) -> Self:
+        """The same settings, in which values that neurons of `kind` do not read are the common defaults.
+
+        Args:
+            kind: kind that they get next; for an unknown one nothing changes.
+            own: defaults of the method. Only values that equal these change: another value was chosen by the user, who
+                hears that it has no effect.
+
+        Example:
+            >>> own = NeuronSettings(reset="soft")
+            >>> own.ready_for("relu", own).reset, own.ready_for("plif", own).reset
+            ('hard', 'soft')
+        """
+        unread = [name for known, names in _UNREAD.items() if known == kind for name in names]
+        common = {each.name: each.default for each in fields(self)}
+        return replace(self, **{n: common[n] for n in unread if getattr(self, n) == getattr(own, n)})
+
     def with_threshold(self, threshold: float) -> Self:
         """The same neuron with another threshold, or itself if its kind has none."""
         return replace(self, threshold=threshold) if "threshold" not in _UNREAD[self.kind] else self

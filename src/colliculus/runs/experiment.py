@@ -28,6 +28,7 @@ from colliculus.data.sampling import Sampling
 from colliculus.files.documents import from_plain, to_plain
 from colliculus.losses import CrossEntropy, Objective
 from colliculus.modulation import Modulator, NoModulation
+from colliculus.runs.neuron_kind import ready_for_kind
 from colliculus.types import ColliculusError, DataSpec, Output, refuse_unread, unknown_name
 
 if TYPE_CHECKING:
@@ -270,6 +271,8 @@ def _replaced(settings: Any, changes: Mapping[str, Any], prefix: str) -> Any:
             raise ColliculusError(f"{known[name]} has no settings of its own: give a value of {known[name]}")
         else:
             new[name] = value
+    if isinstance(neuron := new.get("neuron"), Mapping):
+        settings = ready_for_kind(settings, cast("Mapping[str, Any]", neuron).get("kind"))
     return replace(settings, **{name: _value(settings, name, value, prefix) for name, value in new.items()})
 
 
