@@ -74,8 +74,8 @@ def test_every_part_of_the_series_acts_and_is_off_by_default(part) -> None:
 @pytest.mark.parametrize("part", [{"warp": Warp(probability=1.0)}, {"gain": ChannelGain(probability=1.0)}], ids=str)
 def test_every_part_of_the_maps_acts_and_is_off_by_default(part) -> None:
     values = values_of((B, C, 6, 5))
-    assert MapAugment()(values, DRAWS, FILL) is values
-    assert not np.array_equal(MapAugment(**part)(values, DRAWS, FILL), values)
+    assert MapAugment()(values, DRAWS, DRAWS, FILL) is values
+    assert not np.array_equal(MapAugment(**part)(values, DRAWS, DRAWS, FILL), values)
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,43 @@ def test_modalities_of_one_kind_stay_aligned() -> None:
     assert (got.inputs["depth"][:, 0] - got.inputs["visual"][0, :, 0]).abs().max() <= 1  # bytes are rounded
 
 
+def ramps(kinds):
+    """Where each value of a modality comes from: its row and its column, from the middle, in steps."""
+    side = 41
+    places = np.mgrid[-20:21, -20:21].astype(np.float32)
+    arrays = {m: np.broadcast_to(places, (N, 2, side, side)).copy() for m in kinds}
+    for m in kinds:
+        if kinds[m] == "series":
+            arrays[m] = arrays[m][:, 1:, 20:21]
+    split = ArraySplit(arrays, np.arange(N) % K, np.arange(N), Normalisation({}, {}))
+    warp = Warp(probability=0.7, shift=0.1, scale=(0.8, 1.25))
+    augment = Augment(maps=MapAugment(warp=warp), series=SeriesAugment(warp=warp))
+    inputs = AugmentedSplit(split, augment, kinds, K).batch(np.arange(N), epoch=2).inputs
+    rows = {m: x[:, 0, 10:31, 20] for m, x in inputs.items() if kinds[m] != "series"}
+    return rows, {m: x[:, -1, x.shape[2] // 2, 10:31] for m, x in inputs.items()}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "time"),
+    [
+        ({"sound": "maps", "lips": "maps"}, False),
+        ({"camera": "pictures", "depth": "pictures"}, False),
+        ({"sound": "spectrograms", "lips": "pictures"}, False),
+        ({"left": "spectrograms", "right": "spectrograms"}, True),
+        ({"sound": "spectrograms", "imu": "series"}, True),
+    ],
+    ids=str,
+)
+def test_maps_are_moved_in_space_each_on_its_own_and_in_time_together(kinds, time) -> None:
+    rows, columns = ramps(kinds)
+    first, second = columns.values()
+    for moved in (*rows.values(), first):
+        assert 0.4 < (moved != torch.arange(-10, 11)).any(dim=1).float().mean() < 0.95
+    if len(rows) == 2:
+        assert not torch.allclose(*rows.values(), atol=0.5)
+    assert torch.allclose(first, second, atol=1e-3) == time
+
+
 def test_what_is_hidden_is_0_once_standardised_and_what_is_missing_too() -> None:
     present = np.ones(N + 5, dtype=bool)
     plain = split_of(visual=present)

@@ -37,7 +37,8 @@ class Augment:
 
     Sizes do not change: crops are resized to the stored size, which is also the size of evaluation. The random numbers
     of a sample follow from `seed`, the epoch and the index of the sample alone; modalities of one kind share them, so
-    that aligned modalities stay aligned. Noise alone is drawn for each modality on its own.
+    that aligned modalities stay aligned. Two are drawn for each modality on its own: noise, and `maps`, because a place
+    in one modality is none in another. Along the time of a spectrogram, `maps` has the numbers of the series.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -101,8 +102,9 @@ class Augment:
         """Augment a modality as it is stored, before it is converted to inputs; `others` as in `WaveformAugment`."""
         return self.waveforms(values, draws, others) if kind == "waveforms" else values
 
-    def made(self, kind: ModalityKind | None, values: Values, draws: Draws, fill: Values) -> Values:
+    def made(self, modality: str, kind: ModalityKind | None, values: Values, draws: Draws, fill: Values) -> Values:
         """Augment inputs (B, C, H, W) or (B, T, C, H, W) before they are standardised; `fill` (C,) is what hides."""
+        own = along_columns = draws.of_modality(modality)
         if kind == "series":
             return self.series(values, draws, fill)
         if kind == "events":
@@ -110,8 +112,8 @@ class Augment:
         if kind == "pictures":
             values = self.pictures(values, draws, fill)
         elif kind in _KINDS_OF["spectrograms"]:
-            values = self.spectrograms(values, draws, fill)
-        return values if kind is None else self.maps(values, draws, fill)
+            values, along_columns = self.spectrograms(values, draws, fill), draws
+        return values if kind is None else self.maps(values, own, along_columns, fill)
 
 
 SMALL_DATA = Augment(

@@ -88,6 +88,13 @@ class MapAugment:
     gain: ChannelGain = field(default_factory=ChannelGain)
     """make channels stronger or weaker"""
 
-    def __call__(self, values: Values, draws: Draws, fill: Values) -> Values:
-        """Change (B, C, H, W) or (B, T, C, H, W); `fill` (C,) is the training mean of each channel."""
-        return self.gain(self.warp(values, draws), draws, fill)
+    def __call__(self, values: Values, own: Draws, along_columns: Draws, fill: Values) -> Values:
+        """Change (B, C, H, W) or (B, T, C, H, W).
+
+        Args:
+            values: the samples.
+            own: random numbers of this modality alone.
+            along_columns: random numbers of the axis W, shared with other modalities where it is time.
+            fill: training mean of each channel, (C,).
+        """
+        return self.gain(self.warp(values, own, along_columns), own, fill)
