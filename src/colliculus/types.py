@@ -231,6 +231,7 @@ class Fused:
             residual, the weighted tokens (weighted attention), or the tokens in the place of its own (SCA); empty where
             a fusion exchanges nothing.
         streams: feature of each modality alone, (T, B, D), for a head of its own.
+        present: samples that a modality dropout left each modality in, truth values (B,); empty where it dropped none.
 
     Example:
         >>> import torch
@@ -243,6 +244,7 @@ class Fused:
     parts: dict[str, Tensor]
     residual: dict[str, Tensor] = field(default_factory=dict)
     streams: dict[str, Tensor] = field(default_factory=dict)
+    present: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
