@@ -15,6 +15,7 @@ from small_methods import read_by
 from colliculus import ColliculusError, DataSpec
 from colliculus.fusion import CrossModalSettings
 from colliculus.methods import CMCI, CMQKA, METHODS, SCA, SCMRL, TAAF, FirstTectum, LateFusion, MISNet, Tectum, Unimodal
+from colliculus.methods.tectum import JointSettings
 from colliculus.modulation import Balance, BalanceName, LFMSettings, ScoreBalance, Validation
 from colliculus.neurons import NeuronSettings
 from colliculus.runtime import Runtime
@@ -73,6 +74,7 @@ BASES = {
         SCMRL, alpha=0.5, normalise="positives", cross_modal=CrossModalSettings(dropout=0.0, scaled=True, capped=True)
     ),
     "s-cmrl, weighted": small(SCMRL, readout="weighted"),
+    "tectum, aligned": small(Tectum, neuron=MEMORY, alignment="conv", joint=JointSettings(kind="hidden"), tet_loss=0.5),
     "tectum, mean": small(Tectum, neuron=MEMORY, readout="mean"),
     "tectum, lif": small(Tectum, neuron=NeuronSettings()),
     "tectum, attention": small(Tectum, neuron=MEMORY, exchange="attention"),
