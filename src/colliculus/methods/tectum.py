@@ -76,6 +76,9 @@ class Tectum(AlignedTransformer):
     were held out decide if it stays. Every modality may be absent. By default one step sees a whole sequence; with
     `context` 1 or more there is a step for every frame, and none looks ahead; an `alignment` of the steps does.
 
+    Deviation: the first design had a step for every frame (`context` 1) and a joint layer without products
+    (`joint.kind` "hidden"); `docs/fidelity.md` says why the defaults are others.
+
     The method is not in any paper. Its name is that of the part of the midbrain whose upper half is the superior
     colliculus, with neurons that fire for sight and sound together. `FirstTectum` is its first edition.
 

@@ -15,6 +15,7 @@ from colliculus.data.augment.events import EventDrop
 from colliculus.data.augment.images import ColourJitter, Flip, ImageAugment, RandomErasing, RandomResizedCrop
 from colliculus.data.augment.mix import CutMix, Mixup
 from colliculus.data.augment.noise import SampleNoise
+from colliculus.data.augment.rotation import Rotation
 from colliculus.data.augment.signals import ChannelDrop, ChannelGain, MapAugment, SeriesAugment
 from colliculus.data.augment.sound import BackgroundNoise, Gain, Masks, SoundShift, SpectrogramAugment, WaveformAugment
 from colliculus.data.augment.warp import Warp
@@ -38,6 +39,7 @@ NORMALISATION = Normalisation({"audio": (2.0,), "visual": (100.0,) * 3}, {"audio
 EVERYTHING = Augment(
     pictures=ImageAugment(
         crop=RandomResizedCrop(probability=0.8),
+        rotation=Rotation(probability=0.5),
         flip=Flip(probability=0.5),
         colour=ColourJitter(brightness=0.3, contrast=0.3, saturation=0.3),
         erase=RandomErasing(probability=0.5),
@@ -53,7 +55,7 @@ EVERYTHING = Augment(
         time_masks=Masks(num=1),
         drop=ChannelDrop(probability=0.2),
     ),
-    maps=MapAugment(warp=Warp(probability=0.8), gain=ChannelGain(probability=0.8)),
+    maps=MapAugment(warp=Warp(probability=0.8), gain=ChannelGain(probability=0.8, offset=0.1)),
     noise=SampleNoise(probability=0.4),
     mixup=Mixup(probability=0.4),
     cutmix=CutMix(probability=0.3),
@@ -176,14 +178,15 @@ def test_what_is_off_is_the_split_itself_and_probabilities_of_0_give_it_bit_for_
 
 
 def test_modalities_of_one_kind_stay_aligned() -> None:
-    """Depth is the first channel of the picture: cropped and mirrored alike."""
+    """Depth is the first channel of the picture: cropped, turned and mirrored alike."""
     plain = split_of()
     plain.arrays["depth"] = plain.arrays["visual"][:, 0, :1].astype(np.float32)
-    geometry = Augment(pictures=ImageAugment(crop=RandomResizedCrop(probability=1), flip=Flip(probability=0.5)))
+    crop, flip = RandomResizedCrop(probability=1), Flip(probability=0.5)
+    geometry = Augment(pictures=ImageAugment(crop=crop, rotation=Rotation(probability=0.5), flip=flip))
     got = augmented(replace(plain, normalisation=Normalisation({}, {})), geometry, KINDS, SPEC).batch(
         np.arange(N), epoch=0
     )
-    assert (got.inputs["depth"][:, 0] - got.inputs["visual"][0, :, 0]).abs().max() <= 1  # bytes are rounded
+    assert (got.inputs["depth"][:, 0] - got.inputs["visual"][0, :, 0]).abs().max() < 2  # bytes are rounded, twice
 
 
 def ramps(kinds):
