@@ -225,7 +225,7 @@ class Fused:
 
     Args:
         joint: joint feature, (T, B, F).
-        parts: additive share of each modality in `joint`, (T, B, F), which is their sum; empty where a fusion mixes them.
+        parts: additive share of each modality in `joint`, (T, B, F), their sum; empty where a fusion mixes them.
         residual: tokens that each modality received from the others, averaged over tokens, (T, B, D): the cross-modal
             residual, the weighted tokens (weighted attention), or the tokens in the place of its own (SCA); empty where
             a fusion exchanges nothing.

@@ -37,8 +37,8 @@ class Augment:
 
     Sizes do not change: crops are resized to the stored size, which is also the size of evaluation. The random numbers
     of a sample follow from `seed`, the epoch and the index of the sample alone; modalities of one kind share them, so
-    that aligned modalities stay aligned. Noise and `maps` are drawn for each modality on its own: a place in one has
-    no place in another. Along the time of a spectrogram, `maps` has the numbers of the series.
+    that aligned modalities stay aligned. Noise and `maps` are drawn for each modality on its own, so that an image
+    does not move with a spectrogram. Along the time of a spectrogram, `maps` has the numbers of the series.
 
     Raises:
         ColliculusError: a setting is out of range.
