@@ -275,11 +275,27 @@ def test_the_recipe_for_small_data_acts_where_it_can_and_is_never_refused() -> N
     after = augmented(plain, SMALL_DATA, KINDS, SPEC).batch(everyone, epoch=0)
     changed = {m for m, x in after.inputs.items() if not torch.equal(x, before.inputs[m])}
     assert changed == TOUCHED["series"] | TOUCHED["maps"]
-    none = augmented(plain, SMALL_DATA, {"touch": "events"}, SPEC).batch(everyone, epoch=0)
-    assert equal(none, before)
+    former = replace(SMALL_DATA, maps=MapAugment(warp=SMALL_DATA.maps.warp))  # of runs trained before maps had a gain
+    for recipe in (SMALL_DATA, former):
+        assert equal(augmented(plain, recipe, {"touch": "events"}, SPEC).batch(everyone, epoch=0), before)
     stronger = replace(SMALL_DATA, series=replace(SMALL_DATA.series, time_masks=Masks(num=1)))
     with pytest.raises(ColliculusError, match=r"augment\.series is set, and the data hold touch \(events\)"):
         augmented(plain, stronger, {"touch": "events"}, SPEC)
+
+
+@pytest.mark.parametrize("kind", ["pictures", "spectrograms", "maps"])
+def test_the_recipe_for_small_data_knows_the_kinds(kind) -> None:
+    """Images are turned, spectrograms lose bands, and maps of unknown meaning neither; light changes in all."""
+    rows = np.broadcast_to(np.arange(-20.0, 21.0), (N, 1, 41, 41)).swapaxes(2, 3).copy()  # the same along a row
+    split = ArraySplit({"m": rows}, np.arange(N) % K, np.arange(N), Normalisation({"m": (5.0,)}, {"m": (1.0,)}))
+    recipe = replace(SMALL_DATA, maps=replace(SMALL_DATA.maps, warp=Warp()))
+    got = AugmentedSplit(split, recipe, {"m": kind}, K).batch(np.arange(N), epoch=0).inputs["m"][:, 0]
+    hidden = (got.diff(dim=1) == 0).all(dim=1)  # columns behind the mean
+    tilted = got.diff(dim=2).abs().flatten(1).median(dim=1).values > 0.01
+    assert (bool(tilted.any()), bool(hidden.any())) == (kind == "pictures", kind == "spectrograms")
+    slopes = got.diff(dim=1).flatten(1).median(dim=1).values
+    assert 0.85 < slopes.min() < 0.99
+    assert 1.01 < slopes.max() < 1.15
 
 
 def digits(tmp_path, **settings):
