@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self, cast, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from colliculus.layers import ModalityDropout, per_modality, recomputed, widened
+from colliculus.layers import ModalityDropout, per_modality, recomputed, silenced, widened
 from colliculus.neurons import SpikeTally
 from colliculus.runtime import InferencePrecision
 from colliculus.types import Batch, ColliculusError, DataSpec, Fused, Output, unknown_name
@@ -98,9 +98,10 @@ class MultimodalSNN(nn.Module):
 
     def decided(self, tokens: dict[str, Tensor]) -> Output:
         """The second half of `forward`: tokens (T, B, D, N) of each given modality, fused and read out."""
-        fused = self.fusion(self.modality_dropout(tokens))
+        kept = self.modality_dropout.kept(tokens)
+        fused = self.fusion(silenced(tokens, kept))
         check_fused(fused, self.fusion, batch=next(iter(tokens.values())).shape[1])
-        return self.read(fused)
+        return self.read(replace(fused, present=kept) if kept else fused)
 
     def read(self, fused: Fused) -> Output:
         """The last part of `forward`: what the fusion made, read out."""

@@ -15,6 +15,7 @@ from small_methods import read_by
 from colliculus import ColliculusError, DataSpec
 from colliculus.fusion import CrossModalSettings
 from colliculus.methods import CMCI, CMQKA, METHODS, SCA, SCMRL, TAAF, FirstTectum, LateFusion, MISNet, Tectum, Unimodal
+from colliculus.methods.tectum import JointSettings
 from colliculus.modulation import Balance, BalanceName, LFMSettings, MSLRSettings, ScoreBalance, Validation
 from colliculus.neurons import NeuronSettings
 from colliculus.runtime import Runtime
@@ -74,6 +75,7 @@ BASES = {
     ),
     "s-cmrl, replaced": small(SCMRL, residual="replace"),
     "s-cmrl, weighted": small(SCMRL, readout="weighted"),
+    "tectum, aligned": small(Tectum, neuron=MEMORY, alignment="conv", joint=JointSettings(kind="hidden"), tet_loss=0.5),
     "tectum, mean": small(Tectum, neuron=MEMORY, readout="mean"),
     "tectum, lif": small(Tectum, neuron=NeuronSettings()),
     "tectum, attention": small(Tectum, neuron=MEMORY, exchange="attention"),
