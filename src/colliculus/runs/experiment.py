@@ -164,8 +164,7 @@ class TrainSettings:
     """white noise on the training data: modality and signal-to-noise ratio in dB, such as audio 0 visual -10; it is
     drawn anew in each epoch, and once for validation and test"""
     snr_of: SnrOf = "standardised"
-    """input whose power this ratio refers to: standardised, as the network gets it, or raw, before it is standardised,
-    as in the program of S-CMRL; a raw image or log spectrogram has a large mean, so that a ratio is far more noise"""
+    """input whose power this ratio refers to: standardised, as the network gets it, or raw, as it is before"""
     seed: Annotated[int, arg(aliases=["--seed"])] = 0
     """seed of initial weights, order of samples and everything else drawn at random"""
     device: Annotated[str, arg(aliases=["--device"])] = "auto"
@@ -195,10 +194,9 @@ class TrainSettings:
             refuse_unread(self, ["momentum"], 'with `optimizer` "adamw"')
         unread = ["step_epochs", "step_factor"] if self.schedule == "cosine" else ["final_learning_rate"]
         refuse_unread(self, unread, f'with `schedule` "{self.schedule}"')
-        if not self.snr_db:
-            refuse_unread(self, ["snr_of"], "without `snr_db`")
-        if not self.warmup_epochs:
-            refuse_unread(self, ["warmup_learning_rate"], "without `warmup_epochs`")
+        for name, read_with in (("warmup_learning_rate", "warmup_epochs"), ("snr_of", "snr_db")):
+            if not getattr(self, read_with):
+                refuse_unread(self, [name], f"without `{read_with}`")
         if self.sampling == self.class_weights == "balanced":
             raise ColliculusError(
                 "train.class_weights and train.sampling are both balanced, which would count rare classes twice: choose"
