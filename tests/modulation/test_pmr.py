@@ -75,17 +75,20 @@ def test_prototypes_move_by_their_momentum_and_a_class_unseen_keeps_its_own(lab)
     assert modulator.state()["prototypes"]["audio"].tolist() == [[5.75], [5.0], [9.0]]
 
 
+NUMBERS = ("weight_audio", "weight_visual", "score_audio", "score_visual")
+
+
 def test_the_loss_by_hand(lab):
     modulator = begun(PMR(PMRSettings(alpha=2.0, weights="paper")))
     first = prepare(modulator, lab, felt(audio=[[0.0], [1.0]], visual=[[0.0], [1.0]]), [0, 1])
     assert first.losses["prototypes"] == 0  # no prototypes yet
-    assert first.report == {"weight_audio": 0.0, "weight_visual": 0.0, "score_audio": 0.0, "score_visual": 0.0}
+    assert first.report == {"temperature": 1.0} | dict.fromkeys(NUMBERS, 0.0)
     modulator.end_epoch(Validation())  # prototypes 0 and 1, none for class 2
     found = prepare(modulator, lab, felt(audio=[[0.0]], visual=[[0.4]]), [0])
     s_a = 1 / (1 + exp(-1.0))  # distances 0 and 1
     s_v = 1 / (1 + exp(-0.2))  # distances 0.4 and 0.6
     weight = s_a / s_v - 1
-    told = {"weight_audio": 0.0, "weight_visual": weight, "score_audio": s_a, "score_visual": s_v}
+    told = dict(zip(("temperature", *NUMBERS), (1.0, 0.0, weight, s_a, s_v), strict=True))
     assert found.report == pytest.approx(told, rel=1e-5)
     assert found.losses["prototypes"].item() == pytest.approx(2 * weight * -log(s_v), rel=1e-5)
 
@@ -176,12 +179,17 @@ def test_a_temperature_sharpens_the_scores_and_the_loss(lab):
 
 
 def test_outside_its_epochs_it_gathers_prototypes_and_adds_nothing(lab):
-    modulator = PMR(PMRSettings(first_epoch=3, last_epoch=3))
-    losses = []
+    modulator = PMR(PMRSettings(first_epoch=3, last_epoch=3, temperature=0.5))
+    losses, scores = [], []
     for epoch in range(4):
         begun(modulator, epoch)
         output = felt(audio=[[0.0], [1.0]], visual=[[0.0], [0.9]])
-        losses.append(prepare(modulator, lab, output, [0, 1]).losses["prototypes"].item())
+        found = prepare(modulator, lab, output, [0, 1])
+        losses.append(found.losses["prototypes"].item())
+        scores.append(found.report["score_audio"])
+        assert found.report["temperature"] == 0.5
+        assert found.report["weight_visual"] == (epoch == 2)
         assert modulator.state()["prototypes"].keys() == ({"audio", "visual"} if epoch else set())
         modulator.end_epoch(Validation())
     assert [loss > 0 for loss in losses] == [False, False, True, False]
+    assert scores == pytest.approx([0.0] + 3 * [1 / (1 + exp(-2.0))], rel=1e-5)  # the distances are 0 and 1

@@ -10,7 +10,20 @@ from math import exp, log, tanh
 import pytest
 import torch
 from begun import begun
-from slow_loops import CPU, NAMES, agree, cross_entropy, features, grads, made, score, slices, softmax, stream_of
+from slow_loops import (
+    CPU,
+    NAMES,
+    agree,
+    cross_entropy,
+    features,
+    grads,
+    made,
+    score,
+    shortest,
+    slices,
+    softmax,
+    stream_of,
+)
 
 from colliculus.modulation import (
     AGM,
@@ -203,16 +216,6 @@ def test_lfm_with_iemf(lab_with_heads):
     assert report == pytest.approx({"alignment_weight": 0.5, "coefficient_fusion": c}, rel=1e-4)
     joint = ("head.joint.linear.weight", "head.joint.linear.bias")
     agree(lab, {name: (c if name in joint else 1.0) * g for name, g in aligned.items()})
-
-
-def shortest(f, u):
-    """The a in [0, 1] at which ||a f + (1 - a) u|| is smallest, by dividing the interval into three again and again."""
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        a, b = low + (high - low) / 3, high - (high - low) / 3
-        lengths = [(x * f + (1 - x) * u).norm().item() for x in (a, b)]
-        low, high = (low, b) if lengths[0] < lengths[1] else (a, high)
-    return (low + high) / 2
 
 
 @pytest.mark.parametrize("norm_of", ["encoder", "tensor"])

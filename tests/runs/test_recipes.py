@@ -15,12 +15,12 @@ from colliculus.types import ColliculusError
 
 PUBLISHED = {
     "ogm-ge": ("sgd", 1e-3, 70, 100, (1, 51), False),
-    "agm": ("sgd", 1e-3, 70, 100, (1, 21), False),
+    "agm": ("sgd", 1e-4, 70, 100, (1, 20), False),
     "pmr": ("sgd", 1e-4, 70, 150, (1, 101), False),
-    "mslr": ("sgd", 1e-3, 70, 100, None, False),
+    "mslr": ("sgd", 1e-3, 70, 100, (1, 20), False),
     "iemf": ("sgd", 5e-3, 70, 100, (61, None), True),
     "mm-pareto": ("sgd", 2e-3, 30, 50, None, True),
-    "lfm": ("sgd", 1e-3, 70, 100, None, True),
+    "lfm": ("sgd", 1e-3, 70, 100, None, False),
     "g-blending": ("sgd", 1e-3, 70, 100, None, True),
     "opm": ("adamw", 5e-5, 40, 100, (7, None), False),
 }
@@ -43,6 +43,13 @@ def test_it_is_as_published(name) -> None:
     assert (train.schedule, train.step_factor, train.warmup_epochs) == ("step", 0.1, 0)
     assert found.method.balance.kind == name
     assert found.method.label_smoothing == 0
+
+
+def test_constants_of_the_program_of_agm() -> None:
+    """Its command is for AV-MNIST; factors of MSLR are those of its CREMA-D."""
+    assert preset("late-fusion-av-digits", recipe="agm").method.balance.agm.alpha == 2.5
+    assert preset("late-fusion-av-digits", recipe="agm").train.batch_size == 64
+    assert preset("late-fusion-av-digits", recipe="mslr").method.balance.mslr.factors == {"audio": 0.9, "visual": 1.1}
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -75,10 +82,31 @@ def test_overrides_come_after_the_recipe() -> None:
     assert (found.train.epochs, found.train.learning_rate, found.method.dim) == (3, 1e-4, 8)
 
 
-@pytest.mark.parametrize("start", ["audio-synthetic", "taaf-synthetic"])
-def test_a_method_without_balance_or_heads_is_refused(start) -> None:
+def test_a_method_without_balance_is_refused() -> None:
     with pytest.raises(ColliculusError, match="choose a method that joins modalities"):
-        with_recipe(PRESETS[start].experiment, "ogm-ge")
+        with_recipe(PRESETS["audio-synthetic"].experiment, "ogm-ge")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("start", ["taaf", "tectum-first", "cmci", "cmci-reference", "misnet"])
+def test_heads_that_belong_to_a_method_stay(name, start) -> None:
+    """Only a balance of shares of the logits is refused, in the method's own words."""
+    plain = PRESETS[f"{start}-synthetic"].experiment
+    if name in ("agm", "opm"):
+        with pytest.raises(ColliculusError, match=r"changes shares|needs shares"):
+            with_recipe(plain, name)
+        return
+    found = with_recipe(plain, name)
+    assert (found.method.balance.kind, found.train.optimizer) == (name, RECIPES[name].train["optimizer"])
+    if start == "cmci":
+        assert found.method.unimodal_loss == (name != "pmr")  # its only predictions of each modality
+    else:
+        assert getattr(found.method, "unimodal_loss", None) == getattr(plain.method, "unimodal_loss", None)
+
+
+def test_the_weight_of_own_heads_can_be_overridden() -> None:
+    found = preset("misnet-synthetic", recipe="ogm-ge", **{"method.unimodal_loss": 0.5})
+    assert (found.method.balance.kind, found.method.unimodal_loss) == ("ogm-ge", 0.5)
 
 
 def test_an_unknown_recipe_is_refused() -> None:

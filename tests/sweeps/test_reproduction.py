@@ -113,6 +113,22 @@ def run_with(protocol):
 PAPER, HONEST = "paper, validation from training", "group-disjoint by group, fold 0 of 5"
 
 
+def test_balances_beside_s_cmrl_are_trained_as_their_authors_did(tmp_path):
+    jobs = plan_reproduction("s-cmrl/balance", seeds=1, overrides={"train.epochs": 60}, out=tmp_path)
+    assert len({job.folder for job in jobs}) == len(jobs) == 7
+    found = [(job.experiment.method.balance.kind, job.experiment.train) for job in jobs]
+    assert [(kind, train.optimizer, train.learning_rate) for kind, train in found[1:6]] == [
+        ("none", "sgd", 1e-3),
+        ("ogm-ge", "sgd", 1e-3),
+        ("mslr", "sgd", 1e-3),
+        ("pmr", "sgd", 1e-4),
+        ("agm", "sgd", 1e-4),
+    ]
+    assert {found[i][1].optimizer for i in (0, 6)} == {"adamw"}  # that of their presets
+    assert {train.epochs for _, train in found} == {60}
+    assert jobs[2].experiment.method.balance.ogm_ge.last_epoch == 51
+
+
 def alpha_table(data, num_seeds=3, without=(), protocol=PAPER):
     """The table of alpha with made-up predictions: each row recognises two clips of a hundred more than the last."""
     correct = {

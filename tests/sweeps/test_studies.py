@@ -52,6 +52,30 @@ def test_a_recipe_and_its_twin_differ_in_the_balance_alone(study, tmp_path):
         assert all(key.startswith("method.balance") for key in apart)
 
 
+def test_all_epochs_of_a_recipe_are_shortened_but_the_halving_of_lfm(study, tmp_path):
+    """By hand, in epochs from 1: a program that begins after 60 of 100 begins after 30 of 50."""
+    module, settings = study("balance", tmp_path)
+    assert (settings.share, settings.seeds) == (0.5, 10)
+    counts = ("epochs", "step_epochs", "first_epoch", "last_epoch", "super_epoch", "window")
+    found = {}
+    for recipe in module.RECIPES:
+        changes = module.trained_as(recipe, settings, balanced=True)
+        named = {key.rpartition(".")[2]: value for key, value in changes.items()}
+        found[recipe] = {key: named[key] for key in counts if key in named}
+    long = {"epochs": 50, "step_epochs": 35}
+    assert found == {
+        "ogm-ge": long | {"last_epoch": 26},
+        "agm": long | {"last_epoch": 10},
+        "pmr": {"epochs": 75, "step_epochs": 35, "last_epoch": 51},
+        "mslr": long | {"last_epoch": 10, "window": 3},
+        "iemf": long | {"first_epoch": 31},
+        "mm-pareto": {"epochs": 25, "step_epochs": 15},
+        "lfm": long,
+        "g-blending": long | {"super_epoch": 5},
+        "opm": {"epochs": 50, "step_epochs": 20, "first_epoch": 4},
+    }
+
+
 def test_every_method_can_be_planned_under_noise_and_without_a_speaker(study, tmp_path):
     module, settings = study("methods", tmp_path)
     noisy = settings.grid(list(module.TITLES), module.NOISE)
@@ -114,11 +138,20 @@ def test_the_table_of_readings_is_ranked_by_validation_and_tested_against_the_de
     for place, title in enumerate(module.READINGS):
         for condition, shift in zip(module.CONDITIONS, (0.0, 2.0), strict=True):
             found[condition, title] = [
-                module.Figures(test=50.0 + shift + place + seed, validation=60.0 - place, area=1.0) for seed in range(8)
+                module.Figures(
+                    test=50.0 + shift + place + seed,
+                    validation=60.0 - place,
+                    area=1.0,
+                    reached={"audio": 3, "visual": 5 + int(shift)},
+                )
+                for seed in range(8)
             ]
     header, _, first, second, *rest = module.table(found)
     cells = dict(zip(header.split(" | "), second.split(" | "), strict=True))
-    assert first.startswith(f"| {module.DEFAULT} | 60.0 | 54.5 ± 2.4 | 53.5 ± 2.4 | 55.5 ± 2.4 | 1.0 ± 0.0 |")
+    assert first.startswith(
+        f"| {module.DEFAULT} | 60.0 | 54.5 ± 2.4 | 53.5 ± 2.4 | 55.5 ± 2.4 | 3.0 ± 0.0 | 6.0 ± 1.0 | 1.0 ± 0.0 |"
+    )
+    assert (cells["epochs to 90 %, audio"], cells["epochs to 90 %, visual"]) == ("3.0 ± 0.0", "6.0 ± 1.0")
     assert cells["| reading"] == "| heads: slices of the joint one"
     assert cells["over the default, points"] == "+1.0 (+1.0 to +1.0)"
     assert cells["p"] == "0.0078"  # 2 of 2^8 signs

@@ -60,7 +60,7 @@ def _page(topic: str) -> Iterator[RenderableType | Table | Tables]:
         yield _plug_ins()
     elif topic == "recipes":
         yield Table.facts("recipes: a balance as its authors ran it", {n: each.source for n, each in RECIPES.items()})
-        yield "To train by one: colliculus train s-cmrl-synthetic --recipe ogm-ge --out RUN"
+        yield "To train by one: colliculus train late-fusion-synthetic --recipe pmr --out RUN"
     elif topic in kinds:
         table = kinds[topic]
         firsts = {name: cleandoc(kind.__doc__ or "").partition("\n")[0] for name, kind in table.own.items()}

@@ -80,7 +80,7 @@ class MultimodalTransformer(BalancedTransformer, ABC):
             raise ColliculusError(
                 f"balance {kind} needs shares of the logits, and {self.name} has none: choose another balance"
             )
-        if kind in ("ogm-ge", "mslr", "lfm") and not (self.has_shares or self.unimodal_loss):
+        if self.balance.needs_predictions and not (self.has_shares or self.unimodal_loss):
             raise ColliculusError(f"balance {kind} needs each modality's predictions: set `unimodal_loss` above 0")
         if self.balance.needs_own_heads and not self.unimodal_loss:
             raise ColliculusError(f"balance {kind} compares the modalities' own heads: set `unimodal_loss` above 0")

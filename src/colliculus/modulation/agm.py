@@ -24,10 +24,10 @@ _LARGEST_DIFFERENCE = 10.0  # upper bound of the exponent's difference in the au
 
 @dataclass(frozen=True, kw_only=True)
 class AGMSettings(EpochRange):
-    """Settings of AGM. The authors' program lets it act in the first 21 epochs."""
+    """Settings of AGM. The authors' program lets it act in the first 20 epochs."""
 
     alpha: float = 1.0
-    """Strength of the modulation, alpha in the paper."""
+    """Strength of the modulation, alpha in the paper; 2.5 on AV-MNIST."""
     clip_norm: float | None = 1.0
     """Norm to which all gradients are scaled down where the head has one larger than this number; None leaves them."""
 
@@ -84,7 +84,9 @@ class AGM(Modulator):
     streams it is the Shapley share, (F(a,v) - F(0,v) + F(a,0)) / 2 for two modalities, without further passes.
 
     Deviation: if streams exchange before they are joined (S-CMRL), what a stream received is part of its share. A
-    fusion without additive shares is refused; the paper would run it once for every subset of modalities.
+    fusion without additive shares is refused; the paper would run it once for every subset of modalities. After the
+    last epoch in which it acts, gradients are left as they are; the authors' program goes on to multiply them by the
+    coefficients of the last step in which it acted.
     """
 
     def __init__(self, settings: AGMSettings) -> None:

@@ -98,6 +98,11 @@ class Balance:
         return self.with_iemf or self.kind in ("iemf", "mm-pareto", "g-blending")
 
     @property
+    def needs_predictions(self) -> bool:
+        """True if each modality must have predictions, by its share of the logits or by its own head."""
+        return self.kind in ("ogm-ge", "mslr", "lfm")
+
+    @property
     def needs_shares(self) -> bool:
         """True if the logits must be the sum of a share of each modality."""
         return self.kind in ("agm", "opm")

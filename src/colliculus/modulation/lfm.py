@@ -66,14 +66,15 @@ class LFM(Modulator):
     """Align the modalities' predictions, with a weight that is learned (Yang et al., NeurIPS 2024).
 
     The objective is 2 ((1 - a) task + a align): task is the method's own, align the mean over pairs of modalities of a
-    divergence of softmax(out_m). out_m is from the modality's own head, or its share of the logits.
+    divergence of softmax(out_m). out_m is the modality's share of the logits, or from its own head if it has one.
 
     a is learned from data that the step does not see. A gradient step of size h on 2 ((1 - a) task + a align) changes
     the loss on such data by -2 h g (g_align - g_task) for each unit of a, with g the gradient of that loss: a grows by
     `rate` g (g_align - g_task), once an epoch, within 0.05 and 0.95.
 
-    Deviation: this is the program of BalanceBenchmark (arXiv 2502.10816); the paper's alignment is contrastive. There a
-    changes by the mean over the first tensor of a product of a Hessian and a gradient, on a validation batch. Ours is
+    Deviation: this is the program of BalanceBenchmark (arXiv 2502.10816), whose out_m are slices of the joint head and
+    whose task is the cross-entropy of the joint logits; the paper's alignment is contrastive. In that program a changes
+    by the mean over the first tensor of a product of a Hessian and a gradient, on a validation batch. Ours is
     the derivative itself, with one half of the epoch's first batch as the seen and the other as the unseen data, so
     that no validation sample trains anything.
     """

@@ -30,8 +30,8 @@ class OGMGESettings(EpochRange):
     enhancement: bool = True
     """Add noise with the standard deviation of the gradient (GE), in the epochs in which it acts."""
     relative_to: RelativeTo = "others"
-    """Score that a modality's is compared with: the mean of the "others", or the "smallest" of all, as BalanceBenchmark
-    does. For two modalities they are the same."""
+    """Score that a modality's is compared with: the mean of the "others", or the "smallest" of all, by which
+    BalanceBenchmark divides for three modalities. For two modalities they are the same."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -97,8 +97,9 @@ class OGMGE(Modulator):
     are the same ones in its encoders of convolutions.
 
     Deviation: for M > 2 rho compares with the mean of the others, or by `relative_to` with the smallest score; the
-    paper has two modalities. Equal modalities (rho = 1) are unchanged; the authors' program slows one of them. The std
-    divides by n, not n - 1.
+    paper has two modalities. The program of BalanceBenchmark (arXiv 2502.10816) divides by the smallest for M = 3, but
+    its scores there are softmax(cos(out_m))_i[y_i], summed over the samples that modality m classifies correctly. Equal
+    modalities (rho = 1) are unchanged; the authors' program slows one of them. The std divides by n, not n - 1.
     """
 
     def __init__(self, settings: OGMGESettings) -> None:

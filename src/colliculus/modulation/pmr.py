@@ -36,7 +36,7 @@ class PMRSettings(EpochRange):
     """Fraction of the old prototype that is kept at the end of an epoch: 0.2 in the program, 0.5 in the paper."""
     temperature: float = 1.0
     """Divisor of the distances to the prototypes. Firing rates lie close together: where the logged score of a modality
-    stays at 1 / K, choose a smaller one, such as 0.1."""
+    stays at 1 / K from the second epoch on, choose a smaller one, such as 0.1."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -94,6 +94,8 @@ class PMR(Modulator):
     1 / rho of the slower one is rho of the faster one. z_m is the modality's stream before the streams are joined,
     averaged over time.
 
+    Scores are logged in every epoch, acting or not; the first has no prototypes, and logs 0.
+
     At the end of an epoch, p <- momentum p + (1 - momentum) (mean over the epoch's training samples). A class without
     samples in the epoch keeps its prototype; a class without a prototype is left out.
 
@@ -124,14 +126,16 @@ class PMR(Modulator):
         self._gather(features, labels, model.spec.num_classes, collective)
         weights = scores = dict.fromkeys(features, 0.0)
         loss = output.logits.new_zeros(())
-        if self._acts and self._prototypes:
+        if self._prototypes:
             known = {m: _known_logits(z, self._prototypes[m].to(z.device)) for m, z in features.items()}
             logits = {m: x / self._settings.temperature for m, x in known.items()}
             scores = mean_score(logits, labels, collective)
-            weights = {m: catching_up(rho, self._settings.weights) for m, rho in ratios(scores).items()}
-            terms = [weight * _cross_entropy(logits[m], labels) for m, weight in weights.items()]
-            loss = self._settings.alpha * torch.stack(terms).sum()
-        report = {f"weight_{m}": weight for m, weight in weights.items()}
+            if self._acts:
+                weights = {m: catching_up(rho, self._settings.weights) for m, rho in ratios(scores).items()}
+                terms = [weight * _cross_entropy(logits[m], labels) for m, weight in weights.items()]
+                loss = self._settings.alpha * torch.stack(terms).sum()
+        report = {"temperature": self._settings.temperature}
+        report |= {f"weight_{m}": weight for m, weight in weights.items()}
         report |= {f"score_{m}": score for m, score in scores.items()}
         return PreparedLosses({**objective(output, labels), "prototypes": loss}, report=report)
 

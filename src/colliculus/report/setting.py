@@ -30,7 +30,7 @@ def facts(material: Material) -> Mapping[str, str]:
     }
     if not material.imported:
         noise = ", ".join(in_words(train.snr_db, train.snr_of))
-        rows |= {"added noise": noise or "none", "epochs": f"{train.epochs}", "seed": f"{train.seed}"}
+        rows |= {"added noise": noise or "none", "epochs": _epochs(material), "seed": f"{train.seed}"}
     if (result := material.result) is not None:
         rows |= {
             "epoch kept": f"{result.best_epoch} ({result.selection})",
@@ -42,15 +42,23 @@ def facts(material: Material) -> Mapping[str, str]:
     return rows
 
 
+def _epochs(material: Material) -> str:
+    planned, result = material.run.experiment.train.epochs, material.result
+    if result is None or result.test_before_refit is None or result.epochs == planned:
+        return f"{planned}"
+    return f"{result.epochs} of {planned} (refit up to the epoch that the first training kept)"
+
+
 def _optional(result: TrainingResult) -> dict[str, str]:
-    """Figures that some trainings have: convergence, the test before a refit, the best epoch on the test part."""
+    """Figures that some trainings have: decisions on optional parts, convergence, other accuracies on the test part."""
     before = result.test_before_refit
-    found = {
+    found: dict[str, object] = {
         "convergence of each modality alone": result.coordination,
         "test accuracy before the refit": before
         and accuracy(before.accuracy, before.interval, before.correct, before.total),
         "best epoch on the test part": result.best_on_test,
     }
+    found |= {f"optional part {decision.name}": decision for decision in result.decisions}
     return {name: str(figure) for name, figure in found.items() if figure is not None}
 
 

@@ -146,9 +146,10 @@ class TrainSettings:
     select: Select = "best"
     """epoch whose weights are kept: best, that of the highest validation accuracy; macro-f1, that of the highest mean
     F1 of the classes, where each counts the same, however rare; or last; without a validation part it is the last"""
-    refit: bool = False
+    refit: Annotated[bool, arg(aliases=["--refit"])] = False
     """after a training that is validated, train a second time on the training and validation parts together, from the
-    same seed and for as many epochs, and keep the last of them; without a validation part there is one training"""
+    same seed and at the same learning rates, up to the epoch that `select` keeps; without a validation part there is
+    one training"""
     test_each_epoch: bool = False
     """also test after every epoch, and report the best of these figures, as papers do that choose the epoch on the test
     part; nothing is chosen by them"""

@@ -20,14 +20,12 @@ class BalanceRecipe:
         source: origin of the figures in one line.
         train: settings of the training, by name.
         balance: settings of that kind that differ from the defaults, by name.
-        unimodal_loss: weight of the losses of the modalities' own heads; with 0 there are no such heads.
     """
 
     kind: BalanceName
     source: str
     train: Mapping[str, Any]
     balance: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    unimodal_loss: float = 0.0
 
 
 def _steps(rate: float, *, epochs: int, every: int, batch: int = 64, decay: float = 1e-4) -> dict[str, Any]:
@@ -64,9 +62,9 @@ RECIPES: Mapping[str, BalanceRecipe] = {
     ),
     "agm": BalanceRecipe(
         kind="agm",
-        source="ICCV 2023 and its program: SGD, step 70, epochs 0 to 20; the learning rate is that of OGM-GE",
-        train=_OGM,
-        balance={"alpha": 1.0, "last_epoch": 21},
+        source="ICCV 2023 and its program: rate, batch, epochs and alpha of AV-MNIST, epochs 1 to 20 of 100",
+        train=_steps(1e-4, epochs=100, every=70),
+        balance={"alpha": 2.5, "last_epoch": 20},
     ),
     "pmr": BalanceRecipe(
         kind="pmr",
@@ -76,35 +74,31 @@ RECIPES: Mapping[str, BalanceRecipe] = {
     ),
     "mslr": BalanceRecipe(
         kind="mslr",
-        source="Findings of ACL 2022, as run beside OGM-GE: its training, factors 0.9 and 1.1",
+        source="Findings of ACL 2022, by the program of AGM: factors of CREMA-D, epochs 1 to 20; training of OGM-GE",
         train=_OGM,
-        balance={"factors": {"audio": 0.9, "visual": 1.1}},
+        balance={"factors": {"audio": 0.9, "visual": 1.1}, "last_epoch": 20},
     ),
     "iemf": BalanceRecipe(
         kind="iemf",
         source="Science Advances 2026, spiking runs of its program: noise, from epoch 60 of 100; step 70 is OGM-GE's",
         train=_steps(5e-3, epochs=100, every=70, batch=32, decay=5e-4),
         balance={"noise": True, "first_epoch": 61},
-        unimodal_loss=1.0,
     ),
     "mm-pareto": BalanceRecipe(
         kind="mm-pareto",
         source="ICML 2024 and its program: norm of each tensor",
         train=_steps(2e-3, epochs=50, every=30),
         balance={"norm_of": "tensor"},
-        unimodal_loss=1.0,
     ),
     "lfm": BalanceRecipe(
         kind="lfm",
-        source="BalanceBenchmark's program of the NeurIPS 2024 paper: SGD; its training here is that of OGM-GE",
+        source="BalanceBenchmark's program of the NeurIPS 2024 paper: SGD, no own heads; training of OGM-GE",
         train=_OGM,
-        unimodal_loss=1.0,
     ),
     "g-blending": BalanceRecipe(
         kind="g-blending",
-        source="CVPR 2020: super-epochs of 10; its training here is that of OGM-GE",
+        source="CVPR 2020: super-epochs of 10; training of OGM-GE",
         train=_OGM,
-        unimodal_loss=1.0,
     ),
     "opm": BalanceRecipe(
         kind="opm",
@@ -113,7 +107,7 @@ RECIPES: Mapping[str, BalanceRecipe] = {
         balance={"first_epoch": 7},
     ),
 }
-"""Recipes by name. Programs count epochs from 0, the settings here from 1."""
+"""Recipes by name. The settings count epochs from 1; of the programs only that of AGM does."""
 
 
 def recipe_changes(name: str, *, balanced: bool) -> dict[str, Any]:
@@ -138,7 +132,7 @@ def recipe_changes(name: str, *, balanced: bool) -> dict[str, Any]:
     return {
         **{f"train.{key}": value for key, value in recipe.train.items()},
         "method.label_smoothing": 0.0,
-        "method.unimodal_loss": recipe.unimodal_loss,
+        "method.unimodal_loss": float(Balance(kind=recipe.kind).needs_own_heads),
         "method.balance.kind": recipe.kind if balanced else "none",
         **({f"{own}.{key}": value for key, value in recipe.balance.items()} if balanced else {}),
     }
@@ -147,8 +141,11 @@ def recipe_changes(name: str, *, balanced: bool) -> dict[str, Any]:
 def with_recipe(experiment: Experiment[Any, Any], name: str) -> Experiment[Any, Any]:
     """The experiment with the balance and the training of a recipe.
 
+    A method whose own heads belong to it (TAAF) keeps them, and so does one without shares of the logits (CMCI,
+    MISNet), which gets own heads where the balance needs each modality's predictions.
+
     Raises:
-        ColliculusError: there is no such recipe, or the method has no balance or no own heads to set.
+        ColliculusError: there is no such recipe, the method has no balance, or this balance does not suit it.
 
     Example:
         >>> from colliculus.presets import PRESETS
@@ -158,9 +155,14 @@ def with_recipe(experiment: Experiment[Any, Any], name: str) -> Experiment[Any, 
     """
     changes = recipe_changes(name, balanced=True)
     method = experiment.method
-    if not (isinstance(getattr(method, "balance", None), Balance) and hasattr(method, "unimodal_loss")):
+    if not isinstance(getattr(method, "balance", None), Balance):
         raise ColliculusError(
-            f"recipe {name} sets a balance and `unimodal_loss`, which {type(method).__name__} does not have: choose a "
-            "method that joins modalities, such as late-fusion or s-cmrl"
+            f"recipe {name} sets a balance, which {type(method).__name__} does not have: choose a method that joins "
+            "modalities, such as late-fusion or s-cmrl"
         )
+    balance = Balance(kind=RECIPES[name].kind)
+    if not hasattr(method, "unimodal_loss"):
+        del changes["method.unimodal_loss"]
+    elif not (getattr(method, "has_shares", True) or balance.needs_own_heads):
+        changes["method.unimodal_loss"] = method.unimodal_loss or float(balance.needs_predictions)
     return replaced(experiment, changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from colliculus.runtime.launcher import may_restart
 from colliculus.runtime.peers import PeerError
 from colliculus.runtime.precision import InferencePrecision, LossScale, autocast, evaluated_in
-from colliculus.runtime.runtime import Runtime, check_norm, choose_device, keep_memory
+from colliculus.runtime.runtime import Runtime, check_norm, choose_device, keep_buffers, keep_memory
 
 __all__ = [
     "InferencePrecision",
@@ -16,6 +16,7 @@ __all__ = [
     "check_norm",
     "choose_device",
     "evaluated_in",
+    "keep_buffers",
     "keep_memory",
     "may_restart",
 ]

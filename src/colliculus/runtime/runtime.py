@@ -250,6 +250,18 @@ def keep_memory() -> None:
     mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def keep_buffers() -> None:
+    """Let the backward pass of networks that are compiled from now on in this process run twice on one graph.
+
+    By default a compiled backward pass writes into what the forward pass stored, and `retain_graph` is refused. It then
+    takes a little more memory.
+    """
+    from torch._functorch import config
+
+    if hasattr(config, "donated_buffer"):  # the name is not of the public interface
+        config.donated_buffer = False
+
+
 def choose_device(name: str, *, local_rank: int = 0, world_size: int = 1) -> torch.device:
     """The device of that name.
 

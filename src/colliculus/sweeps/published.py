@@ -33,6 +33,8 @@ class Row:
         title: title as it is printed.
         method: our method; followed by the name of a dataset it names a preset.
         settings: settings of this row by dotted name.
+        base: its training by dotted name, which is not told in the names of folders; those that a user gives come
+            before it.
         snr_db: white noise on modalities in the test, in dB.
         snr_of: input whose power these ratios refer to.
         published: the paper's accuracy by dataset.
@@ -41,6 +43,7 @@ class Row:
     title: str
     method: str
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    base: Mapping[str, Any] = field(default_factory=dict[str, Any])
     snr_db: Mapping[str, float] = field(default_factory=dict[str, float])
     snr_of: SnrOf = "standardised"
     published: Mapping[str, PublishedAccuracy] = field(default_factory=dict[str, PublishedAccuracy])

@@ -120,9 +120,13 @@ def row_presets(table: str, data: str, *, ours: bool = False) -> tuple[str, ...]
 def _variants(table: str, presets: Sequence[str], overrides: Mapping[str, Any]) -> dict[str, Variant]:
     """Variant of each row by title; rows that differ in the test alone share their trainings."""
     found = TABLES[table]
-    common = {**found.base, "train.test_each_epoch": True, **overrides}
+    each = {"train.test_each_epoch": True}
     return {
-        row.title: variants([preset], {key: [value] for key, value in row.settings.items()}, common)[0]
+        row.title: variants(
+            [preset],
+            {key: [value] for key, value in row.settings.items()},
+            {**found.base, **row.base, **each, **overrides},
+        )[0]
         for row, preset in zip(found.rows, presets, strict=True)
     }
 

@@ -22,7 +22,7 @@ from colliculus.runs.metrics import Metrics
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.run import Run, to_document
 from colliculus.runs.start import load_start
-from colliculus.runtime import LossScale, Runtime, check_norm, evaluated_in
+from colliculus.runtime import LossScale, Runtime, check_norm, evaluated_in, keep_buffers
 from colliculus.training.checkpoint import State
 from colliculus.training.optim import build_optimizer, learning_rate, set_learning_rate, update_average
 from colliculus.training.step import EpochSums, TrainingStep
@@ -56,14 +56,16 @@ class Learner:
         self.model.to(runtime.device)
         self.model.recompute, self.model.precision = self.settings.recompute, evaluated_in(self.settings.precision)
         self.average = None if self.settings.ema_decay is None else deepcopy(self.model).eval()
+        self._modulator: Modulator = method.modulator()
         if self.settings.compile != "none":
+            if self._modulator.differentiates:
+                keep_buffers()
             self.model.compile(mode=self.settings.compile)
         self.objective = method.objective()
         if self.settings.class_weights == "balanced":
             self.objective = _weighted(self.objective, balanced(class_counts))
         streams = {m: self.model.stream_parameters(m) for m in self.model.modalities}
         self._optimizer = build_optimizer(self.model, self.settings, streams, self.model.readout_parameters())
-        self._modulator: Modulator = method.modulator()
         self._scale = _loss_scale(runtime, self._modulator) if self.settings.precision == "fp16" else None
         self.history: list[dict[str, float]] = []
         self.steps, self.samples, self.seconds, self.best = 0, 0, 0.0, ""

@@ -31,6 +31,7 @@ from colliculus.methods import (
     Unimodal,
     WeightedAttention,
 )
+from colliculus.methods.tectum import JointSettings
 from colliculus.neurons import NeuronSettings
 from colliculus.types import ColliculusError
 
@@ -58,6 +59,10 @@ WHOLE = {
     "mask, replaced": (replace(MASK, residual="replace"), {}),
     "mask, no alignment": (replace(MASK, alignment=False, cross_modal=CrossModalSettings(normalise=False)), {}),
     "Tectum": (Tectum(**SMALL, neuron=NeuronSettings(kind="graded", levels=2)), {}),
+    "Tectum, hidden": (
+        Tectum(**SMALL, joint=JointSettings(kind="hidden"), neuron=NeuronSettings(kind="graded", levels=2)),
+        {},
+    ),
     "Tectum, alone": (Tectum(**SMALL, exchange="none"), {}),
     "Tectum, mask": (Tectum(**SMALL, exchange="mask", neuron=NeuronSettings(kind="graded", levels=2)), {}),
     "Tectum, LIF": (Tectum(**SMALL, **LIF), {}),
