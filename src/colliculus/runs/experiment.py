@@ -174,10 +174,8 @@ class TrainSettings:
     def __post_init__(self) -> None:
         GaussianNoise(self.snr_db)
         names = ("epochs", "batch_size", "learning_rate", "head_factor", "step_epochs", "step_factor")
-        positive = {name: getattr(self, name) for name in names}
-        optional = {"clip_norm": self.clip_norm} if self.clip_norm is not None else {}
-        for name, value in (positive | optional).items():
-            if not 0 < value < inf:
+        for name in (*names, *(() if self.clip_norm is None else ("clip_norm",))):
+            if not 0 < (value := getattr(self, name)) < inf:
                 raise ColliculusError(f"train.{name} is {value}: give a positive number")
         for name in ("warmup_epochs", "warmup_learning_rate", "final_learning_rate", "weight_decay", "seed"):
             if not 0 <= (value := getattr(self, name)) < inf:
