@@ -165,8 +165,7 @@ class TrainSettings:
     """white noise on the training data: modality and signal-to-noise ratio in dB, such as audio 0 visual -10; it is
     drawn anew in each epoch, and once for validation and test"""
     snr_of: SnrOf = "standardised"
-    """input whose power this ratio refers to: standardised, as the network gets it, or raw, before it is standardised,
-    as in the program of S-CMRL; a raw image or log spectrogram has a large mean, so that a ratio is far more noise"""
+    """input whose power this ratio refers to: standardised, as the network gets it, or raw, as it is before"""
     seed: Annotated[int, arg(aliases=["--seed"])] = 0
     """seed of initial weights, order of samples and everything else drawn at random"""
     device: Annotated[str, arg(aliases=["--device"])] = "auto"
@@ -175,10 +174,8 @@ class TrainSettings:
     def __post_init__(self) -> None:
         GaussianNoise(self.snr_db)
         names = ("epochs", "batch_size", "learning_rate", "head_factor", "step_epochs", "step_factor")
-        positive = {name: getattr(self, name) for name in names}
-        optional = {"clip_norm": self.clip_norm} if self.clip_norm is not None else {}
-        for name, value in (positive | optional).items():
-            if not 0 < value < inf:
+        for name in (*names, *(() if self.clip_norm is None else ("clip_norm",))):
+            if not 0 < (value := getattr(self, name)) < inf:
                 raise ColliculusError(f"train.{name} is {value}: give a positive number")
         for name in ("warmup_epochs", "warmup_learning_rate", "final_learning_rate", "weight_decay", "seed"):
             if not 0 <= (value := getattr(self, name)) < inf:
@@ -196,10 +193,9 @@ class TrainSettings:
             refuse_unread(self, ["momentum"], 'with `optimizer` "adamw"')
         unread = ["step_epochs", "step_factor"] if self.schedule == "cosine" else ["final_learning_rate"]
         refuse_unread(self, unread, f'with `schedule` "{self.schedule}"')
-        if not self.snr_db:
-            refuse_unread(self, ["snr_of"], "without `snr_db`")
-        if not self.warmup_epochs:
-            refuse_unread(self, ["warmup_learning_rate"], "without `warmup_epochs`")
+        for name, read_with in (("warmup_learning_rate", "warmup_epochs"), ("snr_of", "snr_db")):
+            if not getattr(self, read_with):
+                refuse_unread(self, [name], f"without `{read_with}`")
         if self.sampling == self.class_weights == "balanced":
             raise ColliculusError(
                 "train.class_weights and train.sampling are both balanced, which would count rare classes twice: choose"
