@@ -96,7 +96,8 @@ class SumOfReadouts(nn.Module):
     """A linear readout of the stream of each modality; the logits are their sum, plus that of the joint feature.
 
     The readout of the joint feature has no bias, so that a silent joint feature adds nothing. An absent modality adds
-    nothing either. Without a readout of the joint feature, the evidence of a modality is its own readout.
+    nothing either, nor does one in a sample that a modality dropout took it from. Without a readout of the joint
+    feature, the evidence of a modality is its own readout.
 
     Args:
         modalities: modalities with a readout.
@@ -127,6 +128,8 @@ class SumOfReadouts(nn.Module):
     def forward(self, fused: Fused) -> Output:
         """Streams (T, B, F) and joint feature (T, B, G) -> logits (B, K), and logits of each modality (T, B, K)."""
         own = {m: self.own[m](stream) for m, stream in fused.streams.items()}
+        if fused.present:
+            own = {m: logits * fused.present[m][:, None] for m, logits in own.items()}
         step_logits = torch.stack([*own.values()]).sum(0)
         if self.joint is not None:
             step_logits = step_logits + self.joint(fused.joint)

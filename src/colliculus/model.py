@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self, cast, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from colliculus.layers import ModalityDropout, per_modality, recomputed, widened
+from colliculus.layers import ModalityDropout, per_modality, recomputed, silenced, widened
 from colliculus.neurons import SpikeTally
 from colliculus.runtime import InferencePrecision
 from colliculus.types import Batch, ColliculusError, DataSpec, Fused, Output, unknown_name
@@ -98,9 +98,10 @@ class MultimodalSNN(nn.Module):
 
     def decided(self, tokens: dict[str, Tensor]) -> Output:
         """The second half of `forward`: tokens (T, B, D, N) of each given modality, fused and read out."""
-        fused = self.fusion(self.modality_dropout(tokens))
+        kept = self.modality_dropout.kept(tokens)
+        fused = self.fusion(silenced(tokens, kept))
         check_fused(fused, self.fusion, batch=next(iter(tokens.values())).shape[1])
-        return self.read(fused)
+        return self.read(replace(fused, present=kept) if kept else fused)
 
     def read(self, fused: Fused) -> Output:
         """The last part of `forward`: what the fusion made, read out."""
@@ -131,9 +132,17 @@ class MultimodalSNN(nn.Module):
     def optional_parts(self) -> dict[str, nn.Module]:
         """Parts that a training keeps only where held-out samples show that they help, by name; none in most models.
 
-        Each has a buffer `kept`, a truth value: where it is False, a forward leaves the part out.
+        Each has a buffer `kept`, a truth value: where it is False, a forward leaves the part out. A part may have an
+        attribute `read_by`, modules that read its output and nothing else.
         """
         return {name: part for name, part in self.named_modules() if getattr(part, "is_optional", False)}
+
+    def used_parameters(self) -> dict[str, nn.Parameter]:
+        """Parameters by name, without those of optional parts that are left out and of the modules that read them."""
+        left_out = [part for part in self.optional_parts().values() if not part.get_buffer("kept")]
+        idle = [module for part in left_out for module in (part, *getattr(part, "read_by", ()))]
+        without = {id(p) for module in idle for p in module.parameters()}
+        return {name: p for name, p in self.named_parameters() if id(p) not in without}
 
     def fusion_parameters(self) -> list[nn.Parameter]:
         """Parameters of fusion and head that learn from all modalities."""

@@ -225,12 +225,12 @@ class Fused:
 
     Args:
         joint: joint feature, (T, B, F).
-        parts: additive share of each modality in `joint`, (T, B, F): their sum is `joint`; empty where a fusion mixes
-            the modalities so that there are no such shares.
+        parts: additive share of each modality in `joint`, (T, B, F), their sum; empty where a fusion mixes them.
         residual: tokens that each modality received from the others, averaged over tokens, (T, B, D): the cross-modal
             residual, the weighted tokens (weighted attention), or the tokens in the place of its own (SCA); empty where
             a fusion exchanges nothing.
         streams: feature of each modality alone, (T, B, D), for a head of its own.
+        present: samples that a modality dropout left each modality in, truth values (B,); empty where it dropped none.
 
     Example:
         >>> import torch
@@ -243,6 +243,7 @@ class Fused:
     parts: dict[str, Tensor]
     residual: dict[str, Tensor] = field(default_factory=dict)
     streams: dict[str, Tensor] = field(default_factory=dict)
+    present: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -261,8 +262,7 @@ class Output:
         unweighted_logits: logits of the joint feature at each step, (T, B, K), before `time_weights["fused"]`; None
             where all steps have the same weight.
         streams: feature of each modality alone, (T, B, D), as in `Fused`.
-        spikes: binary spikes that all neurons send for a clip, (B,), graded ones unfolded; None where they are not
-            counted.
+        spikes: binary spikes of all neurons for a clip, (B,), graded ones unfolded; None where they are not counted.
 
     Example:
         >>> import torch

@@ -112,7 +112,11 @@ def test_all_can_be_tested_under_noise(answer_json, study, tmp_path):
     runs = [str(shutil.copytree(study / name, tmp_path / name)) for name in ("late-fusion-0", "weighted-attention-0")]
     noise = ("--snr-db", "audio", "-20", "visual", "-20")
     found = answer_json("compare", *runs, *noise)
-    assert found["condition"] == {"snr_db": {"audio": -20, "visual": -20}, "missing": []}
+    assert found["condition"] == {
+        "snr_db": {"audio": -20, "visual": -20},
+        "missing": [],
+        "snr_of": "standardised",
+    }
     for run, method in zip(runs, found["methods"], strict=True):
         alone = answer_json("evaluate", run, "--device", "cpu", *noise)
         assert method["score"]["accuracy"] == alone["accuracy"]
@@ -129,6 +133,11 @@ def test_all_can_be_tested_under_noise(answer_json, study, tmp_path):
         ("late-fusion", ["--data.tactile"], "their modalities differ"),
         ("late-fusion", ["--data.seed", "7"], "their data (fingerprint) differ"),
         ("late-fusion", ["--train.snr-db", "audio", "0"], "their noise at test differ: 0 dB on audio and none"),
+        (
+            "late-fusion",
+            ["--train.snr-db", "audio", "0", "--train.snr-of", "raw"],
+            "differ: 0 dB on raw audio and none",
+        ),
         ("late-fusion", [], "are the same training"),
     ],
     ids=str,

@@ -33,11 +33,13 @@ def test_the_tables_show_what_was_done(answer, run):
     assert err == ""
 
 
-def test_noise_is_repeatable_and_has_a_seed(answer_json, run):
+def test_noise_is_repeatable_and_has_a_seed(answer, answer_json, run):
     asked = ("evaluate", run, *CPU, "--snr-db", "audio", "0", "visual", "-10")
     first = answer_json(*asked, "--noise-seed", "3")
     assert first == answer_json(*asked, "--noise-seed", "3")
     assert (first["snr_db"], first["noise_seed"]) == ({"audio": 0.0, "visual": -10.0}, 3)
+    assert answer_json(*asked, "--snr-of", "raw", "--split", "validation")["snr_of"] == "raw"
+    assert "no effect without `snr_db`" in answer("evaluate", run, *CPU, "--snr-of", "raw", code=2)[1]
 
 
 def test_other_data_are_evaluated_and_remarked_on(answer, run):

@@ -178,12 +178,12 @@ def test_classes_are_balanced_on_the_command_line(answer, tiny_flags, tmp_path):
 def test_a_run_gives_its_settings_to_the_next_and_short_forms_change_them(answer, tiny_flags, tmp_path):
     first, second, short = tmp_path / "first", tmp_path / "second", ["--lr", "0.003", "--epochs", "2", "--seed", "9"]
     answer("train", "s-cmrl-synthetic", "--out", str(first), *tiny_flags)
-    config = ["--config", str(first / "run.yaml"), *short, "--batch-size", "4", "--device", "cpu"]
+    config = ["--config", str(first / "run.yaml"), *short, "--batch-size", "4", "--device", "cpu", "--refit"]
     answer("train", "s-cmrl-synthetic", "--out", str(second), *config)
     before, after = read_run(first).experiment, read_run(second).experiment
     assert (after.method, after.data) == (before.method, before.data)
     assert (after.train.learning_rate, after.train.epochs) == (0.003, 2)
-    assert (after.train.seed, after.train.batch_size) == (9, 4)
+    assert (after.train.seed, after.train.batch_size, after.train.refit) == (9, 4, True)
 
 
 def test_a_message_about_a_setting_names_the_help_that_explains_it(answer, tiny_flags, tmp_path):

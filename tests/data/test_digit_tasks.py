@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -96,6 +98,27 @@ def test_pairs_are_written_to_a_table(root, tmp_path):
     ]
     with pytest.raises(ColliculusError, match="unknown part 'dev'"):
         settings.pairs("dev")
+
+
+@pytest.mark.parametrize("task", ["which", "digits"])
+def test_the_predictions_of_a_run_name_the_pairs(root, task):
+    settings = AVDigits(root=root, size=8, task=task, seed=5)
+    dataset = settings.load()
+    assert "train" not in dataset.samples  # its pairs change in every epoch
+    for part, file in (("validation", "train"), ("test", "t10k")):
+        named, pairs = dataset.samples[part], settings.pairs(part)
+        assert [sample.label for sample in named] == [dataset.spec.names[p.label] for p in pairs]
+        assert [dict(sample.files) for sample in named] == [
+            {
+                "audio": f"recordings/{p.recording}",
+                "visual": f"{file}-images-idx3-ubyte.gz::{' '.join(map(str, p.images))}",
+            }
+            for p in pairs
+        ]
+        assert len({sample.name for sample in named}) == len(pairs) > 0
+        assert [settings.spec.names[label] for label in getattr(dataset, part).labels] == [s.label for s in named]
+    whole = replace(settings, validation_fraction=0.0).load()
+    assert (len(whole.samples["validation"]), len(whole.samples["test"])) == (0, len(whole.test))
 
 
 def test_xor_uses_two_digits_only(root):

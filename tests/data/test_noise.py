@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import ArraySplit
-from colliculus.data.noise import GaussianNoise, NoisySplit, pink
+from colliculus.data.noise import GaussianNoise, NoisySplit, pink, white_noise
 from colliculus.types import ColliculusError
 
 
@@ -127,3 +127,12 @@ def test_the_ratio_to_the_raw_input_is_that_of_its_power():
     without = GaussianNoise({"x": 10.0}, raw=Normalisation({}, {}))({"x": clean}, np.array([3, 4]))["x"]
     assert torch.equal(without, GaussianNoise({"x": 10.0})({"x": clean}, np.array([3, 4]))["x"])
     assert (noisy - clean).std() > 2 * (without - clean).std()
+
+
+def test_the_noise_of_a_run_refers_to_the_input_that_its_settings_name():
+    known, ratios = Normalisation({"x": (4.0,)}, {"x": (2.0,)}), {"x": 10.0}
+    assert white_noise({}, "raw", Normalisation({}, {})) is None
+    assert white_noise(ratios, "standardised", known, 3) == GaussianNoise(ratios, 3)
+    assert white_noise(ratios, "raw", known, 3) == GaussianNoise(ratios, 3, raw=known)
+    with pytest.raises(ColliculusError, match="mean and deviation of y before it was standardised are not known"):
+        white_noise(ratios | {"y": 0.0}, "raw", known)

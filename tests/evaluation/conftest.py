@@ -84,6 +84,12 @@ def noisy_folder(tmp_path):
     return write_trained(tmp_path / "noisy", snr_db={"audio": -5.0})
 
 
+@pytest.fixture
+def raw_noisy_folder(tmp_path):
+    """The folder of a run that was trained with noise on the sound, by the power of the raw spectrogram."""
+    return write_trained(tmp_path / "raw-noisy", snr_db={"audio": -5.0}, snr_of="raw")
+
+
 @pytest.fixture(scope="session")
 def scmrl_folder(tmp_path_factory):
     """The folder of a small run of S-CMRL on synthetic data; tests that write work on a copy."""

@@ -58,6 +58,36 @@ def test_the_noise_of_the_training_stays_unless_other_noise_is_given(noisy_folde
     assert np.array_equal(probabilities(snr_db={"visual": 0.0}, noise_seed=3), other.probabilities)
 
 
+def test_noise_refers_to_the_raw_input_where_that_is_asked_for(raw_noisy_folder):
+    run = open_run(raw_noisy_folder, "cpu")
+
+    def by(noise):
+        return classify(run.model, run.data.test, batch_size=5, corruption=noise).probabilities
+
+    known = run.run.normalisation
+    learned = evaluate(run)
+    assert np.array_equal(learned.predictions.probabilities, by(GaussianNoise({"audio": -5.0}, raw=known)))
+    assert not np.array_equal(learned.predictions.probabilities, by(GaussianNoise({"audio": -5.0})))
+    assert (learned.snr_db, learned.snr_of) == ({"audio": -5.0}, "raw")
+    assert "-5 dB on raw audio" in str(learned.table())
+    other = evaluate(run, snr_db={"audio": -5.0})
+    assert np.array_equal(other.predictions.probabilities, by(GaussianNoise({"audio": -5.0})))
+    assert other.snr_of == "standardised"
+    raw = evaluate(run, snr_db={"visual": 0.0}, snr_of="raw")
+    assert np.array_equal(raw.predictions.probabilities, by(GaussianNoise({"visual": 0.0}, raw=known)))
+    found = predictions_of(run, Condition({"visual": 0.0}, snr_of="raw"))
+    assert np.array_equal(found.probabilities, raw.predictions.probabilities)
+    assert (raw_noisy_folder / "predictions_noise_of_0_dB_on_raw_visual.csv").exists()
+    assert (evaluate(run, snr_db={}).snr_db, evaluate(run, snr_db={}).snr_of) == ({}, "standardised")
+    with pytest.raises(ColliculusError, match="`snr_of` is raw, which has no effect without `snr_db`"):
+        evaluate(run, snr_of="raw")
+
+
+def test_the_raw_power_of_data_that_came_standardised_is_not_known(model, split):
+    with pytest.raises(ColliculusError, match="mean and deviation of audio"):
+        evaluate(model, split, snr_db={"audio": 0.0}, snr_of="raw")
+
+
 def test_other_data_are_taken_as_settings_as_a_dataset_and_as_a_split(trained_folder):
     run = open_run(trained_folder, "cpu")
     settings = replace(run.experiment.data, num_test=7)

@@ -78,6 +78,14 @@ def test_the_noise_of_the_training_is_kept_unless_clean_is_asked_for(noisy_folde
     assert "training noise" not in str(clean.table())
 
 
+def test_the_noise_of_a_training_refers_to_the_raw_input_here_too(raw_noisy_folder):
+    run = open_run(raw_noisy_folder, "cpu")
+    found = robustness(run, FEW, only=("missing",))
+    assert (found.snr_of, found.clean) == ("raw", evaluate(run).metrics.accuracy)
+    assert "training noise   -5 dB on raw audio" in str(found.table())
+    assert robustness(run, FEW, only=("missing",), clean=True).snr_of == "standardised"
+
+
 def test_the_table_has_a_row_per_curve_and_the_figure_a_panel_per_kind(few):
     found, _ = few
     text = str(found.table())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from colliculus.evaluation.inspection import _parts
 from colliculus.evaluation.spike_health import (
     LayerHealth,
     SpikeHealth,
@@ -13,8 +14,9 @@ from colliculus.evaluation.spike_health import (
     read_health,
     write_health,
 )
-from colliculus.methods import LateFusion
+from colliculus.methods import LateFusion, Tectum
 from colliculus.neurons import NeuronSettings, SpikingNeuron
+from colliculus.types import DataSpec
 
 
 @pytest.fixture
@@ -113,6 +115,24 @@ def test_parameters_that_nothing_reaches_are_found(model, batch):
     assert health.num_parameters == sum(p.numel() for p in model.parameters())
     idle = sum(health.zero_gradient.values())
     assert health.warnings()[-1].startswith(f"{idle:,} of {health.num_parameters:,} parameters")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_part_that_was_left_out_has_neither_parameters_nor_a_warning(batch, kept):
+    method, shape = Tectum(dim=16), (8, 8)
+    torch.manual_seed(0)
+    spec = DataSpec(
+        channels={"audio": 1, "visual": 2}, sizes={"audio": shape, "visual": shape}, num_classes=3, steps={"visual": 3}
+    )
+    model = method.model(spec).train()
+
+    model.fusion.join.layer.kept.fill_(kept)
+    health = measure_spike_health(model, batch.inputs, batch.labels, method.objective())
+    names = {name for name in health.zero_gradient if "layer" in name or name == "head.joint.weight"}
+    assert not names
+    assert (health.num_parameters == sum(p.numel() for p in model.parameters())) == kept
+    assert sum(_parts(model).values()) == health.num_parameters
+    assert health.spikes > 0
 
 
 def test_without_an_objective_nothing_is_said_of_gradients(model, batch):

@@ -157,6 +157,7 @@ def test_what_the_reference_cannot_compute_is_refused(method) -> None:
         (SCMRL(**HEADS, cross_modal=replace(REFERENCE, capped=True)), "residuals are scaled, or .* is capped"),
         (SCMRL(**SIZE, cross_modal=replace(MASK, dropout=0.0), cross_attention="mask"), "mask of spikes"),
         (LateFusion(**SIZE, readout="weighted"), "readout weighs the tokens"),
+        (replace(SCMRL_REFERENCE, residual="replace", alpha=SCMRL.alpha), "what its modalities receive replaces"),
         (LateFusion(**SIZE, encoder="medium"), "neither deep nor shallow"),
     ],
 )

@@ -120,6 +120,51 @@ def test_stream_is_tokens_plus_alpha_residual_and_mlp() -> None:
     torch.testing.assert_close(fusion(given).joint, streams["audio"].mean(-1) + streams["visual"].mean(-1))
 
 
+@pytest.mark.parametrize("alignment", [False, True])
+@pytest.mark.parametrize("arithmetic", [REFERENCE, OURS], ids=["reference", "ours"])
+def test_what_is_received_replaces_the_tokens_by_a_slow_loop(arithmetic, alignment) -> None:
+    """x' = r for every step, clip, channel and token, where r is the mean over the others."""
+    torch.manual_seed(0)
+    given = tokens(a=4, b=4, c=4)
+    fusion = residual_fusion(
+        dict.fromkeys(given, (2, 2)), residual="replace", alignment=alignment, settings=arithmetic, alpha=math.nan
+    )
+    for name, value in fusion.named_parameters():
+        if "semantic" in name:
+            value.data.mul_(20)  # the reference, which does not normalise here, starts silent
+    fusion = awake(fusion, given, current=2.0)
+    seen = {}
+    for m in given:
+        fusion.mlp[m].register_forward_pre_hook(lambda _module, inputs, m=m: seen.__setitem__(m, inputs[0]))
+    fused = fusion(given)
+    assert_active(*seen.values())
+    for m, stream in seen.items():
+        sent = [fusion.attention[f"{m}_from_{other}"](given[m], y) for other, y in given.items() if other != m]
+        expected = torch.zeros_like(stream)
+        for t, b, c, n in product(range(T), range(B), range(D), range(4)):
+            expected[t, b, c, n] = sum(each[t, b, c, n].item() for each in sent) / 2
+        expected = fusion.semantic[m](expected) if alignment else expected
+        torch.testing.assert_close(stream, expected)
+        torch.testing.assert_close(fused.residual[m], expected.mean(-1))
+
+
+def test_where_nothing_is_received_the_tokens_stay() -> None:
+    """A modality alone, and a training sample whose residual is dropped."""
+    torch.manual_seed(0)
+    given = tokens(a=4, b=4)
+    settings = replace(OURS, dropout=0.5)
+    fusion = residual_fusion(dict.fromkeys(given, (2, 2)), residual="replace", alignment=False, settings=settings)
+    fusion = awake(fusion, given)
+    alone = fusion({"a": given["a"]}).joint
+    torch.testing.assert_close(alone, fusion.mlp["a"](given["a"]).mean(-1))
+    x, r = torch.zeros(T, 4000, 1, 1), torch.ones(T, 4000, 1, 1)
+    left = fusion.train()._replace(x, r)
+    assert set(left.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(left, left[:1].expand(T, -1, -1, -1))
+    assert left.mean().item() == pytest.approx(0.5, abs=0.03)
+    assert fusion.eval()._replace(x, r) is r
+
+
 @pytest.mark.parametrize("join", [Sum(), Concat("abc")], ids=["sum", "concat"])
 def test_parts_sum_to_the_joint_feature(join) -> None:
     fused = join(tokens(a=4, b=9, c=1))

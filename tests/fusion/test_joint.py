@@ -8,7 +8,7 @@ import pytest
 import torch
 from active import assert_active, awake
 
-from colliculus.fusion import Concat, JointLayer, WithJointLayer, weighted
+from colliculus.fusion import Concat, HiddenJointLayer, JointLayer, WithJointLayer, weighted
 from colliculus.fusion.joint import coincidences
 from colliculus.neurons import NeuronSettings
 
@@ -21,16 +21,19 @@ NEURONS = {
 }
 
 
+FORMS = {"product": JointLayer, "hidden": HiddenJointLayer}
+
+
 def tokens(seed=0, *, batch=B, counts=COUNTS):
     generator = torch.Generator().manual_seed(seed)
     return {m: torch.randint(0, 3, (T, batch, D, n), generator=generator).float() for m, n in counts.items()}
 
 
-def joint(kind="lif", counts=COUNTS, *, maps=1, **settings):
+def joint(kind="lif", counts=COUNTS, *, form="product", maps=1, **settings):
     """A layer that fires."""
     torch.manual_seed(0)
     pooling = weighted(T, D, {m: (1, n) for m, n in counts.items()}, maps=maps)
-    layer = JointLayer(counts, features=maps * D, dim=D, neuron=NEURONS[kind], pooling=pooling, **settings)
+    layer = FORMS[form](counts, features=maps * D, dim=D, neuron=NEURONS[kind], pooling=pooling, **settings)
     return awake(layer, tokens(counts=counts), current=0.7)
 
 
@@ -75,9 +78,44 @@ def test_a_joint_neuron_gets_current_where_two_modalities_fire(kind) -> None:
 
 
 @pytest.mark.parametrize("kind", NEURONS)
+def test_a_hidden_layer_sees_all_modalities_side_by_side(kind) -> None:
+    """Its currents by a slow loop over hidden neurons and modalities; those of an absent modality are zero."""
+    layer, given = joint(kind, form="hidden", maps=2).double(), tokens()
+    given = {m: x.double() for m, x in given.items() if m != "visual"}
+    norm, weight = layer.hidden.norm, layer.hidden.linear.weight[:, :, 0].unflatten(1, (3, 2 * D))
+    with torch.no_grad():
+        currents = torch.zeros(T, B, 4 * D, 1, dtype=torch.float64)
+        for neuron in range(4 * D):
+            for place, m in ((0, "audio"), (2, "touch")):
+                currents[:, :, neuron, 0] += layer.pooling[m](given[m]) @ weight[neuron, place]
+            scale = norm.weight[neuron] / (norm.running_var[neuron] + norm.eps).sqrt()
+            currents[:, :, neuron] = (currents[:, :, neuron] - norm.running_mean[neuron]) * scale + norm.bias[neuron]
+        hidden = layer.hidden.neuron(currents)
+        found = layer(given)
+        assert_active(hidden, found)
+        torch.testing.assert_close(found, layer.conjunction(hidden)[..., 0])
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", NEURONS)
+def test_a_sample_without_a_modality_is_one_of_a_batch_without_it(kind, form) -> None:
+    layer, given = joint(kind, form=form), tokens(batch=7)
+    subsets = [chosen for size in (1, 2, 3) for chosen in combinations(COUNTS, size)]
+    present = {m: torch.tensor([m in chosen for chosen in subsets]) for m in COUNTS}
+    with torch.no_grad():
+        found, whole = layer(given, present), layer(given)
+        assert torch.equal(found[:, -1], whole[:, -1])
+        alone = [layer({m: given[m] for m in chosen})[:, b] for b, chosen in enumerate(subsets)]
+    torch.testing.assert_close(found, torch.stack(alone, dim=1))
+    assert not found[:, :3].any()  # a modality that is alone
+    assert_active(found[:, 3:], found[:, 3:] - whole[:, 3:])
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", NEURONS)
 @pytest.mark.parametrize("step", [1, 2])
-def test_no_step_looks_ahead(kind, step) -> None:
-    layer, before, after = joint(kind), tokens(), tokens(seed=1)
+def test_no_step_looks_ahead(kind, step, form) -> None:
+    layer, before, after = joint(kind, form=form), tokens(), tokens(seed=1)
     changed = {m: torch.cat([x[:step], after[m][step:]]) for m, x in before.items()}
     with torch.no_grad():
         first, second = layer(before), layer(changed)
@@ -98,11 +136,12 @@ def test_an_absent_modality_is_one_whose_neurons_are_silent(missing) -> None:
     assert not torch.equal(found, whole)
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("compiling", [False, True])
 @pytest.mark.parametrize("training", [False, True])
-def test_a_layer_that_is_not_kept_gives_zeros(training, compiling, monkeypatch) -> None:
+def test_a_layer_that_is_not_kept_gives_zeros(training, compiling, form, monkeypatch) -> None:
     """Its neurons do not run, except in a compiled network, which cannot look at the value of a buffer."""
-    layer, given, ran = joint(), tokens(), []
+    layer, given, ran = joint(form=form), tokens(), []
     layer.conjunction.register_forward_hook(lambda *_: ran.append(True))
     monkeypatch.setattr("torch.compiler.is_compiling", lambda: compiling)
     with torch.no_grad():
@@ -114,8 +153,9 @@ def test_a_layer_that_is_not_kept_gives_zeros(training, compiling, monkeypatch) 
     assert len(ran) == (3 if compiling else 1)
 
 
-def test_a_modality_that_is_alone_leaves_the_layer_silent() -> None:
-    layer, given = joint(), tokens()
+@pytest.mark.parametrize("form", FORMS)
+def test_a_modality_that_is_alone_leaves_the_layer_silent(form) -> None:
+    layer, given = joint(form=form), tokens()
     with torch.no_grad():
         assert_active(layer(given))
         for m, x in given.items():
@@ -137,9 +177,10 @@ def test_the_pooling_has_several_maps() -> None:
     assert {m: drive.linear.in_channels for m, drive in layer.drive.items()} == dict.fromkeys(COUNTS, 2 * D)
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", NEURONS)
-def test_the_streams_have_a_gradient_through_the_coincidences(kind) -> None:
-    layer, given = joint(kind).train(), {m: x.requires_grad_() for m, x in tokens().items()}
+def test_the_streams_have_a_gradient_through_the_layer(kind, form) -> None:
+    layer, given = joint(kind, form=form).train(), {m: x.requires_grad_() for m, x in tokens().items()}
     layer(given).square().sum().backward()
     assert_active(*(x.grad for x in given.values()))
 

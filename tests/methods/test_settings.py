@@ -15,6 +15,7 @@ from small_methods import read_by
 from colliculus import ColliculusError, DataSpec
 from colliculus.fusion import CrossModalSettings
 from colliculus.methods import CMCI, CMQKA, METHODS, SCA, SCMRL, TAAF, FirstTectum, LateFusion, MISNet, Tectum, Unimodal
+from colliculus.methods.tectum import JointSettings
 from colliculus.modulation import Balance, BalanceName, LFMSettings, MSLRSettings, ScoreBalance, Validation
 from colliculus.neurons import NeuronSettings
 from colliculus.runtime import Runtime
@@ -72,7 +73,9 @@ BASES = {
     "s-cmrl, fed": small(
         SCMRL, alpha=0.5, normalise="positives", cross_modal=CrossModalSettings(dropout=0.0, scaled=True, capped=True)
     ),
+    "s-cmrl, replaced": small(SCMRL, residual="replace"),
     "s-cmrl, weighted": small(SCMRL, readout="weighted"),
+    "tectum, aligned": small(Tectum, neuron=MEMORY, alignment="conv", joint=JointSettings(kind="hidden"), tet_loss=0.5),
     "tectum, mean": small(Tectum, neuron=MEMORY, readout="mean"),
     "tectum, lif": small(Tectum, neuron=NeuronSettings()),
     "tectum, attention": small(Tectum, neuron=MEMORY, exchange="attention"),
@@ -91,6 +94,7 @@ KINDS = [kind for kind in get_args(BalanceName) if kind not in ("none", "scores"
 BALANCES = {
     **{kind: small(LateFusion, unimodal_loss=1.0, balance=Balance(kind=kind)) for kind in KINDS},
     "lfm": small(LateFusion, unimodal_loss=1.0, balance=Balance(kind="lfm", lfm=LFMSettings(weight=0.5))),
+    "ogm-ge with iemf": small(LateFusion, unimodal_loss=1.0, balance=Balance(kind="ogm-ge", with_iemf=True)),
     "mslr": small(
         LateFusion, unimodal_loss=1.0, balance=Balance(kind="mslr", mslr=MSLRSettings(factors={"audio": 0.8}))
     ),
@@ -229,6 +233,7 @@ def test_every_setting_of_a_balance_is_read_or_refused(base) -> None:
         ),
         (SCMRL, {"alignment": False, "temperature": 0.1}, "`temperature` is 0.1, .* without `alignment`: leave it at"),
         (SCA, {"arithmetic": "reference", "attention_threshold": 0.4}, "`attention_threshold` is 0.4"),
+        (SCMRL, {"residual": "replace", "alpha": 1.5}, '`alpha` is 1.5, .* with `residual` "replace": leave it at'),
         (TAAF, {"regulariser_weight": 0.1}, "`regulariser_weight` is 0.1"),
     ],
 )

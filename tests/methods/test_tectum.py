@@ -14,6 +14,7 @@ from colliculus import ColliculusError, DataSpec, Tectum
 from colliculus.encoders import SpikingPatchSplitting, SpikingSeriesEncoder
 from colliculus.evaluation.anytime import outputs_by_step
 from colliculus.fusion import ReadoutWeights
+from colliculus.layers import ModalityDropout, reasons_for_a_window, uses_later_steps
 from colliculus.methods.tectum import Exchange, JointSettings
 from colliculus.modulation import Balance
 from colliculus.neurons import NeuronSettings
@@ -68,10 +69,13 @@ def shapes(draw):
     exchange=st.sampled_from(EXCHANGES),
     kind=st.sampled_from([*KINDS]),
     context=st.integers(0, 4),
+    joint=st.sampled_from(["product", "hidden"]),
     data=st.data(),
 )
-def test_any_number_of_modalities_of_any_shape_some_of_them_missing(spec, exchange, kind, context, data) -> None:
-    method = Tectum(dim=8, exchange=exchange, neuron=KINDS[kind], context=context)
+def test_any_number_of_modalities_of_any_shape_some_of_them_missing(spec, exchange, kind, context, joint, data) -> None:
+    layer = JointSettings(kind=joint) if exchange == "joint" else JointSettings()
+    alignment = data.draw(st.sampled_from(["identity", "conv", "warp", "clip-warp"])) if context else "identity"
+    method = Tectum(dim=8, exchange=exchange, neuron=KINDS[kind], context=context, joint=layer, alignment=alignment)
     torch.manual_seed(0)
     model, batch = method.model(spec), inputs(spec, batch=3)
     steps = max(spec.steps.values(), default=1) if context else 1
@@ -116,6 +120,89 @@ def test_the_first_steps_give_what_they_give_in_a_whole_run(exchange, kind) -> N
         torch.testing.assert_close(output.logits, whole[:t].mean(0))
 
 
+ALIGNMENTS = ("conv", "warp", "clip-warp", "interpolate")
+FRAMES = replace(SPEC, steps=dict.fromkeys(SPEC.modalities, T))
+
+
+@pytest.mark.parametrize("name", [name for name in ALIGNMENTS if name != "interpolate"])
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_a_learned_alignment_changes_nothing_at_first_and_learns(name, exchange) -> None:
+    plain = built(replace(SMALL, exchange=exchange), FRAMES)
+    model = replace(SMALL, exchange=exchange, alignment=name).model(FRAMES)
+    model.fusion.fusion.load_state_dict(plain.fusion.state_dict())
+    for part in ("encoders", "head"):
+        model.get_submodule(part).load_state_dict(plain.get_submodule(part).state_dict())
+    found, expected = model.eval()(inputs(FRAMES)), answer(plain, inputs(FRAMES))
+    assert_active(expected.step_logits)
+    torch.testing.assert_close(found.step_logits, expected.step_logits, atol=1e-4, rtol=1e-4)
+    found.step_logits.square().sum().backward()
+    for m in SPEC.modalities:
+        gradients = [p.grad for p in model.fusion.alignments[m].parameters() if p.grad is not None]
+        assert any(g.abs().max() > 0 for g in gradients), m
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_streams_are_aligned_before_they_meet(exchange) -> None:
+    """A sound that is moved two steps later by its alignment gives what a sound that comes two steps later gives."""
+    model = built(replace(SMALL, exchange=exchange, alignment="conv"), FRAMES)
+    plain = built(replace(SMALL, exchange=exchange), FRAMES)
+    plain.fusion.load_state_dict(model.fusion.fusion.state_dict())
+    plain.head.load_state_dict(model.head.state_dict())
+    with torch.no_grad():
+        tokens = {m: model.encoders[m](x) for m, x in model.coded(inputs(FRAMES)).items()}
+        model.fusion.alignments["audio"].matrix.copy_(torch.eye(T).roll(2, dims=0))
+        late = {m: x.roll(2, dims=0) if m == "audio" else x for m, x in tokens.items()}
+        found, expected, before = model.decided(tokens), plain.decided(late), plain.decided(tokens)
+    assert_active(expected.step_logits)
+    torch.testing.assert_close(found.step_logits, expected.step_logits)
+    assert not torch.allclose(found.step_logits, before.step_logits, atol=1e-3)
+
+
+def test_each_modality_may_have_steps_of_its_own() -> None:
+    method = replace(SMALL, alignment="interpolate", modality_steps={"audio": 1, "motion": 2, "visual": 6})
+    model = built(method, SPEC)
+    tokens = {m: model.encoders[m](x) for m, x in model.coded(inputs()).items()}
+    assert {m: len(x) for m, x in tokens.items()} == {"audio": 1, "motion": 2, "visual": 6}
+    output = answer(model, inputs())
+    assert output.step_logits.shape == (T, 5, K)
+    assert_active(output.step_logits)
+    for missing in SPEC.modalities:
+        assert missing not in answer(model, {m: x for m, x in inputs().items() if m != missing}).modality_logits
+    one = replace(method, tet_loss=0.5).one_step()
+    assert (one.steps(SPEC), one.alignment, one.modality_steps, one.tet_loss) == (1, "identity", {}, 0.0)
+    with pytest.raises(ColliculusError, match="'audoi': did you mean 'audio'"):
+        replace(method, modality_steps={"audoi": 2}).model(SPEC)
+
+
+@pytest.mark.parametrize("name", ["identity", *ALIGNMENTS])
+def test_only_a_network_without_an_alignment_answers_step_by_step(name) -> None:
+    """An alignment may use later steps; the answer after each step is that of a clip that ends there."""
+    more = {"modality_steps": {"motion": 2}} if name == "interpolate" else {}
+    model = built(replace(SMALL, alignment=name, readout="mean", **more), FRAMES)
+    aligns = "aligns a given number of steps in time" in reasons_for_a_window(model)
+    assert aligns == uses_later_steps(model) == (name != "identity")
+    if name == "conv":
+        with torch.no_grad():
+            model.fusion.alignments["audio"].matrix.copy_(torch.eye(T).flip(0))
+        first, changed = inputs(FRAMES), inputs(FRAMES)
+        changed["audio"][-1] += 3
+        before, after = answer(model, first).step_logits, answer(model, changed).step_logits
+        assert not torch.equal(before[0], after[0])
+    whole = answer(model, inputs(FRAMES))
+    *_, last = outputs_by_step(model, inputs(FRAMES), T)
+    assert_active(whole.step_logits)
+    torch.testing.assert_close(last.step_logits, whole.step_logits)
+
+
+@pytest.mark.parametrize("exchange", ["joint", "none"])
+def test_an_alignment_and_its_mlp_belong_to_a_modality(exchange) -> None:
+    plain = replace(SMALL, exchange=exchange).model(FRAMES)
+    model = replace(SMALL, exchange=exchange, alignment="conv").model(FRAMES)
+    for m in SPEC.modalities:
+        expected = len(plain.stream_parameters(m)) + len([*model.fusion.alignments[m].parameters()])
+        assert len(model.stream_parameters(m)) == expected
+
+
 @pytest.mark.parametrize("exchange", EXCHANGES)
 def test_the_decision_is_the_sum_of_the_readouts_and_of_the_joint_layer(exchange) -> None:
     model = built(replace(SMALL, exchange=exchange))
@@ -142,6 +229,8 @@ def test_without_its_joint_layer_it_is_the_network_that_never_had_one() -> None:
     found, expected = answer(model, inputs()).logits, answer(plain.eval(), inputs()).logits
     assert_active(expected)
     torch.testing.assert_close(found, expected)
+    assert [p.shape for p in model.used_parameters().values()] == [p.shape for p in plain.parameters()]
+    assert len(built().used_parameters()) == len([*model.parameters()]) > len(model.used_parameters())
 
 
 @pytest.mark.parametrize("missing", SPEC.modalities)
@@ -162,11 +251,47 @@ def test_a_modality_that_is_alone_is_its_own_readout(alone) -> None:
     assert torch.equal(output.step_logits, output.modality_logits[alone])
 
 
+def dropping(model):
+    """Drop modalities, with the statistics as they are."""
+    for part in model.modules():
+        if isinstance(part, ModalityDropout):
+            part.train()
+
+
+@pytest.mark.parametrize("kind", ["product", "hidden"])
+@pytest.mark.parametrize("readout", ["weighted", "mean"])
+def test_a_dropped_modality_is_as_absent_as_one_that_is_missing(readout, kind) -> None:
+    """Each sample of a training batch gives what it gives alone, without the modalities that it lost."""
+    method = replace(SMALL, modality_dropout=0.5, readout=readout, joint=JointSettings(kind=kind))
+    model, batch = built(method), inputs(batch=40)
+    dropping(model)
+    output = answer(model, batch)
+    given = [[m for m, x in output.modality_logits.items() if x[:, b].any()] for b in range(40)]
+    assert {len(names) for names in given} == {1, 2, 3}
+    model.eval()
+    whole = answer(model, batch).step_logits
+    for b, names in enumerate(given):
+        alone = {m: batch[m][..., b : b + 1, :, :, :] for m in names}
+        torch.testing.assert_close(output.step_logits[:, b : b + 1], answer(model, alone).step_logits)
+        assert len(names) == 3 or not torch.allclose(output.step_logits[:, b], whole[:, b], atol=1e-3)
+
+
+def test_without_an_exchange_a_dropped_modality_has_no_readout() -> None:
+    model, batch = built(replace(SMALL, exchange="none", modality_dropout=0.5)), inputs(batch=20)
+    whole = answer(model, batch)
+    dropping(model)
+    output = answer(model, batch)
+    kept = {m: x.any(dim=-1, keepdim=True).any(dim=0, keepdim=True) for m, x in output.modality_logits.items()}
+    assert 0 < sum(int((~x).sum()) for x in kept.values()) < 40
+    expected = sum(logits * kept[m] for m, logits in whole.modality_logits.items())
+    torch.testing.assert_close(output.step_logits, expected)
+
+
 @pytest.mark.parametrize("exchange", EXCHANGES)
 def test_modalities_are_dropped_in_training_alone(exchange) -> None:
     model = built(replace(SMALL, exchange=exchange, modality_dropout=0.5))
     assert torch.equal(answer(model, inputs()).logits, answer(model, inputs()).logits)
-    model.modality_dropout.train()  # the statistics stay
+    dropping(model)
     torch.manual_seed(0)
     one, other = answer(model, inputs()), answer(model, inputs())
     assert not torch.equal(one.logits, other.logits)
@@ -246,12 +371,22 @@ def test_the_terms_of_its_objective() -> None:
     assert found["unimodal"] == pytest.approx(0.5 * own, rel=1e-5)
     assert terms(joint=JointSettings(without=0.0), unimodal_loss=0.0) == pytest.approx({"task": task})
     assert [*terms(exchange="attention")] == ["task", "unimodal"]
+    every = [torch.nn.functional.cross_entropy(z, labels, label_smoothing=0.1).item() for z in output.step_logits]
+    tet = 0.95 * sum(every) / len(every) + 0.05 * (output.step_logits - 1).square().mean().item()
+    assert terms(tet_loss=0.3) == pytest.approx({**terms(), "tet": 0.3 * tet}, rel=1e-5)
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"unimodal_loss": -1.0}, "unimodal_loss"),
+        ({"tet_loss": -1.0, "context": 1}, "tet_loss"),
+        ({"tet_loss": 0.5}, r"`tet_loss` is 0.5, which has no effect with one step"),
+        ({"alignment": "conv"}, r"`alignment` is conv, which has no effect with one step"),
+        ({"alignment": "warp", "context": 1, "time_steps": 1}, r"`alignment` is warp, .* with one step"),
+        ({"alignment": "interpolate", "context": 1}, r"`alignment` is interpolate, .* where all modalities have T"),
+        ({"modality_steps": {"audio": 0}}, "`modality_steps` of audio is 0"),
+        ({"joint": JointSettings(kind="hidden"), "exchange": "mask"}, r"`joint.kind` is hidden"),
         ({"exchange": "mask", "alpha": float("inf")}, "alpha"),
         ({"time_steps": -1}, "time_steps"),
         ({"dim": 12}, "`dim` is 12: the auto encoder needs a multiple of 8"),

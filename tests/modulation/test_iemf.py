@@ -7,7 +7,8 @@ import pytest
 import torch
 from begun import begun
 
-from colliculus.modulation import IEMF, IEMFSettings
+from colliculus.methods import LateFusion
+from colliculus.modulation import IEMF, Balance, IEMFSettings, Validation
 from colliculus.modulation.iemf import inverse_effectiveness
 from colliculus.types import ColliculusError
 
@@ -50,3 +51,31 @@ def test_fusion_and_joint_head_are_scaled_and_nothing_else(make_lab, fusion):
 def test_without_own_heads_it_is_refused(make_lab):
     with pytest.raises(ColliculusError, match=r"iemf .* unimodal_loss"):
         make_lab(2, unimodal_loss=0.0).backward(begun(IEMF(IEMFSettings())))
+
+
+def test_beside_another_balance_it_keeps_what_that_one_needs_and_remembers():
+    balances = {kind: Balance(kind=kind, with_iemf=True).modulator() for kind in ("mslr", "lfm", "ogm-ge")}
+    assert {kind: each.needs_validation for kind, each in balances.items()} == {
+        "mslr": True,
+        "lfm": False,
+        "ogm-ge": False,
+    }
+    assert [kind for kind, each in balances.items() if each.differentiates] == ["lfm"]
+    for _ in range(7):
+        balances["mslr"].end_epoch(Validation({"audio": 0.5, "visual": 0.2}))
+        balances["mslr"].end_epoch(Validation({"audio": 0.9, "visual": 0.2}))
+    again = Balance(kind="mslr", with_iemf=True).modulator()
+    again.restore(balances["mslr"].state())
+    rates = begun(again, 14).learning_rates()
+    assert rates == begun(balances["mslr"], 14).learning_rates()
+    assert rates["audio"] != 1.0
+    noisy = Balance(kind="ogm-ge", with_iemf=True, iemf=IEMFSettings(noise=True)).modulator()
+    assert [remark.split()[0] for remark in noisy.remarks("adamw")] == ["`ogm_ge.enhancement`", "`iemf.noise`"]
+
+
+@pytest.mark.parametrize("kind", ["none", "iemf", "scores"])
+def test_it_is_added_only_to_another_balance(kind):
+    with pytest.raises(ColliculusError, match=f'`with_iemf` adds iemf to .* `kind` is "{kind}"'):
+        Balance(kind=kind, with_iemf=True)
+    with pytest.raises(ColliculusError, match="own heads: set `unimodal_loss`"):
+        LateFusion(balance=Balance(kind="ogm-ge", with_iemf=True))

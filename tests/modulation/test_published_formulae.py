@@ -28,10 +28,13 @@ from slow_loops import (
 from colliculus.modulation import (
     AGM,
     IEMF,
+    LFM,
     OGMGE,
     PMR,
     AGMSettings,
+    Balance,
     IEMFSettings,
+    LFMSettings,
     MMPareto,
     MMParetoSettings,
     OGMGESettings,
@@ -166,6 +169,53 @@ def test_iemf(lab_with_heads, noise):
     agree(lab, expected)
     lab.backward(begun(IEMF(IEMFSettings(noise=noise, first_epoch=3)), epoch=1))
     agree(lab, plain)
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_ogm_ge_with_iemf(lab_with_heads, noise):
+    """The encoders as OGM-GE scales them, the joint head as IEMF does, with random numbers of their own."""
+    lab, settings = lab_with_heads, {"last_epoch": None, "alpha": 0.8, "enhancement": noise}
+    plain, labels = lab.plain_gradients(), lab.batch.labels
+    output = lab.model(lab.batch.inputs)
+    s = {m: score(x, labels) for m, x in slices(lab, output).items()}
+    rho = {"audio": s["audio"] / s["visual"], "visual": s["visual"] / s["audio"]}
+    k = {m: 1 - tanh(0.8 * r) if r > 1 else 1.0 for m, r in rho.items()}
+    own = [score(output.modality_logits[m].mean(0), labels) for m in NAMES]
+    c = 1 + tanh(1 - (own[0] + own[1]) / 2 / score(sum(slices(lab, output).values()), labels))
+    assert min(*k.values(), 1 - abs(c - 1)) < 0.95
+    expected = dict(plain)
+    of_encoders, of_fusion = shared_generator(0, 2, CPU), shared_generator(1, 2, CPU)
+    for m in NAMES:
+        for name, g in plain.items():
+            if stream_of(name) == m and g.ndim >= 2:
+                drawn = torch.randn(g.shape, generator=of_encoders)
+                expected[name] = k[m] * g + noise * (g.std(correction=0) + 1e-8) * drawn
+    for name in ("head.joint.linear.weight", "head.joint.linear.bias"):
+        g = plain[name]
+        expected[name] = c * g + noise * (g.std(correction=0) + 1e-8) * torch.randn(g.shape, generator=of_fusion)
+    both = Balance(
+        kind="ogm-ge", with_iemf=True, ogm_ge=OGMGESettings(**settings), iemf=IEMFSettings(noise=noise, first_epoch=3)
+    )
+    report = lab.backward(begun(both.modulator(), epoch=2))
+    assert report == pytest.approx({"coefficient_fusion": c, **{f"coefficient_{m}": k[m] for m in NAMES}}, rel=1e-4)
+    agree(lab, expected)
+    lab.backward(begun(both.modulator(), epoch=1))
+    assert torch.equal(lab.gradients()["head.joint.linear.weight"], plain["head.joint.linear.weight"])
+
+
+def test_lfm_with_iemf(lab_with_heads):
+    """The gradients of LFM's losses, and those of the joint head times IEMF's factor."""
+    lab, settings = lab_with_heads, LFMSettings(weight=0.5, rate=0.0)
+    lab.backward(begun(LFM(settings)))
+    aligned, labels = {name: g.clone() for name, g in lab.gradients().items()}, lab.batch.labels
+    output = lab.model(lab.batch.inputs)
+    own = [score(output.modality_logits[m].mean(0), labels) for m in NAMES]
+    c = 1 + tanh(1 - (own[0] + own[1]) / 2 / score(sum(slices(lab, output).values()), labels))
+    assert abs(c - 1) > 0.01
+    report = lab.backward(begun(Balance(kind="lfm", with_iemf=True, lfm=settings).modulator()))
+    assert report == pytest.approx({"alignment_weight": 0.5, "coefficient_fusion": c}, rel=1e-4)
+    joint = ("head.joint.linear.weight", "head.joint.linear.bias")
+    agree(lab, {name: (c if name in joint else 1.0) * g for name, g in aligned.items()})
 
 
 @pytest.mark.parametrize("norm_of", ["encoder", "tensor"])

@@ -7,12 +7,14 @@ from dataclasses import replace
 import pytest
 
 from colliculus.evaluation.corruption.plan import RobustnessSettings
+from colliculus.evaluation.energy.accuracy import NetworkAccuracy
 from colliculus.report.comparison import compared
 from colliculus.report.material import ANALYSES, read_material
 from colliculus.report.report import report
 from colliculus.types import ColliculusError
 
 ENERGY, AREA = "energy of a clip at 45nm-fp32, uJ", "area under white noise, %"
+COUNTERPART = "ANN counterpart, %"
 
 
 def curve(**changes):
@@ -36,6 +38,17 @@ def test_energies_are_compared_at_one_cost_table(made):
     assert [one[ENERGY] for one in cells] == ["4.6", "4.6"]
 
 
+def test_the_accuracy_of_the_counterpart_stands_beside_the_energy(made):
+    trained = NetworkAccuracy(run="relu", steps=1, accuracy=0.75, interval=(0.5, 0.875), total=8)
+    one, two = (
+        made("one", measured={"energy": {}}),
+        made("two", measured={"energy": {"accuracy": {"artificial": trained}}}),
+    )
+    found, cells = rows(one, two, made("three"))
+    assert [cell[COUNTERPART] for cell in cells] == ["not trained", "75.0 (50.0..87.5)", "-"]
+    assert not found.remarks
+
+
 def test_areas_are_compared_where_they_were_measured_alike(made):
     found, cells = rows(*two(made, "robustness", {}))
     assert [one[AREA] for one in cells] == ["43.8", "43.8"]
@@ -57,7 +70,7 @@ def test_areas_are_compared_where_they_were_measured_alike(made):
 )
 def test_figures_that_were_measured_otherwise_get_a_sentence_and_no_column(made, verb, changes, why):
     found, cells = rows(*two(made, verb, changes))
-    assert {"energy": ENERGY, "robustness": AREA}[verb] not in cells[0]
+    assert {ENERGY, COUNTERPART, AREA}.isdisjoint(cells[0])
     (remark,) = found.remarks
     assert f"is not compared: the runs differ in the {why}. Run `colliculus {verb}`" in remark
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from colliculus.report.report import MOST_BYTES, Report, report
 from colliculus.runs.coordination import Coordination
 from colliculus.runs.names import RESULT_FILE
-from colliculus.runs.result import BestOnTest, read_result
+from colliculus.runs.result import BestOnTest, PartDecision, read_result
+from colliculus.runs.run import read_run
 from colliculus.types import ColliculusError
 
 
@@ -56,6 +58,20 @@ def test_a_page_has_convergence_and_both_figures_of_a_refit(made, tmp_path):
     ):
         assert part in text
         assert part not in before
+
+
+def test_a_page_has_the_decisions_on_optional_parts_and_the_epochs_of_a_refit(made, tmp_path):
+    folder = made("run")
+    result = read_result(folder)
+    kept = PartDecision(name="fusion.one", kept=True, correct_with=9, correct_without=3, total=12, p=0.0156)
+    decisions = (kept, PartDecision.without_evidence("fusion.other"))
+    replace(result, decisions=decisions, test_before_refit=result.test, epochs=2).save(folder / RESULT_FILE)
+    report(folder, tmp_path / "page.html")
+    text = " ".join(re.sub("<[^>]*>", " ", (tmp_path / "page.html").read_text()).split())
+    assert "optional part fusion.one kept (9 with it, 3 without, of 12; p = 0.0156)" in text
+    assert "optional part fusion.other left out (there is no validation part that could show that it helps)" in text
+    planned = read_run(folder).experiment.train.epochs
+    assert f"epochs 2 of {planned} (refit up to the epoch that the first training kept)" in text
 
 
 def test_a_large_page_gets_a_note():

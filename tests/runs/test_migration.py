@@ -122,6 +122,8 @@ def test_settings_that_had_an_effect_are_kept_and_the_others_are_not() -> None:
     recorded = yaml.safe_load((FOLDERS / "s-cmrl" / "run.yaml").read_text())["experiment"]
     assert (recorded["method"]["temperature"], recorded["train"]["momentum"]) == (0.1, 0.8)  # nobody read them
     assert methods["s-cmrl"].temperature == 0.07
+    assert methods["s-cmrl"].residual == "add"
+    assert {read_run(FOLDERS / name).experiment.train.snr_of for name in FINISHED} == {"standardised"}
 
 
 def test_a_stopped_run_goes_on_to_the_same_end(tmp_path) -> None:

@@ -1,46 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from io import StringIO
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from colliculus.evaluation.paired import Score, paired_test, paired_tests
 from colliculus.evaluation.significance import smallest_p
-from colliculus.presets import PRESETS
 from colliculus.runs.history import read_metrics
+from colliculus.runs.kept_predictions import Condition, read_predictions
+from colliculus.runs.metrics import wilson_interval
+from colliculus.runs.run import read_run
 from colliculus.sweeps.published import PublishedAccuracy
 from colliculus.sweeps.published_tables import TABLES
 from colliculus.sweeps.reproduce import plan_reproduction, reproduce
 from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.types import ColliculusError
-
-SCALED = ("synthetic", "av-digits")
-"""Data that everybody has, for a small version of any table."""
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_a_table_is_consistent(name):
-    table = TABLES[name]
-    titles = [row.title for row in table.rows]
-    assert len(set(titles)) == len(titles)
-    assert table.against in titles
-    assert {data for row in table.rows for data in row.published} <= set(table.datasets)
-    assert {f"{row.method}-{data}" for row in table.rows for data in SCALED} <= set(PRESETS)
-
-
-@pytest.mark.parametrize("data", SCALED)
-@pytest.mark.parametrize("name", TABLES)
-def test_every_row_is_a_training(tmp_path, name, data):
-    jobs = plan_reproduction(name, data=data, seeds=2, out=tmp_path)
-    rows = {(row.method, *row.settings.items()) for row in TABLES[name].rows}
-    assert len(jobs) == 2 * len(rows)
-    assert [job.experiment.train.seed for job in jobs] == [0] * len(rows) + [1] * len(rows)
-
-
-def test_reference_arithmetic_unless_ours_is_asked_for(tmp_path):
-    jobs = plan_reproduction("s-cmrl/alpha", seeds=1, out=tmp_path)
-    assert {job.preset for job in jobs} == {"s-cmrl-reference-synthetic"}
-    assert [job.experiment.method.alpha for job in jobs] == [0.0, 0.5, 1.0, 1.5, 2.0]
-    assert {job.preset for job in plan_reproduction("s-cmrl/alpha", ours=True, out=tmp_path)} == {"s-cmrl-synthetic"}
 
 
 @pytest.mark.parametrize(
@@ -73,17 +51,34 @@ def test_a_scaled_version_is_tested_under_the_noise_of_each_row(small, run_here,
     rows = {row.title: row for row in found.rows}
     assert len({row.preset for row in found.rows}) == 5
     assert not any(row.best_on_test for row in found.rows)
+    assert {row.snr_of for row in found.rows} == {"raw", "standardised"}
+    assert all((row.snr_of == "raw") == bool(row.snr_db) for row in found.rows)
     clean, noisy = rows["no exchange, clean"].ours, rows["no exchange, 0 dB"].ours
     files = sorted(path.name for path in (tmp_path / "late-fusion-synthetic_seed1").glob("predictions*.csv"))
     assert files == ["predictions.csv", "predictions_clean.csv"] + [
-        f"predictions_noise_of_{db}_dB_on_visual.csv" for db in (0, 10, 20, 30)
+        f"predictions_noise_of_{db}_dB_on_raw_visual.csv" for db in (0, 10, 20, 30)
     ]
     assert all(len(score.accuracies) == 2 for score in (clean, noisy))
     assert found.scaled
     assert all(row.published is row.difference is None for row in found.rows)
+    assert [row[1] for row in found.table().rows] == ["not at\nhand"] * 25
     text = str(found.table())
-    assert text.count("not at hand") == 25
     assert "this is a scaled version of its table" in " ".join(text.split())
+
+
+def test_the_noise_of_the_paper_is_that_of_the_raw_image_and_the_clean_rows_have_a_best_on_test(
+    small, run_here, tmp_path
+):
+    asked = {"table": "s-cmrl/noise", "seeds": 1, "overrides": {**small, "train.epochs": 1}, "out": tmp_path}
+    run_here(plan_reproduction(**asked))
+    found = reproduce(**asked)
+    for row in found.rows:
+        condition = Condition(row.snr_db, snr_of="raw") if row.snr_db else Condition()
+        folder = tmp_path / f"{row.preset}_seed0"
+        kept = read_predictions(folder, read_run(folder), condition)
+        assert row.ours.accuracies == (kept.correct.mean(),)
+    assert [len(row.best_on_test) for row in found.rows] == [0 if row.snr_db else 1 for row in found.rows]
+    assert "Rows under noise have no best on test" in str(found.table())
 
 
 def test_trainings_are_tested_in_every_epoch_and_the_best_stands_beside_ours(small, run_here, tmp_path):
@@ -91,7 +86,7 @@ def test_trainings_are_tested_in_every_epoch_and_the_best_stands_beside_ours(sma
     asked = {"table": "s-cmrl/parts", "seeds": 2, "overrides": overrides, "out": tmp_path}
     run_here(plan_reproduction(**asked))
     found = reproduce(**asked)
-    assert found.paper_selection == TABLES["s-cmrl/parts"].selection
+    assert (found.paper_selection, found.num_clips) == (TABLES["s-cmrl/parts"].selection, 6)
     for row in found.rows:
         histories = [read_metrics(folder) for folder in sorted(tmp_path.glob(f"{row.preset}*"))]
         best = {max(one["test_accuracy"] for one in history) for history in histories}
@@ -100,21 +95,22 @@ def test_trainings_are_tested_in_every_epoch_and_the_best_stands_beside_ours(sma
         assert all(a >= b for a, b in zip(row.best_on_test, row.ours.accuracies, strict=True))
     assert Reproduction.read(found.save(tmp_path / "reproduction.json")) == found
     former = found.to_dict()
-    del former["paper_selection"], former["notes"]
+    del former["paper_selection"], former["notes"], former["num_clips"]
     for row in former["rows"]:
-        del row["best_on_test"]
+        del row["best_on_test"], row["snr_of"]
     assert Reproduction.from_dict(former).rows[0].best_on_test == ()
 
 
-def test_what_a_table_sets_for_all_rows_a_user_may_change(tmp_path):
-    jobs = plan_reproduction("iemf/table-1", seeds=1, overrides={"train.epochs": 80}, out=tmp_path)
-    assert [job.experiment.method.balance.kind for job in jobs] == ["none", "ogm-ge", "lfm", "iemf"]
-    assert [job.experiment.method.unimodal_loss for job in jobs] == [0.0, 0.0, 1.0, 1.0]
-    for job in jobs:
-        train, method = job.experiment.train, job.experiment.method
-        assert (train.optimizer, train.learning_rate, train.batch_size, train.epochs) == ("sgd", 5e-3, 32, 80)
-        assert (method.encoder, method.fusion) == ("resnet18", "concat")
-    assert jobs[3].experiment.method.balance.iemf.first_epoch == 61
+def run_with(protocol):
+    """As much of a run as a reproduction reads."""
+    return SimpleNamespace(
+        run=SimpleNamespace(protocol=protocol, fingerprint="0"),
+        experiment=SimpleNamespace(train=SimpleNamespace(epochs=100)),
+        result=SimpleNamespace(selection="highest validation accuracy"),
+    )
+
+
+PAPER, HONEST = "paper, validation from training", "group-disjoint by group, fold 0 of 5"
 
 
 def test_balances_beside_s_cmrl_are_trained_as_their_authors_did(tmp_path):
@@ -133,7 +129,7 @@ def test_balances_beside_s_cmrl_are_trained_as_their_authors_did(tmp_path):
     assert jobs[2].experiment.method.balance.ogm_ge.last_epoch == 51
 
 
-def alpha_table(data, num_seeds=3, without=()):
+def alpha_table(data, num_seeds=3, without=(), protocol=PAPER):
     """The table of alpha with made-up predictions: each row recognises two clips of a hundred more than the last."""
     correct = {
         row.title: {("", s): np.arange(100) < 60 + 2 * k + s for s in range(num_seeds)}
@@ -141,10 +137,18 @@ def alpha_table(data, num_seeds=3, without=()):
     }
     correct |= {title: {} for title in without}
     best = {title: tuple(0.01 + found.mean() for found in of.values()) for title, of in correct.items()}
-    return correct, reproduction("s-cmrl/alpha", data, dict.fromkeys(correct, f"s-cmrl-{data}"), correct, best, None)
+    presets = dict.fromkeys(correct, f"s-cmrl-{data}")
+    return correct, reproduction("s-cmrl/alpha", data, presets, correct, best, run_with(protocol))
 
 
-def test_on_the_papers_data_ours_is_compared_with_it():
+def cells(record, title):
+    """Cells of a row, by column."""
+    table = record.table()
+    row = next(row for row in table.rows if row[0] == title)
+    return dict(zip((column.heading for column in table.columns), row, strict=True))
+
+
+def test_on_the_papers_data_and_lists_ours_is_compared_with_it():
     correct, found = alpha_table("crema-d")
     row = found.rows[3]
     assert row.published == PublishedAccuracy(72.31, 0.94)
@@ -152,12 +156,47 @@ def test_on_the_papers_data_ours_is_compared_with_it():
     assert row.difference == pytest.approx(67 - 72.31)
     assert row.distance.difference == pytest.approx(0.06)
     assert row.distance.p_clips == paired_test("alpha 1.5", "alpha 0.0", correct).p_clips
-    text = " ".join(str(found.table()).split())
-    assert "72.31 ± 0.94" in text
     assert row.best_on_test == pytest.approx((0.67, 0.68, 0.69))
-    assert "68.0 (65.5..70.5)" in text  # Student: 0.01 * 4.303 / sqrt(3)
+    shown = cells(found, "alpha 1.5")
+    assert (shown["paper"], shown["ours"]) == ("72.31\n± 0.94", "67.0\n64.5..69.5")
+    assert shown["best\non test"] == "68.0\n65.5..70.5"  # Student: 0.01 * 4.303 / sqrt(3)
+    assert shown["difference"] == "-5.3"
+    text = " ".join(str(found.table()).split())
     assert "epoch: mean over three seeds of the best epoch on the test part" in text
     assert "chosen on the test part itself" in text
+
+
+def test_accuracies_of_another_split_are_not_subtracted_from_the_papers():
+    _, found = alpha_table("crema-d", protocol=HONEST)
+    assert (found.scaled, found.comparable) == (False, False)
+    assert [row.difference for row in found.rows] == [None] * 5
+    shown = cells(found, "alpha 1.5")
+    assert "difference" not in shown
+    assert (shown["distance,\npaper"], shown["distance,\nours"].splitlines()[0]) == ("+1.6", "+6.0")
+    text = " ".join(str(found.table()).split())
+    assert "-- --data.protocol paper" in text
+    assert "scaled version" not in text
+
+
+def test_one_training_has_the_interval_of_its_clips_by_either_rule():
+    _, found = alpha_table("crema-d", num_seeds=1)
+    low, high = wilson_interval(67, 100)
+    shown = cells(found, "alpha 1.5")
+    assert shown["best\non test"] == f"67.0\n{100 * low:.1f}..{100 * high:.1f}"
+    assert found.num_clips == 100
+    assert cells(replace(found, num_clips=0), "alpha 1.5")["best\non test"] == "67.0\none seed"
+
+
+@pytest.mark.parametrize("protocol", [PAPER, HONEST])
+@pytest.mark.parametrize("num_seeds", [1, 2, 3])
+def test_no_figure_is_cut_in_a_terminal_of_80_characters(num_seeds, protocol):
+    _, found = alpha_table("crema-d", num_seeds=num_seeds, protocol=protocol)
+    text = StringIO()
+    Console(file=text, width=80, color_system=None).print(replace(found.table(), notes=()).renderable())
+    assert "…" not in text.getvalue()
+    for row in found.table().rows:
+        for line in (line for cell in row[1:] for line in cell.splitlines()):
+            assert line in text.getvalue()
 
 
 def test_distances_are_adjusted_for_all_rows_at_once():
@@ -176,8 +215,12 @@ def test_on_other_data_only_distances_compare():
 
 
 def test_the_figure_puts_ours_beside_the_papers(tmp_path):
-    for data, paper, ours in (("crema-d", 72.31, 67.0), ("av-digits", 72.31 - 70.74, 6.0)):
-        drawn = alpha_table(data)[1].figure()
+    for data, protocol, paper, ours in (
+        ("crema-d", PAPER, 72.31, 67.0),
+        ("crema-d", HONEST, 72.31 - 70.74, 6.0),
+        ("av-digits", "standard", 72.31 - 70.74, 6.0),
+    ):
+        drawn = alpha_table(data, protocol=protocol)[1].figure()
         (axes,) = (part.axes[0] for part in drawn.subfigs)
         widths = [bar.get_width() for bar in axes.patches]
         assert (widths[3], widths[5 + 3]) == pytest.approx((paper, ours))

@@ -11,6 +11,7 @@ import torch
 from scipy import stats
 from torch import nn
 
+from colliculus.data.joined import together
 from colliculus.methods import LateFusion
 from colliculus.runs.result import read_result
 from colliculus.runs.run import read_run
@@ -174,6 +175,33 @@ def test_a_refit_receives_the_decisions_before_it_trains(toy, judged, tmp_path, 
     assert [(d.name, d.kept) for d in result.decisions] == [("fusion.first", True), ("fusion.second", False)]
     for weights in (read_tensors(tmp_path / "run" / "model.safetensors"), read_state(tmp_path / "run").model):
         assert not weights["fusion.second.kept"]
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_without_a_validation_part_every_part_is_left_out_from_the_start(tiny, tmp_path, monkeypatch, capsys, refit):
+    train_epoch, seen = Learner.train_epoch, []
+
+    def watched(self, split, epoch, watch):
+        models = (self.model, self.average)
+        seen.extend(bool(part.kept) for model in models for part in model.optional_parts().values())
+        return train_epoch(self, split, epoch, watch)
+
+    monkeypatch.setattr(Learner, "train_epoch", watched)
+    experiment = tiny(epochs=2, ema_decay=0.9, refit=refit)
+    method, whole = Toy(dim=8, encoder="shallow", time_steps=2), together(experiment.data.load())
+    fit(replace(experiment, method=method), whole, tmp_path)
+    assert seen == [False] * 2 * 2 * 2
+    result = read_result(tmp_path)
+    assert [(d.name, d.kept, d.total, d.p) for d in result.decisions] == [
+        ("fusion.first", False, 0, 1.0),
+        ("fusion.second", False, 0, 1.0),
+    ]
+    said = "left out (there is no validation part that could show that it helps)"
+    assert capsys.readouterr().out.count(said) == 2
+    assert " ".join(str(result.table()).split()).count(said) == 2
+    weights = read_tensors(tmp_path / "model.safetensors")
+    assert not weights["fusion.first.kept"]
+    assert result.parameters == sum(p.numel() for p in method.model(whole.spec).parameters()) - 2 * 8
 
 
 def test_a_model_without_optional_parts_decides_nothing(train, tmp_path):

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from active import awake
 
+from colliculus.data.dataset import Normalisation
+from colliculus.data.noise import GaussianNoise
 from colliculus.evaluation.inference import classify
 from colliculus.runs.run import Run
 from colliculus.training.learner import Learner
+from colliculus.types import ColliculusError
 
 
 @pytest.fixture
@@ -81,3 +86,24 @@ def test_the_noise_of_a_test_is_the_same_for_every_seed_of_the_training(learner)
     assert np.array_equal(*found)
     clean = classify(first.model, dataset.test, batch_size=8)
     assert not np.array_equal(found[0], clean.probabilities)
+
+
+def test_the_noise_of_a_training_may_refer_to_the_raw_input(learner):
+    """In training and in the test, noise of the raw input, whose large mean makes it stronger."""
+    trained, dataset = learner(snr_db={"audio": 0.0}, snr_of="raw")
+    of_raw = GaussianNoise({"audio": 0.0}, trained.settings.seed, raw=dataset.normalisation)
+    assert trained.noisy(dataset.train).noise == of_raw
+    assert learner(snr_db={"audio": 0.0})[0].noisy(dataset.train).noise == GaussianNoise({"audio": 0.0})
+    awake(trained.model, dataset.test.batch(np.arange(5), epoch=0).inputs)
+    found = trained.classify(dataset.test).probabilities
+    expected = classify(trained.model, dataset.test, batch_size=8, corruption=of_raw)
+    assert np.array_equal(found, expected.probabilities)
+    other = classify(trained.model, dataset.test, batch_size=8, corruption=GaussianNoise({"audio": 0.0}))
+    assert not np.array_equal(found, other.probabilities)
+
+
+def test_raw_power_that_is_not_known_is_refused(tiny, runtime):
+    experiment = tiny(snr_db={"audio": 0.0}, snr_of="raw")
+    run = replace(Run.of(experiment, experiment.data.load()), normalisation=Normalisation({}, {}))
+    with pytest.raises(ColliculusError, match="mean and deviation of audio"):
+        Learner(run, runtime, None)

@@ -17,8 +17,9 @@ from colliculus.evaluation.evaluate import evaluate
 from colliculus.evaluation.groups import find_runs
 from colliculus.evaluation.robustness import robustness
 from colliculus.evaluation.trained_run import open_run
+from colliculus.runs.history import read_metrics
 from colliculus.training.callbacks import Callback
-from colliculus.training.checkpoint import begun
+from colliculus.training.checkpoint import begun, read_state
 from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
 from colliculus.types import ColliculusError
@@ -58,9 +59,67 @@ def test_the_first_training_is_a_plain_one_and_the_second_one_on_everything(trai
     assert evaluate(open_run(tmp_path / "refit", "cpu")).metrics == result.test  # the folder holds the second model
     assert (result.best_epoch, result.fingerprint) == (3, plain.fingerprint)
     assert result.selection == (
-        "the last epoch of a second training, on training and validation part; in the first: "
+        "the last epoch of a second training, on training and validation part, up to that kept in the first: "
         "highest validation accuracy, of equal epochs the last"
     )
+
+
+@pytest.fixture
+def best(monkeypatch):
+    """Make the validation accuracy, and the macro-F1, the highest in some epoch, counted from 1."""
+    validate = Learner.validate
+
+    def script(**epochs):
+        def scripted(self, split):
+            found, now = validate(self, split), len(self.history) + 1
+            return found | {f"validation_{name}": 0.9 if now == epochs[name] else 0.1 for name in epochs if found}
+
+        monkeypatch.setattr(Learner, "validate", scripted)
+
+    return script
+
+
+@pytest.mark.parametrize(("select", "epochs"), [("best", 2), ("macro-f1", 3), ("last", 4)])
+def test_the_second_training_ends_after_the_epoch_that_the_first_one_kept(
+    train, tiny, tmp_path, best, capsys, select, epochs
+):
+    best(accuracy=2, macro_f1=3)
+    result = fit(tiny(epochs=4, refit=True, select=select), out=tmp_path / "refit").result
+    fit(tiny(epochs=4), together(tiny().data.load()), tmp_path / "whole", progress=False)
+    assert (result.epochs, result.best_epoch) == (epochs, epochs)
+    assert f"kept was {epochs}" in str(result.table())
+    first, second, whole = (read_metrics(tmp_path / name) for name in ("refit/selection", "refit", "whole"))
+    assert (len(first), len(second)) == (4, epochs)
+    assert second == whole[:epochs]  # the schedule is that of all four epochs
+    assert [row["learning_rate"] for row in second] == [row["learning_rate"] for row in first[:epochs]]
+    assert len({row["learning_rate"] for row in second}) == epochs
+    kept = load_file(tmp_path / "refit" / "model.safetensors")
+    state = read_state(tmp_path / "refit").model
+    assert all(torch.equal(value, state[name]) for name, value in kept.items())
+    printed = capsys.readouterr().out
+    assert f"training and validation parts together, {epochs} of 4 epochs: the first training kept" in printed
+    assert f"refit epoch {epochs}/{epochs}" in printed
+
+
+def test_stopped_in_a_second_training_that_ends_early_it_goes_on_to_the_same_digits(
+    train, everything, tmp_path, monkeypatch, best
+):
+    best(accuracy=3)
+    train(tmp_path / "whole", refit=True, epochs=4)
+    train_epoch, seen = Learner.train_epoch, []
+
+    def stopped(self, split, epoch, watch):
+        seen.append(epoch)
+        if seen.count(1) == 2:
+            raise KeyboardInterrupt
+        return train_epoch(self, split, epoch, watch)
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(Learner, "train_epoch", stopped)
+        with pytest.raises(TrainingInterrupted, match="holds 1 of 3 epochs of the training 'refit'"):
+            train(tmp_path / "halves", refit=True, epochs=4)
+    assert train(tmp_path / "halves", refit=True, epochs=4, resume=True).epochs == 3
+    assert everything(tmp_path / "whole") == everything(tmp_path / "halves")
 
 
 def test_the_test_part_is_seen_by_the_chosen_model_and_by_the_refitted_one(train, tiny, tmp_path, monkeypatch):

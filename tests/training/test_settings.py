@@ -45,9 +45,10 @@ OF_ONE_BASE = {
     "seed",
 }  # fmt: skip
 """Settings that have nothing to do with optimiser and schedule: under other bases than the first they are slow."""
-ELSEWHERE = {"recompute", "device", "precision", "deterministic", "compile", "select"}
+ELSEWHERE = {"recompute", "device", "precision", "deterministic", "compile", "select", "snr_of"}
 """`recompute` keeps all digits; the next three are given to the runtime (`tests/runtime/test_runtime.py`); compiling
-takes minutes (`test_compiled_training.py`); here the best epoch is the last (`test_selection.py`)."""
+takes minutes (`test_compiled_training.py`); here the best epoch is the last (`test_selection.py`); `snr_of` needs noise
+(`test_learner.py`)."""
 
 
 def test_every_setting_has_a_change_here() -> None:
@@ -81,3 +82,9 @@ def test_every_setting_is_read_or_refused(base, apart, train, tmp_path) -> None:
                 curves(name, **{name: value})
         else:
             assert curves(name, **{name: value}) != before, name
+
+
+def test_noise_of_the_raw_input_is_refused_without_noise():
+    with pytest.raises(ColliculusError, match="`snr_of` is raw, which has no effect without `snr_db`"):
+        TrainSettings(snr_of="raw")
+    assert TrainSettings(snr_db={"audio": 0.0}, snr_of="raw").snr_of == "raw"

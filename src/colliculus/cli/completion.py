@@ -89,10 +89,16 @@ def option_names(kind: type[Any], value: Any = None, prefix: str = "") -> Iterat
         elif isinstance(inner, Mapping) and inner:  # tyro makes an option of every key
             yield from (f"--{prefix}{name}.{key}" for key in cast("Mapping[str, Any]", inner))
         elif not isinstance(hint, TypeVar) and not any(mark in marks for mark in (Positional, Fixed, Suppress)):
-            yield from (alias for mark in names for alias in mark.aliases or ())
-            yield f"--{prefix}{name}"
+            offered = [*(alias for mark in names for alias in mark.aliases or ()), f"--{prefix}{name}"]
+            yield from offered
             if hint is bool and FlagCreatePairsOff not in marks:
-                yield f"--{prefix}no-{name}"
+                yield from map(_negated, offered)
+
+
+def _negated(option: str) -> str:
+    """The option that switches another off: `--train.no-refit` for `--train.refit`."""
+    *path, name = option.removeprefix("--").split(".")
+    return f"--{'.'.join([*path, f'no-{name}'])}"
 
 
 def _parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:

@@ -23,8 +23,8 @@ class Options(PartOptions[SettingsT]):
     """
 
     counterpart: tuple[Path, ...] = ()
-    """trained ANN counterparts, whose test accuracies stand beside their energies: runs of the same method and data
-    with --method.neuron.kind relu, and --method.neuron.bits for the quantised one"""
+    """trained ANN counterparts, whose test accuracies stand beside their energies: runs with --method.neuron.kind relu
+    and otherwise the same settings, at one step or as many; with --method.neuron.bits the quantised ones"""
     samples: int = 256
     """clips to count on, at most, evenly over the split"""
     table: str = "45nm-fp32"

@@ -24,6 +24,8 @@ class Options(PartOptions[SettingsT]):
     snr_db: dict[str, float] = field(default_factory=dict[str, float])
     """add Gaussian noise: modality and signal-to-noise ratio in dB, such as --snr-db audio 0 visual -10; it replaces
     the noise of the training, if any"""
+    snr_of: Literal["standardised", "raw"] = "standardised"
+    """input whose power this ratio refers to: standardised, as the network gets it, or raw, as it is before"""
     clean: Switch = False
     """add no noise, not even that of the training"""
     noise_seed: int = 0
@@ -48,6 +50,7 @@ def run(arguments: list[str]) -> int:
         options.data,
         split=options.split,
         snr_db={} if options.clean else options.snr_db or None,
+        snr_of=options.snr_of,
         missing=options.missing,
         noise_seed=options.noise_seed,
         device=options.device,

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Options(Generic[SettingsT]):
     """Train a preset and keep everything of it in one folder.
 
-    Any setting of the preset can be overridden: --method.dim 128, --data.root FOLDER, --train.epochs 5. Five have short
-    forms: --lr, --epochs, --batch-size, --seed and --device.
+    Any setting of the preset can be overridden: --method.dim 128, --data.root FOLDER, --train.epochs 5. Six have short
+    forms: --lr, --epochs, --batch-size, --refit, --seed and --device.
     `colliculus train PRESET --help` lists them all; `colliculus show presets` lists the presets.
     On several processes: torchrun --nproc-per-node 2 -m colliculus train PRESET --out RUN
     """

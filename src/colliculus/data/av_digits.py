@@ -19,7 +19,7 @@ from colliculus.data.augment import Augment, ModalityKind
 from colliculus.data.dataset import Dataset, Normalisation
 from colliculus.data.digit_clips import DigitClips
 from colliculus.data.digit_motion import LaggedMotion
-from colliculus.data.digit_pairs import DigitPair, DigitPairing, named_pairs
+from colliculus.data.digit_pairs import DigitPair, DigitPairing, named_pairs, samples_of
 from colliculus.data.digit_parts import DigitParts, DigitProtocol, read_parts
 from colliculus.data.digit_tasks import TaskName, class_names, num_classes, num_digits, num_pictures
 from colliculus.data.standardise import channel_statistics
@@ -173,7 +173,11 @@ class AVDigits:
         }
         kinds: dict[str, ModalityKind] = {m: _KINDS[m] for m in self.spec.modalities}
         digest = fingerprint(self.spec, self._contents(parts))
-        return assemble(self.spec, splits, self.protocol_name, digest, augment=self.augment, kinds=kinds)
+        fixed = ("validation", "test")
+        samples = {part: samples_of(self._named(parts, part, 0), part, self.spec.names) for part in fixed}
+        return assemble(
+            self.spec, splits, self.protocol_name, digest, augment=self.augment, kinds=kinds, samples=samples
+        )
 
     def pairs(self, part: str, *, epoch: int = 0) -> tuple[DigitPair, ...]:
         """Recording, images and label of each sample of a part ("train", "validation" or "test").

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.corpus.sample import Sample
 from colliculus.data.digit_tasks import Questions, TaskName, questions
 from colliculus.types import ColliculusError
 
@@ -90,6 +92,28 @@ def named_pairs(
     recordings = [names[int(row)] for row in pairs.recordings]
     images = [tuple(row) for row in places[pairs.images].tolist()]
     return tuple(map(DigitPair, recordings, images, pairing.questions.labels.tolist()))
+
+
+def samples_of(pairs: Sequence[DigitPair], part: str, class_names: Sequence[str]) -> tuple[Sample, ...]:
+    """Pairs of a part as samples, whose files name the recording and the images by their positions.
+
+    Example:
+        >>> (sample,) = samples_of([DigitPair("7_jackson_3.wav", (41, 6), 1)], "test", ["left", "right"])
+        >>> sample.name, sample.label, sample.files["visual"]
+        ('7_jackson_3', 'right', 't10k-images-idx3-ubyte.gz::41 6')
+    """
+    images = f"{'t10k' if part == 'test' else 'train'}-images-idx3-ubyte.gz"
+    return tuple(
+        Sample(
+            name=PurePath(pair.recording).stem,
+            label=class_names[pair.label],
+            files={
+                "audio": f"recordings/{pair.recording}",
+                "visual": f"{images}::{' '.join(map(str, pair.images))}",
+            },
+        )
+        for pair in pairs
+    )
 
 
 def draw_pairs(labels: NDArray[np.int64], candidates: NDArray[np.int64], *, seed: int, epoch: int) -> NDArray[np.int64]:

@@ -16,6 +16,8 @@ from colliculus.data.dataset import DerivedSplit, Normalisation
 from colliculus.types import MOST_DB, Batch, ColliculusError, DataSpec, unknown_name
 
 Colour = Literal["white", "pink"]
+SnrOf = Literal["standardised", "raw"]
+"""Input whose power a signal-to-noise ratio refers to: as the network gets it, or before it is standardised."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,45 @@ class GaussianNoise:
         stated = self.raw.mean[modality], self.raw.std[modality]
         mean, deviation = (samples.new_tensor(values).reshape(-1, 1, 1) for values in stated)
         return mean, deviation
+
+
+def white_noise(
+    snr_db: Mapping[str, float], snr_of: SnrOf, normalisation: Normalisation, seed: int = 0
+) -> GaussianNoise | None:
+    """The noise of a training or a test; None where `snr_db` names no modality.
+
+    Args:
+        snr_db: signal-to-noise ratio of each noisy modality, in decibels.
+        snr_of: input whose power the ratio refers to.
+        normalisation: normalisation of the data.
+        seed: seed of the noise.
+
+    Raises:
+        ColliculusError: a ratio refers to the raw input, and its mean and deviation are not known.
+
+    Example:
+        >>> white_noise({"audio": 0.0}, "raw", Normalisation({"audio": (3.0,)}, {"audio": (2.0,)})).raw.mean
+        {'audio': (3.0,)}
+    """
+    if not snr_db:
+        return None
+    if snr_of == "raw" and (unknown := [m for m in snr_db if m not in normalisation.mean]):
+        raise ColliculusError(
+            f"the mean and deviation of {unknown[0]} before it was standardised are not known, and with them its raw "
+            "power: give the ratio as that of the standardised input"
+        )
+    return GaussianNoise(snr_db, seed, raw=normalisation if snr_of == "raw" else None)
+
+
+def in_words(snr_db: Mapping[str, float], snr_of: SnrOf) -> list[str]:
+    """The noise of each modality in words.
+
+    Example:
+        >>> in_words({"visual": 10.0}, "standardised"), in_words({"visual": 10.0}, "raw")
+        (['10 dB on visual'], ['10 dB on raw visual'])
+    """
+    of = "raw " if snr_of == "raw" else ""
+    return [f"{ratio:g} dB on {of}{modality}" for modality, ratio in snr_db.items()]
 
 
 def pink(white: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -86,6 +86,7 @@ class DividedData(ABC):
             ColliculusError: the data are not there, are damaged or changed, or do not suit the protocol.
         """
         folder = self.prepared_folder()
+        _check_pairs(folder, self._protocol_of(folder))
         verify_once(folder)
         divided = self._divided(folder)
         parts, present = divided.parts, divided.present
@@ -145,6 +146,9 @@ class DividedData(ABC):
             seed=self.seed,
         )
 
+    def _protocol_of(self, folder: PreparedFolder) -> Literal["honest", ProtocolName]:
+        return _own_choice(folder) if self.protocol == "auto" else self.protocol
+
     def _divided(self, folder: PreparedFolder) -> Divided:
         """The parts; of many rows they are computed once and kept."""
         path = self._kept_in(folder) / "parts.npz"
@@ -181,8 +185,7 @@ class DividedData(ABC):
         samples = [folder.samples[row] for row in usable]
         results = [folder.results[row] for row in usable]
         contents = [content_keys(s, r.sha256, r.missing) for s, r in zip(samples, results, strict=True)]
-        name = _own_choice(folder) if self.protocol == "auto" else self.protocol
-        parts = self._protocol(name).divide(samples, contents)
+        parts = self._protocol(self._protocol_of(folder)).divide(samples, contents)
         return Partition(usable[parts.train], usable[parts.validation], usable[parts.test], parts.name)
 
 
@@ -228,6 +231,21 @@ def _own_choice(folder: PreparedFolder) -> ProtocolName:
     """Keep a user's own split; a published one may have related samples on both sides."""
     given = folder.recipe in _OWN and any(sample.split for sample in folder.samples)
     return "given" if given else "group-disjoint"
+
+
+def _check_pairs(folder: PreparedFolder, protocol: str) -> None:
+    """Check that the recordings were paired for this protocol.
+
+    Raises:
+        ColliculusError: they were not.
+    """
+    fits = {"honest": protocol != "paper", "paper": protocol == "paper"}
+    if not fits.get(folder.pairs, True):
+        suited, other = ("paper", "honest") if folder.pairs == "paper" else ("group-disjoint", "paper")
+        raise ColliculusError(
+            f"{folder.path} was prepared with `pairs` {folder.pairs!r}, which do not suit the protocol {protocol!r}:"
+            f" choose --data.protocol {suited}, or prepare the data into a new folder with --pairs {other}"
+        )
 
 
 def _kinds(storages: Mapping[str, Storage]) -> dict[str, ModalityKind]:

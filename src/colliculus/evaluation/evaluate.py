@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from colliculus.corpus.sample import Sample
-from colliculus.data.dataset import Dataset, DataSettings, Split
-from colliculus.data.noise import GaussianNoise
+from colliculus.data.dataset import Dataset, DataSettings, Normalisation, Split
+from colliculus.data.noise import SnrOf, in_words, white_noise
 from colliculus.data.user_data import as_split
 from colliculus.evaluation.inference import classify
 from colliculus.evaluation.precision import in_precision
@@ -49,6 +49,7 @@ class Evaluation(Record):
         noise_seed: seed of the noise.
         missing: withheld modalities.
         precision: precision of the network.
+        snr_of: input whose power the ratios refer to.
         fingerprint: digest of the evaluated data.
         trained_on: digest of the training's data.
         metrics: accuracy, macro-F1, confusion matrix and metrics per class.
@@ -69,6 +70,7 @@ class Evaluation(Record):
     metrics: Metrics
     predictions: Predictions
     precision: InferencePrecision = "fp32"
+    snr_of: SnrOf = "standardised"
 
     def table(self) -> Tables:
         """The evaluation as a whole, the metrics per class, and the most frequent mistakes if any."""
@@ -81,7 +83,7 @@ class Evaluation(Record):
 
     def _summary(self) -> Table:
         metrics = self.metrics
-        noise = ", ".join(f"{snr_db:g} dB on {modality}" for modality, snr_db in self.snr_db.items())
+        noise = ", ".join(in_words(self.snr_db, self.snr_of))
         facts = {
             "run": f"{self.run}  ({self.preset})" if self.run else "",
             "data": ", ".join(part for part in (self.dataset, self.protocol, f"{self.split} split") if part),
@@ -100,6 +102,7 @@ def evaluate(
     *,
     split: Part = "test",
     snr_db: Mapping[str, float] | None = None,
+    snr_of: SnrOf = "standardised",
     missing: tuple[str, ...] = (),
     noise_seed: int = 0,
     batch_size: int | None = None,
@@ -118,6 +121,8 @@ def evaluate(
         split: part of a dataset; data that are a split or an iterable are taken whole.
         snr_db: Gaussian noise: modality and signal-to-noise ratio in dB. None keeps the noise of the training, if any;
             {} is clean.
+        snr_of: input whose power `snr_db` refers to: "standardised", as the network gets it, or "raw", before it is
+            standardised. The noise of the training keeps its own.
         missing: modalities to withhold from the model.
         noise_seed: seed of the noise.
         batch_size: samples of a forward pass; None takes that of the training.
@@ -128,7 +133,8 @@ def evaluate(
 
     Raises:
         ColliculusError: the model cannot take these data or this precision, a modality is unknown or all are missing,
-            the split is empty, or the logits are not finite.
+            the split is empty, the logits are not finite, or `snr_of` is changed without `snr_db` or where the raw
+            power is not known.
 
     Example:
         >>> from colliculus import LateFusion
@@ -139,6 +145,7 @@ def evaluate(
         >>> found.metrics.total, found.predictions.probabilities.shape, found.missing
         (6, (6, 2), ('visual',))
     """
+    condition = Condition(dict(snr_db or {}), missing, snr_of)
     with _started(run, device) as runtime:
         if isinstance(run, MultimodalSNN):
             trained, model = None, in_precision(run.to(runtime.device), precision or run.precision)
@@ -146,16 +153,17 @@ def evaluate(
             trained = open_run(run, str(runtime.device), precision=precision)
             trained.remark_unfinished()
             model = trained.model
-        tested, clips, origin = runtime.main_first(lambda: _data(trained, model, data, split))
-        learned = {} if trained is None else dict(trained.experiment.train.snr_db)
-        noise = learned if snr_db is None else dict(snr_db)
-        if unknown := [m for m in noise if m not in model.modalities and m not in learned]:
+        tested, clips, normalisation, origin = runtime.main_first(lambda: _data(trained, model, data, split))
+        learned = Condition() if trained is None else Condition.of(trained.run)
+        if snr_db is None:
+            condition = replace(learned, missing=missing)
+        if unknown := [m for m in condition.snr_db if m not in model.modalities and m not in learned.snr_db]:
             raise unknown_name("modality", unknown[0], model.modalities)
         predictions = classify(
             model,
             tested,
             batch_size=batch_size or (BATCH_SIZE if trained is None else trained.experiment.train.batch_size),
-            corruption=GaussianNoise(noise, noise_seed) if noise else None,
+            corruption=white_noise(condition.snr_db, condition.snr_of, normalisation, noise_seed),
             missing=missing,
             collective=runtime,
         )
@@ -166,7 +174,8 @@ def evaluate(
             trained_on="" if trained is None else trained.run.fingerprint,
             **origin,
             split=split,
-            snr_db=noise,
+            snr_db=condition.snr_db,
+            snr_of=condition.snr_of,
             noise_seed=noise_seed,
             missing=missing,
             metrics=Metrics.of(predictions),
@@ -176,7 +185,7 @@ def evaluate(
         own = found.fingerprint and found.fingerprint == found.trained_on
         as_trained = trained is not None and model.precision == evaluated_in(trained.experiment.train.precision)
         if trained is not None and own and as_trained and split == "test" and noise_seed == 0 and runtime.is_main:
-            write_predictions(trained.folder, trained.run, Condition(noise, missing), predictions, clips)
+            write_predictions(trained.folder, trained.run, condition, predictions, clips)
         return found
 
 
@@ -200,7 +209,8 @@ def predictions_of(
         return kept
     if trained.data.fingerprint != trained.run.fingerprint:
         raise ColliculusError(f"the data of {trained.folder} are not those of its training: restore them")
-    return evaluate(trained, snr_db=condition.snr_db, missing=condition.missing).predictions
+    found = evaluate(trained, snr_db=condition.snr_db, snr_of=condition.snr_of, missing=condition.missing)
+    return found.predictions
 
 
 @contextmanager
@@ -219,12 +229,13 @@ def _data(
     model: MultimodalSNN,
     data: DataSettings | Dataset | Split | TorchDataset[Any] | Iterable[Any] | None,
     part: Part,
-) -> tuple[Split, Sequence[Sample], dict[str, str]]:
-    """The samples to evaluate, their clips where they are files, and name, protocol and fingerprint of the dataset."""
+) -> tuple[Split, Sequence[Sample], Normalisation, dict[str, str]]:
+    """The samples to evaluate, their clips where they are files, their normalisation, and origin of the dataset."""
     if data is None and run is None:
         raise ColliculusError("a model has no data of its own: give `data`")
     if not (data is None or isinstance(data, Dataset) or hasattr(data, "load")):
-        return as_split(data, model.spec), (), dict.fromkeys(("dataset", "protocol", "fingerprint"), "")
+        known = Normalisation({}, {}) if run is None else run.run.normalisation
+        return as_split(data, model.spec), (), known, dict.fromkeys(("dataset", "protocol", "fingerprint"), "")
     given = cast("DataSettings | Dataset", data)
     if run is None:
         dataset = given if isinstance(given, Dataset) else given.load()
@@ -235,6 +246,7 @@ def _data(
     return (
         stored_part(dataset, part, run),
         dataset.samples.get(part, ()),
+        dataset.normalisation,
         {
             "dataset": name,
             "protocol": dataset.protocol,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from colliculus.data.noise import in_words
 from colliculus.evaluation.paired import Training
 from colliculus.evaluation.trained_run import TrainedRun, open_run
 from colliculus.files.documents import Document, flat
@@ -158,12 +159,11 @@ def check_comparable(runs: Mapping[Path, Run], over: Sequence[str] = ()) -> None
     """
     first: dict[tuple[str, str], tuple[Path, Sequence[str]]] = {}  # the first run that states a kind, by part
     for folder, run in runs.items():
-        stated = {
+        train = run.experiment.train
+        stated: dict[str, Sequence[str]] = {
             "classes": run.spec.names,
             "modalities": run.spec.modalities,
-            "noise at test": tuple(
-                f"{snr_db:g} dB on {m}" for m, snr_db in sorted(run.experiment.train.snr_db.items())
-            ),
+            "noise at test": in_words(dict(sorted(train.snr_db.items())), train.snr_of),
             **({} if run.imported else {"data (fingerprint)": (run.fingerprint,)}),
         }
         for kind, ours in stated.items():

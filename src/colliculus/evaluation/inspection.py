@@ -164,6 +164,6 @@ def inspect(
 def _parts(model: MultimodalSNN) -> dict[str, int]:
     """Parameters of each part of the model; every modality's encoder is a part."""
     parts = Counter[str]()
-    for name, parameter in model.named_parameters():
+    for name, parameter in model.used_parameters().items():
         parts[".".join(name.split(".")[: 2 if name.startswith("encoders.") else 1])] += parameter.numel()
     return dict(parts)

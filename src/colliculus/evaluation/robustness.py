@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from colliculus.data.dataset import Dataset, DataSettings
+from colliculus.data.noise import in_words
 from colliculus.evaluation.corruption.corrupter import sounds_of
 from colliculus.evaluation.corruption.plan import ATTACKS, KINDS, NOISES, Kind, RobustnessSettings, plan
 from colliculus.evaluation.corruption.points import measure_points
@@ -66,7 +67,7 @@ class Robustness(RunRecord):
             "data": f"{self.split} split, {self.total:,} clips",
             "accuracy": f"clean {percent(self.clean)}, chance {percent(self.chance)}",
             "precision": "" if self.precision == "fp32" else self.precision,
-            "training noise": ", ".join(f"{snr_db:g} dB on {m}" for m, snr_db in self.snr_db.items()),
+            "training noise": ", ".join(in_words(self.snr_db, self.snr_of)),
         }
         summary = Table.facts("Robustness", {name: text for name, text in facts.items() if text})
         columns = (
@@ -189,7 +190,8 @@ def robustness(
         settings = replace(settings, attack=named[0])
     about = trained.about(dataset, split)
     if clean:
-        about["snr_db"] = {}
+        about |= {"snr_db": {}}
+        about.pop("snr_of", None)
     if precision != "fp32":
         about["precision"] = precision
     path = trained.folder / robustness_file(precision)

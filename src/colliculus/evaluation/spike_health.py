@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from colliculus.evaluation.inference import recorded, spiking_layers
 from colliculus.figures import Bars, BarSeries, Heat, figure
@@ -92,7 +92,7 @@ class SpikeHealth(Record):
 
     Args:
         layers: each spiking layer, in the order of execution.
-        num_parameters: parameters of the model.
+        num_parameters: parameters of the model, without optional parts that are left out.
         zero_gradient: number of elements of each parameter tensor whose gradient is exactly zero; None where no
             objective was given.
         trained_steps: optimiser steps of the training; None where unknown. Few steps excuse silent layers.
@@ -244,7 +244,7 @@ def measure_spike_health(
             torch.stack(list(objective(output, labels).values())).sum().backward()
     return SpikeHealth(
         layers=tuple(layers),
-        num_parameters=sum(p.numel() for p in probe.parameters()),
+        num_parameters=sum(p.numel() for p in probe.used_parameters().values()),
         zero_gradient=None if objective is None else _zero_gradient(probe),
     )
 
@@ -261,9 +261,9 @@ def _layer(name: str, spikes: Tensor, neuron: SpikingNeuron) -> LayerHealth:
     )
 
 
-def _zero_gradient(model: nn.Module) -> dict[str, int]:
+def _zero_gradient(model: MultimodalSNN) -> dict[str, int]:
     return {
         name: parameter.numel()
-        for name, parameter in model.named_parameters()
+        for name, parameter in model.used_parameters().items()
         if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any())
     }

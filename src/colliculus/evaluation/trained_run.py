@@ -15,7 +15,7 @@ from torch import Tensor
 
 from colliculus.data.augment import AugmentedSplit
 from colliculus.data.dataset import Dataset, DataSettings, Split
-from colliculus.data.noise import GaussianNoise
+from colliculus.data.noise import GaussianNoise, white_noise
 from colliculus.evaluation.clip_files import Arrays, FilePredictions, predict_files
 from colliculus.evaluation.clip_predictions import ClipPrediction, ClipPredictions
 from colliculus.evaluation.inference import Corrupt, classify
@@ -116,8 +116,8 @@ class TrainedRun:
     @property
     def noise(self) -> GaussianNoise | None:
         """Noise of the training, which is kept in every test; None for a training on clean data."""
-        snr_db = dict(self.experiment.train.snr_db)
-        return GaussianNoise(snr_db) if snr_db else None
+        train = self.experiment.train
+        return white_noise(dict(train.snr_db), train.snr_of, self.run.normalisation)
 
     def load(self, data: DataSettings | Dataset | None = None) -> Dataset:
         """Load data for this model, standardised as in training; remark when they are not the training's.
@@ -160,8 +160,10 @@ class TrainedRun:
 
     def about(self, dataset: Dataset, part: Part) -> dict[str, Any]:
         """The fields of a `RunRecord` about a measurement on a part of `dataset`."""
-        spec, snr_db = self.run.spec, dict(self.experiment.train.snr_db)
-        fields = {"classes": spec.names, "modalities": spec.modalities, "split": part, "snr_db": snr_db}
+        spec, train = self.run.spec, self.experiment.train
+        fields = {"classes": spec.names, "modalities": spec.modalities, "split": part, "snr_db": dict(train.snr_db)}
+        if train.snr_of != "standardised":  # else what was measured before there was a choice would be another thing
+            fields["snr_of"] = train.snr_of
         return identity(self.folder, self.run, dataset.fingerprint) | fields
 
     def predict(

@@ -95,6 +95,8 @@ def _attention_or_readout(layer: nn.Module) -> Iterator[str]:
             yield "it drops residuals in training"
         case CrossModalResidual() if layer.capped or layer.scale:
             yield "its residuals are scaled, or the pull of its alignment is capped"
+        case CrossModalResidual() if layer.replaces:
+            yield "what its modalities receive replaces their tokens"
         case MaskedAttention():
             yield "a mask of spikes stands for its attention"
         case ReadoutWeights():

@@ -29,7 +29,7 @@ from colliculus.fusion.cross_modal import (
 )
 from colliculus.fusion.interaction import InteractionCell, ModalityInteraction
 from colliculus.fusion.joins import Concat, SeparateStreams, Sum, WeightedSum
-from colliculus.fusion.joint import JointLayer, WithJointLayer
+from colliculus.fusion.joint import HiddenJointLayer, JointLayer, JointNeurons, WithJointLayer
 from colliculus.fusion.pooling import Readout, ReadoutWeights, weighted
 from colliculus.fusion.qk_exchange import (
     CrossModalQKAttention,
@@ -71,9 +71,11 @@ __all__ = [
     "CrossModalResidual",
     "CrossModalSettings",
     "CurrentIntegration",
+    "HiddenJointLayer",
     "HierarchicalExchange",
     "InteractionCell",
     "JointLayer",
+    "JointNeurons",
     "ModalityInteraction",
     "QKBranches",
     "QKExchange",

@@ -36,6 +36,7 @@ Arithmetic = Literal["ours", "reference"]
 """Which program a method agrees with where they differ: this one, or the released S-CMRL (`docs/fidelity.md`)."""
 Branches = Literal["spatial", "temporal", "spatiotemporal", "mask"]
 Combination = Literal["product", "union"]
+Residual = Literal["add", "replace"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,14 +169,16 @@ class SemanticBranch(nn.Module):
 
 
 class CrossModalResidual(nn.Module):
-    """Every modality receives from every other: x' = x + alpha * r, x'' = x' + MLP(x').
+    """Every modality receives from every other: x' = x + alpha * r, or x' = r; x'' = x' + MLP(x').
 
     With M > 2 modalities r is the mean over the others, so that alpha keeps its meaning; with `senders` "mean" it is
     what x receives from the mean of their tokens, with M attentions in place of M (M - 1). An absent modality
-    contributes nothing; r is 0 if no other modality is present.
+    contributes nothing; r is 0 if no other modality is present. Where r replaces x, a modality that is alone keeps its
+    tokens, and so does a sample whose r is dropped in training.
 
     Args:
-        alpha: weight of the residual.
+        alpha: weight of the residual; not read where r replaces x.
+        residual: "add" r to the tokens, or "replace" them by it.
         branches: branches of the attention, or "mask" for a `MaskedAttention`.
         alignment: pass r through a `SemanticBranch` for each modality.
         settings: settings of the path.
@@ -195,9 +198,11 @@ class CrossModalResidual(nn.Module):
         join: nn.Module,
         neuron: NeuronSettings,
         settings: CrossModalSettings,
+        residual: Residual = "add",
     ) -> None:
         super().__init__()
         self.alpha = alpha
+        self.replaces = residual == "replace"
         self.capped = settings.capped
         self.scale = per_modality({m: SameSize() for m in grids} if settings.scaled else {})
         self.join = join
@@ -228,15 +233,29 @@ class CrossModalResidual(nn.Module):
             added, residual = {m: pair[0] for m, pair in pairs.items()}, {m: pair[1] for m, pair in pairs.items()}
         if self.scale:
             added = {m: self.scale[m](r, tokens[m]) for m, r in added.items()}
-        streams = {m: for_each_end(x, like=added[m]) + self.alpha * self._drop(added[m]) for m, x in tokens.items()}
+        streams = {m: for_each_end(x, like=added[m]) for m, x in tokens.items()}
+        if not self.replaces:
+            streams = {m: x + self.alpha * self._drop(added[m]) for m, x in streams.items()}
+        elif len(tokens) > 1:
+            streams = {m: self._replace(x, added[m]) for m, x in streams.items()}
         return joined(streams, self.mlp, self.join, residual)
 
     def _drop(self, residual: Tensor) -> Tensor:
         """In training, drop the residual of some samples, so that every stream also learns to work alone."""
+        kept = self._kept(residual)
+        return residual if kept is None else residual * kept
+
+    def _replace(self, x: Tensor, residual: Tensor) -> Tensor:
+        """The residual in place of x; of samples whose residual is dropped in training, x."""
+        kept = self._kept(residual)
+        return residual if kept is None else torch.where(kept, residual, x)
+
+    def _kept(self, residual: Tensor) -> Tensor | None:
+        """The samples whose residual is not dropped, (B, 1, 1); None where none is."""
         if not (self.training and self.dropout):
-            return residual
+            return None
         kept = torch.rand(residual.shape[1], device=residual.device) >= self.dropout
-        return residual * kept[:, None, None]
+        return kept[:, None, None]
 
     def _receive(self, modality: str, tokens: dict[str, Tensor], means: Mapping[str, Tensor] | None) -> Tensor:
         if means is None:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from colliculus.fusion.joins import Pooled
+from colliculus.fusion.joins import Pooled, SeparateStreams
 from colliculus.layers import NeuronFactory, per_modality, stepwise, widened
 from colliculus.neurons import LIF
 from colliculus.types import Fused
@@ -206,6 +206,11 @@ class AlignedTokens(_Aligned):
     def __init__(self, alignments: Mapping[str, nn.Module], fusion: nn.Module) -> None:
         super().__init__(alignments)
         self.fusion = fusion
+
+    def modules_of(self, modality: str) -> list[nn.Module]:
+        """The modality's alignment, and its MLP where streams have their own."""
+        inner = self.fusion.modules_of(modality) if isinstance(self.fusion, SeparateStreams) else []
+        return [*super().modules_of(modality), *inner]
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T_m, B, D, N) of each modality -> `Fused`."""

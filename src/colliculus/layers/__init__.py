@@ -13,7 +13,7 @@ from colliculus.layers.ends import (
     uses_later_steps,
     zero_from,
 )
-from colliculus.layers.modalities import ModalityDropout, per_modality
+from colliculus.layers.modalities import ModalityDropout, per_modality, silenced
 from colliculus.layers.norm_spike import norm_spike
 from colliculus.layers.qk_attention import Passing, QKAttention
 from colliculus.layers.recompute import recomputed
@@ -54,6 +54,7 @@ __all__ = [
     "reasons_for_a_window",
     "recomputed",
     "resample",
+    "silenced",
     "stepwise",
     "token_mean",
     "tokens_of",

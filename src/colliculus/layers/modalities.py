@@ -32,7 +32,8 @@ class ModalityDropout(nn.Module):
     with the same probability. In evaluation nothing is dropped.
 
     A dropped modality is silent, which differs from an absent one: zeros that pass a bias (in an MLP or a BatchNorm)
-    give a small output. In `CurrentIntegration` the two are the same.
+    give a small output. In `CurrentIntegration` the two are the same. A fusion and a head that use `kept` can make
+    them the same (`WithJointLayer`, `SumOfReadouts`).
 
     Args:
         p: probability, at least 0 and below 1.
@@ -50,9 +51,22 @@ class ModalityDropout(nn.Module):
 
     def forward(self, tokens: dict[str, Tensor]) -> dict[str, Tensor]:
         """Tokens (T, B, D, N) of each modality -> the same, with zeros for dropped modalities."""
+        return silenced(tokens, self.kept(tokens))
+
+    def kept(self, tokens: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Draw the samples that keep each modality, truth values (B,); empty where nothing is ever dropped."""
         if not (self.training and self.p and len(tokens) > 1):
-            return tokens
+            return {}
         first = next(iter(tokens.values()))
         drawn = torch.rand(len(tokens), first.shape[1], device=first.device)
-        kept = (drawn >= self.p) | (drawn == drawn.amax(0))
-        return {m: x * mask[:, None, None] for (m, x), mask in zip(tokens.items(), kept, strict=True)}
+        return dict(zip(tokens, (drawn >= self.p) | (drawn == drawn.amax(0)), strict=True))
+
+
+def silenced(tokens: dict[str, Tensor], kept: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tokens (T, B, D, N) of each modality, with zeros in the samples that do not keep it; empty `kept` keeps all.
+
+    Example:
+        >>> silenced({"audio": torch.ones(1, 2, 1, 1)}, {"audio": torch.tensor([True, False])})["audio"].flatten()
+        tensor([1., 0.])
+    """
+    return {m: x * kept[m][:, None, None] for m, x in tokens.items()} if kept else tokens

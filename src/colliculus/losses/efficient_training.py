@@ -21,6 +21,7 @@ class EfficientTraining:
         label_smoothing: fraction of the target spread evenly over all K classes.
         pull: l, weight of the second term, which keeps the logits of all steps near 1.
         class_weights: a weight for each class, by which its samples count in the first term; empty: all count the same.
+        weight: weight of both.
 
     Example:
         >>> logits = torch.zeros(3, 2, 4)
@@ -31,6 +32,7 @@ class EfficientTraining:
     label_smoothing: float
     pull: float
     class_weights: ClassWeights = ()
+    weight: float = 1.0
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of the step logits (T, B, K) against labels (B,), or soft ones (B, K)."""
@@ -41,7 +43,8 @@ class EfficientTraining:
             class_weights=self.class_weights,
         )
         steps = output.step_logits.float()
-        return loss(steps, torch.full(steps.shape[:2], 1 / len(steps), device=steps.device), labels)
+        even = torch.full(steps.shape[:2], 1 / len(steps), device=steps.device)
+        return self.weight * loss(steps, even, labels)
 
     def weighted(self, class_weights: ClassWeights) -> Self:
         """The same term; samples count by their class."""

@@ -7,7 +7,7 @@ from math import inf, isfinite
 from typing import ClassVar
 
 from colliculus.fusion import Arithmetic, CrossModalResidual, CrossModalSettings, path_settings
-from colliculus.fusion.cross_modal import Branches
+from colliculus.fusion.cross_modal import Branches, Residual
 from colliculus.losses import Normalise, Objective, SemanticAlignment
 from colliculus.methods.multimodal_transformer import Join, MultimodalTransformer
 from colliculus.model import MultimodalSNN
@@ -42,6 +42,9 @@ class SCMRL(MultimodalTransformer):
     """Branches of the cross-modal attention; "mask" has a mask of spikes in its place, without heads."""
     alpha: float = 0.25
     """Weight of the cross-modal residual."""
+    residual: Residual = "add"
+    """Add what a modality receives to its tokens, x' = x + alpha r ("add"), or put it in their place, x' = r
+    ("replace"): then a modality that is alone keeps its tokens."""
     alignment: bool = True
     """Semantic branch and alignment loss."""
     temperature: float = 0.07
@@ -62,6 +65,8 @@ class SCMRL(MultimodalTransformer):
             raise ColliculusError("`temperature` must be positive and `alpha` a number")
         if self.arithmetic == "reference":
             refuse_unread(self, ["cross_modal"], 'with `arithmetic` "reference"')
+        if self.residual == "replace":
+            refuse_unread(self, ["alpha"], 'with `residual` "replace"')
         if not self.alignment:
             refuse_unread(self, ["temperature", "normalise"], "without `alignment`")
             refuse_unread(self.cross_modal, ["capped"], "without `alignment`")
@@ -92,6 +97,7 @@ class SCMRL(MultimodalTransformer):
             join=self.join(self.fusion, spec, encoders),
             neuron=self.neuron,
             settings=path_settings(self.arithmetic, self.cross_modal),
+            residual=self.residual,
         )
         return self.network(spec, encoders, exchange, self.head(self.fusion, spec))
 

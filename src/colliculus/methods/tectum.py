@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from torch import nn
 
 from colliculus.fusion import (
+    AlignedTokens,
     Concat,
     CrossModalResidual,
     CrossModalSettings,
+    HiddenJointLayer,
     JointLayer,
+    JointNeurons,
     Readout,
     SeparateStreams,
     WithJointLayer,
 )
 from colliculus.heads import SumOfReadouts
-from colliculus.losses import AdditiveCrossEntropy, CrossEntropy, Objective, UnimodalCrossEntropy
+from colliculus.losses import (
+    AdditiveCrossEntropy,
+    CrossEntropy,
+    EfficientTraining,
+    Objective,
+    UnimodalCrossEntropy,
+)
 from colliculus.losses.objective import Term
+from colliculus.methods.aligned_transformer import AlignedTransformer
 from colliculus.methods.multimodal_transformer import BalancedTransformer
 from colliculus.methods.spiking_transformer import EncoderName
+from colliculus.methods.tet import TET
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import NeuronSettings
 from colliculus.types import UNIMODAL, ColliculusError, DataSpec, refuse_unread
@@ -38,10 +49,13 @@ class JointSettings:
         ColliculusError: a setting is out of range.
     """
 
+    kind: Literal["product", "hidden"] = "product"
+    """Joint neurons fire for the "product" of what the modalities send, or for what a "hidden" layer on all of them
+    side by side has learned."""
     maps: int = 2
     """Features of each channel that the layer sees, each pooled by weights of its own."""
     keep: Literal["evidence", "always"] = "evidence"
-    """Keep the layer where the validation part says that it helps, or always."""
+    """Keep the layer where the validation part says that it helps (never without one), or always."""
     without: float = 0.3
     """Share of the loss of the decision that is taken without the layer, so that the network can do without it."""
 
@@ -53,14 +67,17 @@ class JointSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tectum(BalancedTransformer):
+class Tectum(AlignedTransformer):
     """Streams of graded spikes with weighted readouts, whose logits are added, and a joint layer for conjunctions.
 
     Every modality has an encoder that suits its shape, an MLP, and a readout of its own with a learned weight for every
     step, channel and token. The decision is the sum of the readouts: given the class, modalities are often independent,
     and then a sum is the best there is. Where they are not, the joint layer adds what a sum cannot say; samples that
     were held out decide if it stays. Every modality may be absent. By default one step sees a whole sequence; with
-    `context` 1 or more there is a step for every frame, and none looks ahead.
+    `context` 1 or more there is a step for every frame, and none looks ahead; an `alignment` of the steps does.
+
+    Deviation: the first design had a step for every frame (`context` 1) and a joint layer without products
+    (`joint.kind` "hidden"); `docs/fidelity.md` says why the defaults are others.
 
     The method is not in any paper. Its name is that of the part of the midbrain whose upper half is the superior
     colliculus, with neurons that fire for sight and sound together. `FirstTectum` is its first edition.
@@ -93,6 +110,9 @@ class Tectum(BalancedTransformer):
     """Feature of a modality for the readout: "weighted" by a learned weight for every step, channel and token, or the
     "mean" over its tokens."""
     neuron: NeuronSettings = NeuronSettings(kind="graded")
+    modality_dropout: float = BalancedTransformer.modality_dropout
+    """Probability that a modality is taken from a training sample (one always stays). To the joint layer and to the
+    readouts it is then absent; with another exchange its tokens are silent, and it has no readout."""
     exchange: Exchange = "joint"
     """Exchange between the modalities: a "joint" layer that fires for conjunctions; spiking "attention" or a "mask" of
     spikes, whose residual is added to the tokens; or "none"."""
@@ -103,13 +123,23 @@ class Tectum(BalancedTransformer):
     """Heads of the "attention"."""
     unimodal_loss: float = 0.5
     """Weight of the cross-entropy of each modality's own readout."""
+    tet_loss: float = 0.0
+    """Weight of the loss of the decision at every step (TET), where inputs move; with 0 there is none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.unimodal_loss < inf or not abs(self.alpha) < inf:
-            raise ColliculusError("`unimodal_loss` must be a weight of at least 0 and `alpha` a number")
+        if not (0 <= self.unimodal_loss < inf and 0 <= self.tet_loss < inf) or not abs(self.alpha) < inf:
+            raise ColliculusError(
+                f"`unimodal_loss` is {self.unimodal_loss}, `tet_loss` {self.tet_loss} and `alpha` {self.alpha}: the "
+                "first two must be weights of at least 0, the last a number"
+            )
         if self.balance.kind == "scores" or self.balance.needs_shares:
             raise ColliculusError(f"balance {self.balance.kind} does not suit tectum: choose another balance")
+        self._check_exchange()
+        self._check_steps()
+
+    def _check_exchange(self) -> None:
+        """Refuse settings that the exchange does not read."""
         if self.exchange != "joint":
             refuse_unread(self, ["joint"], f'with `exchange` "{self.exchange}"')
         elif self.readout == "mean":
@@ -119,6 +149,18 @@ class Tectum(BalancedTransformer):
         if self.exchange != "attention":
             refuse_unread(self, ["heads"], f'with `exchange` "{self.exchange}"')
 
+    def _check_steps(self) -> None:
+        """Refuse settings of several steps where there is one."""
+        if self.time_steps == 1 or not (self.time_steps or self.context):
+            unread = ["tet_loss"] if self.modality_steps else ["tet_loss", "alignment"]
+            refuse_unread(self, unread, "with one step")
+        if self.alignment == "interpolate" and not self.modality_steps:
+            refuse_unread(self, ["alignment"], "where all modalities have T steps")
+
+    def one_step(self) -> Self:
+        """The same method with one time step of every modality, which has nothing to align."""
+        return replace(self, time_steps=1, modality_steps={}, alignment="identity", tet_loss=0.0)
+
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.
 
@@ -127,37 +169,50 @@ class Tectum(BalancedTransformer):
         """
         if self.exchange != "none":
             self.needs_two(spec)
+        self.check_names(spec)
         encoders = self.token_encoders(spec)
         grids = {m: encoder.grid for m, encoder in encoders.items()}
-        join: nn.Module = Concat(spec.modalities, self.pooling(spec, grids))
-        if self.exchange == "joint":
-            join = WithJointLayer(join, self._joint_layer(spec, grids))
-        if self.exchange in ("joint", "none"):
-            fusion: nn.Module = SeparateStreams(spec.modalities, dim=self.dim, join=join, neuron=self.neuron)
-        else:
-            fusion = CrossModalResidual(
-                grids,
-                dim=self.dim,
-                heads=self.heads,
-                alpha=self.alpha,
-                branches="mask" if self.exchange == "mask" else "spatial",
-                alignment=False,
-                join=join,
-                neuron=self.neuron,
-                settings=CrossModalSettings(dropout=0.0, scaled=True),
-            )
+        layer = self._joint_layer(spec, grids) if self.exchange == "joint" else None
+        fusion = self._fusion(spec, grids, layer)
+        if self.alignment != "identity" or self.modality_steps:
+            fusion = AlignedTokens(self.alignments(spec), fusion)
         head = SumOfReadouts(
             spec.modalities,
             features=self.dim,
-            joint=self.dim if self.exchange == "joint" else None,
+            joint=None if layer is None else self.dim,
             num_classes=spec.num_classes,
         )
-        return self.network(spec, encoders, fusion, head)
+        if layer is not None and head.joint is not None:
+            layer.read_by = (head.joint,)
+        at_tokens = self if layer is None else replace(self, modality_dropout=0.0)  # the joint layer drops
+        return at_tokens.network(spec, encoders, fusion, head)
+
+    def _fusion(
+        self, spec: DataSpec, grids: Mapping[str, tuple[int, int] | None], layer: JointNeurons | None
+    ) -> nn.Module:
+        """The fusion of the aligned tokens."""
+        join: nn.Module = Concat(spec.modalities, self.pooling(spec, grids))
+        if layer is not None:
+            join = WithJointLayer(join, layer, self.modality_dropout)
+        if self.exchange in ("joint", "none"):
+            return SeparateStreams(spec.modalities, dim=self.dim, join=join, neuron=self.neuron)
+        return CrossModalResidual(
+            grids,
+            dim=self.dim,
+            heads=self.heads,
+            alpha=self.alpha,
+            branches="mask" if self.exchange == "mask" else "spatial",
+            alignment=False,
+            join=join,
+            neuron=self.neuron,
+            settings=CrossModalSettings(dropout=0.0, scaled=True),
+        )
 
     def objective(self) -> Objective:
         """The label-smoothed cross-entropies of the decision and of each modality's own readout.
 
-        With a joint layer a share of the first is that of the decision without it, the sum of the readouts.
+        With a joint layer a share of the first is that of the decision without it, the sum of the readouts. With
+        `tet_loss` there is the loss of every step, too.
         """
         smoothing, without = self.label_smoothing, self.joint.without if self.exchange == "joint" else 0.0
         terms: dict[str, Term] = {"task": CrossEntropy(smoothing, 1 - without)}
@@ -165,12 +220,15 @@ class Tectum(BalancedTransformer):
             terms["additive"] = AdditiveCrossEntropy(smoothing, without)
         if self.unimodal_loss:
             terms[UNIMODAL] = UnimodalCrossEntropy(smoothing, self.unimodal_loss)
+        if self.tet_loss:
+            terms["tet"] = EfficientTraining(smoothing, TET.pull, weight=self.tet_loss)
         return self.with_rate(Objective(terms))
 
-    def _joint_layer(self, spec: DataSpec, grids: Mapping[str, tuple[int, int] | None]) -> JointLayer:
+    def _joint_layer(self, spec: DataSpec, grids: Mapping[str, tuple[int, int] | None]) -> JointNeurons:
         """The joint layer, with pooling weights of its own."""
         maps = self.joint.maps if self.readout == "weighted" else 1
-        return JointLayer(
+        kind = JointLayer if self.joint.kind == "product" else HiddenJointLayer
+        return kind(
             spec.modalities,
             features=maps * self.dim,
             dim=self.dim,

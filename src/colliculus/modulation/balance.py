@@ -9,7 +9,7 @@ from typing import Literal
 from colliculus.modulation.agm import AGM, AGMSettings
 from colliculus.modulation.base import Modulator, NoModulation
 from colliculus.modulation.g_blending import GBlending, GBlendingSettings
-from colliculus.modulation.iemf import IEMF, IEMFSettings
+from colliculus.modulation.iemf import IEMF, IEMFSettings, WithIEMF
 from colliculus.modulation.lfm import LFM, LFMSettings
 from colliculus.modulation.mm_pareto import MMPareto, MMParetoSettings
 from colliculus.modulation.mslr import MSLR, MSLRSettings
@@ -57,7 +57,7 @@ class Balance:
     loss, so they act as with SGD.
 
     Raises:
-        ColliculusError: a setting of another kind is changed, which would have no effect.
+        ColliculusError: a setting of another kind is changed, which would have no effect, or iemf cannot be added.
 
     Example:
         >>> type(Balance(kind="ogm-ge", ogm_ge=OGMGESettings(alpha=0.3)).modulator()).__name__
@@ -66,6 +66,8 @@ class Balance:
 
     kind: BalanceName = "none"
     """Kind of balance; "scores" is TAAF's, for methods with temporal attention scores."""
+    with_iemf: bool = False
+    """Let iemf act beside a balance of another kind, as its authors do with ogm-ge and lfm."""
     scores: ScoreBalance = ScoreBalance()
     ogm_ge: OGMGESettings = OGMGESettings()
     agm: AGMSettings = AGMSettings()
@@ -80,14 +82,20 @@ class Balance:
     """A balance of another package, with kind "none"."""
 
     def __post_init__(self) -> None:
-        read = {"kind", self.kind.replace("-", "_"), *(["plug_in"] if self.kind == "none" else [])}
+        if self.with_iemf and self.kind in ("none", "iemf", "scores"):
+            raise ColliculusError(
+                f'`with_iemf` adds iemf to another balance of own heads, and `kind` is "{self.kind}": set `kind` to '
+                '"iemf" for iemf alone, or to a balance such as "ogm-ge"'
+            )
+        read = {"kind", "with_iemf", self.kind.replace("-", "_")}
+        read |= {name for name, is_read in (("plug_in", self.kind == "none"), ("iemf", self.with_iemf)) if is_read}
         others = [each.name for each in fields(self) if each.name not in read]
         refuse_unread(self, others, f'with balance kind "{self.kind}"')
 
     @property
     def needs_own_heads(self) -> bool:
         """True if each modality must have its own head."""
-        return self.kind in ("iemf", "mm-pareto", "g-blending")
+        return self.with_iemf or self.kind in ("iemf", "mm-pareto", "g-blending")
 
     @property
     def needs_predictions(self) -> bool:
@@ -116,4 +124,5 @@ class Balance:
             "g-blending": GBlending(self.g_blending),
             "opm": OPM(self.opm),
         }
-        return modulators[self.kind]
+        chosen = modulators[self.kind]
+        return WithIEMF(chosen, self.iemf) if self.with_iemf else chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -58,9 +58,9 @@ class Modulator(Protocol):
         ({'audio': 0.5}, {})
     """
 
-    needs_validation: ClassVar[bool] = False
+    needs_validation: bool = False
     """True where `end_epoch` cannot do without the figures of a validation part."""
-    differentiates: ClassVar[bool] = False
+    differentiates: bool = False
     """True where the balance differentiates losses by itself, beside the backward pass."""
 
     def remarks(self, optimizer: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -74,7 +74,7 @@ class GBlending(Modulator):
     1, not sum 1, so that weights of 1 are the plain objective.
     """
 
-    needs_validation: ClassVar[bool] = True
+    needs_validation = True
 
     def __init__(self, settings: GBlendingSettings) -> None:
         self._settings = settings

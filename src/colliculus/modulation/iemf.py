@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import tanh
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.base import Modulator, PreparedLosses
+from colliculus.modulation.base import Modulator, PreparedLosses, Terms, Validation
 from colliculus.modulation.epochs import EpochRange
 from colliculus.modulation.ogm_ge import noise_remarks, scale_with_noise, shared_generator
 from colliculus.modulation.scores import TINY, mean_score, own_logits
@@ -73,3 +75,59 @@ class IEMF(Modulator):
             if parameter.grad is not None:
                 scale_with_noise(parameter.grad, factor, self._noise)
         return {"coefficient_fusion": factor}
+
+
+class WithIEMF(Modulator):
+    """Another balance, and IEMF beside it.
+
+    IEMF scales the gradients of the fusion and of the joint head; the other balance, which acts first, the losses or
+    what it scales by itself. Each has its noise.
+
+    Args:
+        first: the other balance.
+        settings: settings of IEMF.
+    """
+
+    def __init__(self, first: Modulator, settings: IEMFSettings) -> None:
+        self._first = first
+        self._iemf = IEMF(settings)
+        self.needs_validation = first.needs_validation
+        self.differentiates = first.differentiates
+
+    def remarks(self, optimizer: str) -> tuple[str, ...]:
+        """Those of both."""
+        return (*self._first.remarks(optimizer), *self._iemf.remarks(optimizer))
+
+    def begin_epoch(self, *, seed: int, epoch: int, epochs: int, device: torch.device) -> None:
+        """Begin the epoch of both; of one seed their noise would be the same numbers."""
+        self._first.begin_epoch(seed=seed, epoch=epoch, epochs=epochs, device=device)
+        self._iemf.begin_epoch(seed=seed + 1, epoch=epoch, epochs=epochs, device=device)
+
+    def learning_rates(self) -> Mapping[str, float]:
+        """Those of the other balance: IEMF has none."""
+        return self._first.learning_rates()
+
+    def before_backward(
+        self, model: MultimodalSNN, output: Output, labels: Tensor, objective: Terms, collective: Collective
+    ) -> PreparedLosses:
+        """Losses of the other balance: IEMF changes none."""
+        return self._first.before_backward(model, output, labels, objective, collective)
+
+    def __call__(
+        self, model: MultimodalSNN, output: Output, labels: Tensor, collective: Collective, prepared: PreparedLosses
+    ) -> dict[str, float]:
+        """Change the gradients by one after the other."""
+        report = self._first(model, output, labels, collective, prepared)
+        return report | self._iemf(model, output, labels, collective, prepared)
+
+    def end_epoch(self, validation: Validation) -> None:
+        """End the epoch of the other balance."""
+        self._first.end_epoch(validation)
+
+    def state(self) -> dict[str, Any]:
+        """State of the other balance: IEMF has none."""
+        return self._first.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Restore the other balance."""
+        self._first.restore(state)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import inf, log
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +79,7 @@ class LFM(Modulator):
     that no validation sample trains anything.
     """
 
-    differentiates: ClassVar[bool] = True
+    differentiates = True
 
     def __init__(self, settings: LFMSettings) -> None:
         self._settings = settings

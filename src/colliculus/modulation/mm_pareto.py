@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -82,7 +82,7 @@ class MMPareto(Modulator):
     encoder.
     """
 
-    differentiates: ClassVar[bool] = True
+    differentiates = True
 
     def __init__(self, settings: MMParetoSettings) -> None:
         self._settings = settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,7 +65,7 @@ class MSLR(Modulator):
     modality's own classifier, whose logits it adds. Here all modalities share one head, which keeps its learning rate.
     """
 
-    needs_validation: ClassVar[bool] = True
+    needs_validation = True
 
     def __init__(self, settings: MSLRSettings) -> None:
         self._settings = settings

@@ -37,9 +37,11 @@ _SMALL = TrainSettings(
     warmup_epochs=10,
     final_learning_rate=0.0,
     head_factor=10.0,
+    select="last",
     refit=True,
 )
-"""For a user's own data, some hundreds or thousands of clips: too few to leave a part out of the last training."""
+"""For a user's own data, some hundreds or thousands of clips: too few to leave a part out of the last training, or to
+choose an epoch by them."""
 
 _HUNDREDS = replace(_SMALL, epochs=40, warmup_epochs=4)
 """For hundreds of short recordings."""

@@ -54,8 +54,10 @@ def compared(materials: Sequence[Material]) -> Compared:
 
 def _runs(materials: Sequence[Material]) -> tuple[Table, list[str]]:
     """A row for each run, and remarks on figures that were not measured alike."""
+    energies = _column(f"energy of a clip at {COST_TABLE}", "uJ", "energy", materials, _energy)
     measured = [
-        _column(f"energy of a clip at {COST_TABLE}", "uJ", "energy", materials, _energy),
+        energies,
+        "" if isinstance(energies, str) else _counterparts(materials),
         _column("area under white noise", "%", "robustness", materials, _noise_area),
     ]
     shown = [column for column in measured if not isinstance(column, str)]
@@ -115,9 +117,15 @@ def _energy(material: Material) -> Measured | None:
     return f"{nanojoules / 1000:.3g}", {
         "data": record.fingerprint,
         "part of the data": record.split,
-        "noise": record.snr_db,
+        "noise": (record.snr_db, record.snr_of),
         "number of clips": record.samples,
     }
+
+
+def _counterparts(materials: Sequence[Material]) -> tuple[str, Sequence[str]]:
+    """Heading and cells of the column beside the energies: the accuracy of each run's ANN counterpart."""
+    records = [material.records.get("energy") for material in materials]
+    return "ANN counterpart, %", [one.counterpart()[1] if isinstance(one, Energy) else "-" for one in records]
 
 
 def _noise_area(material: Material) -> Measured | None:
@@ -130,7 +138,7 @@ def _noise_area(material: Material) -> Measured | None:
     return f"{100 * fmean(areas):.1f}", {
         "data": record.fingerprint,
         "part of the data": record.split,
-        "noise of the training": record.snr_db,
+        "noise of the training": (record.snr_db, record.snr_of),
         "modalities that get noise": [curve.target for curve in curves],
         "severities": [curve.severities for curve in curves],
         "number of seeds": record.settings.seeds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from shlex import join
 
+from colliculus.data.noise import in_words
 from colliculus.files.documents import flat
 from colliculus.records import Column, Table
 from colliculus.records.console import accuracy
@@ -28,8 +29,8 @@ def facts(material: Material) -> Mapping[str, str]:
         "fingerprint of the data": run.fingerprint or "not known",
     }
     if not material.imported:
-        noise = ", ".join(f"{snr_db:g} dB SNR on {m}" for m, snr_db in train.snr_db.items())
-        rows |= {"added noise": noise or "none", "epochs": f"{train.epochs}", "seed": f"{train.seed}"}
+        noise = ", ".join(in_words(train.snr_db, train.snr_of))
+        rows |= {"added noise": noise or "none", "epochs": _epochs(material), "seed": f"{train.seed}"}
     if (result := material.result) is not None:
         rows |= {
             "epoch kept": f"{result.best_epoch} ({result.selection})",
@@ -41,15 +42,23 @@ def facts(material: Material) -> Mapping[str, str]:
     return rows
 
 
+def _epochs(material: Material) -> str:
+    planned, result = material.run.experiment.train.epochs, material.result
+    if result is None or result.test_before_refit is None or result.epochs == planned:
+        return f"{planned}"
+    return f"{result.epochs} of {planned} (refit up to the epoch that the first training kept)"
+
+
 def _optional(result: TrainingResult) -> dict[str, str]:
-    """Figures that some trainings have: convergence, the test before a refit, the best epoch on the test part."""
+    """Figures that some trainings have: decisions on optional parts, convergence, other accuracies on the test part."""
     before = result.test_before_refit
-    found = {
+    found: dict[str, object] = {
         "convergence of each modality alone": result.coordination,
         "test accuracy before the refit": before
         and accuracy(before.accuracy, before.interval, before.correct, before.total),
         "best epoch on the test part": result.best_on_test,
     }
+    found |= {f"optional part {decision.name}": decision for decision in result.decisions}
     return {name: str(figure) for name, figure in found.items() if figure is not None}
 
 
@@ -81,15 +90,20 @@ def next_step(material: Material) -> str:
 def clips(material: Material, record: RunRecord) -> str:
     """The clips that a record was measured on, in a sentence."""
     data = f" of the data {record.fingerprint}" if material.imported else ""
-    return f"Measured on the {record.split} part{data}, {Condition(record.snr_db).describe()}."
+    return f"Measured on the {record.split} part{data}, {_condition(record).describe()}."
 
 
 def other_clips(material: Material, record: RunRecord) -> str:
     """A warning where a record was measured on other clips than the figures at the top of the page; else empty."""
     own = Condition.of(material.run)
-    if material.result is None or (record.split, Condition(record.snr_db)) == ("test", own):
+    if material.result is None or (record.split, _condition(record)) == ("test", own):
         return ""
     return f" The accuracy at the top is of the test part, {own.describe()}."
+
+
+def _condition(record: RunRecord) -> Condition:
+    """The noise under which a record was measured."""
+    return Condition(record.snr_db, snr_of=record.snr_of)
 
 
 def reproduction(material: Material) -> str:

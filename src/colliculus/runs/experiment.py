@@ -23,7 +23,7 @@ from tyro.conf import Fixed, Suppress, arg
 
 from colliculus.data.dataset import DataSettings
 from colliculus.data.given import Given
-from colliculus.data.noise import GaussianNoise
+from colliculus.data.noise import GaussianNoise, SnrOf
 from colliculus.data.sampling import Sampling
 from colliculus.files.documents import from_plain, to_plain
 from colliculus.losses import CrossEntropy, Objective
@@ -146,9 +146,10 @@ class TrainSettings:
     select: Select = "best"
     """epoch whose weights are kept: best, that of the highest validation accuracy; macro-f1, that of the highest mean
     F1 of the classes, where each counts the same, however rare; or last; without a validation part it is the last"""
-    refit: bool = False
+    refit: Annotated[bool, arg(aliases=["--refit"])] = False
     """after a training that is validated, train a second time on the training and validation parts together, from the
-    same seed and for as many epochs, and keep the last of them; without a validation part there is one training"""
+    same seed and at the same learning rates, up to the epoch that `select` keeps; without a validation part there is
+    one training"""
     test_each_epoch: bool = False
     """also test after every epoch, and report the best of these figures, as papers do that choose the epoch on the test
     part; nothing is chosen by them"""
@@ -163,6 +164,8 @@ class TrainSettings:
     snr_db: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
     """white noise on the training data: modality and signal-to-noise ratio in dB, such as audio 0 visual -10; it is
     drawn anew in each epoch, and once for validation and test"""
+    snr_of: SnrOf = "standardised"
+    """input whose power this ratio refers to: standardised, as the network gets it, or raw, as it is before"""
     seed: Annotated[int, arg(aliases=["--seed"])] = 0
     """seed of initial weights, order of samples and everything else drawn at random"""
     device: Annotated[str, arg(aliases=["--device"])] = "auto"
@@ -171,10 +174,8 @@ class TrainSettings:
     def __post_init__(self) -> None:
         GaussianNoise(self.snr_db)
         names = ("epochs", "batch_size", "learning_rate", "head_factor", "step_epochs", "step_factor")
-        positive = {name: getattr(self, name) for name in names}
-        optional = {"clip_norm": self.clip_norm} if self.clip_norm is not None else {}
-        for name, value in (positive | optional).items():
-            if not 0 < value < inf:
+        for name in (*names, *(() if self.clip_norm is None else ("clip_norm",))):
+            if not 0 < (value := getattr(self, name)) < inf:
                 raise ColliculusError(f"train.{name} is {value}: give a positive number")
         for name in ("warmup_epochs", "warmup_learning_rate", "final_learning_rate", "weight_decay", "seed"):
             if not 0 <= (value := getattr(self, name)) < inf:
@@ -192,8 +193,9 @@ class TrainSettings:
             refuse_unread(self, ["momentum"], 'with `optimizer` "adamw"')
         unread = ["step_epochs", "step_factor"] if self.schedule == "cosine" else ["final_learning_rate"]
         refuse_unread(self, unread, f'with `schedule` "{self.schedule}"')
-        if not self.warmup_epochs:
-            refuse_unread(self, ["warmup_learning_rate"], "without `warmup_epochs`")
+        for name, read_with in (("warmup_learning_rate", "warmup_epochs"), ("snr_of", "snr_db")):
+            if not getattr(self, read_with):
+                refuse_unread(self, [name], f"without `{read_with}`")
         if self.sampling == self.class_weights == "balanced":
             raise ColliculusError(
                 "train.class_weights and train.sampling are both balanced, which would count rare classes twice: choose"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from colliculus.data.noise import SnrOf
 from colliculus.files.checks import file_digest as digest
 from colliculus.files.documents import package_version
 from colliculus.records import Record
@@ -27,6 +28,7 @@ class RunRecord(Record):
         modalities: modalities of the data, in declared order.
         split: measured part of the data: "test", "validation" or "train".
         snr_db: noise of the training on the measured clips: modality and signal-to-noise ratio in dB.
+        snr_of: input whose power these ratios refer to.
     """
 
     version: str
@@ -37,6 +39,7 @@ class RunRecord(Record):
     modalities: tuple[str, ...]
     split: str
     snr_db: Mapping[str, float]
+    snr_of: SnrOf = "standardised"
     FILE: ClassVar[str]
     """path of the record in its run folder"""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from colliculus.corpus.sample import Sample
+from colliculus.data.noise import SnrOf, in_words
 from colliculus.files.atomic import write_atomic
 from colliculus.files.documents import from_plain, package_version, to_plain
 from colliculus.files.plain import parse_json, read_text
@@ -19,6 +20,7 @@ from colliculus.runs.identity import digest
 from colliculus.runs.names import MODEL_FILE
 from colliculus.runs.predictions import Predictions
 from colliculus.runs.run import Run
+from colliculus.types import refuse_unread
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Condition:
     Args:
         snr_db: white noise on modalities, at these signal-to-noise ratios in decibels.
         missing: withheld modalities.
+        snr_of: input whose power the ratios refer to.
+
+    Raises:
+        ColliculusError: `snr_of` is changed, and there is no noise.
 
     Example:
         >>> Condition({"visual": -10.0}).describe()
@@ -36,15 +42,21 @@ class Condition:
 
     snr_db: Mapping[str, float] = field(default_factory=dict[str, float])
     missing: tuple[str, ...] = ()
+    snr_of: SnrOf = "standardised"
+
+    def __post_init__(self) -> None:
+        if not self.snr_db:
+            refuse_unread(self, ["snr_of"], "without `snr_db`")
 
     @classmethod
     def of(cls, run: Run) -> Condition:
         """The condition that a run is tested under: the noise of its training, if any."""
-        return cls(dict(run.experiment.train.snr_db))
+        train = run.experiment.train
+        return cls(dict(train.snr_db), snr_of=train.snr_of)
 
     def describe(self) -> str:
         """The condition in words."""
-        noise = [f"noise of {snr_db:g} dB on {modality}" for modality, snr_db in self.snr_db.items()]
+        noise = [f"noise of {words}" for words in in_words(self.snr_db, self.snr_of)]
         return ", ".join([*noise, *(f"no {modality}" for modality in self.missing)]) or "clean"
 
     def file_name(self, own: Condition) -> str:

@@ -25,13 +25,17 @@ SELECTIONS: Mapping[Select, str] = {
 """Rules by which an epoch is kept: the last of equals trained longest and at the lowest learning rate."""
 
 
-REFIT = "the last epoch of a second training, on training and validation part; in the first: "
+REFIT = "the last epoch of a second training, on training and validation part, up to that kept in the first: "
 """Beginning of the rule after a refit; the rule of the first training follows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartDecision:
     """An optional part of the model, kept or left out by the evidence of the validation part.
+
+    Example:
+        >>> print(PartDecision.without_evidence("fusion.join.layer"))
+        left out (there is no validation part that could show that it helps)
 
     Args:
         name: name of the part.
@@ -40,6 +44,7 @@ class PartDecision:
         correct_without: samples recognised without it.
         total: samples.
         p: p-value of McNemar's exact test, one-sided.
+        reason: reason of a decision without evidence, for which all counts are 0; "" where there was evidence.
     """
 
     name: str
@@ -48,9 +53,19 @@ class PartDecision:
     correct_without: int
     total: int
     p: float
+    reason: str = ""
+
+    @classmethod
+    def without_evidence(cls, name: str) -> Self:
+        """The decision on a part where no samples were held out: it is left out."""
+        reason = "there is no validation part that could show that it helps"
+        return cls(name=name, kept=False, correct_with=0, correct_without=0, total=0, p=1.0, reason=reason)
 
     def __str__(self) -> str:
-        found = f"{self.correct_with} with it, {self.correct_without} without, of {self.total}; p = {self.p:.3g}"
+        found = (
+            self.reason
+            or f"{self.correct_with} with it, {self.correct_without} without, of {self.total}; p = {self.p:.3g}"
+        )
         return f"{'kept' if self.kept else 'left out'} ({found})"
 
 
@@ -83,10 +98,10 @@ class TrainingResult(Record):
         protocol: how the data were split.
         fingerprint: digest of the data.
         seed: seed of the training.
-        epochs: number of epochs.
+        epochs: number of epochs that were trained; after a refit, of the second training.
         best_epoch: number of the epoch whose weights were kept, from 1.
         selection: rule that chose it.
-        parameters: number of trained parameters.
+        parameters: number of parameters of the network, without optional parts that are left out.
         validation: figures of the kept epoch on the validation part, None without one; after a refit, figures of the
             first training, whose epoch need not be `best_epoch`.
         test: figures of the kept epoch on the test part, which was used only once.
@@ -94,7 +109,7 @@ class TrainingResult(Record):
         world_size: number of processes.
         device: device of the training.
         versions: versions of colliculus, torch and Python.
-        decisions: optional parts of the model, kept or left out by the validation part.
+        decisions: optional parts of the model, kept or left out by the validation part, or left out without one.
         start: weights that the training started from; "" where they were random.
         test_before_refit: after a refit, figures on the test part of the kept epoch of the first training, which the
             validation part chose; else None.

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from colliculus.data.noise import SnrOf
+
 
 @dataclass(frozen=True)
 class PublishedAccuracy:
@@ -34,6 +36,7 @@ class Row:
         base: its training by dotted name, which is not told in the names of folders; those that a user gives come
             before it.
         snr_db: white noise on modalities in the test, in dB.
+        snr_of: input whose power these ratios refer to.
         published: the paper's accuracy by dataset.
     """
 
@@ -42,6 +45,7 @@ class Row:
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     base: Mapping[str, Any] = field(default_factory=dict[str, Any])
     snr_db: Mapping[str, float] = field(default_factory=dict[str, float])
+    snr_of: SnrOf = "standardised"
     published: Mapping[str, PublishedAccuracy] = field(default_factory=dict[str, PublishedAccuracy])
 
 

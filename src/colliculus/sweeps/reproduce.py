@@ -15,7 +15,7 @@ from colliculus.records import console
 from colliculus.runs.kept_predictions import Condition
 from colliculus.sweeps.jobs import Job
 from colliculus.sweeps.plan import Variant, plan_variants, variants
-from colliculus.sweeps.published import PublishedTable
+from colliculus.sweeps.published import PublishedTable, Row
 from colliculus.sweeps.published_tables import TABLES
 from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.sweeps.sweep import failure, train_all
@@ -75,7 +75,7 @@ def reproduce(
         data,
         {title: variant.preset for title, variant in chosen.items()},
         correct,
-        _best_on_test(chosen, runs),
+        _best_on_test(TABLES[table], chosen, runs),
         next(iter(runs.values()), None),
         failure({job.folder.name: error for job, error in failed.items()}, len(todo)),
     )
@@ -120,7 +120,7 @@ def row_presets(table: str, data: str, *, ours: bool = False) -> tuple[str, ...]
 def _variants(table: str, presets: Sequence[str], overrides: Mapping[str, Any]) -> dict[str, Variant]:
     """Variant of each row by title; rows that differ in the test alone share their trainings."""
     found = TABLES[table]
-    each = {"train.test_each_epoch": not found.is_about_noise}
+    each = {"train.test_each_epoch": True}
     return {
         row.title: variants(
             [preset],
@@ -131,26 +131,38 @@ def _variants(table: str, presets: Sequence[str], overrides: Mapping[str, Any]) 
     }
 
 
-def _best_on_test(variants: Mapping[str, Variant], runs: Mapping[Job, TrainedRun]) -> dict[str, tuple[float, ...]]:
-    """Accuracy of the best epoch on the test part for each row and training; empty where it is not measured."""
-    found = {title: [(job, run) for job, run in runs.items() if of.trained_by(job)] for title, of in variants.items()}
+def _best_on_test(
+    table: PublishedTable, variants: Mapping[str, Variant], runs: Mapping[Job, TrainedRun]
+) -> dict[str, tuple[float, ...]]:
+    """Accuracy of the best epoch on the test part for each row and training; empty where it is not measured.
+
+    The epochs were tested under the noise of the training, and count for rows that are tested so, too.
+    """
     return {
-        title: tuple(best.accuracy for _, run in trained if (best := run.result.best_on_test) is not None)
-        for title, trained in found.items()
+        row.title: tuple(
+            best.accuracy
+            for job, run in runs.items()
+            if variants[row.title].trained_by(job)
+            and _condition(table, row, run) == Condition.of(run.run)
+            and (best := run.result.best_on_test) is not None
+        )
+        for row in table.rows
     }
+
+
+def _condition(table: PublishedTable, row: Row, run: TrainedRun) -> Condition:
+    """The noise that a row is tested under: in a table about noise its own or none, else that of the training."""
+    return Condition(row.snr_db, snr_of=row.snr_of) if table.is_about_noise else Condition.of(run.run)
 
 
 def _correctness(
     table: PublishedTable, variants: Mapping[str, Variant], runs: Mapping[Job, TrainedRun]
 ) -> dict[str, Trainings]:
     """Correctness of each row's trainings under its noise."""
-    about_noise = table.is_about_noise  # then the other rows are tested clean, as trained or not
     found: dict[str, Trainings] = {}
     for row in console.steps(table.rows, "test"):
         found[row.title] = {
-            ("", int(run.experiment.train.seed)): predictions_of(
-                run, Condition(row.snr_db) if about_noise else Condition.of(run.run)
-            ).correct
+            ("", int(run.experiment.train.seed)): predictions_of(run, _condition(table, row, run)).correct
             for job, run in runs.items()
             if variants[row.title].trained_by(job)
         }

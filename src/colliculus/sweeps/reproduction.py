@@ -8,12 +8,14 @@ from math import nan
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from colliculus.data.noise import SnrOf
 from colliculus.evaluation.paired import PairedTest, Score, Trainings, paired_tests
 from colliculus.evaluation.significance import student_interval
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.figures import Bars, BarSeries, figure
 from colliculus.files.documents import package_version
 from colliculus.records import Column, Record, Table
+from colliculus.runs.metrics import wilson_interval
 from colliculus.sweeps.published import PublishedAccuracy, Row
 from colliculus.sweeps.published_tables import TABLES
 
@@ -30,9 +32,11 @@ class ReproducedRow:
         preset: preset that was trained.
         settings: settings in which the row differs from the preset.
         snr_db: noise on modalities in the test, in dB.
+        snr_of: input whose power these ratios refer to.
         published: accuracy in the paper; None where it is not at hand.
         ours: our accuracy; None where every training failed.
-        difference: ours minus the paper's, in points; None where the data differ or one of the two is missing.
+        difference: ours minus the paper's, in points; None where the data or their split differ, or one of the two is
+            missing.
         published_distance: the paper's accuracy minus that of the reference row, in points.
         distance: our trainings against those of the reference row, paired.
         best_on_test: accuracy of the best epoch on the test part of each of our trainings, as most papers choose it;
@@ -49,6 +53,7 @@ class ReproducedRow:
     published_distance: float | None
     distance: PairedTest | None
     best_on_test: tuple[float, ...] = ()
+    snr_of: SnrOf = "standardised"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +78,7 @@ class Reproduction(Record):
         failure: names and errors of trainings that failed; empty where none did.
         paper_selection: how the paper chose the epoch whose accuracy it prints.
         notes: published figures that no training of ours stands for.
+        num_clips: clips of our test part; 0 where it is not known.
     """
 
     version: str
@@ -92,44 +98,48 @@ class Reproduction(Record):
     failure: str = ""
     paper_selection: str = ""
     notes: tuple[str, ...] = ()
+    num_clips: int = 0
+
+    @property
+    def comparable(self) -> bool:
+        """True if accuracies compare with the paper's: its data, divided by the publisher's lists."""
+        return not self.scaled and is_of_publisher(self.protocol)
 
     def table(self) -> Table:
         """A line for each row: the paper's accuracy, ours by either rule with its interval, and distances."""
-        apart = ("distance", "ours") if self.scaled else ("difference", "distance")
-        figures = [Column(heading, "right") for heading in ("paper", "ours", "best on test", *apart)]
+        apart = ("difference", "distance") if self.comparable else ("distance,\npaper", "distance,\nours")
+        headings = ("paper", "ours", "best\non test", *apart)
+        figures = [Column(heading, "right", fold=True) for heading in headings]  # a cut figure would be a wrong one
         columns = (Column("row", style="cyan", fold=True), *figures)
         rows = [(row.title, *self._cells(row)) for row in self.rows]
         return Table(columns, rows, f"{self.source}: {self.title}, accuracy in %", tuple(self._notes()))
 
     def figure(self) -> Figure:
-        """Accuracy of each row in the paper and in our trainings; on other data, the distances to the reference row."""
+        """Accuracy of each row in the paper and in our trainings; where they do not compare, distances to one row."""
         paper, ours, low, high = zip(*map(self._bars, self.rows), strict=True)
         series = [BarSeries(name="paper", values=paper), BarSeries(name="ours", values=ours, low=low, high=high)]
-        xlabel = f"difference to {self.against}, points" if self.scaled else "test accuracy, %"
+        xlabel = "test accuracy, %" if self.comparable else f"difference to {self.against}, points"
         names = [row.title for row in self.rows]
         return figure([Bars(names=names, series=series, xlabel=xlabel)], title=self.name)
 
     def _bars(self, row: ReproducedRow) -> tuple[float, ...]:
         """Bars of a row: the paper's, ours, and the ends of the interval of ours; NaN where there is none."""
-        if self.scaled:
-            paper, test = row.published_distance, row.distance
-            ours = (test.difference, *(test.seed_interval or test.clip_interval)) if test else None
-        else:
+        if self.comparable:
             paper = row.published.accuracy if row.published else None
             ours = (row.ours.accuracy, *row.ours.interval) if row.ours else None
+        else:
+            paper, test = row.published_distance, row.distance
+            ours = (test.difference, *(test.seed_interval or test.clip_interval)) if test else None
         return (nan if paper is None else paper, *(100 * share for share in ours or (nan, nan, nan)))
 
     def _cells(self, row: ReproducedRow) -> Iterator[str]:
-        yield str(row.published or "not at hand")
-        yield "" if row.ours is None else f"{100 * row.ours.accuracy:.1f} ({_bounds(row.ours.interval, '.1f')})"
-        yield _best(row.best_on_test)
-        apart = row.published_distance if self.scaled else row.difference
+        yield "not at\nhand" if row.published is None else str(row.published).replace(" ± ", "\n± ")
+        yield "" if row.ours is None else _with_interval(row.ours.accuracy, row.ours.interval, ".1f")
+        yield _best(row.best_on_test, self.num_clips)
+        apart = row.difference if self.comparable else row.published_distance
         yield "" if apart is None else f"{apart:+.1f}"
-        if row.distance is None:
-            yield ""
-            return
-        interval = row.distance.seed_interval or row.distance.clip_interval
-        yield f"{100 * row.distance.difference:+.1f} ({_bounds(interval, '+.1f')})"
+        test = row.distance
+        yield "" if test is None else _with_interval(test.difference, test.seed_interval or test.clip_interval, "+.1f")
 
     def _notes(self) -> Iterator[str]:
         runs = max(len(row.ours.accuracies) if row.ours else 0 for row in self.rows)
@@ -145,26 +155,50 @@ class Reproduction(Record):
                 "Best on test: the same trainings, the epoch of each chosen on the test part itself, as most papers do."
                 " It is too high and no result; compare it with the paper's only where the paper chose so."
             )
+            if any(row.snr_db for row in self.rows):
+                yield "Rows under noise have no best on test: the epochs of a training are tested without it."
         yield from self.notes
-        difference = "" if self.scaled else "Difference: ours minus the paper's, in points. "
+        difference = "Difference: ours minus the paper's, in points. " if self.comparable else ""
         yield f"{difference}Distance: from the row {self.against}, in points; ours is paired by seed and clip."
         if self.scaled:
             yield (
                 f"The paper has no accuracies on {self.data}: this is a scaled version of its table. Compare the "
                 "distances between rows, not the accuracies."
             )
+        elif not self.comparable:
+            yield (
+                "The paper's accuracies are of the publisher's split, ours are not: compare the distances between rows,"
+                " not the accuracies. To train on the publisher's split, run it into another folder (--out) with "
+                "-- --data.protocol paper."
+            )
 
 
-def _bounds(interval: tuple[float, float], form: str) -> str:
-    return "..".join(format(100 * bound, form) for bound in interval)
+def is_of_publisher(protocol: str) -> bool:
+    """True if a run's protocol is the publisher's split, with or without a validation part taken from training.
+
+    Example:
+        >>> is_of_publisher("paper, validation from training"), is_of_publisher("group-disjoint by group, fold 0 of 5")
+        (True, False)
+    """
+    return protocol.partition(",")[0] == "paper"
 
 
-def _best(accuracies: Sequence[float]) -> str:
-    """Mean of accuracies in percent, with its 95 % interval (Student) where there are several."""
+def _with_interval(share: float, interval: tuple[float, float], form: str) -> str:
+    """A share in percent, and its interval on a line of its own: side by side they do not fit 80 characters."""
+    return f"{format(100 * share, form)}\n{'..'.join(format(100 * bound, form) for bound in interval)}"
+
+
+def _best(accuracies: Sequence[float], num_clips: int) -> str:
+    """Mean of accuracies in percent, with its 95 % interval: over seeds (Student), or of one over clips (Wilson)."""
     if not accuracies:
         return ""
-    interval = f" ({_bounds(student_interval(accuracies), '.1f')})" if len(accuracies) > 1 else ""
-    return f"{100 * fmean(accuracies):.1f}{interval}"
+    mean = fmean(accuracies)
+    if len(accuracies) > 1:
+        low, high = student_interval(accuracies)
+        return _with_interval(mean, (max(low, 0.0), min(high, 1.0)), ".1f")
+    if not num_clips:
+        return f"{100 * mean:.1f}\none seed"
+    return _with_interval(mean, wilson_interval(round(mean * num_clips), num_clips), ".1f")
 
 
 def reproduction(
@@ -195,6 +229,8 @@ def reproduction(
     distances = {test.first: test for test in paired_tests(paired, table.against)} if paired else {}
     published = {row.title: row.published.get(paper_data) for row in table.rows}
     reference = published[table.against]
+    protocol = run.run.protocol if run else ""
+    comparable = not scaled and is_of_publisher(protocol)
 
     def row(of: Row) -> ReproducedRow:
         paper, ours = published[of.title], Score.of(correct[of.title]) if correct[of.title] else None
@@ -204,9 +240,10 @@ def reproduction(
             preset=presets[of.title],
             settings=of.settings,
             snr_db=of.snr_db,
+            snr_of=of.snr_of,
             published=paper,
             ours=ours,
-            difference=None if scaled or not paper or not ours else 100 * ours.accuracy - paper.accuracy,
+            difference=None if not (comparable and paper and ours) else 100 * ours.accuracy - paper.accuracy,
             published_distance=apart,
             distance=distances.get(of.title),
             best_on_test=best_on_test.get(of.title, ()),
@@ -222,7 +259,7 @@ def reproduction(
         paper_selection=table.selection,
         notes=table.notes,
         data=data,
-        protocol=run.run.protocol if run else "",
+        protocol=protocol,
         fingerprint=run.run.fingerprint if run else "",
         epochs=int(run.experiment.train.epochs) if run else 0,
         selection=run.result.selection if run else "",
@@ -230,4 +267,5 @@ def reproduction(
         against=table.against,
         rows=tuple(map(row, table.rows)),
         failure=failure,
+        num_clips=max((len(clips) for trainings in correct.values() for clips in trainings.values()), default=0),
     )

@@ -26,6 +26,8 @@ class Training:
         learner: model, optimiser and history.
         num_batches: optimiser steps per epoch.
         first_epoch: epochs that were trained before, by the run that is resumed.
+        num_epochs: epochs of the whole training; fewer than `train.epochs` in a refit up to the epoch that the first
+            training kept.
         stage: "" for the only training of a run; of a refit "selection" (the first) or "refit" (the second).
     """
 
@@ -33,6 +35,7 @@ class Training:
     learner: Learner
     num_batches: int
     first_epoch: int
+    num_epochs: int
     stage: StageName = ""
 
     @property
@@ -44,11 +47,6 @@ class Training:
     def model(self) -> MultimodalSNN:
         """The model in training."""
         return self.learner.model
-
-    @property
-    def num_epochs(self) -> int:
-        """Epochs of the whole training."""
-        return self.learner.settings.epochs
 
     @property
     def samples_per_second(self) -> float:

@@ -65,12 +65,19 @@ class Choice(Record):
         return Table.facts("Choice", rows)
 
 
-def choose(folder: Path, learner: Learner, dataset: Dataset) -> Choice:
-    """Validate the kept epoch and decide on optional parts; the run folder and the judged model hold the outcome."""
+def choose(folder: Path, learner: Learner, dataset: Dataset, decided: tuple[PartDecision, ...] | None = None) -> Choice:
+    """Validate the kept epoch and decide on optional parts; the run folder and the judged model hold the outcome.
+
+    Args:
+        folder: run folder.
+        learner: model after its last epoch.
+        dataset: data of this training.
+        decided: decisions that were made before this training; None: they are made now.
+    """
     learner.runtime.barrier()  # rank 0 has written the model
     load_weights(learner.judged, folder / MODEL_FILE)
-    decisions = decide(learner, dataset.validation)
-    if decisions and learner.runtime.is_main:
+    decisions = decide(learner, dataset.validation) if decided is None else decided
+    if decided is None and decisions and learner.runtime.is_main:
         replace_best(folder, learner.judged)
     select = learner.settings.select if is_validated(learner.history) else "last"
     return Choice(
@@ -109,7 +116,7 @@ def conclude(
     """
     run, settings, runtime = learner.run, learner.settings, learner.runtime
     before = None if first is None else _tested_before(folder / SELECTION_FOLDER, learner, dataset)
-    own = choose(folder, learner, dataset)
+    own = choose(folder, learner, dataset, None if first is None else first.decisions)
     tested = learner.classify(dataset.test)
     result = TrainingResult(
         preset=run.preset,
@@ -118,17 +125,17 @@ def conclude(
         protocol=run.protocol,
         fingerprint=run.fingerprint,
         seed=settings.seed,
-        epochs=settings.epochs,
+        epochs=len(learner.history),
         best_epoch=own.epoch,
         selection=own.selection if first is None else REFIT + first.selection,
-        parameters=sum(p.numel() for p in learner.model.parameters()),
+        parameters=sum(p.numel() for p in learner.judged.used_parameters().values()),
         validation=(first or own).validation,
         test=Metrics.of(tested),
         samples_per_second=learner.samples_per_second,
         world_size=runtime.world_size,
         device=runtime.device_name,
         versions={"colliculus": package_version(), "torch": torch.__version__, "python": platform.python_version()},
-        decisions=(first or own).decisions,
+        decisions=own.decisions,
         start=str(run.start or ""),
         test_before_refit=before,
         best_on_test=best_on_test(learner.history),

@@ -1,8 +1,11 @@
-"""Optional parts of a model: each is kept only where held-out samples show that it helps."""
+"""Optional parts of a model: each is kept only where held-out samples show that it helps.
+
+Without a validation part there are none, so a training leaves every part out from its first epoch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -21,7 +24,7 @@ def decide(learner: Learner, validation: Split) -> tuple[PartDecision, ...]:
 
     The decisions of the network with a part and without it are compared by McNemar's exact test, one-sided, at the 5 %
     level. Parts are decided in their order: those before as decided, those after present. The buffers `kept` of the
-    parts are set; without a validation part every part stays.
+    parts are set; without a validation part every part goes.
 
     Args:
         learner: trained model; on every rank.
@@ -31,11 +34,25 @@ def decide(learner: Learner, validation: Split) -> tuple[PartDecision, ...]:
         One decision for each part, the same on every rank.
     """
     parts = learner.judged.optional_parts()
-    if not parts or not len(validation):
-        return ()
+    if not len(validation):
+        return leave_out([learner.judged])
     for part in parts.values():
         _keep(part, kept=True)  # also after a kill between the decision and its record
     return tuple(_decided(learner, validation, name, part) for name, part in parts.items())
+
+
+def leave_out(models: Sequence[MultimodalSNN]) -> tuple[PartDecision, ...]:
+    """Leave out every optional part, for want of held-out samples.
+
+    Args:
+        models: the model, and its moving average if there is one.
+
+    Returns:
+        One decision for each part.
+    """
+    decisions = tuple(PartDecision.without_evidence(name) for name in models[0].optional_parts())
+    apply_decisions(decisions, models)
+    return decisions
 
 
 def _decided(learner: Learner, validation: Split, name: str, part: nn.Module) -> PartDecision:

@@ -49,8 +49,8 @@ def fit(
     """Train, keep the epoch with the highest validation accuracy, and test it once.
 
     With `train.select` "macro-f1", the epoch with the highest macro-F1 is kept; with "last", and without a validation
-    part, the last one. With `train.refit` a second
-    training follows, on the training and validation parts together; the first one stands in the folder `selection`.
+    part, the last one. With `train.refit` a second training follows, on the training and validation parts together, up
+    to the epoch that the first one kept; the first one stands in the folder `selection`.
 
     Args:
         experiment: method, data and settings.
@@ -157,9 +157,22 @@ def _fit(trained: TrainedRun, dataset: Dataset, session: Session) -> None:
         if session.runtime.is_main and state is None:
             write_run(folder, run)
         first = _first_choice(folder / SELECTION_FOLDER, run, dataset, session)
-        console.print("second training (refit): the training and validation parts together")
+        epochs = f"{first.epoch} of {run.experiment.train.epochs} epochs"
+        console.print(
+            f"second training (refit): the training and validation parts together, {epochs}: the first training kept"
+            f" {first.selection}",
+            soft_wrap=True,
+        )
         whole = together(dataset)
-        stage = Stage(folder=folder, run=run, dataset=whole, state=state, name="refit", decisions=first.decisions)
+        stage = Stage(
+            folder=folder,
+            run=run,
+            dataset=whole,
+            state=state,
+            name="refit",
+            epochs=first.epoch,
+            decisions=first.decisions,
+        )
         stage.train(session, partial(conclude, folder, dataset=whole, console=console, first=first))
 
 

@@ -11,7 +11,7 @@ import torch
 
 from colliculus.data.dataset import Split
 from colliculus.data.loading import epoch_batches, made_ahead, ready_for
-from colliculus.data.noise import GaussianNoise, NoisySplit, check_modalities
+from colliculus.data.noise import NoisySplit, check_modalities, white_noise
 from colliculus.evaluation.inference import classify
 from colliculus.losses import Objective
 from colliculus.losses.class_weights import ClassWeights, balanced
@@ -39,14 +39,16 @@ class Learner:
         class_counts: training samples of each class, for `train.class_weights`; nothing else reads them.
 
     Raises:
-        ColliculusError: the classes are to be weighed and the objective has no term that can.
+        ColliculusError: the classes are to be weighed and the objective has no term that can, or the noise refers to
+            the raw power of a modality that is not known.
     """
 
     def __init__(self, run: Run, runtime: Runtime, state: State | None, class_counts: Sequence[int] = ()) -> None:
         self.run, self.runtime, self.settings = run, runtime, run.experiment.train
         method = run.experiment.method
         check_modalities(self.settings.snr_db, run.spec)
-        self._noise = GaussianNoise(self.settings.snr_db, self.settings.seed) if self.settings.snr_db else None
+        own = self.settings
+        self._noise = white_noise(own.snr_db, own.snr_of, run.normalisation, own.seed)
         torch.manual_seed(self.settings.seed)  # the same initial weights on every rank
         self.model: MultimodalSNN = method.model(run.spec)
         if run.start is not None and state is None:

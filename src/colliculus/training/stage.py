@@ -13,6 +13,7 @@ from rich.console import Console
 
 from colliculus.data.dataset import Dataset
 from colliculus.data.loading import num_batches
+from colliculus.model import MultimodalSNN
 from colliculus.runs.history import write_metrics
 from colliculus.runs.result import PartDecision, TrainingResult, kept_epoch
 from colliculus.runs.run import Run, write_run
@@ -28,7 +29,7 @@ from colliculus.training.checkpoint import (
     settle_best,
     write_state,
 )
-from colliculus.training.decisions import apply_decisions
+from colliculus.training.decisions import apply_decisions, leave_out
 from colliculus.training.health import report_start
 from colliculus.training.input_lines import input_lines
 from colliculus.training.interrupt import TrainingInterrupted, signals_as_interrupt
@@ -76,7 +77,8 @@ class Stage:
         dataset: its data.
         state: state to go on from, if any.
         name: "" where it is the only training.
-        decisions: optional parts of the model to keep or leave out from the start.
+        epochs: epochs to train; None: all of the settings. The schedule is that of all in any case.
+        decisions: decisions on optional parts of the model, which hold from the start; None: there are none yet.
     """
 
     folder: Path
@@ -84,25 +86,41 @@ class Stage:
     dataset: Dataset
     state: State | None
     name: StageName = ""
-    decisions: tuple[PartDecision, ...] = ()
+    epochs: int | None = None
+    decisions: tuple[PartDecision, ...] | None = None
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs to train."""
+        return self.run.experiment.train.epochs if self.epochs is None else self.epochs
 
     def train(self, session: Session, finish: Callable[[Learner], FoundT]) -> FoundT:
-        """Train all epochs that are left, then return what `finish` makes of the learner."""
+        """Train the epochs that are left, then return what `finish` makes of the learner."""
         counts = np.bincount(self.dataset.train.labels, minlength=self.run.spec.num_classes)
         learner = Learner(self.run, session.runtime, self.state, counts.tolist())
         models = (learner.model, *([] if learner.average is None else [learner.average]))
-        apply_decisions(self.decisions, models)
-        with _interruptible(self, learner):
+        left_out = self._decide(models)
+        with _interruptible(self):
             if session.runtime.is_main and self.state is None:
                 write_run(self.folder, self.run)
                 for line in input_lines(learner.model, self.dataset.sources) if self.name != "refit" else ():
                     session.console.print(printable(line), soft_wrap=True)
+                for decision in left_out:
+                    session.console.print(f"{decision.name} is {decision}", soft_wrap=True)
                 report_start(self.folder, learner, self.dataset.train, session.console)
                 for remark in learner.remarks:
                     session.console.print(f"warning: {remark}", soft_wrap=True)
             if session.runtime.is_main and self.state is not None:
                 settle_best(self.folder, self.state.best)
             return _train(self, learner, session, finish)
+
+    def _decide(self, models: Sequence[MultimodalSNN]) -> tuple[PartDecision, ...]:
+        """Apply earlier decisions on optional parts; those made now, as nothing can show later that a part helps."""
+        if self.decisions is not None:
+            apply_decisions(self.decisions, models)
+        elif not len(self.dataset.validation):
+            return leave_out(models)
+        return ()
 
 
 def _train(stage: Stage, learner: Learner, session: Session, finish: Callable[[Learner], FoundT]) -> FoundT:
@@ -114,7 +132,14 @@ def _train(stage: Stage, learner: Learner, session: Session, finish: Callable[[L
         world_size=session.runtime.world_size,
     )
     done = len(learner.history)
-    training = Training(folder=stage.folder, learner=learner, num_batches=batches, first_epoch=done, stage=stage.name)
+    training = Training(
+        folder=stage.folder,
+        learner=learner,
+        num_batches=batches,
+        first_epoch=done,
+        num_epochs=stage.num_epochs,
+        stage=stage.name,
+    )
     every = [ShownProgress(session.console), TensorBoard(session.console), *session.callbacks]
 
     def watch(epoch: int, sums: EpochSums, seconds: float) -> None:
@@ -125,7 +150,7 @@ def _train(stage: Stage, learner: Learner, session: Session, finish: Callable[[L
     try:
         for callback in every:
             callback.on_start(training)
-        for epoch in range(done, settings.epochs):
+        for epoch in range(done, stage.num_epochs):
             row = learner.train_epoch(dataset.train, epoch, watch)
             row |= learner.validate(dataset.validation)
             if settings.test_each_epoch:
@@ -157,7 +182,7 @@ def _save(folder: Path, learner: Learner) -> None:
 
 
 @contextmanager
-def _interruptible(stage: Stage, learner: Learner) -> Generator[None]:
+def _interruptible(stage: Stage) -> Generator[None]:
     """Let SIGTERM and SIGHUP end a training as Ctrl-C does, and say how to go on."""
     try:
         with signals_as_interrupt():
@@ -166,6 +191,6 @@ def _interruptible(stage: Stage, learner: Learner) -> Generator[None]:
         kept = read_state(stage.folder)
         which = f" of the training {stage.name!r}" if stage.name else ""
         raise TrainingInterrupted(
-            f"interrupted: {stage.folder} holds {len(kept.history) if kept else 0} of {learner.settings.epochs} epochs"
+            f"interrupted: {stage.folder} holds {len(kept.history) if kept else 0} of {stage.num_epochs} epochs"
             f"{which}, add --resume to the same command to go on"
         ) from interrupt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,11 @@ from colliculus.corpus.prepare.verification import VERIFIED_FILE
 from colliculus.corpus.recipes import RECIPES
 from colliculus.corpus.sample import split_entry
 from colliculus.data.prepared import Prepared
+from colliculus.types import ColliculusError
 
 NAMES = list(raw_trees.RAW_TREES)
+PAIRED = ("mnistdvs-ntidigits", "nmnist-shd")
+"""Recipes that pair recordings by one rule for the protocol of the papers and by another for the rest."""
 
 
 @pytest.fixture
@@ -71,11 +75,27 @@ def test_the_group_disjoint_protocol_keeps_groups_on_one_side(name, fold, folder
     assert len(set.union(*groups)) == sum(map(len, groups))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "crema-d"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("crema-d", *PAIRED)])
 def test_the_protocol_of_the_papers_is_the_published_split(name, folder):
     for part, samples in divided(folder(name), protocol="paper").items():
         published = {sample.split for sample in samples}
         assert published == ({part} if part != "validation" or name == "ave" else {"train"})
+
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_honest_pairs_are_refused_for_the_protocol_of_the_papers(name, folder):
+    assert read_prepared(folder(name)).pairs == "honest"
+    with pytest.raises(ColliculusError, match=r"honest', which do not suit the protocol 'paper'.*--pairs paper"):
+        Prepared(root=folder(name), protocol="paper").load()
+
+
+@pytest.mark.parametrize("name", PAIRED)
+@pytest.mark.parametrize("protocol", ["auto", "honest", "given"])
+def test_pairs_of_the_papers_are_refused_for_other_protocols(name, protocol, small_recipe, shared_tree, tmp_path):
+    prepare(replace(small_recipe(name), pairs="paper"), shared_tree(name), tmp_path / "out", jobs=0)
+    assert Prepared(root=tmp_path / "out", protocol="paper").load().protocol.startswith("paper")
+    with pytest.raises(ColliculusError, match=r"`pairs` 'paper', which do not suit .*--data\.protocol paper, or"):
+        Prepared(root=tmp_path / "out", protocol=protocol).load()
 
 
 @pytest.mark.parametrize("name", NAMES)

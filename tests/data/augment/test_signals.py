@@ -42,6 +42,20 @@ def test_a_gain_of_bytes_rounds_and_clips() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_an_offset_adds_a_constant_to_each_channel_in_units_of_its_own_deviation(shape) -> None:
+    values = values_of(shape) * np.array([1.0, 10.0, 0.1])[:, None, None]
+    got = ChannelGain(probability=0.5, factor=(1.0, 1.0), offset=0.2)(values, DRAWS, FILL)
+    added, by_channel = (np.moveaxis(x, -3, 1).reshape(B, C, -1) for x in (got - values, values))
+    shares = added[..., 0] / by_channel.std(axis=2)
+    np.testing.assert_allclose(added, np.broadcast_to(added[..., :1], added.shape), atol=1e-4)
+    changed = (np.abs(shares) > 1e-3).any(axis=1)
+    assert 0.3 < changed.mean() < 0.7
+    assert -0.201 < shares[changed].min() < -0.18
+    assert 0.18 < shares[changed].max() < 0.201
+    assert (np.ptp(shares[changed], axis=1) > 1e-3).all()  # each channel has its own
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_a_drop_hides_whole_channels_and_no_others(shape) -> None:
     values = values_of(shape)
     got = ChannelDrop(probability=0.3)(values, DRAWS, FILL)
@@ -74,8 +88,8 @@ def test_every_part_of_the_series_acts_and_is_off_by_default(part) -> None:
 @pytest.mark.parametrize("part", [{"warp": Warp(probability=1.0)}, {"gain": ChannelGain(probability=1.0)}], ids=str)
 def test_every_part_of_the_maps_acts_and_is_off_by_default(part) -> None:
     values = values_of((B, C, 6, 5))
-    assert MapAugment()(values, DRAWS, FILL) is values
-    assert not np.array_equal(MapAugment(**part)(values, DRAWS, FILL), values)
+    assert MapAugment()(values, DRAWS, DRAWS, FILL) is values
+    assert not np.array_equal(MapAugment(**part)(values, DRAWS, DRAWS, FILL), values)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +97,7 @@ def test_every_part_of_the_maps_acts_and_is_off_by_default(part) -> None:
     [
         (lambda: ChannelGain(probability=-1), "`probability` of a channel gain"),
         (lambda: ChannelGain(factor=(0.0, 1.0)), "`factor` of a channel gain"),
+        (lambda: ChannelGain(offset=-0.1), "`offset` of a channel gain"),
         (lambda: ChannelDrop(probability=2), "`probability` of a channel drop"),
     ],
 )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -33,6 +35,14 @@ def test_zeros_are_raw_and_the_mean_is_that_of_training(corrupter, inputs):
     assert raw.amin((0, 1, 3, 4)).tolist() == raw.amax((0, 1, 3, 4)).tolist() == [-2.0, -1.0]
     assert not corrupter(Corruption("missing", ("visual",), "mean"))(inputs, ROWS)["visual"].any()
     assert not corrupter(Corruption("missing", ("audio",), "zeros"))(inputs, ROWS)["audio"].any()
+
+
+def test_the_noise_of_the_training_may_be_that_of_the_raw_input(corrupter, inputs):
+    known = Normalisation(mean={"audio": (4.0,)}, std={"audio": (2.0,)})
+    raw = replace(corrupter, normalisation=known, snr_of="raw")
+    found = raw(Corruption("blur", ("visual",), 1.0))(inputs, ROWS)["audio"]
+    assert torch.equal(found, GaussianNoise({"audio": 0.0}, raw=known)(inputs, ROWS)["audio"])
+    assert not torch.equal(found, GaussianNoise({"audio": 0.0})(inputs, ROWS)["audio"])
 
 
 def test_the_noise_of_the_training_stays_unless_noise_is_measured(corrupter, inputs):

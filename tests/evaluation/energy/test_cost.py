@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from colliculus.evaluation.energy.cost import (
     TABLES,
@@ -16,7 +17,9 @@ from colliculus.evaluation.energy.cost import (
 )
 from colliculus.evaluation.energy.count import count
 from colliculus.evaluation.energy.totals import Tally
-from colliculus.types import ColliculusError
+from colliculus.methods import LateFusion
+from colliculus.neurons import NeuronSettings, ReLUNeuron
+from colliculus.types import ColliculusError, DataSpec
 
 FP32 = TABLES["45nm-fp32"]
 
@@ -66,6 +69,40 @@ def test_compute_of_two_layers_is_that_by_hand(tally):
     assert totals.counterparts["quantised"].compute_nj == pytest.approx(quantised / 1000)
     usual = 8 / 9 * 162 * 4.6 + 8 / 9 * 144 * 0.9 + 6 * 4.6
     assert totals.conventional_nj == pytest.approx(usual / 1000)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_static_input_costs_relus_as_much_as_one_step(two_layers, picture, table):
+    """The same weights at T = 1 and T = 3: the neurons are layers too."""
+    torch.manual_seed(0)
+    one, three = two_layers(1, ReLUNeuron), two_layers(3, ReLUNeuron)
+    three.load_state_dict(one.state_dict())
+    single = count(one, [picture])
+    found, expected = (
+        Tally(counts=counts, counterpart=single, sequences=False) for counts in (count(three, [picture]), single)
+    )
+    costs, of_one = found.costs(TABLES[table]), expected.costs(TABLES[table])
+    assert vars(costs.spiking_first_layer_once) == pytest.approx(vars(of_one.spiking))
+    assert vars(costs.spiking) == pytest.approx({use: 3 * nj for use, nj in vars(of_one.spiking).items()})
+    assert found.operations().mac_first_layer_once == expected.operations().mac > 0
+
+
+@pytest.mark.parametrize("kind", ["relu", "lif"])
+def test_the_counterpart_of_every_step_runs_a_static_modality_once(kind):
+    """Audio is static beside a sequence; layers alone, whose dense operations are those at one step."""
+    sizes = dict.fromkeys(("audio", "visual"), (16, 16))
+    spec = DataSpec(channels=dict.fromkeys(sizes, 1), sizes=sizes, num_classes=2, steps={"visual": 3})
+    method = LateFusion(dim=16, encoder="shallow", time_steps=3, neuron=NeuronSettings(kind=kind))
+    inputs = {m: torch.rand(spec.input_shape(m, 1)) for m in spec.modalities}
+    every, single = (replace(count(each.model(spec), [inputs]), neurons=()) for each in (method, method.one_step()))
+    costs = Tally(counts=every, counterpart=single, sequences=True).costs(FP32).counterparts
+    still, moving = (
+        sum(x.dense_uses for x in single.layers if x.decides and (".audio." in x.name) == of_audio)
+        for of_audio in (True, False)
+    )
+    assert 0 < still < moving
+    assert 1000 * costs["artificial"].compute_nj == pytest.approx(4.6 * (still + moving))
+    assert 1000 * costs["artificial_every_step"].compute_nj == pytest.approx(4.6 * (still + 3 * moving))
 
 
 def test_memory_and_addresses_of_a_spiking_convolution_are_those_by_hand(tally):

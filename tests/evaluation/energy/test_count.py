@@ -8,7 +8,9 @@ from small_methods import read_by
 from torch.utils.flop_counter import FlopCounterMode
 
 from colliculus.evaluation.energy.count import count, together
-from colliculus.methods import CMCI, METHODS, SCMRL, TAAF, Tectum
+from colliculus.fusion import ReadoutWeights
+from colliculus.methods import CMCI, METHODS, SCMRL, TAAF, LateFusion, Tectum
+from colliculus.neurons import GradedNeuron, NeuronSettings, ReLUNeuron
 from colliculus.types import ColliculusError, DataSpec
 
 SPEC = DataSpec(
@@ -116,6 +118,72 @@ def test_only_a_still_input_repeats_and_each_modality_has_its_own_steps():
     assert (visual.first, visual.steps, visual.repeats) == (True, 3, 1)
     assert not layers["encoders.audio.stages.1.conv"].first
     assert layers["head.joint"].steps == 3
+
+
+def repeats(counts, field="repeats"):
+    """Repeats of layers and neurons by name."""
+    return {x.name: getattr(x, field) for x in (*counts.layers, *counts.neurons) if x.decides}
+
+
+def test_without_state_every_layer_of_a_static_input_repeats(two_layers, picture):
+    counts = count(two_layers(2, ReLUNeuron), [picture])
+    assert {*repeats(counts).values()} == {2}
+    assert len(repeats(counts)) == 5  # two convolutions, their neurons, the head
+    alone = count(two_layers(1, ReLUNeuron), [picture])
+    assert {*repeats(alone).values()} == {1}
+    assert [x.mac / 2 for x in counts.layers] == [x.mac for x in alone.layers]
+    assert sum(x.mac for x in alone.layers) > 0
+
+
+@pytest.mark.parametrize(("decay", "expected"), [(0.0, 2), (0.5, 1)])
+def test_a_graded_neuron_repeats_unless_its_membrane_lasts(two_layers, picture, decay, expected):
+    counts = count(two_layers(2, lambda: GradedNeuron(decay=decay)), [picture])
+    found = repeats(counts)
+    assert found["encoders.x.first.conv"] == 2
+    behind = ("encoders.x.first.neuron", "encoders.x.second.conv", "encoders.x.second.neuron", "head.linear")
+    assert {found[name] for name in behind} == {expected}
+    assert {*repeats(counts, "artificial_repeats").values()} == {2}
+
+
+def test_spikes_that_happen_to_be_equal_at_every_step_do_not_repeat(two_layers):
+    dark = {"x": torch.zeros(1, 1, 3, 3)}
+    counts = count(two_layers(2), [dark])
+    assert not any(n.spikes for n in counts.neurons)
+    assert {name for name, times in repeats(counts).items() if times == 2} == {"encoders.x.first.conv"}
+
+
+def test_frames_that_happen_to_be_equal_do_not_repeat(two_layers, picture):
+    film = {"x": picture["x"].expand(2, 1, 1, 3, 3)}
+    assert {*repeats(count(two_layers(2, ReLUNeuron), [film])).values()} == {1}
+
+
+def test_a_static_modality_repeats_up_to_the_fusion_with_a_sequence():
+    """Of ReLUs only the encoder of the static modality runs once, and so it is in the ANN counterpart of spikes."""
+    relu, lif = (
+        count(model, [inputs(model)])
+        for model in (
+            small(TAAF, alignment="identity", neuron=NeuronSettings(kind=kind)).model(SPEC) for kind in ("relu", "lif")
+        )
+    )
+    found = repeats(relu)
+    still = {name for name in found if name.startswith("encoders.audio.")}
+    assert still
+    assert {name for name, times in found.items() if times == 3} == still
+    assert repeats(lif, "artificial_repeats") == found
+    assert {name for name, times in repeats(lif).items() if times == 3} == {"encoders.audio.stem.conv"}
+
+
+def test_weights_of_every_step_do_not_repeat():
+    still = replace(SPEC, steps={})
+    model = small(LateFusion, neuron=NeuronSettings(kind="relu"), readout="weighted").model(still)
+    with torch.no_grad():
+        for part in model.modules():
+            if isinstance(part, ReadoutWeights):
+                part.change.normal_()
+    layers = {n: torch.rand(still.input_shape(n, 2)) for n in model.modalities}
+    once = {name for name, times in repeats(count(model, [layers])).items() if times == 1}
+    assert "head.linear" in once
+    assert not any(name.startswith("encoders.") for name in once)
 
 
 def test_spikes_coded_at_random_do_not_repeat():

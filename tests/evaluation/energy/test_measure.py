@@ -65,6 +65,7 @@ def test_a_static_input_may_run_its_first_layer_once(tmp_path):
     assert found.samples == 3
     assert found.totals.counterparts.keys() == {"artificial", "quantised"}
     assert "runs once" in str(found.table())
+    assert "static input once" in str(found.table())
 
 
 def test_the_tables_show_layers_sums_and_every_cost_table(folder):

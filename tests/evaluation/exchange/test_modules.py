@@ -8,7 +8,14 @@ from active import assert_active, awake
 from torch import nn
 
 from colliculus import CMCI, SCA, SCMRL, TAAF, DataSpec, FirstTectum, LateFusion, Tectum, WeightedAttention
-from colliculus.evaluation.exchange.modules import derangement, find_exchange, residual_sizes, shuffled, silenced
+from colliculus.evaluation.exchange.modules import (
+    derangement,
+    find_exchange,
+    left_out,
+    residual_sizes,
+    shuffled,
+    silenced,
+)
 from colliculus.fusion import CrossModalResidual
 
 SPEC = DataSpec(channels={"audio": 1, "visual": 3}, sizes=dict.fromkeys(("audio", "visual"), (16, 16)), num_classes=3)
@@ -49,6 +56,15 @@ def tectum():
     with torch.no_grad():
         model.head.joint.weight.normal_()
     return model, inputs
+
+
+def test_a_joint_layer_that_was_left_out_is_no_exchange(tectum):
+    model, _ = tectum
+    assert left_out(model) == ()
+    model.fusion.join.layer.kept.fill_(False)
+    assert left_out(model) == ("fusion.join.layer",)
+    assert find_exchange(model) is None
+    assert left_out(Tectum(dim=8, exchange="none").model(SPEC)) == ()
 
 
 def test_the_joint_layer_of_tectum_is_an_exchange(tectum):

@@ -65,6 +65,16 @@ def test_the_sentence_without_a_part():
     assert only.rows == (("exchange", "none that could be switched off"),)
 
 
+def test_an_exchange_that_was_left_out_is_said_to_be():
+    left_out = ExchangeEffect(interventions=None, additivity=None, left_out=("fusion.join.layer",))
+    assert left_out.sentence() == (
+        "The exchange (fusion.join.layer) was left out in the training, as no held-out samples showed that it helps, so"
+        " it changes no decision."
+    )
+    (only,) = left_out.tables()
+    assert only.rows == (("exchange", "left out in the training, as no held-out samples showed that it helps"),)
+
+
 def test_a_single_clip_is_not_shuffled():
     rows = replace(EFFECT, interventions=replace(EFFECT.interventions, shuffled=None)).tables()[0].rows
     assert not [row for row in rows if "shuffled" in row[0]]

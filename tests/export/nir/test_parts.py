@@ -31,6 +31,7 @@ from colliculus.methods import (
     Unimodal,
     WeightedAttention,
 )
+from colliculus.methods.tectum import JointSettings
 from colliculus.neurons import NeuronSettings
 from colliculus.types import ColliculusError
 
@@ -55,8 +56,13 @@ WHOLE = {
     "latency": (LateFusion(**SMALL, coding="latency"), {}),
     "own heads": (LateFusion(**SMALL, unimodal_loss=0.5), {}),
     "mask": (MASK, {}),
+    "mask, replaced": (replace(MASK, residual="replace"), {}),
     "mask, no alignment": (replace(MASK, alignment=False, cross_modal=CrossModalSettings(normalise=False)), {}),
     "Tectum": (Tectum(**SMALL, neuron=NeuronSettings(kind="graded", levels=2)), {}),
+    "Tectum, hidden": (
+        Tectum(**SMALL, joint=JointSettings(kind="hidden"), neuron=NeuronSettings(kind="graded", levels=2)),
+        {},
+    ),
     "Tectum, alone": (Tectum(**SMALL, exchange="none"), {}),
     "Tectum, mask": (Tectum(**SMALL, exchange="mask", neuron=NeuronSettings(kind="graded", levels=2)), {}),
     "Tectum, LIF": (Tectum(**SMALL, **LIF), {}),

@@ -139,6 +139,7 @@ class PreparedFolder:
         classes: names of the classes, ascending.
         layout: its files.
         content: digest of all arrays.
+        pairs: setting `pairs` of the recipe, which says for which protocols it paired recordings; "" if it has none.
     """
 
     path: Path
@@ -146,6 +147,7 @@ class PreparedFolder:
     classes: tuple[str, ...]
     layout: Layout
     content: str
+    pairs: str = ""
 
     @property
     def storages(self) -> Mapping[str, Storage]:
@@ -212,12 +214,14 @@ def read_prepared(folder: Path) -> PreparedFolder:
         layout = layout_of(document)
         if file_digest(manifest) != layout.manifest:
             raise ColliculusError("the digest differs")
+        recipe = as_document(document["recipe"])
         return PreparedFolder(
             path=folder,
-            recipe=from_plain(as_document(document["recipe"])["name"], str),
+            recipe=from_plain(recipe["name"], str),
             classes=from_plain(document["classes"], tuple[str, ...]),
             layout=layout,
             content=from_plain(document["content"], str),
+            pairs=from_plain(recipe.get("pairs", ""), str),
         )
 
 

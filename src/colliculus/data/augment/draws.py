@@ -53,6 +53,10 @@ class Draws:
             keys = splitmix(keys ^ part.astype(np.uint64))
         return Draws(np.broadcast_to(keys, len(indices)))
 
+    def of_modality(self, modality: str) -> Draws:
+        """Random numbers that a modality shares with no other."""
+        return Draws(self._keys(f"modality {modality}"))
+
     def uniform(self, purpose: str, count: int) -> NDArray[np.float64]:
         """(B, count) uniform numbers from 0 to below 1; every purpose has numbers of its own."""
         states = self._keys(purpose)[:, None] + np.arange(count, dtype=np.uint64) * _GAMMA

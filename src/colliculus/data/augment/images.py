@@ -1,4 +1,4 @@
-"""Augmentations of images: random crops, mirroring, colours and hidden parts."""
+"""Augmentations of images: random crops, rotation, mirroring, colours and hidden parts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch.nn import functional
 from colliculus.data.augment.bounds import check_range, check_share
 from colliculus.data.augment.boxes import drawn_boxes, fill_boxes
 from colliculus.data.augment.draws import Draws, Values
+from colliculus.data.augment.rotation import Rotation
 from colliculus.media.images import LUMA
 from colliculus.media.resize import resize
 
@@ -198,6 +199,8 @@ class ImageAugment:
 
     crop: RandomResizedCrop = field(default_factory=RandomResizedCrop)
     """show a part of the image in the size of the whole"""
+    rotation: Rotation = field(default_factory=Rotation)
+    """turn about the middle"""
     flip: Flip = field(default_factory=Flip)
     """mirror left to right"""
     colour: ColourJitter = field(default_factory=ColourJitter)
@@ -207,4 +210,5 @@ class ImageAugment:
 
     def __call__(self, values: Values, draws: Draws, fill: Values) -> Values:
         """Change (B, C, H, W) or (B, T, C, H, W); `fill` (C,) is what hides."""
-        return self.erase(self.colour(self.flip(self.crop(values, draws), draws), draws), draws, fill)
+        turned = self.rotation(self.crop(values, draws), draws)
+        return self.erase(self.colour(self.flip(turned, draws), draws), draws, fill)

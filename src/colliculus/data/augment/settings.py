@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from colliculus.data.augment.draws import Draws, Values
@@ -11,8 +11,9 @@ from colliculus.data.augment.events import EventDrop
 from colliculus.data.augment.images import ImageAugment
 from colliculus.data.augment.mix import CutMix, Mixup
 from colliculus.data.augment.noise import SampleNoise
+from colliculus.data.augment.rotation import Rotation
 from colliculus.data.augment.signals import ChannelGain, MapAugment, SeriesAugment
-from colliculus.data.augment.sound import SpectrogramAugment, WaveformAugment
+from colliculus.data.augment.sound import Masks, SpectrogramAugment, WaveformAugment
 from colliculus.data.augment.warp import Warp
 from colliculus.types import ColliculusError
 
@@ -37,7 +38,8 @@ class Augment:
 
     Sizes do not change: crops are resized to the stored size, which is also the size of evaluation. The random numbers
     of a sample follow from `seed`, the epoch and the index of the sample alone; modalities of one kind share them, so
-    that aligned modalities stay aligned. Noise alone is drawn for each modality on its own.
+    that aligned modalities stay aligned. Noise and `maps` are drawn for each modality on its own, so that an image
+    does not move with a spectrogram. Along the time of a spectrogram, `maps` has the numbers of the series.
 
     Raises:
         ColliculusError: a setting is out of range.
@@ -92,7 +94,7 @@ class Augment:
             ColliculusError: something is set for a kind that no modality is of.
         """
         for group, fitting in _KINDS_OF.items():
-            usual = (getattr(Augment(), group), getattr(SMALL_DATA, group))
+            usual = [getattr(preset, group) for preset in _USUAL]
             if getattr(self, group) not in usual and fitting.isdisjoint(kinds.values()):
                 held = ", ".join(f"{m} ({kind})" for m, kind in kinds.items()) or "modalities of no known kind"
                 raise ColliculusError(f"augment.{group} is set, and the data hold {held}: leave it off for these data")
@@ -101,8 +103,9 @@ class Augment:
         """Augment a modality as it is stored, before it is converted to inputs; `others` as in `WaveformAugment`."""
         return self.waveforms(values, draws, others) if kind == "waveforms" else values
 
-    def made(self, kind: ModalityKind | None, values: Values, draws: Draws, fill: Values) -> Values:
+    def made(self, modality: str, kind: ModalityKind | None, values: Values, draws: Draws, fill: Values) -> Values:
         """Augment inputs (B, C, H, W) or (B, T, C, H, W) before they are standardised; `fill` (C,) is what hides."""
+        own = along_columns = draws.of_modality(modality)
         if kind == "series":
             return self.series(values, draws, fill)
         if kind == "events":
@@ -110,14 +113,25 @@ class Augment:
         if kind == "pictures":
             values = self.pictures(values, draws, fill)
         elif kind in _KINDS_OF["spectrograms"]:
-            values = self.spectrograms(values, draws, fill)
-        return values if kind is None else self.maps(values, draws, fill)
+            values, along_columns = self.spectrograms(values, draws, fill), draws
+        return values if kind is None else self.maps(values, own, along_columns, fill)
 
 
+_GAIN = ChannelGain(probability=0.8, factor=(0.9, 1.1))
+_BAND = Masks(num=1, most=0.1)
 SMALL_DATA = Augment(
-    maps=MapAugment(warp=Warp(probability=0.8, shift=0.08, scale=(0.9, 1.1))),
-    series=SeriesAugment(
-        warp=Warp(probability=0.8, shift=0.1, scale=(0.9, 1.1)), gain=ChannelGain(probability=0.8, factor=(0.9, 1.1))
+    pictures=ImageAugment(rotation=Rotation(probability=0.8, most_deg=8.0)),
+    spectrograms=SpectrogramAugment(time_masks=_BAND, frequency_masks=_BAND),
+    maps=MapAugment(
+        warp=Warp(probability=0.8, shift=0.08, scale=(0.9, 1.1)),
+        gain=replace(_GAIN, offset=0.1),  # light and contrast of images in any units, loudness of spectrograms
     ),
+    series=SeriesAugment(warp=Warp(probability=0.8, shift=0.1, scale=(0.9, 1.1)), gain=_GAIN),
 )
-"""Moderate augmentation for some hundreds or thousands of samples of any kind; each group acts where it can."""
+"""Moderate augmentation for some hundreds or thousands of samples of any kind; each group acts where it can.
+
+Maps of unknown meaning are moved, zoomed and made stronger or weaker; none of it depends on what their axes are.
+"""
+
+_USUAL = (Augment(), SMALL_DATA, replace(SMALL_DATA, maps=MapAugment(warp=SMALL_DATA.maps.warp)))
+"""Settings that presets have for data of any kind; the last ones are in runs of an earlier edition."""

@@ -63,7 +63,7 @@ class AugmentedSplit(DerivedSplit):
             for m, x in self.split.values(indices, epoch=epoch).items()
         }
         inputs = self.split.inputs(stored) | self._of_recordings(draws, indices, epoch)
-        made = {m: self.augment.made(self.kinds.get(m), x, draws, self._fill(m, x)) for m, x in inputs.items()}
+        made = {m: self.augment.made(m, self.kinds.get(m), x, draws, self._fill(m, x)) for m, x in inputs.items()}
         return self.split.collate(made, indices)
 
     def _others(self, draws: Draws, indices: NDArray[np.int64], epoch: int) -> dict[str, Values]:

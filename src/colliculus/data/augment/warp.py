@@ -14,7 +14,7 @@ from colliculus.data.augment.draws import Draws, Values
 
 
 def warped(values: Values, shifts: NDArray[np.float64], scales: NDArray[np.float64]) -> Values:
-    """Stretch each sample (B, ..., H, W) about its middle along both axes, then move it; its edge values go on.
+    """Stretch each sample (B, ..., H, W) about its middle, then move it; its edge values go on.
 
     y[n] = x[(n - c - shift) / scale + c] with c = (N - 1) / 2 along an axis of N, by linear interpolation in float32;
     whole numbers stay whole.
@@ -22,15 +22,15 @@ def warped(values: Values, shifts: NDArray[np.float64], scales: NDArray[np.float
     Args:
         values: the samples; the result is a new array of this shape and type.
         shifts: along H and W in positions, (B, 2); above 0 down and to the right.
-        scales: above 1 the sample grows, (B,).
+        scales: along H and W, (B, 2); above 1 the sample grows.
 
     Example:
         >>> line = np.array([[[0.0, 2.0, 4.0, 6.0, 8.0]]] * 2)
-        >>> warped(line, np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([1.0, 2.0])).tolist()
+        >>> warped(line, np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([[1.0, 1.0], [1.0, 2.0]])).tolist()
         [[[0.0, 0.0, 2.0, 4.0, 6.0]], [[2.0, 3.0, 4.0, 5.0, 6.0]]]
     """
     count, (height, width) = len(values), values.shape[-2:]
-    axes = [_places(size, shifts[:, axis], scales) for axis, size in enumerate((height, width))]
+    axes = [_places(size, shifts[:, axis], scales[:, axis]) for axis, size in enumerate((height, width))]
     y, x = axes[0][:, :, None].expand(-1, -1, width), axes[1][:, None].expand(-1, height, -1)
     frames = torch.from_numpy(np.array(values, dtype=np.float32).reshape(count, -1, height, width))
     moved = functional.grid_sample(frames, torch.stack([x, y], dim=-1), padding_mode="border", align_corners=True)
@@ -73,20 +73,40 @@ class Warp:
         check_share("`shift` of a warp", self.shift)
         check_range("`scale` of a warp", self.scale, least=0)
 
-    def __call__(self, values: Values, draws: Draws) -> Values:
-        """Change maps (B, C, H, W) or (B, T, C, H, W), all frames alike, or series (B, C, 1, W)."""
-        chosen = np.flatnonzero(draws.happens("warp?", self.probability))
+    def __call__(self, values: Values, along_rows: Draws, along_columns: Draws) -> Values:
+        """Change maps (B, C, H, W) or (B, T, C, H, W), all frames alike, or series (B, C, 1, W).
+
+        Args:
+            values: the samples.
+            along_rows: random numbers of the axis H.
+            along_columns: random numbers of the axis W. The same as along H zoom both axes alike.
+        """
+        if not self.probability:
+            return values
+        shifts, scales = np.stack(
+            [
+                self._drawn(draws, axis, values.shape[axis - 2])
+                for axis, draws in enumerate((along_rows, along_columns))
+            ],
+            axis=-1,
+        )
+        chosen = np.flatnonzero(((shifts != 0) | (scales != 1)).any(axis=1))
         if not len(chosen):
             return values
-        own, changed = Draws(draws.keys[chosen]), values.copy()
-        shifts = self.shift * (2 * own.uniform("warp shift", 2) - 1) * values.shape[-2:]
-        changed[chosen] = warped(values[chosen], shifts, own.between("warp scale", *self.scale))
+        changed = values.copy()
+        changed[chosen] = warped(values[chosen], shifts[chosen], scales[chosen])
         return changed
+
+    def _drawn(self, draws: Draws, axis: int, size: int) -> NDArray[np.float64]:
+        """Shift in positions and scale along an axis, (2, B); 0 and 1 for a sample that does not change."""
+        shifts = self.shift * (2 * draws.uniform("warp shift", 2)[:, axis] - 1) * size
+        happens = draws.happens("warp?", self.probability)
+        return np.where(happens, [shifts, draws.between("warp scale", *self.scale)], [[0.0], [1.0]])
 
     def of_series(self, values: Values, draws: Draws) -> Values:
         """Change series (B, C, 1, W), or (B, T, C, 1, W), whose T parts follow one another in time."""
         if values.ndim == 4 or not self.probability:
-            return self(values, draws)
+            return self(values, draws, draws)
         line = np.moveaxis(values, 1, 3)  # (B, C, 1, T, W)
-        moved = self(line.reshape(*line.shape[:3], -1), draws)
+        moved = self(line.reshape(*line.shape[:3], -1), draws, draws)
         return np.ascontiguousarray(np.moveaxis(moved.reshape(line.shape), 3, 1))

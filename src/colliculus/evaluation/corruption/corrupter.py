@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colliculus.data.dataset import Normalisation, RawSplit, Split
-from colliculus.data.noise import GaussianNoise
+from colliculus.data.noise import GaussianNoise, SnrOf, white_noise
 from colliculus.evaluation.corruption.acoustic import AcousticNoise
 from colliculus.evaluation.corruption.attack import SignAttack
 from colliculus.evaluation.corruption.frames import blur, constant, drop_frames, occlude, shift
@@ -33,6 +33,7 @@ class Corrupter:
         split: samples to corrupt: an attack needs their labels, acoustic noise their recordings.
         normalisation: normalisation of the inputs; a modality it does not name is not standardised.
         snr_db: training noise, kept during the test; measured noise replaces it.
+        snr_of: input whose power the ratios of the training noise refer to.
         attack_steps: steps of PGD.
     """
 
@@ -41,11 +42,13 @@ class Corrupter:
     normalisation: Normalisation
     snr_db: Mapping[str, float]
     attack_steps: int
+    snr_of: SnrOf = "standardised"
 
     def __call__(self, corruption: Corruption | None) -> Corrupt:
         """The training noise followed by the corruption; None gives the training noise alone."""
         replaced = corruption.targets if corruption and corruption.kind in NOISES else ()
-        learned = GaussianNoise({m: snr_db for m, snr_db in self.snr_db.items() if m not in replaced})
+        kept = {m: snr_db for m, snr_db in self.snr_db.items() if m not in replaced}
+        learned = white_noise(kept, self.snr_of, self.normalisation) or GaussianNoise({})
         own = None if corruption is None or corruption.absent else self._own(corruption)
         return learned if own is None else lambda inputs, rows: own(learned(inputs, rows), rows)
 

@@ -32,6 +32,7 @@ def measure_points(
         split=split,
         normalisation=dataset.normalisation,
         snr_db=about["snr_db"],
+        snr_of=about.get("snr_of", Corrupter.snr_of),
         attack_steps=attack_steps,
     )
     wanted = [None, *planned.now]

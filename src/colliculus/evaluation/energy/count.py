@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import torch
 
-from colliculus.coding import Direct
 from colliculus.evaluation.energy.events import VALUES
+from colliculus.evaluation.energy.probe import Role, probe
 from colliculus.evaluation.energy.products import Product
-from colliculus.evaluation.energy.watch import Event, Inputs, WatchedForward, deciding, watch
+from colliculus.evaluation.energy.watch import Event, Inputs, WatchedForward, watch
 from colliculus.evaluation.inference import inference_mode
 from colliculus.model import MultimodalSNN
 from colliculus.neurons import SpikingNeuron
@@ -30,7 +30,8 @@ class LayerCount(Product):
         decides: whether the decision depends on it; a layer that only explains (a modality's own head) need not run.
         first: whether it is the first layer of a modality.
         steps: T, steps it runs.
-        repeats: T where it sees the same input at every step and may run once, otherwise 1.
+        repeats: T where it computes the same at every step, so that it may run once; otherwise 1.
+        artificial_repeats: the same in the ANN counterpart.
         sources: inputs of one sample and step.
         results: outputs of one sample and step.
     """
@@ -39,13 +40,16 @@ class LayerCount(Product):
     first: bool
     steps: int
     repeats: int
+    artificial_repeats: int
     sources: float
     results: float
 
     def __add__(self, more: LayerCount) -> LayerCount:
         summed = ("inputs", "events", "uses", "dense_uses", "macs", "outputs")
         values = max(self.values, more.values, key=VALUES.index)
-        return replace(self, values=values, **{name: getattr(self, name) + getattr(more, name) for name in summed})
+        repeats = _together(self, more)
+        sums = {name: getattr(self, name) + getattr(more, name) for name in summed}
+        return replace(self, values=values, **repeats, **sums)
 
     @property
     def rate(self) -> float:
@@ -77,6 +81,7 @@ class NeuronCount:
     Args:
         name: name of the neuron module.
         decides: whether the decision depends on it.
+        repeats: as in `LayerCount`, and `artificial_repeats`.
         neurons: N.
         updates: samples * T * N, of graded neurons times D.
         spikes: binary spikes that it sent.
@@ -85,6 +90,8 @@ class NeuronCount:
 
     name: str
     decides: bool
+    repeats: int
+    artificial_repeats: int
     neurons: int
     updates: int
     spikes: int
@@ -96,10 +103,16 @@ class NeuronCount:
         return self.updates // max(self.levels, 1)
 
     def __add__(self, more: NeuronCount) -> NeuronCount:
-        return replace(self, updates=self.updates + more.updates, spikes=self.spikes + more.spikes)
+        repeats = _together(self, more)
+        return replace(self, **repeats, updates=self.updates + more.updates, spikes=self.spikes + more.spikes)
 
 
 CountT = TypeVar("CountT", LayerCount, NeuronCount)
+
+
+def _together(one: CountT, more: CountT) -> dict[str, int]:
+    """How often a module that runs twice repeats."""
+    return {name: min(getattr(one, name), getattr(more, name)) for name in ("repeats", "artificial_repeats")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,16 +173,16 @@ def together(parts: Iterable[Counts]) -> Counts:
 
 def _count_batch(model: MultimodalSNN, inputs: Inputs) -> Counts:
     samples = next(iter(inputs.values())).shape[-4]
-    decides = deciding(model, {m: x.narrow(-4, 0, 1) for m, x in inputs.items()})
+    roles = probe(model, inputs)
     seen = watch(model, inputs)
-    firsts = _firsts(model, inputs, seen)
+    firsts = _firsts(inputs, seen)
     layers: list[LayerCount] = []
     neurons: list[NeuronCount] = []
-    for event, matters in zip(seen.events, decides, strict=True):
+    for event, role in zip(seen.events, roles, strict=True):
         if event.product is None:
-            neurons.append(_neuron(event, matters, samples))
+            neurons.append(_neuron(event, role, samples))
         else:
-            layers.append(_layer(event.name, event.product, matters, firsts, _steps(seen, event.name), samples))
+            layers.append(_layer(event.name, event.product, role, firsts, seen.steps_of(event.name), samples))
     return Counts(samples=samples, steps=len(seen.output.step_logits), layers=_merged(layers), neurons=_merged(neurons))
 
 
@@ -182,27 +195,26 @@ def _merged(counts: Iterable[CountT]) -> tuple[CountT, ...]:
     return (*found.values(),)
 
 
-def _layer(name: str, product: Product, decides: bool, firsts: dict[str, int], steps: int, samples: int) -> LayerCount:
+def _layer(name: str, product: Product, role: Role, firsts: set[str], steps: int, samples: int) -> LayerCount:
     parts = samples * steps
     stored = product.stored if product.weight_shape else product.stored / parts
     return LayerCount(
         **vars(replace(product, name=name, stored=stored)),
-        decides=decides,
+        **vars(role),
         first=name in firsts,
         steps=steps,
-        repeats=firsts.get(name, 1),
         sources=product.inputs / parts,
         results=product.outputs / parts,
     )
 
 
-def _neuron(event: Event, decides: bool, samples: int) -> NeuronCount:
+def _neuron(event: Event, role: Role, samples: int) -> NeuronCount:
     sent, neuron = event.result, event.neuron
     levels = neuron.levels if isinstance(neuron, SpikingNeuron) else 0
     spikes = sent.sum(dtype=torch.float64) / neuron.unit if isinstance(neuron, SpikingNeuron) else 0
     return NeuronCount(
         name=event.name,
-        decides=decides,
+        **vars(role),
         neurons=sent.numel() // (len(sent) * samples),
         updates=sent.numel() * max(levels, 1),
         spikes=round(float(spikes)),
@@ -210,19 +222,8 @@ def _neuron(event: Event, decides: bool, samples: int) -> NeuronCount:
     )
 
 
-def _firsts(model: MultimodalSNN, inputs: Inputs, seen: WatchedForward) -> dict[str, int]:
-    """The first layer of each modality, with T where its static input is repeated over time, otherwise 1."""
-    found: dict[str, int] = {}
-    for m, x in inputs.items():
-        name = next((e.name for e in seen.events if e.product and e.name.startswith(f"encoders.{m}.")), None)
-        if name is not None:
-            repeated = x.dim() == 4 and isinstance(model.coding[m], Direct)
-            found[name] = seen.steps[m] if repeated else 1
-    return found
-
-
-def _steps(seen: WatchedForward, name: str) -> int:
-    """Steps of a layer: those of its modality in an encoder, those of the decision behind it."""
-    room, _, rest = name.partition(".")
-    modality = rest.partition(".")[0]
-    return seen.steps[modality] if room == "encoders" else len(seen.output.step_logits)
+def _firsts(inputs: Inputs, seen: WatchedForward) -> set[str]:
+    """The first layer of each modality."""
+    layers = [event.name for event in seen.events if event.product]
+    found = (next((name for name in layers if name.startswith(f"encoders.{m}.")), None) for m in inputs)
+    return {name for name in found if name is not None}

@@ -54,8 +54,9 @@ def energy(
         split: part of the data.
         samples: clips to count on, at most; evenly over the part.
         table: cost table of the layers: your own, or a name in `colliculus.evaluation.energy.cost.TABLES`.
-        counterparts: trained ANN counterparts, whose test accuracies stand beside their energies: runs of the same
-            method and data with `method.neuron.kind` relu, and with `method.neuron.bits` for the quantised one.
+        counterparts: trained ANN counterparts, whose test accuracies stand beside their energies: runs with
+            `method.neuron.kind` relu and otherwise the settings of `run`, at one step or as many as `run`; with
+            `method.neuron.bits` the quantised ones.
         device: as in `open_run`.
 
     Raises:
@@ -88,7 +89,7 @@ def energy(
         tables={name: tally.costs(one) for name, one in {**TABLES, chosen.name: chosen}.items()},
         layers=tally.rows(chosen),
         spiking=tally.spiking,
-        accuracy=accuracies(run, counterparts, tally.bits),
+        accuracy=accuracies(run, counterparts, bits=tally.bits, sequences=tally.sequences),
     )
     found.write(run.folder)
     return found

@@ -27,7 +27,9 @@ COUNTERPARTS = {
     "quantised_every_step": "{bits} bits, every step",
 }
 """Readable names of the ANN counterparts."""
-ONCE, NEURONS = " first layer once", " of it the neurons"
+NOT_TRAINED = "not trained"
+"""Accuracy of a counterpart that is counted only."""
+ONCE, NEURONS = " static input once", " of it the neurons"
 """The spiking network in two more ways."""
 _FORMER_NAMES = {"table": "cost_table", "twins": "counterparts", "twin_mac": "counterpart_mac"}
 """Keys that version 0.1 wrote, and the fields they are now."""
@@ -48,8 +50,8 @@ class Energy(RunRecord):
         tables: totals at each cost table, by name.
         layers: each layer, then each layer of neurons.
         spiking: False if no neuron sends spikes: the network is then an ANN (ReLU), of which zeros are skipped.
-        accuracy: test accuracy of the run ("spiking") and of counterparts that were trained ("artificial",
-            "quantised"); the others are counted only.
+        accuracy: test accuracy of the run ("spiking") and of counterparts that were trained, by their names in
+            `TableCosts`; the others are counted only.
     """
 
     cost_table: str
@@ -121,7 +123,7 @@ class Energy(RunRecord):
 
     def _sums(self) -> Table:
         found = self.operations
-        once = f" ({_count(found.mac_first_layer_once)} if the first layer of a static input runs once)"
+        once = f" ({_count(found.mac_first_layer_once)} if what is the same at every step runs once)"
         used = {row.layer for row in self.layers if row.decides}
         idle = [row.layer for row in self.layers if not row.decides and row.kind != "neurons"]
         spikes = percent(found.share_of_uses_by_spikes)
@@ -158,15 +160,25 @@ class Energy(RunRecord):
         ]
         headings = ("network", "compute", "address", "memory", "total", "even at*", "in all*", "test, %")
         notes = ("* mean rate at which the spiking network costs as much, in compute alone and in total",)
-        if "not trained" in accuracy:
+        if NOT_TRAINED in accuracy:
             notes += ("Not trained: counted only. Its accuracy is that of a run with ReLU, given as counterpart.",)
         return Table.of("Energy of one clip", headings, rows, notes)
 
     def _accuracy(self, name: str) -> str:
-        """Test accuracy of a network with its interval, and its T where it is not that of the run."""
+        """Test accuracy of a network with its interval, and its T where it is not the one that is counted."""
         if (found := self.accuracy.get(name)) is None:
-            return "not trained" if name in COUNTERPARTS else ""
-        return str(found) + (f", T = {found.steps}" if found.steps != self.steps else "")
+            return NOT_TRAINED if name in COUNTERPARTS else ""
+        counted = self.steps if name == "spiking" or name.endswith("_every_step") else 1
+        return str(found) + (f", T = {found.steps}" if found.steps != counted else "")
+
+    def counterpart(self) -> tuple[Cost, str]:
+        """Energy of the ANN counterpart at the cost table of the layers, and its test accuracy in percent.
+
+        At one step, or at every step where only that one was trained; the accuracy is "not trained" where none was.
+        """
+        names = ("artificial", "artificial_every_step")
+        name = next((name for name in names if name in self.accuracy), names[0])
+        return self.totals.counterparts[name], self._accuracy(name)
 
     def _cost_tables(self) -> Table:
         """The comparison with the ANN counterpart at every cost table."""
@@ -177,7 +189,7 @@ class Energy(RunRecord):
             energies = (_energy(spiking.compute_nj), _energy(artificial.compute_nj))
             rows.append((name, f"{totals.mac_pj:g}", f"{totals.ac_pj:g}", *energies, *(f"{x:.2f}" for x in ratios)))
         headings = ("costs", "MAC, pJ", "AC, pJ", "spiking", "artificial", "ratio", "with memory")
-        return Table.of("Compute at every table (first layer of a static input run once)", headings, rows)
+        return Table.of("Compute at every table (a static input run once)", headings, rows)
 
 
 def _renamed(plain: Any) -> Any:

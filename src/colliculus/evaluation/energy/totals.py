@@ -31,7 +31,7 @@ class LayerRow:
         values: what it multiplies by.
         decides: whether the decision depends on it.
         steps: T.
-        repeats: how often it sees the same input.
+        repeats: T where it computes the same at every step, so that it may run once; otherwise 1.
         inputs: values that went in; of neurons, updates.
         events: non-zero inputs, of graded spikes their levels; of neurons, spikes.
         rate: events per input; above 1 where graded spikes of many levels arrive.
@@ -72,7 +72,8 @@ class Operations:
 
     Args:
         mac: multiply-accumulates.
-        mac_first_layer_once: the same where a first layer with a static input runs once.
+        mac_first_layer_once: the same where what is the same at every step runs once: with a static input the first
+            layer, of a network without spikes all layers.
         ac: accumulates.
         conventional: operations as usually reported, rate x T x MACs.
         counterpart_mac: multiply-accumulates of the ANN counterpart at one step.
@@ -110,11 +111,12 @@ class TableCosts:
         bits: width of a number.
         source: origin of the figures.
         spiking: the spiking network as it runs.
-        spiking_first_layer_once: the same where a first layer with a static input runs once.
+        spiking_first_layer_once: the same where what is the same at every step runs once: with a static input the first
+            layer, of a network without spikes all layers.
         of_it_neurons: the part that membrane updates take.
         conventional_nj: energy of the operations as usually reported.
         counterparts: ANN counterparts by name: "artificial" and "quantised" (activations of few bits) look once; with
-            "_every_step" they look at every step of a sequence.
+            "_every_step" they look at every step of a sequence, and what is the same at every step runs once.
         break_even_rate: for each counterpart.
     """
 
@@ -197,19 +199,18 @@ class Tally:
     def costs(self, table: CostTable) -> TableCosts:
         """Energies, spiking and artificial, and the rates at which they break even."""
         samples = self.counts.samples
-        firsts = [x for x in self._layers if x.first]
-        first = _sum(spiking_layer(x, table) for x in firsts) / samples
-        once = _sum(spiking_layer(x, table) / x.repeats for x in firsts) / samples
-        behind = _sum(spiking_layer(x, table) for x in self._layers if not x.first) / samples
-        neurons = _sum(spiking_neurons(n, table) for n in self._neurons) / samples
+        layers = [(x, spiking_layer(x, table) / samples) for x in self._layers]
+        neurons = [(n, spiking_neurons(n, table) / samples) for n in self._neurons]
+        behind = _once((x, cost) for x, cost in layers if not x.first)
+        fixed = _once([*((x, cost) for x, cost in layers if x.first), *neurons])
         usual = sum(x.conventional * (table.ac_pj if x.values == "spikes" else table.mac_pj) for x in self._layers)
         counterparts = self._counterparts(table)
 
         def even(ann: Cost, use: Literal["compute_nj", "total_nj"]) -> float | None:
             if not self.spiking:
                 return None
-            fixed, spiking, artificial = (getattr(cost, use) for cost in (once + neurons, behind, ann))
-            return break_even_rate(self.rate, fixed=fixed, spiking=spiking, ann=artificial)
+            once, spiking, artificial = (getattr(cost, use) for cost in (fixed, behind, ann))
+            return break_even_rate(self.rate, fixed=once, spiking=spiking, ann=artificial)
 
         return TableCosts(
             cost_table=table.name,
@@ -217,9 +218,9 @@ class Tally:
             ac_pj=table.ac_pj,
             bits=table.bits,
             source=table.source,
-            spiking=first + behind + neurons,
-            spiking_first_layer_once=once + behind + neurons,
-            of_it_neurons=neurons,
+            spiking=_sum(cost for _, cost in (*layers, *neurons)),
+            spiking_first_layer_once=_once((*layers, *neurons)),
+            of_it_neurons=_sum(cost for _, cost in neurons),
             conventional_nj=usual / samples / 1000,
             counterparts=counterparts,
             break_even_rate={
@@ -269,7 +270,7 @@ def _neuron_row(n: NeuronCount, samples: int, table: CostTable) -> LayerRow:
         values="numbers",
         decides=n.decides,
         steps=n.updates // (n.neurons * samples),
-        repeats=1,
+        repeats=n.repeats,
         inputs=n.updates / samples,
         events=n.spikes / samples,
         rate=n.spikes / n.updates,
@@ -278,9 +279,14 @@ def _neuron_row(n: NeuronCount, samples: int, table: CostTable) -> LayerRow:
 
 
 def _artificial(counts: Counts, table: CostTable, *, activation_bits: int | None) -> Cost:
-    layers = (dense_layer(x, table, activation_bits=activation_bits) for x in counts.layers if x.decides)
-    neurons = (dense_neurons(n, table) for n in counts.neurons if n.decides)
-    return _sum(chain(layers, neurons)) / counts.samples
+    layers = ((x, dense_layer(x, table, activation_bits=activation_bits)) for x in counts.layers if x.decides)
+    neurons = ((n, dense_neurons(n, table)) for n in counts.neurons if n.decides)
+    return _sum(cost / part.artificial_repeats for part, cost in chain(layers, neurons)) / counts.samples
+
+
+def _once(parts: Iterable[tuple[LayerCount | NeuronCount, Cost]]) -> Cost:
+    """Cost of layers and neurons where what is the same at every step runs once."""
+    return _sum(cost / part.repeats for part, cost in parts)
 
 
 def _sum(costs: Iterable[Cost]) -> Cost:

@@ -1,4 +1,4 @@
-"""One forward pass, watched: every product and every neuron update in it, in order, and which of them decide."""
+"""One forward pass, watched: every product and every neuron update in it, in order."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from colliculus.neurons import GradedNeuron, Neuron, SpikingNeuron
 from colliculus.types import Output
 
 Inputs = Mapping[str, Tensor]
+Change = Callable[[Neuron, Tensor, Tensor], Tensor]
+"""Neuron, its currents and what it sent -> what it sends on."""
 
 ATTENTION = ("q k^T", "(q k^T) v")
 """Products inside a `SpikingAttention`, in order; products of other modules are numbered."""
@@ -58,6 +60,12 @@ class WatchedForward:
     steps: dict[str, int]
     output: Output
 
+    def steps_of(self, name: str) -> int:
+        """Steps of a layer: those of its modality in an encoder, those of the decision behind it."""
+        room, _, rest = name.partition(".")
+        modality = rest.partition(".")[0]
+        return self.steps[modality] if room == "encoders" else len(self.output.step_logits)
+
 
 @dataclass
 class _Running:
@@ -74,14 +82,14 @@ class _Watch(TorchFunctionMode):
     Args:
         owners: name of the module that owns a weight, by the weight's id.
         units: values of a level of the model's spiking neurons, if there are graded ones.
-        undetached: skip `detach`, so that the graph also holds what gradients do not pass.
+        change: change of the values that neurons send; None in a forward pass that is counted.
     """
 
-    def __init__(self, owners: Mapping[int, str], units: frozenset[float], *, undetached: bool) -> None:
+    def __init__(self, owners: Mapping[int, str], units: frozenset[float], change: Change | None) -> None:
         super().__init__()
         self.owners = owners
         self.units = units
-        self.undetached = undetached
+        self.change = change
         self.running: list[_Running] = []
         self.events: list[Event] = []
         self.steps: dict[str, int] = {}
@@ -93,7 +101,7 @@ class _Watch(TorchFunctionMode):
     ) -> Any:
         """Call the function and count it."""
         del types
-        if self.undetached and func is Tensor.detach:
+        if self.change is not None and func is Tensor.detach:
             return args[0]
         result = func(*args, **(kwargs or {}))
         product = (
@@ -141,9 +149,11 @@ class _Watch(TorchFunctionMode):
                 self.events.append(Event(product.name, product, result))
             self.running.pop()
             if isinstance(module, Neuron):
-                self.events.append(Event(name, None, result, module))
+                sent: Tensor = result if self.change is None else self.change(module, inputs[0], result)
+                self.events.append(Event(name, None, sent, module))
                 self.fired.add(_part(name))
-                self.storages.add(result.untyped_storage().data_ptr())  # the event keeps this memory from other use
+                self.storages.add(sent.untyped_storage().data_ptr())  # the event keeps this memory from other use
+                return sent
             if name.startswith("coding."):
                 self.steps[name.removeprefix("coding.")] = len(result)
                 return result.contiguous()  # steps expanded from one would be counted once
@@ -163,16 +173,17 @@ def _part(name: str) -> str:
     return ".".join(words[: 2 if words[0] == "encoders" else 1])
 
 
-def watch(model: MultimodalSNN, inputs: Inputs, *, undetached: bool = False) -> WatchedForward:
+def watch(model: MultimodalSNN, inputs: Inputs, change: Change | None = None) -> WatchedForward:
     """Run `model` once, in its mode, and record every product and every neuron update.
 
-    With `undetached` the graph also holds what gradients do not pass; see `deciding`.
+    With a `change` of the values that neurons send, the pass shows the structure of the model and its counts mean
+    nothing (see `probe`): `detach` is skipped, so that the graph also holds what gradients do not pass.
     """
     tensors = chain(model.named_parameters(), model.named_buffers())
     owners = {id(x): name.rpartition(".")[0] or name for name, x in tensors}
     spiking = [module for module in model.modules() if isinstance(module, SpikingNeuron)]
     graded = any(isinstance(neuron, GradedNeuron) for neuron in spiking)
-    seen = _Watch(owners, frozenset(neuron.unit for neuron in spiking if graded), undetached=undetached)
+    seen = _Watch(owners, frozenset(neuron.unit for neuron in spiking if graded), change)
     with ExitStack() as hooks:
         for name, module in model.named_modules():
             for hook in seen.follow(name, module):
@@ -180,22 +191,3 @@ def watch(model: MultimodalSNN, inputs: Inputs, *, undetached: bool = False) -> 
         with seen:
             output: Output = model(inputs)
     return WatchedForward(tuple(seen.events), seen.steps, output)
-
-
-def deciding(model: MultimodalSNN, inputs: Inputs) -> list[bool]:
-    """For each event of a forward pass, in order: whether the logits depend on it.
-
-    A head may compute more than the decision needs, such as the logits of each modality alone. PyTorch's gradient graph
-    shows which events the logits were made of. The model is in eval mode, with weights that require gradients; one
-    sample is enough.
-    """
-    with torch.enable_grad():
-        seen = watch(model, inputs, undetached=True)
-    reached: set[Any] = set()
-    waiting = [seen.output.logits.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in reached:
-            reached.add(node)
-            waiting.extend(parent for parent, _ in node.next_functions)
-    return [event.result.grad_fn in reached for event in seen.events]

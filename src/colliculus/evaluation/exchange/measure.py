@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from colliculus.data.dataset import Split
 from colliculus.evaluation.exchange.gradients import Pull, measure_pulls
-from colliculus.evaluation.exchange.modules import Exchange, find_exchange, residual_sizes, shuffled, silenced
+from colliculus.evaluation.exchange.modules import Exchange, find_exchange, left_out, residual_sizes, shuffled, silenced
 from colliculus.evaluation.exchange.pairings import measure_additivity
 from colliculus.evaluation.exchange.record import Decisions, ExchangeEffect, Interventions
 from colliculus.evaluation.inference import batches, inference_mode
@@ -49,6 +49,7 @@ def measure_exchange(run: TrainedRun, part: Split, train: Split, clips: int, cac
     return ExchangeEffect(
         interventions=exchange and _interventions(run, part, train, exchange, cache),
         additivity=measure_additivity(run, part, clips, cache) if clips else None,
+        left_out=left_out(run.model),
     )
 
 

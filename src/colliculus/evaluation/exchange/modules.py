@@ -46,8 +46,21 @@ class Exchange:
         return [*self.pairs.values(), *self.joint.values(), *branches]
 
 
+def left_out(model: MultimodalSNN) -> tuple[str, ...]:
+    """Names of the modules of the exchange that the training left out."""
+    return tuple(name for name, module in model.named_modules() if _is_exchange(module) and _is_left_out(module))
+
+
+def _is_exchange(module: nn.Module) -> bool:
+    return getattr(module, "is_exchange", False)
+
+
+def _is_left_out(module: nn.Module) -> bool:
+    return getattr(module, "is_optional", False) and not module.get_buffer("kept")
+
+
 def find_exchange(model: MultimodalSNN) -> Exchange | None:
-    """The exchange of a network; None where it has no module that could be switched off.
+    """The exchange of a network; None where it has no module that could be switched off, or the training left it out.
 
     S-CMRL and Tectum have an exchange whose residual is added to the tokens; in SCA it replaces the tokens. In late
     fusion, CMCI, weighted attention and TAAF the modalities meet in the join, in common neurons or in a weight, and no
@@ -66,7 +79,7 @@ def find_exchange(model: MultimodalSNN) -> Exchange | None:
     for name, module in model.named_modules():
         if isinstance(module, nn.ModuleDict) and set(module) in exchanges:
             pairs |= {f"{name}.{pair}": inner for pair, inner in module.items()}
-        if getattr(module, "is_exchange", False):
+        if _is_exchange(module) and not _is_left_out(module):
             joint[name] = module
         if isinstance(module, CrossModalResidual):
             residuals.append(module)

@@ -14,6 +14,7 @@ NEARLY = 0.01
 """Share of interaction below which the network is nearly a sum of its modalities."""
 LEAST_SHOWN = 0.001
 """Share below which the sentence gives this bound instead of a number."""
+LEFT_OUT = "left out in the training, as no held-out samples showed that it helps"
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,13 @@ class ExchangeEffect:
 
     Args:
         interventions: measured in the exchange itself; None where the network has none that could be switched off.
-        additivity: comparison with the best sum of one function of each modality (EMAP); None where it was left out.
+        additivity: comparison with the best sum of one function of each modality (EMAP); None: it was not measured.
+        left_out: names of the modules of the exchange that the training left out, for want of evidence that they help.
     """
 
     interventions: Interventions | None
     additivity: Additivity | None
+    left_out: tuple[str, ...] = ()
 
     def tables(self) -> tuple[Table, ...]:
         """The decisions with and without the exchange; the pull of each loss term, where there is an exchange."""
@@ -73,18 +76,20 @@ class ExchangeEffect:
 
     def sentence(self) -> str:
         """The finding in one sentence."""
-        found = self.interventions
-        exchange = (
-            "This network has no exchange that could be switched off"
-            if found is None
-            else f"The exchange changes {found.zeroed.changed:,} of {found.total:,} decisions"
-        )
+        exchange = self._exchange()
         if self.additivity is None:
             return f"{exchange}."
         share = self.additivity.interaction_share
         sum_of = "so the network is nearly a sum" if share < NEARLY else "the rest is a sum"
         amount = "less than 0.1 %" if 0 < share < LEAST_SHOWN else percent(share)
         return f"{exchange}; {amount} of the variance of the logits is interaction, {sum_of} of its modalities."
+
+    def _exchange(self) -> str:
+        if (found := self.interventions) is not None:
+            return f"The exchange changes {found.zeroed.changed:,} of {found.total:,} decisions"
+        if self.left_out:
+            return f"The exchange ({', '.join(self.left_out)}) was {LEFT_OUT}, so it changes no decision"
+        return "This network has no exchange that could be switched off"
 
     def _decisions(self) -> Table:
         rows, notes = list[tuple[str, ...]](), [self.sentence()]
@@ -114,7 +119,8 @@ class ExchangeEffect:
                 f"{found.pairings:,} pairings of the clips; interaction is what it leaves."
             )
         if not rows:
-            return Table.facts("Does the exchange matter?", {"exchange": "none that could be switched off"})
+            absent = LEFT_OUT if self.left_out else "none that could be switched off"
+            return Table.facts("Does the exchange matter?", {"exchange": absent})
         return Table.of("Does the exchange matter?", ("network", "clips", "accuracy", "decisions changed"), rows, notes)
 
 

@@ -18,7 +18,9 @@ from colliculus.fusion import (
     Concat,
     CrossModalResidual,
     CurrentIntegration,
+    HiddenJointLayer,
     JointLayer,
+    JointNeurons,
     ReadoutWeights,
     ReferenceIntegration,
     SeparateStreams,
@@ -100,13 +102,16 @@ def _(fusion: SeparateStreams, to: Writing, tokens: Tokens) -> FusedFeatures:
 @_fused.register
 def _(fusion: CrossModalResidual, to: Writing, tokens: Tokens) -> FusedFeatures:
     streams = {
-        m: to.graph.sum(f"{to.names[fusion]}_{m}", [x, _residual(fusion, m, to, tokens)]) for m, x in tokens.items()
+        m: to.graph.sum(
+            f"{to.names[fusion]}_{m}", [*([] if fusion.replaces else [x]), _residual(fusion, m, to, tokens)]
+        )
+        for m, x in tokens.items()
     }
     return _fused(fusion.join, to, {m: write(fusion.mlp[m], to, x) for m, x in streams.items()})
 
 
 def _residual(fusion: CrossModalResidual, modality: str, to: Writing, tokens: Tokens) -> Signal:
-    """Alpha times what a modality receives: the mean over the others, through the semantic branch."""
+    """Mean of what a modality receives, through the semantic branch; times alpha where it is added to the tokens."""
     if fusion.others is not None:
         raise NotInNIRError("exchanges with the mean of several modalities")
     received: list[Signal] = []
@@ -119,7 +124,7 @@ def _residual(fusion: CrossModalResidual, modality: str, to: Writing, tokens: To
     mean = to.graph.sum(f"{to.names[fusion]}_{modality}_received", received).times(1 / len(received))
     residual = write(fusion.semantic[modality], to, mean) if modality in fusion.semantic else mean
     size = float(fusion.scale[modality].get_buffer("ratio")) if fusion.scale else 1.0
-    return residual.times(to.graph.edge_weight(fusion.alpha * size))
+    return residual.times(to.graph.edge_weight(size if fusion.replaces else fusion.alpha * size))
 
 
 @_fused.register
@@ -142,10 +147,30 @@ def _(fusion: ReferenceIntegration, to: Writing, tokens: Tokens) -> FusedFeature
 @_fused.register
 def _(fusion: WithJointLayer, to: Writing, tokens: Tokens) -> FusedFeatures:
     streams = _fused(fusion.join, to, tokens).streams
-    return FusedFeatures([_conjunctions(fusion.layer, to, tokens)] if bool(fusion.layer.kept) else [], streams)
+    return FusedFeatures([_joint(fusion.layer, to, tokens)] if bool(fusion.layer.kept) else [], streams)
 
 
-def _conjunctions(layer: JointLayer, to: Writing, tokens: Tokens) -> Feature:
+@singledispatch
+def _joint(layer: JointNeurons, to: Writing, tokens: Tokens) -> Feature:  # noqa: ARG001
+    raise NotInNIRError(f"joins by a {type(layer).__name__}")
+
+
+@_joint.register
+def _(layer: HiddenJointLayer, to: Writing, tokens: Tokens) -> Feature:
+    """A linear map of all modalities side by side is a sum of a map of each, with an equal share of the bias."""
+    whole, name = linear(layer.hidden.linear, layer.hidden.norm), to.names[layer.hidden]
+    width = whole.weight.shape[1] // len(layer.modalities)
+    parts = {m: Feature(x, _pooling(layer, m), layer.modalities.index(m) * width) for m, x in tokens.items()}
+    currents = [
+        _read(f"{name}_{m}", to, part, replace(_columns(whole, part), bias=whole.bias / len(parts)))
+        for m, part in parts.items()
+    ]
+    spikes = write(layer.hidden.neuron, to, to.graph.sum(f"{name}_linear", currents))
+    return Feature(write(layer.conjunction, to, spikes))
+
+
+@_joint.register
+def _(layer: JointLayer, to: Writing, tokens: Tokens) -> Feature:
     """Neurons that fire where two or more modalities do, each pair, triple, ... by neurons of its own."""
     driven: list[Signal] = []
     for m, x in tokens.items():
