@@ -111,7 +111,7 @@ def check_log(path, kind):
     with path.open() as file:
         rows = list(csv.DictReader(file))
     own = {
-        "pmr": ["weight_{}", "score_{}"],
+        "pmr": ["weight_{}", "score_{}", "temperature"],
         "mslr": ["rate_{}"],
         "iemf": ["coefficient_fusion"],
         "mm-pareto": ["fused_share_{}"],
