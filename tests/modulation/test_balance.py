@@ -60,7 +60,7 @@ def test_every_kind_trains_every_method_of_three_modalities(kind, method, fusion
         report = modulator(model, output, labels, runtime, prepared)
         modulator.end_epoch(Validation(dict.fromkeys("abc", 0.5), dict.fromkeys(("", *"abc"), 1.0)))
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
-    assert len(report) == {"none": 0, "iemf": 1, "lfm": 1, "pmr": 6, "g-blending": 4}.get(kind, 3)
+    assert len(report) == {"none": 0, "iemf": 1, "lfm": 1, "pmr": 7, "g-blending": 4}.get(kind, 3)
     assert all(isinstance(value, float) for value in report.values())
 
 

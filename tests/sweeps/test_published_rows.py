@@ -85,7 +85,7 @@ def test_rows_differ_in_what_their_titles_say(tmp_path, name):
         own_encoder = {"cmqka": "qkformer", "qkformer": "qkformer"}
         for job in jobs:
             first, other = (flat(experiment_to_plain(each.experiment)) for each in (jobs[0], job))
-            told = {key for row in TABLES[name].rows for key in row.settings}
+            told = {key for row in TABLES[name].rows for key in (*row.settings, *row.base)}
             differing = {
                 key: value
                 for key, value in other.items()

@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -122,9 +123,9 @@ def shuffled(exchange: Exchange) -> Generator[None]:
         x, y = inputs
         return x, of_another(y)
 
-    def joint(_module: nn.Module, inputs: tuple[dict[str, Tensor]]) -> tuple[dict[str, Tensor]]:
-        (features,) = inputs
-        return ({m: of_another(x) if i else x for i, (m, x) in enumerate(features.items())},)
+    def joint(_module: nn.Module, inputs: tuple[dict[str, Tensor], *tuple[Any, ...]]) -> tuple[Any, ...]:
+        features, *more = inputs  # such as the samples that have each modality: in eval mode all do
+        return ({m: of_another(x) if i else x for i, (m, x) in enumerate(features.items())}, *more)
 
     with ExitStack() as hooks:
         for module in exchange.pairs.values():
