@@ -94,7 +94,7 @@ class Cut(nn.Module):
 def network_of(t, method, model):
     """The same weights in a network that was built for t steps."""
     own = {m: steps_of(method, m, t) for m in getattr(method, "modality_steps", {})}
-    aligned = {"alignment": "interpolate", "modality_steps": own} if hasattr(method, "modality_steps") else {}
+    aligned = {"alignment": "interpolate", "modality_steps": own} if hasattr(model.fusion, "alignments") else {}
     small = replace(method, time_steps=t, **aligned).model(replace(SPEC, steps={})).eval()  # of any length
     weights = {key: value for key, value in model.state_dict().items() if "alignments" not in key}
     for key in weights:

@@ -86,7 +86,8 @@ class DividedData(ABC):
             ColliculusError: the data are not there, are damaged or changed, or do not suit the protocol.
         """
         folder = self.prepared_folder()
-        _check_pairs(folder, self._protocol_of(folder))
+        if folder.pairs:  # else the choice of a protocol need not read the manifest
+            _check_pairs(folder, self._protocol_of(folder))
         verify_once(folder)
         divided = self._divided(folder)
         parts, present = divided.parts, divided.present
@@ -239,8 +240,7 @@ def _check_pairs(folder: PreparedFolder, protocol: str) -> None:
     Raises:
         ColliculusError: they were not.
     """
-    fits = {"honest": protocol != "paper", "paper": protocol == "paper"}
-    if not fits.get(folder.pairs, True):
+    if (folder.pairs == "paper") != (protocol == "paper"):
         suited, other = ("paper", "honest") if folder.pairs == "paper" else ("group-disjoint", "paper")
         raise ColliculusError(
             f"{folder.path} was prepared with `pairs` {folder.pairs!r}, which do not suit the protocol {protocol!r}:"
