@@ -13,7 +13,7 @@ from colliculus.types import DataSpec
 
 SPEC = DataSpec(channels={"audio": 1, "visual": 2}, sizes={"audio": (16, 16), "visual": (16, 16)}, num_classes=3)
 SMALL = {"dim": 16, "heads": 4, "time_steps": 2, "encoder": "shallow"}
-QUICK = ("tectum", "late-fusion")
+QUICK = ("tectum", "late-fusion", "s-cmrl")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's own, as it traces and compiles
 
 

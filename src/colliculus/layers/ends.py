@@ -42,9 +42,14 @@ def ending_at(ends: Sequence[int], batch: int) -> Generator[None]:
         _ENDS.reset(token)
 
 
+def _ends() -> tuple[Tensor, int] | None:
+    """The ends of the pass that runs and its number of clips; None where no ends are set, as in a compiled network."""
+    return None if torch.compiler.is_dynamo_compiling() else _ENDS.get()
+
+
 def until_end(x: Tensor) -> Tensor:
     """(T, B or E * B, *) -> (T, E * B, *) with zeros from each sample's end on; `x` itself where no ends are set."""
-    if (found := _ENDS.get()) is None:
+    if (found := _ends()) is None:
         return x
     ends, batch = found
     clips = x.unflatten(1, (len(ends), batch)) if x.shape[1] != batch else x.unsqueeze(1)
@@ -59,7 +64,7 @@ def zero_from(x: Tensor, ends: Tensor) -> Tensor:
 
 def mean_until_end(x: Tensor) -> Tensor:
     """The mean over the steps of each sample, (T, B, *) -> (1, B, *), or (1, E * B, *) where ends are set."""
-    if (found := _ENDS.get()) is None:
+    if (found := _ends()) is None:
         return x.mean(0, keepdim=True)
     ends, batch = found
     sums = until_end(x).sum(0, keepdim=True).unflatten(1, (len(ends), batch))
