@@ -41,6 +41,12 @@ class Variant:
     name: str
     experiment: Experiment[Any, Any]
 
+    @property
+    def changes(self) -> Document:
+        """Plain values of the settings in which it differs from its preset, by dotted name."""
+        before = _flat(preset(self.preset))
+        return {key: value for key, value in _flat(self.experiment).items() if value != before.get(key, ...)}
+
     def trained_by(self, job: Job) -> bool:
         """True where a job is one of its trainings."""
         return job.folder.name.rpartition(_SEED)[0] == self.name
