@@ -10,6 +10,7 @@ import tyro
 from tyro.conf import Positional
 
 from colliculus.cli.options import RecordOptions, parse
+from colliculus.types import SnrOf
 
 RunFolders = Annotated[tuple[Path, ...], Positional, tyro.conf.arg(metavar="RUN")]
 
@@ -33,6 +34,8 @@ class Options(RecordOptions):
     """settings that may differ within a method, such as data.fold: each fold then counts as one seed"""
     snr_db: dict[str, float] = field(default_factory=dict[str, float])
     """test all with Gaussian noise, such as --snr-db audio 0; if not given, as each run was tested"""
+    snr_of: SnrOf = "standardised"
+    """input whose power this ratio refers to: standardised, as the networks get it, or raw, as it is before"""
     missing: tuple[str, ...] = ()
     """test all with these modalities withheld"""
     csv: Path | None = None
@@ -53,6 +56,7 @@ def run(arguments: list[str]) -> int:
         baseline=options.baseline,
         over=options.over,
         snr_db=options.snr_db,
+        snr_of=options.snr_of,
         missing=options.missing,
         device=options.device,
     )
