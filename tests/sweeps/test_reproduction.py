@@ -193,7 +193,7 @@ def test_where_the_papers_samples_are_not_known_nothing_is_subtracted(data, prot
     assert all(row.published for row in found.rows)
     assert "difference" not in cells(found, "S-CMRL")
     text = " ".join(str(found.table()).split())
-    assert f"samples of {data} are not published" in text
+    assert f"samples of {data} cannot be repeated" in text
     assert "--data.protocol" not in text  # the other split is no better
 
 
@@ -210,10 +210,17 @@ def test_the_record_names_the_training_of_each_row_and_the_notes_say_that_they_d
     assert "train.learning_rate" not in rows["none"].settings  # that of its preset
     text = " ".join(str(found.table()).split())
     assert "; 100 to 150 epochs, selected by" in text
-    assert "differ in their training (batch size, learning rate, optimizer, schedule, warmup epochs)" in text
-    text = " ".join(str(alpha_table("crema-d")[1].table()).split())
-    assert "; 100 epochs, selected by" in text
-    assert "differ in their training" not in text
+    assert set(found.differing) == {
+        "method.label_smoothing", "train.epochs", "train.batch_size", "train.learning_rate", "train.optimizer",
+        "train.schedule", "train.warmup_epochs",
+    }  # fmt: skip
+    assert "differ in their training (label smoothing, epochs, batch size" in text
+    for name in ("s-cmrl/alpha", "taaf/table-1"):  # presets of the second differ, its rows do not
+        _, found = made_up(name, "crema-d")
+        assert found.differing == ()
+        text = " ".join(str(found.table()).split())
+        assert "; 100 epochs, selected by" in text
+        assert "differ in their training" not in text
 
 
 def test_what_a_user_sets_is_in_the_record():

@@ -42,10 +42,15 @@ class Variant:
     experiment: Experiment[Any, Any]
 
     @property
+    def settings(self) -> Document:
+        """Plain values of its settings, without the seed, by dotted name."""
+        return {key: value for key, value in _flat(self.experiment).items() if key != SEED}
+
+    @property
     def changes(self) -> Document:
-        """Plain values of the settings in which it differs from its preset, by dotted name."""
+        """The settings in which it differs from its preset, by dotted name."""
         before = _flat(preset(self.preset))
-        return {key: value for key, value in _flat(self.experiment).items() if value != before.get(key, ...)}
+        return {key: value for key, value in self.settings.items() if value != before.get(key, ...)}
 
     def trained_by(self, job: Job) -> bool:
         """True where a job is one of its trainings."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from statistics import fmean
@@ -81,6 +81,7 @@ class Reproduction(Record):
         paper_selection: how the paper chose the epoch whose accuracy it prints.
         notes: published figures that no training of ours stands for.
         num_clips: clips of our test part; 0 where it is not known.
+        differing: settings of the training in which rows differ, by dotted name.
     """
 
     version: str
@@ -100,6 +101,7 @@ class Reproduction(Record):
     paper_selection: str = ""
     notes: tuple[str, ...] = ()
     num_clips: int = 0
+    differing: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, plain: object) -> Self:
@@ -160,8 +162,9 @@ class Reproduction(Record):
             f"tested once; mean of {runs} training(s) with 95 % interval over {'seeds' if runs > 1 else 'clips'}; "
             f"presets {', '.join(dict.fromkeys(row.preset for row in self.rows))}."
         )
-        if differing := self._differing():
-            yield f"Rows also differ in their training ({', '.join(differing)}); the record has the settings of each."
+        if self.differing:
+            names = ", ".join(name.rpartition(".")[2].replace("_", " ") for name in self.differing)
+            yield f"Rows also differ in their training ({names}); the record has the settings of each."
         if any(row.best_on_test for row in self.rows):
             yield (
                 "Best on test: the same trainings, the epoch of each chosen on the test part itself, as most papers do."
@@ -179,8 +182,8 @@ class Reproduction(Record):
             )
         elif not papers_are_repeated(self.data):
             yield (
-                f"The paper's training and test samples of {self.data} are not published, so that ours differ: compare"
-                " the distances between rows, not the accuracies."
+                f"The paper's training and test samples of {self.data} cannot be repeated: compare the distances"
+                " between rows, not the accuracies."
             )
         elif not self.comparable:
             yield (
@@ -193,15 +196,6 @@ class Reproduction(Record):
         """Epochs of the rows, such as 100, or 100 to 150 where they differ."""
         epochs = {row.epochs for row in self.rows}
         return " to ".join(str(number) for number in sorted({min(epochs), max(epochs)}))
-
-    def _differing(self) -> list[str]:
-        """Settings of the training in which rows differ, without the epochs."""
-        settings = [row.settings for row in self.rows]
-        names = sorted({name for own in settings for name in own if name.startswith("train.")} - {"train.epochs"})
-        differing = (
-            name for name in names if any(own.get(name, ...) != settings[0].get(name, ...) for own in settings)
-        )
-        return [name.removeprefix("train.").replace("_", " ") for name in differing]
 
 
 def _with_interval(share: float, interval: tuple[float, float], form: str) -> str:
@@ -220,6 +214,13 @@ def _best(accuracies: Sequence[float], num_clips: int) -> str:
     if not num_clips:
         return f"{100 * mean:.1f}\none seed"
     return _with_interval(mean, wilson_interval(round(mean * num_clips), num_clips), ".1f")
+
+
+def _differing(variants: Iterable[Variant]) -> tuple[str, ...]:
+    """Settings of the training and the loss in which variants differ, by dotted name."""
+    settings = [variant.settings for variant in variants]
+    names = (name for name in settings[0] if name.startswith(("train.", "method.label_smoothing")))
+    return tuple(name for name in names if any(own.get(name) != settings[0][name] for own in settings))
 
 
 def reproduction(
@@ -289,4 +290,5 @@ def reproduction(
         rows=tuple(map(row, table.rows)),
         failure=failure,
         num_clips=max((len(clips) for trainings in correct.values() for clips in trainings.values()), default=0),
+        differing=_differing(variants.values()),
     )
