@@ -122,6 +122,20 @@ def test_all_can_be_tested_under_noise(answer_json, study, tmp_path):
         assert method["score"]["accuracy"] == alone["accuracy"]
 
 
+def test_noise_may_refer_to_the_raw_input_and_kept_predictions_are_read(answer, answer_json, study, tmp_path):
+    runs = [str(shutil.copytree(study / name, tmp_path / name)) for name in ("late-fusion-0", "weighted-attention-0")]
+    noise = ("--snr-db", "visual", "-20", "--snr-of", "raw")
+    alone = [answer_json("evaluate", run, "--device", "cpu", *noise)["accuracy"] for run in runs]
+    kept = [Path(run) / "predictions_noise_of_-20_dB_on_raw_visual.csv" for run in runs]
+    before = [path.stat().st_mtime_ns for path in kept]
+    found = answer_json("compare", *runs, *noise)
+    assert found["condition"] == {"snr_db": {"visual": -20}, "missing": [], "snr_of": "raw"}
+    assert [method["score"]["accuracy"] for method in found["methods"]] == alone
+    assert [path.stat().st_mtime_ns for path in kept] == before
+    assert "-20 dB on raw visual" in answer("compare", *runs, *noise)[0]
+    assert "no effect without `snr_db`" in answer("compare", *runs, "--snr-of", "raw", code=2)[1]
+
+
 @pytest.mark.parametrize(
     ("method", "flags", "message"),
     [

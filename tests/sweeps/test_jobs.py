@@ -19,10 +19,12 @@ from colliculus.presets import preset
 from colliculus.runs.metrics import Metrics
 from colliculus.runs.result import TrainingResult
 from colliculus.sweeps import jobs, work
+from colliculus.sweeps.job_board import JobBoard, ended
 from colliculus.sweeps.jobs import Job
 from colliculus.sweeps.launchers import Local, Lost, order
 from colliculus.sweeps.work import MAX_LOSSES, run_jobs
 from colliculus.training.checkpoint import IN_HAND
+from colliculus.training.conclude import Choice
 
 METRICS = Metrics.from_confusion(np.array([[1, 1], [0, 2]]), ("a", "b"))
 RESULT = json.dumps(
@@ -104,6 +106,34 @@ def test_a_failure_is_kept_with_its_last_words_and_the_rest_goes_on(make):
     assert [job.is_done for job in todo] == [False, True, False, True]
     assert run_jobs(todo, 2, ignore, Local()).keys() == failed.keys()  # what failed is tried again
     assert todo[0].log.read_text().count("it is broken") == 2
+
+
+def test_the_epochs_of_a_refit_are_those_of_both_trainings(make):
+    (job,) = make("a")
+    planned = job.experiment.train.epochs
+    assert (job.num_epochs, job.total_epochs) == (0, planned)
+    selection = job.folder / "selection"
+    selection.mkdir(parents=True)
+    (selection / "metrics.csv").write_text("epoch\n1\n2\n3\n")
+    assert (job.num_epochs, job.total_epochs) == (3, 2 * planned)
+    Choice(epoch=2, selection="", validation=None, decisions=()).save(selection / "choice.json")
+    (job.folder / "metrics.csv").write_text("epoch\n1\n")
+    assert (job.num_epochs, job.total_epochs) == (4, planned + 2)
+
+
+def test_a_bar_ends_with_the_refit(make):
+    (job,) = make("a")
+    (job.folder / "selection").mkdir(parents=True)
+    board = JobBoard(1, 0, ended)
+    board.watch([job], [], {})
+    bar = board.tasks[-1]
+    planned = job.experiment.train.epochs
+    assert (bar.description, bar.completed, bar.total) == ("a", 0, 2 * planned)
+    Choice(epoch=2, selection="", validation=None, decisions=()).save(job.folder / "selection" / "choice.json")
+    (job.folder / "selection" / "metrics.csv").write_text("epoch\n" + "1\n" * planned)
+    (job.folder / "metrics.csv").write_text("epoch\n1\n2\n")
+    board.watch([job], [], {})
+    assert bar.completed == bar.total == planned + 2
 
 
 def test_what_is_done_is_not_run_again(make, tmp_path):

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from colliculus.files.documents import flat
+from colliculus.modulation import Balance
 from colliculus.presets import PRESETS
 from colliculus.runs.document import experiment_to_plain
 from colliculus.sweeps.published_tables import TABLES
-from colliculus.sweeps.reproduce import plan_reproduction
+from colliculus.sweeps.reproduce import plan_reproduction, row_variants
 
 SCALED = ("synthetic", "av-digits")
 """Data that everybody has, for a small version of any table."""
@@ -30,7 +31,7 @@ def test_a_table_is_consistent(name):
 @pytest.mark.parametrize("name", TABLES)
 def test_every_row_is_a_training(tmp_path, name, data):
     jobs = plan_reproduction(name, data=data, seeds=2, out=tmp_path)
-    rows = {(row.method, *row.settings.items()) for row in TABLES[name].rows}
+    rows = {(row.method, row.suffix, *row.settings.items()) for row in TABLES[name].rows}
     assert len(jobs) == 2 * len(rows)
     assert [job.experiment.train.seed for job in jobs] == [0] * len(rows) + [1] * len(rows)
 
@@ -82,18 +83,32 @@ SAME = [
 def test_rows_differ_in_what_their_titles_say(tmp_path, name):
     for data in (*TABLES[name].datasets, *SCALED):
         jobs = plan_reproduction(name, data=data, seeds=1, out=tmp_path)
-        own_encoder = {"cmqka": "qkformer", "qkformer": "qkformer"}
+        variants = row_variants(name, data)
         for job in jobs:
             first, other = (flat(experiment_to_plain(each.experiment)) for each in (jobs[0], job))
             told = {key for row in TABLES[name].rows for key in (*row.settings, *row.base)}
+            titles = [title for title, variant in variants.items() if variant.trained_by(job)]
             differing = {
                 key: value
                 for key, value in other.items()
                 if key.startswith(tuple(SAME)) and value != first.get(key) and key not in told
             }
-            if own_encoder.get(first["method.name"]) != own_encoder.get(other["method.name"]):
-                differing.pop("method.encoder", None)  # a part of the method
+            if all("with its own encoder" in title for title in titles):
+                assert differing.pop("method.encoder")
             assert differing == {}, (job.preset, data)
+
+
+@pytest.mark.parametrize("data", TABLES["s-cmrl/balance"].datasets)
+def test_each_training_of_a_balance_is_also_there_without_it(data):
+    variants = row_variants("s-cmrl/balance", data)
+    without = {"none", "none, trained as OGM-GE and MSLR", "none, trained as PMR", "none, trained as AGM"}
+    assert without <= set(variants)
+    assert len({variant.name for variant in variants.values()}) == len(variants) == 9
+    for title, variant in variants.items():
+        method = variant.experiment.method
+        if title != "S-CMRL":
+            alone = replace(variant.experiment, method=replace(method, balance=Balance()))
+            assert sum(variants[twin].experiment == alone for twin in without) == 1, title
 
 
 def test_published_sizes_and_training_are_those_of_all_rows(tmp_path):

@@ -16,7 +16,7 @@ from colliculus.runs.metrics import wilson_interval
 from colliculus.runs.run import read_run
 from colliculus.sweeps.published import PublishedAccuracy
 from colliculus.sweeps.published_tables import TABLES
-from colliculus.sweeps.reproduce import plan_reproduction, reproduce
+from colliculus.sweeps.reproduce import plan_reproduction, reproduce, row_variants
 from colliculus.sweeps.reproduction import Reproduction, reproduction
 from colliculus.types import ColliculusError
 
@@ -97,15 +97,15 @@ def test_trainings_are_tested_in_every_epoch_and_the_best_stands_beside_ours(sma
     former = found.to_dict()
     del former["paper_selection"], former["notes"], former["num_clips"]
     for row in former["rows"]:
-        del row["best_on_test"], row["snr_of"]
-    assert Reproduction.from_dict(former).rows[0].best_on_test == ()
+        del row["best_on_test"], row["snr_of"], row["epochs"]
+    first = Reproduction.from_dict({**former, "epochs": 2}).rows[0]
+    assert (first.best_on_test, first.epochs) == ((), 2)
 
 
 def run_with(protocol):
     """As much of a run as a reproduction reads."""
     return SimpleNamespace(
         run=SimpleNamespace(protocol=protocol, fingerprint="0"),
-        experiment=SimpleNamespace(train=SimpleNamespace(epochs=100)),
         result=SimpleNamespace(selection="highest validation accuracy"),
     )
 
@@ -115,30 +115,36 @@ PAPER, HONEST = "paper, validation from training", "group-disjoint by group, fol
 
 def test_balances_beside_s_cmrl_are_trained_as_their_authors_did(tmp_path):
     jobs = plan_reproduction("s-cmrl/balance", seeds=1, overrides={"train.epochs": 60}, out=tmp_path)
-    assert len({job.folder for job in jobs}) == len(jobs) == 7
+    assert len({job.folder for job in jobs}) == len(jobs) == 9
     found = [(job.experiment.method.balance.kind, job.experiment.train) for job in jobs]
-    assert [(kind, train.optimizer, train.learning_rate) for kind, train in found[1:6]] == [
+    assert [(kind, train.optimizer, train.learning_rate) for kind, train in found[1:8]] == [
         ("none", "sgd", 1e-3),
         ("ogm-ge", "sgd", 1e-3),
         ("mslr", "sgd", 1e-3),
+        ("none", "sgd", 1e-4),
         ("pmr", "sgd", 1e-4),
+        ("none", "sgd", 1e-4),
         ("agm", "sgd", 1e-4),
     ]
-    assert {found[i][1].optimizer for i in (0, 6)} == {"adamw"}  # that of their presets
+    assert {found[i][1].optimizer for i in (0, 8)} == {"adamw"}  # that of their presets
     assert {train.epochs for _, train in found} == {60}
     assert jobs[2].experiment.method.balance.ogm_ge.last_epoch == 51
 
 
-def alpha_table(data, num_seeds=3, without=(), protocol=PAPER):
-    """The table of alpha with made-up predictions: each row recognises two clips of a hundred more than the last."""
+def made_up(name, data, num_seeds=3, without=(), protocol=PAPER):
+    """A table with made-up predictions: each row recognises two clips of a hundred more than the last."""
     correct = {
         row.title: {("", s): np.arange(100) < 60 + 2 * k + s for s in range(num_seeds)}
-        for k, row in enumerate(TABLES["s-cmrl/alpha"].rows)
+        for k, row in enumerate(TABLES[name].rows)
     }
     correct |= {title: {} for title in without}
     best = {title: tuple(0.01 + found.mean() for found in of.values()) for title, of in correct.items()}
-    presets = dict.fromkeys(correct, f"s-cmrl-{data}")
-    return correct, reproduction("s-cmrl/alpha", data, presets, correct, best, run_with(protocol))
+    return correct, reproduction(name, data, row_variants(name, data), correct, best, run_with(protocol))
+
+
+def alpha_table(data, **changes):
+    """The table of alpha with made-up predictions."""
+    return made_up("s-cmrl/alpha", data, **changes)
 
 
 def cells(record, title):
@@ -176,6 +182,50 @@ def test_accuracies_of_another_split_are_not_subtracted_from_the_papers():
     text = " ".join(str(found.table()).split())
     assert "-- --data.protocol paper" in text
     assert "scaled version" not in text
+
+
+@pytest.mark.parametrize("data", ["urbansound8k-av", "mnistdvs-ntidigits"])
+@pytest.mark.parametrize("protocol", [PAPER, HONEST])
+def test_where_the_papers_samples_are_not_known_nothing_is_subtracted(data, protocol):
+    _, found = made_up("s-cmrl/table-1", data, protocol=protocol)
+    assert (found.scaled, found.comparable) == (False, False)
+    assert [row.difference for row in found.rows] == [None] * 4
+    assert all(row.published for row in found.rows)
+    assert "difference" not in cells(found, "S-CMRL")
+    text = " ".join(str(found.table()).split())
+    assert f"samples of {data} cannot be repeated" in text
+    assert "--data.protocol" not in text  # the other split is no better
+
+
+def test_the_record_names_the_training_of_each_row_and_the_notes_say_that_they_differ(tmp_path):
+    _, found = made_up("s-cmrl/balance", "crema-d")
+    assert Reproduction.read(found.save(tmp_path / "reproduction.json")) == found
+    rows = {row.title: row for row in found.rows}
+    assert [rows[title].epochs for title in ("none", "OGM-GE", "none, trained as PMR", "PMR", "AGM")] == [
+        100, 100, 150, 150, 100
+    ]  # fmt: skip
+    pmr = rows["PMR"].settings
+    assert (pmr["train.optimizer"], pmr["train.learning_rate"], pmr["method.label_smoothing"]) == ("sgd", 1e-4, 0.0)
+    assert pmr["method.balance.pmr.last_epoch"] == 101
+    assert "train.learning_rate" not in rows["none"].settings  # that of its preset
+    text = " ".join(str(found.table()).split())
+    assert "; 100 to 150 epochs, selected by" in text
+    assert set(found.differing) == {
+        "method.label_smoothing", "train.epochs", "train.batch_size", "train.learning_rate", "train.optimizer",
+        "train.schedule", "train.warmup_epochs",
+    }  # fmt: skip
+    assert "differ in their training (label smoothing, epochs, batch size" in text
+    for name in ("s-cmrl/alpha", "taaf/table-1"):  # presets of the second differ, its rows do not
+        _, found = made_up(name, "crema-d")
+        assert found.differing == ()
+        text = " ".join(str(found.table()).split())
+        assert "; 100 epochs, selected by" in text
+        assert "differ in their training" not in text
+
+
+def test_what_a_user_sets_is_in_the_record():
+    changes = row_variants("iemf/table-1", "crema-d", overrides={"train.epochs": 7})["none"].changes
+    assert (changes["train.epochs"], changes["method.encoder"], changes["train.optimizer"]) == (7, "resnet18", "sgd")
 
 
 def test_one_training_has_the_interval_of_its_clips_by_either_rule():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
@@ -33,6 +33,8 @@ class Options(RecordOptions):
     """settings that may differ within a method, such as data.fold: each fold then counts as one seed"""
     snr_db: dict[str, float] = field(default_factory=dict[str, float])
     """test all with Gaussian noise, such as --snr-db audio 0; if not given, as each run was tested"""
+    snr_of: Literal["standardised", "raw"] = "standardised"
+    """input whose power this ratio refers to: standardised, as the networks get it, or raw, as it is before"""
     missing: tuple[str, ...] = ()
     """test all with these modalities withheld"""
     csv: Path | None = None
@@ -53,6 +55,7 @@ def run(arguments: list[str]) -> int:
         baseline=options.baseline,
         over=options.over,
         snr_db=options.snr_db,
+        snr_of=options.snr_of,
         missing=options.missing,
         device=options.device,
     )

@@ -21,8 +21,9 @@ class Options:
     The rows are trained as by `colliculus sweep`: several at once, and the same command resumes what was stopped. On
     data that the paper did not use, such as synthetic or av-digits, it is a scaled version, whose rows compare with
     each other only. Ours is the accuracy of the epoch that the validation part chose; the best epoch on the test part,
-    which most papers print, stands beside it under that name. A difference to the paper is printed only on the
-    publisher's split (-- --data.protocol paper). Flags behind -- go to every training.
+    which most papers print, stands beside it under that name. A difference to the paper is printed only where
+    the samples are those of the paper: crema-d and ave with -- --data.protocol paper. Flags behind -- go to every
+    training.
     Example: colliculus reproduce s-cmrl/alpha --data av-digits --seeds 3 --jobs 2 -- --data.root FOLDER
     """
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from colliculus.data.noise import SnrOf
 from colliculus.evaluation.evaluate import predictions_of
 from colliculus.evaluation.groups import Group, find_runs, group_runs, method_named, open_finished, settings_of
 from colliculus.evaluation.paired import PairedTest, Score, Training, Trainings, paired_tests
@@ -166,6 +167,7 @@ def compare(
     baseline: str | None = None,
     over: Sequence[str] = (),
     snr_db: Mapping[str, float] | None = None,
+    snr_of: SnrOf = "standardised",
     missing: Sequence[str] = (),
     device: str | None = "auto",
 ) -> Comparison:
@@ -181,11 +183,14 @@ def compare(
         baseline: method that the others are compared with, by preset or full name; None: the first one.
         over: settings that may differ within a method, such as "data.fold": each fold then counts as one seed.
         snr_db: Gaussian noise on modalities of the test clips, in dB; None and no `missing`: as each run was tested.
+        snr_of: input whose power `snr_db` refers to: "standardised", as the networks get it, or "raw", before it is
+            standardised. Without `snr_db` each run keeps the noise and the power of its training.
         missing: modalities withheld in the test.
         device: device for runs whose predictions must be measured, such as "cuda:0"; None: only read predictions.
 
     Raises:
-        ColliculusError: the runs are not finished or cannot be compared, a name is unknown, or SciPy is not installed.
+        ColliculusError: the runs are not finished or cannot be compared, a name is unknown, `snr_of` is changed without
+            `snr_db` or where the raw power is not known, or SciPy is not installed.
 
     Example:
         >>> import tempfile
@@ -207,13 +212,13 @@ def compare(
     groups = group_runs([open_finished(folder, device or "cpu") for folder in folders], over)
     presets = {group.name: group.preset for group in groups}
     chosen = groups[0].name if baseline is None else method_named(baseline, presets)
-    asked = Condition(snr_db or {}, tuple(missing)) if snr_db or missing else None
+    asked = Condition(dict(snr_db or {}), tuple(missing), snr_of)  # the default: as each run was tested
     correct: dict[str, dict[Training, NDArray[np.bool_]]] = {name: {} for name in presets}
     members = [(group.name, *member) for group in groups for member in group.members.items()]
     for name, training, run in console.steps(members, "test"):
-        condition = asked or Condition.of(run.run)
+        condition = Condition.of(run.run) if asked == Condition() else asked
         correct[name][training] = (_kept(run, condition) if device is None else predictions_of(run, condition)).correct
-    return _record(groups, correct, chosen, asked or Condition.of(members[0][2].run))
+    return _record(groups, correct, chosen, Condition.of(members[0][2].run) if asked == Condition() else asked)
 
 
 def _kept(run: TrainedRun, condition: Condition) -> Predictions:

@@ -45,9 +45,8 @@ class JobBoard(Progress):
             self.console.print(f"{job.folder.name}: {IN_HAND}, waiting for it", soft_wrap=True)
         for job in [*running, *elsewhere]:
             if job not in self._bars:
-                epochs = job.experiment.train.epochs
-                self._bars[job] = self.add_task(job.folder.name, total=epochs, unit="epochs")
-            self.update(self._bars[job], completed=job.num_epochs)
+                self._bars[job] = self.add_task(job.folder.name, total=None, unit="epochs")
+            self.update(self._bars[job], completed=job.num_epochs, total=job.total_epochs)
         for job in [job for job in over if job not in self._ended]:
             self._ended.add(job)
             if job in self._bars:

@@ -16,10 +16,19 @@ from typing import Any
 from colliculus.presets import PRESETS
 from colliculus.runs.experiment import Experiment
 from colliculus.runs.flags import changed, flags
-from colliculus.runs.names import METRICS_FILE
+from colliculus.runs.names import METRICS_FILE, SELECTION_FOLDER
 from colliculus.runs.result import read_result
+from colliculus.training.conclude import read_choice
 
 PROGRAM = (sys.executable, "-m", "colliculus")
+
+
+def _epochs_in(folder: Path) -> int:
+    """Lines below the heading of a training's metrics."""
+    try:
+        return max(len((folder / METRICS_FILE).read_bytes().splitlines()) - 1, 0)
+    except OSError:
+        return 0
 
 
 def log_of(folder: Path) -> Path:
@@ -71,11 +80,17 @@ class Job:
 
     @property
     def num_epochs(self) -> int:
-        """Finished epochs of a training that runs or was stopped: lines of its metrics below the heading."""
-        try:
-            return max(len((self.folder / METRICS_FILE).read_bytes().splitlines()) - 1, 0)
-        except OSError:
-            return 0
+        """Finished epochs of a training that runs or was stopped; those of both trainings of a refit."""
+        return _epochs_in(self.folder) + _epochs_in(self.folder / SELECTION_FOLDER)
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs until it is done; of a refit those of both trainings, the second in full until its end is chosen."""
+        planned, selection = self.experiment.train.epochs, self.folder / SELECTION_FOLDER
+        if not selection.is_dir():
+            return planned
+        choice = read_choice(selection)
+        return planned + (planned if choice is None else choice.epoch)
 
     def complaint(self) -> str:
         """Last line of the log."""

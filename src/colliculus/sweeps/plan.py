@@ -41,6 +41,17 @@ class Variant:
     name: str
     experiment: Experiment[Any, Any]
 
+    @property
+    def settings(self) -> Document:
+        """Plain values of its settings, without the seed, by dotted name."""
+        return {key: value for key, value in _flat(self.experiment).items() if key != SEED}
+
+    @property
+    def changes(self) -> Document:
+        """The settings in which it differs from its preset, by dotted name."""
+        before = _flat(preset(self.preset))
+        return {key: value for key, value in self.settings.items() if value != before.get(key, ...)}
+
     def trained_by(self, job: Job) -> bool:
         """True where a job is one of its trainings."""
         return job.folder.name.rpartition(_SEED)[0] == self.name

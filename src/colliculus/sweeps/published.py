@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from colliculus.corpus.recipes import RECIPES
 from colliculus.data.noise import SnrOf
 
 
@@ -33,8 +34,9 @@ class Row:
         title: title as it is printed.
         method: our method; followed by the name of a dataset it names a preset.
         settings: settings of this row by dotted name.
-        base: its training by dotted name, which is not told in the names of folders; those that a user gives come
-            before it.
+        base: settings of its training by dotted name, not part of folder names; those that a user gives come before
+            them.
+        suffix: end of its folder names, where `settings` do not tell it from another row.
         snr_db: white noise on modalities in the test, in dB.
         snr_of: input whose power these ratios refer to.
         published: the paper's accuracy by dataset.
@@ -44,6 +46,7 @@ class Row:
     method: str
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     base: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    suffix: str = ""
     snr_db: Mapping[str, float] = field(default_factory=dict[str, float])
     snr_of: SnrOf = "standardised"
     published: Mapping[str, PublishedAccuracy] = field(default_factory=dict[str, PublishedAccuracy])
@@ -79,6 +82,27 @@ class PublishedTable:
     def is_about_noise(self) -> bool:
         """True if rows differ in the noise of the test."""
         return any(row.snr_db for row in self.rows)
+
+
+def is_as_in_papers(data: str, protocol: str) -> bool:
+    """True if a run trained and was tested on the samples of the papers, but for a validation part from training.
+
+    Args:
+        data: dataset by its name in the presets.
+        protocol: protocol of the run.
+
+    Example:
+        >>> is_as_in_papers("crema-d", "paper, validation from training"), is_as_in_papers("crema-d", "group-disjoint")
+        (True, False)
+        >>> is_as_in_papers("urbansound8k-av", "paper")  # near the split of the papers
+        False
+    """
+    return papers_are_repeated(data) and protocol.partition(",")[0] == "paper"
+
+
+def papers_are_repeated(data: str) -> bool:
+    """True if the protocol `paper` of a dataset, by its name in the presets, has the samples of the papers."""
+    return data in RECIPES and RECIPES[data].repeats_papers
 
 
 def published(datasets: tuple[str, ...], *accuracies: float) -> dict[str, PublishedAccuracy]:

@@ -43,11 +43,11 @@ def _branch(name: str) -> Row:
     return Row(title=f"{name} branch alone", method="s-cmrl", settings=settings)
 
 
-def _by_recipe(title: str, recipe: str, *, balanced: bool = True) -> Row:
+def _by_recipe(title: str, recipe: str, *, balanced: bool = True, suffix: str = "") -> Row:
     """A row of late fusion with a balance and the training of its authors, or with that training alone."""
     changes = recipe_changes(recipe, balanced=balanced)
     own = {"method.balance.kind": changes.pop("method.balance.kind")}
-    return Row(title=title, method="late-fusion-concat", settings=own, base=changes)
+    return Row(title=title, method="late-fusion-concat", settings=own, base=changes, suffix=suffix)
 
 
 def _noisy(title: str, method: str) -> tuple[Row, ...]:
@@ -81,7 +81,7 @@ SCMRL_TABLES: Mapping[str, PublishedTable] = {
         selection=_ON_TEST,
         protocol=(
             f"{_SAME_ACTORS}; network and training of the balances are not at hand: ours joins features side by side,"
-            " and each balance has its authors' training"
+            " and each balance has its authors' training, which a row without balance has too"
         ),
         datasets=_DATA,
         against="S-CMRL",
@@ -90,7 +90,9 @@ SCMRL_TABLES: Mapping[str, PublishedTable] = {
             _by_recipe("none, trained as OGM-GE and MSLR", "ogm-ge", balanced=False),
             _by_recipe("OGM-GE", "ogm-ge"),
             _by_recipe("MSLR", "mslr"),
+            _by_recipe("none, trained as PMR", "pmr", balanced=False, suffix="as-pmr"),
             _by_recipe("PMR", "pmr"),
+            _by_recipe("none, trained as AGM", "agm", balanced=False, suffix="as-agm"),
             _by_recipe("AGM", "agm"),
             Row(title="S-CMRL", method="s-cmrl", published=_SCMRL),
         ),

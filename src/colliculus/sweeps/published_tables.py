@@ -152,7 +152,7 @@ TABLES: Mapping[str, PublishedTable] = {
                 published=published(_SNNERGY_DATA, 78.38, 72.14, 99.66),
             ),
             Row(title="QKFormer, late fusion", method="qkformer"),
-            Row(title="S-CMRL", method="s-cmrl"),
+            Row(title="S-CMRL with its own encoder", method="s-cmrl"),
         ),
         base={
             "method.dim": 512,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def reproduce(
         >>> [row.title for row in found.rows if row.distance][:2]
         ['S-CMRL, 30 dB', 'S-CMRL, 20 dB']
     """
-    chosen = _variants(table, row_presets(table, data, ours=ours), overrides or {})
+    chosen = row_variants(table, data, ours=ours, overrides=overrides)
     todo = plan_variants(list(chosen.values()), seeds, out)
     failed = train_all(todo, jobs)
     runs = {job: open_finished(job.folder, device) for job in todo if job not in failed}
@@ -73,7 +74,7 @@ def reproduce(
     return reproduction(
         table,
         data,
-        {title: variant.preset for title, variant in chosen.items()},
+        chosen,
         correct,
         _best_on_test(TABLES[table], chosen, runs),
         next(iter(runs.values()), None),
@@ -96,7 +97,7 @@ def plan_reproduction(
         >>> len(plan_reproduction("s-cmrl/noise", seeds=2))  # five methods: the noise is added in the test
         10
     """
-    chosen = _variants(table, row_presets(table, data, ours=ours), overrides or {})
+    chosen = row_variants(table, data, ours=ours, overrides=overrides)
     return plan_variants(list(chosen.values()), seeds, out)
 
 
@@ -117,18 +118,25 @@ def row_presets(table: str, data: str, *, ours: bool = False) -> tuple[str, ...]
     return tuple(a if ours or b not in PRESETS else b for a, b in zip(own, reference, strict=True))
 
 
-def _variants(table: str, presets: Sequence[str], overrides: Mapping[str, Any]) -> dict[str, Variant]:
-    """Variant of each row by title; rows that differ in the test alone share their trainings."""
-    found = TABLES[table]
+def row_variants(
+    table: str, data: str, *, ours: bool = False, overrides: Mapping[str, Any] | None = None
+) -> dict[str, Variant]:
+    """Variant of each row by title; rows that differ in the test alone share their trainings.
+
+    Arguments and errors are those of `reproduce`.
+
+    Example:
+        >>> row_variants("s-cmrl/balance", "av-digits")["PMR"].experiment.train.epochs
+        150
+    """
+    presets, found = row_presets(table, data, ours=ours), TABLES[table]
     each = {"train.test_each_epoch": True}
-    return {
-        row.title: variants(
-            [preset],
-            {key: [value] for key, value in row.settings.items()},
-            {**found.base, **row.base, **each, **overrides},
-        )[0]
-        for row, preset in zip(found.rows, presets, strict=True)
-    }
+    planned: dict[str, Variant] = {}
+    for row, name in zip(found.rows, presets, strict=True):
+        settings = {key: [value] for key, value in row.settings.items()}
+        (variant,) = variants([name], settings, {**found.base, **row.base, **each, **(overrides or {})})
+        planned[row.title] = replace(variant, name=f"{variant.name}_{row.suffix}") if row.suffix else variant
+    return planned
 
 
 def _best_on_test(

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from colliculus.data.noise import SnrOf
 from colliculus.evaluation.paired import PairedTest, Score, Trainings, paired_tests
 from colliculus.evaluation.significance import student_interval
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.figures import Bars, BarSeries, figure
-from colliculus.files.documents import package_version
+from colliculus.files.documents import as_document, package_version
 from colliculus.records import Column, Record, Table
 from colliculus.runs.metrics import wilson_interval
-from colliculus.sweeps.published import PublishedAccuracy, Row
+from colliculus.sweeps.plan import Variant
+from colliculus.sweeps.published import PublishedAccuracy, Row, is_as_in_papers, papers_are_repeated
 from colliculus.sweeps.published_tables import TABLES
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class ReproducedRow:
     Args:
         title: title of the row.
         preset: preset that was trained.
-        settings: settings in which the row differs from the preset.
+        settings: settings in which its trainings differ from the preset, by dotted name.
         snr_db: noise on modalities in the test, in dB.
         snr_of: input whose power these ratios refer to.
         published: accuracy in the paper; None where it is not at hand.
@@ -41,6 +42,7 @@ class ReproducedRow:
         distance: our trainings against those of the reference row, paired.
         best_on_test: accuracy of the best epoch on the test part of each of our trainings, as most papers choose it;
             it is too high. Empty where it was not measured.
+        epochs: epochs of its trainings.
     """
 
     title: str
@@ -54,6 +56,7 @@ class ReproducedRow:
     distance: PairedTest | None
     best_on_test: tuple[float, ...] = ()
     snr_of: SnrOf = "standardised"
+    epochs: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,6 @@ class Reproduction(Record):
         data: our dataset.
         protocol: how our data were split.
         fingerprint: digest of our data.
-        epochs: epochs of our trainings.
         selection: how our trainings choose the epoch that is tested.
         scaled: True where the paper did not use our data, so that only distances between rows compare.
         against: title of the reference row, from which distances are measured.
@@ -79,6 +81,7 @@ class Reproduction(Record):
         paper_selection: how the paper chose the epoch whose accuracy it prints.
         notes: published figures that no training of ours stands for.
         num_clips: clips of our test part; 0 where it is not known.
+        differing: settings of the training in which rows differ, by dotted name.
     """
 
     version: str
@@ -90,7 +93,6 @@ class Reproduction(Record):
     data: str
     protocol: str
     fingerprint: str
-    epochs: int
     selection: str
     scaled: bool
     against: str
@@ -99,11 +101,21 @@ class Reproduction(Record):
     paper_selection: str = ""
     notes: tuple[str, ...] = ()
     num_clips: int = 0
+    differing: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, plain: object) -> Self:
+        """The inverse of `to_dict`; records of earlier editions have the epochs of all rows in one place."""
+        found = as_document(plain)
+        if "epochs" in found:
+            found = {**found, "rows": [{**row, "epochs": found["epochs"]} for row in found["rows"]]}
+            del found["epochs"]
+        return super().from_dict(found)
 
     @property
     def comparable(self) -> bool:
-        """True if accuracies compare with the paper's: its data, divided by the publisher's lists."""
-        return not self.scaled and is_of_publisher(self.protocol)
+        """True if accuracies compare with the paper's: its data, divided as in the paper."""
+        return is_as_in_papers(self.data, self.protocol) and not self.scaled
 
     def table(self) -> Table:
         """A line for each row: the paper's accuracy, ours by either rule with its interval, and distances."""
@@ -146,10 +158,13 @@ class Reproduction(Record):
         chosen = f"epoch: {self.paper_selection}; " if self.paper_selection else ""
         yield f"Paper: {self.paper_data}; {chosen}{self.paper_protocol}; ± is the standard deviation."
         yield (
-            f"Ours: {self.data}, {self.protocol}; {self.epochs} epochs, selected by {self.selection}, "
+            f"Ours: {self.data}, {self.protocol}; {self._epochs()} epochs, selected by {self.selection}, "
             f"tested once; mean of {runs} training(s) with 95 % interval over {'seeds' if runs > 1 else 'clips'}; "
             f"presets {', '.join(dict.fromkeys(row.preset for row in self.rows))}."
         )
+        if self.differing:
+            names = ", ".join(name.rpartition(".")[2].replace("_", " ") for name in self.differing)
+            yield f"Rows also differ in their training ({names}); the record has the settings of each."
         if any(row.best_on_test for row in self.rows):
             yield (
                 "Best on test: the same trainings, the epoch of each chosen on the test part itself, as most papers do."
@@ -165,6 +180,11 @@ class Reproduction(Record):
                 f"The paper has no accuracies on {self.data}: this is a scaled version of its table. Compare the "
                 "distances between rows, not the accuracies."
             )
+        elif not papers_are_repeated(self.data):
+            yield (
+                f"The paper's training and test samples of {self.data} cannot be repeated: compare the distances"
+                " between rows, not the accuracies."
+            )
         elif not self.comparable:
             yield (
                 "The paper's accuracies are of the publisher's split, ours are not: compare the distances between rows,"
@@ -172,15 +192,10 @@ class Reproduction(Record):
                 "-- --data.protocol paper."
             )
 
-
-def is_of_publisher(protocol: str) -> bool:
-    """True if a run's protocol is the publisher's split, with or without a validation part taken from training.
-
-    Example:
-        >>> is_of_publisher("paper, validation from training"), is_of_publisher("group-disjoint by group, fold 0 of 5")
-        (True, False)
-    """
-    return protocol.partition(",")[0] == "paper"
+    def _epochs(self) -> str:
+        """Epochs of the rows, such as 100, or 100 to 150 where they differ."""
+        epochs = {row.epochs for row in self.rows}
+        return " to ".join(str(number) for number in sorted({min(epochs), max(epochs)}))
 
 
 def _with_interval(share: float, interval: tuple[float, float], form: str) -> str:
@@ -201,10 +216,17 @@ def _best(accuracies: Sequence[float], num_clips: int) -> str:
     return _with_interval(mean, wilson_interval(round(mean * num_clips), num_clips), ".1f")
 
 
+def _differing(variants: Iterable[Variant]) -> tuple[str, ...]:
+    """Settings of the training and the loss in which variants differ, by dotted name."""
+    settings = [variant.settings for variant in variants]
+    names = (name for name in settings[0] if name.startswith(("train.", "method.label_smoothing")))
+    return tuple(name for name in names if any(own.get(name) != settings[0][name] for own in settings))
+
+
 def reproduction(
     name: str,
     data: str,
-    presets: Mapping[str, str],
+    variants: Mapping[str, Variant],
     correct: Mapping[str, Trainings],
     best_on_test: Mapping[str, tuple[float, ...]],
     run: TrainedRun | None,
@@ -215,7 +237,7 @@ def reproduction(
     Args:
         name: name of the table.
         data: our dataset.
-        presets: preset of each row by title.
+        variants: preset and settings of each row by title.
         correct: correctness of each row's trainings by title; none where all failed.
         best_on_test: accuracy of the best epoch on the test part of each row's trainings by title.
         run: any of the trainings; None where all failed.
@@ -230,15 +252,15 @@ def reproduction(
     published = {row.title: row.published.get(paper_data) for row in table.rows}
     reference = published[table.against]
     protocol = run.run.protocol if run else ""
-    comparable = not scaled and is_of_publisher(protocol)
+    comparable = not scaled and is_as_in_papers(data, protocol)
 
     def row(of: Row) -> ReproducedRow:
         paper, ours = published[of.title], Score.of(correct[of.title]) if correct[of.title] else None
         apart = paper.accuracy - reference.accuracy if paper and reference and of.title != table.against else None
         return ReproducedRow(
             title=of.title,
-            preset=presets[of.title],
-            settings=of.settings,
+            preset=variants[of.title].preset,
+            settings=variants[of.title].changes,
             snr_db=of.snr_db,
             snr_of=of.snr_of,
             published=paper,
@@ -247,6 +269,7 @@ def reproduction(
             published_distance=apart,
             distance=distances.get(of.title),
             best_on_test=best_on_test.get(of.title, ()),
+            epochs=variants[of.title].experiment.train.epochs,
         )
 
     return Reproduction(
@@ -261,11 +284,11 @@ def reproduction(
         data=data,
         protocol=protocol,
         fingerprint=run.run.fingerprint if run else "",
-        epochs=int(run.experiment.train.epochs) if run else 0,
         selection=run.result.selection if run else "",
         scaled=scaled,
         against=table.against,
         rows=tuple(map(row, table.rows)),
         failure=failure,
         num_clips=max((len(clips) for trainings in correct.values() for clips in trainings.values()), default=0),
+        differing=_differing(variants.values()),
     )

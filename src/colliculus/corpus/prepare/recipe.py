@@ -19,6 +19,8 @@ class Recipe(ABC):
 
     name: ClassVar[str]
     """Name in `colliculus prepare`."""
+    repeats_papers: ClassVar[bool] = False
+    """True if the protocol `paper` trains and tests on the samples of the papers; else it is near them at best."""
 
     @property
     def storages(self) -> Mapping[str, Storage]:

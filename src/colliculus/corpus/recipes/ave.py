@@ -37,6 +37,7 @@ class AVE(Recipe):
     """
 
     name: ClassVar[str] = "ave"
+    repeats_papers: ClassVar[bool] = True
 
     audio: Sound = field(default_factory=lambda: Sound(duration_s=None))
     """Storage of the sound."""

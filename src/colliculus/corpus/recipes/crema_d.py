@@ -53,6 +53,7 @@ class CremaD(Recipe):
     """
 
     name: ClassVar[str] = "crema-d"
+    repeats_papers: ClassVar[bool] = True
 
     audio: Sound = field(default_factory=lambda: Sound(duration_s=None))
     """Storage of the sound."""

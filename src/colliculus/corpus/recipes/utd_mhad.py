@@ -77,6 +77,7 @@ class UTDMHAD(Recipe):
     """
 
     name: ClassVar[str] = "utd-mhad"
+    repeats_papers: ClassVar[bool] = True
 
     modalities: tuple[ModalityName, ...] = ("inertial", "skeleton")
     """Modalities to prepare, in this order: any of inertial, skeleton and depth."""
