@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:  # this module imports no torch, so that `colliculus --help` stays instant
     import torch
@@ -31,6 +31,10 @@ if TYPE_CHECKING:  # this module imports no torch, so that `colliculus --help` s
 
 UNIMODAL = "unimodal"
 """Name of the loss term of the modalities' own heads, or its beginning where each modality has a term."""
+
+
+SnrOf = Literal["standardised", "raw"]
+"""Input whose power a signal-to-noise ratio refers to: as the network gets it, or before it is standardised."""
 
 
 MOST_DB = 200

@@ -39,16 +39,22 @@ class BalancedTransformer(SpikingTransformer, ABC):
         return self.balance.modulator()
 
     def network(
-        self, spec: DataSpec, encoders: Mapping[str, nn.Module], fusion: nn.Module, head: nn.Module
+        self,
+        spec: DataSpec,
+        encoders: Mapping[str, nn.Module],
+        fusion: nn.Module,
+        head: nn.Module,
+        *,
+        modality_dropout: float | None = None,
     ) -> MultimodalSNN:
-        """The parts put together, with the coding and the modality dropout of the settings."""
+        """The parts put together, with the coding of the settings, and their modality dropout unless one is given."""
         model = MultimodalSNN(
             spec,
             coding=self.coders(spec, spec.modalities),
             encoders=encoders,
             fusion=fusion,
             head=head,
-            modality_dropout=self.modality_dropout,
+            modality_dropout=self.modality_dropout if modality_dropout is None else modality_dropout,
         )
         return self.counted(model)
 

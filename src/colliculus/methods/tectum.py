@@ -184,8 +184,8 @@ class Tectum(AlignedTransformer):
         )
         if layer is not None and head.joint is not None:
             layer.read_by = (head.joint,)
-        at_tokens = self if layer is None else replace(self, modality_dropout=0.0)  # the joint layer drops
-        return at_tokens.network(spec, encoders, fusion, head)
+        at_tokens = self.modality_dropout if layer is None else 0.0  # the joint layer drops
+        return self.network(spec, encoders, fusion, head, modality_dropout=at_tokens)
 
     def _fusion(
         self, spec: DataSpec, grids: Mapping[str, tuple[int, int] | None], layer: JointNeurons | None

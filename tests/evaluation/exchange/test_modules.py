@@ -162,6 +162,9 @@ class WithJoint(nn.Module):
         super().__init__()
         self.modalities, self.joint = ("audio", "visual", "tactile"), Joint()
 
+    def left_out_parts(self):
+        return {}
+
     def forward(self, features):
         return sum(features.values()) + self.joint(features)
 

@@ -49,23 +49,19 @@ class Exchange:
 
 def left_out(model: MultimodalSNN) -> tuple[str, ...]:
     """Names of the modules of the exchange that the training left out."""
-    return tuple(name for name, module in model.named_modules() if _is_exchange(module) and _is_left_out(module))
+    return tuple(name for name, module in model.left_out_parts().items() if _is_exchange(module))
 
 
 def _is_exchange(module: nn.Module) -> bool:
     return getattr(module, "is_exchange", False)
 
 
-def _is_left_out(module: nn.Module) -> bool:
-    return getattr(module, "is_optional", False) and not module.get_buffer("kept")
-
-
 def find_exchange(model: MultimodalSNN) -> Exchange | None:
     """The exchange of a network; None where it has no module that could be switched off, or the training left it out.
 
     S-CMRL and Tectum have an exchange whose residual is added to the tokens; in SCA, and in S-CMRL with `residual`
-    "replace", it stands in their place. In late fusion, CMCI, weighted attention and TAAF the modalities meet in the join, in common neurons or in a weight, and no
-    module gives one modality the tokens of another.
+    "replace", it stands in their place. In late fusion, CMCI, weighted attention and TAAF the modalities meet in the
+    join, in common neurons or in a weight, and no module gives one modality the tokens of another.
 
     Example:
         >>> from colliculus import SCMRL, DataSpec, LateFusion
@@ -76,11 +72,12 @@ def find_exchange(model: MultimodalSNN) -> Exchange | None:
         True
     """
     exchanges = [set(kind(model.modalities, _nothing)) for kind in (between, from_mean) if len(model.modalities) > 1]
+    absent = left_out(model)
     pairs, joint, residuals = dict[str, nn.Module](), dict[str, nn.Module](), list[CrossModalResidual]()
     for name, module in model.named_modules():
         if isinstance(module, nn.ModuleDict) and set(module) in exchanges:
             pairs |= {f"{name}.{pair}": inner for pair, inner in module.items()}
-        if _is_exchange(module) and not _is_left_out(module):
+        if _is_exchange(module) and name not in absent:
             joint[name] = module
         if isinstance(module, CrossModalResidual):
             residuals.append(module)
