@@ -93,8 +93,8 @@ def late_fusion(kind: BalanceName) -> SpikingTransformer:
 
 
 def taaf(kind: BalanceName, alignment: AlignmentName = "conv") -> SpikingTransformer:
-    """TAAF; "scores" is its own balance."""
-    return TAAF(**SHARED, alignment=alignment, balance=Balance(kind=kind))
+    """TAAF as it was by default when the tables were made; "scores" is its own balance."""
+    return TAAF(**SHARED, regulariser="none", alignment=alignment, balance=Balance(kind=kind))
 
 
 def tectum(kind: BalanceName) -> SpikingTransformer:

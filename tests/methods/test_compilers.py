@@ -7,6 +7,7 @@ import torch
 from active import awake
 from small_methods import read_by
 from torch import Tensor, nn
+from torch._inductor import config
 
 from colliculus.methods import METHODS
 from colliculus.types import DataSpec
@@ -65,11 +66,12 @@ def test_a_compiler_sees_one_graph(name: str, training: bool) -> None:
 
 @pytest.mark.slow
 @torch.no_grad()
-def test_a_model_compiled_with_freezing_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_compiled_with_freezing_is_the_same() -> None:
     """Freezing folds weights into constants; inductor needs a C++ compiler."""
-    monkeypatch.setattr("torch._inductor.config.freezing", True)
     model = Tuples("late-fusion").eval()
     torch._dynamo.reset()
     expected = model(*inputs(2))
     assert expected.std() > 0
-    torch.testing.assert_close(torch.compile(model, fullgraph=True)(*inputs(2)), expected, rtol=1e-4, atol=1e-5)
+    with config.patch(freezing=True):
+        found = torch.compile(model, fullgraph=True)(*inputs(2))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)

@@ -63,7 +63,9 @@ def test_every_kind_of_neuron_reaches_all_parameters(name, neuron) -> None:
     # a normalisation takes the bias before it away: its gradient is rounding alone, and may be 0
     idle = [n for n, p in model.named_parameters() if p.grad is None or not (p.grad.any() or n.endswith("linear.bias"))]
     # the share of an alignment's neurons starts at 0: their time constants wait for it
-    assert [n for n in idle if "alignments" not in n or not n.endswith("leak_logit")] == []
+    idle = [n for n in idle if "alignments" not in n or not n.endswith("leak_logit")]
+    # steps of a network without states are equal, so that no score of theirs changes the loss but by rounding
+    assert [n for n in idle if neuron.kind != "relu" or "head.attention" not in n] == []
     assert_active(output.logits)
 
 

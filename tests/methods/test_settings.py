@@ -81,7 +81,7 @@ BASES = {
     "tectum, attention": small(Tectum, neuron=MEMORY, exchange="attention"),
     "tectum, mask": small(Tectum, neuron=MEMORY, exchange="mask"),
     "tectum, none": small(Tectum, neuron=MEMORY, exchange="none"),
-    "taaf, regularised": small(TAAF, regulariser="tet"),
+    "taaf, plain loss": small(TAAF, regulariser="none"),
     "late-fusion, graded": small(LateFusion, neuron=NeuronSettings(kind="graded", levels=2, decay=0.5)),
     "late-fusion, rate": small(LateFusion, rate_target=1.0),
     "cmqka, last stage": small(CMQKA, stages="last", encoder="shallow"),
@@ -234,7 +234,7 @@ def test_every_setting_of_a_balance_is_read_or_refused(base) -> None:
         (SCMRL, {"alignment": False, "temperature": 0.1}, "`temperature` is 0.1, .* without `alignment`: leave it at"),
         (SCA, {"arithmetic": "reference", "attention_threshold": 0.4}, "`attention_threshold` is 0.4"),
         (SCMRL, {"residual": "replace", "alpha": 1.5}, '`alpha` is 1.5, .* with `residual` "replace": leave it at'),
-        (TAAF, {"regulariser_weight": 0.1}, "`regulariser_weight` is 0.1"),
+        (TAAF, {"regulariser": "none", "regulariser_weight": 0.1}, "`regulariser_weight` is 0.1"),
     ],
 )
 def test_a_setting_without_effect_is_named(kind, settings, sentence) -> None:

@@ -115,7 +115,7 @@ CHANGES = [
     {"score_gradient": "detach_in_loss"},
     {"score_gradient": "detach"},
     {"apply_to": "features", "score_gradient": "detach_in_loss"},
-    {"regulariser": "tet"},
+    {"regulariser": "none"},
     {"regulariser": "mean_ce"},
     {"unimodal_weights": {"audio": 0.0, "touch": 2.0}, "balance": Balance()},
     {"unimodal_weights": {"audio": 0.5, "touch": 2.0}},

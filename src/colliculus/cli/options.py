@@ -129,17 +129,20 @@ def parse_for_run(options: type[OptionsT], verb: str, arguments: list[str]) -> O
 
 
 def value_of(arguments: list[str], option: str) -> str | None:
-    """The value of an option that decides the defaults of others; None where it is not given.
+    """The value of an option that decides the defaults of others, the last one as in parsing; None without one.
 
     Example:
-        >>> value_of(["--recipe", "pmr", "--out", "run"], "--recipe"), value_of(["--recipe=agm"], "--recipe")
-        ('pmr', 'agm')
+        >>> value_of(["--recipe", "pmr", "--out", "run"], "--recipe")
+        'pmr'
+        >>> value_of(["--recipe=pmr", "--recipe=agm"], "--recipe")
+        'agm'
     """
+    found = None
     for place, argument in enumerate(arguments):
         word, equals, value = argument.partition("=")
         if word == option:
-            return value if equals else next(iter(arguments[place + 1 :]), None)
-    return None
+            found = value if equals else next(iter(arguments[place + 1 :]), None)
+    return found
 
 
 def leading_name(arguments: list[str], general: type[object], verb: str, usage: str) -> str:

@@ -107,8 +107,11 @@ class AVDigits:
                 f"`steps` is {self.steps} and `lag` {self.lag}: choose even `steps` from 4 and a `lag` up to their half"
             )
         pictures = self.augment.pictures
-        if self.task == "which" and pictures.flip.probability + pictures.crop.probability:
-            raise ColliculusError('flip and crop of the pictures change sides, the label of `task` "which": leave both')
+        turns = pictures.rotation.probability if pictures.rotation.most_deg >= 90 else 0.0
+        if self.task == "which" and pictures.flip.probability + pictures.crop.probability + turns:
+            raise ColliculusError(
+                'flip, crop and rotation from 90 degrees on change sides, the label of `task` "which": leave them out'
+            )
 
     @property
     def protocol_name(self) -> str:

@@ -29,7 +29,7 @@ def first_steps(model: MultimodalSNN, steps: int, total: int) -> Generator[None]
     steps, the mean of the logits. So the output is that of a network of t steps with the same weights. With t = T it is
     the output of the model itself.
 
-    Time alignment (TAAF, first edition of Tectum) has a matrix P (T, T_m) for T steps. The first t rows are used and
+    Time alignment (TAAF, Tectum) has a matrix P (T, T_m) for T steps. The first t rows are used and
     later steps count as zero: h'(r) is the sum of P[r, s] h(s) over the steps s so far.
 
     Args:

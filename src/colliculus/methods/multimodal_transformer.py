@@ -39,24 +39,23 @@ class BalancedTransformer(SpikingTransformer, ABC):
         return self.balance.modulator()
 
     def network(
-        self,
-        spec: DataSpec,
-        encoders: Mapping[str, nn.Module],
-        fusion: nn.Module,
-        head: nn.Module,
-        *,
-        modality_dropout: float | None = None,
+        self, spec: DataSpec, encoders: Mapping[str, nn.Module], fusion: nn.Module, head: nn.Module
     ) -> MultimodalSNN:
-        """The parts put together, with the coding of the settings, and their modality dropout unless one is given."""
+        """The parts put together, with the coding and the modality dropout of the settings."""
         model = MultimodalSNN(
             spec,
             coding=self.coders(spec, spec.modalities),
             encoders=encoders,
             fusion=fusion,
             head=head,
-            modality_dropout=self.modality_dropout if modality_dropout is None else modality_dropout,
+            modality_dropout=self.token_dropout,
         )
         return self.counted(model)
+
+    @property
+    def token_dropout(self) -> float:
+        """The modality dropout of the tokens; 0 where the fusion drops modalities itself."""
+        return self.modality_dropout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +88,8 @@ class MultimodalTransformer(BalancedTransformer, ABC):
         if self.balance.needs_predictions and not (self.has_shares or self.unimodal_loss):
             raise ColliculusError(f"balance {kind} needs each modality's predictions: set `unimodal_loss` above 0")
         if self.balance.needs_own_heads and not self.unimodal_loss:
-            raise ColliculusError(f"balance {kind} compares the modalities' own heads: set `unimodal_loss` above 0")
+            named = "`with_iemf`" if self.balance.with_iemf else f"balance {kind}"
+            raise ColliculusError(f"{named} compares the modalities' own heads: set `unimodal_loss` above 0")
 
     def objective(self) -> Objective:
         """Label-smoothed cross-entropy, with `unimodal_loss` also that of the modalities' own heads."""

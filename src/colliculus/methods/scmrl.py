@@ -44,7 +44,7 @@ class SCMRL(MultimodalTransformer):
     """Weight of the cross-modal residual."""
     residual: Residual = "add"
     """Add what a modality receives to its tokens, x' = x + alpha r ("add"), or put it in their place, x' = r
-    ("replace"): then a modality that is alone keeps its tokens."""
+    ("replace"): then a modality that is alone keeps its tokens, and `alpha`, which is not read, stays at 0.25."""
     alignment: bool = True
     """Semantic branch and alignment loss."""
     temperature: float = 0.07

@@ -82,8 +82,9 @@ class TAAF(TemporalTransformer):
     score_gradient: ScoreGradient = "full"
     """Where gradients flow through the scores: everywhere ("full"), not as weights of the loss ("detach_in_loss"; the
     scores of the modalities, and with "logits" the joint ones, then do not learn) or nowhere ("detach")."""
-    regulariser: Regulariser = "none"
-    """Regulariser of every stream's loss: "tet" pulls the logits to 1, "mean_ce" adds the loss of their mean."""
+    regulariser: Regulariser = "tet"
+    """Regulariser of every stream's loss: "tet" pulls the logits to 1, "mean_ce" adds the loss of their mean; or "none"
+    (`benchmarks/readings.py` chose)."""
     regulariser_weight: float = TemporalBalanced.regulariser_weight
     """Weight of the regulariser in the loss, 0 to 1."""
 

@@ -184,8 +184,12 @@ class Tectum(AlignedTransformer):
         )
         if layer is not None and head.joint is not None:
             layer.read_by = (head.joint,)
-        at_tokens = self.modality_dropout if layer is None else 0.0  # the joint layer drops
-        return self.network(spec, encoders, fusion, head, modality_dropout=at_tokens)
+        return self.network(spec, encoders, fusion, head)
+
+    @property
+    def token_dropout(self) -> float:
+        """The modality dropout of the tokens; the joint layer drops modalities itself."""
+        return 0.0 if self.exchange == "joint" else self.modality_dropout
 
     def _fusion(
         self, spec: DataSpec, grids: Mapping[str, tuple[int, int] | None], layer: JointNeurons | None

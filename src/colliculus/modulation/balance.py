@@ -83,10 +83,10 @@ class Balance:
 
     def __post_init__(self) -> None:
         if self.with_iemf and self.kind in ("none", "iemf", "scores"):
-            raise ColliculusError(
-                f'`with_iemf` adds iemf to another balance of own heads, and `kind` is "{self.kind}": set `kind` to '
-                '"iemf" for iemf alone, or to a balance such as "ogm-ge"'
+            advice = (
+                "leave `with_iemf` off" if self.kind == "iemf" else 'set `kind` to "iemf", or to one such as "ogm-ge"'
             )
+            raise ColliculusError(f'`with_iemf` adds iemf to another balance, and `kind` is "{self.kind}": {advice}')
         read = {"kind", "with_iemf", self.kind.replace("-", "_")}
         read |= {name for name, is_read in (("plug_in", self.kind == "none"), ("iemf", self.with_iemf)) if is_read}
         others = [each.name for each in fields(self) if each.name not in read]

@@ -119,19 +119,20 @@ class Augment:
 
 _GAIN = ChannelGain(probability=0.8, factor=(0.9, 1.1))
 _BAND = Masks(num=1, most=0.1)
+_WARP = Warp(probability=0.8, shift=0.1, scale=(0.9, 1.1))
 SMALL_DATA = Augment(
     pictures=ImageAugment(rotation=Rotation(probability=0.8, most_deg=8.0)),
     spectrograms=SpectrogramAugment(time_masks=_BAND, frequency_masks=_BAND),
     maps=MapAugment(
-        warp=Warp(probability=0.8, shift=0.08, scale=(0.9, 1.1)),
+        warp=_WARP,
         gain=replace(_GAIN, offset=0.1),  # light and contrast of images in any units, loudness of spectrograms
     ),
-    series=SeriesAugment(warp=Warp(probability=0.8, shift=0.1, scale=(0.9, 1.1)), gain=_GAIN),
+    series=SeriesAugment(warp=_WARP, gain=_GAIN),
 )
 """Moderate augmentation for some hundreds or thousands of samples of any kind; each group acts where it can.
 
 Maps of unknown meaning are moved, zoomed and made stronger or weaker; none of it depends on what their axes are.
 """
 
-_USUAL = (Augment(), SMALL_DATA, replace(SMALL_DATA, maps=MapAugment(warp=SMALL_DATA.maps.warp)))
+_USUAL = (Augment(), SMALL_DATA, replace(SMALL_DATA, maps=MapAugment(warp=replace(_WARP, shift=0.08))))
 """Settings that presets have for data of any kind; the last ones are in runs of an earlier edition."""

@@ -79,29 +79,27 @@ class Warp:
         Args:
             values: the samples.
             along_rows: random numbers of the axis H.
-            along_columns: random numbers of the axis W. The same as along H zoom both axes alike.
+            along_columns: random numbers of the axis W, which also decide if a sample changes. The same as along H zoom
+                both axes alike.
         """
         if not self.probability:
             return values
-        shifts, scales = np.stack(
-            [
-                self._drawn(draws, axis, values.shape[axis - 2])
-                for axis, draws in enumerate((along_rows, along_columns))
-            ],
-            axis=-1,
-        )
-        chosen = np.flatnonzero(((shifts != 0) | (scales != 1)).any(axis=1))
+        chosen = np.flatnonzero(along_columns.happens("warp?", self.probability))
         if not len(chosen):
             return values
+        drawn = [
+            self._drawn(Draws(draws.keys[chosen]), axis, values.shape[axis - 2])
+            for axis, draws in enumerate((along_rows, along_columns))
+        ]
+        shifts, scales = np.stack(drawn, axis=-1)
         changed = values.copy()
-        changed[chosen] = warped(values[chosen], shifts[chosen], scales[chosen])
+        changed[chosen] = warped(values[chosen], shifts, scales)
         return changed
 
     def _drawn(self, draws: Draws, axis: int, size: int) -> NDArray[np.float64]:
-        """Shift in positions and scale along an axis, (2, B); 0 and 1 for a sample that does not change."""
+        """Shift in positions and scale along an axis, (2, B)."""
         shifts = self.shift * (2 * draws.uniform("warp shift", 2)[:, axis] - 1) * size
-        happens = draws.happens("warp?", self.probability)
-        return np.where(happens, [shifts, draws.between("warp scale", *self.scale)], [[0.0], [1.0]])
+        return np.stack([shifts, draws.between("warp scale", *self.scale)])
 
     def of_series(self, values: Values, draws: Draws) -> Values:
         """Change series (B, C, 1, W), or (B, T, C, 1, W), whose T parts follow one another in time."""
