@@ -83,7 +83,7 @@ def rows(runs: Runs) -> list[dict[str, str]]:
             ours - theirs for ours, theirs in zip(accuracy[title], accuracy[PAIRS.get(title, title)], strict=True)
         ]
         low, high = student_interval(differences)
-        costs = [Energy.read(folder / Energy.FILE).tables[COSTS].spiking_first_layer_once for folder in folders]
+        costs = [Energy.read(folder / Energy.FILE).tables[COSTS].spiking_once for folder in folders]
         compared = f"{spread(differences)} ({low:.1f} to {high:.1f}), p = {permutation(differences):.3f}"
         found.append(
             {

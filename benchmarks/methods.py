@@ -199,7 +199,7 @@ def cost_table(runs: Runs) -> list[str]:
     rows: list[dict[str, str]] = []
     for preset, folders in runs.items():
         costs = [Energy.read(folder / ENERGY).tables[COSTS] for folder in folders]
-        networks = [[c.spiking_first_layer_once for c in costs], [c.counterparts["artificial"] for c in costs]]
+        networks = [[c.spiking_once for c in costs], [c.counterparts["artificial"] for c in costs]]
         operations = [mean(cost.compute_nj for cost in network) / 1000 for network in networks]
         together = [mean(cost.total_nj for cost in network) / 1000 for network in networks]
         artificial = [100 * a.accuracy for f in folders if (a := Energy.read(f / ENERGY).accuracy.get("artificial"))]

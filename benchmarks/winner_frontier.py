@@ -44,9 +44,7 @@ class Form:
     @classmethod
     def of(cls, accuracy: float, records: Sequence[Energy]) -> Form:
         """Means over the runs."""
-        pairs = [
-            (r.tables[COSTS].spiking_first_layer_once, r.tables[COSTS].counterparts["artificial"]) for r in records
-        ]
+        pairs = [(r.tables[COSTS].spiking_once, r.tables[COSTS].counterparts["artificial"]) for r in records]
         spiking, artificial = zip(*pairs, strict=True)
         return cls(
             accuracy=accuracy,

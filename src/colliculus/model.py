@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
-from typing import Any, Protocol, Self, cast, runtime_checkable
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
-from colliculus.layers import ModalityDropout, per_modality, recomputed, silenced, widened
+from colliculus.layers import ModalityDropout, modules_of, per_modality, recomputed, silenced, widened
 from colliculus.neurons import SpikeTally
 from colliculus.runtime import InferencePrecision
 from colliculus.types import Batch, ColliculusError, DataSpec, Fused, Output, unknown_name
@@ -122,7 +122,7 @@ class MultimodalSNN(nn.Module):
 
     def stream_parameters(self, modality: str) -> list[nn.Parameter]:
         """Parameters of one modality alone, without its head: coding, encoder, and layers before the join."""
-        return _trainable([self.coding[modality], self.encoders[modality], *_modules_of(self.fusion, modality)])
+        return _trainable([self.coding[modality], self.encoders[modality], *modules_of(self.fusion, modality)])
 
     def readout_parameters(self) -> list[nn.Parameter]:
         """Parameters of the readout: those of the head, and of each part of the fusion whose `is_readout` is True."""
@@ -137,16 +137,19 @@ class MultimodalSNN(nn.Module):
         """
         return {name: part for name, part in self.named_modules() if getattr(part, "is_optional", False)}
 
+    def left_out_parts(self) -> dict[str, nn.Module]:
+        """Optional parts that are left out, by name."""
+        return {name: part for name, part in self.optional_parts().items() if not part.get_buffer("kept")}
+
     def used_parameters(self) -> dict[str, nn.Parameter]:
         """Parameters by name, without those of optional parts that are left out and of the modules that read them."""
-        left_out = [part for part in self.optional_parts().values() if not part.get_buffer("kept")]
-        idle = [module for part in left_out for module in (part, *getattr(part, "read_by", ()))]
+        idle = [module for part in self.left_out_parts().values() for module in (part, *getattr(part, "read_by", ()))]
         without = {id(p) for module in idle for p in module.parameters()}
         return {name: p for name, p in self.named_parameters() if id(p) not in without}
 
     def fusion_parameters(self) -> list[nn.Parameter]:
         """Parameters of fusion and head that learn from all modalities."""
-        apart = [part for m in self.modalities for room in (self.fusion, self.head) for part in _modules_of(room, m)]
+        apart = [part for m in self.modalities for room in (self.fusion, self.head) for part in modules_of(room, m)]
         taken = {id(p) for p in _trainable(apart)}
         return [p for p in _trainable([self.fusion, self.head]) if id(p) not in taken]
 
@@ -232,19 +235,6 @@ def as_input(modality: str, x: Tensor, like: Tensor) -> Tensor:
     if x.is_complex():
         raise ColliculusError(f"{modality} has complex numbers ({x.dtype}): give real ones, such as x.abs()")
     return x.to(like.dtype)
-
-
-@runtime_checkable
-class HasModulesOfModalities(Protocol):
-    """A fusion or head with parts for one modality alone."""
-
-    def modules_of(self, modality: str) -> list[nn.Module]:
-        """The parts for that modality."""
-        ...
-
-
-def _modules_of(room: nn.Module, modality: str) -> list[nn.Module]:
-    return room.modules_of(modality) if isinstance(room, HasModulesOfModalities) else []
 
 
 def _trainable(parts: Iterable[nn.Module]) -> list[nn.Parameter]:

@@ -22,20 +22,20 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:  # this module imports no torch, so that `colliculus --help` stays instant
     import torch
     from torch import Tensor
 
-
 UNIMODAL = "unimodal"
 """Name of the loss term of the modalities' own heads, or its beginning where each modality has a term."""
 
+SnrOf = Literal["standardised", "raw"]
+"""Input whose power a signal-to-noise ratio refers to: as the network gets it, or before it is standardised."""
 
 MOST_DB = 200
 """Largest SNR in dB: beyond it, float32 keeps either the signal or the noise alone."""
-
 
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 

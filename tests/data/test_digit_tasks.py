@@ -100,9 +100,9 @@ def test_pairs_are_written_to_a_table(root, tmp_path):
         settings.pairs("dev")
 
 
-@pytest.mark.parametrize("task", ["which", "digits"])
-def test_the_predictions_of_a_run_name_the_pairs(root, task):
-    settings = AVDigits(root=root, size=8, task=task, seed=5)
+@pytest.mark.parametrize(("task", "delta"), [("which", False), ("digits", True)])
+def test_the_predictions_of_a_run_name_the_pairs(root, task, delta):
+    settings = AVDigits(root=root, size=8, task=task, seed=5, delta=delta)
     dataset = settings.load()
     assert "train" not in dataset.samples  # its pairs change in every epoch
     for part, file in (("validation", "train"), ("test", "t10k")):
@@ -113,6 +113,7 @@ def test_the_predictions_of_a_run_name_the_pairs(root, task):
                 "audio": f"recordings/{p.recording}",
                 "visual": f"{file}-images-idx3-ubyte.gz::{' '.join(map(str, p.images))}",
             }
+            | ({"delta": f"recordings/{p.recording}"} if delta else {})
             for p in pairs
         ]
         assert len({sample.name for sample in named}) == len(pairs) > 0

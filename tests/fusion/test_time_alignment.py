@@ -6,11 +6,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 from torch.func import functional_call
 
 from colliculus.fusion import AlignedTokens, Concat, TimeAligned, WeightedSum, alignment
 from colliculus.fusion.time_alignment import ConvAlignment, Interpolation, TimeWarp, interpolation, over_steps, warp
-from colliculus.layers import resample
+from colliculus.layers import per_modality, resample
 from colliculus.types import ColliculusError
 
 B, D = 3, 8
@@ -183,3 +184,18 @@ def test_one_step_of_one_sample_passes_the_convolution_as_it_is():
 def test_only_what_is_learned_is_saved():
     assert not Interpolation(6, 4).state_dict()
     assert {name for name, _ in ConvAlignment(6, 4, 8).named_parameters()} == {"matrix", "mix"}
+
+
+def test_aligned_tokens_pass_on_what_any_fusion_has_for_one_modality_alone():
+    class OfOne(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.own = per_modality({"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)})
+
+        def modules_of(self, modality):
+            return [self.own[modality]]
+
+    alignments = {"a": Interpolation(6, 4), "b": Interpolation(2, 4)}
+    fusion = OfOne()
+    assert AlignedTokens(alignments, fusion).modules_of("b") == [alignments["b"], fusion.own["b"]]
+    assert AlignedTokens(alignments, Concat("ab")).modules_of("b") == [alignments["b"]]

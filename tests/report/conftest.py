@@ -99,7 +99,7 @@ def energy(about):
             bits=table.bits,
             source=table.source,
             spiking=spiking,
-            spiking_first_layer_once=spiking,
+            spiking_once=spiking,
             of_it_neurons=costs(1.0),
             conventional_nj=1.0,
             counterparts={"artificial": costs(2000 * table.mac_pj)},
@@ -111,7 +111,7 @@ def energy(about):
     layer = LayerRow(
         layer="head.linear", kind="linear", values="spikes", decides=True, **dict.fromkeys(numbers, 1), **costs_of_layer
     )
-    operations = dict.fromkeys(("mac", "mac_first_layer_once", "ac", "conventional", "counterpart_mac"), 2.0)
+    operations = dict.fromkeys(("mac", "mac_once", "ac", "conventional", "counterpart_mac"), 2.0)
     return Energy(
         **about,
         cost_table="45nm-fp32",

@@ -69,7 +69,7 @@ def test_a_page_has_the_decisions_on_optional_parts_and_the_epochs_of_a_refit(ma
     report(folder, tmp_path / "page.html")
     text = " ".join(re.sub("<[^>]*>", " ", (tmp_path / "page.html").read_text()).split())
     assert "optional part fusion.one kept (9 with it, 3 without, of 12; p = 0.0156)" in text
-    assert "optional part fusion.other left out (there is no validation part that could show that it helps)" in text
+    assert "optional part fusion.other left out (no validation part)" in text
     planned = read_run(folder).experiment.train.epochs
     assert f"epochs 2 of {planned} (refit up to the epoch that the first training kept)" in text
 

@@ -181,7 +181,7 @@ def test_the_table_of_a_mask_compares_seed_by_seed(study, tmp_path, monkeypatch)
     accuracies = dict(zip(titles, ([0.8, 0.9, 0.7], [0.81, 0.89, 0.73]), strict=True))
     runs = {title: [tmp_path / title / str(seed) for seed in range(3)] for title in titles}
     cost = SimpleNamespace(compute_nj=1500.0, total_nj=2500.0)
-    energy = SimpleNamespace(tables={module.COSTS: SimpleNamespace(spiking_first_layer_once=cost)})
+    energy = SimpleNamespace(tables={module.COSTS: SimpleNamespace(spiking_once=cost)})
     monkeypatch.setattr(module.Energy, "read", lambda path: energy)
     monkeypatch.setattr(
         module,

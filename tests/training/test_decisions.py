@@ -16,9 +16,10 @@ from colliculus.methods import LateFusion
 from colliculus.runs.result import read_result
 from colliculus.runs.run import read_run
 from colliculus.runs.weights import read_tensors
+from colliculus.training import conclude, stage
 from colliculus.training.checkpoint import read_state
 from colliculus.training.decisions import one_sided_mcnemar
-from colliculus.training.fit import fit
+from colliculus.training.fit import TrainingInterrupted, fit
 from colliculus.training.learner import Learner
 from colliculus.types import Fused
 
@@ -187,6 +188,7 @@ def test_without_a_validation_part_every_part_is_left_out_from_the_start(tiny, t
         return train_epoch(self, split, epoch, watch)
 
     monkeypatch.setattr(Learner, "train_epoch", watched)
+    monkeypatch.setattr(conclude, "replace_best", pytest.fail)  # the model knows it from the start
     experiment = tiny(epochs=2, ema_decay=0.9, refit=refit)
     method, whole = Toy(dim=8, encoder="shallow", time_steps=2), together(experiment.data.load())
     fit(replace(experiment, method=method), whole, tmp_path)
@@ -196,12 +198,38 @@ def test_without_a_validation_part_every_part_is_left_out_from_the_start(tiny, t
         ("fusion.first", False, 0, 1.0),
         ("fusion.second", False, 0, 1.0),
     ]
-    said = "left out (there is no validation part that could show that it helps)"
+    said = "left out (no validation part)"
     assert capsys.readouterr().out.count(said) == 2
     assert " ".join(str(result.table()).split()).count(said) == 2
     weights = read_tensors(tmp_path / "model.safetensors")
     assert not weights["fusion.first.kept"]
     assert result.parameters == sum(p.numel() for p in method.model(whole.spec).parameters()) - 2 * 8
+
+
+def test_a_training_without_a_validation_part_that_an_earlier_version_began_keeps_its_parts_to_the_end(
+    tiny, tmp_path, monkeypatch
+):
+    train_epoch, seen = Learner.train_epoch, []
+
+    def watched(self, split, epoch, watch):
+        if epoch == 1 and len(seen) == 1:
+            raise KeyboardInterrupt
+        seen.append([bool(part.kept) for part in self.model.optional_parts().values()])
+        return train_epoch(self, split, epoch, watch)
+
+    experiment = tiny(epochs=2)
+    method, whole = Toy(dim=8, encoder="shallow", time_steps=2), together(experiment.data.load())
+    experiment = replace(experiment, method=method)
+    monkeypatch.setattr(Learner, "train_epoch", watched)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(stage, "leave_out", lambda _models: ())  # it decided at the end
+        with pytest.raises(TrainingInterrupted, match="holds 1 of 2 epochs"):
+            fit(experiment, whole, tmp_path, progress=False)
+    seen.append([])
+    fit(experiment, whole, tmp_path, resume=True, progress=False)
+    assert seen == [[True, True], [], [True, True]]
+    assert [(d.kept, d.total) for d in read_result(tmp_path).decisions] == [(False, 0)] * 2
+    assert not read_tensors(tmp_path / "model.safetensors")["fusion.first.kept"]
 
 
 def test_a_model_without_optional_parts_decides_nothing(train, tmp_path):

@@ -122,6 +122,27 @@ def test_stopped_in_a_second_training_that_ends_early_it_goes_on_to_the_same_dig
     assert everything(tmp_path / "whole") == everything(tmp_path / "halves")
 
 
+def test_a_refit_with_more_epochs_than_the_first_training_kept_does_not_go_on(train, tmp_path, monkeypatch, best):
+    best(accuracy=3)
+    train_epoch, seen = Learner.train_epoch, []
+
+    def stopped(self, split, epoch, watch):
+        seen.append(epoch)
+        if seen.count(2) == 2:
+            raise KeyboardInterrupt
+        return train_epoch(self, split, epoch, watch)
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(Learner, "train_epoch", stopped)
+        with pytest.raises(TrainingInterrupted, match="holds 2 of 3 epochs of the training 'refit'"):
+            train(tmp_path, refit=True, epochs=4)
+    choice = tmp_path / "selection" / "choice.json"
+    choice.write_text(json.dumps(json.loads(choice.read_text()) | {"epoch": 1}))  # an earlier version trained all
+    with pytest.raises(ColliculusError, match=r"holds 2 epochs of a refit .* kept epoch 1, .*another --out"):
+        train(tmp_path, refit=True, epochs=4, resume=True)
+    assert not (tmp_path / "result.json").exists()
+
+
 def test_the_test_part_is_seen_by_the_chosen_model_and_by_the_refitted_one(train, tiny, tmp_path, monkeypatch):
     num_test, classify, seen = len(tiny().data.load().test), Learner.classify, []
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from colliculus.cli.options import PartOptions, SettingsT, Switch, parse_for_run
 from colliculus.records import console
-from colliculus.types import ColliculusError
+from colliculus.types import ColliculusError, SnrOf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Options(PartOptions[SettingsT]):
     snr_db: dict[str, float] = field(default_factory=dict[str, float])
     """add Gaussian noise: modality and signal-to-noise ratio in dB, such as --snr-db audio 0 visual -10; it replaces
     the noise of the training, if any"""
-    snr_of: Literal["standardised", "raw"] = "standardised"
+    snr_of: SnrOf = "standardised"
     """input whose power this ratio refers to: standardised, as the network gets it, or raw, as it is before"""
     clean: Switch = False
     """add no noise, not even that of the training"""

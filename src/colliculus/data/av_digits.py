@@ -176,8 +176,7 @@ class AVDigits:
         }
         kinds: dict[str, ModalityKind] = {m: _KINDS[m] for m in self.spec.modalities}
         digest = fingerprint(self.spec, self._contents(parts))
-        fixed = ("validation", "test")
-        samples = {part: samples_of(self._named(parts, part, 0), part, self.spec.names) for part in fixed}
+        samples = {part: samples_of(self._named(parts, part, 0), part, self.spec) for part in ("validation", "test")}
         return assemble(
             self.spec, splits, self.protocol_name, digest, augment=self.augment, kinds=kinds, samples=samples
         )

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from colliculus.corpus.sample import Sample
 from colliculus.data.digit_tasks import Questions, TaskName, questions
-from colliculus.types import ColliculusError
+from colliculus.media.digit_files import images_file
+from colliculus.types import ColliculusError, DataSpec
 
 _RECORDINGS, _QUESTIONS = 1, 2  # streams of random numbers beside that of the images
 
@@ -94,22 +95,23 @@ def named_pairs(
     return tuple(map(DigitPair, recordings, images, pairing.questions.labels.tolist()))
 
 
-def samples_of(pairs: Sequence[DigitPair], part: str, class_names: Sequence[str]) -> tuple[Sample, ...]:
+def samples_of(pairs: Sequence[DigitPair], part: str, spec: DataSpec) -> tuple[Sample, ...]:
     """Pairs of a part as samples, whose files name the recording and the images by their positions.
 
     Example:
-        >>> (sample,) = samples_of([DigitPair("7_jackson_3.wav", (41, 6), 1)], "test", ["left", "right"])
+        >>> spec = DataSpec(channels={"audio": 1, "visual": 1}, sizes={}, num_classes=2, class_names=("left", "right"))
+        >>> (sample,) = samples_of([DigitPair("7_jackson_3.wav", (41, 6), 1)], "test", spec)
         >>> sample.name, sample.label, sample.files["visual"]
         ('7_jackson_3', 'right', 't10k-images-idx3-ubyte.gz::41 6')
     """
-    images = f"{'t10k' if part == 'test' else 'train'}-images-idx3-ubyte.gz"
+    images = images_file("t10k" if part == "test" else "train")
     return tuple(
         Sample(
             name=PurePath(pair.recording).stem,
-            label=class_names[pair.label],
+            label=spec.names[pair.label],
             files={
-                "audio": f"recordings/{pair.recording}",
-                "visual": f"{images}::{' '.join(map(str, pair.images))}",
+                m: f"{images}::{' '.join(map(str, pair.images))}" if m == "visual" else f"recordings/{pair.recording}"
+                for m in spec.modalities
             },
         )
         for pair in pairs

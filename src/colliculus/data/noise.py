@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colliculus.data.dataset import DerivedSplit, Normalisation
-from colliculus.types import MOST_DB, Batch, ColliculusError, DataSpec, unknown_name
+from colliculus.types import MOST_DB, Batch, ColliculusError, DataSpec, SnrOf, unknown_name
 
 Colour = Literal["white", "pink"]
-SnrOf = Literal["standardised", "raw"]
-"""Input whose power a signal-to-noise ratio refers to: as the network gets it, or before it is standardised."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from colliculus.fusion.joins import Pooled, SeparateStreams
-from colliculus.layers import NeuronFactory, per_modality, stepwise, widened
+from colliculus.fusion.joins import Pooled
+from colliculus.layers import NeuronFactory, modules_of, per_modality, stepwise, widened
 from colliculus.neurons import LIF
 from colliculus.types import Fused
 
@@ -208,9 +208,8 @@ class AlignedTokens(_Aligned):
         self.fusion = fusion
 
     def modules_of(self, modality: str) -> list[nn.Module]:
-        """The modality's alignment, and its MLP where streams have their own."""
-        inner = self.fusion.modules_of(modality) if isinstance(self.fusion, SeparateStreams) else []
-        return [*super().modules_of(modality), *inner]
+        """The modality's alignment, and the parts that the other fusion has for it alone."""
+        return [*super().modules_of(modality), *modules_of(self.fusion, modality)]
 
     def forward(self, tokens: dict[str, Tensor]) -> Fused:
         """Tokens (T_m, B, D, N) of each modality -> `Fused`."""

@@ -13,7 +13,7 @@ from colliculus.layers.ends import (
     uses_later_steps,
     zero_from,
 )
-from colliculus.layers.modalities import ModalityDropout, per_modality, silenced
+from colliculus.layers.modalities import ModalityDropout, modules_of, per_modality, silenced
 from colliculus.layers.norm_spike import norm_spike
 from colliculus.layers.qk_attention import Passing, QKAttention
 from colliculus.layers.recompute import recomputed
@@ -49,6 +49,7 @@ __all__ = [
     "for_each_end",
     "heeds_ends",
     "mean_until_end",
+    "modules_of",
     "norm_spike",
     "per_modality",
     "reasons_for_a_window",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,25 @@ def per_modality(modules: Mapping[str, nn.Module]) -> nn.ModuleDict:
     if taken := [m for m in modules if hasattr(nn.ModuleDict, m)]:
         raise ColliculusError(f"a modality cannot be called {taken[0]!r}, PyTorch uses that name: rename it")
     return nn.ModuleDict(modules)
+
+
+@runtime_checkable
+class HasModulesOfModalities(Protocol):
+    """A fusion or head with parts for one modality alone."""
+
+    def modules_of(self, modality: str) -> list[nn.Module]:
+        """The parts for that modality."""
+        ...
+
+
+def modules_of(room: nn.Module, modality: str) -> list[nn.Module]:
+    """The parts of a fusion or head for one modality alone; none where it does not tell them apart.
+
+    Example:
+        >>> modules_of(nn.Identity(), "audio")
+        []
+    """
+    return room.modules_of(modality) if isinstance(room, HasModulesOfModalities) else []
 
 
 class ModalityDropout(nn.Module):

@@ -90,13 +90,27 @@ def _read_recording(path: Path) -> NDArray[np.float32]:
     return np.divide(np.frombuffer(samples, "<i2"), 32768, dtype=np.float32)
 
 
-def read_digit_images(root: Path, part: Literal["train", "t10k"]) -> DigitImages:
+MNISTPart = Literal["train", "t10k"]
+"""Training or test images, as the files of MNIST call them."""
+
+
+def images_file(part: MNISTPart) -> str:
+    """File of the images of a part.
+
+    Example:
+        >>> images_file("t10k")
+        't10k-images-idx3-ubyte.gz'
+    """
+    return f"{part}-images-idx3-ubyte.gz"
+
+
+def read_digit_images(root: Path, part: MNISTPart) -> DigitImages:
     """Read the training ("train") or test ("t10k") images in `root`.
 
     Raises:
         ColliculusError: a file is missing or damaged, or labels and images do not belong together.
     """
-    images = _read_idx(root / f"{part}-images-idx3-ubyte.gz", dimensions=3)
+    images = _read_idx(root / images_file(part), dimensions=3)
     digits = _read_idx(root / f"{part}-labels-idx1-ubyte.gz", dimensions=1).astype(np.int64)
     if len(images) != len(digits) or digits.max(initial=0) >= NUM_DIGITS:
         raise ColliculusError(f"the {part} labels in {root} do not fit the {len(images)} images: download both again")

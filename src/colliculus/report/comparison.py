@@ -113,7 +113,7 @@ def _energy(material: Material) -> Measured | None:
     record = material.records.get("energy")
     if not isinstance(record, Energy):
         return None
-    nanojoules = record.tables[COST_TABLE].spiking_first_layer_once.total_nj
+    nanojoules = record.tables[COST_TABLE].spiking_once.total_nj
     return f"{nanojoules / 1000:.3g}", {
         "data": record.fingerprint,
         "part of the data": record.split,

@@ -35,7 +35,7 @@ class PartDecision:
 
     Example:
         >>> print(PartDecision.without_evidence("fusion.join.layer"))
-        left out (there is no validation part that could show that it helps)
+        left out (no validation part)
 
     Args:
         name: name of the part.
@@ -58,7 +58,7 @@ class PartDecision:
     @classmethod
     def without_evidence(cls, name: str) -> Self:
         """The decision on a part where no samples were held out: it is left out."""
-        reason = "there is no validation part that could show that it helps"
+        reason = "no validation part"
         return cls(name=name, kept=False, correct_with=0, correct_without=0, total=0, p=1.0, reason=reason)
 
     def __str__(self) -> str:

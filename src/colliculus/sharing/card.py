@@ -10,7 +10,7 @@ from shlex import quote
 import yaml
 
 from colliculus.data.given import Given
-from colliculus.evaluation.energy.record import Energy
+from colliculus.evaluation.energy.record import NOT_TRAINED, Energy
 from colliculus.evaluation.spike_health import read_health
 from colliculus.evaluation.trained_run import TrainedRun
 from colliculus.records.console import accuracy, percent
@@ -105,12 +105,10 @@ def _energy(folder: Path) -> dict[str, str]:
     if found.model != digest(folder / MODEL_FILE):
         return {}
     artificial, correct = found.counterpart()
-    spiking, rival = (f"{c.total_nj / 1000:,.3g} uJ" for c in (found.totals.spiking_first_layer_once, artificial))
+    spiking, rival = (f"{c.total_nj / 1000:,.3g} uJ" for c in (found.totals.spiking_once, artificial))
     how = f"counted operations at {found.cost_table}, memory included, a static input once"
-    return {
-        "energy of a clip": f"{spiking}, {how}",
-        "its ANN counterpart": f"{rival}, test accuracy in percent: {correct}",
-    }
+    trained = correct if correct == NOT_TRAINED else f"test accuracy in percent: {correct}"
+    return {"energy of a clip": f"{spiking}, {how}", "its ANN counterpart": f"{rival}, {trained}"}
 
 
 def _inputs(spec: DataSpec) -> list[tuple[str, str]]:

@@ -76,8 +76,9 @@ def choose(folder: Path, learner: Learner, dataset: Dataset, decided: tuple[Part
     """
     learner.runtime.barrier()  # rank 0 has written the model
     load_weights(learner.judged, folder / MODEL_FILE)
+    kept = learner.judged.left_out_parts()
     decisions = decide(learner, dataset.validation) if decided is None else decided
-    if decided is None and decisions and learner.runtime.is_main:
+    if learner.judged.left_out_parts() != kept and learner.runtime.is_main:
         replace_best(folder, learner.judged)
     select = learner.settings.select if is_validated(learner.history) else "last"
     return Choice(

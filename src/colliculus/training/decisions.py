@@ -1,6 +1,6 @@
 """Optional parts of a model: each is kept only where held-out samples show that it helps.
 
-Without a validation part there are none, so a training leaves every part out from its first epoch.
+Without a validation part there are none, so a training leaves every part out before its first epoch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def decide(learner: Learner, validation: Split) -> tuple[PartDecision, ...]:
 
     The decisions of the network with a part and without it are compared by McNemar's exact test, one-sided, at the 5 %
     level. Parts are decided in their order: those before as decided, those after present. The buffers `kept` of the
-    parts are set; without a validation part every part goes.
+    parts are set. Without a validation part every part goes, as it did before the first epoch.
 
     Args:
         learner: trained model; on every rank.

@@ -37,7 +37,7 @@ from colliculus.training.learner import Learner
 from colliculus.training.loggers import TensorBoard
 from colliculus.training.logging import ShownProgress
 from colliculus.training.step import EpochSums
-from colliculus.types import printable
+from colliculus.types import ColliculusError, printable
 
 FoundT = TypeVar("FoundT")
 
@@ -95,7 +95,17 @@ class Stage:
         return self.run.experiment.train.epochs if self.epochs is None else self.epochs
 
     def train(self, session: Session, finish: Callable[[Learner], FoundT]) -> FoundT:
-        """Train the epochs that are left, then return what `finish` makes of the learner."""
+        """Train the epochs that are left, then return what `finish` makes of the learner.
+
+        Raises:
+            ColliculusError: the state holds more epochs than are to be trained, as that of a refit may which an earlier
+                version began.
+        """
+        if self.state is not None and (done := len(self.state.history)) > self.num_epochs:
+            raise ColliculusError(
+                f"{self.folder} holds {done} epochs of a refit by an earlier version, and the first training kept"
+                f" epoch {self.num_epochs}, with which the refit ends: train again with another --out"
+            )
         counts = np.bincount(self.dataset.train.labels, minlength=self.run.spec.num_classes)
         learner = Learner(self.run, session.runtime, self.state, counts.tolist())
         models = (learner.model, *([] if learner.average is None else [learner.average]))
@@ -115,10 +125,13 @@ class Stage:
             return _train(self, learner, session, finish)
 
     def _decide(self, models: Sequence[MultimodalSNN]) -> tuple[PartDecision, ...]:
-        """Apply earlier decisions on optional parts; those made now, as nothing can show later that a part helps."""
+        """Apply earlier decisions on optional parts; those made now, as nothing can show later that a part helps.
+
+        A training that has begun goes on with the parts that it has: an earlier version decided at the end.
+        """
         if self.decisions is not None:
             apply_decisions(self.decisions, models)
-        elif not len(self.dataset.validation):
+        elif self.state is None and not len(self.dataset.validation):
             return leave_out(models)
         return ()
 

@@ -107,6 +107,39 @@ def test_a_counterpart_at_one_step_has_one_step_of_every_modality(trained):
         energy(run, samples=2, counterparts=[trained("every", "taaf", **RELU)])
 
 
+def test_at_one_step_the_settings_of_the_run_are_those_of_every_step_and_one_of_each_modality_those_of_one(trained):
+    own = {"method.time_steps": 1, "method.modality_steps": {"audio": 3}}
+    run = trained("own steps", "taaf", **own)
+    same, plain = trained("same", "taaf", **RELU, **own), trained("plain", "taaf", **RELU, **{"method.time_steps": 1})
+    found = energy(run, samples=2, counterparts=[same, plain])
+    expected = {"spiking": run, "artificial_every_step": same, "artificial": plain}
+    assert {name: one.run for name, one in found.accuracy.items()} == {n: str(r.folder) for n, r in expected.items()}
+    assert energy(same, samples=2).accuracy.keys() == {"spiking", "artificial_every_step"}
+
+
+def test_of_a_run_with_one_step_a_counterpart_is_that_of_one_and_of_every_step(trained):
+    one = {"method.time_steps": 1}
+    run = trained("one step", **one)
+    found = energy(run, samples=2, counterparts=[trained("relu", **RELU, **one)])
+    assert found.accuracy.keys() == {"spiking", "artificial", "artificial_every_step"}
+    with pytest.raises(ColliculusError, match=r"has T = 2, and the .* counted 1: train it with --method.time-steps 1$"):
+        energy(run, samples=2, counterparts=[trained("two", **RELU, **{"method.time_steps": 2})])
+
+
+def test_of_static_data_other_numbers_of_steps_are_refused(trained):
+    run, other = trained("still", **STILL), trained("two", **STILL, **RELU, **{"method.time_steps": 2})
+    with pytest.raises(ColliculusError, match="has T = 2, and the counterparts that are counted 1 and 3"):
+        energy(run, samples=2, counterparts=[other])
+
+
+def test_a_network_of_relus_has_no_quantised_counterpart(trained):
+    relu, quantised = trained("relu", **RELU), trained("quantised", **RELU, **{"method.neuron.bits": 2})
+    with pytest.raises(ColliculusError, match=r"quantised is quantised, and .*relu has no spikes"):
+        energy(relu, samples=2, counterparts=[quantised])
+    found = energy(quantised, samples=2, counterparts=[relu]).accuracy
+    assert (found["spiking"].run, found["artificial_every_step"].run) == (str(quantised.folder), str(relu.folder))
+
+
 def test_without_a_training_a_counterpart_has_no_accuracy(spiking):
     found = energy(spiking, samples=2)
     assert list(found.accuracy) == ["spiking"]

@@ -60,7 +60,7 @@ def test_compute_of_two_layers_is_that_by_hand(tally):
     assert totals.of_it_neurons.compute_nj == pytest.approx(neurons / 1000)
     assert totals.spiking.compute_nj == pytest.approx((90 * 4.6 + 60 * 0.9 + 6 * 4.6 + neurons) / 1000)
     once = 45 * 4.6 + 60 * 0.9 + 6 * 4.6 + neurons
-    assert totals.spiking_first_layer_once.compute_nj == pytest.approx(once / 1000)
+    assert totals.spiking_once.compute_nj == pytest.approx(once / 1000)
     # One step of every layer, zeros too, and a comparison for each of the 9 + 8 units.
     artificial = (49 + 2 * 16 + 2 * 3) * 4.6 + 17 * 0.9
     assert totals.counterparts["artificial"].compute_nj == pytest.approx(artificial / 1000)
@@ -82,9 +82,9 @@ def test_a_static_input_costs_relus_as_much_as_one_step(two_layers, picture, tab
         Tally(counts=counts, counterpart=single, sequences=False) for counts in (count(three, [picture]), single)
     )
     costs, of_one = found.costs(TABLES[table]), expected.costs(TABLES[table])
-    assert vars(costs.spiking_first_layer_once) == pytest.approx(vars(of_one.spiking))
+    assert vars(costs.spiking_once) == pytest.approx(vars(of_one.spiking))
     assert vars(costs.spiking) == pytest.approx({use: 3 * nj for use, nj in vars(of_one.spiking).items()})
-    assert found.operations().mac_first_layer_once == expected.operations().mac > 0
+    assert found.operations().mac_once == expected.operations().mac > 0
 
 
 @pytest.mark.parametrize("kind", ["relu", "lif"])
@@ -145,7 +145,7 @@ def test_at_the_rate_of_break_even_both_cost_the_same(tally):
     totals, rate = tally.costs(TABLES["45nm-fp16"]), tally.rate
     layers = [x for x in tally.counts.layers if x.decides and not x.first]
     behind = sum(spiking_layer(x, TABLES["45nm-fp16"]).total_nj for x in layers)
-    fixed = totals.spiking_first_layer_once.total_nj - behind
+    fixed = totals.spiking_once.total_nj - behind
     for name, rates in totals.break_even_rate.items():
         there, artificial = rates.total, totals.counterparts[name].total_nj
         if there is None:

@@ -162,6 +162,9 @@ class WithJoint(nn.Module):
         super().__init__()
         self.modalities, self.joint = ("audio", "visual", "tactile"), Joint()
 
+    def left_out_parts(self):
+        return {}
+
     def forward(self, features):
         return sum(features.values()) + self.joint(features)
 
@@ -219,3 +222,24 @@ def test_a_silent_clip_has_no_ratio(scmrl):
     with torch.no_grad(), residual_sizes(find_exchange(scmrl.model)) as ratios:
         fusion(tokens)
     assert {m: [len(x) for x in parts] for m, parts in ratios.items()} == {"audio": [2], "visual": [3]}
+
+
+def test_a_residual_in_place_of_the_tokens_has_its_own_size():
+    generator = torch.Generator().manual_seed(0)
+    inputs = {m: 2 * torch.randn(SPEC.input_shape(m, 5), generator=generator) for m in SPEC.modalities}
+    torch.manual_seed(0)
+    model = awake(SCMRL(dim=16, heads=4, residual="replace").model(SPEC), inputs)
+    exchange, streams = find_exchange(model), dict[str, torch.Tensor]()
+    with torch.no_grad(), residual_sizes(exchange) as found:
+        for m, mlp in model.fusion.mlp.items():
+            mlp.register_forward_pre_hook(lambda _module, given, m=m: streams.update({m: given[0].clone()}))
+        model(inputs)
+    tokens = tokens_of(model, inputs)
+    assert_active(*streams.values(), *tokens.values())
+    for m, x in tokens.items():
+        torch.testing.assert_close(
+            found[m][0], torch.stack([streams[m][:, b].norm() / x[:, b].norm() for b in range(5)])
+        )
+    with torch.no_grad(), silenced(exchange), residual_sizes(exchange) as none:
+        model(inputs)
+    assert all(torch.equal(parts[0], torch.zeros(5)) for parts in none.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from colliculus.evaluation.groups import NOT_OF_THE_METHOD, settings_of
 from colliculus.evaluation.trained_run import TrainedRun, open_run
@@ -66,8 +67,8 @@ def accuracies(
     Args:
         run: the run whose energy is counted; without a result, as an imported run, it has no accuracy. A run of ReLUs
             is itself one of the artificial networks.
-        counterparts: runs with `method.neuron.kind` relu and the other settings of `run`, at one step or at as many as
-            `run`; with `method.neuron.bits` they are quantised.
+        counterparts: runs with `method.neuron.kind` relu and the other settings of `run`, at one step of every modality
+            or at as many as `run`; with `method.neuron.bits` they are quantised.
         bits: bits of the quantised counterpart that is counted.
         sequences: whether some modality is a sequence, of which a network at one step sees one frame. Of static data it
             sees the same as at T steps.
@@ -78,7 +79,7 @@ def accuracies(
     """
     found: dict[str, NetworkAccuracy] = {}
     if read_result(run.folder) is not None:
-        own = _networks("artificial", run.time_steps, run.time_steps, sequences) if _is_artificial(run) else ()
+        own = _agreeing(run, run, sequences) if _is_relu(run) and _kind(run.experiment.method) == "artificial" else ()
         found = dict.fromkeys(("spiking", *own), NetworkAccuracy.of(run))
     for one in counterparts:
         trained = open_run(one, str(run.device))
@@ -90,17 +91,15 @@ def accuracies(
     return found
 
 
-def _is_artificial(run: TrainedRun) -> bool:
-    """True for a network of ReLUs at full width."""
+def _is_relu(run: TrainedRun) -> bool:
+    """True for a network of ReLUs, which sends no spikes."""
     method = run.experiment.method
-    return isinstance(method, SpikingTransformer) and method.neuron.kind == "relu" and method.neuron.bits is None
+    return isinstance(method, SpikingTransformer) and method.neuron.kind == "relu"
 
 
-def _networks(kind: str, steps: int, of_run: int, sequences: bool) -> tuple[str, ...]:
-    """Names of the counterparts that a network with that many steps is: at one step, at every step, both, or none."""
-    once = (kind,) if steps == 1 or not sequences else ()
-    every = (f"{kind}_every_step",) if steps == of_run and sequences else ()
-    return once + every
+def _kind(method: object) -> Literal["artificial", "quantised"]:
+    """Kind of a network of ReLUs: at full width, or of few bits."""
+    return "artificial" if isinstance(method, SpikingTransformer) and method.neuron.bits is None else "quantised"
 
 
 def _names(run: TrainedRun, trained: TrainedRun, bits: int, sequences: bool) -> tuple[str, ...]:
@@ -111,34 +110,47 @@ def _names(run: TrainedRun, trained: TrainedRun, bits: int, sequences: bool) -> 
             f"{trained.folder} is not an ANN: train the counterpart with --method.neuron.kind relu and the other"
             f" settings of {run.folder}"
         )
-    _check_settings(run, trained)
+    names = _agreeing(run, trained, sequences)
+    if theirs.neuron.bits is not None and _is_relu(run):
+        raise ColliculusError(
+            f"{trained.folder} is quantised, and {run.folder} has no spikes, whose number says how finely: leave it out"
+        )
     if theirs.neuron.bits not in (None, bits):
         raise ColliculusError(
             f"{trained.folder} has {theirs.neuron.bits} bits, and the counterpart that is counted {bits}: train it with"
             f" --method.neuron.bits {bits}, or without"
         )
-    kind = "artificial" if theirs.neuron.bits is None else "quantised"
-    if names := _networks(kind, trained.time_steps, run.time_steps, sequences):
-        return names
-    raise ColliculusError(
-        f"{trained.folder} has T = {trained.time_steps}, and the counterparts that are counted 1 and {run.time_steps}:"
-        f" train it with --method.time-steps 1 or {run.time_steps}"
-    )
+    return names
 
 
-def _check_settings(run: TrainedRun, trained: TrainedRun) -> None:
-    """Check that a counterpart was trained as the run, on the same data.
+def _agreeing(run: TrainedRun, trained: TrainedRun, sequences: bool) -> tuple[str, ...]:
+    """Names of the counterparts of a run that a network of ReLUs is: at one step, at every step, or both.
 
     Raises:
-        ColliculusError: it was not; the first setting that differs is named.
+        ColliculusError: it has another number of steps, or was not trained as the run, on the same data; the first
+            setting that differs is named.
     """
-    wrong = differences(_settings(run, one_step=trained.time_steps == 1), _settings(trained))
-    if wrong:
-        name, (ours, theirs) = next(iter(wrong.items()))
+    kind, steps = _kind(trained.experiment.method), trained.time_steps
+    counted: list[tuple[str, Document]] = []
+    if steps == 1:
+        counted.append((kind, _settings(run, one_step=True)))
+    if steps == run.time_steps:
+        counted.append((f"{kind}_every_step" if sequences else kind, _settings(run)))
+    if not counted:
+        wanted = [str(number) for number in sorted({1, run.time_steps})]
         raise ColliculusError(
-            f"{trained.folder} differs from {run.folder} in {name} ({theirs}, not {ours}): train the counterpart as the"
-            " run itself"
+            f"{trained.folder} has T = {steps}, and the counterparts that are counted {' and '.join(wanted)}: train it"
+            f" with --method.time-steps {' or '.join(wanted)}"
         )
+    theirs = _settings(trained)
+    found = [(name, differences(ours, theirs)) for name, ours in counted]
+    if names := dict.fromkeys(name for name, wrong in found if not wrong):
+        return tuple(names)
+    name, (ours, other) = next(iter(min((wrong for _, wrong in found), key=len).items()))
+    raise ColliculusError(
+        f"{trained.folder} differs from {run.folder} in {name} ({other}, not {ours}): train the counterpart as the run"
+        " itself"
+    )
 
 
 def _settings(run: TrainedRun, *, one_step: bool = False) -> Document:

@@ -31,8 +31,17 @@ NOT_TRAINED = "not trained"
 """Accuracy of a counterpart that is counted only."""
 ONCE, NEURONS = " static input once", " of it the neurons"
 """The spiking network in two more ways."""
-_FORMER_NAMES = {"table": "cost_table", "twins": "counterparts", "twin_mac": "counterpart_mac"}
-"""Keys that version 0.1 wrote, and the fields they are now."""
+_FORMER_NAMES = {
+    "table": "cost_table",
+    "twins": "counterparts",
+    "twin_mac": "counterpart_mac",
+    "mac_first_layer_once": "mac_once",
+    "spiking_first_layer_once": "spiking_once",
+}
+"""Keys that earlier versions wrote, and the fields they are now.
+
+Of a network whose neurons have no state, the last two held the first layer alone as run once.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +99,7 @@ class Energy(RunRecord):
     def figure(self) -> Figure:
         """Energy of the spiking network and of its ANN counterparts, by use."""
         networks = {name: cost for name, cost in self.networks().items() if name != NEURONS}
-        if self.totals.spiking == self.totals.spiking_first_layer_once:
+        if self.totals.spiking == self.totals.spiking_once:
             del networks[ONCE]
         costs = networks.values()
         series = [
@@ -123,12 +132,12 @@ class Energy(RunRecord):
 
     def _sums(self) -> Table:
         found = self.operations
-        once = f" ({_count(found.mac_first_layer_once)} if what is the same at every step runs once)"
+        once = f" ({_count(found.mac_once)} if what is the same at every step runs once)"
         used = {row.layer for row in self.layers if row.decides}
         idle = [row.layer for row in self.layers if not row.decides and row.kind != "neurons"]
         spikes = percent(found.share_of_uses_by_spikes)
         rows = {
-            "MAC": _count(found.mac) + (once if found.mac != found.mac_first_layer_once else ""),
+            "MAC": _count(found.mac) + (once if found.mac != found.mac_once else ""),
             "AC": f"{_count(found.ac)} ({spikes} of all behind the first layers)",
             "usual count": f"{_count(found.conventional)} (rate x T x MACs, padding included)",
             "ANN counterpart": f"{_count(found.counterpart_mac)} MAC at one step",
@@ -148,7 +157,7 @@ class Energy(RunRecord):
         """Energies at the cost table of the layers: the spiking network, then its ANN counterparts."""
         totals, names = self.totals, COUNTERPARTS
         name = "spiking" if self.spiking else "ANN, zeros skipped"
-        spiking = {name: totals.spiking, ONCE: totals.spiking_first_layer_once, NEURONS: totals.of_it_neurons}
+        spiking = {name: totals.spiking, ONCE: totals.spiking_once, NEURONS: totals.of_it_neurons}
         return spiking | {names[n].format(bits=self.quantised_bits): cost for n, cost in totals.counterparts.items()}
 
     def _network_table(self) -> Table:
@@ -184,7 +193,7 @@ class Energy(RunRecord):
         """The comparison with the ANN counterpart at every cost table."""
         rows: list[Sequence[str]] = []
         for name, totals in self.tables.items():
-            spiking, artificial = totals.spiking_first_layer_once, totals.counterparts["artificial"]
+            spiking, artificial = totals.spiking_once, totals.counterparts["artificial"]
             ratios = (artificial.compute_nj / spiking.compute_nj, artificial.total_nj / spiking.total_nj)
             energies = (_energy(spiking.compute_nj), _energy(artificial.compute_nj))
             rows.append((name, f"{totals.mac_pj:g}", f"{totals.ac_pj:g}", *energies, *(f"{x:.2f}" for x in ratios)))

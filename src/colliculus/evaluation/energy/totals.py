@@ -72,8 +72,8 @@ class Operations:
 
     Args:
         mac: multiply-accumulates.
-        mac_first_layer_once: the same where what is the same at every step runs once: with a static input the first
-            layer, of a network without spikes all layers.
+        mac_once: the same where what is the same at every step runs once: with a static input the first layer, and
+            where neurons have no state every layer, except products over time.
         ac: accumulates.
         conventional: operations as usually reported, rate x T x MACs.
         counterpart_mac: multiply-accumulates of the ANN counterpart at one step.
@@ -83,7 +83,7 @@ class Operations:
     """
 
     mac: float
-    mac_first_layer_once: float
+    mac_once: float
     ac: float
     conventional: float
     counterpart_mac: float
@@ -111,8 +111,7 @@ class TableCosts:
         bits: width of a number.
         source: origin of the figures.
         spiking: the spiking network as it runs.
-        spiking_first_layer_once: the same where what is the same at every step runs once: with a static input the first
-            layer, of a network without spikes all layers.
+        spiking_once: the same where what is the same at every step runs once, as in `Operations`.
         of_it_neurons: the part that membrane updates take.
         conventional_nj: energy of the operations as usually reported.
         counterparts: ANN counterparts by name: "artificial" and "quantised" (activations of few bits) look once; with
@@ -126,7 +125,7 @@ class TableCosts:
     bits: int
     source: str
     spiking: Cost
-    spiking_first_layer_once: Cost
+    spiking_once: Cost
     of_it_neurons: Cost
     conventional_nj: float
     counterparts: dict[str, Cost]
@@ -187,7 +186,7 @@ class Tally:
         behind = [x for x in layers if not x.first]
         return Operations(
             mac=sum(x.mac for x in layers) / samples,
-            mac_first_layer_once=sum(x.mac / x.repeats for x in layers) / samples,
+            mac_once=sum(x.mac / x.repeats for x in layers) / samples,
             ac=sum(x.ac for x in layers) / samples,
             conventional=sum(x.conventional for x in layers) / samples,
             counterpart_mac=sum(x.dense_uses for x in self.counterpart.layers if x.decides) / self.counterpart.samples,
@@ -219,7 +218,7 @@ class Tally:
             bits=table.bits,
             source=table.source,
             spiking=_sum(cost for _, cost in (*layers, *neurons)),
-            spiking_first_layer_once=_once((*layers, *neurons)),
+            spiking_once=_once((*layers, *neurons)),
             of_it_neurons=_sum(cost for _, cost in neurons),
             conventional_nj=usual / samples / 1000,
             counterparts=counterparts,

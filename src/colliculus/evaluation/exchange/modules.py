@@ -27,8 +27,8 @@ class Exchange:
             from y.
         joint: modules that say so with `is_exchange = True`; each maps one feature (T, B, ...) of each modality to what
             all of them together add.
-        residuals: fusions that add what is received to the tokens. Their semantic branches, which map it further,
-            belong to the exchange.
+        residuals: fusions that add what is received to the tokens, or replace them by it. Their semantic branches,
+            which map it further, belong to the exchange.
     """
 
     pairs: Mapping[str, nn.Module]
@@ -49,23 +49,19 @@ class Exchange:
 
 def left_out(model: MultimodalSNN) -> tuple[str, ...]:
     """Names of the modules of the exchange that the training left out."""
-    return tuple(name for name, module in model.named_modules() if _is_exchange(module) and _is_left_out(module))
+    return tuple(name for name, module in model.left_out_parts().items() if _is_exchange(module))
 
 
 def _is_exchange(module: nn.Module) -> bool:
     return getattr(module, "is_exchange", False)
 
 
-def _is_left_out(module: nn.Module) -> bool:
-    return getattr(module, "is_optional", False) and not module.get_buffer("kept")
-
-
 def find_exchange(model: MultimodalSNN) -> Exchange | None:
     """The exchange of a network; None where it has no module that could be switched off, or the training left it out.
 
-    S-CMRL and Tectum have an exchange whose residual is added to the tokens; in SCA it replaces the tokens. In late
-    fusion, CMCI, weighted attention and TAAF the modalities meet in the join, in common neurons or in a weight, and no
-    module gives one modality the tokens of another.
+    S-CMRL and Tectum have an exchange whose residual is added to the tokens; in SCA, and in S-CMRL with `residual`
+    "replace", it stands in their place. In late fusion, CMCI, weighted attention and TAAF the modalities meet in the
+    join, in common neurons or in a weight, and no module gives one modality the tokens of another.
 
     Example:
         >>> from colliculus import SCMRL, DataSpec, LateFusion
@@ -76,11 +72,12 @@ def find_exchange(model: MultimodalSNN) -> Exchange | None:
         True
     """
     exchanges = [set(kind(model.modalities, _nothing)) for kind in (between, from_mean) if len(model.modalities) > 1]
+    absent = left_out(model)
     pairs, joint, residuals = dict[str, nn.Module](), dict[str, nn.Module](), list[CrossModalResidual]()
     for name, module in model.named_modules():
         if isinstance(module, nn.ModuleDict) and set(module) in exchanges:
             pairs |= {f"{name}.{pair}": inner for pair, inner in module.items()}
-        if _is_exchange(module) and not _is_left_out(module):
+        if _is_exchange(module) and name not in absent:
             joint[name] = module
         if isinstance(module, CrossModalResidual):
             residuals.append(module)
@@ -95,8 +92,8 @@ def _nothing(_modality: str, _other: str) -> nn.Module:
 def silenced(exchange: Exchange) -> Generator[None]:
     """Within this context, every module of the exchange gives zeros, so that nothing is received.
 
-    A fusion that adds a residual keeps its tokens as they are. In SCA, what is received stands for the tokens, so that
-    the streams are silent.
+    A fusion that adds a residual keeps its tokens as they are. Where what is received replaces the tokens, the streams
+    are silent.
     """
 
     def zeros(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
@@ -154,7 +151,8 @@ def residual_sizes(exchange: Exchange) -> Generator[Mapping[str, list[Tensor]]]:
     """Within this context, collect the size of each modality's residual relative to its tokens, (B,) per batch.
 
     It is |x' - x| / |x| for each clip, where x are the tokens, x' = x + alpha r the stream with the residual, which
-    enters its MLP, and |.| the norm over T, D and N. A clip without a spike in x has no such ratio and is left out.
+    enters its MLP, and |.| the norm over T, D and N; where the residual replaces the tokens, x' = r, it is |x'| / |x|.
+    A clip without a spike in x has no such ratio and is left out.
     """
     ratios = defaultdict[str, list[Tensor]](list)
     tokens = dict[str, Tensor]()
@@ -162,16 +160,16 @@ def residual_sizes(exchange: Exchange) -> Generator[Mapping[str, list[Tensor]]]:
     def keep_tokens(_module: nn.Module, inputs: tuple[dict[str, Tensor]]) -> None:
         tokens.update(inputs[0])
 
-    def compare(modality: str, _module: nn.Module, inputs: tuple[Tensor]) -> None:
+    def compare(modality: str, replaces: bool, _module: nn.Module, inputs: tuple[Tensor]) -> None:
         x, (stream,) = tokens[modality], inputs
-        size = _norms(x)
-        ratios[modality].append((_norms(stream - x) / size)[size > 0])
+        size, received = _norms(x), stream if replaces else stream - x
+        ratios[modality].append((_norms(received) / size)[size > 0])
 
     with ExitStack() as hooks:
         for residual in exchange.residuals:
             hooks.enter_context(residual.register_forward_pre_hook(keep_tokens))
             for m, mlp in residual.mlp.items():
-                hooks.enter_context(mlp.register_forward_pre_hook(partial(compare, m)))
+                hooks.enter_context(mlp.register_forward_pre_hook(partial(compare, m, residual.replaces)))
         yield ratios
 
 

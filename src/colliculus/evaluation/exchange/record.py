@@ -40,8 +40,8 @@ class Interventions:
         accuracy: accuracy as trained.
         zeroed: with zeros in place of everything that is received.
         shuffled: every clip receives from another clip; None where there is a single clip.
-        residual_size: by modality, norm of the residual (with its weight alpha) relative to that of the tokens it is
-            added to, mean over the clips; empty where the exchange adds no residual to tokens.
+        residual_size: by modality, norm of the residual (with its weight alpha where it is added) relative to that of
+            the tokens, mean over the clips; empty where the exchange makes no residual.
         pulls: by term of the objective, how hard it pulls at the exchange and at the rest.
     """
 
@@ -103,7 +103,7 @@ class ExchangeEffect:
             notes.append("Zeroed: nothing is received. Shuffled: every clip receives from another clip.")
         if found and found.residual_size:
             sizes = ", ".join(f"{m} {size:.3f}" for m, size in found.residual_size.items())
-            notes.append(f"Size of the residual relative to the tokens that it is added to: {sizes}.")
+            notes.append(f"Size of the residual relative to the tokens: {sizes}.")
         if found := self.additivity:
             rows += [
                 ("as trained, paired clips", f"{found.clips:,}", percent(found.accuracy), "-"),
