@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 from tyro.conf import Positional
 
 from colliculus.cli.options import RecordOptions, parse
+from colliculus.types import SnrOf
 
 RunFolders = Annotated[tuple[Path, ...], Positional, tyro.conf.arg(metavar="RUN")]
 
@@ -33,7 +34,7 @@ class Options(RecordOptions):
     """settings that may differ within a method, such as data.fold: each fold then counts as one seed"""
     snr_db: dict[str, float] = field(default_factory=dict[str, float])
     """test all with Gaussian noise, such as --snr-db audio 0; if not given, as each run was tested"""
-    snr_of: Literal["standardised", "raw"] = "standardised"
+    snr_of: SnrOf = "standardised"
     """input whose power this ratio refers to: standardised, as the networks get it, or raw, as it is before"""
     missing: tuple[str, ...] = ()
     """test all with these modalities withheld"""

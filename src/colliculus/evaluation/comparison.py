@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from colliculus.data.noise import SnrOf
 from colliculus.evaluation.evaluate import predictions_of
 from colliculus.evaluation.groups import Group, find_runs, group_runs, method_named, open_finished, settings_of
 from colliculus.evaluation.paired import PairedTest, Score, Training, Trainings, paired_tests
@@ -23,7 +22,7 @@ from colliculus.records import Record, Table, Tables, console
 from colliculus.records.console import span
 from colliculus.runs.kept_predictions import Condition, read_predictions
 from colliculus.runs.predictions import Predictions
-from colliculus.types import ColliculusError
+from colliculus.types import ColliculusError, SnrOf
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
