@@ -41,6 +41,7 @@ from colliculus.evaluation.significance import holm, permutation, student_interv
 from colliculus.evaluation.verdict import p_value
 from colliculus.methods import TAAF
 from colliculus.modulation import Balance, ScoreBalance
+from colliculus.runs.result import read_result
 from colliculus.training.fit import fit
 
 LAG, RATIO = 2, 3
@@ -114,7 +115,8 @@ def trials(seeds: int) -> Iterator[Trial]:
 def run(trial: Trial, out: Path) -> Figures:
     """Train, if that is not done yet."""
     torch.set_num_threads(1)
-    found = fit(trial.experiment, out=out / trial.name, resume=True, progress=False).result
+    folder = out / trial.name
+    found = read_result(folder) or fit(trial.experiment, out=folder, resume=True, progress=False).result
     chosen = nan if found.validation is None else 100 * found.validation.accuracy
     together = found.coordination
     return Figures(
