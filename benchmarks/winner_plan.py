@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from colliculus.data.augment import Augment
+from colliculus.data.augment import SMALL_DATA, Augment
+from colliculus.data.augment.signals import MapAugment
 
 PartName = Literal["digits", "lag", "utd", "utd-noise", "old", "frontier", "ablation"]
 Changes = Mapping[str, Any]
@@ -28,8 +29,12 @@ UTD: dict[str, Any] = {
     "train.epochs": 40,
     "train.warmup_epochs": 4,
     "train.refit": True,
+    "data.augment.pictures": Augment().pictures,
+    "data.augment.spectrograms": Augment().spectrograms,
+    "data.augment.maps": MapAugment(warp=replace(SMALL_DATA.maps.warp, shift=0.08)),
     "data.augment.noise.probability": 0.0,
 }
+"""Augmented as its presets were when the study began."""
 LAGS = (0, 1, 2, 3, 4)
 _NOISY = {"train.snr_db": {"audio": -10.0, "visual": -10.0}}
 
