@@ -17,8 +17,8 @@ The plan, written before any of it is run:
 - All others are shown with intervals and p-values by Holm, and nothing is concluded from them. Convergence (the epochs
   until each modality reaches 90 % of its best, and the area between the curves) stands beside accuracy.
 
-The rule was set so while the first seeds trained, before the eight were looked at. Until then a reading also had to
-reach p < 0.05 on the test to become the default.
+The rule was set so when the table of one seed had been seen, and no more. Until then a reading also had to reach
+p < 0.05 on the test to become the default.
 
 It trains what is not trained (skips what is done) and prints the table.
 """
