@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_digits import write_root
 
 from colliculus.data.augment import SMALL_DATA, Augment, AugmentedSplit, augmented
 from colliculus.data.augment.draws import Draws
@@ -19,7 +18,6 @@ from colliculus.data.augment.rotation import Rotation
 from colliculus.data.augment.signals import ChannelDrop, ChannelGain, MapAugment, SeriesAugment
 from colliculus.data.augment.sound import BackgroundNoise, Gain, Masks, SoundShift, SpectrogramAugment, WaveformAugment
 from colliculus.data.augment.warp import Warp
-from colliculus.data.av_digits import AVDigits
 from colliculus.data.dataset import Normalisation
 from colliculus.data.loading import ArraySplit, epoch_batches
 from colliculus.data.recordings import Recordings
@@ -281,53 +279,6 @@ def test_the_recipe_for_small_data_acts_where_it_can_and_is_never_refused() -> N
     stronger = replace(SMALL_DATA, series=replace(SMALL_DATA.series, time_masks=Masks(num=1)))
     with pytest.raises(ColliculusError, match=r"augment\.series is set, and the data hold touch \(events\)"):
         augmented(plain, stronger, {"touch": "events"}, SPEC)
-
-
-@pytest.mark.parametrize("kind", ["pictures", "spectrograms", "maps"])
-def test_the_recipe_for_small_data_knows_the_kinds(kind) -> None:
-    """Images are turned, spectrograms lose bands, and maps of unknown meaning neither; light changes in all."""
-    rows = np.broadcast_to(np.arange(-20.0, 21.0), (N, 1, 41, 41)).swapaxes(2, 3).copy()  # the same along a row
-    split = ArraySplit({"m": rows}, np.arange(N) % K, np.arange(N), Normalisation({"m": (5.0,)}, {"m": (1.0,)}))
-    recipe = replace(SMALL_DATA, maps=replace(SMALL_DATA.maps, warp=Warp()))
-    got = AugmentedSplit(split, recipe, {"m": kind}, K).batch(np.arange(N), epoch=0).inputs["m"][:, 0]
-    hidden = (got.diff(dim=1) == 0).all(dim=1)  # columns behind the mean
-    tilted = got.diff(dim=2).abs().flatten(1).median(dim=1).values > 0.01
-    assert (bool(tilted.any()), bool(hidden.any())) == (kind == "pictures", kind == "spectrograms")
-    slopes = got.diff(dim=1).flatten(1).median(dim=1).values
-    assert 0.85 < slopes.min() < 0.99
-    assert 1.01 < slopes.max() < 1.15
-
-
-def digits(tmp_path, **settings):
-    write_root(tmp_path)
-    waveforms = WaveformAugment(**settings)
-    return AVDigits(root=tmp_path, size=16, augment=Augment(waveforms=waveforms, seed=2)).load().train
-
-
-@pytest.mark.parametrize("kind", ["white", "babble", "other"])
-def test_noise_on_the_utterances_of_av_digits(tmp_path, kind) -> None:
-    train = digits(tmp_path, noise=BackgroundNoise(probability=1.0, kind=kind, snr_db=(3.0, 3.0)))
-    rows = np.array([4, 9])
-    noisy, clean = (split.batch(rows, epoch=1).inputs for split in (train, train.split))
-    assert torch.equal(noisy["visual"], clean["visual"])
-    assert not torch.allclose(noisy["audio"], clean["audio"], atol=0.1)
-    assert torch.equal(train.batch(rows[1:], epoch=1).inputs["audio"][0], noisy["audio"][1])
-    assert not torch.equal(train.batch(rows, epoch=2).inputs["audio"], noisy["audio"])
-    recordings, draws = train.split.recordings(epoch=1)["audio"], Draws.of(2, 1, rows)
-    for b, row in enumerate(rows.tolist()):
-        sound, key = recordings.waveform(row), Draws(draws.keys[b : b + 1])
-        if kind == "white":
-            noise = next(key.generators("noise")).standard_normal(len(sound), dtype=np.float32)
-        else:
-            places = key.uniform("voices", 4 if kind == "babble" else 1)[0]
-            voices = [recordings.waveform((row + 1 + int(p * (len(train) - 1))) % len(train)) for p in places]
-            fitted = [np.resize(voice, len(sound)) for voice in voices]
-            noise = sum(voice / np.sqrt(np.square(voice).mean()) for voice in fitted)
-        factor = np.sqrt(np.square(sound).sum() / np.square(noise).sum() / 10**0.3)
-        mixture = sound + factor * noise
-        made = recordings.made["audio"]((mixture / max(1, np.abs(mixture).max())).astype(np.float32))
-        mean, std = (x["audio"][0] for x in (train.split.normalisation.mean, train.split.normalisation.std))
-        np.testing.assert_allclose(noisy["audio"][b].numpy(), (made - mean) / std, atol=1e-3)
 
 
 def test_babble_on_stored_waveforms_is_of_four_others() -> None:
