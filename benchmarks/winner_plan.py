@@ -63,7 +63,7 @@ CARE: dict[str, Any] = {
 _OWN_HEADS = {"method.unimodal_loss": 0.5}
 
 _READING = {"method.regulariser": "none"}
-"""What TAAF was by default before benchmarks/readings.py chose another reading."""
+"""TAAF's default when the study began; benchmarks/readings.py has chosen another one since."""
 
 TECTUM, COUNTERPART = "Tectum", "Tectum, ReLU"
 _OURS: Variants = {TECTUM: ("tectum", {})}

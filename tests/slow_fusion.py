@@ -85,14 +85,7 @@ class SlowFusion:
         return self.lif(self.normalise(out, f"{name}.norm"), threshold)
 
     def normalise(self, x: Array, name: str) -> Array:
-        """BatchNorm in evaluation, channel by channel."""
-        out = np.zeros_like(x)
-        for c in range(x.shape[2]):
-            mean, variance, gain, shift = (
-                self.weights[f"{name}.{part}"][c] for part in ("running_mean", "running_var", "weight", "bias")
-            )
-            out[:, :, c] = (x[:, :, c] - mean) / np.sqrt(variance + 1e-5) * gain + shift
-        return out
+        return normalised(x, self.weights, name)
 
     def lif(self, currents: Array, threshold: float) -> Array:
         """Leaky integration from 0 with a hard reset."""
@@ -103,6 +96,17 @@ class SlowFusion:
             spikes[t] = membrane >= threshold
             membrane[spikes[t] == 1] = 0
         return spikes
+
+
+def normalised(x: Array, weights: Weights, name: str) -> Array:
+    """BatchNorm in evaluation of (T, B, C, ...), channel by channel."""
+    out = np.zeros_like(x)
+    for c in range(x.shape[2]):
+        mean, variance, gain, shift = (
+            weights[f"{name}.{part}"][c] for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        out[:, :, c] = (x[:, :, c] - mean) / np.sqrt(variance + 1e-5) * gain + shift
+    return out
 
 
 def places(x: Array, *axes: int):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from active import awake
+from slow_fusion import normalised
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -68,14 +69,7 @@ class SlowNetwork:
         return spikes
 
     def normalise(self, x: Array, name: str) -> Array:
-        """BatchNorm in evaluation, channel by channel."""
-        out = np.zeros_like(x)
-        for c in range(x.shape[2]):
-            mean, variance, gain, shift = (
-                self.weights[f"{name}.{part}"][c] for part in ("running_mean", "running_var", "weight", "bias")
-            )
-            out[:, :, c] = (x[:, :, c] - mean) / np.sqrt(variance + 1e-5) * gain + shift
-        return out
+        return normalised(x, self.weights, name)
 
     def convolve(self, x: Array, name: str, stride: int = 1) -> Array:
         """Every number of the output from its window; zeros lie around the image."""

@@ -230,7 +230,7 @@ class Fused:
             residual, the weighted tokens (weighted attention), or the tokens in the place of its own (SCA); empty where
             a fusion exchanges nothing.
         streams: feature of each modality alone, (T, B, D), for a head of its own.
-        present: samples that a modality dropout left each modality in, truth values (B,); empty where it dropped none.
+        present: for each modality, which samples keep it, truth values (B,); empty without a modality dropout.
 
     Example:
         >>> import torch

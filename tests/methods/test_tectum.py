@@ -1,4 +1,4 @@
-"""Tectum: any number of modalities of any shape, some of them missing, and no step that looks ahead."""
+"""Tectum: modalities of any number and shape, parts of the decision, terms of the loss, and settings."""
 
 from __future__ import annotations
 

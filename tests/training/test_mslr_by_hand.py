@@ -17,13 +17,13 @@ ACCURACIES = {
     "audio": [0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 0.7, 0.9, 0.9],
     "visual": [0.6, 0.4, 0.5, 0.4, 0.6, 0.3, 0.3, 0.2, 0.2],
 }
-"""Of each modality alone, on the validation part, by epoch."""
+"""Validation accuracy of each modality alone, epoch after epoch."""
 MOMENTUM, DECAY, RATE, LAST = 0.7, 0.05, 0.1, 8
 
 
 @pytest.fixture
 def steps(monkeypatch):
-    """Of each step the weights before it, their gradients, and the weights after it, by name."""
+    """A list with an entry for each step: weights before it, gradients, and weights after it, by name."""
     found = []
     build = learner.build_optimizer
 

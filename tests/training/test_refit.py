@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -101,41 +102,35 @@ def test_the_second_training_ends_after_the_epoch_that_the_first_one_kept(
     assert f"refit epoch {epochs}/{epochs}" in printed
 
 
-def test_stopped_in_a_second_training_that_ends_early_it_goes_on_to_the_same_digits(
-    train, everything, tmp_path, monkeypatch, best
-):
-    best(accuracy=3)
-    train(tmp_path / "whole", refit=True, epochs=4)
+@contextmanager
+def stopped_in(epoch):
+    """Within this context Ctrl-C comes as that epoch of the second training begins."""
     train_epoch, seen = Learner.train_epoch, []
 
-    def stopped(self, split, epoch, watch):
-        seen.append(epoch)
-        if seen.count(1) == 2:
+    def stopped(self, split, number, watch):
+        seen.append(number)
+        if seen.count(epoch) == 2:
             raise KeyboardInterrupt
-        return train_epoch(self, split, epoch, watch)
+        return train_epoch(self, split, number, watch)
 
-    with monkeypatch.context() as interrupted:
+    with pytest.MonkeyPatch.context() as interrupted:
         interrupted.setattr(Learner, "train_epoch", stopped)
-        with pytest.raises(TrainingInterrupted, match="holds 1 of 3 epochs of the training 'refit'"):
-            train(tmp_path / "halves", refit=True, epochs=4)
+        yield
+
+
+def test_stopped_in_a_second_training_that_ends_early_it_goes_on_to_the_same_digits(train, everything, tmp_path, best):
+    best(accuracy=3)
+    train(tmp_path / "whole", refit=True, epochs=4)
+    with stopped_in(1), pytest.raises(TrainingInterrupted, match="holds 1 of 3 epochs of the training 'refit'"):
+        train(tmp_path / "halves", refit=True, epochs=4)
     assert train(tmp_path / "halves", refit=True, epochs=4, resume=True).epochs == 3
     assert everything(tmp_path / "whole") == everything(tmp_path / "halves")
 
 
-def test_a_refit_with_more_epochs_than_the_first_training_kept_does_not_go_on(train, tmp_path, monkeypatch, best):
+def test_a_refit_with_more_epochs_than_the_first_training_kept_does_not_go_on(train, tmp_path, best):
     best(accuracy=3)
-    train_epoch, seen = Learner.train_epoch, []
-
-    def stopped(self, split, epoch, watch):
-        seen.append(epoch)
-        if seen.count(2) == 2:
-            raise KeyboardInterrupt
-        return train_epoch(self, split, epoch, watch)
-
-    with monkeypatch.context() as interrupted:
-        interrupted.setattr(Learner, "train_epoch", stopped)
-        with pytest.raises(TrainingInterrupted, match="holds 2 of 3 epochs of the training 'refit'"):
-            train(tmp_path, refit=True, epochs=4)
+    with stopped_in(2), pytest.raises(TrainingInterrupted, match="holds 2 of 3 epochs of the training 'refit'"):
+        train(tmp_path, refit=True, epochs=4)
     choice = tmp_path / "selection" / "choice.json"
     choice.write_text(json.dumps(json.loads(choice.read_text()) | {"epoch": 1}))  # an earlier version trained all
     with pytest.raises(ColliculusError, match=r"holds 2 epochs of a refit .* kept epoch 1, .*another --out"):

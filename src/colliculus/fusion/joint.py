@@ -26,7 +26,10 @@ class JointNeurons(Pooled, ABC):
     a whole batch or from some samples, and one that is alone leaves the layer silent.
 
     Args:
+        modalities: all of them, in declared order.
+        features: F, features of a pooled modality.
         dim: D.
+        neuron: makes the neurons N.
         pooling: pooling of each modality, (T, B, D, N) -> (T, B, F); None is the mean over the tokens.
         optional: True if a training may leave the layer out where it does not help.
 
@@ -39,15 +42,30 @@ class JointNeurons(Pooled, ABC):
     """The output mixes the modalities."""
     kept: Tensor
     read_by: tuple[nn.Module, ...]
-    conjunction: ProjectionBNSpike
 
-    def __init__(self, *, dim: int, pooling: nn.ModuleDict | None, optional: bool) -> None:
+    def __init__(
+        self,
+        modalities: Iterable[str],
+        *,
+        features: int,
+        dim: int,
+        neuron: NeuronFactory,
+        pooling: nn.ModuleDict | None = None,
+        optional: bool = True,
+    ) -> None:
         super().__init__(pooling)
+        self.modalities = tuple(modalities)
         self.dim = dim
+        self._make_first(self.modalities, features, neuron)
+        self.conjunction = ProjectionBNSpike(4 * dim, dim, neuron)
         self.is_optional = optional
         self.read_by = ()
         self.register_buffer("kept", torch.tensor(True))
         self._read: tuple[Tensor, int, bool] | None = None
+
+    @abstractmethod
+    def _make_first(self, modalities: tuple[str, ...], features: int, neuron: NeuronFactory) -> None:
+        """Make the layer of 4 D neurons for each modality, or for all."""
 
     @abstractmethod
     def drives(self, features: Mapping[str, Tensor], present: Present) -> Tensor:
@@ -86,15 +104,7 @@ class JointLayer(JointNeurons):
 
     Neurons of the deep superior colliculus fire for the conjunction of sight and sound. A sum of the modalities' logits
     cannot say "this sound with that image". Products can, and they have a gradient even where neither modality alone
-    says anything about the class. See `JointNeurons` for what is the same without products.
-
-    Args:
-        modalities: all of them, in declared order.
-        features: F, features of a pooled modality.
-        dim: D.
-        neuron: makes the neurons N.
-        pooling: pooling of each modality, (T, B, D, N) -> (T, B, F); None is the mean over the tokens.
-        optional: True if a training may leave the layer out where it does not help.
+    says anything about the class. The arguments are those of `JointNeurons`.
 
     Example:
         >>> from colliculus.neurons import LIF
@@ -103,19 +113,8 @@ class JointLayer(JointNeurons):
         torch.Size([4, 2, 8])
     """
 
-    def __init__(
-        self,
-        modalities: Iterable[str],
-        *,
-        features: int,
-        dim: int,
-        neuron: NeuronFactory,
-        pooling: nn.ModuleDict | None = None,
-        optional: bool = True,
-    ) -> None:
-        super().__init__(dim=dim, pooling=pooling, optional=optional)
-        self.drive = per_modality({m: ProjectionBNSpike(features, 4 * dim, neuron) for m in modalities})
-        self.conjunction = ProjectionBNSpike(4 * dim, dim, neuron)
+    def _make_first(self, modalities: tuple[str, ...], features: int, neuron: NeuronFactory) -> None:
+        self.drive = per_modality({m: ProjectionBNSpike(features, 4 * self.dim, neuron) for m in modalities})
 
     def drives(self, features: Mapping[str, Tensor], present: Present) -> Tensor:
         """The coincidences: features (T, B, F) of the modalities given -> c (T, B, 4 D, 1)."""
@@ -129,15 +128,8 @@ class HiddenJointLayer(JointNeurons):
     c = N(BN(V [h_1, h_2, ...])), 4 D spiking neurons, with h_m the pooled tokens of modality m, zeros where it is
     absent; s = N(BN(W c)), D spiking neurons, the output.
 
-    What a joint neuron fires for is learned, where `JointLayer` has products by design.
-
-    Args:
-        modalities: all of them, in declared order.
-        features: F, features of a pooled modality.
-        dim: D.
-        neuron: makes the neurons N.
-        pooling: pooling of each modality, (T, B, D, N) -> (T, B, F); None is the mean over the tokens.
-        optional: True if a training may leave the layer out where it does not help.
+    What a joint neuron fires for is learned, where `JointLayer` has products by design. The arguments are those of
+    `JointNeurons`.
 
     Example:
         >>> from colliculus.neurons import LIF
@@ -146,20 +138,8 @@ class HiddenJointLayer(JointNeurons):
         torch.Size([4, 2, 8])
     """
 
-    def __init__(
-        self,
-        modalities: Iterable[str],
-        *,
-        features: int,
-        dim: int,
-        neuron: NeuronFactory,
-        pooling: nn.ModuleDict | None = None,
-        optional: bool = True,
-    ) -> None:
-        super().__init__(dim=dim, pooling=pooling, optional=optional)
-        self.modalities = tuple(modalities)
-        self.hidden = ProjectionBNSpike(len(self.modalities) * features, 4 * dim, neuron)
-        self.conjunction = ProjectionBNSpike(4 * dim, dim, neuron)
+    def _make_first(self, modalities: tuple[str, ...], features: int, neuron: NeuronFactory) -> None:
+        self.hidden = ProjectionBNSpike(len(modalities) * features, 4 * self.dim, neuron)
 
     def drives(self, features: Mapping[str, Tensor], present: Present) -> Tensor:
         """The hidden layer: features (T, B, F) of the modalities given -> c (T, B, 4 D, 1)."""

@@ -158,7 +158,7 @@ def test_frames_that_happen_to_be_equal_do_not_repeat(two_layers, picture):
 
 
 def test_a_static_modality_repeats_up_to_the_fusion_with_a_sequence():
-    """Of ReLUs only the encoder of the static modality runs once, and so it is in the ANN counterpart of spikes."""
+    """With ReLUs the encoder of the static modality runs once, and nothing else; so does the counterpart of spikes."""
     relu, lif = (
         count(model, [inputs(model)])
         for model in (

@@ -139,7 +139,7 @@ class PreparedFolder:
         classes: names of the classes, ascending.
         layout: its files.
         content: digest of all arrays.
-        pairs: setting `pairs` of the recipe, which says for which protocols it paired recordings; "" if it has none.
+        pairs: the recipe's setting `pairs`: the protocol that recordings were paired for; "" if it pairs none.
     """
 
     path: Path

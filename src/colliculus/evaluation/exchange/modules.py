@@ -60,8 +60,8 @@ def find_exchange(model: MultimodalSNN) -> Exchange | None:
     """The exchange of a network; None where it has no module that could be switched off, or the training left it out.
 
     S-CMRL and Tectum have an exchange whose residual is added to the tokens; in SCA, and in S-CMRL with `residual`
-    "replace", it stands in their place. In late fusion, CMCI, weighted attention and TAAF the modalities meet in the
-    join, in common neurons or in a weight, and no module gives one modality the tokens of another.
+    "replace", it stands in their place. Late fusion, CMCI, weighted attention and TAAF
+    have none: no module of theirs gives one modality the tokens of another.
 
     Example:
         >>> from colliculus import SCMRL, DataSpec, LateFusion
