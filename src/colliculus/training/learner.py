@@ -60,7 +60,8 @@ class Learner:
         if self.settings.compile != "none":
             if self._modulator.differentiates:
                 keep_buffers()
-            self.model.compile(mode=self.settings.compile)
+            # A graph for each size of a batch: PyTorch fails on a free one (github.com/pytorch/pytorch/issues/185510).
+            self.model.compile(mode=self.settings.compile, dynamic=False)
         self.objective = method.objective()
         if self.settings.class_weights == "balanced":
             self.objective = _weighted(self.objective, balanced(class_counts))
