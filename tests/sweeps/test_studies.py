@@ -97,6 +97,8 @@ def test_the_declared_comparison_can_be_planned(study, tmp_path):
             f"late-fusion-{data}",
         ]
         assert len({variant.name for variant in chosen}) == len(module.TITLES) == len(chosen)
+        encoders = {variant.preset.split("-")[0]: variant.experiment.method.encoder for variant in chosen}
+        assert encoders["cmqka"] == encoders["late"] == "deep"  # one budget
         neurons = [variant.experiment.method.neuron.kind for variant in chosen]
         assert (neurons.count("relu"), neurons[-1], chosen[-1].experiment.method.time_steps) == (1, "relu", 1)
         for variant in chosen:
