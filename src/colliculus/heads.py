@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
-from colliculus.layers import NeuronFactory, ProjectionBNSpike, per_modality
+from colliculus.layers import FUSED, NeuronFactory, ProjectionBNSpike, per_modality
 from colliculus.types import ColliculusError, Fused, Output
 
 
@@ -99,11 +100,16 @@ class SumOfReadouts(nn.Module):
     nothing either, nor does one in a sample that a modality dropout took it from. Without a readout of the joint
     feature, the evidence of a modality is its own readout.
 
+    With scores, every readout u has logits T alpha_u(t) z_u(t) at step t, where z_u are those without scores, so that
+    the mean over the steps is sum_t alpha_u(t) z_u(t) (TAAF, arXiv 2505.14535).
+
     Args:
         modalities: modalities with a readout.
         features: F, features of a stream.
         joint: features of the joint feature that is read out; None reads out the streams alone.
         num_classes: K.
+        scores: by the name of a modality and "fused", a map from a stream (T, B, F) to the weights alpha of its steps,
+            (T, B), which sum to 1 over T; a stream without one has equal weights.
 
     Example:
         >>> import torch
@@ -114,33 +120,51 @@ class SumOfReadouts(nn.Module):
         True
     """
 
-    def __init__(self, modalities: Iterable[str], *, features: int, joint: int | None, num_classes: int) -> None:
+    def __init__(
+        self,
+        modalities: Iterable[str],
+        *,
+        features: int,
+        joint: int | None,
+        num_classes: int,
+        scores: Mapping[str, nn.Module] = MappingProxyType({}),
+    ) -> None:
         super().__init__()
         self.own = per_modality({m: linear(features, num_classes) for m in modalities})
+        self.scores = per_modality(scores)
         self.joint = None if joint is None else nn.Linear(joint, num_classes, bias=False)
         if self.joint is not None:
             nn.init.trunc_normal_(self.joint.weight, std=0.02)
 
     def modules_of(self, modality: str) -> list[nn.Module]:
-        """The modality's own readout."""
-        return [self.own[modality]]
+        """The modality's own readout, and its scores."""
+        return [self.own[modality], *([self.scores[modality]] if modality in self.scores else [])]
 
     def forward(self, fused: Fused) -> Output:
         """Streams (T, B, F) and joint feature (T, B, G) -> logits (B, K), and logits of each modality (T, B, K)."""
         own = {m: self.own[m](stream) for m, stream in fused.streams.items()}
         if fused.present:
             own = {m: logits * fused.present[m][:, None] for m, logits in own.items()}
-        step_logits = torch.stack([*own.values()]).sum(0)
+        streams = fused.streams if self.joint is None else {**fused.streams, FUSED: fused.joint}
+        weights = {u: self.scores[u](stream) for u, stream in streams.items() if u in self.scores}
+        weighed = {m: _weighed(logits, weights.get(m)) for m, logits in own.items()}
+        step_logits = torch.stack([*weighed.values()]).sum(0)
         if self.joint is not None:
-            step_logits = step_logits + self.joint(fused.joint)
+            step_logits = step_logits + _weighed(self.joint(fused.joint), weights.get(FUSED))
         return Output(
             logits=step_logits.mean(0),
             step_logits=step_logits,
-            evidence=own if self.joint is None else {},
+            evidence=weighed if self.joint is None else {},
             modality_logits=own,
+            time_weights=weights,
             residual=fused.residual,
             streams=fused.streams,
         )
+
+
+def _weighed(logits: Tensor, weights: Tensor | None) -> Tensor:
+    """Logits (T, B, K) times T and the weight of their step, (T, B); as they are without weights."""
+    return logits if weights is None else len(logits) * weights[..., None] * logits
 
 
 class RateReadout(nn.Module):

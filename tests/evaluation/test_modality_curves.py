@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from colliculus import DataSpec, Tectum
 from colliculus.evaluation.modality_curves import ModalityCurves
 
 ACCURACY = "validation_accuracy"
@@ -24,6 +25,11 @@ def test_curves_have_a_gap_where_a_number_is_absent_or_not_finite(history, model
     assert found.accuracy_alone == {"audio": (0.3, 0.4, None), "visual": (0.5, 0.5, 0.6)}
     assert found.balance["k_audio"] == (1.0, 0.5, None)
     assert not found.own_heads
+
+
+def test_the_readouts_of_tectum_are_heads_of_their_own(history):
+    spec = DataSpec(channels={"audio": 1, "visual": 1}, sizes={"audio": (8, 8), "visual": (8, 8)}, num_classes=2)
+    assert ModalityCurves.of(history, Tectum(dim=8).model(spec), "best").own_heads
 
 
 def test_the_table_has_the_first_the_kept_and_the_last_epoch(history, model):

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 from active import assert_active
-from small_tectum import EXCHANGES, KINDS, SMALL, SPEC, K, T, answer, built, inputs
+from small_tectum import EXCHANGES, KINDS, LAYER, SMALL, SPEC, K, T, answer, built, inputs
+from torch.nn import functional
 
-from colliculus import ColliculusError
+from colliculus import ColliculusError, DataSpec
 from colliculus.evaluation.anytime import outputs_by_step
 from colliculus.layers import reasons_for_a_window, uses_later_steps
 
@@ -134,3 +135,84 @@ def test_a_step_for_every_frame_of_the_longest_sequence(frames, steps) -> None:
     assert SMALL.steps(spec) == steps
     assert len(answer(SMALL.model(spec).eval(), inputs(spec)).step_logits) == steps
     assert replace(SMALL, time_steps=3).steps(spec) == 3
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_scores_weigh_the_steps_of_every_readout(exchange) -> None:
+    """The decision is the sum over streams u and steps t of alpha_u(t) z_u(t), by a slow loop."""
+    model = built(replace(SMALL, exchange=exchange, scores=True), FRAMES)
+    joint, heard = [], model.head.register_forward_pre_hook(lambda _, given: joint.append(given[0].joint))
+    output = answer(model, inputs(FRAMES))
+    heard.remove()
+    assert_active(output.step_logits)
+    streams = [*SPEC.modalities, *(["fused"] if exchange == "joint" else [])]
+    assert [*output.time_weights] == streams
+    each = dict(output.modality_logits)
+    if exchange == "joint":
+        each["fused"] = model.head.joint(joint[0])
+    expected = torch.zeros_like(output.logits)
+    for stream in streams:
+        for b in range(len(expected)):
+            alpha = [float(output.time_weights[stream][t, b]) for t in range(T)]
+            assert sum(alpha) == pytest.approx(1)
+            assert max(alpha) - min(alpha) > 1e-3
+            for t in range(T):
+                expected[b] += alpha[t] * each[stream][t, b].detach()
+    torch.testing.assert_close(output.logits, expected)
+    torch.testing.assert_close(output.step_logits.mean(0), expected)
+
+
+def test_even_scores_change_nothing() -> None:
+    plain, model = built(), built(replace(SMALL, scores=True))
+    with torch.no_grad():
+        model.load_state_dict({**model.state_dict(), **plain.state_dict()})
+        for p in model.head.scores.parameters():
+            p.zero_()
+    torch.testing.assert_close(answer(model, inputs()).step_logits, answer(plain, inputs()).step_logits)
+
+
+def test_losses_take_the_steps_by_their_scores() -> None:
+    method = replace(SMALL, scores=True, label_smoothing=0.0)
+    output, labels = answer(built(method), inputs()), torch.tensor([0, 1, 2, 0, 1])
+    assert_active(output.step_logits)
+    own = {m: (output.time_weights[m][..., None] * z).sum(0) for m, z in output.modality_logits.items()}
+    terms = method.objective()(output, labels)
+    alone = sum(functional.cross_entropy(z, labels) for z in own.values())
+    torch.testing.assert_close(terms["unimodal"], method.unimodal_loss * alone)
+    together = functional.cross_entropy(sum(own.values()), labels)
+    torch.testing.assert_close(terms["additive"], method.joint.without * together)
+
+
+def test_a_network_with_scores_learns_them_and_needs_the_whole_clip() -> None:
+    method = replace(SMALL, scores=True)
+    model = built(method, FRAMES)
+    sum(method.objective()(model.train()(inputs(FRAMES)), torch.tensor([0, 1, 2, 0, 1])).values()).backward()
+    for stream in (*SPEC.modalities, "fused"):
+        assert all(p.grad.abs().max() > 0 for p in model.head.scores[stream].parameters()), stream
+    shared = {id(p) for p in model.fusion_parameters()}
+    of_all = {stream for stream, part in model.head.scores.items() if shared >= {id(p) for p in part.parameters()}}
+    assert of_all == {"fused"}
+    model.eval()
+    assert "weighs its steps against each other" in reasons_for_a_window(model)
+    whole = answer(model, inputs(FRAMES)).step_logits
+    *_, last = outputs_by_step(model, inputs(FRAMES), T)
+    torch.testing.assert_close(last.step_logits, whole)
+    assert "audio" not in answer(model, {m: x for m, x in inputs(FRAMES).items() if m != "audio"}).time_weights
+
+
+def test_the_scores_of_a_joint_layer_go_with_it() -> None:
+    model = built(replace(SMALL, scores=True))
+    assert "head.scores.fused.query.weight" in model.used_parameters()
+    model.get_submodule(LAYER).get_buffer("kept").fill_(False)
+    left = {name for name in model.used_parameters() if name.startswith("head.scores")}
+    assert left == {f"head.scores.{m}.{part}.weight" for m in SPEC.modalities for part in ("query", "key")}
+
+
+def test_scores_need_several_steps_and_a_free_name() -> None:
+    with pytest.raises(ColliculusError, match="`scores` is True, which has no effect with one step"):
+        replace(SMALL, scores=True, time_steps=1)
+    assert not replace(SMALL, scores=True).one_step().scores
+    with pytest.raises(ColliculusError, match="cannot be called 'fused'"):
+        replace(SMALL, scores=True).model(
+            DataSpec(channels={"a": 1, "fused": 1}, sizes={"a": (8, 8), "fused": (8, 8)}, num_classes=2)
+        )

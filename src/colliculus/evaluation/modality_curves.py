@@ -9,7 +9,7 @@ from math import isfinite
 from colliculus.evaluation.exchange.modules import find_exchange
 from colliculus.figures import Lines, Panel, Series
 from colliculus.fusion import TemporalAttentionReadout
-from colliculus.heads import RateReadout, ReadoutPerModality
+from colliculus.heads import RateReadout, ReadoutPerModality, SumOfReadouts
 from colliculus.model import MultimodalSNN
 from colliculus.records import Table
 from colliculus.records.console import percent
@@ -21,7 +21,7 @@ from colliculus.runs.result import kept_epoch
 JOINT, ALONE, MODULATION = "validation_accuracy", "validation_accuracy_", "modulation_"
 """Columns of `metrics.csv`; a name follows the last two."""
 
-_WITH_HEADS = ReadoutPerModality, TemporalAttentionReadout, RateReadout
+_WITH_HEADS = ReadoutPerModality, SumOfReadouts, TemporalAttentionReadout, RateReadout
 """Heads that may have a head of each modality's own."""
 
 Curve = tuple[float | None, ...]

@@ -44,6 +44,7 @@ from colliculus.fusion.temporal_attention import (
     ScoreInput,
     ScoreReduction,
     TemporalAttentionReadout,
+    attention_of_streams,
 )
 from colliculus.fusion.time_alignment import AlignedTokens, TimeAligned
 from colliculus.fusion.weighted_attention import WeightedTokens
@@ -95,6 +96,7 @@ __all__ = [
     "WeightedTokens",
     "WithJointLayer",
     "alignment",
+    "attention_of_streams",
     "path_settings",
     "weighted",
 ]

@@ -10,15 +10,12 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from colliculus.layers import per_modality, widened
+from colliculus.layers import FUSED, per_modality, widened
 from colliculus.types import ColliculusError, Fused, Output
 
 ScoreInput = Literal["features", "logits"]
 ScoreReduction = Literal["mean", "last", "max", "diagonal"]
 ApplyTo = Literal["logits", "features", "gate"]
-
-FUSED = "fused"
-"""Name of the joint stream, beside the names of the modalities."""
 
 
 def attention_over_steps(queries: Tensor, keys: Tensor) -> Tensor:
@@ -84,6 +81,30 @@ class TemporalAttention(nn.Module):
         return time_weights(attention_over_steps(self.query(observed), self.key(observed)), self.reduction)
 
 
+def attention_of_streams(
+    modalities: Mapping[str, int], joint: int | None, num_classes: int, reduction: ScoreReduction = "mean"
+) -> dict[str, nn.Module]:
+    """The temporal attention of each modality's stream, and of the joint one ("fused"), by name.
+
+    Args:
+        modalities: width of each stream, or of its logits.
+        joint: width of the joint stream; None: there is none.
+        num_classes: K.
+        reduction: from attention to weights.
+
+    Raises:
+        ColliculusError: a modality is called "fused".
+
+    Example:
+        >>> [*attention_of_streams({"audio": 8, "visual": 8}, 16, 5)]
+        ['audio', 'visual', 'fused']
+    """
+    if FUSED in modalities:
+        raise ColliculusError(f"a modality cannot be called {FUSED!r}, the name of the joint stream: rename it")
+    widths = {**modalities, **({} if joint is None else {FUSED: joint})}
+    return {name: TemporalAttention(width, num_classes, reduction) for name, width in widths.items()}
+
+
 class TemporalAttentionReadout(nn.Module):
     """Linear readouts of the joint stream and of each modality's stream, with a temporal attention score for each.
 
@@ -136,18 +157,13 @@ class TemporalAttentionReadout(nn.Module):
         detach: bool = False,
     ) -> None:
         super().__init__()
-        if FUSED in (*own, *shared):
-            raise ColliculusError(f"a modality cannot be called {FUSED!r}, the name of the joint stream: rename it")
         self.joint = joint
         self.own = per_modality(own)
         classes = joint.out_features
-        widths = {**{m: head.in_features for m, head in own.items()}, **shared, FUSED: joint.in_features}
-        self.attention = per_modality(
-            {
-                u: TemporalAttention(width if score_input == "features" else classes, classes, score_reduction)
-                for u, width in widths.items()
-            }
-        )
+        streams, fused = {**{m: head.in_features for m, head in own.items()}, **shared}, joint.in_features
+        if score_input == "logits":
+            streams, fused = dict.fromkeys(streams, classes), classes
+        self.attention = per_modality(attention_of_streams(streams, fused, classes, score_reduction))
         self.score_input: ScoreInput = score_input
         self.apply_to: ApplyTo = apply_to
         self.detach = detach

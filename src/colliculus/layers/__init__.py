@@ -13,7 +13,7 @@ from colliculus.layers.ends import (
     uses_later_steps,
     zero_from,
 )
-from colliculus.layers.modalities import ModalityDropout, modules_of, per_modality, silenced
+from colliculus.layers.modalities import FUSED, ModalityDropout, modules_of, per_modality, silenced
 from colliculus.layers.norm_spike import norm_spike
 from colliculus.layers.qk_attention import Passing, QKAttention
 from colliculus.layers.recompute import recomputed
@@ -21,6 +21,7 @@ from colliculus.layers.residual import CurrentResidualBlock, SpikeResidualBlock
 from colliculus.layers.time import (
     Resampling,
     RunningMean,
+    over_time,
     reasons_for_a_window,
     resample,
     stepwise,
@@ -30,6 +31,7 @@ from colliculus.layers.time import (
 )
 
 __all__ = [
+    "FUSED",
     "Axis",
     "ConvBNSpike",
     "CurrentResidualBlock",
@@ -51,6 +53,7 @@ __all__ = [
     "mean_until_end",
     "modules_of",
     "norm_spike",
+    "over_time",
     "per_modality",
     "reasons_for_a_window",
     "recomputed",

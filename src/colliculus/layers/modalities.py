@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from colliculus.types import ColliculusError
 
+FUSED = "fused"
+"""Name of the joint stream, beside the names of the modalities."""
+
 
 def per_modality(modules: Mapping[str, nn.Module]) -> nn.ModuleDict:
     """One module for each modality, by its name.

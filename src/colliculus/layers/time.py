@@ -1,4 +1,4 @@
-"""Time steps as samples of a batch, and resampling of sequences."""
+"""Time steps as samples of a batch, sums over them, and resampling of sequences."""
 
 from __future__ import annotations
 
@@ -28,6 +28,17 @@ def stepwise(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 def is_static(x: Tensor) -> bool:
     """True if all T > 1 steps of (T, *) share their memory, as after `Tensor.expand`."""
     return x.shape[0] > 1 and x.stride(0) == 0
+
+
+def over_time(steps: Tensor, weights: Tensor | None) -> Tensor:
+    """(T, B, K) -> (B, K): the mean over time, or the sum weighted by (T, B).
+
+    Example:
+        >>> steps = torch.tensor([0.0, 4.0])[:, None, None]
+        >>> over_time(steps, None).item(), over_time(steps, torch.tensor([[0.25], [0.75]])).item()
+        (2.0, 3.0)
+    """
+    return steps.mean(0) if weights is None else (weights[..., None] * steps).sum(0)
 
 
 class RunningMean(nn.Module):

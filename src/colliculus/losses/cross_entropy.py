@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from colliculus.layers import over_time
 from colliculus.losses.class_weights import ClassWeights, cross_entropy
 from colliculus.types import Output
 
@@ -43,7 +44,7 @@ class CrossEntropy:
 
 @dataclass(frozen=True)
 class AdditiveCrossEntropy:
-    """Label-smoothed cross-entropy of the sum of the modalities' own logits, averaged over time.
+    """Label-smoothed cross-entropy of the sum of the modalities' own logits, each over its weighted steps.
 
     It trains a network to decide without what its joint layer adds.
 
@@ -65,7 +66,7 @@ class AdditiveCrossEntropy:
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of modality logits (T, B, K) against labels (B,), or soft ones (B, K)."""
-        total = torch.stack([logits.float().mean(0) for logits in output.modality_logits.values()]).sum(0)
+        total = torch.stack([*_own_logits(output).values()]).sum(0)
         return self.weight * cross_entropy(total, labels, self.label_smoothing, self.class_weights)
 
     def weighted(self, class_weights: ClassWeights) -> Self:
@@ -75,7 +76,7 @@ class AdditiveCrossEntropy:
 
 @dataclass(frozen=True)
 class UnimodalCrossEntropy:
-    """Sum over the modalities of the label-smoothed cross-entropy of their own logits, averaged over time.
+    """Sum over the modalities of the label-smoothed cross-entropy of their own logits over their weighted steps.
 
     Args:
         label_smoothing: fraction of the target spread evenly over all K classes.
@@ -96,11 +97,16 @@ class UnimodalCrossEntropy:
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of modality logits (T, B, K) against labels (B,)."""
         terms = [
-            cross_entropy(logits.float().mean(0), labels, self.label_smoothing, self.class_weights)
-            for logits in output.modality_logits.values()
+            cross_entropy(logits, labels, self.label_smoothing, self.class_weights)
+            for logits in _own_logits(output).values()
         ]
         return self.weight * torch.stack(terms).sum()
 
     def weighted(self, class_weights: ClassWeights) -> Self:
         """The same term; samples count by their class."""
         return replace(self, class_weights=class_weights)
+
+
+def _own_logits(output: Output) -> dict[str, Tensor]:
+    """Each modality's own logits (B, K): their mean over time, or weighted by the scores of its steps."""
+    return {m: over_time(z.float(), output.time_weights.get(m)) for m, z in output.modality_logits.items()}

@@ -20,8 +20,10 @@ from colliculus.fusion import (
     Readout,
     SeparateStreams,
     WithJointLayer,
+    attention_of_streams,
 )
 from colliculus.heads import SumOfReadouts
+from colliculus.layers import FUSED
 from colliculus.losses import (
     AdditiveCrossEntropy,
     CrossEntropy,
@@ -74,7 +76,8 @@ class Tectum(AlignedTransformer):
     step, channel and token. The decision is the sum of the readouts: given the class, modalities are often independent,
     and then a sum is the best there is. Where they are not, the joint layer adds what a sum cannot say; samples that
     were held out decide if it stays. Every modality may be absent. By default one step sees a whole sequence; with
-    `context` 1 or more there is a step for every frame, and none looks ahead; an `alignment` of the steps does.
+    `context` 1 or more there is a step for every frame, and none looks ahead; an `alignment` of the steps does, and
+    scores of the steps do.
 
     Deviation: the first design had a step for every frame (`context` 1) and a joint layer without products
     (`joint.kind` "hidden"); `docs/fidelity.md` says why the defaults are others.
@@ -109,6 +112,8 @@ class Tectum(AlignedTransformer):
     readout: Readout = "weighted"
     """Feature of a modality for the readout: "weighted" by a learned weight for every step, channel and token, or the
     "mean" over its tokens."""
+    scores: bool = False
+    """Weigh the steps of every readout by temporal attention scores, as TAAF does, where inputs move."""
     neuron: NeuronSettings = NeuronSettings(kind="graded")
     modality_dropout: float = BalancedTransformer.modality_dropout
     """Probability that a modality is taken from a training sample (one always stays). To the joint layer and to the
@@ -152,20 +157,21 @@ class Tectum(AlignedTransformer):
     def _check_steps(self) -> None:
         """Refuse settings of several steps where there is one."""
         if self.time_steps == 1 or not (self.time_steps or self.context):
-            unread = ["tet_loss"] if self.modality_steps else ["tet_loss", "alignment"]
+            unread = ["tet_loss", "scores", *([] if self.modality_steps else ["alignment"])]
             refuse_unread(self, unread, "with one step")
         if self.alignment == "interpolate" and not self.modality_steps:
             refuse_unread(self, ["alignment"], "where all modalities have T steps")
 
     def one_step(self) -> Self:
         """The same method with one time step of every modality, which has nothing to align."""
-        return replace(self, time_steps=1, modality_steps={}, alignment="identity", tet_loss=0.0)
+        return replace(self, time_steps=1, modality_steps={}, alignment="identity", tet_loss=0.0, scores=False)
 
     def model(self, spec: DataSpec) -> MultimodalSNN:
         """A fresh network for data of that shape.
 
         Raises:
-            ColliculusError: there is one modality and an exchange, or a size is not known.
+            ColliculusError: there is one modality and an exchange, a size is not known, or with `scores` a modality is
+                called "fused".
         """
         if self.exchange != "none":
             self.needs_two(spec)
@@ -176,14 +182,16 @@ class Tectum(AlignedTransformer):
         fusion = self._fusion(spec, grids, layer)
         if self.alignment != "identity" or self.modality_steps:
             fusion = AlignedTokens(self.alignments(spec), fusion)
+        streams, joint = dict.fromkeys(spec.modalities, self.dim), None if layer is None else self.dim
         head = SumOfReadouts(
             spec.modalities,
             features=self.dim,
-            joint=None if layer is None else self.dim,
+            joint=joint,
             num_classes=spec.num_classes,
+            scores=attention_of_streams(streams, joint, spec.num_classes) if self.scores else {},
         )
         if layer is not None and head.joint is not None:
-            layer.read_by = (head.joint,)
+            layer.read_by = (head.joint, *([head.scores[FUSED]] if self.scores else []))
         return self.network(spec, encoders, fusion, head)
 
     @property

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from colliculus.labels import at_label, correctness
+from colliculus.layers import over_time
 from colliculus.types import Collective, ColliculusError, Output
 
 RelativeTo = Literal["others", "smallest"]
@@ -16,17 +17,6 @@ RelativeTo = Literal["others", "smallest"]
 
 TINY = 1e-12
 """Lower bound of a mean probability that divides; a modality may give the true class none."""
-
-
-def over_time(steps: Tensor, weights: Tensor | None) -> Tensor:
-    """(T, B, K) -> (B, K): the mean over time, or the sum weighted by (T, B).
-
-    Example:
-        >>> steps = torch.tensor([0.0, 4.0])[:, None, None]
-        >>> over_time(steps, None).item(), over_time(steps, torch.tensor([[0.25], [0.75]])).item()
-        (2.0, 3.0)
-    """
-    return steps.mean(0) if weights is None else (weights[..., None] * steps).sum(0)
 
 
 def shares(output: Output) -> dict[str, Tensor]:

@@ -256,6 +256,7 @@ REFUSED = {
     "weighted attention": (WeightedAttention(**SMALL), "multiplies tokens by a number computed from them"),
     "TAAF": (TAAF(**SMALL), "fuses by a TimeAligned"),
     "Tectum, first edition": (FirstTectum(**SMALL, heads=2), "multiplies spikes with spikes"),
+    "scores": (Tectum(**SMALL, **LIF, exchange="mask", scores=True), "weighs its steps by scores computed from them"),
     "weighted readout": (LateFusion(**SMALL, readout="weighted"), "has other readout weights for every step"),
 }
 

@@ -209,6 +209,8 @@ def _(head: ReadoutPerModality, to: Writing, features: FusedFeatures, modalities
 
 @_logits.register
 def _(head: SumOfReadouts, to: Writing, features: FusedFeatures, modalities: int) -> Signal:  # noqa: ARG001
+    if head.scores:
+        raise NotInNIRError("weighs its steps by scores computed from them")
     name = to.names[head]
     parts = [
         _read(f"{name}_{m}", to, part, linear(cast("nn.Linear", head.own[m]))) for m, part in features.streams.items()
