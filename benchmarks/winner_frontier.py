@@ -50,7 +50,7 @@ class Form:
             accuracy=accuracy,
             spikes=mean(r.operations.spikes or 0.0 for r in records),
             ac=mean(r.operations.ac for r in records),
-            mac=mean(r.operations.mac_first_layer_once for r in records),
+            mac=mean(r.operations.mac_once for r in records),
             operations=(mean(c.compute_nj for c in spiking) / 1000, mean(c.compute_nj for c in artificial) / 1000),
             memory=(mean(c.total_nj for c in spiking) / 1000, mean(c.total_nj for c in artificial) / 1000),
         )

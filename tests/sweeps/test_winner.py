@@ -7,8 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from colliculus.evaluation.energy.measure import energy
 from colliculus.evaluation.paired import Score, paired_tests
 from colliculus.evaluation.significance import smallest_p
+from colliculus.presets import preset
+from colliculus.runs.experiment import replaced
+from colliculus.training.fit import fit
 from colliculus.types import DataSpec
 
 SPECS = {
@@ -225,3 +229,21 @@ def test_the_point_at_which_spikes_cost_less_is_named(winner):
     assert "1 of 3 forms" in trained
     assert "up to few (1,000 spikes a clip)" in trained
     assert all("No form costs less" in sentence for sentence in memory)
+
+
+def test_the_frontier_of_two_runs_has_what_their_records_say(winner, tmp_path):
+    frontier, counterpart = winner("winner_frontier"), winner("winner_plan").COUNTERPART
+    runs, records = {}, {}
+    for title, kind in {"Tectum": "graded", counterpart: "relu"}.items():
+        changes = {"data.num_classes": 2, "data.num_train": 8, "data.num_validation": 4, "data.num_test": 4}
+        changes |= {"data.size": 16, "data.steps": 2, "train.epochs": 1, "train.warmup_epochs": 1}
+        changes |= {"train.device": "cpu", "method.dim": 8, "method.neuron.kind": kind}
+        out = tmp_path / kind
+        fit(replaced(preset("tectum-synthetic"), changes), out=out, progress=False)
+        runs[title], records[title] = [out], energy(out)
+    rows = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in frontier.frontier_table(runs)}
+    for title, record in records.items():
+        counted = record.operations
+        assert counted.mac_once > 0
+        assert rows[title][3:6] == [f"{n:,.0f}" for n in (counted.spikes or 0, counted.ac, counted.mac_once)]
+    assert records["Tectum"].operations.spikes > 0
