@@ -6,8 +6,8 @@ The plan, written before any of it is run:
 
 - Method: late fusion by concatenation, the network of most of the papers, on AV-Digits with white noise of -4 dB on
   the images in training (drawn anew each epoch), validation and test, and none on the sound, which is then dominant.
-  Inputs are 16x16, so that so many epochs can be trained; their noise leaves as much of an image as -10 dB do at
-  32x32, where four times as many pixels are averaged.
+  Inputs are 16x16, so that so many epochs can be trained. An image of 32x32 has four times as many pixels to average
+  over, which is 6 dB: there the same noise is -10 dB.
 - Every recipe of `colliculus show recipes`, with its optimiser, learning rate, schedule, own heads, and start and end.
   Its twin has all of these and no balance. Recipes with the same training and heads share a twin.
 - All epochs of a recipe are multiplied by --share, 0.5: its own, those of a step and of a super-epoch, the window of

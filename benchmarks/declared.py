@@ -6,13 +6,13 @@ The plan, written before any of it is run:
 
 - Methods, each at the settings of its preset (one budget: epochs, batch, optimiser, width): late fusion, weighted
   attention, S-CMRL, TAAF (our reading), Tectum, CMQKA; and the ANN counterpart of late fusion (ReLU, T = 1). One
-  setting differs: CMQKA exchanges once, behind the encoder of the others. With its own hierarchical encoder a training
-  takes ten times the processor time of the others, which is another budget.
+  setting differs: CMQKA exchanges once, behind the encoder of the others. With its own hierarchical encoder an epoch
+  takes six times the processor time of S-CMRL or more, which is another budget.
 - Conditions, each a comparison of its own: AV-Digits with white noise of -10 dB on the standardised inputs of both
   modalities ("noise"); AV-Digits bound, in which only both modalities together decide, as the same or another digit
   ("same") and as the sum modulo 10 ("sum"); and UTD-MHAD, people apart, where its prepared folder is given ("utd").
 - Ten seeds, which decide initial weights and order. On AV-Digits the epoch is chosen on validation; on UTD-MHAD, whose
-  validation part is two people, it is the last one. It is tested once.
+  validation part is one person, it is the last one. It is tested once.
 - Primary, in each condition: of the five methods with an exchange, the one with the highest mean **validation**
   accuracy against late fusion; test accuracy, paired by seed and clip; the larger of the p-values over seeds and over
   clips; level 0.05. It is one test a condition, with Holm over the conditions.

@@ -88,7 +88,7 @@ def attention_of_streams(
 
     Args:
         modalities: width of each stream, or of its logits.
-        joint: width of the joint stream; None: there is none.
+        joint: width of the joint stream, or None without one.
         num_classes: K.
         reduction: from attention to weights.
 

@@ -44,7 +44,9 @@ class CrossEntropy:
 
 @dataclass(frozen=True)
 class AdditiveCrossEntropy:
-    """Label-smoothed cross-entropy of the sum of the modalities' own logits, each over its weighted steps.
+    """Label-smoothed cross-entropy of the sum of the modalities' own logits, averaged over time.
+
+    Where the steps have weights, the average is weighted.
 
     It trains a network to decide without what its joint layer adds.
 
@@ -76,7 +78,9 @@ class AdditiveCrossEntropy:
 
 @dataclass(frozen=True)
 class UnimodalCrossEntropy:
-    """Sum over the modalities of the label-smoothed cross-entropy of their own logits over their weighted steps.
+    """Sum over the modalities of the label-smoothed cross-entropy of their own logits, averaged over time.
+
+    Where the steps have weights, the average is weighted.
 
     Args:
         label_smoothing: fraction of the target spread evenly over all K classes.

@@ -139,7 +139,7 @@ class PreparedFolder:
         classes: names of the classes, ascending.
         layout: its files.
         content: digest of all arrays.
-        pairs: the recipe's setting `pairs`: the protocol that recordings were paired for; "" if it pairs none.
+        pairs: value of the recipe's setting `pairs`, a protocol; "" for a recipe without that setting.
     """
 
     path: Path
