@@ -21,7 +21,7 @@ from colliculus.layers.residual import CurrentResidualBlock, SpikeResidualBlock
 from colliculus.layers.time import (
     Resampling,
     RunningMean,
-    over_time,
+    own_logits,
     reasons_for_a_window,
     resample,
     stepwise,
@@ -53,7 +53,7 @@ __all__ = [
     "mean_until_end",
     "modules_of",
     "norm_spike",
-    "over_time",
+    "own_logits",
     "per_modality",
     "reasons_for_a_window",
     "recomputed",

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from colliculus.neurons import carrying
 from colliculus.neurons.kernels.choice import is_traced
+from colliculus.types import Output
 
 Resampling = Literal["nearest", "linear"]
 
@@ -39,6 +40,11 @@ def over_time(steps: Tensor, weights: Tensor | None) -> Tensor:
         (2.0, 3.0)
     """
     return steps.mean(0) if weights is None else (weights[..., None] * steps).sum(0)
+
+
+def own_logits(output: Output) -> dict[str, Tensor]:
+    """The logits of each modality's own head, (B, K); empty if there are no such heads."""
+    return {m: over_time(widened(steps), output.time_weights.get(m)) for m, steps in output.modality_logits.items()}
 
 
 class RunningMean(nn.Module):

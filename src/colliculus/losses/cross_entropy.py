@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from colliculus.layers import over_time
+from colliculus.layers import own_logits
 from colliculus.losses.class_weights import ClassWeights, cross_entropy
 from colliculus.types import Output
 
@@ -68,7 +68,7 @@ class AdditiveCrossEntropy:
 
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of modality logits (T, B, K) against labels (B,), or soft ones (B, K)."""
-        total = torch.stack([*_own_logits(output).values()]).sum(0)
+        total = torch.stack([*own_logits(output).values()]).sum(0).float()
         return self.weight * cross_entropy(total, labels, self.label_smoothing, self.class_weights)
 
     def weighted(self, class_weights: ClassWeights) -> Self:
@@ -101,16 +101,11 @@ class UnimodalCrossEntropy:
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss of modality logits (T, B, K) against labels (B,)."""
         terms = [
-            cross_entropy(logits, labels, self.label_smoothing, self.class_weights)
-            for logits in _own_logits(output).values()
+            cross_entropy(logits.float(), labels, self.label_smoothing, self.class_weights)
+            for logits in own_logits(output).values()
         ]
         return self.weight * torch.stack(terms).sum()
 
     def weighted(self, class_weights: ClassWeights) -> Self:
         """The same term; samples count by their class."""
         return replace(self, class_weights=class_weights)
-
-
-def _own_logits(output: Output) -> dict[str, Tensor]:
-    """Each modality's own logits (B, K): their mean over time, or weighted by the scores of its steps."""
-    return {m: over_time(z.float(), output.time_weights.get(m)) for m, z in output.modality_logits.items()}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from colliculus.layers import FUSED
 from colliculus.losses.class_weights import ClassWeights, cross_entropy, sample_weights
 from colliculus.types import ColliculusError, Output, refuse_unread
 
@@ -104,7 +105,7 @@ class FusedTemporalBalanced:
     def __call__(self, output: Output, labels: Tensor) -> Tensor:
         """Scalar loss against labels (B,)."""
         logits = output.step_logits if output.unweighted_logits is None else output.unweighted_logits
-        return self.loss(logits.float(), _weights(output, "fused", logits), labels)
+        return self.loss(logits.float(), _weights(output, FUSED, logits), labels)
 
     def weighted(self, class_weights: ClassWeights) -> Self:
         """The same term; samples count by their class."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from colliculus.labels import at_label, correctness
-from colliculus.layers import over_time
+from colliculus.layers import own_logits
 from colliculus.types import Collective, ColliculusError, Output
 
 RelativeTo = Literal["others", "smallest"]
@@ -26,11 +26,6 @@ def shares(output: Output) -> dict[str, Tensor]:
     of the step logits, whose mean is the logits; if steps are weighed, it includes the weights.
     """
     return {m: steps.mean(0) for m, steps in output.evidence.items()}
-
-
-def own_logits(output: Output) -> dict[str, Tensor]:
-    """The logits of each modality's own head, (B, K); empty if there are no such heads."""
-    return {m: over_time(steps, output.time_weights.get(m)) for m, steps in output.modality_logits.items()}
 
 
 def shares_or_own_logits(output: Output, balance: str) -> dict[str, Tensor]:
