@@ -17,8 +17,8 @@ The plan, written before any of it is run:
   accuracy against late fusion; test accuracy, paired by seed and clip; the larger of the p-values over seeds and over
   clips; level 0.05. It is one test a condition, with Holm over the conditions.
 - Secondary: every method against late fusion, p-values by Holm within a condition. Nothing else is claimed.
-- AV-Digits under noise was in view when Tectum was made, and UTD-MHAD when its neuron was: there its figures are post
-  hoc. For the others they are not.
+- AV-Digits under noise was in view when Tectum was made, UTD-MHAD when its neuron was, and on "same" Tectum had been
+  compared at another recipe: there its figures are post hoc. On "sum" they are not.
 
 It trains what is not trained (resumes what was cut off) and prints the tables.
 """

@@ -13,11 +13,20 @@ static void NAME(write_spikes)(const uint8_t *restrict spikes, VALUE *restrict o
     for (int64_t i = 0; i < n; i++) out[i] = spikes[i] ? STORE(1.0f) : STORE(0.0f);
 }
 
+/* Loops over the channels of one place. A small stem has 8: with this number known they are one vector, and without it
+ * single numbers, because loops over vectors begin at 16. */
+INLINE void NAME(write_any_of)(
+    const uint8_t *restrict a, const uint8_t *restrict b, const uint8_t *restrict c, VALUE *restrict out, int64_t n
+) {
+    for (int64_t i = 0; i < n; i++) out[i] = (a[i] | b[i] | c[i]) ? STORE(1.0f) : STORE(0.0f);
+}
+
 FOR_EVERY_PROCESSOR
 static void NAME(write_any)(
     const uint8_t *restrict a, const uint8_t *restrict b, const uint8_t *restrict c, VALUE *restrict out, int64_t n
 ) {
-    for (int64_t i = 0; i < n; i++) out[i] = (a[i] | b[i] | c[i]) ? STORE(1.0f) : STORE(0.0f);
+    if (n == 8) NAME(write_any_of)(a, b, c, out, 8);
+    else NAME(write_any_of)(a, b, c, out, n);
 }
 
 FOR_EVERY_PROCESSOR
@@ -25,15 +34,22 @@ static void NAME(read)(const VALUE *restrict values, float *restrict out, int64_
     for (int64_t i = 0; i < n; i++) out[i] = LOAD(values[i]);
 }
 
-/* The gradient of a window goes where its maximum is met; and what is still open in the end, to the first place. */
-FOR_EVERY_PROCESSOR
-static void NAME(take)(
+INLINE void NAME(take_of)(
     const VALUE *restrict grad, const uint8_t *restrict spikes, uint8_t *restrict open, float *restrict out, int64_t n
 ) {
     for (int64_t c = 0; c < n; c++) {
         out[c] += (float)(spikes[c] & open[c]) * LOAD(grad[c]);
         open[c] &= (uint8_t)(1 ^ spikes[c]);
     }
+}
+
+/* The gradient of a window goes where its maximum is met; and what is still open in the end, to the first place. */
+FOR_EVERY_PROCESSOR
+static void NAME(take)(
+    const VALUE *restrict grad, const uint8_t *restrict spikes, uint8_t *restrict open, float *restrict out, int64_t n
+) {
+    if (n == 8) NAME(take_of)(grad, spikes, open, out, 8);
+    else NAME(take_of)(grad, spikes, open, out, n);
 }
 
 FOR_EVERY_PROCESSOR
