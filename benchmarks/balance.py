@@ -1,4 +1,4 @@
-"""Balances as their authors ran them, each against the same training without it, where one modality is dominant.
+"""Balances by their authors' recipes, each against the same training without it, where one modality is dominant.
 
     python benchmarks/balance.py --data-root FOLDER
 
@@ -18,7 +18,8 @@ The plan, written before any of it is run:
 - The learning rate is 8e-3 in all recipes, eight times that of OGM-GE: 30 epochs of AV-Digits are 1,140 steps, where an
   author's data give 10,000 and more. At the published rates, 1e-4 to 5e-3, few of the networks would learn in so many.
   Two trainings without a balance (seed 100, 50 epochs, validation alone) led to it: at 8e-3 the network had 94.7 %, at
-  8e-4 38.3 %.
+  8e-4 38.3 %. Two trainings of OGM-GE and AGM at the published rates were cut off before, the first at 39 % on
+  validation after 33 of 50 epochs.
 - Ten seeds, which decide initial weights and order. The epoch is chosen on validation, and tested once. With six seeds
   the smallest p of a permutation of signs is 2 / 64 = 0.03, which times seven balances can never fall below 0.05; with
   ten it is 2 / 1024.

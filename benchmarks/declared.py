@@ -2,7 +2,7 @@
 
     python benchmarks/declared.py --data-root FOLDER --utd-root FOLDER
 
-The plan, written before any of it is run:
+The plan, written before any of it was run, but for what the last point says of "same":
 
 - Methods, each at the settings of its preset (one budget: epochs, batch, optimiser, width): late fusion, weighted
   attention, S-CMRL, TAAF (our reading), Tectum, CMQKA; and the ANN counterpart of late fusion (ReLU, T = 1). One
