@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 import torch
 
+from colliculus.layers import own_logits
 from colliculus.modulation.scores import (
     mean_score,
     modality_correct,
-    own_logits,
     ratios,
     shares,
     shares_or_own_logits,

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from colliculus.data.dataset import Split
 from colliculus.data.loading import made_ahead, ready_for
 from colliculus.labels import at_label
+from colliculus.layers import own_logits
 from colliculus.model import MultimodalSNN
-from colliculus.modulation.scores import own_logits, shares
+from colliculus.modulation.scores import shares
 from colliculus.neurons import Neuron, SpikingNeuron
 from colliculus.runs.predictions import Predictions
 from colliculus.runtime import Runtime, autocast, keep_memory

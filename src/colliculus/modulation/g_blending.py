@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from colliculus.labels import at_label
+from colliculus.layers import own_logits
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, PreparedLosses, Terms, Validation
-from colliculus.modulation.scores import TINY, own_logits
+from colliculus.modulation.scores import TINY
 from colliculus.types import UNIMODAL, Collective, ColliculusError, Output
 
 FUSED = ""

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from colliculus.layers import own_logits
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, PreparedLosses, Terms, Validation
 from colliculus.modulation.epochs import EpochRange
 from colliculus.modulation.ogm_ge import noise_remarks, scale_with_noise, shared_generator
-from colliculus.modulation.scores import TINY, mean_score, own_logits
+from colliculus.modulation.scores import TINY, mean_score
 from colliculus.types import Collective, ColliculusError, Output
 
 

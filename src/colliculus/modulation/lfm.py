@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from colliculus.layers import own_logits
 from colliculus.model import MultimodalSNN
 from colliculus.modulation.base import Modulator, PreparedLosses, Terms
-from colliculus.modulation.scores import own_logits, shares
+from colliculus.modulation.scores import shares
 from colliculus.types import Collective, ColliculusError, Output
 
 Divergence = Literal["program", "jensen-shannon"]
